@@ -1,0 +1,238 @@
+/*
+ * Hitherto: learning online in recurrent networks.
+ *
+ * The network writes a tape; a learner turns the tape into a gradient. A program that trains is
+ * five handles and one loop:
+ *
+ *     hth_forward(network, tape, &chunk, ...)       the network writes the tape
+ *     hth_learn(learner, tape, gradient, ...)       the learner reads it
+ *     hth_optimiser_step(optimiser, network, gradient, ...)
+ *
+ * Conventions, for every function below:
+ *   - every handle is made from settings, a flat list of texts (`docs/settings.md` has them all);
+ *   - a fallible function returns a status and, when `error` is not NULL, leaves one sentence for a
+ *     person in it; after an error nothing has been changed;
+ *   - a handle is one block of memory from the allocator; nothing allocates after creation;
+ *   - arrays are row-major; time, then item of the batch, then unit;
+ *   - no global state: several threads may each use their own tape, learner and compute handle on
+ *     one network, as long as none of them changes its parameters.
+ *
+ * The library comes in two precisions from one source: libhitherto (float) and libhitherto64
+ * (double, define HTH_DOUBLE before including this header).
+ */
+#ifndef HITHERTO_H
+#define HITHERTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define HTH_API __attribute__((visibility("default")))
+#else
+#define HTH_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef HTH_DOUBLE
+typedef double hth_real;
+#else
+typedef float hth_real;
+#endif
+
+/* ---- Status and errors ------------------------------------------------------------------ */
+
+/* One list gives the codes and their texts. */
+#define HTH_STATUSES(X)                                                                            \
+    X(HTH_OK, "no error")                                                                          \
+    X(HTH_INVALID, "a setting or argument has no meaning")                                         \
+    X(HTH_MISMATCH, "two things that must fit do not")                                             \
+    X(HTH_NO_MEMORY, "not enough memory")                                                          \
+    X(HTH_FILE, "a file cannot be read or written")                                                \
+    X(HTH_NOT_FINITE, "a number is not finite")                                                    \
+    X(HTH_FAILED, "a check failed")
+
+typedef enum hth_status {
+#define HTH_STATUS_CODE(code, text) code,
+    HTH_STATUSES(HTH_STATUS_CODE)
+#undef HTH_STATUS_CODE
+} hth_status;
+
+typedef struct hth_error {
+    hth_status status;
+    char message[480]; /* one sentence: the file, the field, the value and what would be right */
+} hth_error;
+
+HTH_API const char *hth_status_text(hth_status status);
+HTH_API const char *hth_version(void);
+
+/* ---- Memory, threads, settings ---------------------------------------------------------- */
+
+/* Where handles take their one block of memory from. NULL in place of a pointer to one: malloc. */
+typedef struct hth_allocator {
+    void *(*allocate)(void *context, size_t bytes); /* 64-byte alignment is not required */
+    void (*release)(void *context, void *memory);
+    void *context;
+} hth_allocator;
+
+/* Threads and the scratch memory of the kernels. The number of threads changes the time that a
+ * result takes, never its bits. One compute handle serves one calling thread at a time. */
+typedef struct hth_compute hth_compute;
+HTH_API hth_status hth_compute_create(int threads, const hth_allocator *allocator,
+                                      hth_compute **out, hth_error *error);
+HTH_API void hth_compute_destroy(hth_compute *compute);
+
+/* One setting as text, e.g. {"cell.tau_m", "20", "run.yaml:7"}. `origin` says where it was written,
+ * for messages; NULL if it has no place. Texts must outlive the call that they are given to. */
+typedef struct hth_setting {
+    const char *key, *value, *origin;
+} hth_setting;
+
+/* Settings; of two with the same key the later counts. */
+typedef struct hth_settings {
+    const hth_setting *items;
+    size_t count;
+} hth_settings;
+
+/* ---- Data --------------------------------------------------------------------------------- */
+
+typedef enum hth_target_kind {
+    HTH_TARGET_VALUES, /* targets[t][b][outputs] */
+    HTH_TARGET_CLASSES /* classes[t][b] in 0..outputs-1 */
+} hth_target_kind;
+
+/* What a stream yields and a network therefore takes. */
+typedef struct hth_shape {
+    size_t inputs;     /* numbers per step; 0 for token input */
+    size_t vocabulary; /* kinds of token; 0 for numbers */
+    size_t outputs;
+    hth_target_kind target;
+} hth_shape;
+
+/* `steps` time steps of a batch. Exactly one of x and tokens, and of targets and classes, is given.
+ * Nothing is owned. weights NULL: every step of every item counts 1. */
+typedef struct hth_chunk {
+    size_t steps, batch;
+    const hth_real *x;       /* [steps][batch][inputs] */
+    const int32_t *tokens;   /* [steps][batch] */
+    const hth_real *targets; /* [steps][batch][outputs] */
+    const int32_t *classes;  /* [steps][batch] */
+    const hth_real *weights; /* [steps][batch] */
+} hth_chunk;
+
+/* What a readout has seen since the report was last zeroed. Losses are summed, unscaled, in the
+ * loss's own unit; divide by weight for the mean per step and item. */
+typedef struct hth_report {
+    double loss, weight;
+    double correct; /* weighted count of steps whose largest output is the target class */
+    double spikes;  /* spikes of all units; 0 for cells that do not spike */
+} hth_report;
+
+/* ---- Network: configuration and parameters -------------------------------------------------- */
+
+/* A stack of recurrent layers, an optional embedding below and a leaky linear readout above. The
+ * handle holds what stays constant during a tape: configuration and parameters. */
+typedef struct hth_network hth_network;
+
+/* Parameters are one array; a block is a named matrix in it.
+ *   layer<l>.weight   [gates*units][units + inputs + 1]   row r*units+j: gate r of unit j; columns:
+ *                     recurrent, input, bias (algorithms.md 1.1: W acts on [z; x; 1])
+ *   layer<l>.initial  [states (+1)][units]                with network.initial = learned
+ *   embedding.weight  [vocabulary][network.embedding]
+ *   readout.weight    [outputs][units of the top layer]
+ *   readout.bias      [1][outputs] */
+typedef struct hth_block {
+    char name[32];
+    char group[16]; /* recurrent, initial, embedding, readout: has its own learning rate */
+    size_t rows, columns, offset;
+} hth_block;
+
+/* Reads the sections network, cell, readout, loss and init. Initial values depend on seed alone. */
+HTH_API hth_status hth_network_create(const hth_settings *settings, const hth_shape *shape,
+                                      uint64_t seed, const hth_allocator *allocator,
+                                      hth_network **out, hth_error *error);
+HTH_API void hth_network_destroy(hth_network *network);
+HTH_API size_t hth_network_parameter_count(const hth_network *network);
+HTH_API hth_real *hth_network_parameters(hth_network *network); /* owned by the network */
+HTH_API const hth_block *hth_network_blocks(const hth_network *network, size_t *count);
+
+/* ---- Tape: the last K steps, and the state that is carried from tape to tape ----------------- */
+
+typedef struct hth_tape hth_tape;
+HTH_API hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batch,
+                                   hth_compute *compute, const hth_allocator *allocator,
+                                   hth_tape **out, hth_error *error);
+HTH_API void hth_tape_destroy(hth_tape *tape);
+/* Start of a sequence: state, traces of the readout and refractory counters as the network says. */
+HTH_API void hth_tape_reset(hth_tape *tape);
+/* Runs chunk->steps (<= K) steps on from where the last call ended and writes the tape. Adds to
+ * report. HTH_NOT_FINITE when an input or a loss is not finite, HTH_INVALID for a token or class out
+ * of range; the carried state is then as it was. */
+HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
+                               hth_error *error);
+/* Readout of the steps on the tape, [steps][batch][outputs], before any softmax or sigmoid. */
+HTH_API void hth_tape_outputs(const hth_tape *tape, hth_real *outputs);
+
+/* ---- Learner: four axes --------------------------------------------------------------------- */
+
+typedef struct hth_learner hth_learner;
+typedef struct hth_gradient hth_gradient;
+
+HTH_API hth_status hth_gradient_create(const hth_network *network, const hth_allocator *allocator,
+                                       hth_gradient **out, hth_error *error);
+HTH_API void hth_gradient_destroy(hth_gradient *gradient);
+HTH_API void hth_gradient_clear(hth_gradient *gradient);
+/* dE/dtheta, same order as the parameters; owned by the gradient. */
+HTH_API hth_real *hth_gradient_values(hth_gradient *gradient);
+
+/* Reads the section learner: a preset (learner.name) and any of signal, recurrence, past, future.
+ * HTH_INVALID, with the reason, for a combination that has no meaning. */
+HTH_API hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,
+                                      size_t steps, size_t batch, hth_compute *compute,
+                                      const hth_allocator *allocator, hth_learner **out,
+                                      hth_error *error);
+HTH_API void hth_learner_destroy(hth_learner *learner);
+HTH_API void hth_learner_reset(hth_learner *learner); /* start of a sequence */
+/* Adds the gradient of the steps on the tape and takes over what the past axis keeps of them. */
+HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
+                             hth_error *error);
+
+/* ---- Optimiser ------------------------------------------------------------------------------ */
+
+typedef struct hth_optimiser hth_optimiser;
+HTH_API hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
+                                        const hth_allocator *allocator, hth_optimiser **out,
+                                        hth_error *error);
+HTH_API void hth_optimiser_destroy(hth_optimiser *optimiser);
+/* One update; epoch (from 1) drives schedules that count epochs. HTH_NOT_FINITE when the gradient
+ * is not finite: the parameters are then unchanged. */
+HTH_API hth_status hth_optimiser_step(hth_optimiser *optimiser, hth_network *network,
+                                      hth_gradient *gradient, uint64_t epoch, hth_error *error);
+
+/* ---- State ---------------------------------------------------------------------------------- */
+
+typedef enum hth_dtype { HTH_DTYPE_REAL, HTH_DTYPE_I32, HTH_DTYPE_U64 } hth_dtype;
+
+/* A named array that must survive an interruption. `data` points into the handle, so that reading
+ * and restoring are the same list. */
+typedef struct hth_field {
+    char name[40];
+    hth_dtype dtype;
+    size_t count;
+    void *data;
+} hth_field;
+
+/* Each writes at most `capacity` fields and returns how many there are. */
+HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity);
+HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);
+HTH_API size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity);
+HTH_API size_t hth_optimiser_state(hth_optimiser *optimiser, hth_field *fields, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

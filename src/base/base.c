@@ -1,0 +1,77 @@
+/* Errors, the arena and allocation. */
+#include "base/base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+const char *hth_version(void) {
+    return "0.1.0";
+}
+
+const char *hth_status_text(hth_status status) {
+    static const char *const texts[] = {
+#define HTH_STATUS_TEXT(code, text) text,
+        HTH_STATUSES(HTH_STATUS_TEXT)
+#undef HTH_STATUS_TEXT
+    };
+    return (size_t)status < HTH_COUNT(texts) ? texts[status] : "unknown status";
+}
+
+hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...) {
+    if (error) {
+        va_list arguments;
+        va_start(arguments, format);
+        error->status = status;
+        vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+void *hth_arena_take(hth_arena *arena, size_t count, size_t size) {
+    size_t start = (arena->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t bytes = count * size;
+    if (size && bytes / size != count) bytes = SIZE_MAX / 2; /* no allocator will give that */
+    arena->used = bytes > SIZE_MAX / 2 - start ? SIZE_MAX / 2 : start + bytes;
+    return arena->base ? arena->base + start : NULL;
+}
+
+/* What precedes every block: how to give it back. */
+typedef struct block_header {
+    hth_allocator allocator;
+    void *start;
+} block_header;
+
+static void *heap_allocate(void *context, size_t bytes) {
+    (void)context;
+    return malloc(bytes);
+}
+
+static void heap_release(void *context, void *memory) {
+    (void)context;
+    free(memory);
+}
+
+void *hth_allocate(const hth_allocator *allocator, size_t bytes) {
+    static const hth_allocator heap = {heap_allocate, heap_release, NULL};
+    const hth_allocator *from = allocator ? allocator : &heap;
+    size_t overhead = sizeof(block_header) + ALIGNMENT;
+    if (bytes > SIZE_MAX / 2) return NULL;
+    char *start = from->allocate(from->context, bytes + overhead);
+    if (!start) return NULL;
+    size_t at = ((uintptr_t)start + overhead) / ALIGNMENT * ALIGNMENT - (uintptr_t)start;
+    char *memory = start + at;
+    ((block_header *)(void *)memory)[-1] = (block_header){*from, start};
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+void hth_release(void *memory) {
+    if (!memory) return;
+    block_header header = ((block_header *)memory)[-1];
+    header.allocator.release(header.allocator.context, header.start);
+}

@@ -1,0 +1,48 @@
+/* What every room uses: errors, the arena, small helpers. Nothing here knows of networks. */
+#ifndef HTH_BASE_H
+#define HTH_BASE_H
+
+#include "hitherto.h"
+
+#ifdef HTH_DOUBLE
+#define HTH_C(x) x /* a literal of type hth_real */
+#define HTH_EPSILON 2.220446049250313e-16
+#else
+#define HTH_C(x) x##f
+#define HTH_EPSILON 1.1920929e-07
+#endif
+
+#define HTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#if defined(__GNUC__)
+#define HTH_PRINTF(a, b) __attribute__((format(printf, a, b)))
+#else
+#define HTH_PRINTF(a, b)
+#endif
+
+/* Writes the sentence and returns status, so that a check reads `return hth_fail(error, ...)`. */
+hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...) HTH_PRINTF(3, 4);
+
+#define HTH_TRY(call)                                                                              \
+    do {                                                                                           \
+        hth_status hth_try_status = (call);                                                        \
+        if (hth_try_status != HTH_OK) return hth_try_status;                                       \
+    } while (0)
+
+/*
+ * An arena lays a handle out in one block. A layout function is run twice: with base NULL it only
+ * counts, then it places. Every piece is 64-byte aligned and zero at the start.
+ */
+typedef struct hth_arena {
+    char *base;
+    size_t used;
+} hth_arena;
+
+void *hth_arena_take(hth_arena *arena, size_t count, size_t size);
+#define HTH_TAKE(arena, type, count) ((type *)hth_arena_take(arena, count, sizeof(type)))
+
+/* Zeroed memory from the allocator (NULL: malloc), remembered with it so that release is simple. */
+void *hth_allocate(const hth_allocator *allocator, size_t bytes);
+void hth_release(void *memory);
+
+#endif

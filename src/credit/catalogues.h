@@ -1,0 +1,10 @@
+/* The catalogues of the learner: presets and the four axes. */
+#ifndef HTH_CREDIT_CATALOGUES_H
+#define HTH_CREDIT_CATALOGUES_H
+
+#include "base/options.h"
+
+extern const hth_catalogue hth_learners; /* learner.name (presets) and learner.* */
+extern const hth_catalogue hth_signals, hth_recurrences, hth_pasts, hth_futures;
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * Products and parallel loops: the only room that knows SIMD and threads.
+ *
+ * Bits: every element of a product is one chain of multiply-adds over k = 0, 1, ..., K-1, starting
+ * from 0 or from C. So neither the number of threads nor the way the work is tiled changes a result.
+ */
+#ifndef HTH_COMPUTE_H
+#define HTH_COMPUTE_H
+
+#include "base/base.h"
+
+/* Matrix operand: element (i, j) is data[i*row + j*column]. A transpose is a swap of the strides. */
+typedef struct hth_matrix {
+    const hth_real *data;
+    size_t row, column;
+} hth_matrix;
+
+static inline hth_matrix hth_rows(const hth_real *data, size_t stride) {
+    return (hth_matrix){data, stride, 1};
+}
+static inline hth_matrix hth_transposed(const hth_real *data, size_t stride) {
+    return (hth_matrix){data, 1, stride};
+}
+
+int hth_compute_threads(const hth_compute *compute);
+
+/* task(arg, i, worker) for i = 0..count-1, spread over the threads; worker < threads. `work` is a
+ * rough number of operations of the whole loop: a small one runs on the calling thread. Calls do not
+ * nest. */
+typedef void (*hth_task)(void *arg, size_t index, int worker);
+void hth_parallel(hth_compute *compute, size_t count, double work, hth_task task, void *arg);
+
+/* C[M][N] (rows ldc apart) = A B, or += A B. C overlaps neither. Threaded. */
+void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B,
+                 bool accumulate, hth_real *C, size_t ldc);
+
+/* An operand B[K][N] that is used many times, laid out for the kernel once. */
+size_t hth_packed_size(size_t K, size_t N); /* numbers of memory */
+void hth_pack(size_t K, size_t N, hth_matrix B, hth_real *packed);
+/* As hth_product, on the calling thread alone (for use inside a task). */
+void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_real *packed,
+                        bool accumulate, hth_real *C, size_t ldc);
+
+/* M[N][P] <- A[N][N] M, in place, rows of M ldm apart. Threaded over columns. (RTRL: J times the
+ * influence tensor.) */
+void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
+                          size_t ldm);
+
+/* out[P] += x[N] M[N][P]. Threaded over columns. */
+void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *x,
+                      const hth_real *M, size_t ldm, hth_real *out);
+
+/* Sum of squares in double, the same for any number of threads. */
+double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Elementwise functions and loops that a compiler can turn into vector code. In float the
+ * transcendental functions are branch-free approximations of our own (error stated at each); in double
+ * they are those of the C library.
+ */
+#ifndef HTH_ELEMENTWISE_H
+#define HTH_ELEMENTWISE_H
+
+#include "base/base.h"
+
+#include <math.h>
+
+/* Iterations of the loop that follows are independent. */
+#if defined(__GNUC__)
+#define HTH_SIMD _Pragma("omp simd")
+#else
+#define HTH_SIMD
+#endif
+
+#include "kernels/functions.h" /* hth_exp, hth_tanh, hth_sigmoid, hth_softplus, hth_log1p... */
+
+#endif

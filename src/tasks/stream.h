@@ -1,0 +1,60 @@
+/*
+ * A stream yields (x_t, target_t, weight_t) for a batch of sequences that advance together. Tasks
+ * make streams from a seed, readers make them from files; neither knows of networks.
+ */
+#ifndef HTH_STREAM_H
+#define HTH_STREAM_H
+
+#include "base/options.h"
+
+typedef struct hth_stream hth_stream;
+
+/* Which part of a corpus. A synthetic task gives independent draws for each. */
+typedef enum hth_split { HTH_TRAIN, HTH_VALIDATE, HTH_TEST } hth_split;
+
+typedef struct hth_stream_context {
+    const hth_settings *settings;
+    hth_split split;
+    size_t batch;
+    uint64_t seed;
+} hth_stream_context;
+
+/* What next() tells beside the chunk. A chunk never crosses the start of a sequence. */
+typedef struct hth_position_flags {
+    bool starts;    /* the chunk's first step is the first of its sequence: reset the state */
+    bool ends;      /* its last step is the last of its sequence */
+    bool epoch_end; /* all data of the split has been seen once more */
+} hth_position_flags;
+
+/* An initial value that the data brings along (npz: w_in, w_rec, w_out, b_rec, b_out, feedback). */
+typedef struct hth_given {
+    const char *name;
+    size_t rows, columns;
+    const double *values;
+} hth_given;
+
+/* A kind of stream. Verbs get the state that open() made. */
+typedef struct hth_stream_kind {
+    hth_part part; /* options of section "task" for generators, "data" for readers */
+    /* Reads all it needs and fills *shape. On error nothing is left behind. */
+    hth_status (*open)(const hth_stream_context *context, void **state, hth_shape *shape,
+                       hth_error *error);
+    /* Fills chunk (pointers into the state, valid until the next call) with 1..max_steps steps. A
+     * stream with sequences or epochs goes on with the next one for ever. */
+    hth_status (*next)(void *state, size_t max_steps, hth_chunk *chunk, hth_position_flags *flags,
+                       hth_error *error);
+    /* The position as fields, so that a run resumes where it was: see hth_field. */
+    size_t (*state)(void *state, hth_field *fields, size_t capacity);
+    /* Steps of one sequence (0: endless) and of one epoch (0: no epochs). */
+    void (*extent)(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps);
+    /* Initial values that the data brings along, or NULL. */
+    size_t (*given)(const void *state, hth_given *out, size_t capacity);
+    void (*close)(void *state);
+} hth_stream_kind;
+
+/* src/tasks/tasks.c and src/data/readers.c: one visible array each, and its catalogue. */
+extern const hth_catalogue hth_tasks, hth_readers;
+const hth_stream_kind *hth_task_at(size_t index);
+const hth_stream_kind *hth_reader_at(size_t index);
+
+#endif
