@@ -204,13 +204,15 @@ HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient 
 
 typedef struct hth_optimiser hth_optimiser;
 HTH_API hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
-                                        const hth_allocator *allocator, hth_optimiser **out,
-                                        hth_error *error);
+                                        hth_compute *compute, const hth_allocator *allocator,
+                                        hth_optimiser **out, hth_error *error);
 HTH_API void hth_optimiser_destroy(hth_optimiser *optimiser);
 /* One update; epoch (from 1) drives schedules that count epochs. HTH_NOT_FINITE when the gradient
  * is not finite: the parameters are then unchanged. */
 HTH_API hth_status hth_optimiser_step(hth_optimiser *optimiser, hth_network *network,
                                       hth_gradient *gradient, uint64_t epoch, hth_error *error);
+/* The learning rate of the last update, schedule included (group factors are not). */
+HTH_API double hth_optimiser_rate(const hth_optimiser *optimiser, uint64_t epoch);
 
 /* ---- State ---------------------------------------------------------------------------------- */
 

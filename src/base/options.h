@@ -73,6 +73,9 @@ hth_status hth_options_read(const hth_options *options, const hth_settings *sett
 hth_status hth_option_parse(const hth_option *option, const char *section,
                             const hth_setting *setting, void *out, hth_error *error);
 
+/* What is right for the option, in words: "a number of at least 0", "one of tanh, relu". */
+void hth_option_describe(const hth_option *option, char *out, size_t size);
+
 /*
  * Numbers per unit: "20", "20, 30, 40" (one a unit) or runs "300 x 0, 100 x 1.8".
  * min, max as in the option. key and origin are for the message.

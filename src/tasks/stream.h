@@ -36,7 +36,8 @@ typedef struct hth_given {
 /* A kind of stream. Verbs get the state that open() made. */
 typedef struct hth_stream_kind {
     hth_part part; /* options of section "task" for generators, "data" for readers */
-    /* Reads all it needs and fills *shape. On error nothing is left behind. */
+    /* Reads all it needs and fills *shape. On error nothing is left behind. A reader whose settings
+     * name no data for the split leaves *state NULL and returns HTH_OK. */
     hth_status (*open)(const hth_stream_context *context, void **state, hth_shape *shape,
                        hth_error *error);
     /* Fills chunk (pointers into the state, valid until the next call) with 1..max_steps steps. A

@@ -1,0 +1,132 @@
+/* From argv to a command: its flags, by the command's own table, and the words that remain. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_command *find_command(const char *name) {
+    size_t count;
+    const cli_command *commands = cli_commands(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *typed) {
+    size_t count;
+    const cli_command *commands = cli_commands(&count);
+    const char *names[32];
+    for (size_t i = 0; i < count && i < HTH_COUNT(names); i++) names[i] = commands[i].name;
+    const char *near = hth_nearest(typed, names, count);
+    if (near)
+        return cli_complain(CLI_BAD_INPUT, "unknown command '%s'; did you mean '%s'?", typed, near);
+    return cli_complain(CLI_BAD_INPUT, "unknown command '%s'; 'hitherto help' shows them all",
+                        typed);
+}
+
+static int unknown_flag(const cli_command *command, const char *typed) {
+    const char *names[CLI_MAX_FLAGS + 1] = {NULL};
+    size_t count = 0;
+    for (; count < CLI_MAX_FLAGS && command->flags[count].name; count++)
+        names[count] = command->flags[count].name;
+    names[count++] = "--help";
+    const char *near = hth_nearest(typed, names, count);
+    return cli_complain(CLI_BAD_INPUT, "unknown option '%s' of hitherto %s%s%s%s", typed,
+                        command->name, near ? "; did you mean '" : "", near ? near : "",
+                        near ? "'?" : "");
+}
+
+/* Which flag of the command this is, "--out" or "--out=DIR"; *value: what follows '=', or NULL. */
+static int find_flag(const cli_command *command, const char *typed, const char **value) {
+    size_t length = strcspn(typed, "=");
+    *value = typed[length] ? typed + length + 1 : NULL;
+    for (int i = 0; i < CLI_MAX_FLAGS && command->flags[i].name; i++)
+        if (strncmp(command->flags[i].name, typed, length) == 0 &&
+            command->flags[i].name[length] == '\0')
+            return i;
+    return -1;
+}
+
+/* Reads the flag at argv[*at], and its value, which may be the next word. */
+static int read_flag(cli_arguments *arguments, int *at) {
+    const cli_command *command = arguments->command;
+    char **argv = arguments->argv;
+    const char *typed = argv[*at], *value;
+    int index = find_flag(command, typed, &value);
+    if (index < 0) return unknown_flag(command, typed);
+    const cli_flag *flag = &command->flags[index];
+    if (!flag->value && value)
+        return cli_complain(CLI_BAD_INPUT, "option %s takes no value", flag->name);
+    if (flag->value && !value) value = argv[++*at];
+    if (flag->value && (!value || !*value))
+        return cli_complain(CLI_BAD_INPUT, "option %s needs a value: %s %s", flag->name, flag->name,
+                            flag->value);
+    arguments->values[index] = value ? value : "";
+    return CLI_OK;
+}
+
+static int read_words(cli_arguments *arguments, int argc, bool *help) {
+    bool only_words = false;
+    for (int i = 2; i < argc; i++) {
+        const char *word = arguments->argv[i];
+        bool flag = !only_words && word[0] == '-' && word[1];
+        if (flag && strcmp(word, "--") == 0) {
+            only_words = true;
+        } else if (flag && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
+            *help = true;
+        } else if (flag) {
+            int code = read_flag(arguments, &i);
+            if (code != CLI_OK) return code;
+        } else {
+            arguments->words[arguments->word_count++] = word;
+        }
+    }
+    return CLI_OK;
+}
+
+const char *cli_value(const cli_arguments *arguments, const char *flag) {
+    for (int i = 0; i < CLI_MAX_FLAGS && arguments->command->flags[i].name; i++)
+        if (strcmp(arguments->command->flags[i].name, flag) == 0) return arguments->values[i];
+    return NULL;
+}
+
+/* "cell.units=100" is a setting, "./a=b.yaml" a file. */
+bool cli_is_assignment(const char *word) {
+    size_t length =
+        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+    return length > 0 && word[length] == '=' && word[0] != '.';
+}
+
+static int run(const cli_command *command, int argc, char **argv) {
+    cli_arguments arguments = {.command = command, .argv = argv};
+    arguments.words = calloc((size_t)argc, sizeof *arguments.words);
+    if (!arguments.words) return cli_complain(CLI_FAILED, "not enough memory");
+    bool help = false;
+    int code = read_words(&arguments, argc, &help);
+    if (help)
+        cli_print_help(stdout, command);
+    else if (code == CLI_OK)
+        code = command->run(&arguments);
+    free(arguments.words);
+    return help ? CLI_OK : code;
+}
+
+int cli_main(int argc, char **argv) {
+    if (argc < 2) {
+        cli_print_help(stderr, NULL);
+        return CLI_BAD_INPUT;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0) name = "version";
+    if (name[0] == '-')
+        return cli_complain(CLI_BAD_INPUT,
+                            "unknown option '%s'; a command comes first: hitherto COMMAND ...",
+                            name);
+    const cli_command *command = find_command(name);
+    if (!command) return unknown_command(name);
+    int code = run(command, argc, argv);
+    if (fflush(stdout) != 0 && code == CLI_OK)
+        return cli_complain(CLI_FAILED, "cannot write to the standard output");
+    return code;
+}

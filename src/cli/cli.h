@@ -1,0 +1,121 @@
+/* The command line: the only room that prints. Commands are one file each; commands.c has their table,
+ * help.c their texts. */
+#ifndef HTH_CLI_H
+#define HTH_CLI_H
+
+#include "experiment/experiment.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* What a shell sees. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_BAD_INPUT = 2, CLI_INTERRUPTED = 130 };
+
+typedef struct cli_flag {
+    const char *name;  /* "--out" */
+    const char *value; /* what it takes, as in the help: "DIR"; NULL: it is a switch */
+    const char *help;
+} cli_flag;
+
+enum { CLI_MAX_FLAGS = 8 };
+
+typedef struct cli_arguments cli_arguments;
+
+typedef struct cli_command {
+    const char *name;
+    const char *usage;   /* behind the name: "[SETTINGS.yaml] [key=value]..." */
+    const char *summary; /* one line */
+    const char *text;    /* paragraphs; lines that begin with two spaces are shown as they are */
+    cli_flag flags[CLI_MAX_FLAGS]; /* until the first without a name */
+    int (*run)(const cli_arguments *arguments);
+} cli_command;
+
+/* A parsed command line. */
+struct cli_arguments {
+    const cli_command *command;
+    char **argv;                       /* whole, for handing over to the other program */
+    const char *values[CLI_MAX_FLAGS]; /* of the command's flags; NULL: not given */
+    const char **words;                /* what is not a flag */
+    size_t word_count;
+};
+
+/* ---- commands.c, help.c --------------------------------------------------------------------- */
+
+const cli_command *cli_commands(size_t *count);
+void cli_print_help(FILE *out, const cli_command *command); /* NULL: of the program */
+void cli_print_man(FILE *out);
+
+int cli_train(const cli_arguments *arguments);
+int cli_eval(const cli_arguments *arguments);
+int cli_check(const cli_arguments *arguments);
+int cli_list(const cli_arguments *arguments);
+int cli_inspect(const cli_arguments *arguments);
+int cli_plot(const cli_arguments *arguments);
+int cli_help(const cli_arguments *arguments);
+int cli_version(const cli_arguments *arguments);
+
+/* ---- arguments.c ---------------------------------------------------------------------------- */
+
+/* Runs the command that argv names; returns the exit code. */
+int cli_main(int argc, char **argv);
+/* The value of a flag of the command, "" for a switch that is on, NULL when it is not given. */
+const char *cli_value(const cli_arguments *arguments, const char *flag);
+bool cli_is_assignment(const char *word);
+
+/* ---- settings.c ----------------------------------------------------------------------------- */
+
+/* Settings from the files among the words, then the key=value, then --seed and --threads; checked. A
+ * run directory among `first_file` (may be NULL) is read before all. Prints and returns the exit
+ * code. */
+int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out);
+/* The text of a setting, or its default, or "". */
+const char *cli_setting(const hth_config *config, const char *key);
+
+/* ---- precision.c ---------------------------------------------------------------------------- */
+
+/* Replaces this program by the one that computes in double precision; returns, after a message, only
+ * when that cannot be. In the double-precision program: CLI_OK at once. */
+int cli_need_double(const cli_arguments *arguments);
+/* The same when the settings ask for it. */
+int cli_match_precision(const cli_arguments *arguments, const hth_config *config);
+
+/* ---- progress.c ----------------------------------------------------------------------------- */
+
+typedef struct cli_progress {
+    bool terminal;
+    double every; /* seconds between plain lines; negative: none */
+    double last;  /* when the last line came, seconds of the monotonic clock */
+    hth_progress latest;
+    bool any; /* latest is filled */
+    size_t line_length;
+} cli_progress;
+
+void cli_progress_start(cli_progress *progress, double every);
+void cli_progress_show(void *context, const hth_progress *progress); /* an observer's progress */
+void cli_progress_message(void *context, const char *sentence);      /* an observer's message */
+void cli_progress_end(cli_progress *progress);                       /* the last state, a line */
+extern volatile sig_atomic_t cli_interrupted;
+void cli_catch_interrupts(void);
+
+/* ---- summary.c ------------------------------------------------------------------------------ */
+
+/* The rows of a run's summary.json; false if there is none. */
+bool cli_print_summary(const char *run);
+/* The last report of a run that has not ended. */
+void cli_print_latest(const char *run);
+
+/* ---- print.c -------------------------------------------------------------------------------- */
+
+/* "hitherto: <sentence>" on stderr; returns code. */
+int cli_complain(int code, const char *format, ...) HTH_PRINTF(2, 3);
+/* The same for an error of the library; the code follows from its status. */
+int cli_fail(const hth_error *error);
+void cli_format_time(char *out, size_t size, double seconds);
+void cli_format_count(char *out, size_t size, double count); /* 1234567 -> "1.23 M" */
+void cli_format_bytes(char *out, size_t size, double bytes);
+/* "  name      value" on the standard output. */
+void cli_print_row(const char *name, const char *format, ...) HTH_PRINTF(2, 3);
+/* Prints text, folded at width, each line behind `indent` spaces. */
+void cli_print_folded(FILE *out, const char *text, int indent, int width);
+
+#endif

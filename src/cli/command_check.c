@@ -1,0 +1,55 @@
+/* hitherto check: the gradients of the user's own settings against finite differences and BPTT. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+typedef struct check_table {
+    size_t rows, failed;
+} check_table;
+
+static void print_row(void *context, const hth_check_row *row) {
+    check_table *table = context;
+    if (table->rows++ == 0)
+        printf("%-32s %-20s %10s %12s %10s\n", "claim", "block", "rel. error", "cosine",
+               "tolerance");
+    printf("%-32s %-20s %10.2e %12.9f %10.0e  %s\n", row->claim, row->block, row->relative_error,
+           row->cosine, row->tolerance, row->passed ? "ok" : "FAILED");
+    fflush(stdout);
+    table->failed += !row->passed;
+}
+
+static void print_warning(void *context, const char *sentence) {
+    (void)context;
+    fflush(stdout);
+    fprintf(stderr, "%s\n", sentence);
+}
+
+static int check(const hth_config *config) {
+    check_table table = {0, 0};
+    cli_catch_interrupts();
+    const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted};
+    hth_error error;
+    hth_status status = hth_check(config, &observer, print_row, &table, &error);
+    if (cli_interrupted) return CLI_INTERRUPTED;
+    if (status != HTH_OK && status != HTH_FAILED) return cli_fail(&error);
+    if (table.failed)
+        return cli_complain(CLI_FAILED, "%zu of %zu comparisons failed", table.failed, table.rows);
+    if (status == HTH_FAILED) return cli_fail(&error);
+    printf("All %zu comparisons hold.\n", table.rows);
+    return CLI_OK;
+}
+
+int cli_check(const cli_arguments *arguments) {
+    hth_config *config;
+    hth_error error;
+    int code = cli_read_settings(arguments, NULL, &config);
+    if (code != CLI_OK) return code;
+    code = cli_need_double(arguments);
+    /* Whatever precision the run itself will have, its formulae are proved in double. */
+    if (code == CLI_OK &&
+        hth_config_set(config, "train.precision", "double", NULL, &error) != HTH_OK)
+        code = cli_fail(&error);
+    if (code == CLI_OK) code = check(config);
+    hth_config_destroy(config);
+    return code;
+}

@@ -1,0 +1,79 @@
+/* hitherto eval: the loss and the metric of a run's checkpoint on one split of its data. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static int print_score(const char *split, const hth_score *score) {
+    printf("%s loss        %.6g\n", split, score->loss);
+    if (score->metric_name && strcmp(score->metric_name, "none") != 0)
+        printf("%s %-11s %.6g\n", split, score->metric_name, score->metric);
+    printf("time steps       %llu\n", (unsigned long long)score->steps);
+    return CLI_OK;
+}
+
+/* The one word that is a run; the others are settings. */
+static int find_run(const cli_arguments *arguments, const char **run, hth_config *overrides) {
+    hth_error error;
+    *run = NULL;
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        const char *word = arguments->words[i];
+        if (cli_is_assignment(word)) {
+            if (hth_config_override(overrides, word, &error) != HTH_OK) return cli_fail(&error);
+        } else if (*run) {
+            return cli_complain(CLI_BAD_INPUT, "eval takes one run, but '%s' and '%s' are given",
+                                *run, word);
+        } else {
+            *run = word;
+        }
+    }
+    const char *threads = cli_value(arguments, "--threads");
+    if (threads &&
+        hth_config_set(overrides, "train.threads", threads, "command line", &error) != HTH_OK)
+        return cli_fail(&error);
+    if (*run) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "which run? hitherto eval RUN, with the folder of a run");
+}
+
+/* The run's own settings decide which of the two programs can read its numbers. */
+static int match_run(const cli_arguments *arguments, const char *run) {
+    char path[1024];
+    hth_config *config;
+    hth_error error;
+    if (hth_config_create(&config, &error) != HTH_OK) return cli_fail(&error);
+    snprintf(path, sizeof path, "%s/settings.yaml", run);
+    int code = CLI_OK;
+    if (hth_config_load(config, path, &error) != HTH_OK)
+        code = cli_complain(CLI_BAD_INPUT, "%s is not the folder of a run: %s", run, error.message);
+    else
+        code = cli_match_precision(arguments, config);
+    hth_config_destroy(config);
+    return code;
+}
+
+static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
+    const char *run, *split = cli_value(arguments, "--split");
+    int code = find_run(arguments, &run, overrides);
+    if (code == CLI_OK) code = match_run(arguments, run);
+    if (code != CLI_OK) return code;
+    cli_progress progress;
+    cli_progress_start(&progress, 5);
+    cli_catch_interrupts();
+    const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
+                                   &cli_interrupted};
+    const hth_settings settings = hth_config_settings(overrides);
+    hth_score score;
+    hth_error error;
+    if (!split) split = "test";
+    hth_status status = hth_evaluate(run, split, &settings, &observer, &score, &error);
+    if (status != HTH_OK) return cli_fail(&error);
+    return cli_interrupted ? CLI_INTERRUPTED : print_score(split, &score);
+}
+
+int cli_eval(const cli_arguments *arguments) {
+    hth_config *overrides;
+    hth_error error;
+    if (hth_config_create(&overrides, &error) != HTH_OK) return cli_fail(&error);
+    int code = evaluate(arguments, overrides);
+    hth_config_destroy(overrides);
+    return code;
+}

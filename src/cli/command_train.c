@@ -1,0 +1,147 @@
+/* hitherto train: settings become a run, a run becomes a directory. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PATH_LENGTH = 1024 };
+
+/* ---- Where the run goes --------------------------------------------------------------------- */
+
+static bool exists(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0;
+}
+
+/* "experiments/add.yaml" -> "add"; without a file the name of the task or the reader. */
+static void name_of_run(const cli_arguments *arguments, const hth_config *config, char *out,
+                        size_t size) {
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        const char *path = arguments->words[i];
+        if (cli_is_assignment(path)) continue;
+        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+        const char *dot = strrchr(base, '.');
+        snprintf(out, size, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base),
+                 base);
+        return;
+    }
+    const char *task = cli_setting(config, "task.name");
+    snprintf(out, size, "%s", *task ? task : cli_setting(config, "data.name"));
+}
+
+/* runs/<name>-<learner>-s<seed>; a new run gets the first free number behind it, a resumed one the
+ * last that is taken. */
+static void default_folder(const cli_arguments *arguments, const hth_config *config, bool resume,
+                           char *out, size_t size) {
+    char name[200], first[600], path[640];
+    name_of_run(arguments, config, name, sizeof name);
+    snprintf(first, sizeof first, "runs/%.200s-%.60s-s%.30s", name,
+             cli_setting(config, "learner.name"), cli_setting(config, "train.seed"));
+    snprintf(out, size, "%s", first);
+    snprintf(path, sizeof path, "%s", first);
+    for (int number = 2; exists(path); number++) {
+        if (resume) snprintf(out, size, "%s", path);
+        snprintf(path, sizeof path, "%s-%d", first, number);
+        if (!resume) snprintf(out, size, "%s", path);
+    }
+}
+
+/* Makes the folders above path. */
+static int make_parents(const char *path) {
+    char part[PATH_LENGTH];
+    for (const char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+        snprintf(part, sizeof part, "%.*s", (int)(at - path), path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return cli_complain(CLI_BAD_INPUT, "cannot make folder %s: %s", part, strerror(errno));
+    }
+    return CLI_OK;
+}
+
+/* ---- The end of a run ----------------------------------------------------------------------- */
+
+static int finish(const char *out, const cli_progress *progress) {
+    printf("Finished.\n");
+    cli_print_summary(out);
+    if (progress->any && progress->latest.memory_bytes) {
+        char memory[40];
+        cli_format_bytes(memory, sizeof memory, (double)progress->latest.memory_bytes);
+        cli_print_row("memory", "%s", memory);
+    }
+    cli_print_row("files", "%s/: settings.yaml metrics.jsonl summary.json", out);
+    printf("Learning curve:  hitherto plot %s\n", out);
+    printf("Test:            hitherto eval %s\n", out);
+    return CLI_OK;
+}
+
+static int stop(const char *out) {
+    fprintf(stderr,
+            "Interrupted; the run is saved. To go on:\n  hitherto train --resume --out %s\n", out);
+    return CLI_INTERRUPTED;
+}
+
+/* ---- The command ---------------------------------------------------------------------------- */
+
+/* --progress-every; negative when --quiet. */
+static int read_interval(const cli_arguments *arguments, double *every) {
+    const char *text = cli_value(arguments, "--progress-every");
+    *every = 5;
+    if (cli_value(arguments, "--quiet")) *every = -1;
+    if (!text) return CLI_OK;
+    char *end;
+    *every = strtod(text, &end);
+    if (end != text && !*end && *every >= 0) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT,
+                        "option --progress-every is '%s', but must be a number of seconds", text);
+}
+
+static int train(const cli_arguments *arguments, const hth_config *config, const char *out) {
+    cli_progress progress;
+    double every;
+    int code = read_interval(arguments, &every);
+    if (code != CLI_OK) return code;
+    code = make_parents(out);
+    if (code != CLI_OK) return code;
+    cli_progress_start(&progress, every);
+    cli_catch_interrupts();
+    const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
+                                   &cli_interrupted};
+    hth_ending ending;
+    hth_error error;
+    bool resume = cli_value(arguments, "--resume") != NULL;
+    hth_status status = hth_train(config, out, resume, &observer, &ending, &error);
+    cli_progress_end(&progress);
+    if (status != HTH_OK) return cli_fail(&error);
+    return ending == HTH_INTERRUPTED ? stop(out) : finish(out, &progress);
+}
+
+/* A resumed run has its settings in its folder; what is given beside them counts more. */
+static const char *own_settings(const cli_arguments *arguments, char *path, size_t size) {
+    const char *out = cli_value(arguments, "--out");
+    if (!out || !cli_value(arguments, "--resume")) return NULL;
+    snprintf(path, size, "%s/settings.yaml", out);
+    return exists(path) ? path : NULL;
+}
+
+int cli_train(const cli_arguments *arguments) {
+    char path[PATH_LENGTH], out[PATH_LENGTH];
+    const char *given = cli_value(arguments, "--out");
+    bool resume = cli_value(arguments, "--resume") != NULL;
+    if (given && strlen(given) > PATH_LENGTH / 2)
+        return cli_complain(CLI_BAD_INPUT, "the path given with --out is too long");
+    if (resume && given && !exists(given))
+        return cli_complain(CLI_BAD_INPUT, "cannot resume %s: there is no such folder", given);
+    hth_config *config;
+    int code = cli_read_settings(arguments, own_settings(arguments, path, sizeof path), &config);
+    if (code != CLI_OK) return code;
+    if (given)
+        snprintf(out, sizeof out, "%s", given);
+    else
+        default_folder(arguments, config, resume, out, sizeof out);
+    code = cli_match_precision(arguments, config);
+    if (code == CLI_OK) code = train(arguments, config, out);
+    hth_config_destroy(config);
+    return code;
+}

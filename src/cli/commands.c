@@ -1,0 +1,152 @@
+/*
+ * The commands: name, usage, options, texts and the function that runs each. The table drives parsing,
+ * --help and the manual page. In texts, an empty line ends a paragraph, and lines that begin with two
+ * spaces are shown as they are.
+ */
+#include "cli/cli.h"
+
+#define SEED                                                                                       \
+    { "--seed", "N", "seed of every random draw; the same as train.seed=N" }
+#define THREADS                                                                                    \
+    {                                                                                              \
+        "--threads", "N",                                                                          \
+            "threads, 0 for one per core; the same as train.threads=N. Changes the "               \
+            "time, never the result"                                                               \
+    }
+
+static const cli_command commands[] = {
+    {
+        .name = "train",
+        .usage = "[SETTINGS.yaml...] [key=value...]",
+        .summary = "train a network and leave a run directory",
+        .text =
+            "Trains a recurrent network as the settings say. Settings come from YAML files and "
+            "from "
+            "key=value words; what is typed counts more than what a file says, and of two files "
+            "the "
+            "later counts. A run needs a task (task=add) or data (data=text data.dir=FOLDER); all "
+            "else has defaults, which 'hitherto list settings' shows.\n\n"
+            "The run directory holds settings.yaml (all settings, defaults included), "
+            "metrics.jsonl "
+            "(a line for each report), the checkpoint and summary.json. Without --out it is "
+            "runs/NAME-LEARNER-sSEED, where NAME is that of the settings file or of the task.\n\n"
+            "Progress goes to the standard error: on a terminal one line that is redrawn, "
+            "otherwise "
+            "a plain line every few seconds. Ctrl-C finishes the step, saves the run and says how "
+            "to "
+            "resume it; a run that is interrupted and resumed ends with the same bits as one that "
+            "was not.\n\n"
+            "  hitherto train task=add learner=tbptt learner.steps=10\n"
+            "  hitherto train experiments/demo.yaml cell=lstm network.units=100 --seed 3\n"
+            "  hitherto train --resume --out runs/add-tbptt-s1",
+        .flags = {SEED,
+                  THREADS,
+                  {"--out", "DIR", "directory of the run"},
+                  {"--resume", NULL,
+                   "go on with the run in --out DIR, with its own settings and those given"},
+                  {"--progress-every", "SECONDS",
+                   "time between two lines of progress when not on a terminal (5)"},
+                  {"--quiet", NULL, "no progress"}},
+        .run = cli_train,
+    },
+    {
+        .name = "eval",
+        .usage = "RUN [key=value...]",
+        .summary = "loss and metric of a run's checkpoint on a split of its data",
+        .text =
+            "Loads the checkpoint of a run directory and makes one pass over a split of the data, "
+            "without learning. Settings given as key=value replace those of the run for this "
+            "pass, for example data.dir when the data have moved.\n\n"
+            "  hitherto eval runs/ptb-tbptt-s1\n"
+            "  hitherto eval runs/ptb-tbptt-s1 --split validation",
+        .flags = {{"--split", "NAME", "train, validation or test (test)"}, THREADS},
+        .run = cli_eval,
+    },
+    {
+        .name = "check",
+        .usage = "[SETTINGS.yaml...] [key=value...]",
+        .summary = "hold every gradient of these settings against the exact one",
+        .text =
+            "Builds the network, the learner and the data of the settings, in double precision, "
+            "and "
+            "compares, for each block of parameters: backpropagation through time with central "
+            "differences, RTRL with backpropagation through time, and the learner of the settings "
+            "with what it claims. Each row shows the relative error, the cosine of the two "
+            "gradients "
+            "and the tolerance. A network that is silent or saturated proves nothing; that is "
+            "said. "
+            "The exit status is 1 when a claim fails.\n\n"
+            "  hitherto check experiments/demo.yaml\n"
+            "  hitherto check task=add cell=gru learner=rtrl learner.steps=30",
+        .flags = {SEED, THREADS},
+        .run = cli_check,
+    },
+    {
+        .name = "list",
+        .usage = "[KIND [NAME] | settings [SECTION]]",
+        .summary = "what can be chosen, and every setting with its default",
+        .text =
+            "Without a word: the kinds of parts, and how each is chosen. With a kind (cells, "
+            "losses, learners, pasts, optimisers, tasks, data, ...): its parts, a line each with "
+            "the source; with a part's name too: its settings. 'settings' shows all settings, or "
+            "those of one section, with type, default, bounds and help; --markdown writes them as "
+            "the reference page.\n\n"
+            "  hitherto list\n"
+            "  hitherto list cells\n"
+            "  hitherto list cell alif\n"
+            "  hitherto list settings optimiser",
+        .flags = {{"--markdown", NULL, "with 'settings': as a page in Markdown"}},
+        .run = cli_list,
+    },
+    {
+        .name = "inspect",
+        .usage = "CHECKPOINT.safetensors | RUN",
+        .summary = "what a checkpoint or a run directory holds",
+        .text =
+            "Of a checkpoint: each tensor with type, shape, and the range, mean and root mean "
+            "square of its numbers, and the texts stored beside them. Of a run directory: what was "
+            "trained, how far, and how well.\n\n"
+            "  hitherto inspect runs/add-tbptt-s1",
+        .run = cli_inspect,
+    },
+    {
+        .name = "plot",
+        .usage = "RUN...",
+        .summary = "learning curves of one or several runs",
+        .text =
+            "Draws loss (or, with --metric, the metric) in training and validation from the "
+            "metrics.jsonl of each run, with gnuplot: to a file, by its ending an SVG or a PNG, or "
+            "in letters to the terminal.\n\n"
+            "  hitherto plot runs/add-tbptt-s1\n"
+            "  hitherto plot runs/add-* --out curves.svg --x seconds",
+        .flags = {{"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
+                  {"--x", "AXIS", "step, epoch or seconds (step)"},
+                  {"--metric", NULL, "the metric instead of the loss"},
+                  {"--log", NULL, "logarithmic vertical axis"}},
+        .run = cli_plot,
+    },
+    {
+        .name = "help",
+        .usage = "[COMMAND]",
+        .summary = "this text, or that of a command",
+        .text =
+            "The same as --help. With --man it writes the manual page in troff, made of the same "
+            "text.\n\n"
+            "  hitherto help train\n"
+            "  hitherto help --man | man -l -",
+        .flags = {{"--man", NULL, "the manual page"}},
+        .run = cli_help,
+    },
+    {
+        .name = "version",
+        .usage = "",
+        .summary = "version and precision of this program",
+        .text = "Prints one line.",
+        .run = cli_version,
+    },
+};
+
+const cli_command *cli_commands(size_t *count) {
+    *count = HTH_COUNT(commands);
+    return commands;
+}

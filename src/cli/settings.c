@@ -1,0 +1,67 @@
+/* Settings as the command line gives them: files, key=value, and the two flags that are settings. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static hth_status load_files(const cli_arguments *arguments, hth_config *config, hth_error *error) {
+    for (size_t i = 0; i < arguments->word_count; i++)
+        if (!cli_is_assignment(arguments->words[i]))
+            HTH_TRY(hth_config_load(config, arguments->words[i], error));
+    return HTH_OK;
+}
+
+/* What is typed counts more than what a file says, wherever it stands. */
+static hth_status load_overrides(const cli_arguments *arguments, hth_config *config,
+                                 hth_error *error) {
+    for (size_t i = 0; i < arguments->word_count; i++)
+        if (cli_is_assignment(arguments->words[i]))
+            HTH_TRY(hth_config_override(config, arguments->words[i], error));
+    static const char *const flags[][2] = {{"--seed", "train.seed"},
+                                           {"--threads", "train.threads"}};
+    for (size_t i = 0; i < HTH_COUNT(flags); i++) {
+        const char *value = cli_value(arguments, flags[i][0]);
+        if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));
+    }
+    return HTH_OK;
+}
+
+static hth_status fill(const cli_arguments *arguments, const char *first_file, hth_config *config,
+                       hth_error *error) {
+    if (first_file) HTH_TRY(hth_config_load(config, first_file, error));
+    HTH_TRY(load_files(arguments, config, error));
+    HTH_TRY(load_overrides(arguments, config, error));
+    return hth_config_validate(config, error);
+}
+
+int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out) {
+    hth_error error;
+    if (hth_config_create(out, &error) != HTH_OK) return cli_fail(&error);
+    if (fill(arguments, first_file, *out, &error) == HTH_OK) return CLI_OK;
+    hth_config_destroy(*out);
+    *out = NULL;
+    return cli_fail(&error);
+}
+
+/* A default from the common options of a catalogue, or its part by default. */
+static const char *fallback_of(const hth_catalogue *catalogue, const char *key) {
+    if (catalogue->key && strcmp(catalogue->key, key) == 0) return catalogue->fallback;
+    const hth_options *common = &catalogue->common;
+    size_t length = common->section ? strlen(common->section) : 0;
+    if (!length || strncmp(key, common->section, length) != 0 || key[length] != '.') return NULL;
+    for (size_t i = 0; i < common->count; i++)
+        if (strcmp(common->items[i].name, key + length + 1) == 0) return common->items[i].fallback;
+    return NULL;
+}
+
+const char *cli_setting(const hth_config *config, const char *key) {
+    const hth_settings settings = hth_config_settings(config);
+    const hth_setting *setting = hth_settings_find(&settings, key);
+    if (setting) return setting->value;
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *fallback = fallback_of(all[i], key);
+        if (fallback) return fallback;
+    }
+    return "";
+}

@@ -1,0 +1,118 @@
+/* What came of a run, from its summary.json and the last line of metrics.jsonl. */
+#include "cli/cli.h"
+
+#include <cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_LENGTH = 4096 };
+
+static cJSON *read_json(const char *path) {
+    char text[16 * 1024];
+    FILE *file = fopen(path, "r");
+    if (!file) return NULL;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    text[length] = '\0';
+    fclose(file);
+    return cJSON_Parse(text);
+}
+
+static double number_of(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+}
+
+void cli_print_row(const char *name, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    printf("  %-26s ", name);
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+}
+
+static void print_number(const cJSON *summary, const char *field, const char *name) {
+    double value = number_of(summary, field);
+    if (isfinite(value)) cli_print_row(name, "%.6g", value);
+}
+
+/* "train_metric" as "train perplexity". */
+static void print_metric(const cJSON *summary, const char *field, const char *name) {
+    const cJSON *metric = cJSON_GetObjectItemCaseSensitive(summary, "metric");
+    char full[80];
+    if (!cJSON_IsString(metric) || strcmp(metric->valuestring, "none") == 0) return;
+    snprintf(full, sizeof full, "%s %s", name, metric->valuestring);
+    print_number(summary, field, full);
+}
+
+static void print_time(const cJSON *summary) {
+    char text[40], rate[40];
+    double seconds = number_of(summary, "seconds"), steps = number_of(summary, "steps");
+    if (!(seconds > 0)) return;
+    cli_format_time(text, sizeof text, seconds);
+    cli_format_count(rate, sizeof rate, steps / seconds);
+    if (steps > 0)
+        cli_print_row("time", "%s (%s steps/s)", text, rate);
+    else
+        cli_print_row("time", "%s", text);
+}
+
+bool cli_print_summary(const char *run) {
+    char path[LINE_LENGTH];
+    snprintf(path, sizeof path, "%s/summary.json", run);
+    cJSON *summary = read_json(path);
+    if (!summary) return false;
+    print_number(summary, "parameters", "parameters");
+    if (number_of(summary, "epochs") > 0) print_number(summary, "epochs", "epochs");
+    if (isfinite(number_of(summary, "steps")))
+        cli_print_row("time steps", "%.0f", number_of(summary, "steps"));
+    static const char *const parts[][2] = {{"train", "train"},
+                                           {"validation", "validation"},
+                                           {"best_validation", "best validation"},
+                                           {"test", "test"}};
+    for (size_t i = 0; i < HTH_COUNT(parts); i++) {
+        char field[40], name[40];
+        snprintf(field, sizeof field, "%s_loss", parts[i][0]);
+        snprintf(name, sizeof name, "%s loss", parts[i][1]);
+        print_number(summary, field, name);
+        snprintf(field, sizeof field, "%s_metric", parts[i][0]);
+        print_metric(summary, field, parts[i][1]);
+    }
+    print_time(summary);
+    cJSON_Delete(summary);
+    return true;
+}
+
+/* The last line that is whole. */
+static cJSON *last_line(const char *path) {
+    char line[LINE_LENGTH];
+    cJSON *last = NULL;
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file)) {
+        cJSON *object = cJSON_Parse(line);
+        if (!object) continue;
+        cJSON_Delete(last);
+        last = object;
+    }
+    if (file) fclose(file);
+    return last;
+}
+
+void cli_print_latest(const char *run) {
+    char path[LINE_LENGTH], memory[40];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    cJSON *line = last_line(path);
+    if (!line) return;
+    print_number(line, "epoch", "at epoch");
+    if (isfinite(number_of(line, "step")))
+        cli_print_row("at time step", "%.0f", number_of(line, "step"));
+    print_number(line, "train_loss", "train loss");
+    print_metric(line, "train_metric", "train");
+    print_number(line, "validation_loss", "validation loss");
+    print_metric(line, "validation_metric", "validation");
+    cli_format_bytes(memory, sizeof memory, number_of(line, "memory_bytes"));
+    if (number_of(line, "memory_bytes") > 0) cli_print_row("memory", "%s", memory);
+    cJSON_Delete(line);
+}

@@ -1,0 +1,97 @@
+/* The known algorithms, one line of choices each, and the settings that all learners have. */
+#include "credit/presets.h"
+
+#include "credit/catalogues.h"
+
+static const hth_preset presets[] = {
+    {.part = {.name = "bptt",
+              .summary = "backpropagation through time: exact, over the whole sequence",
+              .source = "Werbos 1990"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "none",
+     .future = "zero"},
+    {.part = {.name = "tbptt",
+              .summary = "backpropagation through the last K steps",
+              .source = "Williams & Peng 1990"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "none",
+     .future = "zero"},
+    {.part = {.name = "rtrl",
+              .summary = "real-time recurrent learning: exact and online, K steps at a time",
+              .source = "Williams & Zipser 1989; Schmidhuber 1992"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "influence",
+     .future = "zero"},
+    {.part = {.name = "readout-only",
+              .summary = "only the readout learns: the lower baseline",
+              .source = "Marschall et al. 2019, p. 3"},
+     .signal = "none",
+     .recurrence = "none",
+     .past = "none",
+     .future = "zero"},
+};
+
+/* What the experiment reads (steps, update) stands here with the axes, so that the section is whole. */
+typedef struct learner_options {
+    int64_t steps;
+    int update;
+    const char *signal, *recurrence, *past, *future;
+} learner_options;
+
+static const hth_option options[] = {
+    {.name = "steps",
+     .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt) or 1 (rtrl, "
+             "readout-only)",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e9,
+     .offset = offsetof(learner_options, steps)},
+    {.name = "update",
+     .help = "change the weights after each tape, or once at the end of a sequence",
+     .fallback = "tape",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"tape", "sequence", NULL},
+     .offset = offsetof(learner_options, update)},
+    {.name = "signal",
+     .help = "how the error reaches a unit; preset: as learner.name says",
+     .fallback = "preset",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(learner_options, signal)},
+    {.name = "recurrence",
+     .help = "how credit crosses units inside the tape; preset: as learner.name says",
+     .fallback = "preset",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(learner_options, recurrence)},
+    {.name = "past",
+     .help = "what is kept of the time before the tape; preset: as learner.name says",
+     .fallback = "preset",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(learner_options, past)},
+    {.name = "future",
+     .help = "what stands in for the time after the tape; preset: as learner.name says",
+     .fallback = "preset",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(learner_options, future)},
+};
+
+const hth_preset *hth_preset_at(size_t index) {
+    return &presets[index];
+}
+
+static const hth_part *part_at(size_t index) {
+    return &presets[index].part;
+}
+
+const hth_catalogue hth_learners = {
+    .kind = "learner",
+    .summary = "How the tape becomes a gradient: a choice on four axes, and names for known ones.",
+    .key = "learner.name",
+    .fallback = "bptt",
+    .common = {"learner", options, HTH_COUNT(options)},
+    .count = HTH_COUNT(presets),
+    .at = part_at,
+};

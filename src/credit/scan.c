@@ -1,0 +1,225 @@
+/* The adjoint scan: see scan.h. Cost per step and row: g n^2 multiply-adds (recurrence full) and a few
+ * passes over the units; memory K rows (g + 1) n. */
+#include "credit/scan.h"
+
+#include "kernels/elementwise.h"
+#include "optim/gradient.h"
+
+#include <string.h>
+
+/* ---- Layout ---- */
+
+void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
+                         size_t steps, size_t rows, bool with_top_q) {
+    const bool counting = !arena->base;
+    hth_adjoint_layer scratch;
+    adjoint->rows = rows;
+    adjoint->layers = HTH_TAKE(arena, hth_adjoint_layer, net->layer_count);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const size_t states = layer->cell->states * rows * layer->n;
+        const bool has_q = l + 1 < net->layer_count || with_top_q;
+        hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
+        a->q = HTH_TAKE(arena, hth_real, has_q ? steps * rows * layer->n : 0);
+        if (!has_q) a->q = NULL;
+        a->delta = HTH_TAKE(arena, hth_real, steps * rows * layer->rows);
+        a->sbar = HTH_TAKE(arena, hth_real, states);
+        a->lambda = HTH_TAKE(arena, hth_real, states);
+        a->zbar = HTH_TAKE(arena, hth_real, rows * layer->n);
+        a->zeta = HTH_TAKE(arena, hth_real, rows * layer->n);
+        a->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->rows, layer->n));
+    }
+    adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
+    if (!net->embedding) adjoint->input = NULL;
+}
+
+void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const size_t slot = adjoint->rows * net->layers[l].n;
+        memset(adjoint->layers[l].zbar, 0, slot * sizeof(hth_real));
+        memset(adjoint->layers[l].sbar, 0, net->layers[l].cell->states * slot * sizeof(hth_real));
+    }
+}
+
+/* ---- One step of one row ---- */
+
+/* out (+)= x * (the local derivative); `first` says whether out is to be set or added to. */
+static bool times(size_t n, hth_entry entry, const hth_real *at, const hth_real *x, bool first,
+                  hth_real *out) {
+    if (entry.where == HTH_AT_ZERO) return first;
+    if (entry.where == HTH_AT_ONE && first) {
+        memcpy(out, x, n * sizeof *out);
+    } else if (entry.where == HTH_AT_ONE) {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) out[j] += x[j];
+    } else if (first) {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) out[j] = x[j] * at[j];
+    } else {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) out[j] += x[j] * at[j];
+    }
+    return false;
+}
+
+static void zero_if(bool untouched, size_t n, hth_real *out) {
+    if (untouched) memset(out, 0, n * sizeof *out);
+}
+
+/* The row's share of zbar_{t-1} that does not cross units. */
+static void local_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
+                             hth_real *const *lambda, const hth_entry *R, const hth_real *const *at,
+                             const hth_real *delta, hth_real *zbar) {
+    const size_t n = layer->n;
+    bool untouched = true;
+    if (adjoint->recurrence != HTH_RECURRENCE_NONE)
+        for (size_t i = 0; i < layer->cell->states; i++)
+            untouched = times(n, R[i], at[i], lambda[i], untouched, zbar);
+    zero_if(untouched, n, zbar);
+    if (adjoint->recurrence != HTH_RECURRENCE_DIAGONAL) return;
+    const hth_real *w = adjoint->tape->network->theta + layer->weight;
+    for (size_t row = 0; row < layer->rows; row++)
+        zbar[row % n] += w[row * layer->m + row % n] * delta[row];
+}
+
+static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
+    const hth_cell *cell = layer->cell;
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = layer->n, slot = adjoint->rows * n, batch = tape->batch;
+    const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
+    const hth_real *q = a->q ? a->q + (t * adjoint->rows + row) * n : NULL, *reset[HTH_MAX_STATES];
+    hth_real *zeta = a->zeta + row * n, *zbar = a->zbar + row * n, *lambda[HTH_MAX_STATES];
+    hth_real *delta = a->delta + (t * adjoint->rows + row) * layer->rows;
+    if (q) {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) zeta[j] = q[j] + zbar[j];
+    } else {
+        memcpy(zeta, zbar, n * sizeof *zeta);
+    }
+    for (size_t i = 0; i < cell->states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
+        lambda[i] = a->lambda + i * slot + row * n;
+        reset[i] = hth_entry_row(layer, on, cell->R[i], t, batch, item);
+        memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));
+        times(n, cell->Z[i], hth_entry_row(layer, on, cell->Z[i], t, batch, item), zeta, false,
+              lambda[i]);
+    }
+    for (size_t g = 0; g < cell->drives; g++) { /* delta_t = lambda_t B_t + zeta_t Q_t */
+        bool untouched = times(n, cell->Q[g], hth_entry_row(layer, on, cell->Q[g], t, batch, item),
+                               zeta, true, delta + g * n);
+        for (size_t i = 0; i < cell->states; i++)
+            untouched =
+                times(n, cell->B[i][g], hth_entry_row(layer, on, cell->B[i][g], t, batch, item),
+                      lambda[i], untouched, delta + g * n);
+        zero_if(untouched, n, delta + g * n);
+    }
+    for (size_t k = 0; k < cell->states; k++) { /* sbar_{t-1} = lambda_t D_t */
+        hth_real *sbar = a->sbar + k * slot + row * n;
+        bool untouched = true;
+        for (size_t i = 0; i < cell->states; i++)
+            untouched =
+                times(n, cell->D[i][k], hth_entry_row(layer, on, cell->D[i][k], t, batch, item),
+                      lambda[i], untouched, sbar);
+        zero_if(untouched, n, sbar);
+    }
+    local_recurrence(adjoint, layer, lambda, cell->R, reset, delta, zbar);
+}
+
+/* ---- All steps ---- */
+
+typedef struct scan_task {
+    const hth_adjoint *adjoint;
+    size_t layer, parts;
+} scan_task;
+
+static void scan_rows(void *argument, size_t part, int worker) {
+    const scan_task *task = argument;
+    const hth_adjoint *adjoint = task->adjoint;
+    const hth_layer *layer = &adjoint->tape->network->layers[task->layer];
+    const hth_adjoint_layer *a = &adjoint->layers[task->layer];
+    const size_t rows = adjoint->rows, from = part * rows / task->parts;
+    const size_t to = (part + 1) * rows / task->parts;
+    (void)worker;
+    for (size_t t = adjoint->tape->steps; t-- > 0;) {
+        for (size_t row = from; row < to; row++) step_row(adjoint, task->layer, t, row);
+        if (adjoint->recurrence == HTH_RECURRENCE_FULL)
+            hth_product_packed(to - from, layer->n, layer->rows,
+                               hth_rows(a->delta + (t * rows + from) * layer->rows, layer->rows),
+                               a->packed, true, a->zbar + from * layer->n, layer->n);
+    }
+}
+
+/* dE/dx_t = W_in^T delta_t: the direct error of the layer below, or of the token vectors. */
+static void pass_down(hth_adjoint *adjoint, size_t l) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layer = &tape->network->layers[l];
+    hth_real *below = l > 0 ? adjoint->layers[l - 1].q : adjoint->input;
+    if (!below) return;
+    hth_product(tape->compute, tape->steps * adjoint->rows, layer->inputs, layer->rows,
+                hth_rows(adjoint->layers[l].delta, layer->rows),
+                hth_rows(tape->network->theta + layer->weight + layer->n, layer->m), false, below,
+                layer->inputs);
+}
+
+void hth_scan(hth_adjoint *adjoint) {
+    const hth_tape *tape = adjoint->tape;
+    const size_t threads = (size_t)hth_compute_threads(tape->compute);
+    for (size_t l = tape->network->layer_count; l-- > 0;) {
+        const hth_layer *layer = &tape->network->layers[l];
+        scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
+        if (adjoint->recurrence == HTH_RECURRENCE_FULL)
+            hth_pack(layer->rows, layer->n,
+                     hth_rows(tape->network->theta + layer->weight, layer->m),
+                     adjoint->layers[l].packed);
+        hth_parallel(tape->compute, task.parts,
+                     (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows),
+                     scan_rows, &task);
+        pass_down(adjoint, l);
+    }
+}
+
+/* ---- Gradient ---- */
+
+static void initial_gradient(const hth_adjoint *adjoint, size_t l, hth_real *gradient) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, rows = hth_layer_initial_rows(layer);
+    for (size_t row = 0; row < adjoint->rows; row++) {
+        const hth_real *zbar = adjoint->layers[l].zbar + row * n;
+        for (size_t i = 0; i < cell->states; i++) {
+            const hth_real *sbar = adjoint->layers[l].sbar + (i * adjoint->rows + row) * n;
+            for (size_t j = 0; j < n; j++) gradient[i * n + j] += sbar[j];
+        }
+        if (cell->observable == HTH_Z_IS_STATE)
+            for (size_t j = 0; j < n; j++) gradient[j] += zbar[j];
+        else if (rows > cell->states)
+            for (size_t j = 0; j < n; j++) gradient[cell->states * n + j] += zbar[j];
+    }
+}
+
+static void token_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
+    const hth_tape *tape = adjoint->tape;
+    const size_t width = tape->network->embedding;
+    for (size_t i = 0; i < tape->steps * adjoint->rows; i++) {
+        hth_real *row = hth_gradient_row(gradient, (size_t)tape->chunk.tokens[i]);
+        for (size_t k = 0; k < width; k++) row[k] += adjoint->input[i * width + k];
+    }
+}
+
+void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
+    const hth_tape *tape = adjoint->tape;
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        hth_real *weight = gradient->values + layer->weight;
+        hth_product(tape->compute, layer->rows, layer->m, tape->steps * adjoint->rows,
+                    hth_transposed(adjoint->layers[l].delta, layer->rows),
+                    hth_rows(tape->layers[l].u, layer->stride), true, weight, layer->m);
+        hth_layer_mask(layer, weight);
+        if (layer->learns_initial && tape->fresh)
+            initial_gradient(adjoint, l, gradient->values + layer->initial);
+    }
+    if (adjoint->input) token_gradient(adjoint, gradient);
+}

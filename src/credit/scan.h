@@ -1,0 +1,62 @@
+/*
+ * The adjoint scan, shared by every learner (algorithms.md 3.1, 4.1; design: "what a learner does").
+ * For t = K..1, letters as in cell.h:
+ *
+ *     zeta_t   = q_t + zbar_t                      dE/dz_t
+ *     lambda_t = zeta_t Z_t + sbar_t               dE/ds_t
+ *     delta_t  = lambda_t B_t + zeta_t Q_t         dE/da_t
+ *     sbar_{t-1} = lambda_t D_t
+ *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R
+ *
+ * sbar and zbar at the end of the tape are the boundary (the future axis); what the scan leaves in them
+ * is the adjoint of the state at the start of the tape (for the past axis, and the target of the future
+ * axis). Rows are the items of the batch, or any number of adjoints of one item: RTRL runs the scan with
+ * one row per state variable to get the Jacobian of the whole tape.
+ */
+#ifndef HTH_SCAN_H
+#define HTH_SCAN_H
+
+#include "network/tape.h"
+
+typedef enum hth_recurrence {
+    HTH_RECURRENCE_FULL,     /* credit crosses all recurrent weights */
+    HTH_RECURRENCE_DIAGONAL, /* a unit's own weight and reset only (SnAp-1) */
+    HTH_RECURRENCE_NONE      /* neither recurrent weights nor reset (e-prop, RFLO) */
+} hth_recurrence;
+
+typedef struct hth_adjoint_layer {
+    hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */
+    hth_real *delta;  /* [K][rows][drives*n] */
+    hth_real *sbar;   /* [states][rows][n] */
+    hth_real *zbar;   /* [rows][n] */
+    hth_real *lambda; /* [states][rows][n], scratch */
+    hth_real *zeta;   /* [rows][n], scratch */
+    hth_real *packed; /* W_rec, for the products of this scan */
+} hth_adjoint_layer;
+
+typedef struct hth_adjoint {
+    const hth_tape *tape;
+    hth_recurrence recurrence;
+    size_t rows;
+    size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
+    hth_adjoint_layer *layers;
+    hth_real *input; /* [K][rows][embedding]: dE/dx of the bottom layer; NULL: not wanted */
+} hth_adjoint;
+
+#define HTH_EVERY_ITEM SIZE_MAX
+
+/* Memory for an adjoint of `rows` rows over tapes of K steps; with_top_q: errors enter at the top. */
+void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *network,
+                         size_t steps, size_t rows, bool with_top_q);
+
+/* Sets the boundary at the end of the tape to zero. */
+void hth_adjoint_clear_boundary(hth_adjoint *adjoint);
+
+/* The scan through all layers, from the top down. */
+void hth_scan(hth_adjoint *adjoint);
+
+/* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
+ * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. */
+void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient);
+
+#endif

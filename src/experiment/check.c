@@ -1,0 +1,333 @@
+/*
+ * The claims of a user's own settings, on the first steps of the user's own data:
+ *
+ *   1. BPTT's gradient is that of central differences. Spiking cells have the step function replaced
+ *      by the smooth function whose derivative the pseudo-derivative is.
+ *   2. The user's learner, with the weights held fixed, gives BPTT's gradient, if it is one of those
+ *      that do by construction; otherwise how near it comes is only told.
+ *   3. RTRL gives BPTT's gradient, step by step and in blocks.
+ */
+#include "experiment/check.h"
+#include "credit/catalogues.h"
+#include "network/catalogues.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTINGS(array)                                                                            \
+    { array, HTH_COUNT(array) }
+
+/* ---- Reporting ---------------------------------------------------------------------------- */
+
+void hth_check_tell(const hth_check_run *run, const char *format, ...) {
+    char sentence[600];
+    va_list arguments;
+    if (!run->observer->message) return;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    run->observer->message(run->observer->context, sentence);
+}
+
+bool hth_check_stopped(const hth_check_run *run) {
+    return run->observer->interrupted && *run->observer->interrupted;
+}
+
+void hth_check_report(hth_check_run *run, const char *claim, const char *block,
+                      const hth_nearness *n, double tolerance, double noise) {
+    const double error = n->relative_error * n->largest;
+    const bool exact = n->relative_error <= tolerance;
+    const hth_check_row row = {.claim = claim,
+                               .block = block,
+                               .relative_error = n->relative_error,
+                               .cosine = n->cosine,
+                               .tolerance = tolerance,
+                               .passed = exact || error <= noise};
+    run->rows++;
+    if (!row.passed && run->failed++ == 0)
+        snprintf(run->first_failed, sizeof run->first_failed, "%s, %s: relative error %.2g", claim,
+                 block, n->relative_error);
+    if (run->row) run->row(run->context, &row);
+}
+
+static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,
+                          const hth_real *ours, const hth_real *theirs, double tolerance) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = blocks[i].offset, entries = blocks[i].rows * blocks[i].columns;
+        const hth_nearness nearness = hth_compare(ours + at, theirs + at, entries);
+        hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0);
+    }
+}
+
+/* ---- Learners ----------------------------------------------------------------------------- */
+
+static const hth_setting bptt_items[] = {
+    {"learner.name", "bptt", NULL},       {"learner.signal", "readout", NULL},
+    {"learner.recurrence", "full", NULL}, {"learner.past", "none", NULL},
+    {"learner.future", "zero", NULL},
+};
+static const hth_setting rtrl_items[] = {
+    {"learner.name", "rtrl", NULL},       {"learner.signal", "readout", NULL},
+    {"learner.recurrence", "full", NULL}, {"learner.past", "influence", NULL},
+    {"learner.future", "zero", NULL},
+};
+static const hth_settings bptt = SETTINGS(bptt_items), rtrl = SETTINGS(rtrl_items);
+static const hth_settings no_overrides = {NULL, 0};
+
+/* Between two exact algorithms, which differ by rounding alone. */
+static double exact_tolerance(void) {
+    return sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
+}
+
+/* Whether a learner gives BPTT's gradient by construction when a tape has `steps` of `total` steps. */
+static bool is_exact(const hth_axes *axes, size_t steps, size_t total) {
+    if (strcmp(axes->signal, "readout") != 0 || strcmp(axes->recurrence, "full") != 0 ||
+        strcmp(axes->future, "zero") != 0)
+        return false;
+    return strcmp(axes->past, "influence") == 0 ||
+           (strcmp(axes->past, "none") == 0 && steps >= total);
+}
+
+/* ---- The state of a check ----------------------------------------------------------------- */
+
+typedef struct check {
+    hth_check_run run;
+    hth_check_options options;
+    hth_train_options train;
+    hth_settings settings; /* owned */
+    hth_source source;
+    hth_sample sample;
+    hth_subject subject;
+    size_t parameters;
+    hth_real *exact, *other; /* gradients: BPTT's, and the one compared */
+} check;
+
+static hth_status open_network(check *c, const hth_settings *settings, hth_network **out,
+                               hth_error *error) {
+    HTH_TRY(
+        hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
+    hth_status status = hth_given_apply(&c->source, *out, error);
+    if (status != HTH_OK) {
+        hth_network_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+static hth_status open_data(check *c, hth_error *error) {
+    const int64_t batch = c->train.batch < c->options.batch ? c->train.batch : c->options.batch;
+    HTH_TRY(hth_source_open(&c->settings, HTH_TRAIN, (size_t)batch, (uint64_t)c->train.seed,
+                            &c->source, error));
+    if (!c->source.kind)
+        return hth_fail(error, HTH_INVALID, "the settings of data name no training data");
+    return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
+}
+
+static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
+    /* The loss is a plain sum over time, so that tapes of any length add up to the same. */
+    static const hth_setting items[] = {{"loss.time", "sum", NULL}};
+    static const hth_settings overrides = SETTINGS(items);
+    HTH_TRY(hth_settings_join(given, &overrides, &c->settings, error));
+    HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
+    HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
+    HTH_TRY(open_data(c, error));
+    c->subject = (hth_subject){.settings = c->settings, .sample = &c->sample};
+    HTH_TRY(hth_compute_create((int)c->train.threads, NULL, &c->subject.compute, error));
+    HTH_TRY(open_network(c, &c->settings, &c->subject.network, error));
+    c->parameters = hth_network_parameter_count(c->subject.network);
+    c->exact = calloc(c->parameters, sizeof *c->exact);
+    c->other = calloc(c->parameters, sizeof *c->other);
+    if (!c->exact || !c->other)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the gradients of the check");
+    return HTH_OK;
+}
+
+static void close_check(check *c) {
+    free(c->exact);
+    free(c->other);
+    hth_network_destroy(c->subject.network);
+    hth_compute_destroy(c->subject.compute);
+    hth_sample_free(&c->sample);
+    hth_source_close(&c->source);
+    free((void *)(uintptr_t)c->settings.items);
+}
+
+/* ---- 1: central differences --------------------------------------------------------------- */
+
+static bool has_option(const hth_options *options, const char *name) {
+    for (size_t i = 0; i < options->count; i++)
+        if (strcmp(options->items[i].name, name) == 0) return true;
+    return false;
+}
+
+/* What makes a cell differentiable: smooth spikes, and every path of the forward pass counted. */
+static size_t smoothing(const hth_network *network, hth_setting items[2]) {
+    const hth_options *options = &network->layers[0].cell->part.options;
+    size_t count = 0;
+    if (has_option(options, "spike")) items[count++] = (hth_setting){"cell.spike", "smooth", NULL};
+    if (has_option(options, "reset_gradient"))
+        items[count++] = (hth_setting){"cell.reset_gradient", "true", NULL};
+    return count;
+}
+
+static hth_status check_smooth(check *c, const hth_subject *smooth, hth_error *error) {
+    hth_report report;
+    HTH_TRY(hth_subject_gradient(smooth, &bptt, c->sample.steps, c->other, &report, error));
+    return hth_check_differences(&c->run, smooth, (size_t)c->options.samples, c->other, error);
+}
+
+static hth_status check_differences(check *c, hth_error *error) {
+    hth_setting items[2];
+    const hth_settings overrides = {items, smoothing(c->subject.network, items)};
+    hth_subject smooth = c->subject;
+    if (overrides.count == 0) return check_smooth(c, &smooth, error);
+    hth_check_tell(&c->run, "For the comparison with finite differences the spikes are replaced by "
+                            "the smooth function whose derivative the pseudo-derivative is "
+                            "(cell.spike = smooth, cell.reset_gradient = true).");
+    HTH_TRY(hth_settings_join(&c->settings, &overrides, &smooth.settings, error));
+    hth_status status = open_network(c, &smooth.settings, &smooth.network, error);
+    if (status == HTH_OK) status = check_smooth(c, &smooth, error);
+    hth_network_destroy(smooth.network == c->subject.network ? NULL : smooth.network);
+    free((void *)(uintptr_t)smooth.settings.items);
+    return status;
+}
+
+/* ---- 2: the user's learner ---------------------------------------------------------------- */
+
+static hth_status check_learner(check *c, hth_error *error) {
+    size_t steps;
+    hth_axes axes;
+    hth_report report;
+    HTH_TRY(hth_axes_read(&c->settings, &axes, error));
+    HTH_TRY(hth_tape_steps(&c->settings, &c->source, &steps, error));
+    if (steps > c->sample.steps) steps = c->sample.steps;
+    const bool exact = is_exact(&axes, steps, c->sample.steps);
+    HTH_TRY(hth_subject_gradient(&c->subject, &no_overrides, steps, c->other, &report, error));
+    report_blocks(&c->run, c->subject.network,
+                  exact ? "your learner = bptt" : "your learner ~ bptt", c->other, c->exact,
+                  exact ? exact_tolerance() : (double)INFINITY);
+    return HTH_OK;
+}
+
+/* ---- 3: RTRL ------------------------------------------------------------------------------ */
+
+/* The influence of every parameter on every state, in GiB. */
+static double influence_size(const check *c) {
+    const hth_network *network = c->subject.network;
+    double states = 0;
+    for (size_t l = 0; l < network->layer_count; l++)
+        states += (double)network->layers[l].n * (double)(network->layers[l].cell->states + 1);
+    return states * (double)network->recurrent_count * (double)c->sample.batch * sizeof(hth_real) /
+           (1024.0 * 1024 * 1024);
+}
+
+static hth_status check_rtrl(check *c, hth_error *error) {
+    static const struct {
+        size_t steps;
+        const char *claim;
+    } ways[] = {{1, "rtrl, step by step = bptt"}, {7, "rtrl, blocks of 7 = bptt"}};
+    const double size = influence_size(c);
+    if (size > c->options.memory) {
+        hth_check_tell(&c->run,
+                       "RTRL was not compared: its influence tensor may take %.1f GiB, more than "
+                       "check.memory = %g; compare a smaller network.",
+                       size, c->options.memory);
+        return HTH_OK;
+    }
+    for (size_t i = 0; i < HTH_COUNT(ways) && !hth_check_stopped(&c->run); i++) {
+        hth_report report;
+        hth_status status =
+            hth_subject_gradient(&c->subject, &rtrl, ways[i].steps, c->other, &report, error);
+        if (status == HTH_INVALID) { /* a network for which RTRL is not there says why */
+            hth_check_tell(&c->run, "RTRL was not compared: %s",
+                           error ? error->message : "refused");
+            return HTH_OK;
+        }
+        if (status != HTH_OK) return status;
+        report_blocks(&c->run, c->subject.network, ways[i].claim, c->other, c->exact,
+                      exact_tolerance());
+    }
+    return HTH_OK;
+}
+
+/* ---- What a gradient proves nothing without ----------------------------------------------- */
+
+static void warn_of_spikes(const check *c, const hth_report *report) {
+    const hth_network *network = c->subject.network;
+    double places = 0;
+    if (!network->layers[0].cell->spikes) return;
+    for (size_t l = 0; l < network->layer_count; l++)
+        places += (double)(network->layers[l].n * c->sample.steps * c->sample.batch);
+    if (report->spikes == 0)
+        hth_check_tell(&c->run,
+                       "The network is silent: no unit spiked in %zu steps, so what was "
+                       "compared proves little; raise the input weights or lower "
+                       "cell.v_th.",
+                       c->sample.steps);
+    else if (report->spikes > 0.5 * places)
+        hth_check_tell(&c->run,
+                       "The network is saturated: %.0f %% of all units spike at every "
+                       "step, so what was compared proves little; lower the weights or "
+                       "raise cell.v_th.",
+                       100 * report->spikes / places);
+}
+
+static void warn_of_nothing(const check *c, const hth_report *report) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(c->subject.network, &count);
+    if (!(report->weight > 0)) {
+        hth_check_tell(&c->run,
+                       "No step of the %zu that were compared has a weight: there is no "
+                       "error and no gradient; raise check.steps.",
+                       c->sample.steps);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const hth_real *gradient = c->exact + blocks[i].offset;
+        size_t at = 0, entries = blocks[i].rows * blocks[i].columns;
+        while (at < entries && gradient[at] == 0) at++;
+        if (at == entries)
+            hth_check_tell(&c->run,
+                           "The gradient of %s is 0 everywhere: what was compared there "
+                           "proves nothing.",
+                           blocks[i].name);
+    }
+}
+
+/* ---- All ---------------------------------------------------------------------------------- */
+
+static hth_status check_all(check *c, hth_error *error) {
+    hth_report report;
+    HTH_TRY(hth_subject_gradient(&c->subject, &bptt, c->sample.steps, c->exact, &report, error));
+    warn_of_spikes(c, &report);
+    warn_of_nothing(c, &report);
+    HTH_TRY(check_differences(c, error));
+    if (!hth_check_stopped(&c->run)) HTH_TRY(check_learner(c, error));
+    if (!hth_check_stopped(&c->run)) HTH_TRY(check_rtrl(c, error));
+    return HTH_OK;
+}
+
+static hth_status verdict(const hth_check_run *run, hth_error *error) {
+    if (run->failed == 0) return HTH_OK;
+    return hth_fail(error, HTH_FAILED, "%zu of %zu comparisons failed; the first: %s", run->failed,
+                    run->rows, run->first_failed);
+}
+
+hth_status hth_check(const hth_config *config, const hth_observer *observer,
+                     void (*row)(void *context, const hth_check_row *row), void *context,
+                     hth_error *error) {
+    static const hth_observer nobody;
+    check c = {.run = {.observer = observer ? observer : &nobody, .row = row, .context = context}};
+    const hth_settings settings = hth_config_settings(config);
+    HTH_TRY(hth_config_validate(config, error));
+    hth_status status = open_check(&c, &settings, error);
+    if (status == HTH_OK) status = check_all(&c, error);
+    if (status == HTH_OK) status = verdict(&c.run, error);
+    close_check(&c);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* metrics.jsonl and summary.json. Internal. */
+#ifndef HTH_METRICS_H
+#define HTH_METRICS_H
+
+#include "experiment/experiment.h"
+
+#include <stdio.h>
+
+/* Opens the file at its end. keep_to: lines of later steps, and a line that was not finished, are cut
+ * off first; 0 empties it. */
+hth_status hth_metrics_open(const char *path, uint64_t keep_to, FILE **out, hth_error *error);
+/* Appends a line and hands it to the system. */
+hth_status hth_metrics_append(FILE *file, const hth_progress *line, hth_error *error);
+/* Forces what was appended onto the disk. */
+void hth_metrics_sync(FILE *file);
+
+/* What came of a run. NAN: not known. */
+typedef struct hth_summary {
+    const char *metric;
+    uint64_t steps, epochs, parameters, best_step, seed;
+    double train_loss, train_metric, validation_loss, validation_metric;
+    double best_validation_loss, best_validation_metric, test_loss, test_metric, seconds;
+} hth_summary;
+
+hth_status hth_summary_write(const char *path, const hth_summary *summary, hth_error *error);
+
+#endif

@@ -1,0 +1,129 @@
+/* The handles of one run, made from settings. Internal to this room. */
+#ifndef HTH_SESSION_H
+#define HTH_SESSION_H
+
+#include "experiment/experiment.h"
+#include "tasks/stream.h"
+
+/* ---- Options ------------------------------------------------------------------------------ */
+
+enum {
+    HTH_METRIC_NONE,
+    HTH_METRIC_AUTO,
+    HTH_METRIC_PERPLEXITY,
+    HTH_METRIC_ACCURACY,
+    HTH_METRIC_BITS
+};
+
+/* The section train. */
+typedef struct hth_train_options {
+    int64_t seed, threads, batch, epochs, steps;
+    int64_t report_every, validate_every, validation_steps, validation_batch;
+    double checkpoint_every;
+    int precision, metric;
+    bool keep_state;
+} hth_train_options;
+
+/* The section check. */
+typedef struct hth_check_options {
+    int64_t steps, batch, samples;
+    double memory;
+} hth_check_options;
+
+extern const hth_catalogue hth_check_section; /* check.* */
+
+/* The setting `key`, or the fallback of the option that the catalogue's common table has for it. */
+hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
+                             const hth_settings *settings, void *out, hth_error *error);
+
+/* ---- A stream that is open ---------------------------------------------------------------- */
+
+typedef struct hth_source {
+    const hth_stream_kind *kind; /* NULL: not open */
+    void *state;
+    hth_shape shape;
+    uint64_t sequence_steps, epoch_steps; /* 0: endless, no epochs */
+    void *start;                          /* position fields as they were at opening, in a row */
+} hth_source;
+
+/* Leaves out->kind NULL when the settings name no data for the split. */
+hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
+                           uint64_t seed, hth_source *out, hth_error *error);
+void hth_source_close(hth_source *source);
+/* Back to the position at opening, so that each pass sees the same data. */
+hth_status hth_source_rewind(hth_source *source, hth_error *error);
+/* ---- Session ------------------------------------------------------------------------------ */
+
+typedef struct hth_session {
+    hth_train_options options;
+    size_t steps, batch;  /* K and the batch of the training tape */
+    bool update_sequence; /* update at the ends of sequences instead of after each tape */
+    const char *metric;   /* what options.metric comes to: "perplexity", ... or "none" */
+    int metric_kind;
+    uint64_t steps_total, epochs_total; /* 0: no such end */
+    hth_source train;
+    hth_compute *compute;
+    hth_network *network;
+    hth_tape *tape;
+    hth_learner *learner;
+    hth_gradient *gradient;
+    hth_optimiser *optimiser;
+} hth_session;
+
+/* Everything that training needs. On error nothing is left behind. */
+hth_status hth_session_open(const hth_settings *settings, hth_session *out, hth_error *error);
+/* Only what a forward pass over `split` needs: no learner, gradient and optimiser. The tape has the
+ * batch of validation. */
+hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
+                                    hth_error *error);
+void hth_session_close(hth_session *session);
+
+/* What the settings choose on each axis: the preset's choice unless another is given. */
+typedef struct hth_axes {
+    const char *name, *signal, *recurrence, *past, *future;
+} hth_axes;
+hth_status hth_axes_read(const hth_settings *settings, hth_axes *out, hth_error *error);
+
+/* K: learner.steps, or the whole sequence. */
+hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
+                          hth_error *error);
+
+/* Initial values that the data bring along (w_in, w_rec, ...) go into the network's blocks. */
+hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error);
+
+/* ---- Scoring ------------------------------------------------------------------------------ */
+
+/* The metric that a report comes to; NAN when there is none. */
+double hth_metric_value(int metric_kind, const hth_report *report);
+
+/* The batch of validation and test. */
+size_t hth_scoring_batch(const hth_train_options *options);
+
+/* What a long pass looks after: tick is called after each tape; the pass ends early when *stop is not
+ * 0. All may be NULL. */
+typedef struct hth_watch {
+    void (*tick)(void *context);
+    void *context;
+    const volatile sig_atomic_t *stop;
+} hth_watch;
+
+/* A pass over a split on a tape of its own: the carried state of training is not touched. */
+typedef struct hth_scorer {
+    hth_source source;
+    hth_tape *tape;
+    size_t steps;   /* of the tape */
+    uint64_t limit; /* steps of a pass; 0: until the data end */
+    bool keep_state;
+} hth_scorer;
+
+/* Leaves out->tape NULL when the settings name no data for the split. */
+hth_status hth_scorer_open(const hth_settings *settings, const hth_session *session,
+                           hth_split split, hth_scorer *out, hth_error *error);
+/* Over the stream of the session itself, which is moved. */
+hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error);
+void hth_scorer_close(hth_scorer *scorer);
+/* *stopped: the pass ended early, report is a part. */
+hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report *report,
+                          uint64_t *steps, bool *stopped, hth_error *error);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * Products in plain loops: what a product means, and what is used where the compiler has no vector
+ * types. Time 2 M N K operations; memory none, but for a column of scratch in hth_product_in_place.
+ */
+#include "kernels/internal.h"
+
+#ifndef HTH_VECTOR_KERNELS
+
+#include <assert.h>
+#include <string.h>
+
+/* C_ij = sum over k, in order, of A_ik B_kj, from 0 or from C_ij. */
+static void multiply(size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B, bool accumulate,
+                     hth_real *C, size_t ldc) {
+    for (size_t i = 0; i < M; i++) {
+        hth_real *restrict c = C + i * ldc;
+        if (!accumulate) memset(c, 0, N * sizeof *c);
+        for (size_t k = 0; k < K; k++) {
+            hth_real a = A.data[i * A.row + k * A.column];
+            const hth_real *b = B.data + k * B.row;
+            for (size_t j = 0; j < N; j++) c[j] += a * b[j * B.column];
+        }
+    }
+}
+
+void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B,
+                 bool accumulate, hth_real *C, size_t ldc) {
+    (void)compute;
+    multiply(M, N, K, A, B, accumulate, C, ldc);
+}
+
+size_t hth_packed_size(size_t K, size_t N) {
+    return K * N;
+}
+
+void hth_pack(size_t K, size_t N, hth_matrix B, hth_real *packed) {
+    for (size_t k = 0; k < K; k++)
+        for (size_t j = 0; j < N; j++) packed[k * N + j] = B.data[k * B.row + j * B.column];
+}
+
+void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_real *packed,
+                        bool accumulate, hth_real *C, size_t ldc) {
+    multiply(M, N, K, A, hth_rows(packed, N), accumulate, C, ldc);
+}
+
+void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
+                          size_t ldm) {
+    hth_real *column = hth_local_scratch(compute, 0);
+    assert(N <= HTH_LOCAL_SCRATCH); /* M would have N^3 numbers */
+    for (size_t p = 0; p < P; p++) {
+        for (size_t k = 0; k < N; k++) column[k] = M[k * ldm + p];
+        multiply(N, 1, N, A, hth_rows(column, 1), false, M + p, ldm);
+    }
+}
+
+void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *x,
+                      const hth_real *M, size_t ldm, hth_real *out) {
+    (void)compute;
+    multiply(1, P, N, hth_rows(x, N), hth_rows(M, ldm), true, out, P);
+}
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * A cell is an elementwise unit: unit j sees only its own state and drive,
+ *
+ *     s_t, z_t = unit(s_{t-1}, a_t, z_{t-1})
+ *
+ * and its local derivatives (letters as in algorithms.md 1.2)
+ *
+ *     D = ds_t/ds_{t-1}   B = ds_t/da_t   R = ds_t/dz_{t-1} (reset)   Z = dz_t/ds_t   Q = dz_t/da_t.
+ *
+ * A cell's file in cells/ holds the forward formula and the derivatives once, in one loop over the
+ * units of a row. Most derivatives of most cells are zero, one, or the same at every step, so each
+ * says where it is to be found; only what changes from step to step is stored on the tape.
+ */
+#ifndef HTH_CELL_H
+#define HTH_CELL_H
+
+#include "base/options.h"
+
+enum {
+    HTH_MAX_DRIVES = 4,
+    HTH_MAX_STATES = 3, /* differentiable states and counters together */
+    HTH_MAX_FIELDS = 8,
+    HTH_MAX_CONSTANTS = 8
+};
+
+/* Where a local derivative is found. */
+typedef enum hth_where {
+    HTH_AT_ZERO, /* it is 0: the default of a table that does not mention it */
+    HTH_AT_ONE,
+    HTH_AT_CONSTANT, /* constants[index][unit] */
+    HTH_AT_FIELD,    /* the tape's field[index] of this step */
+    HTH_AT_PREVIOUS  /* the tape's field[index] of the step before */
+} hth_where;
+
+typedef struct hth_entry {
+    unsigned char where, index;
+} hth_entry;
+
+#define HTH_ONE                                                                                    \
+    { HTH_AT_ONE, 0 }
+#define HTH_CONSTANT(k)                                                                            \
+    { HTH_AT_CONSTANT, k }
+#define HTH_FIELD(k)                                                                               \
+    { HTH_AT_FIELD, k }
+#define HTH_PREVIOUS(k)                                                                            \
+    { HTH_AT_PREVIOUS, k }
+
+/* What a drive row reads of [z; x; 1]; the weights of the other columns are 0 and stay 0. */
+typedef struct hth_reads {
+    bool z, x, bias;
+} hth_reads;
+
+/* What z is at the start of a sequence, and whether it is a state of its own. */
+typedef enum hth_observable {
+    HTH_Z_IS_STATE, /* z = s (Z = 1, Q = 0): one and the same number */
+    HTH_Z_SEPARATE  /* z is computed from s and a */
+} hth_observable;
+
+/* One item's units at one step. Arrays have n numbers; in and out never overlap. */
+typedef struct hth_row {
+    size_t n;
+    const hth_real *drive[HTH_MAX_DRIVES];    /* a_t */
+    const hth_real *state_in[HTH_MAX_STATES]; /* s_{t-1}, then counters */
+    hth_real *state_out[HTH_MAX_STATES];
+    const hth_real *z_in; /* z_{t-1} */
+    hth_real *z_out;
+    hth_real *field[HTH_MAX_FIELDS];
+    const hth_real *constant[HTH_MAX_CONSTANTS];
+    const void *options; /* the cell's own options struct */
+} hth_row;
+
+typedef struct hth_cell {
+    hth_part part;
+    size_t options_size;
+    size_t drives;    /* g */
+    size_t states;    /* d */
+    size_t counters;  /* carried beside the states, not differentiated (refractory) */
+    size_t fields;    /* numbers per unit and step on the tape */
+    size_t constants; /* numbers per unit */
+    hth_observable observable;
+    bool spikes; /* z is 0 or 1, the recurrent weights have no bias and, by default, no diagonal */
+    hth_reads reads[HTH_MAX_DRIVES];
+    hth_entry D[HTH_MAX_STATES][HTH_MAX_STATES], B[HTH_MAX_STATES][HTH_MAX_DRIVES];
+    hth_entry R[HTH_MAX_STATES], Z[HTH_MAX_STATES], Q[HTH_MAX_DRIVES];
+    /* Fills constants[constants][n] from the options struct. NULL: there are none. */
+    hth_status (*prepare)(const void *options, size_t n, hth_real *constants, hth_error *error);
+    /* s_t, z_t and the fields of step t. */
+    void (*step)(const hth_row *row);
+    /* Optional: what the fields are before the first step (0 otherwise), read as PREVIOUS. */
+    void (*first)(const hth_row *row);
+    /* Optional: what is added to the initial biases of a drive. */
+    double (*bias)(const void *options, size_t drive);
+} hth_cell;
+
+/* cells.c: the visible array. */
+const hth_cell *hth_cell_at(size_t index);
+
+#endif

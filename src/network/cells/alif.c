@@ -1,0 +1,85 @@
+/*
+ * Adaptive leaky integrate-and-fire unit (Bellec et al. 2019, eqs. 25-26; algorithms.md 2.6):
+ *
+ *     v_t = alpha v_{t-1} + gain a_t - v_th z_{t-1}
+ *     b_t = rho b_{t-1} + z_{t-1}                       rho = exp(-dt/tau_a)
+ *     z_t = H(v_t - v_th - beta b_t), 0 while refractory
+ *
+ *     D = [ alpha        0                 ]     B = (gain, 0)   R = (-v_th or 0, 0)
+ *         [ psi_{t-1}    rho - beta psi_{t-1} ]     Z = psi_t (1, -beta)
+ *
+ * The path of a unit's spike to its own threshold is in D: e-prop keeps it (algorithms.md 2.7). beta = 0
+ * is LIF; a mixed population is a vector beta with zeros.
+ */
+#include "kernels/elementwise.h"
+#include "network/cells/cells.h"
+#include "network/cells/spiking.h"
+
+enum { RHO = HTH_SPIKING_CONSTANTS, BETA, CONSTANTS };
+enum { PSI, Z_B, KEEP, FIELDS }; /* psi, -beta psi, rho - beta psi */
+
+static hth_status prepare(const void *given, size_t n, hth_real *constants, hth_error *error) {
+    const hth_spiking_options *o = given;
+    hth_real *rho = constants + RHO * n;
+    HTH_TRY(hth_spiking_prepare(o, n, constants, error));
+    HTH_TRY(hth_units_expand(o->tau_a, n, 1e-3, 1e9, "cell.tau_a", rho, error));
+    HTH_TRY(hth_units_expand(o->beta, n, 0, 1e6, "cell.beta", constants + BETA * n, error));
+    for (size_t j = 0; j < n; j++) rho[j] = (hth_real)exp(-o->dt / (double)rho[j]);
+    return HTH_OK;
+}
+
+static void integrate(const hth_row *row) {
+    const hth_real *a = row->drive[0], *v_in = row->state_in[0], *b_in = row->state_in[1];
+    const hth_real *z_in = row->z_in, *alpha = row->constant[HTH_SPIKING_ALPHA];
+    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    const hth_real *v_th = row->constant[HTH_SPIKING_V_TH];
+    const hth_real *rho = row->constant[RHO], *beta = row->constant[BETA];
+    hth_real *v = row->state_out[0], *b = row->state_out[1], *psi = row->field[PSI];
+    HTH_SIMD
+    for (size_t j = 0; j < row->n; j++) {
+        v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
+        b[j] = rho[j] * b_in[j] + z_in[j];
+        psi[j] = (v[j] - v_th[j] - beta[j] * b[j]) / v_th[j];
+    }
+}
+
+static void step(const hth_row *row) {
+    const hth_real *rho = row->constant[RHO], *beta = row->constant[BETA];
+    hth_real *psi = row->field[PSI], *z_b = row->field[Z_B], *keep = row->field[KEEP];
+    integrate(row);
+    hth_spike(row->options, row->n, psi, row->constant[HTH_SPIKING_V_TH], row->state_in[2],
+              row->state_out[2], row->z_out, psi);
+    HTH_SIMD
+    for (size_t j = 0; j < row->n; j++) {
+        z_b[j] = -beta[j] * psi[j];
+        keep[j] = rho[j] + z_b[j];
+    }
+}
+
+/* Before the first step psi is 0. */
+static void first(const hth_row *row) {
+    for (size_t j = 0; j < row->n; j++) row->field[KEEP][j] = row->constant[RHO][j];
+}
+
+const hth_cell hth_cell_alif = {
+    .part = {.name = "alif",
+             .summary = "leaky integrate-and-fire unit with an adaptive threshold (LSNN)",
+             .source = "Bellec et al. 2019, eqs. 25-26",
+             .options = {"cell", hth_spiking_options_table, HTH_ALIF_OPTIONS}},
+    .options_size = sizeof(hth_spiking_options),
+    .drives = 1,
+    .states = 2,
+    .counters = 1,
+    .fields = FIELDS,
+    .constants = CONSTANTS,
+    .observable = HTH_Z_SEPARATE,
+    .spikes = true,
+    .reads = {{true, true, true}},
+    .D = {{HTH_CONSTANT(HTH_SPIKING_ALPHA)}, {HTH_PREVIOUS(PSI), HTH_PREVIOUS(KEEP)}},
+    .B = {{HTH_CONSTANT(HTH_SPIKING_GAIN)}},
+    .R = {HTH_CONSTANT(HTH_SPIKING_RESET)},
+    .Z = {HTH_FIELD(PSI), HTH_FIELD(Z_B)},
+    .prepare = prepare,
+    .step = step,
+    .first = first,
+};

@@ -1,0 +1,51 @@
+/*
+ * Leaky integrate-and-fire unit (Bellec et al. 2019, eqs. 20-21; algorithms.md 2.5):
+ *
+ *     v_t = alpha v_{t-1} + gain a_t - v_th z_{t-1}     alpha = exp(-dt/tau_m)
+ *     z_t = H(v_t - v_th), 0 while refractory
+ *     D = alpha     B = gain     R = -v_th (or 0)     Z = psi_t
+ */
+#include "kernels/elementwise.h"
+#include "network/cells/cells.h"
+#include "network/cells/spiking.h"
+
+static void step(const hth_row *row) {
+    const hth_real *a = row->drive[0], *v_in = row->state_in[0], *z_in = row->z_in;
+    const hth_real *alpha = row->constant[HTH_SPIKING_ALPHA];
+    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    const hth_real *v_th = row->constant[HTH_SPIKING_V_TH];
+    hth_real *v = row->state_out[0], *psi = row->field[0];
+    HTH_SIMD
+    for (size_t j = 0; j < row->n; j++) {
+        v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
+        psi[j] = (v[j] - v_th[j]) / v_th[j];
+    }
+    hth_spike(row->options, row->n, psi, v_th, row->state_in[1], row->state_out[1], row->z_out,
+              psi);
+}
+
+static hth_status prepare(const void *options, size_t n, hth_real *constants, hth_error *error) {
+    return hth_spiking_prepare(options, n, constants, error);
+}
+
+const hth_cell hth_cell_lif = {
+    .part = {.name = "lif",
+             .summary = "leaky integrate-and-fire unit",
+             .source = "Bellec et al. 2019, eqs. 20-21",
+             .options = {"cell", hth_spiking_options_table, HTH_LIF_OPTIONS}},
+    .options_size = sizeof(hth_spiking_options),
+    .drives = 1,
+    .states = 1,
+    .counters = 1,
+    .fields = 1,
+    .constants = HTH_SPIKING_CONSTANTS,
+    .observable = HTH_Z_SEPARATE,
+    .spikes = true,
+    .reads = {{true, true, true}},
+    .D = {{HTH_CONSTANT(HTH_SPIKING_ALPHA)}},
+    .B = {{HTH_CONSTANT(HTH_SPIKING_GAIN)}},
+    .R = {HTH_CONSTANT(HTH_SPIKING_RESET)},
+    .Z = {HTH_FIELD(0)},
+    .prepare = prepare,
+    .step = step,
+};

@@ -1,0 +1,234 @@
+/*
+ * The spike and its pseudo-derivative. With x = (v - threshold)/v_th the spike is z = H(x), and
+ *
+ *     psi = dz/dv = gamma/v_th * shape(x)        (Bellec et al. 2019 print it without 1/v_th, 8/B3)
+ *
+ *     triangular    max(0, 1 - |x/w|)                           Bellec et al. 2018, 2019
+ *     fast-sigmoid  1 / (1 + |x/w|)^2                           Zenke & Ganguli 2018
+ *     gaussian      exp(-(x/w)^2 / 2)
+ *     arctan        1 / (1 + (x/w)^2)                           Fang et al. 2021
+ *
+ * For the proof that gradients are right, spike = smooth replaces H by gamma * integral of shape, the
+ * function whose derivative psi is: then the network is differentiable and central differences apply.
+ */
+#include "network/cells/spiking.h"
+
+#include "kernels/elementwise.h"
+
+enum { TRIANGULAR, FAST_SIGMOID, GAUSSIAN, ARCTAN };
+enum { SPIKE_STEP, SPIKE_SMOOTH };
+enum { ABOVE, AT_OR_ABOVE };
+
+#define AT(field) .offset = offsetof(hth_spiking_options, field)
+
+const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
+    {.name = "tau_m",
+     .help = "membrane time constant in ms; one number or one per unit",
+     .fallback = "20",
+     .kind = HTH_KIND_UNITS,
+     .min = 1e-3,
+     .max = 1e9,
+     AT(tau_m)},
+    {.name = "v_th",
+     .help = "firing threshold (baseline); one number or one per unit",
+     .fallback = "0.61",
+     .kind = HTH_KIND_UNITS,
+     .min = 1e-9,
+     .max = 1e9,
+     AT(v_th)},
+    {.name = "dt",
+     .help = "length of a time step in ms",
+     .fallback = "1",
+     .kind = HTH_KIND_REAL,
+     .min = 1e-6,
+     .max = 1e6,
+     AT(dt)},
+    {.name = "gamma",
+     .help = "height of the pseudo-derivative",
+     .fallback = "0.3",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 100,
+     AT(gamma)},
+    {.name = "width",
+     .help = "width of the pseudo-derivative, in units of v_th",
+     .fallback = "1",
+     .kind = HTH_KIND_REAL,
+     .min = 1e-6,
+     .max = 1e6,
+     AT(width)},
+    {.name = "refractory",
+     .help = "refractory period in steps: the smallest interval of two spikes",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e6,
+     AT(refractory)},
+    {.name = "pseudo_derivative",
+     .help = "shape of dz/dv around the threshold",
+     .fallback = "triangular",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"triangular", "fast-sigmoid", "gaussian", "arctan", NULL},
+     AT(pseudo_derivative)},
+    {.name = "reset_gradient",
+     .help = "whether credit flows through the reset by subtraction (R = -v_th) or not (R = 0)",
+     .fallback = "true",
+     .kind = HTH_KIND_BOOL,
+     AT(reset_gradient)},
+    {.name = "scale_input",
+     .help = "scale the drive by 1 - exp(-dt/tau_m) (as Bellec et al. 2018, NEST) or by 1 (2019)",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     AT(scale_input)},
+    {.name = "scale_by_threshold",
+     .help =
+         "divide the pseudo-derivative by v_th, as the authors' code does and the paper does not",
+     .fallback = "true",
+     .kind = HTH_KIND_BOOL,
+     AT(scale_by_threshold)},
+    {.name = "spike",
+     .help =
+         "step: spikes; smooth: the function whose derivative the pseudo-derivative is, for checks",
+     .fallback = "step",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"step", "smooth", NULL},
+     AT(spike)},
+    {.name = "threshold_at",
+     .help = "a spike when v > threshold (TensorFlow code) or v >= threshold (NEST)",
+     .fallback = "above",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"above", "at-or-above", NULL},
+     AT(threshold_at)},
+    {.name = "tau_a",
+     .help = "time constant of the adaptive threshold in ms; one number or one per unit",
+     .fallback = "200",
+     .kind = HTH_KIND_UNITS,
+     .min = 1e-3,
+     .max = 1e9,
+     AT(tau_a)},
+    {.name = "beta",
+     .help = "rise of the threshold per spike; one number or one per unit, 0 for units that do not "
+             "adapt, e.g. \"100 x 0, 100 x 0.03\"",
+     .fallback = "0.03",
+     .kind = HTH_KIND_UNITS,
+     .min = 0,
+     .max = 1e6,
+     AT(beta)},
+};
+
+hth_status hth_spiking_prepare(const hth_spiking_options *o, size_t n, hth_real *constants,
+                               hth_error *error) {
+    hth_real *alpha = constants + HTH_SPIKING_ALPHA * n, *gain = constants + HTH_SPIKING_GAIN * n;
+    hth_real *v_th = constants + HTH_SPIKING_V_TH * n, *reset = constants + HTH_SPIKING_RESET * n;
+    HTH_TRY(hth_units_expand(o->tau_m, n, 1e-3, 1e9, "cell.tau_m", alpha, error));
+    HTH_TRY(hth_units_expand(o->v_th, n, 1e-9, 1e9, "cell.v_th", v_th, error));
+    for (size_t j = 0; j < n; j++) {
+        double decay = exp(-o->dt / (double)alpha[j]);
+        alpha[j] = (hth_real)decay;
+        gain[j] = (hth_real)(o->scale_input ? 1 - decay : 1);
+        reset[j] = o->reset_gradient ? -v_th[j] : 0;
+    }
+    return HTH_OK;
+}
+
+static void shape_triangular(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) {
+        hth_real y = 1 - (hth_real)fabs(x[j]) * w;
+        psi[j] = y > 0 ? y : 0;
+    }
+}
+
+static void shape_fast_sigmoid(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) {
+        hth_real y = 1 + (hth_real)fabs(x[j]) * w;
+        psi[j] = 1 / (y * y);
+    }
+}
+
+static void shape_gaussian(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) psi[j] = hth_exp(HTH_C(-0.5) * x[j] * w * x[j] * w);
+}
+
+static void shape_arctan(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) psi[j] = 1 / (1 + x[j] * w * x[j] * w);
+}
+
+static void shape(int kind, size_t n, hth_real inverse_width, const hth_real *x, hth_real *psi) {
+    switch (kind) {
+    case TRIANGULAR:
+        shape_triangular(n, inverse_width, x, psi);
+        break;
+    case FAST_SIGMOID:
+        shape_fast_sigmoid(n, inverse_width, x, psi);
+        break;
+    case GAUSSIAN:
+        shape_gaussian(n, inverse_width, x, psi);
+        break;
+    default:
+        shape_arctan(n, inverse_width, x, psi);
+        break;
+    }
+}
+
+/* Integral of the shape from -infinity (or from 0 where that diverges less than it helps). */
+static double integral(int kind, double x) {
+    double u = fabs(x), sign = x < 0 ? -1 : 1;
+    switch (kind) {
+    case TRIANGULAR:
+        return 0.5 + sign * (u < 1 ? u - 0.5 * u * u : 0.5);
+    case FAST_SIGMOID:
+        return 1 + sign * u / (1 + u);
+    case GAUSSIAN:
+        return 1.2533141373155003 * (1 + erf(x * 0.7071067811865476));
+    default:
+        return 1.5707963267948966 + atan(x);
+    }
+}
+
+static void smooth_spikes(const hth_spiking_options *o, size_t n, const hth_real *x,
+                          const hth_real *v_th, hth_real *z) {
+    for (size_t j = 0; j < n; j++) {
+        double scale = o->scale_by_threshold ? 1 : (double)v_th[j];
+        z[j] = (hth_real)(o->gamma * scale * o->width *
+                          integral(o->pseudo_derivative, (double)x[j] / o->width));
+    }
+}
+
+static void refractory(hth_real period, size_t n, const hth_real *counter_in, hth_real *counter_out,
+                       const hth_real *fired, hth_real *z, hth_real *psi) {
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) {
+        hth_real free_now = counter_in[j] > 0 ? HTH_C(0.0) : HTH_C(1.0);
+        hth_real next = counter_in[j] + period * free_now * fired[j] - 1;
+        z[j] *= free_now;
+        psi[j] *= free_now;
+        counter_out[j] = next > 0 ? next : 0;
+    }
+}
+
+void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const hth_real *v_th,
+               const hth_real *counter_in, hth_real *counter_out, hth_real *z, hth_real *psi) {
+    const hth_real gamma = (hth_real)o->gamma, edge = o->threshold_at == ABOVE ? 0 : -HTH_C(1e-30);
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) counter_out[j] = x[j] > edge ? HTH_C(1.0) : HTH_C(0.0);
+    if (o->spike == SPIKE_SMOOTH)
+        smooth_spikes(o, n, x, v_th, z);
+    else
+        for (size_t j = 0; j < n; j++) z[j] = counter_out[j];
+    shape(o->pseudo_derivative, n, (hth_real)(1 / o->width), x, psi);
+    if (o->scale_by_threshold) {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) psi[j] *= gamma / v_th[j];
+    } else {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) psi[j] *= gamma;
+    }
+    if (o->refractory > 0)
+        refractory((hth_real)o->refractory, n, counter_in, counter_out, counter_out, z, psi);
+    else
+        for (size_t j = 0; j < n; j++) counter_out[j] = 0;
+}

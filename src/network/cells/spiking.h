@@ -1,0 +1,45 @@
+/*
+ * What LIF and ALIF share: the options, the spike and its pseudo-derivative, the refractory rule.
+ */
+#ifndef HTH_SPIKING_H
+#define HTH_SPIKING_H
+
+#include "network/cell.h"
+
+/* LIF reads all but the last two. */
+typedef struct hth_spiking_options {
+    const char *tau_m, *v_th;
+    double dt, gamma, width;
+    int64_t refractory;
+    int pseudo_derivative;
+    bool reset_gradient, scale_input, scale_by_threshold;
+    int spike, threshold_at;
+    const char *tau_a, *beta;
+} hth_spiking_options;
+
+/* One table: LIF has its first part, ALIF all of it. */
+enum { HTH_LIF_OPTIONS = 12, HTH_ALIF_OPTIONS = 14 };
+extern const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS];
+
+/* alpha = exp(-dt/tau_m), the gain of the drive, v_th and -v_th or 0: constants of both cells. */
+enum {
+    HTH_SPIKING_ALPHA,
+    HTH_SPIKING_GAIN,
+    HTH_SPIKING_V_TH,
+    HTH_SPIKING_RESET,
+    HTH_SPIKING_CONSTANTS
+};
+
+hth_status hth_spiking_prepare(const hth_spiking_options *options, size_t n, hth_real *constants,
+                               hth_error *error);
+
+/*
+ * From x[j] = (v - threshold)/v_th: the spikes z, the pseudo-derivatives psi = dz/dv, and the
+ * refractory counters (algorithms.md 2.8: smallest interval between spikes = refractory steps).
+ * psi may be the array x.
+ */
+void hth_spike(const hth_spiking_options *options, size_t n, const hth_real *x,
+               const hth_real *v_th, const hth_real *counter_in, hth_real *counter_out, hth_real *z,
+               hth_real *psi);
+
+#endif

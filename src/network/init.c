@@ -1,0 +1,153 @@
+/*
+ * Initial parameters. Each block has its own stream of counter-based random numbers, so that a wider
+ * readout does not change the recurrent weights.
+ *
+ *     normal      N(0, scale^2 / fan-in)           Marschall et al. 2019; Bellec et al. 2018
+ *     uniform     U(-scale, scale)                 the word model's 0.1
+ *     glorot      U(+- scale sqrt(6 / (fan-in + fan-out)))
+ *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale
+ *     zero
+ */
+#include "network/network.h"
+
+#include "base/random.h"
+#include "network/catalogues.h"
+
+#include <math.h>
+
+enum { NORMAL, UNIFORM, GLOROT, ORTHOGONAL, ZERO };
+
+static const char *const kinds[] = {"normal", "uniform", "glorot", "orthogonal", "zero", NULL};
+
+typedef struct init_options {
+    struct {
+        int kind;
+        double scale;
+    } w_rec, w_in, bias, w_out, b_out, embedding, initial;
+} init_options;
+
+#define KIND(field, what, fall)                                                                    \
+    {                                                                                              \
+        .name = #field, .help = "how the " what " are drawn", .fallback = fall,                    \
+        .kind = HTH_KIND_CHOICE, .choices = kinds, .offset = offsetof(init_options, field.kind)    \
+    }
+#define SCALE(field, what)                                                                         \
+    {                                                                                              \
+        .name = #field "_scale", .help = "scale of the " what, .fallback = "1",                    \
+        .kind = HTH_KIND_REAL, .min = 0, .max = 1e6, .offset = offsetof(init_options, field.scale) \
+    }
+
+static const hth_option items[] = {
+    KIND(w_rec, "recurrent weights", "normal"),      SCALE(w_rec, "recurrent weights"),
+    KIND(w_in, "input weights", "normal"),           SCALE(w_in, "input weights"),
+    KIND(bias, "biases of the units", "zero"),       SCALE(bias, "biases of the units"),
+    KIND(w_out, "readout weights", "normal"),        SCALE(w_out, "readout weights"),
+    KIND(b_out, "readout biases", "zero"),           SCALE(b_out, "readout biases"),
+    KIND(embedding, "token vectors", "normal"),      SCALE(embedding, "token vectors"),
+    KIND(initial, "learned initial states", "zero"), SCALE(initial, "learned initial states"),
+};
+
+const hth_catalogue hth_init_section = {
+    .kind = "init",
+    .summary = "Initial values of the parameters.",
+    .common = {"init", items, HTH_COUNT(items)},
+};
+
+/* A rows x columns part of a matrix, `stride` apart; fans as for its use as W z. */
+typedef struct part {
+    hth_real *data;
+    size_t rows, columns, stride;
+} part;
+
+static void fill(const part *p, int kind, double scale, const hth_random *random) {
+    double glorot = sqrt(6.0 / (double)(p->rows + p->columns)), fan = sqrt((double)p->columns);
+    for (size_t i = 0; i < p->rows; i++)
+        for (size_t j = 0; j < p->columns; j++) {
+            uint64_t at = (uint64_t)(i * p->columns + j);
+            double u = kind == NORMAL || kind == ORTHOGONAL
+                           ? hth_random_normal(random, at)
+                           : 2 * hth_random_uniform(random, at) - 1;
+            double factor = kind == NORMAL ? 1 / fan : kind == GLOROT ? glorot : 1;
+            p->data[i * p->stride + j] = kind == ZERO ? 0 : (hth_real)(u * factor * scale);
+        }
+}
+
+static double dot(const hth_real *a, const hth_real *b, size_t count) {
+    double sum = 0;
+    for (size_t j = 0; j < count; j++) sum += (double)a[j] * (double)b[j];
+    return sum;
+}
+
+/* Orthonormal rows (of each square block of `columns` rows) by Gram-Schmidt, run twice for accuracy. */
+static void orthogonalise(const part *p, double scale) {
+    for (size_t i = 0; i < p->rows; i++) {
+        hth_real *row = p->data + i * p->stride;
+        size_t first = i / p->columns * p->columns;
+        for (int pass = 0; pass < 2; pass++)
+            for (size_t k = first; k < i; k++) {
+                const hth_real *other = p->data + k * p->stride;
+                double along = dot(row, other, p->columns);
+                for (size_t j = 0; j < p->columns; j++)
+                    row[j] -= (hth_real)(along * (double)other[j]);
+            }
+        double length = sqrt(dot(row, row, p->columns));
+        for (size_t j = 0; j < p->columns; j++) row[j] = (hth_real)((double)row[j] / length);
+    }
+    for (size_t i = 0; i < p->rows; i++)
+        for (size_t j = 0; j < p->columns; j++) p->data[i * p->stride + j] *= (hth_real)scale;
+}
+
+static void draw(part p, int kind, double scale, uint64_t seed, uint32_t stream) {
+    hth_random random = {seed, HTH_RANDOM_INIT, stream};
+    fill(&p, kind, kind == ORTHOGONAL ? 1 : scale, &random);
+    if (kind == ORTHOGONAL) orthogonalise(&p, scale);
+}
+
+/* Streams of the blocks: never renumber. */
+enum {
+    STREAM_READOUT = 1,
+    STREAM_READOUT_BIAS,
+    STREAM_EMBEDDING,
+    STREAM_LAYERS = 16,
+    PER_LAYER = 64
+};
+
+static void draw_layer(const hth_layer *layer, hth_real *theta, const init_options *o,
+                       uint64_t seed, uint32_t index) {
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, m = layer->m;
+    const uint32_t stream = STREAM_LAYERS + PER_LAYER * index;
+    hth_real *w = theta + layer->weight;
+    for (uint32_t g = 0; g < cell->drives; g++) { /* each gate has fans of its own */
+        hth_real *gate = w + g * n * m;
+        draw((part){gate, n, n, m}, o->w_rec.kind, o->w_rec.scale, seed, stream + 4 * g);
+        draw((part){gate + n, n, layer->inputs, m}, o->w_in.kind, o->w_in.scale, seed,
+             stream + 4 * g + 1);
+        draw((part){gate + m - 1, n, 1, m}, o->bias.kind, o->bias.scale, seed, stream + 4 * g + 2);
+    }
+    for (size_t row = 0; cell->bias && row < layer->rows; row++)
+        w[row * m + m - 1] += (hth_real)cell->bias(layer->options, row / n);
+    hth_layer_mask(layer, w);
+    if (layer->learns_initial)
+        draw((part){theta + layer->initial, hth_layer_initial_rows(layer), n, n}, o->initial.kind,
+             o->initial.scale, seed, stream + 32);
+}
+
+hth_status hth_network_draw(hth_network *net, const hth_settings *settings, uint64_t seed,
+                            hth_error *error) {
+    init_options o;
+    HTH_TRY(hth_options_read(&hth_init_section.common, settings, &o, error));
+    for (size_t l = 0; l < net->layer_count; l++)
+        draw_layer(&net->layers[l], net->theta, &o, seed, (uint32_t)l);
+    if (net->embedding)
+        draw((part){net->theta + net->embedding_weight, net->shape.vocabulary, net->embedding,
+                    net->embedding},
+             o.embedding.kind, o.embedding.scale, seed, STREAM_EMBEDDING);
+    const hth_readout *r = &net->readout;
+    draw((part){net->theta + r->weight, r->outputs, r->n, r->n}, o.w_out.kind, o.w_out.scale, seed,
+         STREAM_READOUT);
+    if (r->has_bias)
+        draw((part){net->theta + r->bias, 1, r->outputs, r->outputs}, o.b_out.kind, o.b_out.scale,
+             seed, STREAM_READOUT_BIAS);
+    return HTH_OK;
+}

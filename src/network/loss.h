@@ -1,0 +1,60 @@
+/*
+ * A loss compares outputs with targets. Outputs come in tiles [outputs of the tile][items], an item
+ * being a step of one sequence of the batch, so that thousands of classes pass through the cache once:
+ *
+ *     measure   adds up the loss; may leave in y what error needs (softmax: exponentials)
+ *     finish    optional: joins what the tiles found, per item
+ *     error     writes dE/dy (algorithms.md 1.3)
+ */
+#ifndef HTH_LOSS_H
+#define HTH_LOSS_H
+
+#include "base/options.h"
+
+/* Per item, found tile by tile. */
+typedef struct hth_loss_statistics {
+    hth_real *peak;  /* [items] largest output of the tile */
+    int32_t *best;   /* [items] which output that is */
+    hth_real *sum;   /* [items] a sum over the tile's outputs */
+    hth_real *cross; /* [items] another */
+    hth_real *scale; /* [items] set by finish: factor of the tile */
+} hth_loss_statistics;
+
+typedef struct hth_loss_tile {
+    const void *options;
+    size_t first, rows;    /* outputs first .. first+rows-1 */
+    size_t items, outputs; /* of the whole */
+    const hth_chunk *chunk;
+    hth_loss_statistics statistics;
+    double loss; /* what measure returned */
+} hth_loss_tile;
+
+typedef struct hth_loss {
+    hth_part part;
+    size_t options_size;
+    /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */
+    double (*measure)(const hth_loss_tile *tile, hth_real *y);
+    double (*finish)(const hth_loss_tile *tiles, size_t count);
+    /* error[rows][items] = dE/dy times the item's weight; never the same array as y. */
+    void (*error)(const hth_loss_tile *tile, const hth_real *y, hth_real *error);
+} hth_loss;
+
+static inline hth_real hth_item_weight(const hth_chunk *chunk, size_t item) {
+    return chunk->weights ? chunk->weights[item] : 1;
+}
+
+/* Target of an output: a value, or 1 for the class and 0 for the others. */
+static inline hth_real hth_item_target(const hth_chunk *chunk, size_t outputs, size_t item,
+                                       size_t output) {
+    if (chunk->targets) return chunk->targets[item * outputs + output];
+    return (size_t)chunk->classes[item] == output ? HTH_C(1.0) : HTH_C(0.0);
+}
+
+const hth_loss *hth_loss_at(size_t index); /* losses.c: the visible array */
+
+/* loss.batch and loss.time: common to all. */
+typedef struct hth_loss_common {
+    int batch, time;
+} hth_loss_common;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * Sigmoid cross-entropy, for independent bits b in 0..1:
+ *
+ *     E = - sum_k b log sigma(y) + (1-b) log(1 - sigma(y)) = sum_k softplus(y) - b y
+ *     dE/dy = sigma(y) - b
+ *
+ * in nats, or in bits (loss and gradient divided by ln 2; Bellec et al. 2019, task 3.1, where b and 1-b
+ * are printed the wrong way round, 8/B17).
+ */
+#include "kernels/elementwise.h"
+#include "network/losses/losses.h"
+
+typedef struct sigmoid_options {
+    int unit;
+} sigmoid_options;
+
+static const hth_option options[] = {
+    {.name = "unit",
+     .help = "unit of the loss, and of its gradient",
+     .fallback = "nats",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"nats", "bits", NULL},
+     .offset = offsetof(sigmoid_options, unit)},
+};
+
+static double factor(const hth_loss_tile *tile) {
+    return ((const sigmoid_options *)tile->options)->unit ? 1.4426950408889634 : 1;
+}
+
+static double measure(const hth_loss_tile *tile, hth_real *y) {
+    double total = 0;
+    for (size_t i = 0; i < tile->items; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < tile->rows; k++) {
+            hth_real v = y[k * tile->items + i];
+            hth_real b = hth_item_target(tile->chunk, tile->outputs, i, tile->first + k);
+            sum += (double)hth_softplus(v) - (double)(b * v);
+        }
+        total += sum * (double)hth_item_weight(tile->chunk, i);
+    }
+    return total * factor(tile);
+}
+
+static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *error) {
+    const hth_real scale = (hth_real)factor(tile);
+    for (size_t k = 0; k < tile->rows; k++)
+        for (size_t i = 0; i < tile->items; i++)
+            error[k * tile->items + i] =
+                (hth_sigmoid(y[k * tile->items + i]) -
+                 hth_item_target(tile->chunk, tile->outputs, i, tile->first + k)) *
+                hth_item_weight(tile->chunk, i) * scale;
+}
+
+const hth_loss hth_loss_sigmoid = {
+    .part = {.name = "sigmoid",
+             .summary = "cross-entropy of independent bits",
+             .source = "Bellec et al. 2019, Methods 3.1",
+             .options = {"loss", options, HTH_COUNT(options)}},
+    .options_size = sizeof(sigmoid_options),
+    .measure = measure,
+    .error = error_of,
+};

@@ -1,0 +1,106 @@
+/*
+ * Softmax cross-entropy, for a class or for soft targets t (Marschall et al. 2019, task Add):
+ *
+ *     p = softmax(y)     E = - sum_k t_k log p_k     dE/dy = p sum(t) - t
+ *
+ * With thousands of classes the outputs fill the cache many times over, so each tile is turned into
+ * exp(y - peak of the tile) when it is measured and only rescaled when the error is wanted: one
+ * exponential per output, and the normaliser is joined over tiles in a fixed order.
+ */
+#include "kernels/elementwise.h"
+#include "network/losses/losses.h"
+
+/* cross = sum_k t_k y_k; for a class that is y of the class, if it is in this tile. */
+static void cross(const hth_loss_tile *tile, const hth_real *y) {
+    const hth_chunk *chunk = tile->chunk;
+    for (size_t i = 0; i < tile->items; i++) {
+        hth_real sum = 0;
+        if (chunk->classes) {
+            size_t k = (size_t)chunk->classes[i] - tile->first; /* wraps: then it is elsewhere */
+            if (k < tile->rows) sum = y[k * tile->items + i];
+        } else {
+            const hth_real *t = chunk->targets + i * tile->outputs + tile->first;
+            for (size_t k = 0; k < tile->rows; k++) sum += t[k] * y[k * tile->items + i];
+        }
+        tile->statistics.cross[i] = sum;
+    }
+}
+
+static double measure(const hth_loss_tile *tile, hth_real *y) {
+    const hth_real *peak = tile->statistics.peak;
+    hth_real *sum = tile->statistics.sum;
+    const size_t items = tile->items;
+    cross(tile, y);
+    for (size_t i = 0; i < items; i++) sum[i] = 0;
+    for (size_t k = 0; k < tile->rows; k++) {
+        hth_real *row = y + k * items;
+        HTH_SIMD
+        for (size_t i = 0; i < items; i++) {
+            row[i] = hth_exp(row[i] - peak[i]);
+            sum[i] += row[i];
+        }
+    }
+    return 0;
+}
+
+static double target_sum(const hth_loss_tile *tile, size_t item) {
+    if (tile->chunk->classes) return 1;
+    double sum = 0;
+    const hth_real *t = tile->chunk->targets + item * tile->outputs;
+    for (size_t k = 0; k < tile->outputs; k++) sum += (double)t[k];
+    return sum;
+}
+
+static double finish(const hth_loss_tile *tiles, size_t count) {
+    double total = 0;
+    for (size_t i = 0; i < tiles->items; i++) {
+        double peak = (double)tiles->statistics.peak[i], sum = 0, product = 0;
+        for (size_t q = 1; q < count; q++)
+            if ((double)tiles[q].statistics.peak[i] > peak)
+                peak = (double)tiles[q].statistics.peak[i];
+        for (size_t q = 0; q < count; q++) {
+            const hth_loss_statistics *s = &tiles[q].statistics;
+            double relative = exp((double)s->peak[i] - peak);
+            s->scale[i] = (hth_real)relative;
+            sum += relative * (double)s->sum[i];
+            product += (double)s->cross[i];
+        }
+        double targets = target_sum(tiles, i);
+        for (size_t q = 0; q < count; q++)
+            tiles[q].statistics.scale[i] *= (hth_real)(targets / sum);
+        total += (double)hth_item_weight(tiles->chunk, i) * (targets * (peak + log(sum)) - product);
+    }
+    return total;
+}
+
+static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *error) {
+    const hth_chunk *chunk = tile->chunk;
+    const hth_real *scale = tile->statistics.scale;
+    const size_t items = tile->items;
+    for (size_t k = 0; k < tile->rows; k++) {
+        HTH_SIMD
+        for (size_t i = 0; i < items; i++) error[k * items + i] = y[k * items + i] * scale[i];
+    }
+    for (size_t i = 0; i < items; i++) {
+        if (chunk->classes) {
+            size_t k = (size_t)chunk->classes[i] - tile->first;
+            if (k < tile->rows) error[k * items + i] -= 1;
+        } else {
+            const hth_real *t = chunk->targets + i * tile->outputs + tile->first;
+            for (size_t k = 0; k < tile->rows; k++) error[k * items + i] -= t[k];
+        }
+    }
+    if (chunk->weights)
+        for (size_t k = 0; k < tile->rows; k++)
+            for (size_t i = 0; i < items; i++) error[k * items + i] *= chunk->weights[i];
+}
+
+const hth_loss hth_loss_softmax = {
+    .part = {.name = "softmax",
+             .summary = "cross-entropy of one class out of many, in nats",
+             .source = "Marschall et al. 2019, p. 3; Bellec et al. 2019, Methods 1.2",
+             .options = {"loss", NULL, 0}},
+    .measure = measure,
+    .finish = finish,
+    .error = error_of,
+};

@@ -1,0 +1,353 @@
+/*
+ * Making a network: settings are read and checked, parameters are laid out as named blocks of one
+ * array (first those that states depend on, then the readout's), and drawn.
+ */
+#include "network/network.h"
+
+#include "network/catalogues.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct network_options {
+    const char *units;
+    int64_t embedding;
+    int bias, self, initial;
+} network_options;
+
+enum { AUTO, ON, OFF }; /* network.bias, network.self_connections */
+enum { INITIAL_ZERO, INITIAL_LEARNED };
+
+static const hth_option network_items[] = {
+    {.name = "units",
+     .help = "units of each recurrent layer, from the input up; one number a layer",
+     .fallback = "32",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(network_options, units)},
+    {.name = "embedding",
+     .help = "width of the learned vectors that stand for tokens; needed for token input",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e6,
+     .offset = offsetof(network_options, embedding)},
+    {.name = "bias",
+     .help = "biases of the recurrent units; auto: none for spiking cells",
+     .fallback = "auto",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"auto", "true", "false", NULL},
+     .offset = offsetof(network_options, bias)},
+    {.name = "self_connections",
+     .help = "weights from a unit to itself; auto: none for spiking cells",
+     .fallback = "auto",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"auto", "true", "false", NULL},
+     .offset = offsetof(network_options, self)},
+    {.name = "initial",
+     .help = "state at the start of a sequence: zero, or learned with the weights",
+     .fallback = "zero",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"zero", "learned", NULL},
+     .offset = offsetof(network_options, initial)},
+};
+
+const hth_catalogue hth_network_section = {
+    .kind = "network",
+    .summary = "The stack of recurrent layers.",
+    .common = {"network", network_items, HTH_COUNT(network_items)},
+};
+
+typedef struct readout_options {
+    double kappa, tau_out;
+    bool scale, bias;
+    int bias_place;
+} readout_options;
+
+enum { BIAS_OUTSIDE, BIAS_INSIDE };
+
+static const hth_option readout_items[] = {
+    {.name = "kappa",
+     .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1,
+     .offset = offsetof(readout_options, kappa)},
+    {.name = "tau_out",
+     .help = "the same as a time constant in steps, kappa = exp(-1/tau_out); 0: use kappa",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1e9,
+     .offset = offsetof(readout_options, tau_out)},
+    {.name = "scale",
+     .help =
+         "scale the readout's input by 1 - kappa (NEST, tutorials) or by 1 (Bellec et al. 2019)",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(readout_options, scale)},
+    {.name = "bias",
+     .help = "whether the readout has biases",
+     .fallback = "true",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(readout_options, bias)},
+    {.name = "bias_place",
+     .help =
+         "biases added after the filter (code of 2020) or inside it (Bellec et al. 2019, eq. 41)",
+     .fallback = "outside",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"outside", "inside", NULL},
+     .offset = offsetof(readout_options, bias_place)},
+};
+
+const hth_catalogue hth_readout_section = {
+    .kind = "readout",
+    .summary = "The leaky linear readout above the top layer.",
+    .common = {"readout", readout_items, HTH_COUNT(readout_items)},
+};
+
+/* Everything that is known before memory is asked for. */
+typedef struct plan {
+    network_options network;
+    readout_options readout;
+    hth_loss_common loss;
+    const hth_cell *cell;
+    const hth_loss *loss_kind;
+    size_t units[HTH_MAX_LAYERS], layers;
+} plan;
+
+static hth_status read_units(plan *p, const hth_settings *settings, hth_error *error) {
+    const hth_setting *setting = hth_settings_find(settings, "network.units");
+    const char *origin = setting && setting->origin ? setting->origin : "settings";
+    const char *at = p->network.units;
+    for (p->layers = 0; *at; p->layers++) {
+        int used = 0;
+        unsigned long n = 0;
+        if (sscanf(at, " %lu %n", &n, &used) != 1 || n < 1 || n > 1000000 ||
+            (at[used] && at[used] != ','))
+            return hth_fail(
+                error, HTH_INVALID,
+                "%s: network.units: '%s' is not a list of whole numbers of units, such as "
+                "200 or 200, 100",
+                origin, p->network.units);
+        if (p->layers == HTH_MAX_LAYERS)
+            return hth_fail(error, HTH_INVALID, "%s: network.units: at most %d layers, not more",
+                            origin, HTH_MAX_LAYERS);
+        p->units[p->layers] = n;
+        at += used;
+        if (*at == ',') at++;
+    }
+    return p->layers ? HTH_OK
+                     : hth_fail(error, HTH_INVALID,
+                                "%s: network.units is empty; it must name at "
+                                "least one layer's units, such as 32",
+                                origin);
+}
+
+static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
+    if (shape->outputs < 1)
+        return hth_fail(error, HTH_MISMATCH,
+                        "the data has no outputs; a network needs at least one");
+    if ((shape->inputs == 0) == (shape->vocabulary == 0))
+        return hth_fail(error, HTH_MISMATCH,
+                        "the data must have either numbers (inputs) or tokens (vocabulary)");
+    if (shape->vocabulary && !p->network.embedding)
+        return hth_fail(error, HTH_INVALID,
+                        "network.embedding is 0, but the input is tokens; give the width of their "
+                        "vectors, such as 200");
+    if (!shape->vocabulary && p->network.embedding)
+        return hth_fail(
+            error, HTH_INVALID,
+            "network.embedding is %lld, but the input is numbers, not tokens; leave it 0",
+            (long long)p->network.embedding);
+    return HTH_OK;
+}
+
+static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
+                            hth_error *error) {
+    size_t cell, loss;
+    hth_catalogue losses = hth_losses; /* class targets: softmax unless told otherwise */
+    if (shape->target == HTH_TARGET_CLASSES) losses.fallback = "softmax";
+    HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
+    HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
+    HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));
+    HTH_TRY(hth_part_choose(&hth_cells, settings, &cell, error));
+    HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
+    p->cell = hth_cell_at(cell);
+    p->loss_kind = hth_loss_at(loss);
+    HTH_TRY(read_units(p, settings, error));
+    return check_shape(p, shape, error);
+}
+
+size_t hth_layer_initial_rows(const hth_layer *layer) {
+    bool free_z = layer->cell->observable == HTH_Z_SEPARATE && !layer->cell->spikes;
+    return layer->cell->states + (free_z ? 1 : 0);
+}
+
+static void add_block(hth_network *net, const char *name, const char *group, size_t rows,
+                      size_t columns, size_t *offset) {
+    hth_block *block = net->blocks ? &net->blocks[net->block_count] : NULL;
+    *offset = net->count;
+    if (block) {
+        *block = (hth_block){.rows = rows, .columns = columns, .offset = net->count};
+        snprintf(block->name, sizeof block->name, "%s", name);
+        snprintf(block->group, sizeof block->group, "%s", group);
+    }
+    net->block_count++;
+    net->count += rows * columns;
+}
+
+static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index,
+                        size_t inputs) {
+    const hth_cell *cell = p->cell;
+    const size_t n = p->units[index], unit = 64 / sizeof(hth_real);
+    *layer = (hth_layer){.cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
+    layer->stride = (layer->m + unit - 1) / unit * unit;
+    layer->rows = cell->drives * n;
+    layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;
+    layer->has_self = p->network.self == AUTO ? !cell->spikes : p->network.self == ON;
+    layer->learns_initial = p->network.initial == INITIAL_LEARNED;
+    layer->options = hth_arena_take(arena, 1, cell->options_size);
+    layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
+}
+
+static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
+    hth_readout *r = &net->readout;
+    double kappa = p->readout.tau_out > 0 ? exp(-1 / p->readout.tau_out) : p->readout.kappa;
+    *r = (hth_readout){.outputs = net->shape.outputs,
+                       .n = p->units[p->layers - 1],
+                       .kappa = (hth_real)kappa,
+                       .gain = (hth_real)(p->readout.scale ? 1 - kappa : 1),
+                       .has_bias = p->readout.bias,
+                       .filters_bias = p->readout.bias_place == BIAS_INSIDE,
+                       .loss = p->loss_kind,
+                       .mean_over_batch = p->loss.batch == 0,
+                       .mean_over_time = p->loss.time == 1};
+    r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
+}
+
+/* Lays the network out; run once to count and once to place. */
+static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *shape, size_t blocks,
+                            size_t count) {
+    hth_network counted = {0}, *net = HTH_TAKE(arena, hth_network, 1), *placed = net;
+    hth_layer scratch[HTH_MAX_LAYERS];
+    if (!net) net = &counted;
+    net->shape = *shape;
+    net->layer_count = p->layers;
+    net->layers = HTH_TAKE(arena, hth_layer, p->layers);
+    net->blocks = HTH_TAKE(arena, hth_block, blocks);
+    net->theta = HTH_TAKE(arena, hth_real, count);
+    net->embedding = (size_t)p->network.embedding;
+    size_t inputs = shape->vocabulary ? net->embedding : shape->inputs;
+    for (size_t l = 0; l < p->layers; l++) {
+        hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
+        char name[32];
+        place_layer(arena, p, layer, l, inputs);
+        snprintf(name, sizeof name, "layer%zu.weight", l);
+        add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
+        snprintf(name, sizeof name, "layer%zu.initial", l);
+        if (layer->learns_initial)
+            add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
+                      &layer->initial);
+        inputs = layer->n;
+    }
+    if (net->embedding)
+        add_block(net, "embedding.weight", "embedding", shape->vocabulary, net->embedding,
+                  &net->embedding_weight);
+    net->recurrent_count = net->count;
+    place_readout(arena, p, net);
+    add_block(net, "readout.weight", "readout", net->readout.outputs, net->readout.n,
+              &net->readout.weight);
+    if (net->readout.has_bias)
+        add_block(net, "readout.bias", "readout", 1, net->readout.outputs, &net->readout.bias);
+    return placed;
+}
+
+/* Upper bounds of the number of blocks and of parameters. */
+static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t *count) {
+    size_t inputs = shape->vocabulary ? (size_t)p->network.embedding : shape->inputs;
+    *blocks = 2 * p->layers + 3;
+    *count = shape->vocabulary * (size_t)p->network.embedding +
+             shape->outputs * (p->units[p->layers - 1] + 1);
+    for (size_t l = 0; l < p->layers; l++) {
+        *count += p->cell->drives * p->units[l] * (p->units[l] + inputs + 1) +
+                  (p->cell->states + 1) * p->units[l];
+        inputs = p->units[l];
+    }
+}
+
+static hth_status read_parts(hth_network *net, const hth_settings *settings, hth_error *error) {
+    for (size_t l = 0; l < net->layer_count; l++) {
+        hth_layer *layer = &net->layers[l];
+        HTH_TRY(
+            hth_options_read(&layer->cell->part.options, settings, (void *)layer->options, error));
+        if (layer->cell->prepare)
+            HTH_TRY(layer->cell->prepare(layer->options, layer->n, layer->constants, error));
+    }
+    return hth_options_read(&net->readout.loss->part.options, settings,
+                            (void *)net->readout.loss_options, error);
+}
+
+hth_status hth_network_create(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
+                              const hth_allocator *allocator, hth_network **out, hth_error *error) {
+    plan p = {0};
+    hth_arena arena = {0};
+    size_t blocks, count;
+    HTH_TRY(read_plan(&p, settings, shape, error));
+    counts(&p, shape, &blocks, &count);
+    lay_out(&arena, &p, shape, blocks, count);
+    arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
+    if (!arena.base)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a network of %zu parameters",
+                        count);
+    hth_network *net = lay_out(&arena, &p, shape, blocks, count);
+    hth_status status = read_parts(net, settings, error);
+    if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);
+    if (status != HTH_OK) {
+        hth_release(net);
+        return status;
+    }
+    *out = net;
+    return HTH_OK;
+}
+
+void hth_network_destroy(hth_network *network) {
+    hth_release(network);
+}
+
+size_t hth_network_parameter_count(const hth_network *network) {
+    return network->count;
+}
+
+hth_real *hth_network_parameters(hth_network *network) {
+    return network->theta;
+}
+
+const hth_block *hth_network_blocks(const hth_network *network, size_t *count) {
+    *count = network->block_count;
+    return network->blocks;
+}
+
+size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity) {
+    for (size_t i = 0; i < network->block_count && i < capacity; i++) {
+        const hth_block *block = &network->blocks[i];
+        fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL,
+                                .count = block->rows * block->columns,
+                                .data = network->theta + block->offset};
+        snprintf(fields[i].name, sizeof fields[i].name, "%s", block->name);
+    }
+    return network->block_count;
+}
+
+void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
+    const size_t n = layer->n, m = layer->m;
+    for (size_t row = 0; row < layer->rows; row++) {
+        hth_real *w = weight + row * m;
+        const hth_reads *reads = &layer->cell->reads[row / n];
+        if (!reads->z) memset(w, 0, n * sizeof *w);
+        if (!reads->x) memset(w + n, 0, layer->inputs * sizeof *w);
+        if (!layer->has_bias || !reads->bias) w[m - 1] = 0;
+        if (!layer->has_self) w[row % n] = 0;
+    }
+}

@@ -1,0 +1,57 @@
+/* The inside of a network handle: layers, readout, loss, and where their parameters are. */
+#ifndef HTH_NETWORK_H
+#define HTH_NETWORK_H
+
+#include "kernels/compute.h"
+#include "network/cell.h"
+#include "network/loss.h"
+
+enum { HTH_MAX_LAYERS = 16 };
+
+/* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. */
+typedef struct hth_layer {
+    const hth_cell *cell;
+    const void *options;
+    hth_real *constants;               /* [constants][n] */
+    size_t n, inputs, m, stride, rows; /* rows = drives * n */
+    size_t weight;                     /* offset of W[rows][m] in the parameters */
+    size_t initial;                    /* offset of the initial state */
+    bool has_bias, has_self, learns_initial;
+} hth_layer;
+
+/* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41; algorithms.md 1.3) */
+typedef struct hth_readout {
+    size_t outputs, n;
+    size_t weight, bias; /* offsets of W[outputs][n] and b[outputs] */
+    hth_real kappa, gain;
+    bool has_bias, filters_bias; /* b inside the leaky recursion, or added to y outside it */
+    const hth_loss *loss;
+    const void *loss_options;
+    bool mean_over_batch, mean_over_time;
+} hth_readout;
+
+struct hth_network {
+    hth_shape shape;
+    size_t layer_count;
+    hth_layer *layers;
+    size_t embedding, embedding_weight; /* width (0: none) and offset of E[vocabulary][width] */
+    hth_readout readout;
+    size_t block_count;
+    hth_block *blocks;
+    size_t recurrent_count; /* parameters that states depend on come first: all but the readout's */
+    size_t count;
+    hth_real *theta;
+};
+
+/* Numbers per unit in a layer's initial state: its states, and z where that is free. */
+size_t hth_layer_initial_rows(const hth_layer *layer);
+
+/* Sets the entries of W that do not exist to 0: self-connections, biases and the columns that a drive
+ * does not read. Works on the weights as on their gradient. */
+void hth_layer_mask(const hth_layer *layer, hth_real *weight);
+
+/* init.c: draws all parameters. */
+hth_status hth_network_draw(hth_network *network, const hth_settings *settings, uint64_t seed,
+                            hth_error *error);
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * Running a network forward. Per layer: one product gives the input's share of the drive of the whole
+ * tape, then the steps follow one another, each a product with the packed recurrent weights and the
+ * cell's loop over its units. Items of the batch are independent, so threads share them out.
+ */
+#include "network/tape.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Layout ---- */
+
+static void lay_out_layer(hth_arena *arena, const hth_layer *layer, hth_tape_layer *tape,
+                          size_t steps, size_t batch) {
+    const hth_cell *cell = layer->cell;
+    const size_t slot = batch * layer->n, slots = steps + 1;
+    tape->u = HTH_TAKE(arena, hth_real, slots * batch * layer->stride);
+    tape->drive = HTH_TAKE(arena, hth_real, steps * batch * layer->rows);
+    tape->state = HTH_TAKE(arena, hth_real, slots * (cell->states + cell->counters) * slot);
+    tape->field = HTH_TAKE(arena, hth_real, slots * cell->fields * slot);
+    tape->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->n, layer->rows));
+}
+
+static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps, size_t batch,
+                         hth_compute *compute) {
+    hth_tape counted = {0}, *tape = HTH_TAKE(arena, hth_tape, 1), *placed = tape;
+    const bool counting = !placed;
+    hth_tape_layer scratch;
+    if (counting) tape = &counted;
+    tape->network = net;
+    tape->compute = compute;
+    tape->capacity = steps;
+    tape->batch = batch;
+    tape->layers = HTH_TAKE(arena, hth_tape_layer, net->layer_count);
+    for (size_t l = 0; l < net->layer_count; l++)
+        lay_out_layer(arena, &net->layers[l], counting ? &scratch : &tape->layers[l], steps, batch);
+    hth_readout_lay_out(arena, tape);
+    return placed;
+}
+
+hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batch,
+                           hth_compute *compute, const hth_allocator *allocator, hth_tape **out,
+                           hth_error *error) {
+    hth_arena arena = {0};
+    if (steps < 1 || batch < 1)
+        return hth_fail(error, HTH_INVALID,
+                        "a tape needs at least one step and one item, not %zu and %zu", steps,
+                        batch);
+    lay_out(&arena, network, steps, batch, compute);
+    size_t bytes = arena.used;
+    arena = (hth_arena){hth_allocate(allocator, bytes), 0};
+    if (!arena.base)
+        return hth_fail(error, HTH_NO_MEMORY,
+                        "not enough memory for a tape of %zu steps and %zu items (%zu MiB)", steps,
+                        batch, bytes >> 20);
+    *out = lay_out(&arena, network, steps, batch, compute);
+    hth_tape_reset(*out);
+    return HTH_OK;
+}
+
+void hth_tape_destroy(hth_tape *tape) {
+    hth_release(tape);
+}
+
+/* ---- State ---- */
+
+static hth_row row_of(const hth_layer *layer, const hth_tape_layer *tape, size_t step, size_t batch,
+                      size_t item) {
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
+    hth_row row = {.n = n, .options = layer->options};
+    for (size_t g = 0; g < cell->drives; g++)
+        row.drive[g] = tape->drive + (step * batch + item) * layer->rows + g * n;
+    for (size_t s = 0; s < states; s++) {
+        row.state_in[s] = tape->state + (step * states + s) * slot + item * n;
+        row.state_out[s] = tape->state + ((step + 1) * states + s) * slot + item * n;
+    }
+    for (size_t f = 0; f < cell->fields; f++)
+        row.field[f] = tape->field + ((step + 1) * cell->fields + f) * slot + item * n;
+    for (size_t c = 0; c < cell->constants; c++) row.constant[c] = layer->constants + c * n;
+    row.z_in = tape->u + (step * batch + item) * layer->stride;
+    row.z_out = tape->u + ((step + 1) * batch + item) * layer->stride;
+    return row;
+}
+
+/* Slot 0 becomes the start of a sequence: zero, or the learned state. */
+static void reset_layer(const hth_tape *tape, size_t l) {
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, slot = tape->batch * n;
+    const hth_real *initial = tape->network->theta + layer->initial;
+    memset(on->state, 0, (cell->states + cell->counters) * slot * sizeof(hth_real));
+    memset(on->field, 0, cell->fields * slot * sizeof(hth_real));
+    for (size_t b = 0; b < tape->batch; b++) {
+        hth_real *z = on->u + b * layer->stride;
+        memset(z, 0, n * sizeof *z);
+        for (size_t s = 0; layer->learns_initial && s < cell->states; s++)
+            memcpy(on->state + s * slot + b * n, initial + s * n, n * sizeof *z);
+        if (layer->learns_initial && cell->observable == HTH_Z_IS_STATE)
+            memcpy(z, initial, n * sizeof *z);
+        else if (layer->learns_initial && !cell->spikes)
+            memcpy(z, initial + cell->states * n, n * sizeof *z);
+        if (cell->first) {
+            hth_row row = row_of(layer, on, 0, tape->batch, b);
+            for (size_t f = 0; f < cell->fields; f++) row.field[f] = on->field + f * slot + b * n;
+            cell->first(&row);
+        }
+    }
+}
+
+void hth_tape_reset(hth_tape *tape) {
+    tape->steps = 0;
+    tape->fresh = 1;
+    for (size_t l = 0; l < tape->network->layer_count; l++) reset_layer(tape, l);
+    hth_readout_reset(tape);
+}
+
+/* What the last tape ended with becomes slot 0. */
+static void carry_over(hth_tape *tape) {
+    const size_t last = tape->steps;
+    if (last == 0) return;
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const size_t slot = tape->batch * layer->n;
+        const size_t states = (layer->cell->states + layer->cell->counters) * slot;
+        const size_t fields = layer->cell->fields * slot, z = tape->batch * layer->stride;
+        memcpy(on->state, on->state + last * states, states * sizeof(hth_real));
+        memcpy(on->field, on->field + last * fields, fields * sizeof(hth_real));
+        memcpy(on->u, on->u + last * z, z * sizeof(hth_real));
+    }
+    hth_tape_readout *r = &tape->readout;
+    if (r->start) {
+        const hth_readout *readout = &tape->network->readout;
+        memcpy(r->start, r->end, readout->outputs * tape->batch * sizeof(hth_real));
+        memcpy(r->z_start, r->z_end, readout->n * tape->batch * sizeof(hth_real));
+        r->bias_start = r->bias_end;
+    }
+    tape->steps = 0;
+    tape->fresh = 0;
+}
+
+static void add_field(hth_field *fields, size_t capacity, size_t *count, const char *name,
+                      size_t layer, hth_real *data, size_t numbers) {
+    if (numbers == 0) return;
+    if (*count < capacity) {
+        fields[*count] = (hth_field){.dtype = HTH_DTYPE_REAL, .count = numbers, .data = data};
+        if (layer == SIZE_MAX)
+            snprintf(fields[*count].name, sizeof fields->name, "tape.%s", name);
+        else
+            snprintf(fields[*count].name, sizeof fields->name, "tape%zu.%s", layer, name);
+    }
+    ++*count;
+}
+
+size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
+    size_t count = 0;
+    carry_over(tape);
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const size_t slot = tape->batch * layer->n;
+        add_field(fields, capacity, &count, "u", l, on->u, tape->batch * layer->stride);
+        add_field(fields, capacity, &count, "state", l, on->state,
+                  (layer->cell->states + layer->cell->counters) * slot);
+        add_field(fields, capacity, &count, "field", l, on->field, layer->cell->fields * slot);
+    }
+    hth_tape_readout *r = &tape->readout;
+    if (r->start) {
+        const hth_readout *readout = &tape->network->readout;
+        add_field(fields, capacity, &count, "y", SIZE_MAX, r->start,
+                  readout->outputs * tape->batch);
+        add_field(fields, capacity, &count, "z", SIZE_MAX, r->z_start, readout->n * tape->batch);
+        add_field(fields, capacity, &count, "bias", SIZE_MAX, &r->bias_start, 1);
+    }
+    if (count < capacity) {
+        fields[count] = (hth_field){.dtype = HTH_DTYPE_U64, .count = 1, .data = &tape->fresh};
+        snprintf(fields[count].name, sizeof fields->name, "tape.fresh");
+    }
+    return count + 1;
+}
+
+/* ---- Input ---- */
+
+static hth_status check_numbers(const hth_real *x, size_t count, size_t width, size_t batch,
+                                const char *what, hth_error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
+            return hth_fail(
+                error, HTH_NOT_FINITE,
+                "%s: step %zu, item %zu, component %zu is %s; it must be a finite number", what,
+                i / width / batch, i / width % batch, i % width, isnan(x[i]) ? "NaN" : "infinite");
+    return HTH_OK;
+}
+
+static hth_status check_codes(const int32_t *codes, const hth_real *weights, size_t count,
+                              size_t batch, size_t bound, const char *what, hth_error *error) {
+    for (size_t i = 0; i < count; i++)
+        if ((codes[i] < 0 || (size_t)codes[i] >= bound) && (!weights || weights[i] != 0))
+            return hth_fail(error, HTH_INVALID,
+                            "%s: step %zu, item %zu is %d; it must be in 0..%zu", what, i / batch,
+                            i % batch, (int)codes[i], bound - 1);
+    return HTH_OK;
+}
+
+static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
+    const hth_shape *shape = &tape->network->shape;
+    const size_t items = chunk->steps * chunk->batch;
+    if (chunk->steps < 1 || chunk->steps > tape->capacity || chunk->batch != tape->batch)
+        return hth_fail(error, HTH_MISMATCH,
+                        "a chunk of %zu steps and %zu items does not fit a tape of %zu and %zu",
+                        chunk->steps, chunk->batch, tape->capacity, tape->batch);
+    if (!chunk->x == !chunk->tokens || !chunk->targets == !chunk->classes ||
+        !chunk->tokens != !shape->vocabulary)
+        return hth_fail(
+            error, HTH_MISMATCH,
+            "a chunk must have x or tokens as the network does, and targets or classes");
+    if (chunk->x)
+        HTH_TRY(check_numbers(chunk->x, items * shape->inputs, shape->inputs, chunk->batch,
+                              "inputs", error));
+    else
+        HTH_TRY(check_codes(chunk->tokens, NULL, items, chunk->batch, shape->vocabulary, "token",
+                            error));
+    if (chunk->targets)
+        HTH_TRY(check_numbers(chunk->targets, items * shape->outputs, shape->outputs, chunk->batch,
+                              "targets", error));
+    else
+        HTH_TRY(check_codes(chunk->classes, chunk->weights, items, chunk->batch, shape->outputs,
+                            "target class", error));
+    if (!chunk->weights) return HTH_OK;
+    return check_numbers(chunk->weights, items, 1, chunk->batch, "weights", error);
+}
+
+/* Writes x_t and the constant 1 into u. */
+static void read_input(const hth_tape *tape, size_t l) {
+    const hth_network *net = tape->network;
+    const hth_layer *layer = &net->layers[l], *below = l ? layer - 1 : NULL;
+    const size_t inputs = layer->inputs, items = tape->chunk.steps * tape->batch;
+    for (size_t i = 0; i < items; i++) {
+        hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
+        const hth_real *x;
+        if (below)
+            x = tape->layers[l - 1].u + (i + tape->batch) * below->stride;
+        else if (tape->chunk.tokens)
+            x = net->theta + net->embedding_weight + (size_t)tape->chunk.tokens[i] * net->embedding;
+        else
+            x = tape->chunk.x + i * inputs;
+        memcpy(u, x, inputs * sizeof *u);
+        u[inputs] = 1;
+    }
+}
+
+/* ---- Steps ---- */
+
+typedef struct steps_task {
+    const hth_tape *tape;
+    size_t layer, parts;
+} steps_task;
+
+/* All steps of the items of one part of the batch. */
+static void run_steps(void *argument, size_t part, int worker) {
+    const steps_task *task = argument;
+    const hth_tape *tape = task->tape;
+    const hth_layer *layer = &tape->network->layers[task->layer];
+    const hth_tape_layer *on = &tape->layers[task->layer];
+    const size_t batch = tape->batch, from = part * batch / task->parts;
+    const size_t to = (part + 1) * batch / task->parts;
+    (void)worker;
+    for (size_t t = 0; t < tape->chunk.steps; t++) {
+        hth_matrix z = hth_rows(on->u + (t * batch + from) * layer->stride, layer->stride);
+        hth_product_packed(to - from, layer->rows, layer->n, z, on->packed, true,
+                           on->drive + (t * batch + from) * layer->rows, layer->rows);
+        for (size_t b = from; b < to; b++) {
+            hth_row row = row_of(layer, on, t, batch, b);
+            layer->cell->step(&row);
+        }
+    }
+}
+
+static void run_layer(hth_tape *tape, size_t l) {
+    const hth_layer *layer = &tape->network->layers[l];
+    hth_tape_layer *on = &tape->layers[l];
+    const size_t n = layer->n, m = layer->m, steps = tape->chunk.steps;
+    const hth_real *w = tape->network->theta + layer->weight;
+    int threads = hth_compute_threads(tape->compute);
+    steps_task task = {tape, l, tape->batch < (size_t)threads ? tape->batch : (size_t)threads};
+    read_input(tape, l);
+    hth_product(tape->compute, steps * tape->batch, layer->rows, m - n,
+                hth_rows(on->u + n, layer->stride), hth_transposed(w + n, m), false, on->drive,
+                layer->rows);
+    hth_pack(n, layer->rows, hth_transposed(w, m), on->packed);
+    hth_parallel(tape->compute, task.parts,
+                 (double)steps * (double)tape->batch * (double)(n * layer->rows), run_steps, &task);
+}
+
+static double count_spikes(const hth_tape *tape) {
+    double spikes = 0;
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        if (!layer->cell->spikes) continue;
+        for (size_t i = tape->batch; i < (tape->chunk.steps + 1) * tape->batch; i++) {
+            const hth_real *z = tape->layers[l].u + i * layer->stride;
+            for (size_t j = 0; j < layer->n; j++) spikes += z[j] != 0;
+        }
+    }
+    return spikes;
+}
+
+hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
+                       hth_error *error) {
+    HTH_TRY(check_chunk(tape, chunk, error));
+    carry_over(tape);
+    tape->chunk = *chunk;
+    for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l);
+    HTH_TRY(hth_readout_forward(tape, report, error)); /* on error steps stays 0: nothing carried */
+    report->spikes += count_spikes(tape);
+    tape->steps = chunk->steps;
+    return HTH_OK;
+}

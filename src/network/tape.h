@@ -1,0 +1,77 @@
+/*
+ * The tape: the last K steps of every layer, what went in, what each unit did, and how its state
+ * depends on its past and its drive. Slot t of `u` holds what step t read, so that sum_t delta_t u_t^T is
+ * one matrix product over contiguous rows.
+ */
+#ifndef HTH_TAPE_H
+#define HTH_TAPE_H
+
+#include "network/network.h"
+
+/* Slot 0 of state and field is what was carried into the tape; slot t+1 belongs to step t. */
+typedef struct hth_tape_layer {
+    hth_real *u;      /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
+    hth_real *drive;  /* [K][batch][drives*n] */
+    hth_real *state;  /* [K+1][states+counters][batch][n] */
+    hth_real *field;  /* [K+1][fields][batch][n] */
+    hth_real *packed; /* W_rec^T for the products of this tape */
+} hth_tape_layer;
+
+typedef struct hth_tape_readout {
+    hth_real *y;                   /* [outputs][K*batch], as the loss left it */
+    hth_real *start, *end;         /* y carried, [outputs][batch]; kappa > 0 only */
+    hth_real *z_start, *z_end;     /* readout-filtered z, [batch][n]; kappa > 0 only */
+    hth_real bias_start, bias_end; /* dy/db carried, for a bias inside the filter */
+    hth_real *packed;              /* Z^T, then Z: see readout.c */
+    size_t tile_count;
+    hth_loss_tile *tiles;
+} hth_tape_readout;
+
+struct hth_tape {
+    const hth_network *network;
+    hth_compute *compute;
+    size_t capacity, batch; /* K and the items of the batch */
+    size_t steps;           /* on the tape now */
+    uint64_t fresh;         /* not 0: slot 0 is the start of a sequence */
+    hth_chunk chunk;        /* what was read; its arrays are the caller's */
+    hth_tape_layer *layers;
+    hth_tape_readout readout;
+};
+
+enum { HTH_READOUT_TILE = 256 }; /* outputs that pass through the cache together */
+
+/* readout.c */
+void hth_readout_lay_out(hth_arena *arena, hth_tape *tape);
+void hth_readout_reset(hth_tape *tape);
+hth_status hth_readout_forward(hth_tape *tape, hth_report *report, hth_error *error);
+
+/* What the readout gives to a learner. */
+typedef struct hth_readout_backward {
+    hth_real *weight, *bias;  /* gradients to add to; NULL: not wanted */
+    const hth_real *feedback; /* F[outputs][n]: q = F^T err (true transpose or any other) */
+    hth_real *q;       /* [K*batch][n], set to the direct error of each unit; NULL: not wanted */
+    hth_real *start;   /* [batch][outputs], set to dE/dy before the tape; kappa > 0 only */
+    hth_real *scratch; /* hth_readout_scratch numbers */
+} hth_readout_backward;
+
+size_t hth_readout_scratch(const hth_network *network, size_t steps, size_t batch);
+void hth_readout_learn(const hth_tape *tape, const hth_readout_backward *to);
+
+/* Where one local derivative of a row of units lies: NULL data means 0 or 1, as `where` says. */
+static inline const hth_real *hth_entry_row(const hth_layer *layer, const hth_tape_layer *tape,
+                                            hth_entry entry, size_t step, size_t batch,
+                                            size_t item) {
+    const size_t n = layer->n, slot = batch * n;
+    switch (entry.where) {
+    case HTH_AT_CONSTANT:
+        return layer->constants + entry.index * n;
+    case HTH_AT_FIELD:
+        return tape->field + ((step + 1) * layer->cell->fields + entry.index) * slot + item * n;
+    case HTH_AT_PREVIOUS:
+        return tape->field + (step * layer->cell->fields + entry.index) * slot + item * n;
+    default:
+        return NULL;
+    }
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* Gradients: making, clearing, and the rows of the embedding that were touched. */
+#include "optim/gradient.h"
+
+#include <string.h>
+
+static const hth_block *sparse_block(const hth_network *network) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(blocks[i].group, "embedding") == 0) return &blocks[i];
+    return NULL;
+}
+
+static hth_gradient *lay_out(hth_arena *arena, const hth_network *network) {
+    hth_gradient counted, *g = HTH_TAKE(arena, hth_gradient, 1), *out = g;
+    if (!g) g = &counted;
+    *g = (hth_gradient){.count = hth_network_parameter_count(network),
+                        .sparse = sparse_block(network)};
+    g->values = HTH_TAKE(arena, hth_real, g->count);
+    g->touched = HTH_TAKE(arena, uint32_t, g->sparse ? g->sparse->rows : 0);
+    g->is_touched = HTH_TAKE(arena, unsigned char, g->sparse ? g->sparse->rows : 0);
+    return out;
+}
+
+hth_status hth_gradient_create(const hth_network *network, const hth_allocator *allocator,
+                               hth_gradient **out, hth_error *error) {
+    hth_arena arena = {0};
+    lay_out(&arena, network);
+    arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
+    if (!arena.base)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a gradient of %zu parameters",
+                        hth_network_parameter_count(network));
+    *out = lay_out(&arena, network);
+    return HTH_OK;
+}
+
+void hth_gradient_destroy(hth_gradient *gradient) {
+    hth_release(gradient);
+}
+
+hth_real *hth_gradient_values(hth_gradient *gradient) {
+    return gradient->values;
+}
+
+static void clear(hth_gradient *g, size_t from, size_t to) {
+    memset(g->values + from, 0, (to - from) * sizeof *g->values);
+}
+
+void hth_gradient_clear(hth_gradient *g) {
+    const hth_block *s = g->sparse;
+    if (!s) {
+        clear(g, 0, g->count);
+        return;
+    }
+    clear(g, 0, s->offset);
+    clear(g, s->offset + s->rows * s->columns, g->count);
+    for (size_t i = 0; i < g->touched_count; i++) {
+        size_t at = s->offset + g->touched[i] * s->columns;
+        clear(g, at, at + s->columns);
+        g->is_touched[g->touched[i]] = 0;
+    }
+    g->touched_count = 0;
+}
+
+hth_real *hth_gradient_row(hth_gradient *g, size_t row) {
+    if (!g->is_touched[row]) {
+        g->is_touched[row] = 1;
+        g->touched[g->touched_count++] = (uint32_t)row;
+    }
+    return g->values + g->sparse->offset + row * g->sparse->columns;
+}

@@ -1,0 +1,48 @@
+/*
+ * An optimiser method is an elementwise update of a stretch of parameters. Clipping, decay, learning
+ * rates per group and schedules are common and stand in optimiser.c.
+ */
+#ifndef HTH_METHOD_H
+#define HTH_METHOD_H
+
+#include "base/options.h"
+
+enum { HTH_MAX_MOMENTS = 2 };
+
+typedef struct hth_update {
+    size_t count;
+    double rate;   /* learning rate of this stretch, schedule included */
+    double decay;  /* weight decay: added to the gradient as decay * theta */
+    double factor; /* of the gradient, from clipping */
+    uint64_t step; /* from 1 */
+    hth_real *theta;
+    const hth_real *gradient;
+    hth_real *moment[HTH_MAX_MOMENTS];
+    const void *options;
+} hth_update;
+
+typedef struct hth_method {
+    hth_part part;
+    size_t options_size;
+    size_t moments; /* numbers kept per parameter; 0: a parameter with gradient 0 stays as it is */
+    void (*update)(const hth_update *update);
+} hth_method;
+
+const hth_method *hth_method_at(size_t index);
+
+extern const hth_method hth_method_sgd, hth_method_momentum, hth_method_adam;
+
+/* Schedules: the factor of the learning rate. */
+typedef struct hth_schedule_options {
+    double factor;
+    int64_t every, start;
+} hth_schedule_options;
+
+typedef struct hth_schedule {
+    hth_part part;
+    double (*factor)(const hth_schedule_options *options, uint64_t step, uint64_t epoch);
+} hth_schedule;
+
+const hth_schedule *hth_schedule_at(size_t index);
+
+#endif

@@ -1,0 +1,48 @@
+/* Gradient descent with momentum: v <- mu v + g, theta <- theta - rate v (or rate (g + mu v)). */
+#include "kernels/elementwise.h"
+#include "optim/method.h"
+
+typedef struct momentum_options {
+    double momentum;
+    bool nesterov;
+} momentum_options;
+
+static const hth_option options[] = {
+    {.name = "momentum",
+     .help = "what is kept of the last step, in 0..1",
+     .fallback = "0.9",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1,
+     .offset = offsetof(momentum_options, momentum)},
+    {.name = "nesterov",
+     .help = "look ahead along the last step",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(momentum_options, nesterov)},
+};
+
+static void update(const hth_update *u) {
+    const momentum_options *o = u->options;
+    const hth_real mu = (hth_real)o->momentum, rate = (hth_real)u->rate;
+    const hth_real factor = (hth_real)u->factor, decay = (hth_real)u->decay;
+    const hth_real ahead = o->nesterov ? mu : 1, direct = o->nesterov ? HTH_C(1.0) : HTH_C(0.0);
+    hth_real *theta = u->theta, *v = u->moment[0];
+    const hth_real *gradient = u->gradient;
+    HTH_SIMD
+    for (size_t i = 0; i < u->count; i++) {
+        hth_real g = factor * gradient[i] + decay * theta[i];
+        v[i] = mu * v[i] + g;
+        theta[i] -= rate * (direct * g + ahead * v[i]);
+    }
+}
+
+const hth_method hth_method_momentum = {
+    .part = {.name = "momentum",
+             .summary = "gradient descent with momentum",
+             .source = "Polyak 1964; Nesterov 1983",
+             .options = {"optimiser", options, HTH_COUNT(options)}},
+    .options_size = sizeof(momentum_options),
+    .moments = 1,
+    .update = update,
+};

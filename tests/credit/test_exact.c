@@ -1,0 +1,187 @@
+/*
+ * The exact laws: backpropagation = central differences for every cell, loss and parameter; RTRL, per step
+ * and in blocks of any length, = backpropagation; each with a rule that must differ.
+ */
+#include "laws.h"
+
+static const law_case cases[] = {
+    {"cell.name=rate cell.alpha=0.4 network.units=7", 3, 0, 2, 11, 2, false, false},
+    {"cell.name=rate cell.alpha=1 network.units=6 network.initial=learned readout.kappa=0.7", 2, 0,
+     3, 9, 3, false, true},
+    {"cell.name=rate cell.alpha=0.5 cell.phi=sigmoid network.units=5 loss.name=softmax", 2, 0, 3, 8,
+     2, false, true},
+    {"cell.name=rate cell.alpha=0.5 cell.phi=softplus network.units=5 init.w_rec_scale=0.3 "
+     "loss.name=sigmoid loss.unit=bits",
+     2, 0, 3, 8, 2, false, false},
+    {"cell.name=rate cell.phi=identity network.units=4 init.w_rec_scale=0.3 loss.batch=sum", 2, 0,
+     2, 8, 2, false, false},
+    {"cell.name=rate cell.phi=relu network.units=9 init.w_rec_scale=0.5 loss.time=mean", 3, 0, 2, 8,
+     2, false, false},
+    {"cell.name=rate-pre cell.alpha=0.6 network.units=6 network.initial=learned", 3, 0, 2, 10, 2,
+     false, true},
+    {"cell.name=lstm network.units=5 network.initial=learned loss.name=softmax", 3, 0, 4, 10, 2,
+     true, true},
+    {"cell.name=lstm cell.output=linear network.units=4,5 readout.kappa=0.8 "
+     "readout.bias_place=inside",
+     3, 0, 2, 9, 2, false, false},
+    {"cell.name=lstm network.units=5 network.embedding=3", 0, 6, 6, 10, 3, true, false},
+    {"cell.name=gru network.units=6 network.initial=learned", 3, 0, 2, 10, 2, false, false},
+    {"cell.name=gru network.units=4,3,5 network.embedding=3 network.initial=learned "
+     "loss.name=sigmoid readout.kappa=0.5",
+     0, 5, 4, 9, 2, false, true},
+    {"cell.name=lif cell.spike=smooth network.units=7 readout.kappa=0.9 cell.v_th=0.6 "
+     "init.w_in_scale=2",
+     3, 0, 2, 14, 2, false, false},
+    {"cell.name=lif cell.spike=smooth cell.refractory=3 cell.pseudo_derivative=gaussian "
+     "network.units=6,5 cell.v_th=0.5 cell.scale_by_threshold=false readout.scale=true "
+     "readout.kappa=0.8 init.w_in_scale=2",
+     3, 0, 2, 12, 2, false, false},
+    {"cell.name=lif cell.spike=smooth cell.pseudo_derivative=arctan cell.scale_input=true "
+     "cell.tau_m=3 network.units=6 network.initial=learned network.self_connections=true "
+     "network.bias=true init.w_in_scale=2",
+     3, 0, 2, 12, 2, false, false},
+    {"cell.name=alif cell.spike=smooth cell.beta=0.3 cell.tau_a=10 network.units=7 "
+     "readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2",
+     3, 0, 2, 14, 2, false, false},
+    {"cell.name=alif cell.spike=smooth cell.refractory=2 cell.pseudo_derivative=fast-sigmoid "
+     "cell.width=0.7 cell.beta=0.5 cell.tau_a=5 network.units=5,4 network.initial=learned "
+     "init.w_in_scale=2",
+     3, 0, 2, 12, 2, false, true},
+};
+
+/* Central differences of every parameter; fourth order, so that the step can be large. */
+static void differences(law_rig *rig, hth_real *out) {
+    hth_real *theta = hth_network_parameters(rig->network);
+    const double h = tolerance(2e-4, 2e-2);
+    for (size_t i = 0; i < rig->count; i++) {
+        const hth_real keep = theta[i];
+        double f[4];
+        const double at[4] = {-2 * h, -h, h, 2 * h};
+        for (int k = 0; k < 4; k++) {
+            theta[i] = keep + (hth_real)at[k];
+            f[k] = law_loss(rig);
+        }
+        theta[i] = keep;
+        out[i] = (hth_real)((f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * h));
+    }
+    for (size_t l = 0; l < rig->network->layer_count; l++)
+        hth_layer_mask(&rig->network->layers[l], out + rig->network->layers[l].weight);
+}
+
+static void test_bptt_is_the_derivative(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == sizeof(float)) return; /* differences of floats prove little */
+    for (size_t c = 0; c < HTH_COUNT(cases); c++) {
+        law_rig rig;
+        law_setup(&rig, &cases[c]);
+        hth_real *exact = law_gradient(&rig, "learner.name=bptt", cases[c].steps);
+        law_assert_alive(&rig);
+        hth_real *numeric = malloc(rig.count * sizeof *numeric);
+        differences(&rig, numeric);
+        law_assert_equal(&rig, "bptt = differences", exact, numeric,
+                         strstr(cases[c].settings, "smooth") ? 2e-5 : 1e-8);
+        hth_real *cut = law_gradient(&rig, "learner.recurrence=none", cases[c].steps);
+        law_assert_differs(&rig, "without recurrence", cut, numeric, 1e-3);
+        free(exact);
+        free(numeric);
+        free(cut);
+        law_teardown(&rig);
+    }
+}
+
+static void assert_rtrl(law_rig *rig, const hth_real *exact, size_t K) {
+    char what[64];
+    snprintf(what, sizeof what, "rtrl(K=%zu) = bptt", K);
+    hth_real *rtrl = law_gradient(rig, "learner.name=rtrl", K);
+    law_assert_equal(rig, what, rtrl, exact, tolerance(1e-10, 2e-3));
+    free(rtrl);
+}
+
+static void test_rtrl_is_bptt(void **state) {
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(cases); c++) {
+        law_rig rig;
+        if (strstr(cases[c].settings, "loss.time=mean"))
+            continue; /* a mean over K is not one over T */
+        law_setup(&rig, &cases[c]);
+        hth_real *exact = law_gradient(&rig, "learner.name=bptt", cases[c].steps);
+        law_assert_alive(&rig);
+        assert_rtrl(&rig, exact, 1);
+        assert_rtrl(&rig, exact, 3);
+        assert_rtrl(&rig, exact, 7);
+        assert_rtrl(&rig, exact, cases[c].steps);
+        hth_real *truncated = law_gradient(&rig, "learner.name=tbptt", 3);
+        law_assert_differs(&rig, "truncated", truncated, exact, 1e-4);
+        free(exact);
+        free(truncated);
+        law_teardown(&rig);
+    }
+}
+
+/* The same with real spikes: the pseudo-derivative's gradient, by either road. */
+static void test_rtrl_is_bptt_with_spikes(void **state) {
+    (void)state;
+    static const law_case spiking[] = {
+        {"cell.name=lif network.units=12 readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2", 3, 0,
+         2, 30, 2, false, false},
+        {"cell.name=lif cell.refractory=3 cell.reset_gradient=false network.units=9,8 "
+         "cell.v_th=0.5 readout.kappa=0.8 init.w_in_scale=3",
+         3, 0, 2, 30, 2, false, false},
+        {"cell.name=alif cell.beta=0.3 cell.tau_a=10 cell.refractory=2 network.units=12 "
+         "readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, true},
+    };
+    for (size_t c = 0; c < HTH_COUNT(spiking); c++) {
+        law_rig rig;
+        law_setup(&rig, &spiking[c]);
+        hth_real *exact = law_gradient(&rig, "learner.name=bptt", spiking[c].steps);
+        law_assert_alive(&rig);
+        assert_rtrl(&rig, exact, 1);
+        assert_rtrl(&rig, exact, 8);
+        hth_real *other = law_gradient(&rig, "learner.recurrence=none", spiking[c].steps);
+        law_assert_differs(&rig, "without recurrence", other, exact, 1e-2);
+        free(exact);
+        free(other);
+        law_teardown(&rig);
+    }
+}
+
+/* The readout's gradient is exact for tapes of any length: it carries the filtered z along. */
+static void test_readout_is_exact_for_any_tape(void **state) {
+    (void)state;
+    static const law_case leaky = {
+        "cell.name=rate network.units=5 readout.kappa=0.8 readout.bias_place=inside",
+        2,
+        0,
+        3,
+        12,
+        2,
+        false,
+        true};
+    law_rig rig;
+    law_setup(&rig, &leaky);
+    hth_real *exact = law_gradient(&rig, "learner.name=bptt", 12);
+    for (size_t K = 1; K <= 12; K += 4) {
+        hth_real *by_tapes = law_gradient(&rig, "learner.name=readout-only", K);
+        for (size_t b = 1; b <= 2; b++) {
+            assert_true(law_largest(&rig.network->blocks[b], exact) > 1e-3);
+            assert_true(law_difference(&rig.network->blocks[b], by_tapes, exact) <
+                        tolerance(1e-12, 1e-5));
+        }
+        assert_true(law_largest(&rig.network->blocks[0], by_tapes) ==
+                    0); /* the units learn nothing */
+        free(by_tapes);
+    }
+    free(exact);
+    law_teardown(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bptt_is_the_derivative),
+        cmocka_unit_test(test_rtrl_is_bptt),
+        cmocka_unit_test(test_rtrl_is_bptt_with_spikes),
+        cmocka_unit_test(test_readout_is_exact_for_any_tape),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
