@@ -1,7 +1,7 @@
 /* hitherto check: the gradients of the user's own settings against finite differences and BPTT. */
 #include "cli/cli.h"
 
-#include <string.h>
+#include <math.h>
 
 typedef struct check_table {
     size_t rows, failed;
@@ -12,8 +12,15 @@ static void print_row(void *context, const hth_check_row *row) {
     if (table->rows++ == 0)
         printf("%-32s %-20s %10s %12s %10s\n", "claim", "block", "rel. error", "cosine",
                "tolerance");
-    printf("%-32s %-20s %10.2e %12.9f %10.0e  %s\n", row->claim, row->block, row->relative_error,
-           row->cosine, row->tolerance, row->passed ? "ok" : "FAILED");
+    /* A comparison that claims nothing is shown for its cosine. */
+    char tolerance[24] = "-";
+    bool claims = isfinite(row->tolerance);
+    if (claims) snprintf(tolerance, sizeof tolerance, "%.0e", row->tolerance);
+    printf("%-32s %-20s %10.2e %12.9f %10s  %s\n", row->claim, row->block, row->relative_error,
+           row->cosine, tolerance,
+           !row->passed ? "FAILED"
+           : claims     ? "ok"
+                        : "shown");
     fflush(stdout);
     table->failed += !row->passed;
 }

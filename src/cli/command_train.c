@@ -70,7 +70,8 @@ static int finish(const char *out, const cli_progress *progress) {
         cli_format_bytes(memory, sizeof memory, (double)progress->latest.memory_bytes);
         cli_print_row("memory", "%s", memory);
     }
-    cli_print_row("files", "%s/: settings.yaml metrics.jsonl summary.json", out);
+    cli_print_row("files", "%s/{settings.yaml,metrics.jsonl,summary.json,checkpoint.safetensors}",
+                  out);
     printf("Learning curve:  hitherto plot %s\n", out);
     printf("Test:            hitherto eval %s\n", out);
     return CLI_OK;

@@ -25,6 +25,8 @@ int cli_fail(const hth_error *error) {
 void cli_format_time(char *out, size_t size, double seconds) {
     if (!(seconds >= 0) || seconds > 1e9)
         snprintf(out, size, "-");
+    else if (seconds < 0.995)
+        snprintf(out, size, "%.2f s", seconds);
     else if (seconds < 9.95)
         snprintf(out, size, "%.1f s", seconds);
     else if (seconds < 99.5)

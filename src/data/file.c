@@ -87,10 +87,14 @@ static FILE *open_packed(const char *path) {
 hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error) {
     FILE *file = fopen(path, "rb");
     int reason = errno;
-    if (!file && reason == ENOENT) file = open_packed(path);
+    if (!file && reason == ENOENT) {
+        file = open_packed(path);
+        reason = errno;
+    }
     if (!file)
-        return hth_fail(error, HTH_FILE, "%s: %s%s", path, strerror(reason),
-                        reason == ENOENT ? ", and no such file with .xz added" : "");
+        return hth_fail(error, reason == ENOMEM ? HTH_NO_MEMORY : HTH_FILE, "%s: %s%s", path,
+                        strerror(reason),
+                        reason == ENOENT ? ", with or without .xz added" : "");
     hth_bytes bytes = {NULL, 0};
     hth_status status = read_all(file, path, &bytes, error);
     fclose(file);

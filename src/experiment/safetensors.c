@@ -166,9 +166,21 @@ static hth_status replace(const char *temporary, const char *path, const char *h
     return fail_errno(path, "written", error);
 }
 
+/* A file with a name twice could be written, but never be read. */
+static hth_status check_names(const char *path, const hth_field *fields, size_t count,
+                              hth_error *error) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(fields[i].name, fields[j].name))
+                return hth_fail(error, HTH_INVALID, "%s: two fields to write are both called %s",
+                                path, fields[i].name);
+    return HTH_OK;
+}
+
 hth_status hth_safetensors_write(const char *path, const hth_field *fields, size_t count,
                                  const hth_metadata *metadata, size_t metadata_count,
                                  hth_error *error) {
+    HTH_TRY(check_names(path, fields, count, error));
     size_t length = strlen(path);
     char *temporary = malloc(length + 5);
     char *header = header_text(fields, count, metadata, metadata_count);
@@ -315,7 +327,7 @@ static hth_status read_text(hth_safetensors *file, uint64_t length, hth_error *e
         return fail_errno(file->path, "read", error);
     }
     text[length] = '\0';
-    file->header = cJSON_ParseWithLength(text, (size_t)length + 1);
+    file->header = cJSON_ParseWithLengthOpts(text, (size_t)length + 1, NULL, true);
     free(text);
     if (cJSON_IsObject(file->header)) return HTH_OK;
     return fail_header(file->path, "the header is not a JSON object", error);
@@ -427,7 +439,7 @@ static hth_status check_all(const hth_safetensors *file, const hth_field *fields
 static void copy_tensor(const hth_tensor *tensor, const char *bytes, const hth_field *field) {
     size_t size = dtype_size(tensor->dtype);
     if (size == field_size(field)) {
-        memcpy(field->data, bytes, field->count * size);
+        if (field->count) memcpy(field->data, bytes, field->count * size);
         return;
     }
     hth_real *out = field->data; /* of the other precision */
@@ -439,22 +451,36 @@ static void copy_tensor(const hth_tensor *tensor, const char *bytes, const hth_f
     }
 }
 
+static uint64_t bytes_of(const hth_tensor *tensor) {
+    return tensor->end - tensor->begin;
+}
+
+static bool read_data(const hth_safetensors *file, const hth_tensor *tensor, char *out) {
+    errno = EIO; /* what it is when the file has become shorter since it was opened */
+    return !fseeko(file->file, (off_t)(file->start + tensor->begin), SEEK_SET) &&
+           fread(out, 1, bytes_of(tensor), file->file) == bytes_of(tensor);
+}
+
 hth_status hth_safetensors_restore(hth_safetensors *file, const hth_field *fields, size_t count,
                                    unsigned flags, hth_error *error) {
     HTH_TRY(check_all(file, fields, count, flags, error));
-    size_t bytes = (size_t)file->bytes;
+    size_t bytes = 0, at = 0;
+    for (size_t i = 0; i < count; i++) bytes += bytes_of(find(file, fields[i].name));
     char *data = malloc(bytes ? bytes : 1); /* all is read before any of it is copied */
     if (!data) return no_memory(file->path, error);
-    errno = 0;
-    if (fseeko(file->file, (off_t)file->start, SEEK_SET) ||
-        fread(data, 1, bytes, file->file) != bytes) {
-        free(data);
-        if (!errno) errno = EIO; /* the file has become shorter since it was opened */
-        return fail_errno(file->path, "read", error);
-    }
     for (size_t i = 0; i < count; i++) {
         const hth_tensor *tensor = find(file, fields[i].name);
-        copy_tensor(tensor, data + tensor->begin, &fields[i]);
+        if (!read_data(file, tensor, data + at)) {
+            free(data);
+            return fail_errno(file->path, "read", error);
+        }
+        at += bytes_of(tensor);
+    }
+    at = 0;
+    for (size_t i = 0; i < count; i++) {
+        const hth_tensor *tensor = find(file, fields[i].name);
+        copy_tensor(tensor, data + at, &fields[i]);
+        at += bytes_of(tensor);
     }
     free(data);
     return HTH_OK;

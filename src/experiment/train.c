@@ -174,24 +174,6 @@ static hth_status report(run *r, hth_error *error) {
     return HTH_OK;
 }
 
-/* Whether a multiple of `every` lies in (before, now]. */
-static bool passed(uint64_t every, uint64_t before, uint64_t now) {
-    return every && now / every > before / every;
-}
-
-static void find_due(run *r, uint64_t before, bool epoch_end) {
-    hth_counters *c = &r->counters;
-    bool line = passed(r->report_every, before, c->step) || (epoch_end && !r->report_every);
-    bool validation = passed(r->validate_every, before, c->step);
-    if (epoch_end && r->validate_epochs) validation = c->epoch % r->validate_epochs == 0;
-    if (validation)
-        c->line_due = LINE_VALIDATION;
-    else if (line)
-        c->line_due = LINE_TRAINING;
-}
-
-/* ---- The loop ----------------------------------------------------------------------------- */
-
 static bool finished(const run *r) {
     const hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
@@ -199,6 +181,25 @@ static bool finished(const run *r) {
     return s->epochs_total &&
            (c->epoch > s->epochs_total || (c->epoch == s->epochs_total && c->epoch_over));
 }
+
+/* Whether a multiple of `every` lies in (before, now]. */
+static bool passed(uint64_t every, uint64_t before, uint64_t now) {
+    return every && now / every > before / every;
+}
+
+/* The last step always has a line, with validation. */
+static void find_due(run *r, uint64_t before, bool epoch_end) {
+    hth_counters *c = &r->counters;
+    bool line = passed(r->report_every, before, c->step) || (epoch_end && !r->report_every);
+    bool validation = passed(r->validate_every, before, c->step);
+    if (epoch_end && r->validate_epochs) validation = c->epoch % r->validate_epochs == 0;
+    if (validation || finished(r))
+        c->line_due = LINE_VALIDATION;
+    else if (line)
+        c->line_due = LINE_TRAINING;
+}
+
+/* ---- The loop ----------------------------------------------------------------------------- */
 
 static hth_status learn(hth_session *s, const hth_chunk *chunk, bool update, uint64_t epoch,
                         hth_report *sums, hth_error *error) {
@@ -315,14 +316,8 @@ static hth_status sum_up(run *r, hth_ending *ending, hth_error *error) {
     return hth_summary_write(path, &summary, error);
 }
 
-/* The last line, the last checkpoint, the summary. */
+/* The last checkpoint, and the summary. */
 static hth_status finish(run *r, hth_ending *ending, hth_error *error) {
-    if (*ending == HTH_FINISHED && r->counters.sums.weight > 0) {
-        r->counters.line_due =
-            r->session.options.validate_every < 0 ? LINE_TRAINING : LINE_VALIDATION;
-        HTH_TRY(report(r, error));
-        if (r->counters.line_due) *ending = HTH_INTERRUPTED;
-    }
     HTH_TRY(save(r, error));
     if (*ending == HTH_FINISHED) HTH_TRY(sum_up(r, ending, error));
     if (r->observer->progress) {

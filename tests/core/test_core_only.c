@@ -58,7 +58,8 @@ static hth_status create(model *m, const hth_allocator *own, hth_error *error) {
         status = hth_learner_create(&settings, m->network, STEPS, 1, m->compute, own, &m->learner,
                                     error);
     if (!status) status = hth_gradient_create(m->network, own, &m->gradient, error);
-    if (!status) status = hth_optimiser_create(&settings, m->network, m->compute, own, &m->optimiser, error);
+    if (!status)
+        status = hth_optimiser_create(&settings, m->network, m->compute, own, &m->optimiser, error);
     return status;
 }
 

@@ -92,7 +92,8 @@ static void test_ends_of_the_range(void **state) {
 
 static void test_nan_stays_nan(void **state) {
     (void)state;
-    for (size_t i = 0; i < HTH_COUNT(cases); i++) assert_true(isnan(cases[i].tested((hth_real)NAN)));
+    for (size_t i = 0; i < HTH_COUNT(cases); i++)
+        assert_true(isnan(cases[i].tested((hth_real)NAN)));
 }
 
 /* The same bits one by one and in vector code, where a tail is computed apart. */

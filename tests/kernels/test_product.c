@@ -112,8 +112,10 @@ static double largest_error(shape s, hth_matrix A, hth_matrix B, const hth_real 
             }
             double bound = j < s.N ? HTH_EPSILON * (double)(s.K + 1) * size : 0;
             double error = fabs((double)C[here] - sum);
-            if (error > bound) error = bound > 0 ? error / bound : INFINITY;
-            else error = 0;
+            if (error > bound)
+                error = bound > 0 ? error / bound : INFINITY;
+            else
+                error = 0;
             if (!(error <= largest)) largest = error;
         }
     }
@@ -200,7 +202,8 @@ static void test_bits_do_not_depend_on_the_way(void **state) {
                 hth_real *C = copy_of(before, s.M * s.N);
                 if (how / WAYS)
                     multiply_in_pieces(compute, (way)(how % WAYS), s, s.M / 3, s.N / 3, A, B, C);
-                else multiply(compute, (way)(how % WAYS), s.M, s.N, s.K, A, B, true, C, s.N);
+                else
+                    multiply(compute, (way)(how % WAYS), s.M, s.N, s.K, A, B, true, C, s.N);
                 assert_memory_equal(C, expected, s.M * s.N * sizeof *C);
                 free(C);
                 hth_compute_destroy(compute);
@@ -244,7 +247,7 @@ static void test_bits_show_the_order_of_additions(void **state) {
 }
 
 static void test_in_place_is_the_product(void **state) {
-    static const shape some[] = {{1, 5, 1},      {7, 129, 7},   {32, 1120, 32}, {32, 65, 32},
+    static const shape some[] = {{1, 5, 1},       {7, 129, 7},  {32, 1120, 32}, {32, 65, 32},
                                  {100, 301, 100}, {33, 16, 33}, {530, 40, 530}};
     (void)state;
     for (size_t c = 0; c < HTH_COUNT(some); c++)

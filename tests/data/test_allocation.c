@@ -1,0 +1,99 @@
+/* Streams without memory: whichever allocation fails, opening and reading on leave a status and no
+ * leak, and a stream that could not grow its buffers can be closed. */
+#define _POSIX_C_SOURCE 200809L
+#include "tasks/stream.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <zip.h>
+
+#include "failing_malloc.h"
+#include "scratch.h"
+
+static hth_error message;
+
+/* Opens and reads twice, the second time a longer chunk. */
+static hth_status use(const hth_stream_kind *kind, const hth_settings *settings) {
+    const hth_stream_context context = {settings, HTH_TRAIN, 2, 1};
+    hth_chunk chunk;
+    hth_position_flags flags;
+    hth_shape shape;
+    void *state = NULL;
+    HTH_TRY(kind->open(&context, &state, &shape, &message));
+    hth_status status = kind->next(state, 1, &chunk, &flags, &message);
+    if (status == HTH_OK) status = kind->next(state, 2, &chunk, &flags, &message);
+    kind->close(state);
+    return status;
+}
+
+static void fail_at_every_allocation(const hth_catalogue *catalogue,
+                                     const hth_stream_kind *(*at)(size_t),
+                                     const hth_settings *settings, size_t least) {
+    size_t index, failures = 0;
+    if (!FAILING_MALLOC) skip();
+    assert_int_equal(hth_part_choose(catalogue, settings, &index, &message), HTH_OK);
+    if (use(at(index), settings)) fail_msg("%s", message.message);
+    for (size_t n = 0;; n++) {
+        message.message[0] = '\0';
+        failing_malloc_start(n);
+        hth_status status = use(at(index), settings);
+        size_t left = failing_malloc_stop();
+        if (left) fail_msg("allocation %zu: %zu pieces are left", n, left);
+        if (status != HTH_OK) assert_true(message.message[0] != '\0');
+        failures += status != HTH_OK;
+        if (!failing_malloc_reached()) break;
+    }
+    assert_true(failures >= least); /* the heap did fail */
+}
+
+static void test_add(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"task.name", "add", NULL}};
+    fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 5);
+}
+
+static void test_text(void **state) {
+    (void)state;
+    const hth_setting items[] = {
+        {"data.name", "text", NULL}, {"data.dir", scratch, NULL}, {"data.train", "t.txt", NULL}};
+    scratch_write("t.txt", "a b c d a b c d\n", 16);
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 3}, 10);
+}
+
+static void add_member(zip_t *zip, const char *name, const char *shape) {
+    static char bytes[2][128 + 24];
+    static int turn;
+    char *member = bytes[turn++ % 2];
+    memset(member, ' ', 128);
+    memset(member + 128, 0, 24);
+    memcpy(member, "\x93NUMPY\x01\x00\x76\x00", 10);
+    int used =
+        snprintf(member + 10, 100, "{'descr': '|i1', 'fortran_order': False, 'shape': %s}", shape);
+    member[10 + used] = ' ';
+    zip_source_t *source = zip_source_buffer(zip, member, 128 + 24, 0);
+    assert_true(zip_file_add(zip, name, source, 0) >= 0);
+}
+
+static void test_arrays(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"data.name", "arrays", NULL},
+                                 {"data.file", scratch_path("a.npz"), NULL}};
+    int code;
+    zip_t *zip = zip_open(scratch_path("a.npz"), ZIP_CREATE, &code);
+    assert_non_null(zip);
+    add_member(zip, "inputs.npy", "(4, 3, 2)");
+    add_member(zip, "targets.npy", "(4, 3, 2)");
+    assert_int_equal(zip_close(zip), 0);
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 2}, 20);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_arrays),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}

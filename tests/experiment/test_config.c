@@ -1,0 +1,267 @@
+/* Settings from YAML and from key=value: what they come to, what is refused, and that a written file
+ * loads back to the same. */
+#include "experiment/experiment.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct fixture {
+    char folder[64], path[96];
+    hth_config *config;
+    hth_error error;
+} fixture;
+
+static int set_up(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    if (!f) return -1;
+    snprintf(f->folder, sizeof f->folder, "/tmp/hitherto-config-XXXXXX");
+    if (!mkdtemp(f->folder) || chdir(f->folder) != 0) return -1;
+    snprintf(f->path, sizeof f->path, "run.yaml");
+    *state = f;
+    return hth_config_create(&f->config, NULL) == HTH_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    fixture *f = *state;
+    hth_config_destroy(f->config);
+    remove(f->path);
+    remove("written.yaml");
+    int left = chdir("/") + rmdir(f->folder); /* fails when a temporary file is left behind */
+    free(f);
+    return left;
+}
+
+static hth_status load(fixture *f, const char *text) {
+    FILE *file = fopen(f->path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return hth_config_load(f->config, f->path, &f->error);
+}
+
+static void holds(const hth_config *config, const char *key, const char *value) {
+    const hth_settings settings = hth_config_settings(config);
+    const hth_setting *setting = hth_settings_find(&settings, key);
+    if (!setting) fail_msg("%s is not set", key);
+    assert_string_equal(setting->value, value);
+}
+
+static void comes_from(const hth_config *config, const char *key, const char *origin) {
+    const hth_settings settings = hth_config_settings(config);
+    assert_string_equal(hth_settings_find(&settings, key)->origin, origin);
+}
+
+static void test_sections_lists_and_short_names(void **state) {
+    fixture *f = *state;
+    assert_int_equal(load(f, "# a comment\n"
+                             "task: add\n"
+                             "cell:\n"
+                             "  name: alif\n"
+                             "  tau_m: [20, 30.5,\n"
+                             "          40]\n"
+                             "  beta: \"1.8\"\n"
+                             "past: influence\n"
+                             "network.units: 3\n"),
+                     HTH_OK);
+    assert_int_equal(hth_config_settings(f->config).count, 6);
+    holds(f->config, "task.name", "add");
+    holds(f->config, "cell.name", "alif");
+    holds(f->config, "cell.tau_m", "20, 30.5, 40");
+    holds(f->config, "cell.beta", "1.8");
+    holds(f->config, "learner.past", "influence");
+    holds(f->config, "network.units", "3");
+    comes_from(f->config, "task.name", "run.yaml:2");
+    comes_from(f->config, "cell.tau_m", "run.yaml:5");
+    assert_int_equal(hth_config_validate(f->config, &f->error), HTH_OK);
+}
+
+static void test_overrides(void **state) {
+    fixture *f = *state;
+    assert_int_equal(load(f, "task: add\ntrain:\n  seed: 1\n"), HTH_OK);
+    assert_int_equal(hth_config_override(f->config, "train.seed=7", &f->error), HTH_OK);
+    assert_int_equal(hth_config_override(f->config, "cell=lif", &f->error), HTH_OK);
+    assert_int_equal(hth_config_override(f->config, "cell.tau_m=[20, 30]", &f->error), HTH_OK);
+    holds(f->config, "train.seed", "7");
+    holds(f->config, "cell.name", "lif");
+    holds(f->config, "cell.tau_m", "20, 30");
+    comes_from(f->config, "train.seed", "command line");
+    static const char *const wrong[] = {"train.seed", "=3", "foo=1", "network=2", ""};
+    for (size_t i = 0; i < HTH_COUNT(wrong); i++)
+        assert_int_equal(hth_config_override(f->config, wrong[i], &f->error), HTH_INVALID);
+    assert_int_equal(hth_config_settings(f->config).count, 5);
+}
+
+static void refuses_file(fixture *f, const char *text, const char *message) {
+    assert_int_equal(load(f, text), HTH_INVALID);
+    assert_string_equal(f->error.message, message);
+    assert_int_equal(hth_config_settings(f->config).count, 0); /* nothing is half-changed */
+}
+
+static void test_files_that_are_refused(void **state) {
+    fixture *f = *state;
+    refuses_file(f, "task: add\ncell: {name: lstm\n",
+                 "run.yaml:3: this is not YAML: did not find expected ',' or '}'");
+    refuses_file(f, "cell:\n  name: lstm\n  name: gru\n",
+                 "run.yaml:3: cell.name was already set at run.yaml:2");
+    refuses_file(f, "task: add\ntask.name: add\n",
+                 "run.yaml:2: task.name was already set at run.yaml:1");
+    refuses_file(f, "cell:\n  name: lstm\ntask: add\ncell:\n  tau_m: 2\n",
+                 "run.yaml:5: section cell was already begun at run.yaml:2; put its settings "
+                 "together");
+    refuses_file(f, "cell:\n  tau_m:\n    deep: 1\n",
+                 "run.yaml:3: cell.tau_m must have one value or a list, not a level of its own");
+    refuses_file(f, "cell:\n  tau_m: [[1]]\n",
+                 "run.yaml:2: cell.tau_m is a list, whose items must be plain values");
+    refuses_file(f, "cell:\n  tau_m: []\n", "run.yaml:2: cell.tau_m is an empty list");
+    refuses_file(f, "task:\ncell: lstm\n", "run.yaml:1: task has no value");
+    refuses_file(f, "cell:\n  tau_m: ~\n", "run.yaml:2: cell.tau_m has no value");
+    refuses_file(f, "cell: &a lstm\n",
+                 "run.yaml:1: anchors (&name) and tags (!name) are not used in settings");
+    refuses_file(f, "cell: !!str lstm\n",
+                 "run.yaml:1: anchors (&name) and tags (!name) are not used in settings");
+    refuses_file(f, "cell: *a\n", "run.yaml:1: aliases (*name) are not used in settings");
+    refuses_file(f, "- task\n",
+                 "run.yaml:1: settings are written as 'section:' with 'name: value' "
+                 "lines below");
+    refuses_file(f, "task: add\n---\ncell: gru\n",
+                 "run.yaml:2: a settings file holds one document; here a second one begins");
+    refuses_file(f, "task: add\nunits: 3\n",
+                 "run.yaml:2: there is no setting 'units'; did you mean 'network.units'?");
+}
+
+static void test_a_missing_file(void **state) {
+    fixture *f = *state;
+    assert_int_equal(hth_config_load(f->config, "none.yaml", &f->error), HTH_FILE);
+    assert_string_equal(f->error.message,
+                        "cannot read settings file none.yaml: No such file or directory");
+    assert_int_equal(hth_config_load(f->config, f->folder, &f->error), HTH_FILE);
+}
+
+static void is_invalid(const char *const assignments[], const char *message) {
+    hth_config *config;
+    hth_error error;
+    assert_int_equal(hth_config_create(&config, &error), HTH_OK);
+    for (size_t i = 0; assignments[i]; i++)
+        assert_int_equal(hth_config_override(config, assignments[i], &error), HTH_OK);
+    assert_int_equal(hth_config_validate(config, &error), HTH_INVALID);
+    hth_config_destroy(config);
+    assert_string_equal(error.message, message);
+}
+
+#define IS_INVALID(message, ...) is_invalid((const char *const[]){__VA_ARGS__, NULL}, message)
+
+static void test_settings_that_are_refused(void **state) {
+    (void)state;
+    IS_INVALID("command line: cell.beta is a setting of cell alif, not of lstm", "task=add",
+               "cell=lstm", "cell.beta=1");
+    IS_INVALID("command line: cell.v_th is a setting of cell lif, alif, not of rate", "task=add",
+               "cell.v_th=1");
+    IS_INVALID("command line: task.lag1 is a setting of task add, but task.name is not given",
+               "data=text", "data.dir=.", "task.lag1=2");
+    IS_INVALID("command line: unknown setting network.unit; did you mean 'network.units'?",
+               "task=add", "network.unit=3");
+    IS_INVALID("command line: unknown setting netwrok.units: there is no section netwrok; did you "
+               "mean 'network'?",
+               "task=add", "netwrok.units=3");
+    IS_INVALID("command line: unknown setting network.zzz; 'hitherto list settings network' shows "
+               "what there is",
+               "task=add", "network.zzz=3");
+    IS_INVALID("command line: train.seed is 'one', but must be a whole number from 0 to 9e15",
+               "task=add", "train.seed=one");
+    IS_INVALID("both task.name (command line) and data.name (command line) are given; a run has "
+               "one or the other",
+               "task=add", "data=text", "data.dir=.");
+    IS_INVALID("there is nothing to learn from: give a task (task=add) or data (data=text "
+               "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them",
+               "cell=lstm");
+}
+
+static void test_every_value_is_checked_also_one_that_is_overridden(void **state) {
+    fixture *f = *state;
+    assert_int_equal(load(f, "task: add\ntrain:\n  seed: x\n"), HTH_OK);
+    assert_int_equal(hth_config_override(f->config, "train.seed=7", &f->error), HTH_OK);
+    assert_int_equal(hth_config_validate(f->config, &f->error), HTH_INVALID);
+    assert_string_equal(f->error.message,
+                        "run.yaml:3: train.seed is 'x', but must be a whole number from 0 to 9e15");
+}
+
+static void test_a_written_file_loads_back(void **state) {
+    fixture *f = *state;
+    static const char *const odd[] = {
+        "a b, c", "# not a comment", "colon: here",   "\"quoted\" \\", " spaces ", "null", "",
+        "...",    "- dash",          "\xc3\xa9\ttab", "-1e-3"};
+    for (size_t i = 0; i < HTH_COUNT(odd); i++) {
+        hth_config *again;
+        assert_int_equal(hth_config_create(&again, NULL), HTH_OK);
+        assert_int_equal(load(f, "data: text\ncell: alif\nlearner: rtrl\n"), HTH_OK);
+        assert_int_equal(hth_config_override(f->config, "cell.tau_m=[20, 30]", NULL), HTH_OK);
+        assert_int_equal(hth_config_override(f->config, "network.units=2", NULL), HTH_OK);
+        assert_int_equal(hth_config_set(f->config, "data.dir", odd[i], NULL, NULL), HTH_OK);
+        assert_int_equal(hth_config_validate(f->config, &f->error), HTH_OK);
+        assert_int_equal(hth_config_write(f->config, "written.yaml", &f->error), HTH_OK);
+        if (hth_config_load(again, "written.yaml", &f->error) != HTH_OK)
+            fail_msg("%s", f->error.message);
+        if (hth_config_validate(again, &f->error) != HTH_OK) fail_msg("%s", f->error.message);
+        const hth_settings before = hth_config_settings(f->config);
+        for (size_t j = 0; j < before.count; j++)
+            holds(again, before.items[j].key,
+                  hth_settings_find(&before, before.items[j].key)->value);
+        assert_true(hth_config_settings(again).count > before.count); /* defaults are written */
+        holds(again, "train.seed", "1");
+        hth_config_destroy(again);
+    }
+}
+
+static void test_a_file_that_cannot_be_written(void **state) {
+    fixture *f = *state;
+    assert_int_equal(hth_config_write(f->config, "no/such/folder.yaml", &f->error), HTH_FILE);
+    assert_string_equal(f->error.message,
+                        "cannot write no/such/folder.yaml: No such file or directory");
+}
+
+/* Every table is sound: defaults are of their own type and within their own bounds. */
+static void test_every_default_is_valid(void **state) {
+    (void)state;
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    for (size_t i = 0; i < count; i++) {
+        assert_non_null(all[i]->summary);
+        for (size_t j = 0; j <= all[i]->count; j++) {
+            const hth_options *table =
+                j < all[i]->count ? &all[i]->at(j)->options : &all[i]->common;
+            for (size_t k = 0; k < table->count; k++) {
+                const hth_option *option = &table->items[k];
+                const hth_setting setting = {option->name, option->fallback, "table"};
+                char out[16];
+                hth_error error;
+                assert_non_null(option->help);
+                if (option->fallback &&
+                    hth_option_parse(option, table->section, &setting, out, &error) != HTH_OK)
+                    fail_msg("%s", error.message);
+            }
+        }
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_sections_lists_and_short_names),
+        TEST(test_overrides),
+        TEST(test_files_that_are_refused),
+        TEST(test_a_missing_file),
+        TEST(test_settings_that_are_refused),
+        TEST(test_every_value_is_checked_also_one_that_is_overridden),
+        TEST(test_a_written_file_loads_back),
+        TEST(test_a_file_that_cannot_be_written),
+        TEST(test_every_default_is_valid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
