@@ -46,9 +46,10 @@ install_packages() {
         apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
 }
 
-# build_preset NAME [CMAKE_ARGUMENT...]
+# build_preset NAME [TARGET...]: everything, or these targets alone.
 build_preset() {
     local preset=$1
     shift
-    (cd "$root" && cmake --preset "$preset" "$@" >/dev/null && cmake --build --preset "$preset")
+    (cd "$root" && cmake --preset "$preset" >/dev/null &&
+        cmake --build --preset "$preset" ${1:+--target "$@"})
 }

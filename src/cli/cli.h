@@ -115,6 +115,8 @@ void cli_format_count(char *out, size_t size, double count); /* 1234567 -> "1.23
 void cli_format_bytes(char *out, size_t size, double bytes);
 /* "  name      value" on the standard output. */
 void cli_print_row(const char *name, const char *format, ...) HTH_PRINTF(2, 3);
+/* Columns and lines of the terminal that a file is; 100 by 30 if it is none. */
+void cli_terminal_size(FILE *file, int *columns, int *lines);
 /* Prints text, folded at width, each line behind `indent` spaces. */
 void cli_print_folded(FILE *out, const char *text, int indent, int width);
 

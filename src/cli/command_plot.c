@@ -50,8 +50,8 @@ static bool add_point(run_curve *curve, report_point point) {
         curve->capacity = capacity;
     }
     curve->points[curve->count++] = point;
-    curve->trains += isfinite(point.train);
-    curve->validations += isfinite(point.validation);
+    curve->trains += isfinite(point.train) ? 1 : 0;
+    curve->validations += isfinite(point.validation) ? 1 : 0;
     return true;
 }
 
@@ -112,11 +112,10 @@ static void put_data(FILE *out, const char *name, size_t index, const run_curve 
 static void put_terminal(FILE *out, const plot_request *plot) {
     const char *ending = plot->out ? strrchr(plot->out, '.') : NULL;
     if (!plot->out) {
-        const char *columns = getenv("COLUMNS"), *lines = getenv("LINES");
-        int width = columns ? atoi(columns) : 0, height = lines ? atoi(lines) : 0;
-        if (width < 40 || width > 400) width = 100;
-        if (height < 12 || height > 200) height = 30;
-        fprintf(out, "set terminal dumb noenhanced size %d,%d\n", width, height - 1);
+        int width, height;
+        cli_terminal_size(stdout, &width, &height);
+        fprintf(out, "set terminal dumb noenhanced size %d,%d\n", width < 40 ? 40 : width - 1,
+                height < 12 ? 12 : height - 2);
     } else if (ending && strcmp(ending, ".svg") == 0) {
         fprintf(out, "set terminal svg size 900,560 font 'Helvetica,15' background 'white'\n");
     } else {

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 int cli_complain(int code, const char *format, ...) {
     va_list arguments;
@@ -60,6 +61,13 @@ void cli_format_count(char *out, size_t size, double count) {
 void cli_format_bytes(char *out, size_t size, double bytes) {
     static const char *const prefixes[] = {"", "Ki", "Mi", "Gi", "Ti"};
     format_scaled(out, size, bytes, 1024, prefixes, HTH_COUNT(prefixes), "B");
+}
+
+void cli_terminal_size(FILE *file, int *columns, int *lines) {
+    struct winsize size = {0};
+    bool known = ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col && size.ws_row;
+    *columns = known ? size.ws_col : 100;
+    *lines = known ? size.ws_row : 30;
 }
 
 void cli_print_folded(FILE *out, const char *text, int indent, int width) {

@@ -87,8 +87,13 @@ static void compose(text_line *line, const hth_progress *p) {
     }
 }
 
-/* Overwrites the line before, and what it had more. */
-static void redraw(cli_progress *progress, const text_line *line) {
+/* Overwrites the line before, and what it had more. A line that is too wide would leave its rest on
+ * the screen. */
+static void redraw(cli_progress *progress, text_line *line) {
+    int columns, lines;
+    cli_terminal_size(stderr, &columns, &lines);
+    if (line->length >= (size_t)columns) line->length = (size_t)columns - 1;
+    line->text[line->length] = '\0';
     int blanks =
         progress->line_length > line->length ? (int)(progress->line_length - line->length) : 0;
     fprintf(stderr, "\r%s%*s", line->text, blanks, "");

@@ -125,8 +125,10 @@ static bool write_file(FILE *file, const char *header, const hth_field *fields, 
     good = good && fwrite(header, 1, length, file) == length;
     good = good && fwrite("       ", 1, padding, file) == padding;
     const hth_field *field = NULL;
-    while (good && (field = next_field(fields, count, field)))
-        good = fwrite(field->data, field_size(field), field->count, file) == field->count;
+    while (good && (field = next_field(fields, count, field))) {
+        size_t numbers = field->count;
+        good = !numbers || fwrite(field->data, field_size(field), numbers, file) == numbers;
+    }
     return good && !fflush(file) && !fsync(fileno(file));
 }
 

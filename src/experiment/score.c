@@ -60,13 +60,10 @@ void hth_scorer_close(hth_scorer *scorer) {
     *scorer = (hth_scorer){0};
 }
 
-/* The next chunk, or none (chunk->steps 0) at the limit. */
 static hth_status next_chunk(hth_scorer *scorer, uint64_t done, hth_chunk *chunk,
                              hth_position_flags *flags, hth_error *error) {
-    uint64_t left = scorer->limit ? scorer->limit - done : scorer->steps;
-    size_t most = left < scorer->steps ? (size_t)left : scorer->steps;
-    chunk->steps = 0;
-    if (most == 0) return HTH_OK;
+    size_t most = scorer->steps;
+    if (scorer->limit && scorer->limit - done < most) most = (size_t)(scorer->limit - done);
     return scorer->source.kind->next(scorer->source.state, most, chunk, flags, error);
 }
 
@@ -77,11 +74,11 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report
     *stopped = false;
     HTH_TRY(hth_source_rewind(&scorer->source, error));
     hth_tape_reset(scorer->tape);
-    for (hth_position_flags flags = {0}; !flags.epoch_end;) {
+    hth_position_flags flags = {0};
+    while (!flags.epoch_end && !(scorer->limit && *steps >= scorer->limit)) {
         hth_chunk chunk;
-        if ((*stopped = watch->stop && *watch->stop)) break;
+        if ((*stopped = *steps > 0 && watch->stop && *watch->stop)) break;
         HTH_TRY(next_chunk(scorer, *steps, &chunk, &flags, error));
-        if (chunk.steps == 0) break;
         if (flags.starts && !scorer->keep_state) hth_tape_reset(scorer->tape);
         HTH_TRY(hth_forward(scorer->tape, &chunk, report, error));
         *steps += chunk.steps;

@@ -253,15 +253,15 @@ static hth_status explain(const run *r, hth_status status, hth_error *error) {
                     (unsigned long long)r->counters.step, reason, r->dir.path);
 }
 
+/* A call takes at least one step, however soon it is interrupted. */
 static hth_status loop(run *r, hth_ending *ending, hth_error *error) {
-    for (;;) {
-        if (r->counters.line_due) {
-            hth_status status = report(r, error);
-            if (status != HTH_OK) return explain(r, status, error);
-        }
+    for (bool first = true;; first = false) {
+        hth_status status = r->counters.line_due ? report(r, error) : HTH_OK;
+        if (status != HTH_OK) return explain(r, status, error);
         *ending = finished(r) && !r->counters.line_due ? HTH_FINISHED : HTH_INTERRUPTED;
-        if (*ending == HTH_FINISHED || interrupted(r)) return HTH_OK;
-        hth_status status = train_tape(r, error);
+        if (*ending == HTH_FINISHED || r->counters.line_due) return HTH_OK;
+        if (!first && interrupted(r)) return HTH_OK;
+        status = train_tape(r, error);
         if (status != HTH_OK) return explain(r, status, error);
         tick(r);
         if (!r->counters.line_due) save_now_and_then(r);

@@ -24,7 +24,8 @@
 static inline void failing_malloc_start(size_t n) {
     (void)n;
 }
-static inline size_t failing_malloc_stop(void) {
+static inline size_t failing_malloc_stop(bool own) {
+    (void)own;
     return 0;
 }
 static inline bool failing_malloc_reached(void) {
@@ -38,13 +39,20 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void __libc_free(void *memory);
 
+extern char __executable_start, etext; /* from the linker: this program without its libraries */
+
 enum { MOST_LIVE = 4096 };
+
+typedef struct live_piece {
+    void *memory;
+    bool own; /* taken by this program itself */
+} live_piece;
 
 static struct {
     bool on, reached;
     size_t left; /* allocations until the one that fails */
     size_t live_count;
-    void *live[MOST_LIVE]; /* taken since the start and not yet given back */
+    live_piece live[MOST_LIVE]; /* taken since the start and not yet given back */
 } heap;
 
 static bool heap_fails(void) {
@@ -57,29 +65,31 @@ static bool heap_fails(void) {
 
 static void heap_forget(const void *memory) {
     for (size_t i = heap.live_count; heap.on && memory && i-- > 0;)
-        if (heap.live[i] == memory) {
+        if (heap.live[i].memory == memory) {
             heap.live[i] = heap.live[--heap.live_count];
             return;
         }
 }
 
-static void *heap_note(void *memory) {
-    if (heap.on && memory && heap.live_count < MOST_LIVE) heap.live[heap.live_count++] = memory;
+static void *heap_note(void *memory, const void *caller) {
+    bool own = (const char *)caller >= &__executable_start && (const char *)caller < &etext;
+    if (heap.on && memory && heap.live_count < MOST_LIVE)
+        heap.live[heap.live_count++] = (live_piece){memory, own};
     return memory;
 }
 
 void *malloc(size_t size) {
-    return heap_fails() ? NULL : heap_note(__libc_malloc(size));
+    return heap_fails() ? NULL : heap_note(__libc_malloc(size), __builtin_return_address(0));
 }
 
 void *calloc(size_t count, size_t size) {
-    return heap_fails() ? NULL : heap_note(__libc_calloc(count, size));
+    return heap_fails() ? NULL : heap_note(__libc_calloc(count, size), __builtin_return_address(0));
 }
 
 void *realloc(void *memory, size_t size) {
     if (heap_fails()) return NULL;
     heap_forget(memory);
-    return heap_note(__libc_realloc(memory, size));
+    return heap_note(__libc_realloc(memory, size), __builtin_return_address(0));
 }
 
 void free(void *memory) {
@@ -95,10 +105,13 @@ static inline void failing_malloc_start(size_t n) {
     heap.on = true;
 }
 
-/* Pieces that have been taken since the start and not given back. */
-static inline size_t failing_malloc_stop(void) {
+/* Pieces that have been taken since the start and not given back; own: not those that a library took
+ * for itself. */
+static inline size_t failing_malloc_stop(bool own) {
+    size_t count = 0;
     heap.on = false;
-    return heap.live_count;
+    for (size_t i = 0; i < heap.live_count; i++) count += heap.live[i].own || !own;
+    return count;
 }
 
 static inline bool failing_malloc_reached(void) {

@@ -30,7 +30,7 @@ static hth_status use(const hth_stream_kind *kind, const hth_settings *settings)
 
 static void fail_at_every_allocation(const hth_catalogue *catalogue,
                                      const hth_stream_kind *(*at)(size_t),
-                                     const hth_settings *settings, size_t least) {
+                                     const hth_settings *settings, size_t least, bool own) {
     size_t index, failures = 0;
     if (!FAILING_MALLOC) skip();
     assert_int_equal(hth_part_choose(catalogue, settings, &index, &message), HTH_OK);
@@ -39,7 +39,7 @@ static void fail_at_every_allocation(const hth_catalogue *catalogue,
         message.message[0] = '\0';
         failing_malloc_start(n);
         hth_status status = use(at(index), settings);
-        size_t left = failing_malloc_stop();
+        size_t left = failing_malloc_stop(own);
         if (left) fail_msg("allocation %zu: %zu pieces are left", n, left);
         if (status != HTH_OK) assert_true(message.message[0] != '\0');
         failures += status != HTH_OK;
@@ -51,7 +51,7 @@ static void fail_at_every_allocation(const hth_catalogue *catalogue,
 static void test_add(void **state) {
     (void)state;
     const hth_setting items[] = {{"task.name", "add", NULL}};
-    fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 5);
+    fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 5, false);
 }
 
 static void test_text(void **state) {
@@ -59,7 +59,7 @@ static void test_text(void **state) {
     const hth_setting items[] = {
         {"data.name", "text", NULL}, {"data.dir", scratch, NULL}, {"data.train", "t.txt", NULL}};
     scratch_write("t.txt", "a b c d a b c d\n", 16);
-    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 3}, 10);
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 3}, 10, false);
 }
 
 static void add_member(zip_t *zip, const char *name, const char *shape) {
@@ -86,10 +86,14 @@ static void test_arrays(void **state) {
     add_member(zip, "inputs.npy", "(4, 3, 2)");
     add_member(zip, "targets.npy", "(4, 3, 2)");
     assert_int_equal(zip_close(zip), 0);
-    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 2}, 20);
+    /* libzip 1.7 itself forgets a piece when some of its allocations fail. */
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 2}, 20, true);
 }
 
 int main(void) {
+    /* libzip asks for the local time, and without TZ the C library keeps a new copy of the zone each
+     * time, which would look like a leak. */
+    setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_text),

@@ -1,5 +1,6 @@
 /* Settings from YAML and from key=value: what they come to, what is refused, and that a written file
  * loads back to the same. */
+#include "data/failing_malloc.h"
 #include "experiment/experiment.h"
 
 #include <setjmp.h>
@@ -225,6 +226,34 @@ static void test_a_file_that_cannot_be_written(void **state) {
                         "cannot write no/such/folder.yaml: No such file or directory");
 }
 
+static hth_status go_through_all(const char *path, hth_error *error) {
+    hth_config *config;
+    HTH_TRY(hth_config_create(&config, error));
+    hth_status status = hth_config_load(config, path, error);
+    if (status == HTH_OK) status = hth_config_override(config, "cell.tau_m=[20, 30]", error);
+    if (status == HTH_OK) status = hth_config_validate(config, error);
+    if (status == HTH_OK) status = hth_config_write(config, "written.yaml", error);
+    hth_config_destroy(config);
+    return status;
+}
+
+static void test_every_allocation_may_fail(void **state) {
+    fixture *f = *state;
+    assert_int_equal(load(f, "task: add\ncell:\n  name: alif\n  beta: [1, 2, 3]\n"), HTH_OK);
+    bool reached = FAILING_MALLOC;
+    size_t failures = 0;
+    for (size_t n = 0; reached; n++) {
+        failing_malloc_start(n);
+        hth_status status = go_through_all(f->path, &f->error);
+        size_t left = failing_malloc_stop(false);
+        reached = failing_malloc_reached();
+        assert_int_equal(left, 0);
+        if (!reached) assert_int_equal(status, HTH_OK);
+        failures += status != HTH_OK;
+    }
+    if (FAILING_MALLOC) assert_true(failures > 10);
+}
+
 /* Every table is sound: defaults are of their own type and within their own bounds. */
 static void test_every_default_is_valid(void **state) {
     (void)state;
@@ -261,6 +290,7 @@ int main(void) {
         TEST(test_every_value_is_checked_also_one_that_is_overridden),
         TEST(test_a_written_file_loads_back),
         TEST(test_a_file_that_cannot_be_written),
+        TEST(test_every_allocation_may_fail),
         TEST(test_every_default_is_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

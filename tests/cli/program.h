@@ -1,0 +1,92 @@
+/* Running the built program in a folder of its own, and reading what it says. */
+#ifndef HTH_TEST_PROGRAM_H
+#define HTH_TEST_PROGRAM_H
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SAID_LENGTH = 128 * 1024 };
+
+typedef struct program_result {
+    int code;
+    char out[SAID_LENGTH], err[SAID_LENGTH];
+} program_result;
+
+static program_result said; /* by the program that ran last */
+static char work_folder[64];
+
+static inline int enter_folder(void **state) {
+    (void)state;
+    snprintf(work_folder, sizeof work_folder, "/tmp/hitherto-cli-XXXXXX");
+    return mkdtemp(work_folder) && chdir(work_folder) == 0 ? 0 : -1;
+}
+
+static inline int leave_folder(void **state) {
+    (void)state;
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf '%s'", work_folder);
+    return chdir("/") + system(command);
+}
+
+static inline void read_whole(const char *path, char *out) {
+    FILE *file = fopen(path, "rb");
+    if (!file) fail_msg("%s cannot be read", path);
+    size_t length = fread(out, 1, SAID_LENGTH - 1, file);
+    out[length] = '\0';
+    fclose(file);
+}
+
+static inline void write_whole(const char *path, const char *text) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static inline bool is_there(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+/* Starts the program with the NULL-terminated arguments; its output goes to files. */
+static inline pid_t start_program(const char *program, const char *const arguments[]) {
+    const char *argv[32] = {"hitherto"};
+    for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        if (!freopen("out.txt", "wb", stdout) || !freopen("err.txt", "wb", stderr)) _exit(125);
+        execv(program, (char *const *)(uintptr_t)argv);
+        _exit(126);
+    }
+    assert_true(child > 0);
+    return child;
+}
+
+static inline void finish_program(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    said.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    read_whole("out.txt", said.out);
+    read_whole("err.txt", said.err);
+}
+
+static inline void run_program(const char *program, const char *const arguments[]) {
+    finish_program(start_program(program, arguments));
+}
+
+/* RUN("list", "cells") */
+#define RUN(...) run_program(HTH_PROGRAM, (const char *const[]){__VA_ARGS__, NULL})
+
+#endif

@@ -1,0 +1,346 @@
+/* The command line by its exact output: what is refused and in which words, the texts, and a run from
+ * its start to its picture. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#include <time.h>
+
+static void is_refused(const char *const arguments[], const char *sentence) {
+    char expected[2048];
+    run_program(HTH_PROGRAM, arguments);
+    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
+    assert_string_equal(said.err, expected);
+    assert_string_equal(said.out, "");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+}
+
+#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
+
+/* ---- Bad input ------------------------------------------------------------------------------- */
+
+static void test_bad_settings(void **state) {
+    (void)state;
+    REFUSED("there is nothing to learn from: give a task (task=add) or data (data=text "
+            "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them",
+            "train");
+    REFUSED("command line: unknown setting network.unit; did you mean 'network.units'?", "train",
+            "task=add", "network.unit=3");
+    REFUSED("command line: there is no setting 'tau_m'; did you mean 'cell.tau_m'?", "train",
+            "task=add", "tau_m=3");
+    REFUSED("command line: cell.name is 'lsmt', but must be one of rate, rate-pre, lstm, gru, lif, "
+            "alif; did you mean 'lstm'?",
+            "train", "task=add", "cell=lsmt");
+    REFUSED("command line: cell.beta is a setting of cell alif, not of lstm", "train", "task=add",
+            "cell=lstm", "cell.beta=1");
+    REFUSED("command line: train.seed is 'x', but must be a whole number from 0 to 9e15", "train",
+            "task=add", "--seed", "x");
+    REFUSED("command line: train.batch is '2.5', but must be a whole number from 1 to 1000000",
+            "check", "task=add", "train.batch=2.5");
+    REFUSED("command line: train.keep_state is 'perhaps', but must be true or false", "train",
+            "task=add", "train.keep_state=perhaps");
+}
+
+static void test_bad_files(void **state) {
+    (void)state;
+    REFUSED("cannot read settings file none.yaml: No such file or directory", "train", "none.yaml");
+    write_whole("bad.yaml", "task: add\ncell: {name: lstm\n");
+    REFUSED("bad.yaml:3: this is not YAML: did not find expected ',' or '}'", "train", "bad.yaml");
+    write_whole("bad.yaml", "task: add\ncell:\n  name: lstm\n  tau_m: 20\n");
+    REFUSED("bad.yaml:4: cell.tau_m is a setting of cell lif, alif, not of lstm", "train",
+            "bad.yaml");
+    write_whole("bad.yaml", "task: add\ntrain:\n  steps: many\n");
+    REFUSED("bad.yaml:3: train.steps is 'many', but must be a whole number from 0 to 1e15", "train",
+            "bad.yaml");
+    REFUSED("cannot resume nowhere: there is no such folder", "train", "task=add", "--resume",
+            "--out", "nowhere");
+    REFUSED("cannot read nowhere/metrics.jsonl: No such file or directory", "plot", "nowhere");
+    REFUSED("nowhere is not the folder of a run: cannot read settings file nowhere/settings.yaml: "
+            "No such file or directory",
+            "eval", "nowhere");
+}
+
+static void test_bad_words(void **state) {
+    (void)state;
+    REFUSED("unknown command 'trian'; did you mean 'train'?", "trian");
+    REFUSED("unknown command 'frobnicate'; 'hitherto help' shows them all", "frobnicate");
+    REFUSED("unknown option '--frob'; a command comes first: hitherto COMMAND ...", "--frob");
+    REFUSED("unknown option '--sed' of hitherto train; did you mean '--seed'?", "train", "--sed",
+            "3");
+    REFUSED("option --seed needs a value: --seed N", "train", "task=add", "--seed");
+    REFUSED("option --resume takes no value", "train", "task=add", "--resume=yes");
+    REFUSED("option --progress-every is 'often', but must be a number of seconds", "train",
+            "task=add", "--progress-every", "often");
+    REFUSED("option --x is 'hours', but must be one of step, epoch, seconds", "plot", "a", "--x",
+            "hours");
+    REFUSED("option --out is 'a.pdf', but must be a file that ends in .svg or .png", "plot", "a",
+            "--out", "a.pdf");
+    REFUSED("which run? hitherto plot RUN..., with folders of runs", "plot");
+    REFUSED("which run? hitherto eval RUN, with the folder of a run", "eval");
+    REFUSED("inspect takes one checkpoint or one run: hitherto inspect PATH", "inspect");
+    REFUSED("there is no kind 'cels' to list; did you mean 'cell'?", "list", "cels");
+    REFUSED("there is no command 'trian'; 'hitherto help' shows them all", "help", "trian");
+}
+
+static void test_a_bad_word_leaves_no_run(void **state) {
+    (void)state;
+    RUN("train", "task=add", "cell=lsmt", "--out", "made/by/mistake");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_false(is_there("made"));
+}
+
+/* ---- Texts ------------------------------------------------------------------------------------- */
+
+static void test_help_has_every_command(void **state) {
+    (void)state;
+    size_t count;
+    const cli_command *commands = cli_commands(&count);
+    program_result *program = malloc(sizeof *program);
+    assert_non_null(program);
+    RUN("--help");
+    assert_int_equal(said.code, 0);
+    *program = said;
+    RUN("help");
+    assert_string_equal(said.out, program->out);
+    for (size_t i = 0; i < count; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "\n  %s ", commands[i].name);
+        assert_non_null(strstr(program->out, line));
+        RUN(commands[i].name, "--help");
+        assert_int_equal(said.code, 0);
+        assert_non_null(strstr(said.out, commands[i].summary));
+        for (size_t j = 0; j < CLI_MAX_FLAGS && commands[i].flags[j].name; j++)
+            assert_non_null(strstr(said.out, commands[i].flags[j].name));
+    }
+    free(program);
+}
+
+static void test_no_line_of_help_is_too_long(void **state) {
+    (void)state;
+    size_t count;
+    const cli_command *commands = cli_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        RUN("help", commands[i].name);
+        for (const char *line = said.out; *line; line += strcspn(line, "\n") + 1)
+            assert_true(strcspn(line, "\n") <= 100);
+    }
+}
+
+static void test_without_a_word_help_goes_to_the_error_output(void **state) {
+    (void)state;
+    run_program(HTH_PROGRAM, (const char *const[]){NULL});
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.out, "");
+    assert_non_null(strstr(said.err, "Usage: hitherto COMMAND"));
+}
+
+static void test_the_manual_page(void **state) {
+    (void)state;
+    static const char *const headings[] = {".TH HITHERTO 1",  ".SH NAME",     ".SH SYNOPSIS",
+                                           ".SH DESCRIPTION", ".SH COMMANDS", ".SS hitherto train",
+                                           ".SH EXIT STATUS", ".SH FILES"};
+    RUN("help", "--man");
+    assert_int_equal(said.code, 0);
+    for (size_t i = 0; i < HTH_COUNT(headings); i++) assert_non_null(strstr(said.out, headings[i]));
+    if (system("command -v groff > none.txt 2>&1") != 0) return;
+    write_whole("page.1", said.out);
+    assert_int_equal(system("groff -man -ww -Tascii page.1 > page.txt 2> warnings.txt"), 0);
+    read_whole("warnings.txt", said.err);
+    assert_string_equal(said.err, "");
+    read_whole("page.txt", said.out);
+    assert_non_null(strstr(said.out, "learning online in recurrent networks"));
+}
+
+static void test_version(void **state) {
+    (void)state;
+    char expected[80];
+    snprintf(expected, sizeof expected, "hitherto %s (%s precision)\n", hth_version(),
+             sizeof(hth_real) == 8 ? "double" : "single");
+    RUN("--version");
+    assert_string_equal(said.out, expected);
+    RUN("version");
+    assert_string_equal(said.out, expected);
+}
+
+/* ---- Lists ------------------------------------------------------------------------------------- */
+
+static void test_lists_have_every_kind_part_and_setting(void **state) {
+    (void)state;
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    char *page = malloc(SAID_LENGTH);
+    assert_non_null(page);
+    RUN("list", "settings", "--markdown");
+    assert_int_equal(said.code, 0);
+    memcpy(page, said.out, SAID_LENGTH);
+    for (size_t i = 0; i < count; i++) {
+        RUN("list", all[i]->kind);
+        assert_int_equal(said.code, 0);
+        for (size_t j = 0; j < all[i]->count; j++)
+            assert_non_null(strstr(said.out, all[i]->at(j)->name));
+        for (size_t j = 0; j < all[i]->common.count; j++) {
+            char cell[100];
+            snprintf(cell, sizeof cell, "| `%s.%s` |", all[i]->common.section,
+                     all[i]->common.items[j].name);
+            assert_non_null(strstr(page, cell));
+        }
+        RUN("list");
+        assert_non_null(strstr(said.out, all[i]->kind));
+    }
+    free(page);
+}
+
+static void test_a_part(void **state) {
+    (void)state;
+    RUN("list", "cell", "alif");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "Chosen by cell.name=alif\n"));
+    assert_non_null(strstr(said.out, "  cell.beta  ("));
+    assert_null(strstr(said.out, "cell.phi"));
+    RUN("list", "settings", "train");
+    assert_non_null(
+        strstr(said.out, "  train.seed  (a whole number from 0 to 9e15; default: 1)\n"));
+    assert_null(strstr(said.out, "cell."));
+}
+
+/* ---- Runs --------------------------------------------------------------------------------------- */
+
+#define SMALL "task=add", "learner=tbptt", "learner.steps=10", "network.units=8", "train.threads=1"
+
+static void test_a_run_from_start_to_picture(void **state) {
+    (void)state;
+    RUN("train", SMALL, "train.steps=2000", "--seed", "3");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "Finished.\n"));
+    assert_non_null(strstr(said.out, "hitherto plot runs/add-tbptt-s3\n"));
+    assert_non_null(strstr(said.err, "step 2000/2000  loss 0."));
+    assert_true(is_there("runs/add-tbptt-s3/settings.yaml"));
+    assert_true(is_there("runs/add-tbptt-s3/metrics.jsonl"));
+    assert_true(is_there("runs/add-tbptt-s3/summary.json"));
+    RUN("eval", "runs/add-tbptt-s3");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "test loss "));
+    RUN("inspect", "runs/add-tbptt-s3");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "tbptt"));
+    RUN("inspect", "runs/add-tbptt-s3/checkpoint.safetensors");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "layer0.weight"));
+    if (system("command -v gnuplot > none.txt 2>&1") != 0) return;
+    RUN("plot", "runs/add-tbptt-s3", "--out", "curve.svg");
+    assert_string_equal(said.err, "");
+    assert_string_equal(said.out, "curve.svg\n");
+    read_whole("curve.svg", said.out);
+    assert_non_null(strstr(said.out, "<svg"));
+    assert_non_null(strstr(said.out, "time step"));
+    RUN("plot", "runs/add-tbptt-s3");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "training"));
+}
+
+static void test_a_second_run_gets_a_number(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        RUN("train", SMALL, "train.steps=100", "--quiet");
+        assert_int_equal(said.code, 0);
+        assert_string_equal(said.err, "");
+    }
+    assert_true(is_there("runs/add-tbptt-s1/summary.json"));
+    assert_true(is_there("runs/add-tbptt-s1-2/summary.json"));
+    assert_true(is_there("runs/add-tbptt-s1-3/summary.json"));
+    write_whole("mine.yaml", "task: add\nlearner: {name: tbptt, steps: 10}\ntrain: {steps: 100}\n");
+    RUN("train", "mine.yaml");
+    assert_true(is_there("runs/mine-tbptt-s1/summary.json"));
+    REFUSED(
+        "runs/mine-tbptt-s1 is not empty: resume the run that it holds, or name another directory",
+        "train", "mine.yaml", "--out", "runs/mine-tbptt-s1", "--quiet");
+}
+
+/* Waits, as long as it takes, for the file that the program makes once it can be interrupted. */
+static void interrupt_when(pid_t child, const char *path) {
+    while (!is_there(path)) {
+        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    kill(child, SIGINT);
+    finish_program(child);
+}
+
+static void test_an_interrupted_run_says_how_to_resume(void **state) {
+    (void)state;
+    const char *const arguments[] = {"train", SMALL, "train.steps=1e12", "--out", "long", NULL};
+    interrupt_when(start_program(HTH_PROGRAM, arguments), "long/settings.yaml");
+    assert_int_equal(said.code, CLI_INTERRUPTED);
+    assert_non_null(strstr(said.err, "Interrupted; the run is saved. To go on:\n"
+                                     "  hitherto train --resume --out long\n"));
+    RUN("train", "--resume", "--out", "long", "train.steps=10");
+    assert_int_equal(said.code, 0);
+}
+
+static void test_check_shows_each_claim(void **state) {
+    (void)state;
+    char beside[1024];
+    snprintf(beside, sizeof beside, "%s64", HTH_PROGRAM);
+    if (sizeof(hth_real) == 4 && !is_there(beside)) return; /* only one precision is built */
+    RUN("check", SMALL, "check.steps=5");
+    assert_string_equal(said.err, "");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "bptt = finite differences"));
+    assert_non_null(strstr(said.out, "layer0.weight"));
+    assert_non_null(strstr(said.out, "comparisons hold.\n"));
+}
+
+/* Alone in a folder, the single-precision program says what it misses. */
+static void test_double_precision_without_its_program(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == 8) return;
+    char command[1024];
+    snprintf(command, sizeof command, "cp '%s' alone", HTH_PROGRAM);
+    assert_int_equal(system(command), 0);
+    run_program("./alone", (const char *const[]){"train", SMALL, "train.precision=double", NULL});
+    assert_int_equal(said.code, CLI_FAILED);
+    assert_non_null(strstr(said.err, "hitherto: this needs double precision, which the program "
+                                     "hitherto64 computes; it is neither in "));
+    assert_false(is_there("runs"));
+}
+
+static void test_plot_without_gnuplot(void **state) {
+    (void)state;
+    assert_int_equal(mkdir("r", 0777), 0);
+    write_whole("r/metrics.jsonl", "{\"step\": 1, \"train_loss\": 2}\n{\"step\": 2, \"tr");
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", "/nowhere", 1);
+    RUN("plot", "r");
+    setenv("PATH", path, 1);
+    free(path);
+    assert_string_equal(said.err,
+                        "hitherto: plots are drawn by gnuplot, which is not installed (on "
+                        "Debian: apt install gnuplot-nox)\n");
+    assert_int_equal(said.code, CLI_FAILED);
+    REFUSED("r/metrics.jsonl has no metric over step to draw", "plot", "r", "--metric");
+    REFUSED("r/metrics.jsonl has no loss over epoch to draw", "plot", "r", "--x", "epoch");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_bad_settings),
+        TEST(test_bad_files),
+        TEST(test_bad_words),
+        TEST(test_a_bad_word_leaves_no_run),
+        TEST(test_help_has_every_command),
+        TEST(test_no_line_of_help_is_too_long),
+        TEST(test_without_a_word_help_goes_to_the_error_output),
+        TEST(test_the_manual_page),
+        TEST(test_version),
+        TEST(test_lists_have_every_kind_part_and_setting),
+        TEST(test_a_part),
+        TEST(test_a_run_from_start_to_picture),
+        TEST(test_a_second_run_gets_a_number),
+        TEST(test_an_interrupted_run_says_how_to_resume),
+        TEST(test_check_shows_each_claim),
+        TEST(test_double_precision_without_its_program),
+        TEST(test_plot_without_gnuplot),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
