@@ -134,8 +134,11 @@ int cli_train(const cli_arguments *arguments) {
         return cli_complain(CLI_BAD_INPUT, "the path given with --out is too long");
     if (resume && given && !exists(given))
         return cli_complain(CLI_BAD_INPUT, "cannot resume %s: there is no such folder", given);
+    const char *own = own_settings(arguments, path, sizeof path);
+    if (resume && given && !own)
+        return cli_complain(CLI_BAD_INPUT, "cannot resume %s: it has no settings.yaml", given);
     hth_config *config;
-    int code = cli_read_settings(arguments, own_settings(arguments, path, sizeof path), &config);
+    int code = cli_read_settings(arguments, own, &config);
     if (code != CLI_OK) return code;
     if (given)
         snprintf(out, sizeof out, "%s", given);

@@ -80,7 +80,7 @@ static void compose(text_line *line, const hth_progress *p) {
         snprintf(piece, sizeof piece, "%s steps/s", rate);
         add(line, piece);
     }
-    if (p->eta_seconds > 0 && isfinite(p->eta_seconds)) {
+    if (p->eta_seconds >= 0.5 && isfinite(p->eta_seconds)) {
         cli_format_time(rate, sizeof rate, p->eta_seconds);
         snprintf(piece, sizeof piece, "ETA %s", rate);
         add(line, piece);

@@ -43,8 +43,8 @@ typedef struct learner_options {
 
 static const hth_option options[] = {
     {.name = "steps",
-     .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt) or 1 (rtrl, "
-             "readout-only)",
+     .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), 20 (tbptt) or "
+             "1 (where the past is kept, or only the readout learns)",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,

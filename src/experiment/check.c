@@ -204,8 +204,9 @@ static hth_status check_learner(check *c, hth_error *error) {
     hth_axes axes;
     hth_report report;
     HTH_TRY(hth_axes_read(&c->settings, &axes, error));
-    HTH_TRY(hth_tape_steps(&c->settings, &c->source, &steps, error));
-    if (steps > c->sample.steps) steps = c->sample.steps;
+    /* The sample has an end even where the stream has none. */
+    if (hth_tape_steps(&c->settings, &c->source, &steps, NULL) != HTH_OK || steps > c->sample.steps)
+        steps = c->sample.steps;
     const bool exact = is_exact(&axes, steps, c->sample.steps);
     HTH_TRY(hth_subject_gradient(&c->subject, &no_overrides, steps, c->other, &report, error));
     report_blocks(&c->run, c->subject.network,

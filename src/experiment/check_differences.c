@@ -31,7 +31,7 @@ static hth_status difference(const hth_subject *s, hth_tape *tape, size_t entry,
     hth_real *theta = hth_network_parameters(s->network) + entry;
     const hth_real kept = *theta;
     const double scale = fabs((double)kept) > 1 ? fabs((double)kept) : 1;
-    const double h = (is_double ? 1e-4 : 1e-2) * scale;
+    const double h = (is_double ? 1e-4 : 3e-3) * scale;
     const hth_real above = (hth_real)((double)kept + h), below = (hth_real)((double)kept - h);
     double up, down;
     *theta = above;

@@ -165,15 +165,10 @@ void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t siz
     snprintf(out, size, "%.*s", (int)strcspn(text, "."), text);
 }
 
-/* The loss follows from the kind of the targets, which settings do not know. */
-const char *hth_catalogue_default(const hth_catalogue *catalogue) {
-    return catalogue == &hth_losses ? NULL : catalogue->fallback;
-}
-
 const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_settings *settings) {
     if (!catalogue->key) return NULL;
     const hth_setting *setting = hth_settings_find(settings, catalogue->key);
-    const char *name = setting ? setting->value : hth_catalogue_default(catalogue);
+    const char *name = setting ? setting->value : catalogue->fallback;
     for (size_t i = 0; name && i < catalogue->count; i++)
         if (strcmp(catalogue->at(i)->name, name) == 0) return catalogue->at(i);
     return NULL;

@@ -30,9 +30,6 @@ void hth_config_each_table(const hth_settings *settings,
 /* The section of a catalogue's key or common options. */
 void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t size);
 
-/* The part that settings without the key choose; NULL: none, or one that other things decide. */
-const char *hth_catalogue_default(const hth_catalogue *catalogue);
-
 /* What belongs to the part that is chosen: NULL for none (a task while data are read, or a part that
  * a preset chooses). */
 const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_settings *settings);

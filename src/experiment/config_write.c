@@ -110,7 +110,7 @@ static void write_choices(yaml_writer *writer) {
         if (!all[i]->key || strcmp(section, writer->section) != 0) continue;
         const char *name = strchr(all[i]->key, '.') + 1;
         const hth_setting *setting = hth_settings_find(writer->settings, all[i]->key);
-        const char *value = setting ? setting->value : hth_catalogue_default(all[i]);
+        const char *value = setting ? setting->value : all[i]->fallback;
         if (value && !is_common_option(section, name))
             write_setting(writer, name, value, all[i]->summary);
     }

@@ -31,6 +31,13 @@ hth_status hth_axes_read(const hth_settings *settings, hth_axes *out, hth_error 
     return HTH_OK;
 }
 
+enum { TRUNCATED = 20 }; /* K of tbptt when nothing is said; that of the word model */
+
+static size_t whole_or(const hth_source *source, size_t steps) {
+    uint64_t whole = source->sequence_steps;
+    return whole > 0 && whole < steps ? (size_t)whole : steps;
+}
+
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
                           hth_error *error) {
     int64_t given;
@@ -44,12 +51,15 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
         *steps = (size_t)given;
     else if (!looks_back)
         *steps = 1;
+    else if (strcmp(axes.name, "tbptt") == 0)
+        *steps = whole_or(source, TRUNCATED);
     else if (source->sequence_steps > 0)
         *steps = (size_t)source->sequence_steps;
     else
         return hth_fail(error, HTH_INVALID,
-                        "learner.steps is 0, the whole sequence, but the sequences of '%s' have no "
-                        "end: say with learner.steps how many steps learner '%s' looks at together",
+                        "the sequences of '%s' have no end, and learner '%s' wants the whole of "
+                        "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
+                        "many steps it looks at together",
                         source->kind->part.name, axes.name);
     return HTH_OK;
 }

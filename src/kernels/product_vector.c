@@ -13,6 +13,7 @@
 #ifdef HTH_VECTOR_KERNELS
 
 #include <assert.h>
+#include <string.h>
 
 enum {
     K_BLOCK = 512,                /* a strip of A: 28 KiB in float */
@@ -219,7 +220,7 @@ void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix 
                        .ldc = ldc,
                        .k_block = K_BLOCK};
     if (K == 0) {
-        if (!accumulate) hth_product_packed(M, N, 0, A, NULL, false, C, ldc);
+        for (size_t i = 0; i < M && !accumulate; i++) memset(C + i * ldc, 0, N * sizeof *C);
     } else if (B.column == 1 && (M <= DIRECT_ROWS || K <= COMBINE_ROWS)) {
         job.columns = columns_per_task(compute, N);
         product_direct(&job);

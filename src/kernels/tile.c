@@ -14,8 +14,8 @@ enum { MAX_VECTORS = 8, GROUP = 3, MAX_GROUPS = (HTH_TILE_ROWS + GROUP - 1) / GR
 
 typedef hth_vector sums[HTH_TILE_ROWS][MAX_VECTORS];
 
-HTH_ALWAYS_INLINE void read_sums(const int rows, const int vectors, sums sum, const hth_real *c,
-                                 size_t ldc, size_t columns) {
+HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void read_sums(const int rows, const int vectors, sums sum,
+                                                   const hth_real *c, size_t ldc, size_t columns) {
     HTH_UNROLL
     for (int r = 0; r < rows; r++) {
         HTH_UNROLL
@@ -32,8 +32,8 @@ HTH_ALWAYS_INLINE void read_sums(const int rows, const int vectors, sums sum, co
     }
 }
 
-HTH_ALWAYS_INLINE void write_sums(const int rows, const int vectors, sums sum, hth_real *c,
-                                  size_t ldc, size_t columns) {
+HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void write_sums(const int rows, const int vectors, sums sum,
+                                                    hth_real *c, size_t ldc, size_t columns) {
     HTH_UNROLL
     for (int r = 0; r < rows; r++) {
         HTH_UNROLL
@@ -50,8 +50,8 @@ HTH_ALWAYS_INLINE void write_sums(const int rows, const int vectors, sums sum, h
 
 /* Adds the products for k = 0..K-1. Rows of A are reached from one pointer for every three, because
  * an address can hold a stride and its double but not its triple. */
-HTH_ALWAYS_INLINE void add_products(const int rows, const int vectors, sums sum, const hth_strip *s,
-                                    const hth_real *b) {
+HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void add_products(const int rows, const int vectors, sums sum,
+                                                      const hth_strip *s, const hth_real *b) {
     const size_t row = s->A.row, column = s->A.column, step = s->b_step;
     const hth_real *a[MAX_GROUPS];
     const hth_real *panel[MAX_VECTORS / 2];
@@ -78,7 +78,8 @@ HTH_ALWAYS_INLINE void add_products(const int rows, const int vectors, sums sum,
 }
 
 /* The tile that begins at column j; returns the column after it. */
-HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors, const hth_strip *s, size_t j) {
+HTH_NO_SANITIZERS HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors,
+                                                const hth_strip *s, size_t j) {
     const size_t width = (size_t)vectors * HTH_LANES, left = s->N - j;
     hth_real *c = s->c + j;
     sums sum;
@@ -103,7 +104,7 @@ HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors, const hth_strip
 }
 
 /* All tiles of a strip. Only the last tile may reach beyond N. */
-HTH_ALWAYS_INLINE void strip_of(const int rows, const hth_strip *s) {
+HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void strip_of(const int rows, const hth_strip *s) {
     size_t j = 0;
     if (rows == 1)
         while (j < s->N && s->N - j > 4 * HTH_LANES)
@@ -113,7 +114,7 @@ HTH_ALWAYS_INLINE void strip_of(const int rows, const hth_strip *s) {
     while (j < s->N) j = s->N - j > HTH_LANES ? tile(rows, 2, s, j) : tile(rows, 1, s, j);
 }
 
-void hth_strip_run(size_t rows, const hth_strip *s) {
+HTH_NO_SANITIZERS void hth_strip_run(size_t rows, const hth_strip *s) {
     switch (rows) {
     case 1:
         strip_of(1, s);

@@ -38,6 +38,9 @@
 
 #define HTH_ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* For the tiles: unrolled, they would take sanitizers minutes to compile. */
+#define HTH_NO_SANITIZERS __attribute__((no_sanitize("address", "undefined")))
+
 /* Loops over registers: they must disappear. */
 #if defined(__clang__)
 #define HTH_UNROLL _Pragma("clang loop unroll(full)")

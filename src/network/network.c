@@ -167,8 +167,8 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
 static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
                             hth_error *error) {
     size_t cell, loss;
-    hth_catalogue losses = hth_losses; /* class targets: softmax unless told otherwise */
-    if (shape->target == HTH_TARGET_CLASSES) losses.fallback = "softmax";
+    hth_catalogue losses = hth_losses;
+    losses.fallback = shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
     HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
     HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
     HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));
@@ -244,9 +244,9 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
         hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
         char name[32];
         place_layer(arena, p, layer, l, inputs);
-        snprintf(name, sizeof name, "layer%zu.weight", l);
+        snprintf(name, sizeof name, "layer%u.weight", (unsigned)l);
         add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
-        snprintf(name, sizeof name, "layer%zu.initial", l);
+        snprintf(name, sizeof name, "layer%u.initial", (unsigned)l);
         if (layer->learns_initial)
             add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
                       &layer->initial);

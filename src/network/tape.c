@@ -1,7 +1,7 @@
 /*
- * Running a network forward. Per layer: one product gives the input's share of the drive of the whole
- * tape, then the steps follow one another, each a product with the packed recurrent weights and the
- * cell's loop over its units. Items of the batch are independent, so threads share them out.
+ * Running a network forward. Per layer the steps follow one another, each a product with the weights,
+ * packed once a tape, and the cell's loop over its units. Items of the batch are independent, so threads
+ * share them out.
  */
 #include "network/tape.h"
 
@@ -16,10 +16,10 @@ static void lay_out_layer(hth_arena *arena, const hth_layer *layer, hth_tape_lay
     const hth_cell *cell = layer->cell;
     const size_t slot = batch * layer->n, slots = steps + 1;
     tape->u = HTH_TAKE(arena, hth_real, slots * batch * layer->stride);
-    tape->drive = HTH_TAKE(arena, hth_real, steps * batch * layer->rows);
+    tape->drive = HTH_TAKE(arena, hth_real, batch * layer->rows);
     tape->state = HTH_TAKE(arena, hth_real, slots * (cell->states + cell->counters) * slot);
     tape->field = HTH_TAKE(arena, hth_real, slots * cell->fields * slot);
-    tape->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->n, layer->rows));
+    tape->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->m, layer->rows));
 }
 
 static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps, size_t batch,
@@ -71,7 +71,7 @@ static hth_row row_of(const hth_layer *layer, const hth_tape_layer *tape, size_t
     const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
     hth_row row = {.n = n, .options = layer->options};
     for (size_t g = 0; g < cell->drives; g++)
-        row.drive[g] = tape->drive + (step * batch + item) * layer->rows + g * n;
+        row.drive[g] = tape->drive + item * layer->rows + g * n;
     for (size_t s = 0; s < states; s++) {
         row.state_in[s] = tape->state + (step * states + s) * slot + item * n;
         row.state_out[s] = tape->state + ((step + 1) * states + s) * slot + item * n;
@@ -161,7 +161,10 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         const hth_tape_layer *on = &tape->layers[l];
-        const size_t slot = tape->batch * layer->n;
+        const size_t slot = tape->batch * layer->n, rest = layer->stride - layer->n;
+        for (size_t b = 0; b < tape->batch;
+             b++) /* of u only z is carried: the rest is still to come */
+            memset(on->u + b * layer->stride + layer->n, 0, rest * sizeof(hth_real));
         add_field(fields, capacity, &count, "u", l, on->u, tape->batch * layer->stride);
         add_field(fields, capacity, &count, "state", l, on->state,
                   (layer->cell->states + layer->cell->counters) * slot);
@@ -268,10 +271,10 @@ static void run_steps(void *argument, size_t part, int worker) {
     const size_t batch = tape->batch, from = part * batch / task->parts;
     const size_t to = (part + 1) * batch / task->parts;
     (void)worker;
-    for (size_t t = 0; t < tape->chunk.steps; t++) {
-        hth_matrix z = hth_rows(on->u + (t * batch + from) * layer->stride, layer->stride);
-        hth_product_packed(to - from, layer->rows, layer->n, z, on->packed, true,
-                           on->drive + (t * batch + from) * layer->rows, layer->rows);
+    for (size_t t = 0; t < tape->chunk.steps; t++) { /* a_t = W u_t, then the cell */
+        hth_matrix u = hth_rows(on->u + (t * batch + from) * layer->stride, layer->stride);
+        hth_product_packed(to - from, layer->rows, layer->m, u, on->packed, false,
+                           on->drive + from * layer->rows, layer->rows);
         for (size_t b = from; b < to; b++) {
             hth_row row = row_of(layer, on, t, batch, b);
             layer->cell->step(&row);
@@ -281,18 +284,14 @@ static void run_steps(void *argument, size_t part, int worker) {
 
 static void run_layer(hth_tape *tape, size_t l) {
     const hth_layer *layer = &tape->network->layers[l];
-    hth_tape_layer *on = &tape->layers[l];
-    const size_t n = layer->n, m = layer->m, steps = tape->chunk.steps;
     const hth_real *w = tape->network->theta + layer->weight;
-    int threads = hth_compute_threads(tape->compute);
-    steps_task task = {tape, l, tape->batch < (size_t)threads ? tape->batch : (size_t)threads};
+    const size_t threads = (size_t)hth_compute_threads(tape->compute);
+    steps_task task = {tape, l, tape->batch < threads ? tape->batch : threads};
     read_input(tape, l);
-    hth_product(tape->compute, steps * tape->batch, layer->rows, m - n,
-                hth_rows(on->u + n, layer->stride), hth_transposed(w + n, m), false, on->drive,
-                layer->rows);
-    hth_pack(n, layer->rows, hth_transposed(w, m), on->packed);
+    hth_pack(layer->m, layer->rows, hth_transposed(w, layer->m), tape->layers[l].packed);
     hth_parallel(tape->compute, task.parts,
-                 (double)steps * (double)tape->batch * (double)(n * layer->rows), run_steps, &task);
+                 (double)(tape->chunk.steps * tape->batch) * (double)(layer->m * layer->rows),
+                 run_steps, &task);
 }
 
 static double count_spikes(const hth_tape *tape) {

@@ -14,7 +14,7 @@ typedef struct hth_tape_layer {
     hth_real *drive;  /* [K][batch][drives*n] */
     hth_real *state;  /* [K+1][states+counters][batch][n] */
     hth_real *field;  /* [K+1][fields][batch][n] */
-    hth_real *packed; /* W_rec^T for the products of this tape */
+    hth_real *packed; /* W^T for the products of this tape */
 } hth_tape_layer;
 
 typedef struct hth_tape_readout {

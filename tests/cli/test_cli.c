@@ -53,6 +53,11 @@ static void test_bad_files(void **state) {
             "bad.yaml");
     REFUSED("cannot resume nowhere: there is no such folder", "train", "task=add", "--resume",
             "--out", "nowhere");
+    REFUSED("cannot resume .: it has no settings.yaml", "train", "--resume", "--out", ".");
+    write_whole("cut.safetensors", "123");
+    RUN("inspect", "cut.safetensors");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "hitherto: cut.safetensors"));
     REFUSED("cannot read nowhere/metrics.jsonl: No such file or directory", "plot", "nowhere");
     REFUSED("nowhere is not the folder of a run: cannot read settings file nowhere/settings.yaml: "
             "No such file or directory",

@@ -24,8 +24,10 @@
 static inline void failing_malloc_start(size_t n) {
     (void)n;
 }
-static inline size_t failing_malloc_stop(bool own) {
-    (void)own;
+static inline size_t failing_malloc_stop(void) {
+    return 0;
+}
+static inline size_t failing_malloc_stop_own(void) {
     return 0;
 }
 static inline bool failing_malloc_reached(void) {
@@ -40,6 +42,9 @@ void *__libc_realloc(void *memory, size_t size);
 void __libc_free(void *memory);
 
 extern char __executable_start, etext; /* from the linker: this program without its libraries */
+
+/* The libraries must find these in place of their own, whatever the program is compiled with. */
+#define VISIBLE __attribute__((visibility("default")))
 
 enum { MOST_LIVE = 4096 };
 
@@ -78,21 +83,21 @@ static void *heap_note(void *memory, const void *caller) {
     return memory;
 }
 
-void *malloc(size_t size) {
+VISIBLE void *malloc(size_t size) {
     return heap_fails() ? NULL : heap_note(__libc_malloc(size), __builtin_return_address(0));
 }
 
-void *calloc(size_t count, size_t size) {
+VISIBLE void *calloc(size_t count, size_t size) {
     return heap_fails() ? NULL : heap_note(__libc_calloc(count, size), __builtin_return_address(0));
 }
 
-void *realloc(void *memory, size_t size) {
+VISIBLE void *realloc(void *memory, size_t size) {
     if (heap_fails()) return NULL;
     heap_forget(memory);
     return heap_note(__libc_realloc(memory, size), __builtin_return_address(0));
 }
 
-void free(void *memory) {
+VISIBLE void free(void *memory) {
     heap_forget(memory);
     __libc_free(memory);
 }
@@ -105,12 +110,17 @@ static inline void failing_malloc_start(size_t n) {
     heap.on = true;
 }
 
-/* Pieces that have been taken since the start and not given back; own: not those that a library took
- * for itself. */
-static inline size_t failing_malloc_stop(bool own) {
+/* Pieces that have been taken since the start and not given back. */
+static inline size_t failing_malloc_stop(void) {
+    heap.on = false;
+    return heap.live_count;
+}
+
+/* As failing_malloc_stop, without those that a library took for itself. */
+static inline size_t failing_malloc_stop_own(void) {
     size_t count = 0;
     heap.on = false;
-    for (size_t i = 0; i < heap.live_count; i++) count += heap.live[i].own || !own;
+    for (size_t i = 0; i < heap.live_count; i++) count += heap.live[i].own;
     return count;
 }
 

@@ -39,7 +39,7 @@ static void fail_at_every_allocation(const hth_catalogue *catalogue,
         message.message[0] = '\0';
         failing_malloc_start(n);
         hth_status status = use(at(index), settings);
-        size_t left = failing_malloc_stop(own);
+        size_t left = own ? failing_malloc_stop_own() : failing_malloc_stop();
         if (left) fail_msg("allocation %zu: %zu pieces are left", n, left);
         if (status != HTH_OK) assert_true(message.message[0] != '\0');
         failures += status != HTH_OK;

@@ -45,8 +45,8 @@ static void every_cell_passes(void **state) {
         SMALL "learner=rtrl cell=rate-pre readout.kappa=0.5 network.initial=learned",
         SMALL "learner=rtrl cell=lstm train.batch=2",
         SMALL "learner=rtrl cell=gru network.units=4,3",
-        SMALL "learner=rtrl cell=lif cell.v_th=0.3",
-        SMALL "learner=rtrl cell=alif cell.v_th=0.3 loss=mse loss.time=mean",
+        SMALL "learner=rtrl cell=lif",
+        SMALL "learner=rtrl cell=alif loss=mse loss.time=mean",
     };
     const bool is_double = sizeof(hth_real) == sizeof(double);
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {

@@ -245,7 +245,7 @@ static void test_every_allocation_may_fail(void **state) {
     for (size_t n = 0; reached; n++) {
         failing_malloc_start(n);
         hth_status status = go_through_all(f->path, &f->error);
-        size_t left = failing_malloc_stop(false);
+        size_t left = failing_malloc_stop();
         reached = failing_malloc_reached();
         assert_int_equal(left, 0);
         if (!reached) assert_int_equal(status, HTH_OK);

@@ -410,7 +410,7 @@ static void test_every_allocation_fails(void **state) {
     for (size_t n = 0;; n++) {
         failing_malloc_start(n);
         hth_status status = write_and_restore(&c);
-        size_t left = failing_malloc_stop(false);
+        size_t left = failing_malloc_stop();
         assert_int_equal(left, 0);
         assert_memory_equal(c.reals, original.reals, sizeof c.reals);
         failures += status != HTH_OK;

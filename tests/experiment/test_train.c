@@ -103,8 +103,8 @@ static void updates_when_told(void **state) {
 
 static void threads_change_no_bit(void **state) {
     (void)state;
-    train_whole(ADD "learner=rtrl train.steps=60 train.threads=1 network.units=40", "threads1");
-    train_whole(ADD "learner=rtrl train.steps=60 train.threads=3 network.units=40", "threads3");
+    train_whole(ADD "learner=rtrl train.steps=12 train.threads=1 network.units=40", "threads1");
+    train_whole(ADD "learner=rtrl train.steps=12 train.threads=3 network.units=40", "threads3");
     assert_int_equal(different_tensors("threads1", "threads3"), 0);
 }
 
@@ -155,8 +155,8 @@ static void refusals(void **state) {
     refuse(ADD "learner=rtrl learner.update=sequence", "have no end");
     refuse(ADD "learner=rtrl train.metric=accuracy", "not classes");
     refuse(ADD "learner=rtrl loss=mse train.metric=bits", "cross-entropy");
-    refuse("learner=rtrl", "task.name");
-    refuse(ADD "learner=rtrl data=text", "leave the other out");
+    refuse("learner=rtrl", "give a task");
+    refuse(ADD "learner=rtrl data=text", "one or the other");
 #ifdef HTH_DOUBLE
     refuse(ADD "learner=rtrl train.precision=single", "double precision");
 #else
