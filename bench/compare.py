@@ -131,9 +131,12 @@ def best(times, side):
     return min(THREADS, key=lambda threads: statistics.median(times[side, threads]))
 
 
-def spread(values, form="{:.3g}"):
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{form.format(middle)} [{form.format(low)}, {form.format(high)}]"
+def number(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def spread(values):
+    return f"{number(statistics.median(values))} [{number(min(values))}, {number(max(values))}]"
 
 
 def rows(work, rounds, ceilings):
@@ -150,9 +153,9 @@ def rows(work, rounds, ceilings):
         ratios = [b / a for a, b in zip(mine, theirs)]
         yield [
             f"{work.text} (us a {work.unit})",
-            f"{work.flops / 1e6:.3g}",
-            f"{work.bytes / 1e3:.3g}",
-            f"{floor * 1e6:.3g} ({'flops' if by_flops > by_bytes else 'bytes'})",
+            number(work.flops / 1e6),
+            number(work.bytes / 1e3),
+            f"{number(floor * 1e6)} ({'flops' if by_flops > by_bytes else 'bytes'})",
             name,
             f"{spread([t * 1e6 for t in theirs])}, {threads} thr.",
             f"{spread([t * 1e6 for t in mine])}, {our_threads} thr.",

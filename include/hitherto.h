@@ -4,15 +4,18 @@
  * The network writes a tape; a learner turns the tape into a gradient. A program that trains is
  * five handles and one loop:
  *
- *     hth_forward(network, tape, &chunk, ...)       the network writes the tape
- *     hth_learn(learner, tape, gradient, ...)       the learner reads it
- *     hth_optimiser_step(optimiser, network, gradient, ...)
+ *     hth_forward(tape, &chunk, &report, &error);               the network writes the tape
+ *     hth_learn(learner, tape, gradient, &error);               the learner reads it
+ *     hth_optimiser_step(optimiser, network, gradient, epoch, &error);
+ *     hth_gradient_clear(gradient);
  *
  * Conventions, for every function below:
  *   - every handle is made from settings, a flat list of texts (`docs/settings.md` has them all);
  *   - a fallible function returns a status and, when `error` is not NULL, leaves one sentence for a
  *     person in it; after an error nothing has been changed;
  *   - a handle is one block of memory from the allocator; nothing allocates after creation;
+ *   - a network and a compute handle must outlive the tapes, learners, gradients and optimisers made
+ *     with them;
  *   - arrays are row-major; time, then item of the batch, then unit;
  *   - no global state: several threads may each use their own tape, learner and compute handle on
  *     one network, as long as none of them changes its parameters.
@@ -42,6 +45,8 @@ typedef double hth_real;
 #else
 typedef float hth_real;
 #endif
+
+#define HTH_VERSION "0.1.0"
 
 /* ---- Status and errors ------------------------------------------------------------------ */
 
@@ -78,8 +83,9 @@ typedef struct hth_allocator {
     void *context;
 } hth_allocator;
 
-/* Threads and the scratch memory of the kernels. The number of threads changes the time that a
- * result takes, never its bits. One compute handle serves one calling thread at a time. */
+/* Threads (1..1024; 0: all cores) and the scratch memory of the kernels. The number of threads changes
+ * the time that a result takes, never its bits. One compute handle serves one calling thread at a
+ * time. */
 typedef struct hth_compute hth_compute;
 HTH_API hth_status hth_compute_create(int threads, const hth_allocator *allocator,
                                       hth_compute **out, hth_error *error);
@@ -91,7 +97,8 @@ typedef struct hth_setting {
     const char *key, *value, *origin;
 } hth_setting;
 
-/* Settings; of two with the same key the later counts. */
+/* Settings; of two with the same key the later counts. A function reads the sections that it names and
+ * leaves other keys alone. */
 typedef struct hth_settings {
     const hth_setting *items;
     size_t count;
@@ -113,7 +120,9 @@ typedef struct hth_shape {
 } hth_shape;
 
 /* `steps` time steps of a batch. Exactly one of x and tokens, and of targets and classes, is given.
- * Nothing is owned. weights NULL: every step of every item counts 1. */
+ * Nothing is owned: the arrays must stay as they are until the tape has been learned from. weights NULL:
+ * every step of every item counts 1; where a weight is 0 the class may be anything and the target any
+ * finite number. */
 typedef struct hth_chunk {
     size_t steps, batch;
     const hth_real *x;       /* [steps][batch][inputs] */
@@ -138,9 +147,12 @@ typedef struct hth_report {
 typedef struct hth_network hth_network;
 
 /* Parameters are one array; a block is a named matrix in it.
- *   layer<l>.weight   [gates*units][units + inputs + 1]   row r*units+j: gate r of unit j; columns:
- *                     recurrent, input, bias (algorithms.md 1.1: W acts on [z; x; 1])
- *   layer<l>.initial  [states (+1)][units]                with network.initial = learned
+ *   layer<l>.weight   [gates*units][units + inputs + 1]   row r*units+j: gate r of unit j (lstm: i, f,
+ *                     o, g; gru: r, u, cx, ch; others have one); columns: recurrent, input, bias, as W
+ *                     acts on [z; x; 1]. Weights that do not exist (self-connections or biases of
+ *                     spiking cells, columns that a gate does not read) are 0 and must be kept 0.
+ *   layer<l>.initial  [states (+1)][units]                with network.initial = learned: the states s,
+ *                     then z where it is a state of its own (lstm: c, h)
  *   embedding.weight  [vocabulary][network.embedding]
  *   readout.weight    [outputs][units of the top layer]
  *   readout.bias      [1][outputs] */
@@ -166,14 +178,16 @@ HTH_API hth_status hth_tape_create(const hth_network *network, size_t steps, siz
                                    hth_compute *compute, const hth_allocator *allocator,
                                    hth_tape **out, hth_error *error);
 HTH_API void hth_tape_destroy(hth_tape *tape);
-/* Start of a sequence: state, traces of the readout and refractory counters as the network says. */
+/* Start of a sequence: state, traces of the readout and refractory counters as the network says. A
+ * learned initial state is read from the parameters here. */
 HTH_API void hth_tape_reset(hth_tape *tape);
 /* Runs chunk->steps (<= K) steps on from where the last call ended and writes the tape. Adds to
- * report. HTH_NOT_FINITE when an input or a loss is not finite, HTH_INVALID for a token or class out
- * of range; the carried state is then as it was. */
+ * report (not NULL). HTH_NOT_FINITE when an input or a loss is not finite, HTH_INVALID for a token or
+ * class out of range; the carried state is then as it was, and there is nothing to learn from. */
 HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                                hth_error *error);
-/* Readout of the steps on the tape, [steps][batch][outputs], before any softmax or sigmoid. */
+/* Readout of the steps on the tape, [steps][batch][outputs], before any softmax or sigmoid, with the
+ * readout's parameters as they are now. */
 HTH_API void hth_tape_outputs(const hth_tape *tape, hth_real *outputs);
 
 /* ---- Learner: four axes --------------------------------------------------------------------- */
@@ -186,23 +200,29 @@ HTH_API hth_status hth_gradient_create(const hth_network *network, const hth_all
 HTH_API void hth_gradient_destroy(hth_gradient *gradient);
 HTH_API void hth_gradient_clear(hth_gradient *gradient);
 /* dE/dtheta, same order as the parameters; owned by the gradient. */
-HTH_API hth_real *hth_gradient_values(hth_gradient *gradient);
+HTH_API const hth_real *hth_gradient_values(const hth_gradient *gradient);
+/* The same, to be written to; until the next clear all rows of an embedding then count as changed. */
+HTH_API hth_real *hth_gradient_edit(hth_gradient *gradient);
 
-/* Reads the section learner: a preset (learner.name) and any of signal, recurrence, past, future.
- * HTH_INVALID, with the reason, for a combination that has no meaning. */
+/* Reads the section learner: a preset (learner.name) and any of signal, recurrence, past, future, with
+ * their options. For tapes of at most `steps` steps (learner.steps and learner.update are for whoever
+ * cuts the sequence into tapes). Random choices of a learner depend on seed. HTH_INVALID, with the
+ * reason, for a combination that has no meaning. */
 HTH_API hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,
-                                      size_t steps, size_t batch, hth_compute *compute,
-                                      const hth_allocator *allocator, hth_learner **out,
-                                      hth_error *error);
+                                      size_t steps, size_t batch, uint64_t seed,
+                                      hth_compute *compute, const hth_allocator *allocator,
+                                      hth_learner **out, hth_error *error);
 HTH_API void hth_learner_destroy(hth_learner *learner);
 HTH_API void hth_learner_reset(hth_learner *learner); /* start of a sequence */
-/* Adds the gradient of the steps on the tape and takes over what the past axis keeps of them. */
+/* Adds the gradient of the steps on the tape, with the parameters as they are now, and takes what the
+ * past axis keeps over them: call it once per tape, before the parameters change. */
 HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                              hth_error *error);
 
 /* ---- Optimiser ------------------------------------------------------------------------------ */
 
 typedef struct hth_optimiser hth_optimiser;
+/* Reads the section optimiser. */
 HTH_API hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
                                         hth_compute *compute, const hth_allocator *allocator,
                                         hth_optimiser **out, hth_error *error);
@@ -227,7 +247,8 @@ typedef struct hth_field {
     void *data;
 } hth_field;
 
-/* Each writes at most `capacity` fields and returns how many there are. */
+/* Each writes at most `capacity` fields and returns how many there are. hth_tape_state first takes the
+ * tape over to its next one: what was on it can no longer be learned from. */
 HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity);
 HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);
 HTH_API size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity);

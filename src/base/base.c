@@ -9,7 +9,7 @@
 enum { ALIGNMENT = 64 };
 
 const char *hth_version(void) {
-    return "0.1.0";
+    return HTH_VERSION;
 }
 
 const char *hth_status_text(hth_status status) {
@@ -32,11 +32,18 @@ hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...
     return status;
 }
 
+size_t hth_times(size_t a, size_t b) {
+    return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+}
+
 void *hth_arena_take(hth_arena *arena, size_t count, size_t size) {
-    size_t start = (arena->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    size_t bytes = count * size;
-    if (size && bytes / size != count) bytes = SIZE_MAX / 2; /* no allocator will give that */
-    arena->used = bytes > SIZE_MAX / 2 - start ? SIZE_MAX / 2 : start + bytes;
+    const size_t bytes = hth_times(count, size);
+    if (arena->used > SIZE_MAX / 2 || bytes > SIZE_MAX / 2) {
+        arena->used = SIZE_MAX;
+        return NULL;
+    }
+    const size_t start = (arena->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    arena->used = start + bytes;
     return arena->base ? arena->base + start : NULL;
 }
 

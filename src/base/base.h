@@ -31,7 +31,8 @@ hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...
 
 /*
  * An arena lays a handle out in one block. A layout function is run twice: with base NULL it only
- * counts, then it places. Every piece is 64-byte aligned and zero at the start.
+ * counts, then it places. Every piece is 64-byte aligned and zero at the start. Too large a piece makes
+ * `used` SIZE_MAX, which no allocator gives.
  */
 typedef struct hth_arena {
     char *base;
@@ -39,6 +40,9 @@ typedef struct hth_arena {
 } hth_arena;
 
 void *hth_arena_take(hth_arena *arena, size_t count, size_t size);
+
+/* a b, or more than any allocator will give when that does not fit. */
+size_t hth_times(size_t a, size_t b);
 #define HTH_TAKE(arena, type, count) ((type *)hth_arena_take(arena, count, sizeof(type)))
 
 /* Zeroed memory from the allocator (NULL: malloc), remembered with it so that release is simple. */

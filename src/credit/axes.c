@@ -1,12 +1,19 @@
-/* The four axes: one line per choice, and their catalogues. */
+/* The four axes: their lists, their catalogues, and how settings choose on them. */
 #include "credit/catalogues.h"
 #include "credit/learner.h"
 
-static const hth_signal *const signals[] = {&hth_signal_readout, &hth_signal_none};
-static const hth_past *const pasts[] = {&hth_past_none, &hth_past_influence};
-static const hth_future *const futures[] = {&hth_future_zero};
+#include <string.h>
 
-/* The choices of recurrence are cases of the scan itself: scan.h. */
+#define LIST(name) &hth_signal_##name,
+static const hth_signal *const signals[] = {HTH_SIGNALS(LIST)};
+#undef LIST
+#define LIST(name) &hth_past_##name,
+static const hth_past *const pasts[] = {HTH_PASTS(LIST)};
+#undef LIST
+#define LIST(name) &hth_future_##name,
+static const hth_future *const futures[] = {HTH_FUTURES(LIST)};
+#undef LIST
+
 static const hth_part recurrences[] = {
     [HTH_RECURRENCE_FULL] = {.name = "full",
                              .summary = "credit crosses all recurrent weights (W^T)",
@@ -19,27 +26,20 @@ static const hth_part recurrences[] = {
                              .source = "RFLO: Murray 2019; e-prop 1: Bellec et al. 2019"},
 };
 
-const hth_signal *hth_signal_at(size_t index) {
-    return signals[index];
-}
-const hth_past *hth_past_at(size_t index) {
-    return pasts[index];
-}
-const hth_future *hth_future_at(size_t index) {
-    return futures[index];
+static const hth_part *signal_part(size_t index) {
+    return &signals[index]->axis.part;
 }
 
-static const hth_part *signal_part(size_t index) {
-    return &signals[index]->part;
-}
 static const hth_part *recurrence_part(size_t index) {
     return &recurrences[index];
 }
+
 static const hth_part *past_part(size_t index) {
-    return &pasts[index]->part;
+    return &pasts[index]->axis.part;
 }
+
 static const hth_part *future_part(size_t index) {
-    return &futures[index]->part;
+    return &futures[index]->axis.part;
 }
 
 const hth_catalogue hth_signals = {
@@ -49,6 +49,7 @@ const hth_catalogue hth_signals = {
     .count = HTH_COUNT(signals),
     .at = signal_part,
 };
+
 const hth_catalogue hth_recurrences = {
     .kind = "recurrence",
     .summary = "How credit crosses from unit to unit inside the tape.",
@@ -56,6 +57,7 @@ const hth_catalogue hth_recurrences = {
     .count = HTH_COUNT(recurrences),
     .at = recurrence_part,
 };
+
 const hth_catalogue hth_pasts = {
     .kind = "past",
     .summary = "What is kept of everything before the tape.",
@@ -63,6 +65,7 @@ const hth_catalogue hth_pasts = {
     .count = HTH_COUNT(pasts),
     .at = past_part,
 };
+
 const hth_catalogue hth_futures = {
     .kind = "future",
     .summary = "What stands in for losses after the tape.",
@@ -70,3 +73,32 @@ const hth_catalogue hth_futures = {
     .count = HTH_COUNT(futures),
     .at = future_part,
 };
+
+/* The choice on one axis: the setting, or what the preset says. */
+static hth_status choose(const hth_catalogue *axis, const char *preset,
+                         const hth_settings *settings, size_t *index, hth_error *error) {
+    const hth_setting *given = hth_settings_find(settings, axis->key);
+    const hth_settings none = {NULL, 0};
+    const bool as_preset = given && strcmp(given->value, "preset") == 0;
+    hth_catalogue with_fallback = *axis;
+    with_fallback.fallback = preset;
+    return hth_part_choose(&with_fallback, as_preset ? &none : settings, index, error);
+}
+
+hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error *error) {
+    size_t name, signal, recurrence, past, future;
+    HTH_TRY(hth_part_choose(&hth_learners, settings, &name, error));
+    const hth_preset *preset = hth_preset_at(name);
+    HTH_TRY(choose(&hth_signals, preset->signal, settings, &signal, error));
+    HTH_TRY(choose(&hth_recurrences, preset->recurrence, settings, &recurrence, error));
+    HTH_TRY(choose(&hth_pasts, preset->past, settings, &past, error));
+    HTH_TRY(choose(&hth_futures, preset->future, settings, &future, error));
+    *axes = (hth_axes){preset, signals[signal], (hth_recurrence)recurrence, pasts[past],
+                       futures[future]};
+    return HTH_OK;
+}
+
+bool hth_axes_exact(const hth_axes *axes, size_t steps, size_t total) {
+    return axes->signal == &hth_signal_readout && axes->recurrence == HTH_RECURRENCE_FULL &&
+           (axes->past->exact || steps >= total);
+}

@@ -1,6 +1,5 @@
 /* The known algorithms, one line of choices each, and the settings that all learners have. */
-#include "credit/presets.h"
-
+#include "credit/axes.h"
 #include "credit/catalogues.h"
 
 static const hth_preset presets[] = {
@@ -10,28 +9,32 @@ static const hth_preset presets[] = {
      .signal = "readout",
      .recurrence = "full",
      .past = "none",
-     .future = "zero"},
+     .future = "zero",
+     .steps = HTH_WHOLE_SEQUENCE},
     {.part = {.name = "tbptt",
               .summary = "backpropagation through the last K steps",
               .source = "Williams & Peng 1990"},
      .signal = "readout",
      .recurrence = "full",
      .past = "none",
-     .future = "zero"},
+     .future = "zero",
+     .steps = HTH_TRUNCATED},
     {.part = {.name = "rtrl",
               .summary = "real-time recurrent learning: exact and online, K steps at a time",
               .source = "Williams & Zipser 1989; Schmidhuber 1992"},
      .signal = "readout",
      .recurrence = "full",
      .past = "influence",
-     .future = "zero"},
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
     {.part = {.name = "readout-only",
               .summary = "only the readout learns: the lower baseline",
               .source = "Marschall et al. 2019, p. 3"},
      .signal = "none",
      .recurrence = "none",
      .past = "none",
-     .future = "zero"},
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
 };
 
 /* What the experiment reads (steps, update) stands here with the axes, so that the section is whole. */
@@ -44,7 +47,7 @@ typedef struct learner_options {
 static const hth_option options[] = {
     {.name = "steps",
      .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), 20 (tbptt) or "
-             "1 (where the past is kept, or only the readout learns)",
+             "1 (rtrl, readout-only)",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,

@@ -17,12 +17,12 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     adjoint->layers = HTH_TAKE(arena, hth_adjoint_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
-        const size_t states = layer->cell->states * rows * layer->n;
+        const size_t states = hth_times(layer->cell->states * rows, layer->n);
         const bool has_q = l + 1 < net->layer_count || with_top_q;
         hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
-        a->q = HTH_TAKE(arena, hth_real, has_q ? steps * rows * layer->n : 0);
+        a->q = HTH_TAKE(arena, hth_real, has_q ? hth_times(hth_times(steps, rows), layer->n) : 0);
         if (!has_q) a->q = NULL;
-        a->delta = HTH_TAKE(arena, hth_real, steps * rows * layer->rows);
+        a->delta = HTH_TAKE(arena, hth_real, hth_times(hth_times(steps, rows), layer->rows));
         a->sbar = HTH_TAKE(arena, hth_real, states);
         a->lambda = HTH_TAKE(arena, hth_real, states);
         a->zbar = HTH_TAKE(arena, hth_real, rows * layer->n);

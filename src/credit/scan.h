@@ -16,13 +16,8 @@
 #ifndef HTH_SCAN_H
 #define HTH_SCAN_H
 
+#include "credit/axes.h"
 #include "network/tape.h"
-
-typedef enum hth_recurrence {
-    HTH_RECURRENCE_FULL,     /* credit crosses all recurrent weights */
-    HTH_RECURRENCE_DIAGONAL, /* a unit's own weight and reset only (SnAp-1) */
-    HTH_RECURRENCE_NONE      /* neither recurrent weights nor reset (e-prop, RFLO) */
-} hth_recurrence;
 
 typedef struct hth_adjoint_layer {
     hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */

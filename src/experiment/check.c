@@ -8,6 +8,7 @@
  *   3. RTRL gives BPTT's gradient, step by step and in blocks.
  */
 #include "experiment/check.h"
+#include "credit/axes.h"
 #include "credit/catalogues.h"
 #include "network/catalogues.h"
 
@@ -82,15 +83,6 @@ static const hth_settings no_overrides = {NULL, 0};
 /* Between two exact algorithms, which differ by rounding alone. */
 static double exact_tolerance(void) {
     return sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
-}
-
-/* Whether a learner gives BPTT's gradient by construction when a tape has `steps` of `total` steps. */
-static bool is_exact(const hth_axes *axes, size_t steps, size_t total) {
-    if (strcmp(axes->signal, "readout") != 0 || strcmp(axes->recurrence, "full") != 0 ||
-        strcmp(axes->future, "zero") != 0)
-        return false;
-    return strcmp(axes->past, "influence") == 0 ||
-           (strcmp(axes->past, "none") == 0 && steps >= total);
 }
 
 /* ---- The state of a check ----------------------------------------------------------------- */
@@ -207,7 +199,7 @@ static hth_status check_learner(check *c, hth_error *error) {
     /* The sample has an end even where the stream has none. */
     if (hth_tape_steps(&c->settings, &c->source, &steps, NULL) != HTH_OK || steps > c->sample.steps)
         steps = c->sample.steps;
-    const bool exact = is_exact(&axes, steps, c->sample.steps);
+    const bool exact = hth_axes_exact(&axes, steps, c->sample.steps);
     HTH_TRY(hth_subject_gradient(&c->subject, &no_overrides, steps, c->other, &report, error));
     report_blocks(&c->run, c->subject.network,
                   exact ? "your learner = bptt" : "your learner ~ bptt", c->other, c->exact,

@@ -109,7 +109,7 @@ static hth_status open_trial(const hth_subject *s, const hth_settings *settings,
     const size_t batch = s->sample->batch;
     HTH_TRY(hth_gradient_create(s->network, NULL, &t->gradient, error));
     HTH_TRY(hth_tape_create(s->network, steps, batch, s->compute, NULL, &t->tape, error));
-    return hth_learner_create(settings, s->network, steps, batch, s->compute, NULL, &t->learner,
+    return hth_learner_create(settings, s->network, steps, batch, 1, s->compute, NULL, &t->learner,
                               error);
 }
 

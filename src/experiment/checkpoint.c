@@ -63,8 +63,13 @@ _Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is saved as it
 static void settle(const hth_session *s) {
     hth_gradient *g = s->gradient;
     if (!s->update_sequence || !g->sparse) return;
-    memset(g->is_touched, 0, g->sparse->rows);
-    for (size_t i = 0; i < g->touched_count; i++) g->is_touched[g->touched[i]] = 1;
+    const size_t rows = g->sparse->rows;
+    if (g->touched_count > rows) g->touched_count = rows; /* whatever the file says */
+    memset(g->is_touched, 0, rows);
+    for (size_t i = 0; i < g->touched_count; i++) {
+        if (g->touched[i] >= rows) g->touched[i] = (uint32_t)(rows - 1);
+        g->is_touched[g->touched[i]] = 1;
+    }
 }
 
 static const struct {

@@ -5,8 +5,8 @@
  * the learner is bptt; and how long a run is.
  */
 #include "experiment/session.h"
+#include "credit/axes.h"
 #include "credit/catalogues.h"
-#include "credit/presets.h"
 #include "network/network.h"
 
 #include <math.h>
@@ -15,21 +15,6 @@
 enum { UPDATE_TAPE, UPDATE_SEQUENCE };
 
 /* ---- How long a tape is ------------------------------------------------------------------- */
-
-hth_status hth_axes_read(const hth_settings *settings, hth_axes *out, hth_error *error) {
-    static const char *const keys[] = {"learner.signal", "learner.recurrence", "learner.past",
-                                       "learner.future"};
-    size_t index;
-    HTH_TRY(hth_part_choose(&hth_learners, settings, &index, error));
-    const hth_preset *preset = hth_preset_at(index);
-    const char *choices[] = {preset->signal, preset->recurrence, preset->past, preset->future};
-    for (size_t i = 0; i < HTH_COUNT(keys); i++) {
-        const hth_setting *given = hth_settings_find(settings, keys[i]);
-        if (given && strcmp(given->value, "preset") != 0) choices[i] = given->value;
-    }
-    *out = (hth_axes){preset->part.name, choices[0], choices[1], choices[2], choices[3]};
-    return HTH_OK;
-}
 
 enum { TRUNCATED = 20 }; /* K of tbptt when nothing is said; that of the word model */
 
@@ -44,23 +29,27 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
     hth_axes axes;
     HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
     HTH_TRY(hth_axes_read(settings, &axes, error));
-    /* Without an adjoint to run back, or with all of the past kept, one step is enough. */
-    const bool looks_back = strcmp(axes.signal, "none") != 0 && strcmp(axes.past, "none") == 0;
-    const bool whole = looks_back && strcmp(axes.name, "bptt") == 0 && source->sequence_steps > 0;
-    if (given > 0 && !whole)
-        *steps = (size_t)given;
-    else if (!looks_back)
-        *steps = 1;
-    else if (strcmp(axes.name, "tbptt") == 0)
-        *steps = whole_or(source, TRUNCATED);
-    else if (source->sequence_steps > 0)
-        *steps = (size_t)source->sequence_steps;
-    else
+    const char *learner = axes.preset->part.name, *stream = source->kind->part.name;
+    const uint64_t whole = source->sequence_steps;
+    const bool wants_all = axes.preset->steps == HTH_WHOLE_SEQUENCE;
+    if (wants_all && given > 0 && (uint64_t)given < whole)
+        return hth_fail(
+            error, HTH_INVALID,
+            "learner.steps is %lld, but learner '%s' looks at the whole sequence, %llu steps "
+            "of '%s': take learner=tbptt, or leave learner.steps out",
+            (long long)given, learner, (unsigned long long)whole, stream);
+    if (wants_all && given == 0 && whole == 0)
         return hth_fail(error, HTH_INVALID,
                         "the sequences of '%s' have no end, and learner '%s' wants the whole of "
                         "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
                         "many steps it looks at together",
-                        source->kind->part.name, axes.name);
+                        stream, learner);
+    if (given > 0)
+        *steps = (size_t)given;
+    else if (wants_all)
+        *steps = (size_t)whole;
+    else
+        *steps = axes.preset->steps == HTH_TRUNCATED ? whole_or(source, TRUNCATED) : 1;
     return HTH_OK;
 }
 
@@ -187,8 +176,8 @@ static hth_status open_all(const hth_settings *settings, hth_session *s, hth_err
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
     HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
     HTH_TRY(hth_tape_create(s->network, s->steps, s->batch, s->compute, NULL, &s->tape, error));
-    HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, s->compute, NULL,
-                               &s->learner, error));
+    HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
+                               s->compute, NULL, &s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
     return hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error);
 }

@@ -78,12 +78,6 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
                                     hth_error *error);
 void hth_session_close(hth_session *session);
 
-/* What the settings choose on each axis: the preset's choice unless another is given. */
-typedef struct hth_axes {
-    const char *name, *signal, *recurrence, *past, *future;
-} hth_axes;
-hth_status hth_axes_read(const hth_settings *settings, hth_axes *out, hth_error *error);
-
 /* K: learner.steps, or the whole sequence. */
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
                           hth_error *error);

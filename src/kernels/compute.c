@@ -57,9 +57,6 @@ int hth_compute_threads(const hth_compute *compute) {
 }
 
 #ifdef HTH_THREADS
-/* Waking the other threads costs about a microsecond: as much as this many operations. */
-static const double small_work = 1e5;
-
 static void spread(int threads, size_t count, hth_task task, void *arg) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < count; i++) task(arg, i, omp_get_thread_num());
@@ -70,7 +67,7 @@ void hth_parallel(hth_compute *compute, size_t count, double work, hth_task task
 #ifdef HTH_THREADS
     size_t threads = (size_t)compute->threads;
     if (threads > count) threads = count;
-    if (threads > 1 && work >= small_work) {
+    if (threads > 1 && hth_is_shared(compute, work)) {
         spread((int)threads, count, task, arg);
         return;
     }

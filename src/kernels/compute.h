@@ -43,6 +43,7 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
 
 /* M[N][P] <- A[N][N] M, in place, rows of M ldm apart. Threaded over columns. (RTRL: J times the
  * influence tensor.) */
+size_t hth_product_in_place_limit(void); /* largest N */
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
                           size_t ldm);
 

@@ -17,11 +17,18 @@ enum { HTH_SHARED_SCRATCH = 128 * 1024, HTH_LOCAL_SCRATCH = 64 * 1024 };
 enum { HTH_SHARED_SCRATCH = 0, HTH_LOCAL_SCRATCH = 16 * 1024 };
 #endif
 
+/* Operations that take about as long as waking the other threads: less is not worth sharing. */
+#define HTH_SMALL_WORK 2e5
+
 struct hth_compute {
     int threads;
     hth_real *shared; /* [HTH_SHARED_SCRATCH] */
     hth_real *local;  /* [threads][HTH_LOCAL_SCRATCH] */
 };
+
+static inline bool hth_is_shared(const hth_compute *compute, double work) {
+    return compute->threads > 1 && work >= HTH_SMALL_WORK;
+}
 
 static inline hth_real *hth_local_scratch(const hth_compute *compute, int worker) {
     return compute->local + (size_t)worker * HTH_LOCAL_SCRATCH;

@@ -56,8 +56,8 @@ HTH_ALWAYS_INLINE void interleave(hth_vector a, hth_vector b, hth_vector *low, h
 #endif
 }
 
-/* Interleaving row i with row i + HTH_LANES/2 moves the highest bit of the row's index to the end of
- * (row, lane); log2(HTH_LANES) rounds exchange row and lane. */
+/* Interleaving row i with row i + HTH_LANES/2 moves the highest bit of the row's index to the end
+ * of (row, lane); log2(HTH_LANES) rounds exchange row and lane. */
 HTH_ALWAYS_INLINE void turn(const hth_real *from, size_t stride, hth_real *to) {
     hth_vector v[HTH_LANES], w[HTH_LANES];
     HTH_UNROLL
@@ -104,6 +104,24 @@ void hth_pack_panel(size_t K, size_t columns, hth_matrix B, hth_real *to) {
     }
 #endif
     pack_any(K, columns, B, to);
+}
+
+HTH_ALWAYS_INLINE void copy_few(size_t count, const hth_real *from, hth_real *to) {
+    for (size_t i = 0; i < count; i += HTH_LANES) {
+        size_t some = count - i < HTH_LANES ? count - i : HTH_LANES;
+        hth_store_some(to + i, hth_load_some(from + i, some), some);
+    }
+}
+
+void hth_pack_strips(size_t K, size_t rows, size_t strips, const hth_real *from, size_t stride,
+                     hth_real *to) {
+    const size_t shorter = rows / strips, longer_strips = rows % strips;
+    for (size_t k = 0; k < K; k++, from += stride)
+        for (size_t i = 0, first = 0; i < strips; i++) {
+            size_t count = shorter + (i < longer_strips);
+            copy_few(count, from + first, to + first * K + k * count);
+            first += count;
+        }
 }
 
 #endif

@@ -43,6 +43,10 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
     multiply(M, N, K, A, hth_rows(packed, N), accumulate, C, ldc);
 }
 
+size_t hth_product_in_place_limit(void) {
+    return HTH_LOCAL_SCRATCH;
+}
+
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
                           size_t ldm) {
     hth_real *column = hth_local_scratch(compute, 0);

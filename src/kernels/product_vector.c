@@ -1,8 +1,8 @@
 /*
  * Products on vectors. C is cut into strips of up to HTH_TILE_ROWS rows (tile.c); B is read from
- * packed panels, or in place when there are too few rows for packing to pay; k runs in blocks, between
- * which the sums wait in C, so that a block of A and B stays in the caches. None of this changes the
- * order of the additions in an element of C.
+ * packed panels, or in place when there are too few rows for packing to pay; k runs in blocks,
+ * between which the sums wait in C, so that a block of A and B stays in the caches. None of this
+ * changes the order of the additions in an element of C.
  *
  * Time 2 M N K operations and K N moves for packing; memory is the scratch of the compute handle.
  */
@@ -16,12 +16,14 @@
 #include <string.h>
 
 enum {
-    K_BLOCK = 512,                /* a strip of A: 28 KiB in float */
-    DIRECT_ROWS = 28,             /* up to here B is not packed */
+    K_BLOCK = 512,       /* a strip of A: 28 KiB in float */
+    DIRECT_ROWS = 40,    /* with up to so many rows of C, B is not packed, */
+    DIRECT_K_BLOCK = 64, /* and this many of its rows, pages of memory, are read at a time */
+    COPY_COLUMNS = 2 * HTH_PANEL, /* from so many columns of C on, a transposed A is copied */
     TASKS_PER_THREAD = 4,         /* so that a late thread holds up little */
     TILE_COLUMNS = 4 * HTH_PANEL, /* of a product in place */
-    COMBINE_COLUMNS = 1024,       /* a product of one row runs along rows of B, */
-    COMBINE_ROWS = 8              /* a few at a time: B is read once, from far away */
+    COMBINE_COLUMNS = 8192,       /* a product of one row runs along rows of B, */
+    COMBINE_ROWS = 16             /* a few at a time: B is read once, from far away */
 };
 
 static size_t min_size(size_t a, size_t b) {
@@ -32,25 +34,42 @@ static size_t parts(size_t whole, size_t part) {
     return (whole + part - 1) / part;
 }
 
-/* The i-th of `count` nearly equal parts of `whole` begins here. */
-static size_t part_begin(size_t whole, size_t count, size_t i) {
-    return whole / count * i + min_size(whole % count, i);
-}
-
 /* All rows of C, for one block of k. */
 static void multiply_block(size_t M, hth_strip strip) {
     const hth_real *a = strip.A.data;
     hth_real *c = strip.c;
     size_t strips = parts(M, HTH_TILE_ROWS);
     for (size_t i = 0; i < strips; i++) {
-        size_t begin = part_begin(M, strips, i);
+        size_t begin = hth_part_begin(M, strips, i);
         strip.A.data = a + begin * strip.A.row;
         strip.c = c + begin * strip.ldc;
-        hth_strip_run(part_begin(M, strips, i + 1) - begin, &strip);
+        hth_strip_run(hth_part_begin(M, strips, i + 1) - begin, &strip);
     }
 }
 
-/* ---- Packed once ---------------------------------------------------------------------------- */
+/* The same for an A of contiguous columns. Several strips at a time are copied, so that each lies
+ * in one piece: read where they are, they would take a part of a line of memory from each of K
+ * places. */
+static void multiply_block_copying(size_t M, hth_strip strip, hth_real *scratch) {
+    const hth_matrix A = strip.A;
+    hth_real *c = strip.c;
+    size_t groups = parts(M, HTH_LOCAL_SCRATCH / strip.K);
+    for (size_t g = 0; g < groups; g++) {
+        size_t begin = hth_part_begin(M, groups, g);
+        size_t rows = hth_part_begin(M, groups, g + 1) - begin;
+        size_t strips = parts(rows, HTH_TILE_ROWS);
+        hth_pack_strips(strip.K, rows, strips, A.data + begin, A.column, scratch);
+        for (size_t i = 0; i < strips; i++) {
+            size_t first = hth_part_begin(rows, strips, i);
+            size_t count = hth_part_begin(rows, strips, i + 1) - first;
+            strip.A = (hth_matrix){scratch + first * strip.K, 1, count};
+            strip.c = c + (begin + first) * strip.ldc;
+            hth_strip_run(count, &strip);
+        }
+    }
+}
+
+/* ---- Packed once --------------------------------------------------------------------------- */
 
 size_t hth_packed_size(size_t K, size_t N) {
     return K * parts(N, HTH_PANEL) * HTH_PANEL;
@@ -70,8 +89,8 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
     size_t blocks = K > K_BLOCK ? parts(K, K_BLOCK) : 1;
     hth_strip strip = {N, K, A, packed, HTH_PANEL, K * HTH_PANEL, accumulate, C, ldc};
     for (size_t i = 0; i < blocks; i++) {
-        size_t begin = part_begin(K, blocks, i);
-        strip.K = part_begin(K, blocks, i + 1) - begin;
+        size_t begin = hth_part_begin(K, blocks, i);
+        strip.K = hth_part_begin(K, blocks, i + 1) - begin;
         strip.A.data = A.data + begin * A.column;
         strip.b = packed + begin * HTH_PANEL;
         strip.accumulate = accumulate || begin > 0;
@@ -79,7 +98,7 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
     }
 }
 
-/* ---- Any product ---------------------------------------------------------------------------- */
+/* ---- Any product --------------------------------------------------------------------------- */
 
 typedef struct product_job {
     hth_compute *compute;
@@ -97,11 +116,15 @@ static double work_of(const product_job *job) {
     return 2.0 * (double)job->M * (double)job->N * (double)job->K;
 }
 
-/* Columns of one task, when columns are spread over the threads. */
-static size_t columns_per_task(const hth_compute *compute, size_t N) {
-    size_t panels = parts(N, HTH_PANEL);
-    size_t tasks = compute->threads > 1 ? (size_t)compute->threads * TASKS_PER_THREAD : 1;
-    return parts(panels, min_size(panels, tasks)) * HTH_PANEL;
+/* Into how many tasks work is cut that can be cut anywhere. */
+static size_t tasks_for(const product_job *job) {
+    size_t threads = (size_t)job->compute->threads;
+    return hth_is_shared(job->compute, work_of(job)) ? threads * TASKS_PER_THREAD : 1;
+}
+
+static size_t columns_per_task(const product_job *job) {
+    size_t panels = parts(job->N, HTH_PANEL);
+    return parts(panels, min_size(panels, tasks_for(job))) * HTH_PANEL;
 }
 
 /* C's columns begin..end-1 with B where it lies. A last narrow panel goes through scratch. */
@@ -140,26 +163,24 @@ static void product_direct(product_job *job) {
     hth_parallel(job->compute, parts(job->N, job->columns), work_of(job), direct_task, job);
 }
 
-static void pack_task(void *arg, size_t index, int worker) {
+static void pack_task(void *arg, size_t panel, int worker) {
     const product_job *job = arg;
-    size_t begin = part_begin(parts(job->n_count, HTH_PANEL), job->n_parts, index) * HTH_PANEL;
-    size_t end = part_begin(parts(job->n_count, HTH_PANEL), job->n_parts, index + 1) * HTH_PANEL;
+    size_t j = panel * HTH_PANEL;
     hth_matrix B = job->B;
     B.data += job->k_begin * B.row + job->n_begin * B.column;
     (void)worker;
-    for (size_t j = begin; j < end && j < job->n_count; j += HTH_PANEL)
-        pack_column_panel(job->k_count, job->n_count, B, j,
-                          job->compute->shared + j * job->k_count);
+    pack_column_panel(job->k_count, job->n_count, B, j, job->compute->shared + j * job->k_count);
 }
 
 static void block_task(void *arg, size_t index, int worker) {
     const product_job *job = arg;
     size_t row_part = index % job->row_parts, n_part = index / job->row_parts;
     size_t panels = parts(job->n_count, HTH_PANEL);
-    size_t begin = part_begin(job->M, job->row_parts, row_part);
-    size_t end = part_begin(job->M, job->row_parts, row_part + 1);
-    size_t j = part_begin(panels, job->n_parts, n_part) * HTH_PANEL;
-    size_t j_end = min_size(part_begin(panels, job->n_parts, n_part + 1) * HTH_PANEL, job->n_count);
+    size_t begin = hth_part_begin(job->M, job->row_parts, row_part);
+    size_t end = hth_part_begin(job->M, job->row_parts, row_part + 1);
+    size_t j = hth_part_begin(panels, job->n_parts, n_part) * HTH_PANEL;
+    size_t j_end =
+        min_size(hth_part_begin(panels, job->n_parts, n_part + 1) * HTH_PANEL, job->n_count);
     hth_strip strip = {.N = j_end - j,
                        .K = job->k_count,
                        .A = job->A,
@@ -169,35 +190,30 @@ static void block_task(void *arg, size_t index, int worker) {
                        .accumulate = job->accumulate || job->k_begin > 0,
                        .c = job->C + begin * job->ldc + job->n_begin + j,
                        .ldc = job->ldc};
-    (void)worker;
     strip.A.data += begin * job->A.row + job->k_begin * job->A.column;
-    multiply_block(end - begin, strip);
+    if (job->A.row == 1 && strip.N >= COPY_COLUMNS)
+        multiply_block_copying(end - begin, strip, hth_local_scratch(job->compute, worker));
+    else
+        multiply_block(end - begin, strip);
 }
 
-/* Many rows are shared out by rows, few by columns. */
-static void cut_round(product_job *job) {
-    size_t tasks = job->compute->threads > 1 ? (size_t)job->compute->threads * TASKS_PER_THREAD : 1;
-    size_t strips = parts(job->M, HTH_TILE_ROWS), panels = parts(job->n_count, HTH_PANEL);
-    job->row_parts = strips >= 4 * tasks ? tasks : 1;
-    job->n_parts = job->row_parts > 1 ? 1 : min_size(panels, tasks);
-}
-
+/* Packs a block of B and multiplies. Many rows are shared out by rows, few by columns first. */
 static void product_round(product_job *job) {
-    double work = 2.0 * (double)job->n_count * (double)job->k_count;
-    size_t panels = parts(job->n_count, HTH_PANEL);
-    cut_round(job);
-    size_t n_parts = job->n_parts;
-    job->n_parts = min_size(panels, (size_t)job->compute->threads * TASKS_PER_THREAD);
-    hth_parallel(job->compute, job->n_parts, 4 * work, pack_task, job);
-    job->n_parts = n_parts;
-    hth_parallel(job->compute, job->row_parts * n_parts, work * (double)job->M, block_task, job);
+    double moves = (double)job->n_count * (double)job->k_count;
+    size_t tasks = tasks_for(job);
+    size_t strips = parts(job->M, HTH_TILE_ROWS), panels = parts(job->n_count, HTH_PANEL);
+    job->n_parts = strips >= 2 * tasks ? 1 : min_size(panels, tasks);
+    job->row_parts = min_size(strips, parts(tasks, job->n_parts));
+    hth_parallel(job->compute, panels, 8 * moves, pack_task, job);
+    hth_parallel(job->compute, job->row_parts * job->n_parts, 2 * moves * (double)job->M,
+                 block_task, job);
 }
 
 static void product_by_blocks(product_job *job) {
     size_t blocks = parts(job->K, K_BLOCK);
     for (size_t i = 0; i < blocks; i++) {
-        job->k_begin = part_begin(job->K, blocks, i);
-        job->k_count = part_begin(job->K, blocks, i + 1) - job->k_begin;
+        job->k_begin = hth_part_begin(job->K, blocks, i);
+        job->k_count = hth_part_begin(job->K, blocks, i + 1) - job->k_begin;
         size_t width = HTH_SHARED_SCRATCH / job->k_count / HTH_PANEL * HTH_PANEL;
         for (job->n_begin = 0; job->n_begin < job->N; job->n_begin += width) {
             job->n_count = min_size(job->N - job->n_begin, width);
@@ -218,11 +234,11 @@ void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix 
                        .accumulate = accumulate,
                        .C = C,
                        .ldc = ldc,
-                       .k_block = K_BLOCK};
+                       .k_block = DIRECT_K_BLOCK};
     if (K == 0) {
         for (size_t i = 0; i < M && !accumulate; i++) memset(C + i * ldc, 0, N * sizeof *C);
     } else if (B.column == 1 && (M <= DIRECT_ROWS || K <= COMBINE_ROWS)) {
-        job.columns = columns_per_task(compute, N);
+        job.columns = columns_per_task(&job);
         product_direct(&job);
     } else {
         product_by_blocks(&job);
@@ -240,12 +256,13 @@ void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *
                        .accumulate = true,
                        .C = out,
                        .ldc = P,
-                       .k_block = COMBINE_ROWS,
-                       .columns = COMBINE_COLUMNS};
-    if (P > 0) product_direct(&job);
+                       .k_block = COMBINE_ROWS};
+    if (P == 0) return;
+    job.columns = min_size(columns_per_task(&job), COMBINE_COLUMNS);
+    product_direct(&job);
 }
 
-/* ---- In place ------------------------------------------------------------------------------- */
+/* ---- In place ------------------------------------------------------------------------------ */
 
 typedef struct in_place_job {
     hth_compute *compute;
@@ -276,13 +293,17 @@ static void in_place_column(void *arg, size_t index, int worker) {
     multiply_block(job->N, strip);
 }
 
+size_t hth_product_in_place_limit(void) {
+    return HTH_LOCAL_SCRATCH - HTH_PANEL;
+}
+
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
                           size_t ldm) {
     if (N == 0 || P == 0) return;
     size_t columns = HTH_LOCAL_SCRATCH / N / HTH_PANEL * HTH_PANEL;
     in_place_job job = {compute, N, P, min_size(columns, TILE_COLUMNS), A, M, ldm};
     double work = 2.0 * (double)N * (double)N * (double)P;
-    assert(N + HTH_PANEL <= HTH_LOCAL_SCRATCH); /* A alone would have 10^9 numbers */
+    assert(N <= hth_product_in_place_limit());
     if (columns > 0)
         hth_parallel(compute, parts(P, job.columns), work, in_place_task, &job);
     else

@@ -14,8 +14,8 @@ enum { MAX_VECTORS = 8, GROUP = 3, MAX_GROUPS = (HTH_TILE_ROWS + GROUP - 1) / GR
 
 typedef hth_vector sums[HTH_TILE_ROWS][MAX_VECTORS];
 
-HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void read_sums(const int rows, const int vectors, sums sum,
-                                                   const hth_real *c, size_t ldc, size_t columns) {
+HTH_ALWAYS_INLINE void read_sums(const int rows, const int vectors, sums sum, const hth_real *c,
+                                 size_t ldc, size_t columns) {
     HTH_UNROLL
     for (int r = 0; r < rows; r++) {
         HTH_UNROLL
@@ -32,8 +32,8 @@ HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void read_sums(const int rows, const int vec
     }
 }
 
-HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void write_sums(const int rows, const int vectors, sums sum,
-                                                    hth_real *c, size_t ldc, size_t columns) {
+HTH_ALWAYS_INLINE void write_sums(const int rows, const int vectors, sums sum, hth_real *c,
+                                  size_t ldc, size_t columns) {
     HTH_UNROLL
     for (int r = 0; r < rows; r++) {
         HTH_UNROLL
@@ -50,8 +50,8 @@ HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void write_sums(const int rows, const int ve
 
 /* Adds the products for k = 0..K-1. Rows of A are reached from one pointer for every three, because
  * an address can hold a stride and its double but not its triple. */
-HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void add_products(const int rows, const int vectors, sums sum,
-                                                      const hth_strip *s, const hth_real *b) {
+HTH_ALWAYS_INLINE void add_products(const int rows, const int vectors, sums sum, const hth_strip *s,
+                                    const hth_real *b) {
     const size_t row = s->A.row, column = s->A.column, step = s->b_step;
     const hth_real *a[MAX_GROUPS];
     const hth_real *panel[MAX_VECTORS / 2];
@@ -78,8 +78,7 @@ HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void add_products(const int rows, const int 
 }
 
 /* The tile that begins at column j; returns the column after it. */
-HTH_NO_SANITIZERS HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors,
-                                                const hth_strip *s, size_t j) {
+HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors, const hth_strip *s, size_t j) {
     const size_t width = (size_t)vectors * HTH_LANES, left = s->N - j;
     hth_real *c = s->c + j;
     sums sum;
@@ -103,15 +102,26 @@ HTH_NO_SANITIZERS HTH_ALWAYS_INLINE size_t tile(const int rows, const int vector
     return j + width;
 }
 
+/* Whether a tile of so many vectors has none that is all padding. */
+HTH_ALWAYS_INLINE bool fills(const hth_strip *s, size_t j, size_t vectors) {
+    return j < s->N && s->N - j > (vectors - 1) * HTH_LANES;
+}
+
 /* All tiles of a strip. Only the last tile may reach beyond N. */
-HTH_NO_SANITIZERS HTH_ALWAYS_INLINE void strip_of(const int rows, const hth_strip *s) {
+HTH_ALWAYS_INLINE void strip_of(const int rows, const hth_strip *s) {
     size_t j = 0;
-    if (rows == 1)
-        while (j < s->N && s->N - j > 4 * HTH_LANES)
-            j = s->N - j > 6 * HTH_LANES ? tile(rows, 8, s, j) : tile(rows, 6, s, j);
-    if (rows <= 3)
-        while (j < s->N && s->N - j > 2 * HTH_LANES) j = tile(rows, 4, s, j);
-    while (j < s->N) j = s->N - j > HTH_LANES ? tile(rows, 2, s, j) : tile(rows, 1, s, j);
+    if (rows == 1) {
+        while (fills(s, j, 8)) j = tile(rows, 8, s, j);
+        if (fills(s, j, 7)) j = tile(rows, 7, s, j);
+        if (fills(s, j, 6)) j = tile(rows, 6, s, j);
+        if (fills(s, j, 5)) j = tile(rows, 5, s, j);
+    }
+    if (rows <= 3) {
+        while (fills(s, j, 4)) j = tile(rows, 4, s, j);
+        if (fills(s, j, 3)) j = tile(rows, 3, s, j);
+    }
+    while (fills(s, j, 2)) j = tile(rows, 2, s, j);
+    if (fills(s, j, 1)) tile(rows, 1, s, j);
 }
 
 HTH_NO_SANITIZERS void hth_strip_run(size_t rows, const hth_strip *s) {

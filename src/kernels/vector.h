@@ -36,10 +36,9 @@
 #define HTH_TILE_ROWS 6 /* of 16 */
 #endif
 
-#define HTH_ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* For the tiles: unrolled, they would take sanitizers minutes to compile. */
+/* Unrolled tiles would take sanitizers minutes to compile. */
 #define HTH_NO_SANITIZERS __attribute__((no_sanitize("address", "undefined")))
+#define HTH_ALWAYS_INLINE HTH_NO_SANITIZERS static inline __attribute__((always_inline))
 
 /* Loops over registers: they must disappear. */
 #if defined(__clang__)

@@ -1,11 +1,9 @@
-/* The cells: one line each. */
+/* The catalogue of cells. */
 #include "network/cells/cells.h"
 #include "network/catalogues.h"
 
-static const hth_cell *const cells[] = {
-    &hth_cell_rate, &hth_cell_rate_pre, &hth_cell_lstm,
-    &hth_cell_gru,  &hth_cell_lif,      &hth_cell_alif,
-};
+#define LIST(name) &hth_cell_##name,
+static const hth_cell *const cells[] = {HTH_CELLS(LIST)};
 
 const hth_cell *hth_cell_at(size_t index) {
     return cells[index];

@@ -2,10 +2,12 @@
  * Initial parameters. Each block has its own stream of counter-based random numbers, so that a wider
  * readout does not change the recurrent weights.
  *
- *     normal      N(0, scale^2 / fan-in)           Marschall et al. 2019; Bellec et al. 2018
+ *     normal      N(0, scale^2 / fan-in)           Marschall et al. 2019; Bellec et al. 2018; biases,
+ *                                                  token vectors and initial states: N(0, scale^2)
  *     uniform     U(-scale, scale)                 the word model's 0.1
  *     glorot      U(+- scale sqrt(6 / (fan-in + fan-out)))
- *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale
+ *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale (before self-connections
+ *                 that do not exist are taken out)
  *     zero
  */
 #include "network/network.h"
@@ -28,8 +30,10 @@ typedef struct init_options {
 
 #define KIND(field, what, fall)                                                                    \
     {                                                                                              \
-        .name = #field, .help = "how the " what " are drawn", .fallback = fall,                    \
-        .kind = HTH_KIND_CHOICE, .choices = kinds, .offset = offsetof(init_options, field.kind)    \
+        .name = #field,                                                                            \
+        .help = "how the " what " are drawn: normal has deviation scale/sqrt(fan-in)",             \
+        .fallback = fall, .kind = HTH_KIND_CHOICE, .choices = kinds,                               \
+        .offset = offsetof(init_options, field.kind)                                               \
     }
 #define SCALE(field, what)                                                                         \
     {                                                                                              \
@@ -129,8 +133,8 @@ static void draw_layer(const hth_layer *layer, hth_real *theta, const init_optio
         w[row * m + m - 1] += (hth_real)cell->bias(layer->options, row / n);
     hth_layer_mask(layer, w);
     if (layer->learns_initial)
-        draw((part){theta + layer->initial, hth_layer_initial_rows(layer), n, n}, o->initial.kind,
-             o->initial.scale, seed, stream + 32);
+        draw((part){theta + layer->initial, hth_layer_initial_rows(layer) * n, 1, 1},
+             o->initial.kind, o->initial.scale, seed, stream + 32);
 }
 
 hth_status hth_network_draw(hth_network *net, const hth_settings *settings, uint64_t seed,
@@ -140,14 +144,14 @@ hth_status hth_network_draw(hth_network *net, const hth_settings *settings, uint
     for (size_t l = 0; l < net->layer_count; l++)
         draw_layer(&net->layers[l], net->theta, &o, seed, (uint32_t)l);
     if (net->embedding)
-        draw((part){net->theta + net->embedding_weight, net->shape.vocabulary, net->embedding,
-                    net->embedding},
+        draw((part){net->theta + net->embedding_weight, net->shape.vocabulary * net->embedding, 1,
+                    1},
              o.embedding.kind, o.embedding.scale, seed, STREAM_EMBEDDING);
     const hth_readout *r = &net->readout;
     draw((part){net->theta + r->weight, r->outputs, r->n, r->n}, o.w_out.kind, o.w_out.scale, seed,
          STREAM_READOUT);
     if (r->has_bias)
-        draw((part){net->theta + r->bias, 1, r->outputs, r->outputs}, o.b_out.kind, o.b_out.scale,
-             seed, STREAM_READOUT_BIAS);
+        draw((part){net->theta + r->bias, r->outputs, 1, 1}, o.b_out.kind, o.b_out.scale, seed,
+             STREAM_READOUT_BIAS);
     return HTH_OK;
 }

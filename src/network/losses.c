@@ -1,18 +1,22 @@
-/* The losses: one line each. */
+/* The catalogue of losses, and what all have in common. */
 #include "network/losses/losses.h"
 #include "network/catalogues.h"
 
-static const hth_loss *const losses[] = {&hth_loss_mse, &hth_loss_softmax, &hth_loss_sigmoid};
+#define LIST(name) &hth_loss_##name,
+static const hth_loss *const losses[] = {HTH_LOSSES(LIST)};
 
 static const hth_option common[] = {
     {.name = "batch",
-     .help = "over the items of the batch the loss is a mean or a sum (Bellec et al.: sum)",
+     .help = "over the items of the batch the loss is a mean (divided by their number, whatever "
+             "their weights) "
+             "or a sum (Bellec et al. 2019)",
      .fallback = "mean",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"mean", "sum", NULL},
      .offset = offsetof(hth_loss_common, batch)},
     {.name = "time",
-     .help = "over the steps of a tape the loss is a sum or a mean (a factor 1/K)",
+     .help = "over the steps of a tape the loss is a sum or a mean (divided by the steps that this "
+             "tape has)",
      .fallback = "sum",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"sum", "mean", NULL},

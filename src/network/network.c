@@ -75,7 +75,7 @@ static const hth_option readout_items[] = {
      .max = 1,
      .offset = offsetof(readout_options, kappa)},
     {.name = "tau_out",
-     .help = "the same as a time constant in steps, kappa = exp(-1/tau_out); 0: use kappa",
+     .help = "time constant in steps, kappa = exp(-1/tau_out), in place of kappa; 0: kappa counts",
      .fallback = "0",
      .kind = HTH_KIND_REAL,
      .min = 0,
@@ -83,7 +83,7 @@ static const hth_option readout_items[] = {
      .offset = offsetof(readout_options, tau_out)},
     {.name = "scale",
      .help =
-         "scale the readout's input by 1 - kappa (NEST, tutorials) or by 1 (Bellec et al. 2019)",
+         "scale W z_t, not the bias, by 1 - kappa (NEST, tutorials) or by 1 (Bellec et al. 2019)",
      .fallback = "false",
      .kind = HTH_KIND_BOOL,
      .offset = offsetof(readout_options, scale)},
@@ -136,6 +136,11 @@ static hth_status read_units(plan *p, const hth_settings *settings, hth_error *e
                             origin, HTH_MAX_LAYERS);
         p->units[p->layers] = n;
         at += used;
+        if (*at == ',' && !at[1])
+            return hth_fail(
+                error, HTH_INVALID,
+                "%s: network.units: '%s' ends in a comma; write a number after it or leave it out",
+                origin, p->network.units);
         if (*at == ',') at++;
     }
     return p->layers ? HTH_OK
@@ -146,6 +151,11 @@ static hth_status read_units(plan *p, const hth_settings *settings, hth_error *e
 }
 
 static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
+    if (p->readout.scale && p->readout.kappa >= 1 && p->readout.tau_out <= 0)
+        return hth_fail(
+            error, HTH_INVALID,
+            "readout.kappa is 1 and readout.scale true: the readout's input would be scaled "
+            "by 0; take a smaller kappa or scale = false");
     if (shape->outputs < 1)
         return hth_fail(error, HTH_MISMATCH,
                         "the data has no outputs; a network needs at least one");

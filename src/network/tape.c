@@ -39,14 +39,22 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     return placed;
 }
 
+hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error) {
+    const size_t most = (size_t)1 << 31; /* so that no size of memory overflows */
+    if (steps < 1 || batch < 1 || steps > most / batch)
+        return hth_fail(
+            error, HTH_INVALID,
+            "tapes of %zu steps and %zu items: there must be at least one of each and at "
+            "most 2^31 in all",
+            steps, batch);
+    return HTH_OK;
+}
+
 hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batch,
                            hth_compute *compute, const hth_allocator *allocator, hth_tape **out,
                            hth_error *error) {
     hth_arena arena = {0};
-    if (steps < 1 || batch < 1)
-        return hth_fail(error, HTH_INVALID,
-                        "a tape needs at least one step and one item, not %zu and %zu", steps,
-                        batch);
+    HTH_TRY(hth_check_extent(steps, batch, error));
     lay_out(&arena, network, steps, batch, compute);
     size_t bytes = arena.used;
     arena = (hth_arena){hth_allocate(allocator, bytes), 0};

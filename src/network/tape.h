@@ -11,7 +11,7 @@
 /* Slot 0 of state and field is what was carried into the tape; slot t+1 belongs to step t. */
 typedef struct hth_tape_layer {
     hth_real *u;      /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
-    hth_real *drive;  /* [K][batch][drives*n] */
+    hth_real *drive;  /* [batch][drives*n]: a_t of the step at hand */
     hth_real *state;  /* [K+1][states+counters][batch][n] */
     hth_real *field;  /* [K+1][fields][batch][n] */
     hth_real *packed; /* W^T for the products of this tape */
@@ -37,6 +37,9 @@ struct hth_tape {
     hth_tape_layer *layers;
     hth_tape_readout readout;
 };
+
+/* Whether tapes of so many steps and items can be thought of at all. */
+hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error);
 
 enum { HTH_READOUT_TILE = 256 }; /* outputs that pass through the cache together */
 

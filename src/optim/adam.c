@@ -34,7 +34,7 @@ static const hth_option options[] = {
      .help = "added to the root of the mean squared gradient",
      .fallback = "1e-8",
      .kind = HTH_KIND_REAL,
-     .min = 0,
+     .min = 1e-30,
      .max = 1e3,
      .offset = offsetof(adam_options, epsilon)},
     {.name = "epsilon_hat",
@@ -55,6 +55,7 @@ static void update(const hth_update *u) {
     const adam_options *o = u->options;
     const double c1 = 1 - pow(o->beta1, (double)u->step), c2 = 1 - pow(o->beta2, (double)u->step);
     const hth_real b1 = (hth_real)o->beta1, b2 = (hth_real)o->beta2;
+    const hth_real rest1 = (hth_real)(1 - o->beta1), rest2 = (hth_real)(1 - o->beta2);
     const hth_real rate = (hth_real)(u->rate * sqrt(c2) / c1);
     const hth_real epsilon = (hth_real)(o->epsilon_hat ? o->epsilon : o->epsilon * sqrt(c2));
     const hth_real factor = (hth_real)u->factor, decay = (hth_real)u->decay;
@@ -63,8 +64,8 @@ static void update(const hth_update *u) {
     HTH_SIMD
     for (size_t i = 0; i < u->count; i++) {
         hth_real g = factor * gradient[i] + decay * theta[i];
-        m[i] = b1 * m[i] + (1 - b1) * g;
-        v[i] = b2 * v[i] + (1 - b2) * g * g;
+        m[i] = b1 * m[i] + rest1 * g;
+        v[i] = b2 * v[i] + rest2 * g * g;
         theta[i] -= rate * m[i] / (hth_square_root(v[i]) + epsilon);
     }
 }

@@ -38,7 +38,13 @@ void hth_gradient_destroy(hth_gradient *gradient) {
     hth_release(gradient);
 }
 
-hth_real *hth_gradient_values(hth_gradient *gradient) {
+const hth_real *hth_gradient_values(const hth_gradient *gradient) {
+    return gradient->values;
+}
+
+hth_real *hth_gradient_edit(hth_gradient *gradient) {
+    for (size_t row = 0; gradient->sparse && row < gradient->sparse->rows; row++)
+        hth_gradient_row(gradient, row);
     return gradient->values;
 }
 

@@ -9,6 +9,7 @@
 
 struct hth_gradient {
     size_t count;
+    bool of_readout_only; /* the last learner left the units alone: so does the optimiser */
     hth_real *values;
     const hth_block *sparse; /* the embedding's block, or NULL */
     size_t touched_count;

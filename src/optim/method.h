@@ -30,7 +30,11 @@ typedef struct hth_method {
 
 const hth_method *hth_method_at(size_t index);
 
-extern const hth_method hth_method_sgd, hth_method_momentum, hth_method_adam;
+/* <name>.c: a new method is a file in this folder and a name in this list. */
+#define HTH_METHODS(X) X(sgd) X(momentum) X(adam)
+
+#define HTH_DECLARE_METHOD(name) extern const hth_method hth_method_##name;
+HTH_METHODS(HTH_DECLARE_METHOD)
 
 /* Schedules: the factor of the learning rate. */
 typedef struct hth_schedule_options {

@@ -37,7 +37,8 @@ static const hth_option common[] = {
     GROUP(lr_embedding, "embedding"),
     GROUP(lr_initial, "learned initial states"),
     {.name = "weight_decay",
-     .help = "adds weight_decay * parameter to the gradient, of all parameters",
+     .help = "adds weight_decay * parameter to the gradient of all parameters that are learned, "
+             "after clipping",
      .fallback = "0",
      .kind = HTH_KIND_REAL,
      .min = 0,
@@ -78,8 +79,8 @@ static const hth_option common[] = {
      .offset = offsetof(common_options, shape.start)},
 };
 
-static const hth_method *const methods[] = {&hth_method_sgd, &hth_method_momentum,
-                                            &hth_method_adam};
+#define LIST(name) &hth_method_##name,
+static const hth_method *const methods[] = {HTH_METHODS(LIST)};
 
 const hth_method *hth_method_at(size_t index) {
     return methods[index];
@@ -207,6 +208,11 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
     double norm = sqrt(norm_squared(o->compute, g));
     size_t count;
     const hth_block *blocks = hth_network_blocks(network, &count);
+    if (g->count != o->count || hth_network_parameter_count(network) != o->count)
+        return hth_fail(error, HTH_MISMATCH,
+                        "the optimiser was made for %zu parameters, the gradient has %zu and the "
+                        "network %zu",
+                        o->count, g->count, hth_network_parameter_count(network));
     if (!isfinite(norm))
         return hth_fail(error, HTH_NOT_FINITE,
                         "the gradient is not finite at update %llu; a smaller optimiser.lr or an "
@@ -224,6 +230,7 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
         const hth_block *b = &blocks[i];
         bool sparse = g->sparse == b && o->method->moments == 0 && o->options.weight_decay == 0;
         update.rate = rate * group_rate(&o->options, b->group);
+        if (g->of_readout_only && strcmp(b->group, "readout") != 0) continue;
         if (update.rate == 0) continue;
         if (!sparse)
             update_stretch(o, &update, hth_network_parameters(network), g, b->offset,

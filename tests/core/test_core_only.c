@@ -55,8 +55,8 @@ static hth_status create(model *m, const hth_allocator *own, hth_error *error) {
     if (!status) status = hth_network_create(&settings, &shape, 1, own, &m->network, error);
     if (!status) status = hth_tape_create(m->network, STEPS, 1, m->compute, own, &m->tape, error);
     if (!status)
-        status = hth_learner_create(&settings, m->network, STEPS, 1, m->compute, own, &m->learner,
-                                    error);
+        status = hth_learner_create(&settings, m->network, STEPS, 1, 1, m->compute, own,
+                                    &m->learner, error);
     if (!status) status = hth_gradient_create(m->network, own, &m->gradient, error);
     if (!status)
         status = hth_optimiser_create(&settings, m->network, m->compute, own, &m->optimiser, error);

@@ -19,7 +19,7 @@ static void assert_refused(const char *settings, const char *expected) {
     snprintf(text, sizeof text, "%s", settings);
     hth_settings split = law_split(text, items);
     hth_status status =
-        hth_learner_create(&split, rig.network, 4, 2, rig.compute, NULL, &learner, &error);
+        hth_learner_create(&split, rig.network, 4, 2, 1, rig.compute, NULL, &learner, &error);
     assert_int_equal(status, HTH_INVALID);
     assert_null(learner);
     if (!strstr(error.message, expected)) fail_msg("'%s' lacks '%s'", error.message, expected);
@@ -75,7 +75,7 @@ static handles make(law_rig *rig, size_t K) {
     handles h;
     const size_t batch = rig->what.batch;
     must(hth_tape_create(rig->network, K, batch, rig->compute, NULL, &h.tape, &error), &error);
-    must(hth_learner_create(&settings, rig->network, K, batch, rig->compute, NULL, &h.learner,
+    must(hth_learner_create(&settings, rig->network, K, batch, 1, rig->compute, NULL, &h.learner,
                             &error),
          &error);
     must(hth_gradient_create(rig->network, NULL, &h.gradient, &error), &error);
@@ -212,7 +212,8 @@ static bool make_all(counting *c) {
     hth_status s = hth_compute_create(2, &allocator, &compute, &error);
     if (!s) s = hth_network_create(&settings, &shape, 1, &allocator, &network, &error);
     if (!s) s = hth_tape_create(network, 3, 2, compute, &allocator, &tape, &error);
-    if (!s) s = hth_learner_create(&settings, network, 3, 2, compute, &allocator, &learner, &error);
+    if (!s)
+        s = hth_learner_create(&settings, network, 3, 2, 1, compute, &allocator, &learner, &error);
     if (!s) s = hth_gradient_create(network, &allocator, &gradient, &error);
     if (!s) s = hth_optimiser_create(&settings, network, compute, &allocator, &optimiser, &error);
     if (s) assert_int_equal(s, HTH_NO_MEMORY);

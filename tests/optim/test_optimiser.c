@@ -29,7 +29,7 @@ static void teardown(bench *b) {
 static void fill(bench *b, unsigned step) {
     hth_random r = {9, HTH_RANDOM_CHECK, step};
     for (size_t i = 0; i < b->rig.count; i++)
-        hth_gradient_values(b->gradient)[i] = (hth_real)hth_random_normal(&r, i);
+        hth_gradient_edit(b->gradient)[i] = (hth_real)hth_random_normal(&r, i);
 }
 
 /* Runs five updates beside `formula`, which advances theta[i] by g with the memory m[2]. */
@@ -187,7 +187,7 @@ static void test_gradient_that_is_not_finite(void **state) {
     hth_real *before = malloc(b.rig.count * sizeof *before);
     memcpy(before, b.rig.network->theta, b.rig.count * sizeof *before);
     fill(&b, 1);
-    hth_gradient_values(b.gradient)[3] = (hth_real)INFINITY;
+    hth_gradient_edit(b.gradient)[3] = (hth_real)INFINITY;
     assert_int_equal(hth_optimiser_step(b.optimiser, b.rig.network, b.gradient, 1, &error),
                      HTH_NOT_FINITE);
     assert_memory_equal(before, b.rig.network->theta, b.rig.count * sizeof *before);

@@ -6,8 +6,8 @@ static void boundary(hth_learner *learner) {
 }
 
 const hth_future hth_future_zero = {
-    .part = {.name = "zero",
-             .summary = "losses after the tape are left out",
-             .source = "truncated backpropagation: Williams & Peng 1990"},
+    .axis = {.part = {.name = "zero",
+                      .summary = "losses after the tape are left out",
+                      .source = "truncated backpropagation: Williams & Peng 1990"}},
     .boundary = boundary,
 };

@@ -190,7 +190,7 @@ static void grow(hth_learner *learner, influence *kept, hth_real *M) {
 /* ---- Verbs ---- */
 
 static void advance(hth_learner *learner) {
-    influence *kept = learner->kept;
+    influence *kept = learner->past.kept;
     const hth_network *net = learner->network;
     kept->rows.tape = learner->adjoint.tape;
     for (size_t b = 0; b < learner->batch; b++) {
@@ -206,10 +206,16 @@ static void advance(hth_learner *learner) {
     }
 }
 
+static void reset(hth_learner *learner) {
+    influence *kept = learner->past.kept;
+    memset(kept->M, 0, learner->batch * kept->N * kept->stride * sizeof *kept->M);
+}
+
 static void contract(hth_learner *learner, hth_gradient *gradient) {
-    influence *kept = learner->kept;
+    influence *kept = learner->past.kept;
     const hth_network *net = learner->network;
     const size_t outputs = readout_states(net);
+    if (learner->adjoint.tape->fresh) reset(learner); /* a sequence has no past at its start */
     for (size_t b = 0; b < learner->batch; b++) {
         gather(&learner->adjoint, b, kept->x);
         for (size_t k = 0; k < outputs; k++)
@@ -223,17 +229,13 @@ static void contract(hth_learner *learner, hth_gradient *gradient) {
         hth_gradient_row(gradient, row);
 }
 
-static void reset(hth_learner *learner) {
-    influence *kept = learner->kept;
-    memset(kept->M, 0, learner->batch * kept->N * kept->stride * sizeof *kept->M);
-}
-
-static void lay_out(hth_arena *arena, hth_learner *learner) {
-    const hth_network *net = learner->network;
+static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *options) {
+    const hth_network *net = plan->network;
     const size_t unit = 64 / sizeof(hth_real), N = all_states(net), P = net->recurrent_count;
     influence counted = {0}, *kept = HTH_TAKE(arena, influence, 1);
+    influence *placed = kept;
     size_t packed = 0;
-    learner->kept = kept;
+    (void)options;
     if (!kept) kept = &counted;
     kept->N = N;
     kept->P = P;
@@ -241,19 +243,20 @@ static void lay_out(hth_arena *arena, hth_learner *learner) {
     if (kept->stride * sizeof(hth_real) % 4096 == 0)
         kept->stride += unit; /* spread over cache sets */
     for (size_t l = 0; l < net->layer_count; l++) {
-        size_t size = hth_packed_size(learner->steps, net->layers[l].m);
+        size_t size = hth_packed_size(plan->steps, net->layers[l].m);
         if (size > packed) packed = size;
     }
-    kept->M = HTH_TAKE(arena, hth_real, learner->batch * N * kept->stride);
-    kept->Pi = HTH_TAKE(arena, hth_real, N * N);
+    kept->M = HTH_TAKE(arena, hth_real, hth_times(hth_times(plan->batch, N), kept->stride));
+    kept->Pi = HTH_TAKE(arena, hth_real, hth_times(N, N));
     kept->x = HTH_TAKE(arena, hth_real, N);
     kept->packed = HTH_TAKE(arena, hth_real, packed);
-    hth_adjoint_lay_out(arena, &kept->rows, net, learner->steps, N, readout_states(net) > 0);
+    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, N, readout_states(net) > 0);
     kept->rows.recurrence = HTH_RECURRENCE_FULL;
+    return placed;
 }
 
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
-    influence *kept = learner->kept;
+    influence *kept = learner->past.kept;
     if (capacity > 0)
         fields[0] = (hth_field){.name = "influence",
                                 .dtype = HTH_DTYPE_REAL,
@@ -262,20 +265,25 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return 1;
 }
 
-static const char *refuses(hth_recurrence recurrence) {
-    return recurrence == HTH_RECURRENCE_FULL
-               ? NULL
-               : "the influence tensor is the exact past and needs learner.recurrence = full";
+static const char *refuses(const hth_learner *plan) {
+    if (!plan->axes.signal->reaches_units)
+        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
+    if (plan->axes.recurrence != HTH_RECURRENCE_FULL)
+        return "the influence tensor is the exact past and needs learner.recurrence = full";
+    if (all_states(plan->network) > hth_product_in_place_limit())
+        return "the network has too many states for a matrix of all on all";
+    return NULL;
 }
 
 const hth_past hth_past_influence = {
-    .part = {.name = "influence",
-             .summary = "the influence tensor of RTRL: exact",
-             .source = "Williams & Zipser 1989; in blocks: Schmidhuber 1992"},
-    .refuses = refuses,
-    .lay_out = lay_out,
-    .reset = reset,
+    .axis = {.part = {.name = "influence",
+                      .summary = "the influence tensor of RTRL: exact",
+                      .source = "Williams & Zipser 1989; in blocks: Schmidhuber 1992"},
+             .refuses = refuses,
+             .lay_out = lay_out,
+             .reset = reset,
+             .state = state},
+    .exact = true,
     .contract = contract,
     .advance = advance,
-    .state = state,
 };

@@ -3,7 +3,7 @@
 #include "credit/learner.h"
 
 const hth_past hth_past_none = {
-    .part = {.name = "none",
-             .summary = "nothing: the gradient stops at the start of the tape",
-             .source = "Williams & Peng 1990"},
+    .axis = {.part = {.name = "none",
+                      .summary = "nothing: the gradient stops at the start of the tape",
+                      .source = "Williams & Peng 1990"}},
 };

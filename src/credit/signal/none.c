@@ -2,7 +2,7 @@
 #include "credit/learner.h"
 
 const hth_signal hth_signal_none = {
-    .part = {.name = "none",
-             .summary = "no error reaches the units; only the readout learns",
-             .source = "Marschall et al. 2019, p. 3"},
+    .axis = {.part = {.name = "none",
+                      .summary = "no error reaches the units; only the readout learns",
+                      .source = "Marschall et al. 2019, p. 3"}},
 };

@@ -1,14 +1,13 @@
-/* What cells.c lists: one line per cell. */
+/* The cells: a new one is a file in this folder and a name in this list. */
 #ifndef HTH_CELLS_H
 #define HTH_CELLS_H
 
 #include "network/cell.h"
 
-extern const hth_cell hth_cell_rate;     /* rate.c */
-extern const hth_cell hth_cell_rate_pre; /* rate_pre.c */
-extern const hth_cell hth_cell_lstm;     /* lstm.c */
-extern const hth_cell hth_cell_gru;      /* gru.c */
-extern const hth_cell hth_cell_lif;      /* lif.c */
-extern const hth_cell hth_cell_alif;     /* alif.c */
+/* <name>.c */
+#define HTH_CELLS(X) X(rate) X(rate_pre) X(lstm) X(gru) X(lif) X(alif)
+
+#define HTH_DECLARE_CELL(name) extern const hth_cell hth_cell_##name;
+HTH_CELLS(HTH_DECLARE_CELL)
 
 #endif

@@ -1,11 +1,13 @@
-/* What losses.c lists: one line per loss. */
+/* The losses: a new one is a file in this folder and a name in this list. */
 #ifndef HTH_LOSSES_H
 #define HTH_LOSSES_H
 
 #include "network/loss.h"
 
-extern const hth_loss hth_loss_mse;     /* mse.c */
-extern const hth_loss hth_loss_softmax; /* softmax.c */
-extern const hth_loss hth_loss_sigmoid; /* sigmoid.c */
+/* <name>.c */
+#define HTH_LOSSES(X) X(mse) X(softmax) X(sigmoid)
+
+#define HTH_DECLARE_LOSS(name) extern const hth_loss hth_loss_##name;
+HTH_LOSSES(HTH_DECLARE_LOSS)
 
 #endif
