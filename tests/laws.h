@@ -187,6 +187,31 @@ static inline hth_real *law_gradient(law_rig *rig, const char *learner_settings,
     return copy;
 }
 
+/* Central differences of every parameter; fourth order, so that the step can be large. */
+static inline void law_differences(law_rig *rig, hth_real *out) {
+    hth_real *theta = hth_network_parameters(rig->network);
+    const double h = tolerance(2e-4, 2e-2);
+    for (size_t i = 0; i < rig->count; i++) {
+        const hth_real keep = theta[i];
+        double f[4];
+        const double at[4] = {-2 * h, -h, h, 2 * h};
+        for (int k = 0; k < 4; k++) {
+            theta[i] = keep + (hth_real)at[k];
+            f[k] = law_loss(rig);
+        }
+        theta[i] = keep;
+        out[i] = (hth_real)((f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * h));
+    }
+    for (size_t l = 0; l < rig->network->layer_count; l++)
+        hth_layer_mask(&rig->network->layers[l], out + rig->network->layers[l].weight);
+}
+
+/* x, doubled in place. */
+static inline hth_real *law_twice(const law_rig *rig, hth_real *x) {
+    for (size_t i = 0; i < rig->count; i++) x[i] *= 2;
+    return x;
+}
+
 /* Largest difference over the largest entry of b, of one block. */
 static inline double law_difference(const hth_block *block, const hth_real *a, const hth_real *b) {
     double difference = 0, largest = 0;

@@ -20,9 +20,9 @@ static int all_cores(void) {
 
 static hth_compute *place(hth_arena *arena, int threads) {
     hth_compute *compute = HTH_TAKE(arena, hth_compute, 1);
-    hth_real *shared = HTH_TAKE(arena, hth_real, HTH_SHARED_SCRATCH);
-    hth_real *local = HTH_TAKE(arena, hth_real, (size_t)threads * HTH_LOCAL_SCRATCH);
-    if (compute) *compute = (hth_compute){threads, shared, local};
+    size_t count = (size_t)threads * (HTH_A_SCRATCH + HTH_B_SCRATCH);
+    hth_real *scratch = HTH_TAKE(arena, hth_real, count);
+    if (compute) *compute = (hth_compute){threads, scratch};
     return compute;
 }
 

@@ -9,12 +9,12 @@
 #define HTH_VECTOR_KERNELS
 #endif
 
-/* Numbers of scratch: one piece that all threads share (a packed block of B, sized for a second
- * level cache) and one for each thread. The reference kernels only keep a column. */
+/* Numbers of scratch for each thread: a packed block of B, of a size for a second level cache, and
+ * half as much of A. The reference kernels only keep a column. */
 #ifdef HTH_VECTOR_KERNELS
-enum { HTH_SHARED_SCRATCH = 128 * 1024, HTH_LOCAL_SCRATCH = 64 * 1024 };
+enum { HTH_B_SCRATCH = 128 * 1024, HTH_A_SCRATCH = 64 * 1024 };
 #else
-enum { HTH_SHARED_SCRATCH = 0, HTH_LOCAL_SCRATCH = 16 * 1024 };
+enum { HTH_B_SCRATCH = 0, HTH_A_SCRATCH = 16 * 1024 };
 #endif
 
 /* Operations that take about as long as waking the other threads: less is not worth sharing. */
@@ -22,16 +22,19 @@ enum { HTH_SHARED_SCRATCH = 0, HTH_LOCAL_SCRATCH = 16 * 1024 };
 
 struct hth_compute {
     int threads;
-    hth_real *shared; /* [HTH_SHARED_SCRATCH] */
-    hth_real *local;  /* [threads][HTH_LOCAL_SCRATCH] */
+    hth_real *scratch; /* [threads][HTH_A_SCRATCH + HTH_B_SCRATCH] */
 };
 
 static inline bool hth_is_shared(const hth_compute *compute, double work) {
     return compute->threads > 1 && work >= HTH_SMALL_WORK;
 }
 
-static inline hth_real *hth_local_scratch(const hth_compute *compute, int worker) {
-    return compute->local + (size_t)worker * HTH_LOCAL_SCRATCH;
+static inline hth_real *hth_a_scratch(const hth_compute *compute, int worker) {
+    return compute->scratch + (size_t)worker * (HTH_A_SCRATCH + HTH_B_SCRATCH);
+}
+
+static inline hth_real *hth_b_scratch(const hth_compute *compute, int worker) {
+    return hth_a_scratch(compute, worker) + HTH_A_SCRATCH;
 }
 
 #endif

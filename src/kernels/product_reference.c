@@ -44,13 +44,13 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
 }
 
 size_t hth_product_in_place_limit(void) {
-    return HTH_LOCAL_SCRATCH;
+    return HTH_A_SCRATCH;
 }
 
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
                           size_t ldm) {
-    hth_real *column = hth_local_scratch(compute, 0);
-    assert(N <= HTH_LOCAL_SCRATCH); /* M would have N^3 numbers */
+    hth_real *column = hth_a_scratch(compute, 0);
+    assert(N <= hth_product_in_place_limit());
     for (size_t p = 0; p < P; p++) {
         for (size_t k = 0; k < N; k++) column[k] = M[k * ldm + p];
         multiply(N, 1, N, A, hth_rows(column, 1), false, M + p, ldm);

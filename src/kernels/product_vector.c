@@ -53,7 +53,7 @@ static void multiply_block(size_t M, hth_strip strip) {
 static void multiply_block_copying(size_t M, hth_strip strip, hth_real *scratch) {
     const hth_matrix A = strip.A;
     hth_real *c = strip.c;
-    size_t groups = parts(M, HTH_LOCAL_SCRATCH / strip.K);
+    size_t groups = parts(M, HTH_A_SCRATCH / strip.K);
     for (size_t g = 0; g < groups; g++) {
         size_t begin = hth_part_begin(M, groups, g);
         size_t rows = hth_part_begin(M, groups, g + 1) - begin;
@@ -100,20 +100,39 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
 
 /* ---- Any product --------------------------------------------------------------------------- */
 
-typedef struct product_job {
-    hth_compute *compute;
+typedef struct product {
     size_t M, N, K;
     hth_matrix A, B;
     bool accumulate;
     hth_real *C;
     size_t ldc;
-    size_t k_block, k_begin, k_count;   /* rows of B at a time; those of this round */
-    size_t n_begin, n_count;            /* columns of this round */
-    size_t columns, row_parts, n_parts; /* how this round is cut into tasks */
+} product;
+
+/* What rows i.., columns j.. of C get from k.. on. */
+static product part_of(product p, size_t i, size_t M, size_t j, size_t N, size_t k, size_t K) {
+    p.A.data += i * p.A.row + k * p.A.column;
+    p.B.data += k * p.B.row + j * p.B.column;
+    p.C += i * p.ldc + j;
+    p.accumulate = p.accumulate || k > 0;
+    p.M = M;
+    p.N = N;
+    p.K = K;
+    return p;
+}
+
+static hth_strip strip_with(const product *p, const hth_real *b, size_t b_step, size_t b_panel) {
+    return (hth_strip){p->N, p->K, p->A, b, b_step, b_panel, p->accumulate, p->C, p->ldc};
+}
+
+typedef struct product_job {
+    hth_compute *compute;
+    product whole;
+    size_t k_block, columns;        /* of B where it lies: rows at a time, columns of a task */
+    size_t row_parts, column_parts; /* of C, when B is packed: each pair is a task */
 } product_job;
 
 static double work_of(const product_job *job) {
-    return 2.0 * (double)job->M * (double)job->N * (double)job->K;
+    return 2.0 * (double)job->whole.M * (double)job->whole.N * (double)job->whole.K;
 }
 
 /* Into how many tasks work is cut that can be cut anywhere. */
@@ -123,117 +142,82 @@ static size_t tasks_for(const product_job *job) {
 }
 
 static size_t columns_per_task(const product_job *job) {
-    size_t panels = parts(job->N, HTH_PANEL);
+    size_t panels = parts(job->whole.N, HTH_PANEL);
     return parts(panels, min_size(panels, tasks_for(job))) * HTH_PANEL;
 }
 
-/* C's columns begin..end-1 with B where it lies. A last narrow panel goes through scratch. */
+/* Columns of C with B where it lies. A last narrow panel goes through scratch. */
 static void direct_task(void *arg, size_t index, int worker) {
     const product_job *job = arg;
-    hth_real *scratch = hth_local_scratch(job->compute, worker);
-    size_t begin = index * job->columns;
-    size_t columns = min_size(job->N - begin, job->columns);
-    size_t narrow = columns % HTH_PANEL, whole = columns - narrow;
-    for (size_t k = 0; k < job->K; k += job->k_block) {
-        hth_matrix B = {job->B.data + k * job->B.row + begin, job->B.row, 1};
-        hth_strip strip = {.N = whole,
-                           .K = min_size(job->K - k, job->k_block),
-                           .A = job->A,
-                           .b = B.data,
-                           .b_step = B.row,
-                           .b_panel = HTH_PANEL,
-                           .accumulate = job->accumulate || k > 0,
-                           .c = job->C + begin,
-                           .ldc = job->ldc};
-        strip.A.data += k * job->A.column;
-        if (whole) multiply_block(job->M, strip);
+    hth_real *scratch = hth_b_scratch(job->compute, worker);
+    const product *all = &job->whole;
+    size_t begin = index * job->columns, columns = min_size(all->N - begin, job->columns);
+    size_t narrow = columns % HTH_PANEL, wide = columns - narrow;
+    for (size_t k = 0; k < all->K; k += job->k_block) {
+        size_t K = min_size(all->K - k, job->k_block);
+        if (wide) {
+            product p = part_of(*all, 0, all->M, begin, wide, k, K);
+            multiply_block(p.M, strip_with(&p, p.B.data, p.B.row, HTH_PANEL));
+        }
         if (narrow) {
-            B.data += whole;
-            hth_pack_panel(strip.K, narrow, B, scratch);
-            strip.N = narrow;
-            strip.b = scratch;
-            strip.b_step = HTH_PANEL;
-            strip.c += whole;
-            multiply_block(job->M, strip);
+            product p = part_of(*all, 0, all->M, begin + wide, narrow, k, K);
+            hth_pack_panel(K, narrow, p.B, scratch);
+            multiply_block(p.M, strip_with(&p, scratch, HTH_PANEL, 0));
         }
     }
 }
 
 static void product_direct(product_job *job) {
-    hth_parallel(job->compute, parts(job->N, job->columns), work_of(job), direct_task, job);
+    size_t tasks = parts(job->whole.N, job->columns);
+    hth_parallel(job->compute, tasks, work_of(job), direct_task, job);
 }
 
-static void pack_task(void *arg, size_t panel, int worker) {
-    const product_job *job = arg;
-    size_t j = panel * HTH_PANEL;
-    hth_matrix B = job->B;
-    B.data += job->k_begin * B.row + job->n_begin * B.column;
-    (void)worker;
-    pack_column_panel(job->k_count, job->n_count, B, j, job->compute->shared + j * job->k_count);
-}
-
-static void block_task(void *arg, size_t index, int worker) {
-    const product_job *job = arg;
-    size_t row_part = index % job->row_parts, n_part = index / job->row_parts;
-    size_t panels = parts(job->n_count, HTH_PANEL);
-    size_t begin = hth_part_begin(job->M, job->row_parts, row_part);
-    size_t end = hth_part_begin(job->M, job->row_parts, row_part + 1);
-    size_t j = hth_part_begin(panels, job->n_parts, n_part) * HTH_PANEL;
-    size_t j_end =
-        min_size(hth_part_begin(panels, job->n_parts, n_part + 1) * HTH_PANEL, job->n_count);
-    hth_strip strip = {.N = j_end - j,
-                       .K = job->k_count,
-                       .A = job->A,
-                       .b = job->compute->shared + j * job->k_count,
-                       .b_step = HTH_PANEL,
-                       .b_panel = job->k_count * HTH_PANEL,
-                       .accumulate = job->accumulate || job->k_begin > 0,
-                       .c = job->C + begin * job->ldc + job->n_begin + j,
-                       .ldc = job->ldc};
-    strip.A.data += begin * job->A.row + job->k_begin * job->A.column;
-    if (job->A.row == 1 && strip.N >= COPY_COLUMNS)
-        multiply_block_copying(end - begin, strip, hth_local_scratch(job->compute, worker));
+static void product_packing(const product_job *job, product p, int worker) {
+    hth_real *packed = hth_b_scratch(job->compute, worker);
+    hth_pack(p.K, p.N, p.B, packed);
+    hth_strip strip = strip_with(&p, packed, HTH_PANEL, p.K * HTH_PANEL);
+    if (p.A.row == 1 && p.N >= COPY_COLUMNS)
+        multiply_block_copying(p.M, strip, hth_a_scratch(job->compute, worker));
     else
-        multiply_block(end - begin, strip);
+        multiply_block(p.M, strip);
 }
 
-/* Packs a block of B and multiplies. Many rows are shared out by rows, few by columns first. */
-static void product_round(product_job *job) {
-    double moves = (double)job->n_count * (double)job->k_count;
-    size_t tasks = tasks_for(job);
-    size_t strips = parts(job->M, HTH_TILE_ROWS), panels = parts(job->n_count, HTH_PANEL);
-    job->n_parts = strips >= 2 * tasks ? 1 : min_size(panels, tasks);
-    job->row_parts = min_size(strips, parts(tasks, job->n_parts));
-    hth_parallel(job->compute, panels, 8 * moves, pack_task, job);
-    hth_parallel(job->compute, job->row_parts * job->n_parts, 2 * moves * (double)job->M,
-                 block_task, job);
-}
-
-static void product_by_blocks(product_job *job) {
-    size_t blocks = parts(job->K, K_BLOCK);
-    for (size_t i = 0; i < blocks; i++) {
-        job->k_begin = hth_part_begin(job->K, blocks, i);
-        job->k_count = hth_part_begin(job->K, blocks, i + 1) - job->k_begin;
-        size_t width = HTH_SHARED_SCRATCH / job->k_count / HTH_PANEL * HTH_PANEL;
-        for (job->n_begin = 0; job->n_begin < job->N; job->n_begin += width) {
-            job->n_count = min_size(job->N - job->n_begin, width);
-            product_round(job);
+/* A rectangle of C, block by block of B. */
+static void packing_task(void *arg, size_t index, int worker) {
+    const product_job *job = arg;
+    const product *all = &job->whole;
+    size_t row_part = index % job->row_parts, column_part = index / job->row_parts;
+    size_t panels = parts(all->N, HTH_PANEL), blocks = parts(all->K, K_BLOCK);
+    size_t i = hth_part_begin(all->M, job->row_parts, row_part);
+    size_t M = hth_part_begin(all->M, job->row_parts, row_part + 1) - i;
+    size_t j = hth_part_begin(panels, job->column_parts, column_part) * HTH_PANEL;
+    size_t end = hth_part_begin(panels, job->column_parts, column_part + 1) * HTH_PANEL;
+    size_t most = HTH_B_SCRATCH / parts(all->K, blocks) / HTH_PANEL * HTH_PANEL;
+    end = min_size(end, all->N);
+    for (; j < end; j += most)
+        for (size_t block = 0; block < blocks; block++) {
+            size_t k = hth_part_begin(all->K, blocks, block);
+            size_t K = hth_part_begin(all->K, blocks, block + 1) - k;
+            product p = part_of(*all, i, M, j, min_size(end - j, most), k, K);
+            product_packing(job, p, worker);
         }
-    }
+}
+
+/* Cut by columns, no two tasks pack the same of B. Cut by rows, they do, which many rows repay. */
+static void product_by_blocks(product_job *job) {
+    size_t strips = parts(job->whole.M, HTH_TILE_ROWS), panels = parts(job->whole.N, HTH_PANEL);
+    size_t tasks = tasks_for(job);
+    job->column_parts = panels < 2 * tasks && strips >= 2 * tasks ? 1 : min_size(panels, tasks);
+    job->row_parts = min_size(parts(strips, 4), parts(tasks, job->column_parts));
+    tasks = job->row_parts * job->column_parts;
+    hth_parallel(job->compute, tasks, work_of(job), packing_task, job);
 }
 
 void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B,
                  bool accumulate, hth_real *C, size_t ldc) {
     if (M == 0 || N == 0) return;
     product_job job = {.compute = compute,
-                       .M = M,
-                       .N = N,
-                       .K = K,
-                       .A = A,
-                       .B = B,
-                       .accumulate = accumulate,
-                       .C = C,
-                       .ldc = ldc,
+                       .whole = {M, N, K, A, B, accumulate, C, ldc},
                        .k_block = DIRECT_K_BLOCK};
     if (K == 0) {
         for (size_t i = 0; i < M && !accumulate; i++) memset(C + i * ldc, 0, N * sizeof *C);
@@ -247,17 +231,10 @@ void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix 
 
 void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *x,
                       const hth_real *M, size_t ldm, hth_real *out) {
-    product_job job = {.compute = compute,
-                       .M = 1,
-                       .N = P,
-                       .K = N,
-                       .A = hth_rows(x, N),
-                       .B = hth_rows(M, ldm),
-                       .accumulate = true,
-                       .C = out,
-                       .ldc = P,
-                       .k_block = COMBINE_ROWS};
     if (P == 0) return;
+    product_job job = {.compute = compute,
+                       .whole = {1, P, N, hth_rows(x, N), hth_rows(M, ldm), true, out, P},
+                       .k_block = COMBINE_ROWS};
     job.columns = min_size(columns_per_task(&job), COMBINE_COLUMNS);
     product_direct(&job);
 }
@@ -275,7 +252,7 @@ typedef struct in_place_job {
 /* A tile of columns is packed into scratch, and A times it is written where it was. */
 static void in_place_task(void *arg, size_t index, int worker) {
     const in_place_job *job = arg;
-    hth_real *tile = hth_local_scratch(job->compute, worker);
+    hth_real *tile = hth_a_scratch(job->compute, worker);
     size_t begin = index * job->columns, columns = min_size(job->P - begin, job->columns);
     hth_real *M = job->M + begin;
     hth_pack(job->N, columns, hth_rows(M, job->ldm), tile);
@@ -286,7 +263,7 @@ static void in_place_task(void *arg, size_t index, int worker) {
  * overlap. */
 static void in_place_column(void *arg, size_t index, int worker) {
     const in_place_job *job = arg;
-    hth_real *column = hth_local_scratch(job->compute, worker);
+    hth_real *column = hth_a_scratch(job->compute, worker);
     hth_real *M = job->M + index;
     for (size_t k = 0; k < job->N; k++) column[k] = M[k * job->ldm];
     hth_strip strip = {1, job->N, job->A, column, 1, 0, false, M, job->ldm};
@@ -294,13 +271,13 @@ static void in_place_column(void *arg, size_t index, int worker) {
 }
 
 size_t hth_product_in_place_limit(void) {
-    return HTH_LOCAL_SCRATCH - HTH_PANEL;
+    return HTH_A_SCRATCH - HTH_PANEL;
 }
 
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
                           size_t ldm) {
     if (N == 0 || P == 0) return;
-    size_t columns = HTH_LOCAL_SCRATCH / N / HTH_PANEL * HTH_PANEL;
+    size_t columns = HTH_A_SCRATCH / N / HTH_PANEL * HTH_PANEL;
     in_place_job job = {compute, N, P, min_size(columns, TILE_COLUMNS), A, M, ldm};
     double work = 2.0 * (double)N * (double)N * (double)P;
     assert(N <= hth_product_in_place_limit());

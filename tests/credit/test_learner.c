@@ -41,10 +41,17 @@ static hth_real *trained(law_rig *rig, int threads, const char *learner_settings
     return law_gradient(rig, learner_settings, K);
 }
 
+/* Large enough that the loops over items, rows, tiles and columns are spread over threads: a loop of less than
+ * 100,000 operations is not. */
+static const law_case wide_lstm = {
+    "cell.name=lstm network.units=64 readout.kappa=0.5", 3, 0, 2, 12, 8, false, true};
+static const law_case wide_words = {
+    "cell.name=gru network.units=48,40 network.embedding=16", 0, 700, 700, 12, 12, true, false};
+
 static void test_bits_do_not_depend_on_threads(void **state) {
     (void)state;
-    const law_case *which[] = {&lstm, &words};
-    for (size_t c = 0; c < 2; c++) {
+    const law_case *which[] = {&lstm, &words, &wide_lstm, &wide_words};
+    for (size_t c = 0; c < HTH_COUNT(which); c++) {
         law_rig rig;
         law_setup(&rig, which[c]);
         const char *learner = c == 0 ? "learner.name=rtrl" : "learner.name=tbptt";

@@ -269,7 +269,7 @@ static void test_in_place_is_the_product(void **state) {
 
 /* More rows than scratch holds panels of. */
 static void test_in_place_with_many_rows(void **state) {
-    enum { ROWS_OF_M = 525 * sizeof(hth_real), COLUMNS = 2 };
+    enum { ROWS_OF_M = 8200, COLUMNS = 2 };
     hth_real *a = random_numbers(ROWS_OF_M);
     hth_real *M = random_numbers(ROWS_OF_M * COLUMNS);
     hth_real expected[COLUMNS];

@@ -97,6 +97,11 @@ static double stepped(double theta, double g, double *m, int k) {
     return theta - 0.1 * (k <= 2 ? 1 : k <= 4 ? 0.5 : 0.25) * g;
 }
 
+static double exponential(double theta, double g, double *m, int k) {
+    (void)m;
+    return theta - 0.1 * pow(0.5, (k - 1) / 2.0) * g;
+}
+
 static void test_formulas(void **state) {
     (void)state;
     assert_follows("optimiser.name=sgd optimiser.lr=0.1 optimiser.weight_decay=0.01", sgd);
@@ -112,6 +117,9 @@ static void test_formulas(void **state) {
     assert_follows("optimiser.name=sgd optimiser.lr=0.1 optimiser.schedule=step optimiser.every=2 "
                    "optimiser.factor=0.5",
                    stepped);
+    assert_follows("optimiser.name=sgd optimiser.lr=0.1 optimiser.schedule=exponential "
+                   "optimiser.every=2 optimiser.factor=0.5",
+                   exponential);
 }
 
 static double distance(const bench *b, const hth_real *before, const hth_block *block) {
@@ -195,7 +203,7 @@ static void test_gradient_that_is_not_finite(void **state) {
     teardown(&b);
 }
 
-/* Touched rows alone give what all rows give; Adam moves the others too, by their moments. */
+/* Only the rows that were touched move. */
 static void test_touched_rows(void **state) {
     (void)state;
     const law_case what = {
@@ -227,11 +235,41 @@ static void test_touched_rows(void **state) {
     teardown(&b);
 }
 
+/* The units stay bit for bit where only the readout learned, whatever the decay. */
+static void test_units_that_did_not_learn(void **state) {
+    (void)state;
+    const law_case what = {
+        "optimiser.name=adam optimiser.weight_decay=0.1", 2, 0, 2, 6, 1, false, false};
+    const hth_setting items[] = {{"learner.name", "readout-only", NULL}};
+    const hth_settings settings = {items, 1};
+    bench b;
+    hth_error error;
+    hth_tape *tape;
+    hth_learner *learner;
+    setup(&b, &what);
+    must(hth_tape_create(b.rig.network, 6, 1, b.rig.compute, NULL, &tape, &error), &error);
+    must(hth_learner_create(&settings, b.rig.network, 6, 1, 1, b.rig.compute, NULL, &learner,
+                            &error),
+         &error);
+    hth_real *before = malloc(b.rig.count * sizeof *before);
+    memcpy(before, b.rig.network->theta, b.rig.count * sizeof *before);
+    must(hth_forward(tape, &b.rig.chunk, &b.rig.report, &error), &error);
+    must(hth_learn(learner, tape, b.gradient, &error), &error);
+    must(hth_optimiser_step(b.optimiser, b.rig.network, b.gradient, 1, &error), &error);
+    assert_memory_equal(before, b.rig.network->theta,
+                        b.rig.network->recurrent_count * sizeof *before);
+    assert_true(distance(&b, before, NULL) > 1e-4);
+    free(before);
+    hth_learner_destroy(learner);
+    hth_tape_destroy(tape);
+    teardown(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formulas),     cmocka_unit_test(test_clipping_and_groups),
         cmocka_unit_test(test_halving),      cmocka_unit_test(test_gradient_that_is_not_finite),
-        cmocka_unit_test(test_touched_rows),
+        cmocka_unit_test(test_touched_rows), cmocka_unit_test(test_units_that_did_not_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
