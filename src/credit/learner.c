@@ -146,8 +146,7 @@ hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradien
     axes->future->boundary(learner);
     hth_scan(&learner->adjoint);
     hth_scan_gradient(&learner->adjoint, gradient);
-    if (axes->past->contract) axes->past->contract(learner, gradient);
-    if (axes->past->advance) axes->past->advance(learner);
+    if (axes->past->carry) axes->past->carry(learner, gradient);
     if (axes->future->learn) axes->future->learn(learner);
     return HTH_OK;
 }

@@ -43,10 +43,9 @@ typedef struct hth_past {
     hth_axis axis;
     bool
         exact; /* with exact choices on the other axes the gradient is that of the whole sequence */
-    /* Adds the gradient of the adjoint at the start of the tape with what is kept. */
-    void (*contract)(hth_learner *learner, hth_gradient *gradient);
-    /* Takes what is kept over the tape. */
-    void (*advance)(hth_learner *learner);
+    /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
+     * over the tape. NULL: nothing is kept. */
+    void (*carry)(hth_learner *learner, hth_gradient *gradient);
 } hth_past;
 
 /* What stands in for losses after the tape. */

@@ -1,6 +1,7 @@
 /*
- * The compute handle and the parallel loop. Tasks are handed out as threads become free: which
- * thread runs a task may differ from run to run, so a task's result must depend on its index alone.
+ * The compute handle and the parallel loop. A thread gets the same share of the tasks each time, so
+ * that what it wrote in the last step is still in its own cache; a task's result must depend on its
+ * index alone.
  */
 #include "kernels/internal.h"
 
@@ -58,7 +59,7 @@ int hth_compute_threads(const hth_compute *compute) {
 
 #ifdef HTH_THREADS
 static void spread(int threads, size_t count, hth_task task, void *arg) {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t i = 0; i < count; i++) task(arg, i, omp_get_thread_num());
 }
 #endif

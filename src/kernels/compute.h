@@ -41,15 +41,11 @@ void hth_pack(size_t K, size_t N, hth_matrix B, hth_real *packed);
 void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_real *packed,
                         bool accumulate, hth_real *C, size_t ldc);
 
-/* M[N][P] <- A[N][N] M, in place, rows of M ldm apart. Threaded over columns. (RTRL: J times the
- * influence tensor.) */
+/* out[P] += x[N] M, then M[N][P] <- A[N][N] M in place, so that M is read once; rows of M ldm apart.
+ * Threaded over columns. (RTRL: the influence tensor, contracted and taken over the tape.) */
 size_t hth_product_in_place_limit(void); /* largest N */
-void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
-                          size_t ldm);
-
-/* out[P] += x[N] M[N][P]. Threaded over columns. */
-void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *x,
-                      const hth_real *M, size_t ldm, hth_real *out);
+void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, const hth_real *x,
+                          hth_real *M, size_t ldm, hth_real *out);
 
 /* Sum of squares in double, the same for any number of threads. */
 double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x);

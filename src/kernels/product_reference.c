@@ -47,20 +47,15 @@ size_t hth_product_in_place_limit(void) {
     return HTH_A_SCRATCH;
 }
 
-void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
-                          size_t ldm) {
+void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, const hth_real *x,
+                          hth_real *M, size_t ldm, hth_real *out) {
     hth_real *column = hth_a_scratch(compute, 0);
     assert(N <= hth_product_in_place_limit());
     for (size_t p = 0; p < P; p++) {
         for (size_t k = 0; k < N; k++) column[k] = M[k * ldm + p];
+        multiply(1, 1, N, hth_rows(x, N), hth_rows(column, 1), true, out + p, 1);
         multiply(N, 1, N, A, hth_rows(column, 1), false, M + p, ldm);
     }
-}
-
-void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *x,
-                      const hth_real *M, size_t ldm, hth_real *out) {
-    (void)compute;
-    multiply(1, P, N, hth_rows(x, N), hth_rows(M, ldm), true, out, P);
 }
 
 #endif

@@ -21,9 +21,8 @@ enum {
     DIRECT_K_BLOCK = 64, /* and this many of its rows, pages of memory, are read at a time */
     COPY_COLUMNS = 2 * HTH_PANEL, /* from so many columns of C on, a transposed A is copied */
     TASKS_PER_THREAD = 4,         /* so that a late thread holds up little */
-    TILE_COLUMNS = 4 * HTH_PANEL, /* of a product in place */
-    COMBINE_COLUMNS = 8192,       /* a product of one row runs along rows of B, */
-    COMBINE_ROWS = 16             /* a few at a time: B is read once, from far away */
+    TILE_COLUMNS = 3 * HTH_PANEL, /* of a product in place */
+    FEW_PRODUCTS = 16             /* up to such a K packing B does not pay either */
 };
 
 static size_t min_size(size_t a, size_t b) {
@@ -221,22 +220,12 @@ void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix 
                        .k_block = DIRECT_K_BLOCK};
     if (K == 0) {
         for (size_t i = 0; i < M && !accumulate; i++) memset(C + i * ldc, 0, N * sizeof *C);
-    } else if (B.column == 1 && (M <= DIRECT_ROWS || K <= COMBINE_ROWS)) {
+    } else if (B.column == 1 && (M <= DIRECT_ROWS || K <= FEW_PRODUCTS)) {
         job.columns = columns_per_task(&job);
         product_direct(&job);
     } else {
         product_by_blocks(&job);
     }
-}
-
-void hth_combine_rows(hth_compute *compute, size_t N, size_t P, const hth_real *x,
-                      const hth_real *M, size_t ldm, hth_real *out) {
-    if (P == 0) return;
-    product_job job = {.compute = compute,
-                       .whole = {1, P, N, hth_rows(x, N), hth_rows(M, ldm), true, out, P},
-                       .k_block = COMBINE_ROWS};
-    job.columns = min_size(columns_per_task(&job), COMBINE_COLUMNS);
-    product_direct(&job);
 }
 
 /* ---- In place ------------------------------------------------------------------------------ */
@@ -245,17 +234,21 @@ typedef struct in_place_job {
     hth_compute *compute;
     size_t N, P, columns;
     hth_matrix A;
+    const hth_real *x;
     hth_real *M;
     size_t ldm;
+    hth_real *out;
 } in_place_job;
 
-/* A tile of columns is packed into scratch, and A times it is written where it was. */
+/* A tile of columns is packed into scratch; x times it goes to out, A times it where it was. */
 static void in_place_task(void *arg, size_t index, int worker) {
     const in_place_job *job = arg;
     hth_real *tile = hth_a_scratch(job->compute, worker);
     size_t begin = index * job->columns, columns = min_size(job->P - begin, job->columns);
     hth_real *M = job->M + begin;
     hth_pack(job->N, columns, hth_rows(M, job->ldm), tile);
+    hth_product_packed(1, columns, job->N, hth_rows(job->x, job->N), tile, true, job->out + begin,
+                       columns);
     hth_product_packed(job->N, columns, job->N, job->A, tile, false, M, job->ldm);
 }
 
@@ -266,7 +259,9 @@ static void in_place_column(void *arg, size_t index, int worker) {
     hth_real *column = hth_a_scratch(job->compute, worker);
     hth_real *M = job->M + index;
     for (size_t k = 0; k < job->N; k++) column[k] = M[k * job->ldm];
+    hth_strip row = {1, job->N, hth_rows(job->x, job->N), column, 1, 0, true, job->out + index, 1};
     hth_strip strip = {1, job->N, job->A, column, 1, 0, false, M, job->ldm};
+    multiply_block(1, row);
     multiply_block(job->N, strip);
 }
 
@@ -274,11 +269,11 @@ size_t hth_product_in_place_limit(void) {
     return HTH_A_SCRATCH - HTH_PANEL;
 }
 
-void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, hth_real *M,
-                          size_t ldm) {
+void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, const hth_real *x,
+                          hth_real *M, size_t ldm, hth_real *out) {
     if (N == 0 || P == 0) return;
     size_t columns = HTH_A_SCRATCH / N / HTH_PANEL * HTH_PANEL;
-    in_place_job job = {compute, N, P, min_size(columns, TILE_COLUMNS), A, M, ldm};
+    in_place_job job = {compute, N, P, min_size(columns, TILE_COLUMNS), A, x, M, ldm, out};
     double work = 2.0 * (double)N * (double)N * (double)P;
     assert(N <= hth_product_in_place_limit());
     if (columns > 0)

@@ -258,7 +258,14 @@ static void test_in_place_is_the_product(void **state) {
             hth_matrix A = random_matrix(s.M, s.M, c % LAYOUTS);
             hth_real *M = random_numbers(s.M * ldm), *expected = copy_of(M, s.M * ldm);
             hth_product(compute, s.M, s.N, s.M, A, hth_rows(M, ldm), false, expected, ldm);
-            hth_product_in_place(compute, s.M, s.N, A, M, ldm);
+            hth_real *x = random_numbers(s.M), *out = random_numbers(s.N);
+            hth_real *row = copy_of(out, s.N);
+            hth_product(compute, 1, s.N, s.M, hth_rows(x, s.M), hth_rows(M, ldm), true, row, s.N);
+            hth_product_in_place(compute, s.M, s.N, A, x, M, ldm, out);
+            assert_memory_equal(out, row, s.N * sizeof *row);
+            free(x);
+            free(out);
+            free(row);
             assert_memory_equal(M, expected, s.M * ldm * sizeof *M);
             free((void *)A.data);
             free(M);
@@ -278,32 +285,14 @@ static void test_in_place_with_many_rows(void **state) {
     /* every row of A is the same, so every row of the product is */
     hth_matrix A = {a, 0, 1};
     hth_product(compute, 1, COLUMNS, ROWS_OF_M, A, hth_rows(M, COLUMNS), false, expected, COLUMNS);
-    hth_product_in_place(compute, ROWS_OF_M, COLUMNS, A, M, COLUMNS);
+    hth_real out[COLUMNS] = {0};
+    hth_product_in_place(compute, ROWS_OF_M, COLUMNS, A, a, M, COLUMNS, out);
+    assert_memory_equal(out, expected, sizeof expected);
     for (size_t i = 0; i < ROWS_OF_M; i++)
         assert_memory_equal(M + i * COLUMNS, expected, sizeof expected);
     hth_compute_destroy(compute);
     free(a);
     free(M);
-}
-
-static void test_combine_rows_is_the_product(void **state) {
-    static const size_t columns[] = {1, 40, 1120, 2500, 10300};
-    (void)state;
-    for (size_t c = 0; c < HTH_COUNT(columns); c++)
-        for (int threads = 1; threads <= 3; threads++) {
-            size_t N = 37, P = columns[c];
-            hth_compute *compute = compute_with(threads);
-            hth_real *x = random_numbers(N), *M = random_numbers(N * (P + 1));
-            hth_real *out = random_numbers(P), *expected = copy_of(out, P);
-            hth_product(compute, 1, P, N, hth_rows(x, N), hth_rows(M, P + 1), true, expected, P);
-            hth_combine_rows(compute, N, P, x, M, P + 1, out);
-            assert_memory_equal(out, expected, P * sizeof *out);
-            free(x);
-            free(M);
-            free(out);
-            free(expected);
-            hth_compute_destroy(compute);
-        }
 }
 
 static void test_sum_of_squares(void **state) {
@@ -379,7 +368,6 @@ int main(void) {
         cmocka_unit_test(test_bits_show_the_order_of_additions),
         cmocka_unit_test(test_in_place_is_the_product),
         cmocka_unit_test(test_in_place_with_many_rows),
-        cmocka_unit_test(test_combine_rows_is_the_product),
         cmocka_unit_test(test_sum_of_squares),
         cmocka_unit_test(test_parallel_runs_every_task_once),
         cmocka_unit_test(test_creation_fails_with_a_sentence),

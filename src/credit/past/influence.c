@@ -189,44 +189,45 @@ static void grow(hth_learner *learner, influence *kept, hth_real *M) {
 
 /* ---- Verbs ---- */
 
-static void advance(hth_learner *learner) {
-    influence *kept = learner->past.kept;
-    const hth_network *net = learner->network;
-    kept->rows.tape = learner->adjoint.tape;
-    for (size_t b = 0; b < learner->batch; b++) {
-        hth_real *M = kept->M + b * kept->N * kept->stride;
-        kept->rows.item = b;
-        seed(net, &kept->rows);
-        seed_readout(net, &kept->rows, kept->rows.tape->steps);
-        hth_scan(&kept->rows);
-        fill_jacobian(net, kept, kept->rows.tape->steps);
-        hth_product_in_place(learner->compute, kept->N, kept->P, hth_rows(kept->Pi, kept->N), M,
-                             kept->stride);
-        grow(learner, kept, M);
-    }
-}
-
 static void reset(hth_learner *learner) {
     influence *kept = learner->past.kept;
     memset(kept->M, 0, learner->batch * kept->N * kept->stride * sizeof *kept->M);
 }
 
-static void contract(hth_learner *learner, hth_gradient *gradient) {
-    influence *kept = learner->past.kept;
-    const hth_network *net = learner->network;
-    const size_t outputs = readout_states(net);
-    if (learner->adjoint.tape->fresh) reset(learner); /* a sequence has no past at its start */
-    for (size_t b = 0; b < learner->batch; b++) {
-        gather(&learner->adjoint, b, kept->x);
-        for (size_t k = 0; k < outputs; k++)
-            kept->x[kept->N - outputs + k] = learner->start[b * outputs + k];
-        hth_combine_rows(learner->compute, kept->N, kept->P, kept->x,
-                         kept->M + b * kept->N * kept->stride, kept->stride, gradient->values);
-    }
+/* The adjoint at the start of the tape, of all states of one item. */
+static void gather_start(const hth_learner *learner, influence *kept, size_t item) {
+    const size_t outputs = readout_states(learner->network);
+    gather(&learner->adjoint, item, kept->x);
+    for (size_t k = 0; k < outputs; k++)
+        kept->x[kept->N - outputs + k] = learner->start[item * outputs + k];
+}
+
+static void clean(const hth_network *net, hth_gradient *gradient) {
     for (size_t l = 0; l < net->layer_count; l++)
         hth_layer_mask(&net->layers[l], gradient->values + net->layers[l].weight);
     for (size_t row = 0; net->embedding && row < net->shape.vocabulary; row++)
         hth_gradient_row(gradient, row);
+}
+
+/* Contracts and advances item by item: each tensor is touched once a tape. */
+static void carry(hth_learner *learner, hth_gradient *gradient) {
+    influence *kept = learner->past.kept;
+    const hth_network *net = learner->network;
+    kept->rows.tape = learner->adjoint.tape;
+    if (kept->rows.tape->fresh) reset(learner); /* a sequence has no past at its start */
+    for (size_t b = 0; b < learner->batch; b++) {
+        hth_real *M = kept->M + b * kept->N * kept->stride;
+        kept->rows.item = b;
+        gather_start(learner, kept, b);
+        seed(net, &kept->rows);
+        seed_readout(net, &kept->rows, kept->rows.tape->steps);
+        hth_scan(&kept->rows);
+        fill_jacobian(net, kept, kept->rows.tape->steps);
+        hth_product_in_place(learner->compute, kept->N, kept->P, hth_rows(kept->Pi, kept->N),
+                             kept->x, M, kept->stride, gradient->values);
+        grow(learner, kept, M);
+    }
+    clean(net, gradient);
 }
 
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *options) {
@@ -284,6 +285,5 @@ const hth_past hth_past_influence = {
              .reset = reset,
              .state = state},
     .exact = true,
-    .contract = contract,
-    .advance = advance,
+    .carry = carry,
 };
