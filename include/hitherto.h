@@ -236,7 +236,12 @@ HTH_API double hth_optimiser_rate(const hth_optimiser *optimiser, uint64_t epoch
 
 /* ---- State ---------------------------------------------------------------------------------- */
 
-typedef enum hth_dtype { HTH_DTYPE_REAL, HTH_DTYPE_I32, HTH_DTYPE_U64 } hth_dtype;
+typedef enum hth_dtype {
+    HTH_DTYPE_REAL, /* hth_real */
+    HTH_DTYPE_F64,  /* double, in either precision of the library */
+    HTH_DTYPE_I32,
+    HTH_DTYPE_U64
+} hth_dtype;
 
 /* A named array that must survive an interruption. `data` points into the handle, so that reading
  * and restoring are the same list. */

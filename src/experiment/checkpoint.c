@@ -80,19 +80,20 @@ static const struct {
     {"", list_optimiser}, {"stream.", list_stream}, {"gradient.", list_gradient},
 };
 
-/* Doubles are kept as the bits that they are, since a real may be a float. */
 #define COUNTER(member)                                                                            \
-    { "run." #member, offsetof(hth_counters, member) }
+    { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member) }
+#define NUMBER(member)                                                                             \
+    { "run." #member, HTH_DTYPE_F64, offsetof(hth_counters, member) }
 static const struct {
     const char *name;
+    hth_dtype dtype;
     size_t offset;
 } counter_list[] = {
-    COUNTER(step),         COUNTER(epoch),           COUNTER(epoch_over),
-    COUNTER(line_due),     COUNTER(line_step),       COUNTER(best_step),
-    COUNTER(seconds),      COUNTER(sums.loss),       COUNTER(sums.weight),
-    COUNTER(sums.correct), COUNTER(sums.spikes),     COUNTER(train_loss),
-    COUNTER(train_metric), COUNTER(validation_loss), COUNTER(validation_metric),
-    COUNTER(best_loss),    COUNTER(best_metric),
+    COUNTER(step),        COUNTER(epoch),          COUNTER(epoch_over),       COUNTER(line_due),
+    COUNTER(line_step),   COUNTER(best_step),      NUMBER(seconds),           NUMBER(sums.loss),
+    NUMBER(sums.weight),  NUMBER(sums.correct),    NUMBER(sums.spikes),       NUMBER(train_loss),
+    NUMBER(train_metric), NUMBER(validation_loss), NUMBER(validation_metric), NUMBER(best_loss),
+    NUMBER(best_metric),
 };
 _Static_assert(sizeof(hth_counters) == HTH_COUNT(counter_list) * sizeof(uint64_t),
                "every counter is in the list");
@@ -110,8 +111,9 @@ static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *er
 
 static void list_counters(hth_counters *counters, hth_field *fields) {
     for (size_t i = 0; i < HTH_COUNT(counter_list); i++) {
-        fields[i] = (hth_field){
-            .dtype = HTH_DTYPE_U64, .count = 1, .data = (char *)counters + counter_list[i].offset};
+        fields[i] = (hth_field){.dtype = counter_list[i].dtype,
+                                .count = 1,
+                                .data = (char *)counters + counter_list[i].offset};
         snprintf(fields[i].name, sizeof fields[i].name, "%s", counter_list[i].name);
     }
 }

@@ -40,7 +40,7 @@ static const struct dtype {
 
 static const char *dtype_name(hth_dtype dtype) {
     if (dtype == HTH_DTYPE_REAL) return sizeof(hth_real) == 8 ? "F64" : "F32";
-    return dtype == HTH_DTYPE_I32 ? "I32" : "U64";
+    return dtype == HTH_DTYPE_I32 ? "I32" : dtype == HTH_DTYPE_F64 ? "F64" : "U64";
 }
 
 static size_t dtype_size(const char *name) {
@@ -413,7 +413,8 @@ static hth_status check_field(const hth_safetensors *file, const hth_field *fiel
         return hth_fail(error, HTH_MISMATCH,
                         "%s: tensor %s has %llu numbers, but %zu are needed here", file->path,
                         field->name, (unsigned long long)tensor->count, field->count);
-    bool convert = flags & HTH_RESTORE_CONVERT && is_real(wanted) && is_real(tensor->dtype);
+    bool convert =
+        flags & HTH_RESTORE_CONVERT && field->dtype == HTH_DTYPE_REAL && is_real(tensor->dtype);
     if (!strcmp(tensor->dtype, wanted) || convert) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH, "%s: tensor %s has dtype %s, but %s is needed here%s",
                     file->path, field->name, tensor->dtype, wanted,

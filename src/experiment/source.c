@@ -32,9 +32,9 @@ static hth_status choose_kind(const hth_settings *settings, const hth_stream_kin
 }
 
 static size_t field_bytes(const hth_field *field) {
-    size_t size = field->dtype == HTH_DTYPE_I32   ? sizeof(int32_t)
-                  : field->dtype == HTH_DTYPE_U64 ? sizeof(uint64_t)
-                                                  : sizeof(hth_real);
+    size_t size = field->dtype == HTH_DTYPE_I32    ? sizeof(int32_t)
+                  : field->dtype == HTH_DTYPE_REAL ? sizeof(hth_real)
+                                                   : sizeof(uint64_t);
     return field->count * size;
 }
 

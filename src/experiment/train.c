@@ -11,6 +11,7 @@
 #include "experiment/metrics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -40,14 +41,20 @@ static double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Peak of the resident set. Where /proc tells it, from there: what getrusage says includes the program
+ * that started this one. */
 static size_t peak_memory(void) {
     struct rusage usage;
+    unsigned long kilobytes = 0;
+    char line[128];
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status) &&
+           sscanf(line, "VmHWM: %lu", &kilobytes) != 1)
+        continue;
+    if (status) fclose(status);
+    if (kilobytes) return kilobytes * 1024;
     getrusage(RUSAGE_SELF, &usage);
-#ifdef __APPLE__
-    return (size_t)usage.ru_maxrss;
-#else
     return (size_t)usage.ru_maxrss * 1024;
-#endif
 }
 
 static void tell(const run *r, const char *sentence) {
@@ -150,7 +157,8 @@ static hth_status write_line(run *r, bool validated, double now, hth_error *erro
     line.train_loss = mean_loss(&c->sums);
     line.train_metric = hth_metric_value(r->session.metric_kind, &c->sums);
     if (!validated) line.validation_loss = line.validation_metric = NAN;
-    line.steps_per_second = (double)(c->step - c->line_step) / (now - r->line_time);
+    if (c->step > c->line_step && now - r->line_time > 1e-6)
+        line.steps_per_second = (double)(c->step - c->line_step) / (now - r->line_time);
     HTH_TRY(hth_metrics_append(r->metrics, &line, error));
     if (c->sums.weight > 0) {
         c->train_loss = line.train_loss;

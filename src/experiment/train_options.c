@@ -25,11 +25,13 @@ static const hth_option train_options[] = {
      .max = 9e15,
      TRAIN(seed)},
     {.name = "threads",
-     .help = "threads; 0: one per core. Changes the time, never the result",
+     .help = "threads; 0: one per core. Changes the time, never the result; on a machine with "
+             "other work to "
+             "do, fewer than cores are faster",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,
-     .max = 4096,
+     .max = 1024,
      TRAIN(threads)},
     {.name = "precision",
      .help = "arithmetic: single (32 bits) or double (64 bits)",

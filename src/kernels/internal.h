@@ -17,8 +17,9 @@ enum { HTH_B_SCRATCH = 128 * 1024, HTH_A_SCRATCH = 64 * 1024 };
 enum { HTH_B_SCRATCH = 0, HTH_A_SCRATCH = 16 * 1024 };
 #endif
 
-/* Operations that take about as long as waking the other threads: less is not worth sharing. */
-#define HTH_SMALL_WORK 2e5
+/* A loop of fewer operations, some ten microseconds, stays on the calling thread: waking the others costs a
+ * microsecond or two on an idle machine, and far more on one with other work to do. */
+#define HTH_SMALL_WORK 1e6
 
 struct hth_compute {
     int threads;
