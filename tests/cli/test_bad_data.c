@@ -1,0 +1,148 @@
+/* Bad data, checkpoints and combinations, by the program's exact words: one clear sentence, an exit status that
+ * is not 0, and nothing left behind. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#include <math.h>
+#include <zip.h>
+
+static void is_refused(const char *const arguments[], const char *sentence) {
+    char expected[2048];
+    run_program(HTH_PROGRAM, arguments);
+    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
+    assert_string_equal(said.err, expected);
+    assert_true(said.code != 0);
+    assert_false(is_there("run"));
+}
+
+#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
+#define TRAIN(sentence, ...)                                                                       \
+    REFUSED(sentence, "train", "--out", "run", "learner.steps=2", "learner=tbptt", __VA_ARGS__)
+
+/* ---- Writing .npz ---- */
+
+typedef struct member {
+    const char *name, *dtype, *shape; /* as in the header: '<f8', (2, 3, 1) */
+    const void *data;
+    size_t bytes;
+} member;
+
+static void add_member(zip_t *zip, const member *m) {
+    char header[129], name[64], *npy = malloc(128 + m->bytes);
+    int used =
+        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                 m->dtype, m->shape);
+    memset(header + used, ' ', (size_t)(117 - used));
+    header[117] = '\n';
+    memcpy(npy, "\x93NUMPY\x01\x00\x76\x00", 10);
+    memcpy(npy + 10, header, 118);
+    memcpy(npy + 128, m->data, m->bytes);
+    snprintf(name, sizeof name, "%s.npy", m->name);
+    zip_source_t *source = zip_source_buffer(zip, npy, 128 + m->bytes, 1);
+    assert_true(zip_file_add(zip, name, source, 0) >= 0);
+}
+
+static void write_npz(const char *path, const member *members, size_t count) {
+    int code;
+    remove(path);
+    zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    assert_non_null(zip);
+    for (size_t i = 0; i < count; i++) add_member(zip, &members[i]);
+    assert_int_equal(zip_close(zip), 0);
+}
+
+static const double numbers[12] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2};
+static const int64_t classes[6] = {0, 1, 2, 0, 1, 2};
+
+/* ---- Tests ---- */
+
+static void test_bad_arrays(void **state) {
+    (void)state;
+    const member inputs = {"inputs", "<f8", "(2, 3, 2)", numbers, sizeof numbers};
+    const member wrong_steps[] = {inputs, {"targets", "<f8", "(2, 2, 3)", numbers, sizeof numbers}};
+    write_npz("a.npz", wrong_steps, 2);
+    TRAIN("a.npz: array targets has shape (2, 2, 3) and dtype <f8, but must be (2, 3, 3)",
+          "data=arrays", "data.file=a.npz", "train.batch=2");
+    write_npz("a.npz", &inputs, 1);
+    TRAIN("a.npz: there is no array targets in the file", "data=arrays", "data.file=a.npz",
+          "train.batch=2");
+    double with_nan[12];
+    memcpy(with_nan, numbers, sizeof numbers);
+    with_nan[7] = NAN;
+    const member nan[] = {{"inputs", "<f8", "(2, 3, 2)", with_nan, sizeof with_nan},
+                          {"targets", "<i8", "(2, 3)", classes, sizeof classes}};
+    write_npz("a.npz", nan, 2);
+    TRAIN("a.npz: inputs[1, 0, 1] is nan, but must be finite", "data=arrays", "data.file=a.npz",
+          "train.batch=2");
+    const member good[] = {inputs, {"targets", "<i8", "(2, 3)", classes, sizeof classes}};
+    write_npz("a.npz", good, 2);
+    TRAIN("a.npz: targets[0, 2] is class 2, but classes are 0 to 1", "data=arrays",
+          "data.file=a.npz", "train.batch=2", "data.classes=2");
+    const member weights[] = {
+        good[0], good[1], {"w_rec", "<f8", "(3, 4)", numbers, sizeof numbers}};
+    write_npz("a.npz", weights, 3);
+    TRAIN("w_rec of the data is 3 x 4, but layer0.weight of this network takes 3 x 3 (drives x "
+          "units)",
+          "data=arrays", "data.file=a.npz", "train.batch=2", "network.units=3");
+    write_whole("a.npz", "PK and then nothing");
+    TRAIN("a.npz: Not a zip archive; an .npz file, as numpy.savez writes it, is expected, whole",
+          "data=arrays", "data.file=a.npz", "train.batch=2");
+    TRAIN("none.npz: No such file", "data=arrays", "data.file=none.npz");
+}
+
+static void test_bad_text(void **state) {
+    (void)state;
+    TRAIN("nowhere/ptb.train.txt: No such file or directory, with or without .xz added",
+          "data=text", "data.dir=nowhere", "network.embedding=4");
+    write_whole("ptb.train.txt", " a b c\n a b\n c a b\n");
+    write_whole("ptb.valid.txt", " a b\n c d\n a\n");
+    write_whole("ptb.test.txt", " a b\n c\n");
+    TRAIN("./ptb.valid.txt:2: \"d\" does not occur in the training file, which has no <unk> to "
+          "stand for it",
+          "data=text", "data.dir=.", "network.embedding=4");
+    TRAIN("network.embedding is 0, but the input is tokens; give the width of their vectors, such "
+          "as 200",
+          "data=text", "data.dir=.", "data.validate=");
+}
+
+static void test_impossible_combinations(void **state) {
+    (void)state;
+    TRAIN("learner.past = influence: the influence tensor is the exact past and needs "
+          "learner.recurrence = full",
+          "task=add", "past=influence", "recurrence=none");
+    TRAIN("learner.past = influence: no error reaches the units, so nothing needs to be kept; set "
+          "learner.past = none",
+          "task=add", "learner.past=influence", "signal=none");
+    REFUSED("the sequences of 'add' have no end, and learner 'bptt' wants the whole of them: take "
+            "learner=tbptt or learner=rtrl, or say with learner.steps how many steps it looks at "
+            "together",
+            "train", "--out", "run", "task=add", "learner=bptt");
+    TRAIN("train.epochs is 3, but 'add' has no epochs: give train.steps instead", "task=add",
+          "train.epochs=3");
+    TRAIN("cell.beta is '1,2', but must be one number or a list for 3 units; it has 2", "task=add",
+          "cell=alif", "network.units=3", "cell.beta=1,2");
+}
+
+static void test_bad_checkpoints(void **state) {
+    (void)state;
+    RUN("train", "--out", "done", "task=add", "learner=tbptt", "train.steps=60", "network.units=4",
+        "train.threads=1");
+    assert_int_equal(said.code, 0);
+    REFUSED(
+        "done/checkpoint.safetensors: the checkpoint has network.units '4', the settings say '5'",
+        "train", "--resume", "--out", "done", "network.units=5", "train.steps=80");
+    assert_int_equal(truncate("done/checkpoint.safetensors", 700), 0);
+    REFUSED("done/checkpoint.safetensors: not a safetensors file, or damaged: its header is longer "
+            "than the file",
+            "eval", "done");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_bad_arrays, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_bad_text, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_impossible_combinations, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_bad_checkpoints, enter_folder, leave_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
