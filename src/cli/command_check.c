@@ -4,7 +4,7 @@
 #include <math.h>
 
 typedef struct check_table {
-    size_t rows, failed;
+    size_t rows, held, failed, proved_nothing;
 } check_table;
 
 static void print_row(void *context, const hth_check_row *row) {
@@ -16,13 +16,17 @@ static void print_row(void *context, const hth_check_row *row) {
     char tolerance[24] = "-";
     bool claims = isfinite(row->tolerance);
     if (claims) snprintf(tolerance, sizeof tolerance, "%.0e", row->tolerance);
+    bool nothing = row->passed && isnan(row->cosine); /* both gradients are zero */
     printf("%-32s %-20s %10.2e %12.9f %10s  %s\n", row->claim, row->block, row->relative_error,
            row->cosine, tolerance,
            !row->passed ? "FAILED"
+           : nothing    ? "zero"
            : claims     ? "ok"
                         : "shown");
     fflush(stdout);
     table->failed += !row->passed;
+    table->held += row->passed && claims && !nothing;
+    table->proved_nothing += nothing;
 }
 
 static void print_warning(void *context, const char *sentence) {
@@ -32,7 +36,7 @@ static void print_warning(void *context, const char *sentence) {
 }
 
 static int check(const hth_config *config) {
-    check_table table = {0, 0};
+    check_table table = {0};
     cli_catch_interrupts();
     const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted};
     hth_error error;
@@ -42,7 +46,11 @@ static int check(const hth_config *config) {
     if (table.failed)
         return cli_complain(CLI_FAILED, "%zu of %zu comparisons failed", table.failed, table.rows);
     if (status == HTH_FAILED) return cli_fail(&error);
-    printf("All %zu comparisons hold.\n", table.rows);
+    printf("%zu comparisons hold, %zu are shown without a claim", table.held,
+           table.rows - table.held - table.proved_nothing);
+    if (table.proved_nothing)
+        printf(", %zu are of gradients that are zero and prove nothing", table.proved_nothing);
+    printf(".\n");
     return CLI_OK;
 }
 

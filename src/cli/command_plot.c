@@ -153,7 +153,10 @@ static void put_axes(FILE *out, plot_request *plot) {
     scale_points(plot, scale_of(plot, &unit));
     fprintf(out, "set xlabel '%s%s'\nset ylabel ", label, unit);
     put_quoted(out, plot->label);
-    fprintf(out, " noenhanced\nset key %s right\n", rises ? "bottom" : "top");
+    fprintf(out, " noenhanced\nset key %s\n",
+            plot->out ? "below"
+            : rises   ? "bottom right"
+                      : "top right");
     if (plot->logarithmic) fprintf(out, "set logscale y\n");
     if (plot->out)
         fprintf(out, "set grid linecolor rgb '#d8d8d8' linetype 1 linewidth 0.6\n"
@@ -247,6 +250,12 @@ static int draw(plot_request *plot) {
     if (!have_gnuplot())
         return cli_complain(CLI_FAILED, "plots are drawn by gnuplot, which is not installed (on "
                                         "Debian: apt install gnuplot-nox)");
+    if (plot->out) { /* gnuplot would fall back on our own output */
+        FILE *target = fopen(plot->out, "ab");
+        if (!target)
+            return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", plot->out, strerror(errno));
+        fclose(target);
+    }
     fflush(stdout);
     signal(SIGPIPE, SIG_IGN);
     FILE *gnuplot = popen("gnuplot", "w");

@@ -73,7 +73,6 @@ static int finish(const char *out, const cli_progress *progress) {
     cli_print_row("files", "%s/{settings.yaml,metrics.jsonl,summary.json,checkpoint.safetensors}",
                   out);
     printf("Learning curve:  hitherto plot %s\n", out);
-    printf("Test:            hitherto eval %s\n", out);
     return CLI_OK;
 }
 
@@ -134,6 +133,8 @@ int cli_train(const cli_arguments *arguments) {
         return cli_complain(CLI_BAD_INPUT, "the path given with --out is too long");
     if (resume && given && !exists(given))
         return cli_complain(CLI_BAD_INPUT, "cannot resume %s: there is no such folder", given);
+    if (resume && !given && !arguments->word_count)
+        return cli_complain(CLI_BAD_INPUT, "which run is to be resumed? --resume --out DIR");
     const char *own = own_settings(arguments, path, sizeof path);
     if (resume && given && !own)
         return cli_complain(CLI_BAD_INPUT, "cannot resume %s: it has no settings.yaml", given);

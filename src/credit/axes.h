@@ -21,7 +21,7 @@ typedef enum hth_recurrence {
 /* How many steps a tape has when learner.steps does not say it. */
 typedef enum hth_default_steps {
     HTH_WHOLE_SEQUENCE, /* must be the whole: fewer are refused */
-    HTH_TRUNCATED,      /* 20, or the whole sequence where that is shorter */
+    HTH_TRUNCATED,      /* the whole sequence, or 20 where it has more than 1000 steps or no end */
     HTH_ONE_STEP
 } hth_default_steps;
 

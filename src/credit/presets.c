@@ -46,7 +46,8 @@ typedef struct learner_options {
 
 static const hth_option options[] = {
     {.name = "steps",
-     .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), 20 (tbptt) or "
+     .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), the whole "
+             "sequence or 20 where it has more than 1000 or no end (tbptt), or "
              "1 (rtrl, readout-only)",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
@@ -93,7 +94,7 @@ const hth_catalogue hth_learners = {
     .kind = "learner",
     .summary = "How the tape becomes a gradient: a choice on four axes, and names for known ones.",
     .key = "learner.name",
-    .fallback = "bptt",
+    .fallback = "tbptt",
     .common = {"learner", options, HTH_COUNT(options)},
     .count = HTH_COUNT(presets),
     .at = part_at,

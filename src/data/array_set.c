@@ -42,7 +42,7 @@ static hth_status visit_input(void *arg, const hth_npy *array, size_t index, dou
     loading *load = arg;
     load->set->x[index] = (hth_real)value;
     if (isfinite(load->set->x[index])) return HTH_OK;
-    return fail_number(load, HTH_NOT_FINITE, array, index, value, "finite", error);
+    return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
 }
 
 static hth_status visit_weight(void *arg, const hth_npy *array, size_t index, double value,
@@ -50,7 +50,7 @@ static hth_status visit_weight(void *arg, const hth_npy *array, size_t index, do
     loading *load = arg;
     load->set->weights[index] = (hth_real)value;
     if (!isfinite(load->set->weights[index]))
-        return fail_number(load, HTH_NOT_FINITE, array, index, value, "finite", error);
+        return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
     if (value >= 0) return HTH_OK;
     return fail_number(load, HTH_INVALID, array, index, value, "a weight of at least 0", error);
 }
@@ -65,7 +65,7 @@ static hth_status visit_target(void *arg, const hth_npy *array, size_t index, do
     bool seen = counts(load, index / load->shape->outputs);
     load->set->targets[index] = (hth_real)(seen ? value : 0);
     if (isfinite(load->set->targets[index])) return HTH_OK;
-    return fail_number(load, HTH_NOT_FINITE, array, index, value, "finite", error);
+    return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
 }
 
 static hth_status visit_class(void *arg, const hth_npy *array, size_t index, double value,
@@ -93,7 +93,7 @@ static hth_status visit_double(void *arg, const hth_npy *array, size_t index, do
     loading *load = arg;
     load->values[index] = value;
     if (isfinite((hth_real)value)) return HTH_OK;
-    return fail_number(load, HTH_NOT_FINITE, array, index, value, "finite", error);
+    return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
 }
 
 /* ---- Shapes ----------------------------------------------------------------------------- */

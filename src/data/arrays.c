@@ -30,8 +30,10 @@ typedef struct arrays_options {
 enum { DROP, WRAP, PAD };
 static const char *const incompletes[] = {"drop", "wrap", "pad", NULL};
 
-static const char *const given_names[] = {"w_in", "w_rec", "w_out", "b_rec", "b_out", "feedback"};
-enum { GIVEN = HTH_COUNT(given_names) };
+static const char *const names[] = {"inputs", "targets", "mask",  "w_in",    "w_rec",
+                                    "w_out",  "b_rec",   "b_out", "feedback"};
+enum { DATA = 3, GIVEN = HTH_COUNT(names) - DATA }; /* data first, then initial values */
+static const char *const *const given_names = names + DATA;
 
 typedef struct arrays_state {
     hth_array_set set;
@@ -121,7 +123,8 @@ static hth_status load(arrays_state *a, const arrays_options *options, hth_split
                        hth_error *error) {
     hth_npz *npz;
     HTH_TRY(hth_npz_open(options->file, &npz, error));
-    hth_status status = hth_array_shape(npz, (size_t)options->classes, &a->shape, error);
+    hth_status status = hth_npz_only(npz, names, HTH_COUNT(names), error);
+    if (status == HTH_OK) status = hth_array_shape(npz, (size_t)options->classes, &a->shape, error);
     if (status == HTH_OK) status = load_given(a, npz, error);
     bool own = split == HTH_TRAIN || !*other_file(options, split);
     if (status == HTH_OK && own) status = hth_array_set_load(npz, &a->shape, &a->set, error);

@@ -7,6 +7,7 @@
  * bytes are read, either byte order, C or Fortran order.
  */
 #include "data/npy.h"
+#include "base/options.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -288,6 +289,24 @@ hth_status hth_npz_read(hth_npz *npz, const char *name, hth_npy_visit visit, voi
 
 bool hth_npz_has(const hth_npz *npz, const char *name) {
     return locate(npz, name) >= 0;
+}
+
+hth_status hth_npz_only(const hth_npz *npz, const char *const *names, size_t count,
+                        hth_error *error) {
+    for (zip_int64_t i = 0; i < zip_get_num_entries(npz->zip, 0); i++) {
+        const char *entry = zip_get_name(npz->zip, (zip_uint64_t)i, 0);
+        char name[64];
+        bool known = false;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(entry ? entry : "", "."),
+                 entry ? entry : "");
+        for (size_t k = 0; k < count; k++) known = known || strcmp(name, names[k]) == 0;
+        if (known) continue;
+        const char *nearest = hth_nearest(name, names, count);
+        return hth_fail(error, HTH_INVALID, "%s: there is no use for array %s%s%s%s", npz->path,
+                        name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                        nearest ? "'?" : "");
+    }
+    return HTH_OK;
 }
 
 const char *hth_npz_path(const hth_npz *npz) {

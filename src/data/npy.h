@@ -39,6 +39,9 @@ hth_status hth_npz_open(const char *path, hth_npz **out, hth_error *error);
 void hth_npz_close(hth_npz *npz);
 const char *hth_npz_path(const hth_npz *npz);
 bool hth_npz_has(const hth_npz *npz, const char *name); /* name without .npy */
+/* HTH_INVALID for an array of the file that is none of the names ("did you mean"). */
+hth_status hth_npz_only(const hth_npz *npz, const char *const *names, size_t count,
+                        hth_error *error);
 
 /* The header alone. HTH_FILE when there is no such array, HTH_INVALID for a header or dtype that
  * cannot be read. */

@@ -181,7 +181,9 @@ hth_nearness hth_compare(const hth_real *a, const hth_real *b, size_t count) {
     const double norm = sqrt(aa) * sqrt(bb);
     return (hth_nearness){
         .relative_error = worst == 0 ? 0 : worst / largest, /* infinite where b is 0 and a is not */
-        .cosine = norm > 0 ? ab / norm : (aa == bb ? 1 : 0),
+        .cosine = norm > 0   ? ab / norm
+                  : aa == bb ? (double)NAN
+                             : 0,
         .largest = largest,
     };
 }

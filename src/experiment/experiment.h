@@ -84,7 +84,7 @@ hth_status hth_evaluate(const char *run, const char *split, const hth_settings *
 typedef struct hth_check_row {
     const char *claim; /* "bptt = finite differences", "rtrl = bptt", ... */
     const char *block;
-    double relative_error, cosine, tolerance;
+    double relative_error, cosine, tolerance; /* cosine NAN: both gradients are zero */
     bool passed;
 } hth_check_row;
 

@@ -16,11 +16,11 @@ enum { UPDATE_TAPE, UPDATE_SEQUENCE };
 
 /* ---- How long a tape is ------------------------------------------------------------------- */
 
-enum { TRUNCATED = 20 }; /* K of tbptt when nothing is said; that of the word model */
+/* K of tbptt when nothing is said: all of a sequence that is not too long, else that of the word model. */
+enum { LONGEST_WHOLE = 1000, TRUNCATED = 20 };
 
-static size_t whole_or(const hth_source *source, size_t steps) {
-    uint64_t whole = source->sequence_steps;
-    return whole > 0 && whole < steps ? (size_t)whole : steps;
+static size_t whole_or_truncated(uint64_t whole) {
+    return whole > 0 && whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
 }
 
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
@@ -49,7 +49,7 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
     else if (wants_all)
         *steps = (size_t)whole;
     else
-        *steps = axes.preset->steps == HTH_TRUNCATED ? whole_or(source, TRUNCATED) : 1;
+        *steps = axes.preset->steps == HTH_TRUNCATED ? whole_or_truncated(whole) : 1;
     return HTH_OK;
 }
 

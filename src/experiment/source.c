@@ -196,9 +196,15 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
     size_t count = source->kind->given(source->state, given, MOST_GIVEN);
     if (count > MOST_GIVEN) count = MOST_GIVEN;
     const size_t inputs = network->layers[0].inputs;
-    for (size_t i = 0; i < count; i++)
-        if (find_target(given[i].name, network, inputs, &to))
-            HTH_TRY(check_given(&given[i], &to, error));
+    for (size_t i = 0; i < count; i++) {
+        if (!find_target(given[i].name, network, inputs, &to))
+            return hth_fail(
+                error, HTH_MISMATCH,
+                "the data brings %s along, but nothing in this network uses it; take the "
+                "array out of the file, or choose settings that do",
+                given[i].name);
+        HTH_TRY(check_given(&given[i], &to, error));
+    }
     for (size_t i = 0; i < count; i++)
         if (find_target(given[i].name, network, inputs, &to))
             copy_given(&given[i], &to, hth_network_parameters(network));

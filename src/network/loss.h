@@ -32,6 +32,7 @@ typedef struct hth_loss_tile {
 typedef struct hth_loss {
     hth_part part;
     size_t options_size;
+    double least, most; /* of targets that are values; both 0: any */
     /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */
     double (*measure)(const hth_loss_tile *tile, hth_real *y);
     double (*finish)(const hth_loss_tile *tiles, size_t count);

@@ -33,7 +33,8 @@ static const hth_part *part_at(size_t index) {
 
 const hth_catalogue hth_losses = {
     .kind = "loss",
-    .summary = "What is minimised: compares the readout with the target.",
+    .summary = "What is minimised. Without loss.name: mse for targets that are values, softmax for "
+               "classes.",
     .key = "loss.name",
     .fallback = NULL, /* follows from the targets: mse for values, softmax for classes */
     .common = {"loss", common, HTH_COUNT(common)},

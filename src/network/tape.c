@@ -206,6 +206,23 @@ static hth_status check_numbers(const hth_real *x, size_t count, size_t width, s
     return HTH_OK;
 }
 
+/* Targets that the loss has no meaning for, where they count. */
+static hth_status check_targets(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
+    const hth_readout *r = &tape->network->readout;
+    const double least = r->loss->least, most = r->loss->most;
+    for (size_t i = 0; least < most && i < chunk->steps * chunk->batch * r->outputs; i++) {
+        const size_t item = i / r->outputs;
+        const double y = (double)chunk->targets[i];
+        if ((y < least || y > most) && hth_item_weight(chunk, item) != 0)
+            return hth_fail(
+                error, HTH_INVALID,
+                "targets: step %zu, item %zu, component %zu is %g; loss %s takes %g to %g",
+                item / chunk->batch, item % chunk->batch, i % r->outputs, y, r->loss->part.name,
+                least, most);
+    }
+    return HTH_OK;
+}
+
 static hth_status check_codes(const int32_t *codes, const hth_real *weights, size_t count,
                               size_t batch, size_t bound, const char *what, hth_error *error) {
     for (size_t i = 0; i < count; i++)
@@ -240,6 +257,7 @@ static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_
     else
         HTH_TRY(check_codes(chunk->classes, chunk->weights, items, chunk->batch, shape->outputs,
                             "target class", error));
+    if (chunk->targets) HTH_TRY(check_targets(tape, chunk, error));
     if (!chunk->weights) return HTH_OK;
     return check_numbers(chunk->weights, items, 1, chunk->batch, "weights", error);
 }

@@ -84,6 +84,24 @@ static void test_bad_arrays(void **state) {
     TRAIN("w_rec of the data is 3 x 4, but layer0.weight of this network takes 3 x 3 (drives x "
           "units)",
           "data=arrays", "data.file=a.npz", "train.batch=2", "network.units=3");
+    const member misspelt[] = {
+        good[0], good[1], {"w_recc", "<f8", "(3, 4)", numbers, sizeof numbers}};
+    write_npz("a.npz", misspelt, 3);
+    TRAIN("a.npz: there is no use for array w_recc; did you mean 'w_rec'?", "data=arrays",
+          "data.file=a.npz", "train.batch=2");
+    const member feedback[] = {
+        good[0], good[1], {"feedback", "<f8", "(3, 4)", numbers, sizeof numbers}};
+    write_npz("a.npz", feedback, 3);
+    TRAIN("the data brings feedback along, but nothing in this network uses it; take the array out "
+          "of "
+          "the file, or choose settings that do",
+          "data=arrays", "data.file=a.npz", "train.batch=2");
+    const double negative[6] = {-1, 0, 0, 0, 0, 1};
+    const member soft[] = {inputs, {"targets", "<f8", "(2, 3, 1)", negative, sizeof negative}};
+    write_npz("a.npz", soft, 2);
+    REFUSED("after step 0: targets: step 0, item 0, component 0 is -1; loss sigmoid takes 0 to 1",
+            "train", "--out", "begun", "data=arrays", "data.file=a.npz", "train.batch=2",
+            "loss=sigmoid", "data.shuffle=false");
     write_whole("a.npz", "PK and then nothing");
     TRAIN("a.npz: Not a zip archive; an .npz file, as numpy.savez writes it, is expected, whole",
           "data=arrays", "data.file=a.npz", "train.batch=2");

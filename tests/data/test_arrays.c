@@ -439,17 +439,17 @@ static void test_bad_numbers(void **unused) {
     const array values[] = {INPUTS_ARRAY, TARGETS_ARRAY, MASK_ARRAY};
     const array labels[] = {INPUTS_ARRAY, CLASSES_ARRAY, MASK_ARRAY};
     inputs[3][1][0] = NAN;
-    refused(values, 3, HTH_NOT_FINITE, "inputs[3, 1, 0] is nan, but must be finite");
+    refused(values, 3, HTH_INVALID, "inputs[3, 1, 0] is nan, but must be finite");
     inputs[3][1][0] = -INFINITY;
-    refused(values, 3, HTH_NOT_FINITE, "inputs[3, 1, 0] is -inf");
+    refused(values, 3, HTH_INVALID, "inputs[3, 1, 0] is -inf");
     inputs[3][1][0] = 310;
     targets[4][2][1] = NAN;
-    refused(values, 3, HTH_NOT_FINITE, "targets[4, 2, 1] is nan");
+    refused(values, 3, HTH_INVALID, "targets[4, 2, 1] is nan");
     targets[4][2][1] = -421;
     targets[4][0][1] = NAN; /* where the mask is 0 it does not matter */
     write_npz("a.npz", values, 3);
     kind()->close(opened(NULL, HTH_TRAIN, 1));
-    refused(values, 2, HTH_NOT_FINITE, "targets[4, 0, 1] is nan");
+    refused(values, 2, HTH_INVALID, "targets[4, 0, 1] is nan");
     targets[4][0][1] = -401;
     classes[2][1] = -1;
     refused(labels, 3, HTH_INVALID, "targets[2, 1] is class -1, but classes are 0 to 3");

@@ -57,6 +57,8 @@ const hth_loss hth_loss_sigmoid = {
              .source = "Bellec et al. 2019, Methods 3.1",
              .options = {"loss", options, HTH_COUNT(options)}},
     .options_size = sizeof(sigmoid_options),
+    .least = 0,
+    .most = 1,
     .measure = measure,
     .error = error_of,
 };
