@@ -72,8 +72,8 @@ static void test_diagonal_recurrence(void **state) {
     static const char *const cells[] = {
         "cell.name=rate cell.alpha=0.5 network.units=6", "cell.name=lstm network.units=5",
         "cell.name=gru network.units=5",
-        "cell.name=alif cell.beta=0.3 network.units=8 network.self_connections=true cell.v_th=0.6 "
-        "init.w_in_scale=2 readout.kappa=0.9"};
+        ("cell.name=alif cell.beta=0.3 network.units=8 network.self_connections=true cell.v_th=0.6 "
+         "init.w_in_scale=2 readout.kappa=0.9")};
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
         const law_case what = {cells[c], 3, 0, 2, 14, 2, false, false};
         law_rig rig;
