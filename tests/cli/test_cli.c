@@ -242,6 +242,14 @@ static void test_a_run_from_start_to_picture(void **state) {
     assert_non_null(strstr(said.out, "training"));
 }
 
+/* A task is enough: everything else has a default. */
+static void test_a_task_is_enough(void **state) {
+    (void)state;
+    RUN("train", "task=add", "train.steps=60", "--threads", "1");
+    assert_int_equal(said.code, 0);
+    assert_true(is_there("runs/add-tbptt-s1/summary.json"));
+}
+
 static void test_a_second_run_gets_a_number(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -341,6 +349,7 @@ int main(void) {
         TEST(test_lists_have_every_kind_part_and_setting),
         TEST(test_a_part),
         TEST(test_a_run_from_start_to_picture),
+        TEST(test_a_task_is_enough),
         TEST(test_a_second_run_gets_a_number),
         TEST(test_an_interrupted_run_says_how_to_resume),
         TEST(test_check_shows_each_claim),
