@@ -49,6 +49,7 @@ typedef struct hth_progress {
     double train_loss, train_metric;           /* since the last report; NAN: none yet */
     double validation_loss, validation_metric; /* NAN: none yet */
     const char *metric; /* what the metric is: "perplexity", "accuracy", ... */
+    double spike_rate; /* spikes per unit and step since the last report; NAN: units do not spike */
     double learning_rate;
     double seconds, steps_per_second, eta_seconds; /* seconds include those before a resume */
     size_t memory_bytes;                           /* peak resident set */

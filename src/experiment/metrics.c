@@ -60,17 +60,19 @@ hth_status hth_metrics_open(const char *path, uint64_t keep_to, FILE **out, hth_
 }
 
 hth_status hth_metrics_append(FILE *file, const hth_progress *p, hth_error *error) {
-    char text[7][32];
-    int written = fprintf(
-        file,
-        "{\"step\": %llu, \"epoch\": %llu, \"train_loss\": %s, \"train_metric\": %s, "
-        "\"validation_loss\": %s, \"validation_metric\": %s, \"metric\": \"%s\", "
-        "\"learning_rate\": %s, \"seconds\": %s, \"steps_per_second\": %s, \"memory_bytes\": "
-        "%zu}\n",
-        (unsigned long long)p->step, (unsigned long long)p->epoch, number(p->train_loss, text[0]),
-        number(p->train_metric, text[1]), number(p->validation_loss, text[2]),
-        number(p->validation_metric, text[3]), p->metric, number(p->learning_rate, text[4]),
-        number(p->seconds, text[5]), number(p->steps_per_second, text[6]), p->memory_bytes);
+    char text[8][32];
+    int written =
+        fprintf(file,
+                "{\"step\": %llu, \"epoch\": %llu, \"train_loss\": %s, \"train_metric\": %s, "
+                "\"validation_loss\": %s, \"validation_metric\": %s, \"metric\": \"%s\", "
+                "\"spike_rate\": %s, \"learning_rate\": %s, \"seconds\": %s, \"steps_per_second\": "
+                "%s, \"memory_bytes\": "
+                "%zu}\n",
+                (unsigned long long)p->step, (unsigned long long)p->epoch,
+                number(p->train_loss, text[0]), number(p->train_metric, text[1]),
+                number(p->validation_loss, text[2]), number(p->validation_metric, text[3]),
+                p->metric, number(p->spike_rate, text[7]), number(p->learning_rate, text[4]),
+                number(p->seconds, text[5]), number(p->steps_per_second, text[6]), p->memory_bytes);
     if (written < 0 || fflush(file) != 0)
         return hth_fail(error, HTH_FILE, "metrics.jsonl: cannot be written: %s", strerror(errno));
     return HTH_OK;

@@ -9,6 +9,7 @@
  */
 #include "experiment/checkpoint.h"
 #include "experiment/metrics.h"
+#include "network/network.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ typedef struct run {
     double begun, before;                  /* clock at the start; seconds before it */
     double line_time, saved, told;         /* clock of the last line, checkpoint, progress */
     uint64_t begun_step;
+    bool warned; /* that the network is silent */
 } run;
 
 static double clock_seconds(void) {
@@ -79,6 +81,17 @@ static double eta(const run *r, double rate) {
     return (double)(total - r->counters.step) / rate;
 }
 
+/* Spikes per unit and step since the last line. */
+static double spike_rate(const run *r) {
+    const hth_counters *c = &r->counters;
+    const hth_network *network = r->session.network;
+    double units = 0;
+    for (size_t l = 0; l < network->layer_count; l++)
+        if (network->layers[l].cell->spikes) units += (double)network->layers[l].n;
+    const double steps = (double)(c->step - c->line_step) * (double)r->session.batch;
+    return units * steps > 0 ? c->sums.spikes / (units * steps) : (double)NAN;
+}
+
 static hth_progress describe(const run *r, double now) {
     const hth_counters *c = &r->counters;
     const bool fresh = c->sums.weight > 0;
@@ -94,6 +107,7 @@ static hth_progress describe(const run *r, double now) {
         .validation_loss = c->validation_loss,
         .validation_metric = c->validation_metric,
         .metric = r->session.metric,
+        .spike_rate = spike_rate(r),
         .learning_rate = hth_optimiser_rate(r->session.optimiser, c->epoch ? c->epoch : 1),
         .seconds = r->before + now - r->begun,
         .steps_per_second = rate,
@@ -159,6 +173,11 @@ static hth_status write_line(run *r, bool validated, double now, hth_error *erro
     if (!validated) line.validation_loss = line.validation_metric = NAN;
     if (c->step > c->line_step && now - r->line_time > 1e-6)
         line.steps_per_second = (double)(c->step - c->line_step) / (now - r->line_time);
+    if (line.spike_rate == 0 && !r->warned)
+        tell(r,
+             "No unit has spiked since the last report: a silent network learns nothing; a lower "
+             "cell.v_th or a larger init.w_in_scale may wake it.");
+    r->warned = r->warned || line.spike_rate == 0;
     HTH_TRY(hth_metrics_append(r->metrics, &line, error));
     if (c->sums.weight > 0) {
         c->train_loss = line.train_loss;

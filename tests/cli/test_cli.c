@@ -250,6 +250,16 @@ static void test_a_task_is_enough(void **state) {
     assert_true(is_there("runs/add-tbptt-s1/summary.json"));
 }
 
+static void test_a_silent_network_is_named(void **state) {
+    (void)state;
+    RUN("train", "task=add", "cell=lif", "cell.v_th=1000", "train.steps=60", "--threads", "1");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.err, "No unit has spiked"));
+    RUN("train", "task=add", "cell=lif", "cell.v_th=0.1", "train.steps=60", "--threads", "1");
+    assert_int_equal(said.code, 0);
+    assert_null(strstr(said.err, "No unit has spiked"));
+}
+
 static void test_a_second_run_gets_a_number(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -350,6 +360,7 @@ int main(void) {
         TEST(test_a_part),
         TEST(test_a_run_from_start_to_picture),
         TEST(test_a_task_is_enough),
+        TEST(test_a_silent_network_is_named),
         TEST(test_a_second_run_gets_a_number),
         TEST(test_an_interrupted_run_says_how_to_resume),
         TEST(test_check_shows_each_claim),
