@@ -154,14 +154,16 @@ static void put_axes(FILE *out, plot_request *plot) {
     fprintf(out, "set xlabel '%s%s'\nset ylabel ", label, unit);
     put_quoted(out, plot->label);
     fprintf(out, " noenhanced\nset key %s\n",
-            plot->out ? "below"
-            : rises   ? "bottom right"
-                      : "top right");
+            plot->out && plot->count > 1 ? "outside right top Left reverse"
+            : rises                      ? "bottom right"
+                                         : "top right");
+    if (plot->out && plot->count > 1)
+        fprintf(out, "set title 'dashed: training, bold: validation' textcolor rgb '#404040'\n");
     if (plot->logarithmic) fprintf(out, "set logscale y\n");
     if (plot->out)
         fprintf(out, "set grid linecolor rgb '#d8d8d8' linetype 1 linewidth 0.6\n"
                      "set border 3 linecolor rgb '#404040'\nset tics nomirror\n"
-                     "set key opaque samplen 2.5 spacing 1.15\n");
+                     "set key noopaque samplen 2.5 spacing 1.15\n");
 }
 
 /* One point has no range; gnuplot would invent one and say so. */
@@ -195,6 +197,24 @@ static const char *style_of(const plot_request *plot, bool train, size_t count) 
     return count > 1 && (train || count > 40) ? "lines" : "linespoints";
 }
 
+/* One run: its two curves. Several in a picture: one entry a run, for the bold curve where there is one. */
+static void put_title(FILE *out, const plot_request *plot, const run_curve *curve, bool train) {
+    const bool several = plot->count > 1, picture = plot->out != NULL;
+    const char *slash = strrchr(curve->run, '/'),
+               *name = slash && slash[1] ? slash + 1 : curve->run;
+    const char *which = train ? "training" : "validation";
+    char title[600];
+    if (several && picture && train && curve->validations) {
+        fprintf(out, " notitle");
+        return;
+    }
+    snprintf(title, sizeof title, "%.400s%s%s", several ? name : "",
+             several && !picture ? ", " : "", several && picture ? "" : which);
+    fprintf(out, " title ");
+    put_quoted(out, title);
+    fprintf(out, " noenhanced");
+}
+
 static void put_curve(FILE *out, const plot_request *plot, size_t index, bool train, bool *first) {
     const run_curve *curve = &plot->curves[index];
     size_t count = train ? curve->trains : curve->validations;
@@ -206,12 +226,7 @@ static void put_curve(FILE *out, const plot_request *plot, size_t index, bool tr
         fprintf(out, " linewidth %s dashtype %s linecolor rgb '%s'", train ? "1.6" : "2.4",
                 train ? "'-'" : "1", colours[index % HTH_COUNT(colours)]);
     if (plot->out && strcmp(style, "linespoints") == 0) fprintf(out, " pointtype 7 pointsize 0.6");
-    char title[600];
-    snprintf(title, sizeof title, "%.400s%s%s", plot->count > 1 ? curve->run : "",
-             plot->count > 1 ? ", " : "", train ? "training" : "validation");
-    fprintf(out, " title ");
-    put_quoted(out, title);
-    fprintf(out, " noenhanced");
+    put_title(out, plot, curve, train);
     *first = false;
 }
 
