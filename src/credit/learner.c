@@ -4,7 +4,6 @@
  */
 #include "credit/learner.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The three axes whose parts have options and memory. */
