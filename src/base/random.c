@@ -32,8 +32,7 @@ void hth_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
     out[3] = c3;
 }
 
-/* The two 64-bit words of one block. */
-static void words(const hth_random *r, uint64_t index, uint64_t out[2]) {
+void hth_random_words(const hth_random *r, uint64_t index, uint64_t out[2]) {
     uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), r->purpose, r->stream};
     uint32_t key[2] = {(uint32_t)r->seed, (uint32_t)(r->seed >> 32)};
     uint32_t block[4];
@@ -49,14 +48,14 @@ static double unit(uint64_t word) {
 
 double hth_random_uniform(const hth_random *r, uint64_t index) {
     uint64_t w[2];
-    words(r, index, w);
+    hth_random_words(r, index, w);
     return unit(w[0]);
 }
 
 /* Box & Muller 1958. The sine's half of the pair is given up, so that a draw has an index of its own. */
 double hth_random_normal(const hth_random *r, uint64_t index) {
     uint64_t w[2];
-    words(r, index, w);
+    hth_random_words(r, index, w);
     double radius = sqrt(-2.0 * log(1.0 - unit(w[0]))); /* 1 - [0, 1): the logarithm is finite */
     return radius * cos(TWO_PI * unit(w[1]));
 }
@@ -72,6 +71,6 @@ static uint64_t product_high(uint64_t a, uint64_t b) {
 /* floor(word * bound / 2^64): no rejection, hence one draw, and a bias below bound / 2^64. */
 uint64_t hth_random_below(const hth_random *r, uint64_t index, uint64_t bound) {
     uint64_t w[2];
-    words(r, index, w);
+    hth_random_words(r, index, w);
     return product_high(w[0], bound);
 }

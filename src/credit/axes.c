@@ -14,24 +14,16 @@ static const hth_past *const pasts[] = {HTH_PASTS(LIST)};
 static const hth_future *const futures[] = {HTH_FUTURES(LIST)};
 #undef LIST
 
-static const hth_part recurrences[] = {
-    [HTH_RECURRENCE_FULL] = {.name = "full",
-                             .summary = "credit crosses all recurrent weights (W^T)",
-                             .source = "backpropagation through time: Werbos 1990"},
-    [HTH_RECURRENCE_DIAGONAL] = {.name = "diagonal",
-                                 .summary = "a unit's own weight and reset only",
-                                 .source = "SnAp-1: Menick et al. 2020"},
-    [HTH_RECURRENCE_NONE] = {.name = "none",
-                             .summary = "no credit crosses a recurrent weight or the reset",
-                             .source = "RFLO: Murray 2019; e-prop 1: Bellec et al. 2019"},
-};
+#define LIST(name) &hth_recurrence_##name,
+static const hth_recurrence *const recurrences[] = {HTH_RECURRENCES(LIST)};
+#undef LIST
 
 static const hth_part *signal_part(size_t index) {
     return &signals[index]->axis.part;
 }
 
 static const hth_part *recurrence_part(size_t index) {
-    return &recurrences[index];
+    return &recurrences[index]->axis.part;
 }
 
 static const hth_part *past_part(size_t index) {
@@ -93,12 +85,13 @@ hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error
     HTH_TRY(choose(&hth_recurrences, preset->recurrence, settings, &recurrence, error));
     HTH_TRY(choose(&hth_pasts, preset->past, settings, &past, error));
     HTH_TRY(choose(&hth_futures, preset->future, settings, &future, error));
-    *axes = (hth_axes){preset, signals[signal], (hth_recurrence)recurrence, pasts[past],
-                       futures[future]};
+    *axes =
+        (hth_axes){preset, signals[signal], recurrences[recurrence], pasts[past], futures[future]};
     return HTH_OK;
 }
 
 bool hth_axes_exact(const hth_axes *axes, size_t steps, size_t total) {
-    return axes->signal == &hth_signal_readout && axes->recurrence == HTH_RECURRENCE_FULL &&
-           (axes->past->exact || steps >= total);
+    return axes->signal->axis.bias == HTH_EXACT && axes->recurrence->axis.bias == HTH_EXACT &&
+           axes->future->axis.bias == HTH_EXACT &&
+           (axes->past->axis.bias == HTH_EXACT || steps >= total);
 }

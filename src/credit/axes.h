@@ -7,16 +7,26 @@
 
 #include "base/options.h"
 
-#define HTH_SIGNALS(X) X(readout) X(none) /* signal/<name>.c */
-#define HTH_PASTS(X) X(none) X(influence) /* past/<name>.c */
-#define HTH_FUTURES(X) X(zero)            /* future/<name>.c */
+#define HTH_SIGNALS(X) X(readout) X(random) X(global) X(resampled) X(none) /* signal/<name>.c */
+#define HTH_RECURRENCES(X) X(full) X(diagonal) X(none) X(learned)          /* recurrence/<name>.c */
+#define HTH_PASTS(X)                                                                               \
+    X(none)                                                                                        \
+    X(trace)                                                                                       \
+    X(pattern)                                                                                     \
+    X(influence)                                                                                   \
+    X(rank_one)                                                                                    \
+    X(kronecker)                                                                                   \
+    X(reverse_kronecker)                                                                           \
+    X(kernel)                                         /* past/<name>.c */
+#define HTH_FUTURES(X) X(zero) X(synthetic) X(window) /* future/<name>.c */
 
-/* The cases of the scan itself: scan.c. */
-typedef enum hth_recurrence {
-    HTH_RECURRENCE_FULL,     /* credit crosses all recurrent weights */
-    HTH_RECURRENCE_DIAGONAL, /* a unit's own weight and reset only (SnAp-1) */
-    HTH_RECURRENCE_NONE      /* neither recurrent weights nor reset (e-prop, RFLO) */
-} hth_recurrence;
+/* How credit crosses from unit to unit: the cases of the scan, scan.c. */
+typedef enum hth_crossing {
+    HTH_CROSS_FULL,     /* by all recurrent weights and the reset */
+    HTH_CROSS_DIAGONAL, /* by a unit's own weight and reset only (SnAp-1) */
+    HTH_CROSS_NONE,     /* neither by recurrent weights nor by the reset (e-prop, RFLO) */
+    HTH_CROSS_LEARNED   /* by a Jacobian that stands in the adjoint */
+} hth_crossing;
 
 /* How many steps a tape has when learner.steps does not say it. */
 typedef enum hth_default_steps {
@@ -25,25 +35,34 @@ typedef enum hth_default_steps {
     HTH_ONE_STEP
 } hth_default_steps;
 
-/* A preset is a name for a choice on each axis. */
+/* A preset is a name for a choice on each axis, and for the settings of those parts that make the
+ * algorithm what it is; what a user gives counts more. */
+enum { HTH_PRESET_SETTINGS = 6 };
 typedef struct hth_preset {
     hth_part part;
     const char *signal, *recurrence, *past, *future;
     hth_default_steps steps;
+    const char *settings[HTH_PRESET_SETTINGS][2]; /* key, value; until the first without a key */
 } hth_preset;
 
 const hth_preset *hth_preset_at(size_t index); /* presets.c */
+
+/* What the chosen preset says of a setting, or NULL. */
+const char *hth_preset_value(const hth_preset *preset, const char *key);
 
 /* What settings choose. */
 typedef struct hth_axes {
     const hth_preset *preset;
     const struct hth_signal *signal;
-    hth_recurrence recurrence;
+    const struct hth_recurrence *recurrence;
     const struct hth_past *past;
     const struct hth_future *future;
 } hth_axes;
 
 hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error *error);
+
+/* What a part does to the expectation of the gradient. */
+typedef enum hth_bias { HTH_EXACT, HTH_UNBIASED, HTH_BIASED } hth_bias;
 
 /* Whether the gradient is, by construction, that of the whole sequence of `total` steps when it is cut
  * into tapes of `steps`. */

@@ -6,23 +6,24 @@
 
 #include <string.h>
 
-/* The three axes whose parts have options and memory. */
+/* The axes, whose parts have options and memory. */
 typedef struct place {
     const hth_axis *axis;
     hth_own *own;
 } place;
 
-enum { AXES = 3 };
+enum { AXES = 4, MOST_OPTIONS = 128, MOST_SETTINGS = 64 };
 
 static void places(hth_learner *learner, place out[AXES]) {
     out[0] = (place){&learner->axes.signal->axis, &learner->signal};
-    out[1] = (place){&learner->axes.past->axis, &learner->past};
-    out[2] = (place){&learner->axes.future->axis, &learner->future};
+    out[1] = (place){&learner->axes.recurrence->axis, &learner->recurrence};
+    out[2] = (place){&learner->axes.past->axis, &learner->past};
+    out[3] = (place){&learner->axes.future->axis, &learner->future};
 }
 
 /* Combinations without a meaning are refused, with the reason. */
 static hth_status check_axes(hth_learner *plan, hth_error *error) {
-    static const char *const names[AXES] = {"signal", "past", "future"};
+    static const char *const names[AXES] = {"signal", "recurrence", "past", "future"};
     place all[AXES];
     places(plan, all);
     for (size_t i = 0; i < AXES; i++) {
@@ -45,7 +46,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         learner = &counted;
     if (plan->axes.signal->reaches_units) {
         hth_adjoint_lay_out(arena, &learner->adjoint, net, plan->steps, plan->batch, true);
-        learner->adjoint.recurrence = plan->axes.recurrence;
+        learner->adjoint.crossing = plan->axes.recurrence->crossing;
         learner->adjoint.item = HTH_EVERY_ITEM;
     }
     learner->start = HTH_TAKE(arena, hth_real, plan->batch * net->readout.outputs);
@@ -53,49 +54,85 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         HTH_TAKE(arena, hth_real, hth_readout_scratch(net, plan->steps, plan->batch));
     places(learner, all);
     for (size_t i = 0; i < AXES; i++) {
-        all[i].own->options = hth_arena_take(arena, 1, all[i].axis->options_size);
+        void *options = hth_arena_take(arena, 1, all[i].axis->options_size);
+        if (options) memcpy(options, all[i].own->options, all[i].axis->options_size);
+        if (options) all[i].own->options = options;
         if (all[i].axis->lay_out)
             all[i].own->kept = all[i].axis->lay_out(arena, learner, all[i].own->options);
     }
     return placed;
 }
 
-/* The parts' options are read once there is a place for them. */
-static hth_status read_options(hth_learner *learner, const hth_settings *settings,
-                               hth_error *error) {
-    place all[AXES];
-    places(learner, all);
-    for (size_t i = 0; i < AXES; i++)
-        HTH_TRY(hth_options_read(&all[i].axis->part.options, settings, (void *)all[i].own->options,
-                                 error));
+/* ---- Making ---- */
+
+/* Options structs of the parts until the learner has its memory. */
+typedef union drawer {
+    double aligned;
+    char bytes[MOST_OPTIONS];
+} drawer;
+
+/* The preset's settings, then the user's, which count more. */
+static hth_status join(const hth_preset *preset, const hth_settings *settings,
+                       hth_setting items[MOST_SETTINGS], hth_settings *out, hth_error *error) {
+    size_t count = 0;
+    for (size_t i = 0; i < HTH_PRESET_SETTINGS && preset->settings[i][0]; i++)
+        items[count++] = (hth_setting){preset->settings[i][0], preset->settings[i][1], NULL};
+    for (size_t i = 0; i < settings->count; i++) {
+        if (strncmp(settings->items[i].key, "learner.", 8) != 0) continue;
+        if (count == MOST_SETTINGS)
+            return hth_fail(error, HTH_INVALID, "more than %d settings of one learner",
+                            (int)MOST_SETTINGS - HTH_PRESET_SETTINGS);
+        items[count++] = settings->items[i];
+    }
+    *out = (hth_settings){items, count};
     return HTH_OK;
 }
 
-hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,
-                              size_t steps, size_t batch, uint64_t seed, hth_compute *compute,
-                              const hth_allocator *allocator, hth_learner **out, hth_error *error) {
-    hth_learner plan = {
-        .network = network, .compute = compute, .steps = steps, .batch = batch, .seed = seed};
+static hth_status read_options(hth_learner *plan, const hth_settings *settings,
+                               drawer drawers[AXES], hth_error *error) {
+    hth_setting items[MOST_SETTINGS];
+    hth_settings joined;
+    place all[AXES];
+    places(plan, all);
+    HTH_TRY(join(plan->axes.preset, settings, items, &joined, error));
+    for (size_t i = 0; i < AXES; i++) {
+        HTH_TRY(hth_options_read(&all[i].axis->part.options, &joined, &drawers[i], error));
+        all[i].own->options = &drawers[i];
+    }
+    return HTH_OK;
+}
+
+static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
+                           hth_learner **out, hth_error *error) {
     hth_arena arena = {0};
-    HTH_TRY(hth_check_extent(steps, batch, error));
-    HTH_TRY(hth_axes_read(settings, &plan.axes, error));
-    HTH_TRY(check_axes(&plan, error));
-    lay_out(&arena, &plan);
+    lay_out(&arena, plan);
     const size_t bytes = arena.used;
     arena = (hth_arena){hth_allocate(allocator, bytes), 0};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the learner (%zu MiB with learner.past = %s); fewer "
                         "units, a smaller batch or another past need less",
-                        bytes >> 20, plan.axes.past->axis.part.name);
-    hth_learner *learner = lay_out(&arena, &plan);
-    hth_status status = read_options(learner, settings, error);
-    if (status != HTH_OK) {
-        hth_release(learner);
-        return status;
-    }
-    hth_learner_reset(learner);
-    *out = learner;
+                        bytes >> 20, plan->axes.past->axis.part.name);
+    *out = lay_out(&arena, plan);
+    return HTH_OK;
+}
+
+hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,
+                              size_t steps, size_t batch, uint64_t seed, hth_compute *compute,
+                              const hth_allocator *allocator, hth_learner **out, hth_error *error) {
+    hth_learner plan = {.network = network,
+                        .compute = compute,
+                        .steps = steps,
+                        .batch = batch,
+                        .seed = seed,
+                        .noise = {.seed = seed}};
+    drawer drawers[AXES];
+    HTH_TRY(hth_check_extent(steps, batch, error));
+    HTH_TRY(hth_axes_read(settings, &plan.axes, error));
+    HTH_TRY(read_options(&plan, settings, drawers, error));
+    HTH_TRY(check_axes(&plan, error));
+    HTH_TRY(allocate(&plan, allocator, out, error));
+    hth_learner_reset(*out);
     return HTH_OK;
 }
 
@@ -110,6 +147,15 @@ void hth_learner_reset(hth_learner *learner) {
         if (all[i].axis->reset) all[i].axis->reset(learner);
 }
 
+void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
+    learner->noise.enumerated = true;
+    learner->noise.code = code;
+    learner->noise.drawn = 0;
+    hth_learner_reset(learner);
+}
+
+/* ---- Learning ---- */
+
 static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gradient) {
     const hth_readout *r = &learner->network->readout;
     const hth_signal *signal = learner->axes.signal;
@@ -123,6 +169,17 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
         .scratch = learner->scratch,
     };
     hth_readout_learn(tape, &to);
+}
+
+/* Steps 1 and 3 to 6 of the design's list. */
+static void learn_units(hth_learner *learner, hth_gradient *gradient) {
+    const hth_axes *axes = &learner->axes;
+    axes->future->boundary(learner);
+    hth_adjoint_keep_end(&learner->adjoint);
+    hth_scan(&learner->adjoint);
+    hth_scan_gradient(&learner->adjoint, gradient);
+    if (axes->past->carry) axes->past->carry(learner, gradient);
+    if (axes->future->learn) axes->future->learn(learner);
 }
 
 hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
@@ -142,11 +199,12 @@ hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradien
     gradient->of_readout_only = !axes->signal->reaches_units;
     learn_readout(learner, tape, gradient);
     if (!axes->signal->reaches_units) return HTH_OK;
-    axes->future->boundary(learner);
-    hth_scan(&learner->adjoint);
-    hth_scan_gradient(&learner->adjoint, gradient);
-    if (axes->past->carry) axes->past->carry(learner, gradient);
-    if (axes->future->learn) axes->future->learn(learner);
+    if (axes->past->before) axes->past->before(learner);
+    if (axes->future->assign)
+        axes->future->assign(learner, gradient);
+    else
+        learn_units(learner, gradient);
+    if (axes->recurrence->learn) axes->recurrence->learn(learner);
     return HTH_OK;
 }
 

@@ -7,6 +7,7 @@
 #define HTH_LEARNER_H
 
 #include "credit/axes.h"
+#include "credit/noise.h"
 #include "credit/scan.h"
 #include "optim/gradient.h"
 
@@ -16,33 +17,61 @@ typedef struct hth_own {
     void *kept;          /* what lay_out placed */
 } hth_own;
 
-/* What parts of the signal, past and future axes have in common. Every verb may be NULL. */
+/* One of the operations of Marschall et al. 2019, p. 3, that a part needs. */
+typedef struct hth_need {
+    const char *operation; /* "i" to "vi" */
+    bool feasible;    /* whether the paper's list has it that a circuit could do it as it stands */
+    const char *what; /* what is needed it for: "the influence tensor, order 3" */
+} hth_need;
+
+enum { HTH_MAX_NEEDS = 8 };
+
+/*
+ * What parts of all axes have in common. Every verb may be NULL. `memory` and `operations` are formulae, per
+ * item of the batch, of the numbers carried from tape to tape and of the multiply-adds of a step (mean over
+ * the tape), in
+ *     n units, m = n + inputs + 1, g drives a unit, d states a unit, s = states of the layer (z among them
+ *     where it is a state of its own), N = states of all layers and of a leaky readout, P = g n m, K steps
+ *     of the tape, o outputs,
+ * and the part's own options by name. They are evaluated for each layer and added up; NULL: nothing.
+ */
 typedef struct hth_axis {
     hth_part part;
     size_t options_size;
+    hth_bias bias; /* what this choice does, the other axes being exact */
+    const char *memory, *operations;
     /* Why this choice cannot go with the rest of the learner's, or NULL. */
     const char *(*refuses)(const hth_learner *plan);
-    /* Places what it keeps; called twice, to count and to place. */
+    /* Places what it keeps; called twice, to count and to place. The options have been read. */
     void *(*lay_out)(hth_arena *arena, const hth_learner *plan, const void *options);
     /* The start of a sequence. */
     void (*reset)(hth_learner *learner);
     /* What of it must survive an interruption. */
     size_t (*state)(hth_learner *learner, hth_field *fields, size_t capacity);
+    /* The operations that it needs. */
+    size_t (*needs)(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]);
 } hth_axis;
 
-/* How the error at the readout reaches a unit now: q_t = F^T err_t. */
+/* How the error at the readout reaches a unit now: q_t = F_t^T err_t. */
 typedef struct hth_signal {
     hth_axis axis;
     bool reaches_units; /* false: only the readout learns */
-    /* F[outputs][n], for the tape that is on the learner. */
+    /* F[outputs][n] of the first step of the tape that is on the learner. */
     const hth_real *(*feedback)(hth_learner *learner);
 } hth_signal;
+
+/* How credit crosses from unit to unit inside the tape. */
+typedef struct hth_recurrence {
+    hth_axis axis;
+    hth_crossing crossing;
+    void (*learn)(hth_learner *learner); /* from the tape, once it has been learned from */
+} hth_recurrence;
 
 /* What is kept of everything before the tape. */
 typedef struct hth_past {
     hth_axis axis;
-    bool
-        exact; /* with exact choices on the other axes the gradient is that of the whole sequence */
+    /* Before the scan: may change how the direct error reaches the units (adjoint.layers[l].mix). */
+    void (*before)(hth_learner *learner);
     /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
      * over the tape. NULL: nothing is kept. */
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
@@ -53,12 +82,16 @@ typedef struct hth_future {
     hth_axis axis;
     void (*boundary)(hth_learner *learner); /* sets sbar and zbar at the end of the tape */
     void (*learn)(hth_learner *learner);    /* from the adjoint at its start */
+    /* In place of boundary, scan, gradient, past and learn: the part gives the gradient itself. */
+    void (*assign)(hth_learner *learner, hth_gradient *gradient);
 } hth_future;
 
 #define HTH_DECLARE_SIGNAL(name) extern const hth_signal hth_signal_##name;
+#define HTH_DECLARE_RECURRENCE(name) extern const hth_recurrence hth_recurrence_##name;
 #define HTH_DECLARE_PAST(name) extern const hth_past hth_past_##name;
 #define HTH_DECLARE_FUTURE(name) extern const hth_future hth_future_##name;
 HTH_SIGNALS(HTH_DECLARE_SIGNAL)
+HTH_RECURRENCES(HTH_DECLARE_RECURRENCE)
 HTH_PASTS(HTH_DECLARE_PAST)
 HTH_FUTURES(HTH_DECLARE_FUTURE)
 
@@ -68,10 +101,15 @@ struct hth_learner {
     size_t steps, batch;
     uint64_t seed;
     hth_axes axes;
-    hth_own signal, past, future; /* what the parts chosen on the axes have */
-    hth_adjoint adjoint;          /* of the batch; adjoint.tape is the tape being learned from */
-    hth_real *start;              /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */
-    hth_real *scratch;            /* of the readout */
+    hth_own signal, recurrence, past, future; /* what the parts chosen on the axes have */
+    hth_noise noise;                          /* of the parts that draw */
+    hth_adjoint adjoint; /* of the batch; adjoint.tape is the tape being learned from */
+    hth_real *start;     /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */
+    hth_real *scratch;   /* of the readout */
 };
+
+/* Makes the signs drawn from now on the bits of `code`, lowest first, and starts a sequence: for sums over
+ * all signs. learner->noise.drawn then counts the bits used. */
+void hth_learner_enumerate(hth_learner *learner, uint64_t code);
 
 #endif

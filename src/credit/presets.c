@@ -2,6 +2,8 @@
 #include "credit/axes.h"
 #include "credit/catalogues.h"
 
+#include <string.h>
+
 static const hth_preset presets[] = {
     {.part = {.name = "bptt",
               .summary = "backpropagation through time: exact, over the whole sequence",
@@ -26,6 +28,90 @@ static const hth_preset presets[] = {
      .recurrence = "full",
      .past = "influence",
      .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "f-bptt",
+              .summary = "backpropagation through a sliding window: every step, the gradient of "
+                         "its oldest step",
+              .source = "Marschall et al. 2019, Fig. 1"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "none",
+     .future = "window",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "uoro",
+              .summary = "unbiased online recurrent optimisation: the influence tensor as a "
+                         "product of two vectors",
+              .source = "Tallec & Ollivier 2017"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "rank-one",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "kf-rtrl",
+              .summary = "the influence tensor as a Kronecker product, presynaptic vector x matrix",
+              .source = "Mujika et al. 2018"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "kronecker",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "r-kf",
+              .summary = "the influence tensor as a reversed Kronecker product",
+              .source = "Marschall et al. 2019, Table 1"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "reverse-kronecker",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "kernl",
+              .summary =
+                  "kernel RNN learning: eligibility traces, and a learned matrix of sensitivities",
+              .source = "Roth et al. 2019"},
+     .signal = "readout",
+     .recurrence = "none",
+     .past = "kernel",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "rflo",
+              .summary = "random feedback local online learning: one eligibility trace a synapse",
+              .source = "Murray 2019; Marschall et al. 2019, Table 1"},
+     .signal = "readout",
+     .recurrence = "none",
+     .past = "trace",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "snap1",
+              .summary = "sparse n-step approximation of RTRL, n = 1: each weight and its own unit",
+              .source = "Menick et al. 2020"},
+     .signal = "readout",
+     .recurrence = "diagonal",
+     .past = "trace",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "snapN",
+              .summary = "sparse n-step approximation of RTRL: each weight and the units that it "
+                         "reaches in n steps",
+              .source = "Menick et al. 2020"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "pattern",
+     .future = "zero",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "dni",
+              .summary = "decoupled neural interfaces: a linear prediction of the credit",
+              .source = "Jaderberg et al. 2017; Marschall et al. 2019, Table 1"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "none",
+     .future = "synthetic",
+     .steps = HTH_ONE_STEP},
+    {.part = {.name = "dni-b",
+              .summary = "as dni, with a learned Jacobian and the bootstrap through a rate",
+              .source = "Marschall et al. 2019, eq. 3"},
+     .signal = "readout",
+     .recurrence = "learned",
+     .past = "none",
+     .future = "synthetic",
      .steps = HTH_ONE_STEP},
     {.part = {.name = "readout-only",
               .summary = "only the readout learns: the lower baseline",
@@ -84,6 +170,12 @@ static const hth_option options[] = {
 
 const hth_preset *hth_preset_at(size_t index) {
     return &presets[index];
+}
+
+const char *hth_preset_value(const hth_preset *preset, const char *key) {
+    for (size_t i = 0; i < HTH_PRESET_SETTINGS && preset->settings[i][0]; i++)
+        if (strcmp(preset->settings[i][0], key) == 0) return preset->settings[i][1];
+    return NULL;
 }
 
 static const hth_part *part_at(size_t index) {

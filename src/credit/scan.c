@@ -20,6 +20,7 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
         const size_t states = hth_times(layer->cell->states * rows, layer->n);
         const bool has_q = l + 1 < net->layer_count || with_top_q;
         hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
+        *a = (hth_adjoint_layer){0};
         a->q = HTH_TAKE(arena, hth_real, has_q ? hth_times(hth_times(steps, rows), layer->n) : 0);
         if (!has_q) a->q = NULL;
         a->delta = HTH_TAKE(arena, hth_real, hth_times(hth_times(steps, rows), layer->rows));
@@ -39,6 +40,17 @@ void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
         const size_t slot = adjoint->rows * net->layers[l].n;
         memset(adjoint->layers[l].zbar, 0, slot * sizeof(hth_real));
         memset(adjoint->layers[l].sbar, 0, net->layers[l].cell->states * slot * sizeof(hth_real));
+    }
+}
+
+void hth_adjoint_keep_end(hth_adjoint *adjoint) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_adjoint_layer *a = &adjoint->layers[l];
+        const size_t slot = adjoint->rows * net->layers[l].n, states = net->layers[l].cell->states;
+        if (!a->end) continue;
+        memcpy(a->end, a->sbar, states * slot * sizeof(hth_real));
+        memcpy(a->end + states * slot, a->zbar, slot * sizeof(hth_real));
     }
 }
 
@@ -73,14 +85,38 @@ static void local_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
                              const hth_real *delta, hth_real *zbar) {
     const size_t n = layer->n;
     bool untouched = true;
-    if (adjoint->recurrence != HTH_RECURRENCE_NONE)
+    if (adjoint->crossing != HTH_CROSS_NONE)
         for (size_t i = 0; i < layer->cell->states; i++)
             untouched = times(n, R[i], at[i], lambda[i], untouched, zbar);
     zero_if(untouched, n, zbar);
-    if (adjoint->recurrence != HTH_RECURRENCE_DIAGONAL) return;
+    if (adjoint->crossing != HTH_CROSS_DIAGONAL) return;
     const hth_real *w = adjoint->tape->network->theta + layer->weight;
     for (size_t row = 0; row < layer->rows; row++)
         zbar[row % n] += w[row * layer->m + row % n] * delta[row];
+}
+
+/* In place of the local derivatives: the adjoint of the step's end, (sbar_t, zeta_t), times J. Where z is the
+ * state, that is lambda_t. */
+static void learned_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
+                               const hth_adjoint_layer *a, size_t row) {
+    const size_t n = layer->n, d = layer->cell->states, rows = adjoint->rows;
+    const bool separate = layer->cell->observable == HTH_Z_SEPARATE;
+    const size_t states = (d + (separate ? 1 : 0)) * n;
+    const hth_real *from = separate ? a->sbar : a->lambda;
+    hth_real *x = a->joint + row * 2 * states, *y = x + states;
+    for (size_t i = 0; i < d; i++) memcpy(x + i * n, from + (i * rows + row) * n, n * sizeof *x);
+    if (separate) memcpy(x + d * n, a->zeta + row * n, n * sizeof *x);
+    memset(y, 0, states * sizeof *y);
+    for (size_t i = 0; i < states; i++) {
+        const hth_real *J = a->jacobian + i * states, xi = x[i];
+        HTH_SIMD
+        for (size_t j = 0; j < states; j++) y[j] += xi * J[j];
+    }
+    for (size_t i = 0; i < d; i++) memcpy(a->sbar + (i * rows + row) * n, y + i * n, n * sizeof *y);
+    if (separate)
+        memcpy(a->zbar + row * n, y + d * n, n * sizeof *y);
+    else
+        memset(a->zbar + row * n, 0, n * sizeof *y);
 }
 
 static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
@@ -91,7 +127,8 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = layer->n, slot = adjoint->rows * n, batch = tape->batch;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    const hth_real *q = a->q ? a->q + (t * adjoint->rows + row) * n : NULL, *reset[HTH_MAX_STATES];
+    const hth_real *errors = a->mix ? a->mixed : a->q, *reset[HTH_MAX_STATES];
+    const hth_real *q = errors ? errors + (t * adjoint->rows + row) * n : NULL;
     hth_real *zeta = a->zeta + row * n, *zbar = a->zbar + row * n, *lambda[HTH_MAX_STATES];
     hth_real *delta = a->delta + (t * adjoint->rows + row) * layer->rows;
     if (q) {
@@ -115,6 +152,10 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
                 times(n, cell->B[i][g], hth_entry_row(layer, on, cell->B[i][g], t, batch, item),
                       lambda[i], untouched, delta + g * n);
         zero_if(untouched, n, delta + g * n);
+    }
+    if (adjoint->crossing == HTH_CROSS_LEARNED) {
+        learned_recurrence(adjoint, layer, a, row);
+        return;
     }
     for (size_t k = 0; k < cell->states; k++) { /* sbar_{t-1} = lambda_t D_t */
         hth_real *sbar = a->sbar + k * slot + row * n;
@@ -145,7 +186,7 @@ static void scan_rows(void *argument, size_t part, int worker) {
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
         for (size_t row = from; row < to; row++) step_row(adjoint, task->layer, t, row);
-        if (adjoint->recurrence == HTH_RECURRENCE_FULL)
+        if (adjoint->crossing == HTH_CROSS_FULL)
             hth_product_packed(to - from, layer->n, layer->rows,
                                hth_rows(a->delta + (t * rows + from) * layer->rows, layer->rows),
                                a->packed, true, a->zbar + from * layer->n, layer->n);
@@ -164,16 +205,25 @@ static void pass_down(hth_adjoint *adjoint, size_t l) {
                 layer->inputs);
 }
 
+static void mix_errors(const hth_adjoint *adjoint, size_t l) {
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = adjoint->tape->network->layers[l].n;
+    if (a->mix && a->q)
+        hth_product(adjoint->tape->compute, adjoint->tape->steps * adjoint->rows, n, n,
+                    hth_rows(a->q, n), hth_rows(a->mix, n), false, a->mixed, n);
+}
+
 void hth_scan(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
     const size_t threads = (size_t)hth_compute_threads(tape->compute);
     for (size_t l = tape->network->layer_count; l-- > 0;) {
         const hth_layer *layer = &tape->network->layers[l];
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
-        if (adjoint->recurrence == HTH_RECURRENCE_FULL)
+        if (adjoint->crossing == HTH_CROSS_FULL)
             hth_pack(layer->rows, layer->n,
                      hth_rows(tape->network->theta + layer->weight, layer->m),
                      adjoint->layers[l].packed);
+        mix_errors(adjoint, l);
         hth_parallel(tape->compute, task.parts,
                      (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows),
                      scan_rows, &task);
@@ -183,11 +233,12 @@ void hth_scan(hth_adjoint *adjoint) {
 
 /* ---- Gradient ---- */
 
-static void initial_gradient(const hth_adjoint *adjoint, size_t l, hth_real *gradient) {
+static void initial_gradient(const hth_adjoint *adjoint, size_t l, size_t from, size_t to,
+                             hth_real *gradient) {
     const hth_layer *layer = &adjoint->tape->network->layers[l];
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n, rows = hth_layer_initial_rows(layer);
-    for (size_t row = 0; row < adjoint->rows; row++) {
+    for (size_t row = from; row < to; row++) {
         const hth_real *zbar = adjoint->layers[l].zbar + row * n;
         for (size_t i = 0; i < cell->states; i++) {
             const hth_real *sbar = adjoint->layers[l].sbar + (i * adjoint->rows + row) * n;
@@ -209,6 +260,45 @@ static void token_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
     }
 }
 
+/* u of the row's item, when rows are items or adjoints of one. */
+static size_t item_of(const hth_adjoint *adjoint, size_t row) {
+    return adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
+}
+
+void hth_scan_row_rest(const hth_adjoint *adjoint, size_t row, hth_real *values) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_network *net = tape->network;
+    for (size_t t = 0; adjoint->input && t < tape->steps; t++) {
+        const size_t token = (size_t)tape->chunk.tokens[t * tape->batch + item_of(adjoint, row)];
+        const hth_real *x = adjoint->input + (t * adjoint->rows + row) * net->embedding;
+        hth_real *to = values + net->embedding_weight + token * net->embedding;
+        for (size_t k = 0; k < net->embedding; k++) to[k] += x[k];
+    }
+    for (size_t l = 0; tape->fresh && l < net->layer_count; l++)
+        if (net->layers[l].learns_initial)
+            initial_gradient(adjoint, l, row, row + 1, values + net->layers[l].initial);
+}
+
+void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values) {
+    const hth_tape *tape = adjoint->tape;
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        for (size_t t = 0; t < tape->steps; t++) {
+            const hth_real *u =
+                tape->layers[l].u + (t * tape->batch + item_of(adjoint, row)) * layer->stride;
+            const hth_real *delta =
+                adjoint->layers[l].delta + (t * adjoint->rows + row) * layer->rows;
+            for (size_t i = 0; i < layer->rows; i++) {
+                hth_real *w = values + layer->weight + i * layer->m;
+                const hth_real d = delta[i];
+                HTH_SIMD
+                for (size_t k = 0; k < layer->m; k++) w[k] += d * u[k];
+            }
+        }
+    }
+    hth_scan_row_rest(adjoint, row, values);
+}
+
 void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
     for (size_t l = 0; l < tape->network->layer_count; l++) {
@@ -219,7 +309,7 @@ void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
                     hth_rows(tape->layers[l].u, layer->stride), true, weight, layer->m);
         hth_layer_mask(layer, weight);
         if (layer->learns_initial && tape->fresh)
-            initial_gradient(adjoint, l, gradient->values + layer->initial);
+            initial_gradient(adjoint, l, 0, adjoint->rows, gradient->values + layer->initial);
     }
     if (adjoint->input) token_gradient(adjoint, gradient);
 }

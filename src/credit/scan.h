@@ -8,6 +8,8 @@
  *     sbar_{t-1} = lambda_t D_t
  *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R
  *
+ * With a learned Jacobian J the adjoint (sbar, zbar)_{t-1} of a layer is that of step t times J instead.
+ *
  * sbar and zbar at the end of the tape are the boundary (the future axis); what the scan leaves in them
  * is the adjoint of the state at the start of the tape (for the past axis, and the target of the future
  * axis). Rows are the items of the batch, or any number of adjoints of one item: RTRL runs the scan with
@@ -27,11 +29,17 @@ typedef struct hth_adjoint_layer {
     hth_real *lambda; /* [states][rows][n], scratch */
     hth_real *zeta;   /* [rows][n], scratch */
     hth_real *packed; /* W_rec, for the products of this scan */
+    /* What parts may add; NULL: nothing. */
+    const hth_real *mix;      /* [n][n]: the direct error becomes q mix (KeRNL) */
+    hth_real *mixed;          /* [K][rows][n], scratch of that */
+    const hth_real *jacobian; /* [states of the layer][the same]: recurrence = learned */
+    hth_real *joint;          /* [2][rows][states of the layer], scratch of that */
+    hth_real *end;            /* [states + 1][rows][n]: sbar, zbar at the end of the tape, kept */
 } hth_adjoint_layer;
 
 typedef struct hth_adjoint {
     const hth_tape *tape;
-    hth_recurrence recurrence;
+    hth_crossing crossing;
     size_t rows;
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
     hth_adjoint_layer *layers;
@@ -49,6 +57,15 @@ void hth_adjoint_clear_boundary(hth_adjoint *adjoint);
 
 /* The scan through all layers, from the top down. */
 void hth_scan(hth_adjoint *adjoint);
+
+/* Copies the boundary into `end`, where there is one. */
+void hth_adjoint_keep_end(hth_adjoint *adjoint);
+
+/* Adds to values[P], the recurrent parameters, what one row contributes to dX_end/dtheta or the like: that
+ * row's sum_t delta_t u_t^T of each layer, token vectors, learned initial states. _rest: the latter two.
+ * Entries that do not exist are not masked. */
+void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values);
+void hth_scan_row_rest(const hth_adjoint *adjoint, size_t row, hth_real *values);
 
 /* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
  * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. */

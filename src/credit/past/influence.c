@@ -14,7 +14,7 @@
  *
  * Memory per item N P + K N (g + 1) n numbers; operations per step 2 N^2 P / K + 2 N g n (n + m).
  */
-#include "credit/learner.h"
+#include "credit/joint.h"
 
 #include "kernels/elementwise.h"
 
@@ -24,83 +24,28 @@ typedef struct influence {
     size_t N, P, stride; /* rows of M are `stride` apart */
     hth_real *M;         /* [batch][N][stride] */
     hth_real *Pi;        /* [N][N] */
-    hth_real *x;         /* [N] */
+    hth_real *x;         /* [N], zero between uses */
+    hth_real *xbar;      /* [N]: the adjoint at the start of the tape */
     hth_real *packed;    /* u of one item, for G */
     hth_adjoint rows;    /* the scan with one row per state */
 } influence;
 
-/* ---- The joint state X: per layer its states, then z if that is separate; then y ---- */
-
-static size_t layer_states(const hth_layer *layer) {
-    bool separate = layer->cell->observable == HTH_Z_SEPARATE;
-    return (layer->cell->states + (separate ? 1 : 0)) * layer->n;
-}
-
-static size_t readout_states(const hth_network *net) {
-    return net->readout.kappa > 0 ? net->readout.outputs : 0;
-}
-
-static size_t all_states(const hth_network *net) {
-    size_t count = readout_states(net);
-    for (size_t l = 0; l < net->layer_count; l++) count += layer_states(&net->layers[l]);
-    return count;
-}
-
-/* The adjoint of X that a scan left in one row of its sbar and zbar. */
-static void gather(const hth_adjoint *adjoint, size_t row, hth_real *x) {
-    const hth_network *net = adjoint->tape->network;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const hth_layer *layer = &net->layers[l];
-        const hth_adjoint_layer *a = &adjoint->layers[l];
-        const size_t n = layer->n, states = layer->cell->states;
-        const hth_real *zbar = a->zbar + row * n;
-        for (size_t i = 0; i < states; i++)
-            memcpy(x + i * n, a->sbar + (i * adjoint->rows + row) * n, n * sizeof *x);
-        if (layer->cell->observable == HTH_Z_SEPARATE)
-            memcpy(x + states * n, zbar, n * sizeof *x);
-        else
-            for (size_t j = 0; j < n; j++) x[j] += zbar[j];
-        x += layer_states(layer);
-    }
-}
-
 /* The boundary of row i is the i-th unit vector. */
-static void seed(const hth_network *net, hth_adjoint *rows) {
-    size_t i = 0;
-    hth_adjoint_clear_boundary(rows);
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const hth_layer *layer = &net->layers[l];
-        const hth_adjoint_layer *a = &rows->layers[l];
-        const size_t n = layer->n, states = layer->cell->states;
-        for (size_t k = 0; k < states; k++)
-            for (size_t j = 0; j < n; j++, i++) a->sbar[(k * rows->rows + i) * n + j] = 1;
-        for (size_t j = 0; layer->cell->observable == HTH_Z_SEPARATE && j < n; j++, i++)
-            a->zbar[i * n + j] = 1;
+static void seed(influence *kept) {
+    for (size_t i = 0; i < kept->N; i++) {
+        kept->x[i] = 1;
+        hth_joint_seed(&kept->rows, i, kept->x);
+        kept->x[i] = 0;
     }
 }
 
-/* y_end of a leaky readout depends on z_t by kappa^(end - t) gain W: direct errors of its rows. */
-static void seed_readout(const hth_network *net, hth_adjoint *rows, size_t steps) {
-    const hth_readout *r = &net->readout;
-    const size_t outputs = readout_states(net), first = rows->rows - outputs;
-    const hth_real *w = net->theta + r->weight;
-    hth_real *q = rows->layers[net->layer_count - 1].q, factor = r->gain;
-    if (!q) return;
-    memset(q, 0, steps * rows->rows * r->n * sizeof *q);
-    for (size_t t = steps; t-- > 0; factor *= r->kappa)
-        for (size_t k = 0; k < outputs; k++)
-            for (size_t j = 0; j < r->n; j++)
-                q[(t * rows->rows + first + k) * r->n + j] = factor * w[k * r->n + j];
-}
-
-static void fill_jacobian(const hth_network *net, influence *kept, size_t steps) {
-    const size_t N = kept->N, outputs = readout_states(net);
-    memset(kept->Pi, 0, N * N * sizeof *kept->Pi);
-    for (size_t i = 0; i < N; i++) gather(&kept->rows, i, kept->Pi + i * N);
-    for (size_t i = N - outputs; i < N; i++) {
-        hth_real power = 1;
-        for (size_t t = 0; t < steps; t++) power *= net->readout.kappa;
-        kept->Pi[i * N + i] = power;
+static void fill_jacobian(const hth_network *net, influence *kept) {
+    const size_t N = kept->N, outputs = hth_joint_readout_states(net);
+    for (size_t i = 0; i < N; i++) {
+        hth_real *y = kept->x + N - outputs; /* of the i-th unit vector */
+        if (i >= N - outputs) kept->x[i] = 1;
+        hth_joint_gather(&kept->rows, i, y, kept->Pi + i * N);
+        kept->x[i] = 0;
     }
 }
 
@@ -144,29 +89,6 @@ static void grow_row(void *argument, size_t i, int worker) {
                            layer->m);
 }
 
-/* Token vectors and the learned initial state. */
-static void grow_rest(const hth_network *net, influence *kept, hth_real *M) {
-    const hth_adjoint *rows = &kept->rows;
-    const hth_tape *tape = rows->tape;
-    for (size_t i = 0; i < kept->N; i++) {
-        hth_real *row = M + i * kept->stride;
-        for (size_t t = 0; rows->input && t < tape->steps; t++) {
-            size_t token = (size_t)tape->chunk.tokens[t * tape->batch + rows->item];
-            hth_real *to = row + net->embedding_weight + token * net->embedding;
-            const hth_real *x = rows->input + (t * rows->rows + i) * net->embedding;
-            for (size_t k = 0; k < net->embedding; k++) to[k] += x[k];
-        }
-        const hth_real *adjoint = kept->Pi + i * kept->N;
-        for (size_t l = 0; tape->fresh && l < net->layer_count; l++) {
-            const hth_layer *layer = &net->layers[l];
-            size_t count = hth_layer_initial_rows(layer) * layer->n;
-            for (size_t j = 0; layer->learns_initial && j < count; j++)
-                row[layer->initial + j] += adjoint[j];
-            adjoint += layer_states(layer);
-        }
-    }
-}
-
 static void grow(hth_learner *learner, influence *kept, hth_real *M) {
     const hth_network *net = learner->network;
     const hth_tape *tape = kept->rows.tape;
@@ -184,7 +106,7 @@ static void grow(hth_learner *learner, influence *kept, hth_real *M) {
                          : (double)(tape->steps * layer->m) * (double)(layer->rows * kept->N),
                      grow_row, &task);
     }
-    grow_rest(net, kept, M);
+    for (size_t i = 0; i < kept->N; i++) hth_scan_row_rest(&kept->rows, i, M + i * kept->stride);
 }
 
 /* ---- Verbs ---- */
@@ -192,14 +114,6 @@ static void grow(hth_learner *learner, influence *kept, hth_real *M) {
 static void reset(hth_learner *learner) {
     influence *kept = learner->past.kept;
     memset(kept->M, 0, learner->batch * kept->N * kept->stride * sizeof *kept->M);
-}
-
-/* The adjoint at the start of the tape, of all states of one item. */
-static void gather_start(const hth_learner *learner, influence *kept, size_t item) {
-    const size_t outputs = readout_states(learner->network);
-    gather(&learner->adjoint, item, kept->x);
-    for (size_t k = 0; k < outputs; k++)
-        kept->x[kept->N - outputs + k] = learner->start[item * outputs + k];
 }
 
 static void clean(const hth_network *net, hth_gradient *gradient) {
@@ -218,13 +132,12 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     for (size_t b = 0; b < learner->batch; b++) {
         hth_real *M = kept->M + b * kept->N * kept->stride;
         kept->rows.item = b;
-        gather_start(learner, kept, b);
-        seed(net, &kept->rows);
-        seed_readout(net, &kept->rows, kept->rows.tape->steps);
+        seed(kept);
         hth_scan(&kept->rows);
-        fill_jacobian(net, kept, kept->rows.tape->steps);
+        fill_jacobian(net, kept);
+        hth_joint_start(learner, b, kept->xbar);
         hth_product_in_place(learner->compute, kept->N, kept->P, hth_rows(kept->Pi, kept->N),
-                             kept->x, M, kept->stride, gradient->values);
+                             kept->xbar, M, kept->stride, gradient->values);
         grow(learner, kept, M);
     }
     clean(net, gradient);
@@ -232,7 +145,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
 
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *options) {
     const hth_network *net = plan->network;
-    const size_t unit = 64 / sizeof(hth_real), N = all_states(net), P = net->recurrent_count;
+    const size_t unit = 64 / sizeof(hth_real), N = hth_joint_states(net), P = net->recurrent_count;
     influence counted = {0}, *kept = HTH_TAKE(arena, influence, 1);
     influence *placed = kept;
     size_t packed = 0;
@@ -250,9 +163,10 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->M = HTH_TAKE(arena, hth_real, hth_times(hth_times(plan->batch, N), kept->stride));
     kept->Pi = HTH_TAKE(arena, hth_real, hth_times(N, N));
     kept->x = HTH_TAKE(arena, hth_real, N);
+    kept->xbar = HTH_TAKE(arena, hth_real, N);
     kept->packed = HTH_TAKE(arena, hth_real, packed);
-    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, N, readout_states(net) > 0);
-    kept->rows.recurrence = HTH_RECURRENCE_FULL;
+    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, N, hth_joint_readout_states(net) > 0);
+    kept->rows.crossing = HTH_CROSS_FULL;
     return placed;
 }
 
@@ -269,21 +183,34 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
 static const char *refuses(const hth_learner *plan) {
     if (!plan->axes.signal->reaches_units)
         return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (plan->axes.recurrence != HTH_RECURRENCE_FULL)
+    if (plan->axes.recurrence->crossing != HTH_CROSS_FULL)
         return "the influence tensor is the exact past and needs learner.recurrence = full";
-    if (all_states(plan->network) > hth_product_in_place_limit())
+    if (plan->axes.future != &hth_future_zero)
+        return "the influence tensor counts every loss when it comes, and a loss that is predicted "
+               "too "
+               "would count twice; it needs learner.future = zero";
+    if (hth_joint_states(plan->network) > hth_product_in_place_limit())
         return "the network has too many states for a matrix of all on all";
     return NULL;
+}
+
+static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
+    (void)learner;
+    out[0] = (hth_need){"ii", false, "a tensor of order 3, which no set of synapses can hold"};
+    out[1] = (hth_need){"iv", false, "the product of the Jacobian and the influence tensor"};
+    return 2;
 }
 
 const hth_past hth_past_influence = {
     .axis = {.part = {.name = "influence",
                       .summary = "the influence tensor of RTRL: exact",
                       .source = "Williams & Zipser 1989; in blocks: Schmidhuber 1992"},
+             .memory = "N*P",
+             .operations = "N*N*P/K + N*g*n*(n+m)",
              .refuses = refuses,
              .lay_out = lay_out,
              .reset = reset,
-             .state = state},
-    .exact = true,
+             .state = state,
+             .needs = needs},
     .carry = carry,
 };

@@ -5,5 +5,6 @@
 const hth_past hth_past_none = {
     .axis = {.part = {.name = "none",
                       .summary = "nothing: the gradient stops at the start of the tape",
-                      .source = "Williams & Peng 1990"}},
+                      .source = "Williams & Peng 1990"},
+             .bias = HTH_BIASED},
 };

@@ -1,0 +1,99 @@
+/* Between the arrays of tapes and scans and vectors over all states. */
+#include "credit/joint.h"
+
+#include <string.h>
+
+static bool has_z(const hth_layer *layer) {
+    return layer->cell->observable == HTH_Z_SEPARATE;
+}
+
+size_t hth_joint_layer_states(const hth_layer *layer) {
+    return (layer->cell->states + (has_z(layer) ? 1 : 0)) * layer->n;
+}
+
+size_t hth_joint_readout_states(const hth_network *net) {
+    return net->readout.kappa > 0 ? net->readout.outputs : 0;
+}
+
+size_t hth_joint_states(const hth_network *net) {
+    size_t count = hth_joint_readout_states(net);
+    for (size_t l = 0; l < net->layer_count; l++) count += hth_joint_layer_states(&net->layers[l]);
+    return count;
+}
+
+/* y_end depends on z_t by kappa^(end - t) gain W: the row's direct errors are the transpose of that. */
+static void seed_readout(hth_adjoint *adjoint, size_t row, const hth_real *y) {
+    const hth_network *net = adjoint->tape->network;
+    const hth_readout *r = &net->readout;
+    const size_t n = r->n, rows = adjoint->rows, steps = adjoint->tape->steps;
+    hth_real *q = adjoint->layers[net->layer_count - 1].q, factor = r->gain;
+    if (!q) return;
+    for (size_t t = steps; t-- > 0; factor *= r->kappa) {
+        hth_real *at = q + (t * rows + row) * n;
+        memset(at, 0, n * sizeof *at);
+        for (size_t k = 0; k < r->outputs; k++) {
+            const hth_real *w = net->theta + r->weight + k * n, e = factor * y[k];
+            for (size_t j = 0; e != 0 && j < n; j++) at[j] += e * w[j];
+        }
+    }
+}
+
+void hth_joint_seed(hth_adjoint *adjoint, size_t row, const hth_real *x) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_adjoint_layer *a = &adjoint->layers[l];
+        const size_t n = layer->n, states = layer->cell->states;
+        hth_real *zbar = a->zbar + row * n;
+        for (size_t i = 0; i < states; i++)
+            memcpy(a->sbar + (i * adjoint->rows + row) * n, x + i * n, n * sizeof *x);
+        if (has_z(layer))
+            memcpy(zbar, x + states * n, n * sizeof *x);
+        else
+            memset(zbar, 0, n * sizeof *zbar);
+        x += hth_joint_layer_states(layer);
+    }
+    if (hth_joint_readout_states(net)) seed_readout(adjoint, row, x);
+}
+
+void hth_joint_gather(const hth_adjoint *adjoint, size_t row, const hth_real *y_end, hth_real *x) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_adjoint_layer *a = &adjoint->layers[l];
+        const size_t n = layer->n, states = layer->cell->states;
+        const hth_real *zbar = a->zbar + row * n;
+        for (size_t i = 0; i < states; i++)
+            memcpy(x + i * n, a->sbar + (i * adjoint->rows + row) * n, n * sizeof *x);
+        if (has_z(layer))
+            memcpy(x + states * n, zbar, n * sizeof *x);
+        else
+            for (size_t j = 0; j < n; j++) x[j] += zbar[j];
+        x += hth_joint_layer_states(layer);
+    }
+    hth_real power = 1;
+    for (size_t t = 0; t < adjoint->tape->steps; t++) power *= net->readout.kappa;
+    for (size_t k = 0; k < hth_joint_readout_states(net); k++) x[k] = y_end ? power * y_end[k] : 0;
+}
+
+void hth_joint_start(const hth_learner *learner, size_t item, hth_real *x) {
+    const size_t N = hth_joint_states(learner->network);
+    const size_t outputs = hth_joint_readout_states(learner->network);
+    hth_joint_gather(&learner->adjoint, item, NULL, x);
+    memcpy(x + N - outputs, learner->start + item * outputs, outputs * sizeof *x);
+}
+
+void hth_joint_values(const hth_tape *tape, size_t slot, size_t item, hth_real *x) {
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const size_t n = layer->n, states = layer->cell->states;
+        const size_t all = states + layer->cell->counters, each = tape->batch * n;
+        for (size_t i = 0; i < states; i++)
+            memcpy(x + i * n, on->state + (slot * all + i) * each + item * n, n * sizeof *x);
+        if (has_z(layer))
+            memcpy(x + states * n, on->u + (slot * tape->batch + item) * layer->stride,
+                   n * sizeof *x);
+        x += hth_joint_layer_states(layer);
+    }
+}

@@ -1,0 +1,23 @@
+/*
+ * Random numbers of a learner: signs and normal deviates, by index, so that a run that was interrupted goes
+ * on with the same. `drawn` is the index of the next; a part that draws has it among its state.
+ */
+#ifndef HTH_NOISE_H
+#define HTH_NOISE_H
+
+#include "base/random.h"
+
+typedef struct hth_noise {
+    uint64_t seed, drawn;
+    bool enumerated; /* signs are the bits of code instead: exact means over all signs */
+    uint64_t code;
+} hth_noise;
+
+/* count numbers of -1 or 1, each with probability one half. */
+void hth_noise_signs(hth_noise *noise, size_t count, hth_real *out);
+/* count numbers of mean 0 and variance 1. */
+void hth_noise_normal(hth_noise *noise, size_t count, hth_real *out);
+/* The field of a part's state that holds `drawn`. */
+hth_field hth_noise_field(hth_noise *noise);
+
+#endif

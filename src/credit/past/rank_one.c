@@ -1,0 +1,11 @@
+/* Under construction. */
+#include "credit/learner.h"
+
+static const char *refuses(const hth_learner *plan) {
+    (void)plan;
+    return "this choice is not there yet";
+}
+
+const hth_past hth_past_rank_one = {
+    .axis = {.part = {.name = "rank-one", .summary = "-", .source = "-"}, .refuses = refuses},
+};

@@ -1,0 +1,12 @@
+/* Under construction. */
+#include "credit/learner.h"
+
+static const char *refuses(const hth_learner *plan) {
+    (void)plan;
+    return "this choice is not there yet";
+}
+
+const hth_past hth_past_reverse_kronecker = {
+    .axis = {.part = {.name = "reverse-kronecker", .summary = "-", .source = "-"},
+             .refuses = refuses},
+};
