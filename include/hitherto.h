@@ -117,6 +117,7 @@ typedef struct hth_shape {
     size_t vocabulary; /* kinds of token; 0 for numbers */
     size_t outputs;
     hth_target_kind target;
+    bool decides; /* chunks mark where decisions end; class targets only */
 } hth_shape;
 
 /* `steps` time steps of a batch. Exactly one of x and tokens, and of targets and classes, is given.
@@ -130,14 +131,20 @@ typedef struct hth_chunk {
     const hth_real *targets; /* [steps][batch][outputs] */
     const int32_t *classes;  /* [steps][batch] */
     const hth_real *weights; /* [steps][batch] */
+    /* [steps][batch], where the shape says so: 1 at the last step of a decision. A decision is the output
+     * with the largest mean over the steps with weight since the last step without, or the last decision,
+     * or the start of the sequence; it is right if it is the class of that last step. NULL: none end. */
+    const uint8_t *decides;
 } hth_chunk;
 
 /* What a readout has seen since the report was last zeroed. Losses are summed, unscaled, in the
  * loss's own unit; divide by weight for the mean per step and item. */
 typedef struct hth_report {
     double loss, weight;
-    double correct; /* weighted count of steps whose largest output is the target class */
-    double spikes;  /* spikes of all units; 0 for cells that do not spike */
+    double correct;          /* weighted count of steps whose largest output is the target class */
+    double spikes;           /* spikes of all units; 0 for cells that do not spike */
+    double regulariser;      /* E_reg of each tape as it is differentiated; not in loss */
+    double decisions, right; /* decisions that have ended, and how many of them were right */
 } hth_report;
 
 /* ---- Network: configuration and parameters -------------------------------------------------- */
@@ -214,6 +221,11 @@ HTH_API hth_status hth_learner_create(const hth_settings *settings, const hth_ne
                                       hth_learner **out, hth_error *error);
 HTH_API void hth_learner_destroy(hth_learner *learner);
 HTH_API void hth_learner_reset(hth_learner *learner); /* start of a sequence */
+/* The feedback weights of learner.signal = random, [rows][columns], outputs x units of the top layer, in
+ * place of those drawn. The values are copied; they are not in the learner's state. HTH_INVALID where the
+ * signal takes none, HTH_MISMATCH for another shape, HTH_NOT_FINITE. */
+HTH_API hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, size_t rows,
+                                        size_t columns, hth_error *error);
 /* Adds the gradient of the steps on the tape, with the parameters as they are now, and takes what the
  * past axis keeps over them: call it once per tape, before the parameters change. */
 HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,

@@ -77,7 +77,13 @@ static inline void law_data(law_rig *rig) {
         if (c->vocabulary) tokens[i] = (int32_t)hth_random_below(&codes, i, c->vocabulary);
         classes[i] = (int32_t)hth_random_below(&codes, 4000000 + i, c->outputs);
     }
-    rig->chunk = (hth_chunk){c->steps, c->batch, x, tokens, y, classes, w};
+    rig->chunk = (hth_chunk){.steps = c->steps,
+                             .batch = c->batch,
+                             .x = x,
+                             .tokens = tokens,
+                             .targets = y,
+                             .classes = classes,
+                             .weights = w};
     if (c->vocabulary) {
         rig->chunk.x = NULL;
         free(x);
@@ -104,8 +110,10 @@ static inline void law_setup(law_rig *rig, const law_case *what) {
     rig->what = *what;
     snprintf(rig->text, sizeof rig->text, "%s", what->settings);
     rig->settings = law_split(rig->text, rig->items);
-    hth_shape shape = {what->vocabulary ? 0 : what->inputs, what->vocabulary, what->outputs,
-                       what->classes ? HTH_TARGET_CLASSES : HTH_TARGET_VALUES};
+    hth_shape shape = {.inputs = what->vocabulary ? 0 : what->inputs,
+                       .vocabulary = what->vocabulary,
+                       .outputs = what->outputs,
+                       .target = what->classes ? HTH_TARGET_CLASSES : HTH_TARGET_VALUES};
     must(hth_compute_create(1, NULL, &rig->compute, &error), &error);
     must(hth_network_create(&rig->settings, &shape, 3, NULL, &rig->network, &error), &error);
     rig->count = hth_network_parameter_count(rig->network);
@@ -153,7 +161,8 @@ static inline double law_loss(law_rig *rig) {
     must(hth_forward(tape, &rig->chunk, &rig->report, &error), &error);
     hth_tape_destroy(tape);
     double scale = readout->mean_over_batch ? 1.0 / (double)rig->what.batch : 1;
-    return rig->report.loss * scale * (readout->mean_over_time ? 1.0 / (double)rig->what.steps : 1);
+    scale *= readout->mean_over_time ? 1.0 / (double)rig->what.steps : 1;
+    return rig->report.loss * scale + rig->report.regulariser;
 }
 
 /* The gradient of the whole sequence by the learner of `settings` ("learner.name=rtrl"), tapes of K. */

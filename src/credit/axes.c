@@ -90,8 +90,27 @@ hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error
     return HTH_OK;
 }
 
-bool hth_axes_exact(const hth_axes *axes, size_t steps, size_t total) {
-    return axes->signal->axis.bias == HTH_EXACT && axes->recurrence->axis.bias == HTH_EXACT &&
-           axes->future->axis.bias == HTH_EXACT &&
-           (axes->past->axis.bias == HTH_EXACT || steps >= total);
+const hth_part *hth_axis_chosen(const hth_catalogue *axis, const hth_settings *settings) {
+    hth_axes axes;
+    if (hth_axes_read(settings, &axes, NULL) != HTH_OK) return NULL;
+    if (axis == &hth_signals) return &axes.signal->axis.part;
+    if (axis == &hth_recurrences) return &axes.recurrence->axis.part;
+    if (axis == &hth_pasts) return &axes.past->axis.part;
+    return axis == &hth_futures ? &axes.future->axis.part : NULL;
+}
+
+const char *hth_preset_says(const hth_settings *settings, const char *key) {
+    size_t name;
+    if (hth_part_choose(&hth_learners, settings, &name, NULL) != HTH_OK) return NULL;
+    return hth_preset_value(hth_preset_at(name), key);
+}
+
+hth_bias hth_axes_bias(const hth_axes *axes, size_t steps, size_t total) {
+    const hth_bias parts[] = {axes->signal->axis.bias, axes->recurrence->axis.bias,
+                              steps >= total ? HTH_EXACT : axes->past->axis.bias,
+                              axes->future->axis.bias};
+    hth_bias worst = HTH_EXACT;
+    for (size_t i = 0; i < HTH_COUNT(parts); i++)
+        if (parts[i] > worst) worst = parts[i];
+    return worst;
 }

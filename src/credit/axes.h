@@ -32,6 +32,8 @@ typedef enum hth_crossing {
 typedef enum hth_default_steps {
     HTH_WHOLE_SEQUENCE, /* must be the whole: fewer are refused */
     HTH_TRUNCATED,      /* the whole sequence, or 20 where it has more than 1000 steps or no end */
+    HTH_WHOLE_TRIALS, /* the gradient is that of the sequence for any: as few equal tapes as do not exceed
+                       * 1000 steps, 20 steps where it has no end; one update a sequence */
     HTH_ONE_STEP
 } hth_default_steps;
 
@@ -61,11 +63,11 @@ typedef struct hth_axes {
 
 hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error *error);
 
-/* What a part does to the expectation of the gradient. */
+/* What a part does to the gradient: nothing, nothing in the mean over draws, or more. */
 typedef enum hth_bias { HTH_EXACT, HTH_UNBIASED, HTH_BIASED } hth_bias;
 
-/* Whether the gradient is, by construction, that of the whole sequence of `total` steps when it is cut
- * into tapes of `steps`. */
-bool hth_axes_exact(const hth_axes *axes, size_t steps, size_t total);
+/* What the gradient is, by construction, to that of the whole sequence of `total` steps when it is cut into
+ * tapes of `steps`. */
+hth_bias hth_axes_bias(const hth_axes *axes, size_t steps, size_t total);
 
 #endif

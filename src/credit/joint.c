@@ -97,3 +97,10 @@ void hth_joint_values(const hth_tape *tape, size_t slot, size_t item, hth_real *
         x += hth_joint_layer_states(layer);
     }
 }
+
+size_t hth_trace_rows(const hth_learner *learner, size_t l) {
+    const hth_network *net = learner->network;
+    const bool follows_z = learner->axes.recurrence->crossing == HTH_CROSS_DIAGONAL;
+    const bool filtered = l + 1 == net->layer_count && net->readout.kappa > 0;
+    return net->layers[l].cell->states + (follows_z && has_z(&net->layers[l])) + filtered;
+}

@@ -23,4 +23,8 @@ void hth_joint_start(const hth_learner *learner, size_t item, hth_real *x);
 /* s and z (without y) of one item in slot 0..K of the tape: before the tape's first step, after each. */
 void hth_joint_values(const hth_tape *tape, size_t slot, size_t item, hth_real *x);
 
+/* e: the numbers of one unit that eligibility traces follow (trace.c): its states s, z with recurrence =
+ * diagonal where that is a state of its own, and in the top layer below a leaky readout the filtered z. */
+size_t hth_trace_rows(const hth_learner *learner, size_t layer);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "credit/learner.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The axes, whose parts have options and memory. */
@@ -143,8 +144,34 @@ void hth_learner_destroy(hth_learner *learner) {
 void hth_learner_reset(hth_learner *learner) {
     place all[AXES];
     places(learner, all);
+    learner->time = 0;
     for (size_t i = 0; i < AXES; i++)
         if (all[i].axis->reset) all[i].axis->reset(learner);
+}
+
+hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, size_t rows,
+                                size_t columns, hth_error *error) {
+    const hth_readout *r = &learner->network->readout;
+    const hth_signal *signal = learner->axes.signal;
+    if (!signal->give)
+        return hth_fail(
+            error, HTH_INVALID,
+            "feedback weights are given, but learner.signal = %s does not use them; take "
+            "them out (array feedback of an .npz file) or set learner.signal = random",
+            signal->axis.part.name);
+    if (rows != r->outputs || columns != r->n)
+        return hth_fail(
+            error, HTH_MISMATCH,
+            "feedback weights are %zu x %zu, but this network takes %zu x %zu (outputs x units%s)",
+            rows, columns, r->outputs, r->n,
+            rows == r->n && columns == r->outputs ? "; this is its transpose" : "");
+    for (size_t i = 0; i < rows * columns; i++)
+        if (!isfinite(values[i]))
+            return hth_fail(error, HTH_NOT_FINITE,
+                            "feedback weights: row %zu, column %zu must be a finite number",
+                            i / columns, i % columns);
+    signal->give(learner, values);
+    return HTH_OK;
 }
 
 void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
@@ -163,7 +190,10 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
     hth_readout_backward to = {
         .weight = gradient->values + r->weight,
         .bias = r->has_bias ? gradient->values + r->bias : NULL,
-        .feedback = signal->reaches_units ? signal->feedback(learner) : NULL,
+        .feedback =
+            signal->reaches_units && !signal->feedback_at ? signal->feedback(learner) : NULL,
+        .feedback_at = signal->feedback_at,
+        .context = learner,
         .q = signal->reaches_units ? learner->adjoint.layers[top].q : NULL,
         .start = learner->start,
         .scratch = learner->scratch,
@@ -177,9 +207,22 @@ static void learn_units(hth_learner *learner, hth_gradient *gradient) {
     axes->future->boundary(learner);
     hth_adjoint_keep_end(&learner->adjoint);
     hth_scan(&learner->adjoint);
-    hth_scan_gradient(&learner->adjoint, gradient);
+    if (axes->past->adds_step && learner->adjoint.tape->steps == 1)
+        hth_scan_gradient_rest(&learner->adjoint, gradient);
+    else
+        hth_scan_gradient(&learner->adjoint, gradient);
     if (axes->past->carry) axes->past->carry(learner, gradient);
     if (axes->future->learn) axes->future->learn(learner);
+}
+
+static void learn_all(hth_learner *learner, hth_gradient *gradient) {
+    const hth_axes *axes = &learner->axes;
+    if (axes->past->before) axes->past->before(learner);
+    if (axes->future->assign)
+        axes->future->assign(learner, gradient);
+    else
+        learn_units(learner, gradient);
+    if (axes->recurrence->learn) axes->recurrence->learn(learner);
 }
 
 hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
@@ -196,15 +239,13 @@ hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradien
                         "the gradient has %zu numbers, but the network %zu parameters",
                         gradient->count, learner->network->count);
     learner->adjoint.tape = tape;
+    for (size_t l = 0; axes->signal->reaches_units && l < tape->network->layer_count; l++)
+        learner->adjoint.layers[l].pull = tape->layers[l].pull;
     gradient->of_readout_only = !axes->signal->reaches_units;
+    if (tape->fresh) learner->time = 0;
     learn_readout(learner, tape, gradient);
-    if (!axes->signal->reaches_units) return HTH_OK;
-    if (axes->past->before) axes->past->before(learner);
-    if (axes->future->assign)
-        axes->future->assign(learner, gradient);
-    else
-        learn_units(learner, gradient);
-    if (axes->recurrence->learn) axes->recurrence->learn(learner);
+    if (axes->signal->reaches_units) learn_all(learner, gradient);
+    learner->time += tape->steps;
     return HTH_OK;
 }
 

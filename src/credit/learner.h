@@ -32,7 +32,9 @@ enum { HTH_MAX_NEEDS = 8 };
  * the tape), in
  *     n units, m = n + inputs + 1, g drives a unit, d states a unit, s = states of the layer (z among them
  *     where it is a state of its own), N = states of all layers and of a leaky readout, P = g n m, K steps
- *     of the tape, o outputs,
+ *     of the tape, o outputs, y = states of a leaky readout, counted with the top layer,
+ *     e = numbers of a unit that eligibility traces follow (joint.h), f = numbers of a unit that the cell
+ *     leaves on the tape at each step, top = 1 for the top layer and 0 for others,
  * and the part's own options by name. They are evaluated for each layer and added up; NULL: nothing.
  */
 typedef struct hth_axis {
@@ -58,6 +60,11 @@ typedef struct hth_signal {
     bool reaches_units; /* false: only the readout learns */
     /* F[outputs][n] of the first step of the tape that is on the learner. */
     const hth_real *(*feedback)(hth_learner *learner);
+    /* Where F changes from step to step: as in hth_readout_backward, the context being the learner. The direct
+     * errors q are then right, but F^T of a sum over steps is not to be had. */
+    const hth_real *(*feedback_at)(void *learner, size_t t, size_t *steps);
+    /* Takes F[outputs][n] from the user. NULL: F is not to be chosen. */
+    void (*give)(hth_learner *learner, const hth_real *values);
 } hth_signal;
 
 /* How credit crosses from unit to unit inside the tape. */
@@ -75,6 +82,8 @@ typedef struct hth_past {
     /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
      * over the tape. NULL: nothing is kept. */
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
+    bool
+        adds_step; /* carry adds delta_1 u_1^T too where the tape has one step: one pass over the gradient */
 } hth_past;
 
 /* What stands in for losses after the tape. */
@@ -84,6 +93,8 @@ typedef struct hth_future {
     void (*learn)(hth_learner *learner);    /* from the adjoint at its start */
     /* In place of boundary, scan, gradient, past and learn: the part gives the gradient itself. */
     void (*assign)(hth_learner *learner, hth_gradient *gradient);
+    /* Steps after which the gradient of a step is given, where that is not at once. */
+    size_t (*lag)(const hth_learner *learner);
 } hth_future;
 
 #define HTH_DECLARE_SIGNAL(name) extern const hth_signal hth_signal_##name;
@@ -100,6 +111,8 @@ struct hth_learner {
     hth_compute *compute;
     size_t steps, batch;
     uint64_t seed;
+    /* Steps of the sequence before the tape; a part that uses it has it among its state. */
+    uint64_t time;
     hth_axes axes;
     hth_own signal, recurrence, past, future; /* what the parts chosen on the axes have */
     hth_noise noise;                          /* of the parts that draw */

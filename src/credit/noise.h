@@ -13,6 +13,11 @@ typedef struct hth_noise {
     uint64_t code;
 } hth_noise;
 
+/* count numbers of mean 0 and variance 1, a pure function of r and the index of their first block: four
+ * numbers to a block. */
+void hth_normals(const hth_random *r, uint64_t block, size_t count, hth_real *out);
+uint64_t hth_normal_blocks(size_t count);
+
 /* count numbers of -1 or 1, each with probability one half. */
 void hth_noise_signs(hth_noise *noise, size_t count, hth_real *out);
 /* count numbers of mean 0 and variance 1. */

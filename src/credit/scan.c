@@ -3,6 +3,7 @@
 #include "credit/scan.h"
 
 #include "kernels/elementwise.h"
+#include "kernels/rows.h"
 #include "optim/gradient.h"
 
 #include <string.h>
@@ -91,8 +92,8 @@ static void local_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
     zero_if(untouched, n, zbar);
     if (adjoint->crossing != HTH_CROSS_DIAGONAL) return;
     const hth_real *w = adjoint->tape->network->theta + layer->weight;
-    for (size_t row = 0; row < layer->rows; row++)
-        zbar[row % n] += w[row * layer->m + row % n] * delta[row];
+    for (size_t g = 0; g < layer->cell->drives; g++, w += n * layer->m, delta += n)
+        for (size_t j = 0; j < n; j++) zbar[j] += w[j * layer->m + j] * delta[j];
 }
 
 /* In place of the local derivatives: the adjoint of the step's end, (sbar_t, zeta_t), times J. Where z is the
@@ -106,17 +107,46 @@ static void learned_recurrence(const hth_adjoint *adjoint, const hth_layer *laye
     hth_real *x = a->joint + row * 2 * states, *y = x + states;
     for (size_t i = 0; i < d; i++) memcpy(x + i * n, from + (i * rows + row) * n, n * sizeof *x);
     if (separate) memcpy(x + d * n, a->zeta + row * n, n * sizeof *x);
-    memset(y, 0, states * sizeof *y);
-    for (size_t i = 0; i < states; i++) {
-        const hth_real *J = a->jacobian + i * states, xi = x[i];
-        HTH_SIMD
-        for (size_t j = 0; j < states; j++) y[j] += xi * J[j];
-    }
+    hth_vector_matrix(states, states, x, a->jacobian, states, false, y);
     for (size_t i = 0; i < d; i++) memcpy(a->sbar + (i * rows + row) * n, y + i * n, n * sizeof *y);
     if (separate)
         memcpy(a->zbar + row * n, y + d * n, n * sizeof *y);
     else
         memset(a->zbar + row * n, 0, n * sizeof *y);
+}
+
+/* zeta_t = q_t + zbar_t */
+static void direct_error(const hth_adjoint *adjoint, const hth_adjoint_layer *a, size_t n, size_t t,
+                         size_t row, hth_real *zeta) {
+    const hth_real *errors = a->mix ? a->mixed : a->q, *zbar = a->zbar + row * n;
+    const hth_real *q = errors ? errors + (t * adjoint->rows + row) * n : NULL;
+    if (q) {
+        HTH_SIMD
+        for (size_t j = 0; j < n; j++) zeta[j] = q[j] + zbar[j];
+    } else {
+        memcpy(zeta, zbar, n * sizeof *zeta);
+    }
+    if (!a->pull) return;
+    const hth_real *pull = a->pull + row * n;
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) zeta[j] += pull[j];
+}
+
+/* lambda += zeta Z_t[i] */
+static void observe(const hth_adjoint *adjoint, size_t l, size_t i, size_t t, size_t item,
+                    const hth_real *zeta, hth_real *lambda) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layer = &tape->network->layers[l];
+    hth_entry Z = layer->cell->Z[i];
+    const hth_real *at = hth_entry_row(layer, &tape->layers[l], Z, t, tape->batch, item);
+    if (adjoint->postsynaptic != HTH_POST_DERIVATIVE) {
+        Z.where = i > 0 ? HTH_AT_ZERO : HTH_AT_ONE;
+        if (i == 0 && adjoint->postsynaptic == HTH_POST_GIVEN) {
+            Z.where = HTH_AT_FIELD;
+            at = adjoint->layers[l].post + (t * tape->batch + item) * layer->n;
+        }
+    }
+    times(layer->n, Z, at, zeta, false, lambda);
 }
 
 static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
@@ -127,22 +157,15 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = layer->n, slot = adjoint->rows * n, batch = tape->batch;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    const hth_real *errors = a->mix ? a->mixed : a->q, *reset[HTH_MAX_STATES];
-    const hth_real *q = errors ? errors + (t * adjoint->rows + row) * n : NULL;
+    const hth_real *reset[HTH_MAX_STATES];
     hth_real *zeta = a->zeta + row * n, *zbar = a->zbar + row * n, *lambda[HTH_MAX_STATES];
     hth_real *delta = a->delta + (t * adjoint->rows + row) * layer->rows;
-    if (q) {
-        HTH_SIMD
-        for (size_t j = 0; j < n; j++) zeta[j] = q[j] + zbar[j];
-    } else {
-        memcpy(zeta, zbar, n * sizeof *zeta);
-    }
+    direct_error(adjoint, a, n, t, row, zeta);
     for (size_t i = 0; i < cell->states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
         lambda[i] = a->lambda + i * slot + row * n;
         reset[i] = hth_entry_row(layer, on, cell->R[i], t, batch, item);
         memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));
-        times(n, cell->Z[i], hth_entry_row(layer, on, cell->Z[i], t, batch, item), zeta, false,
-              lambda[i]);
+        observe(adjoint, l, i, t, item, zeta, lambda[i]);
     }
     for (size_t g = 0; g < cell->drives; g++) { /* delta_t = lambda_t B_t + zeta_t Q_t */
         bool untouched = times(n, cell->Q[g], hth_entry_row(layer, on, cell->Q[g], t, batch, item),
@@ -154,13 +177,13 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
         zero_if(untouched, n, delta + g * n);
     }
     if (adjoint->crossing == HTH_CROSS_LEARNED) {
-        learned_recurrence(adjoint, layer, a, row);
+        if (t > 0 || !adjoint->skips_start) learned_recurrence(adjoint, layer, a, row);
         return;
     }
     for (size_t k = 0; k < cell->states; k++) { /* sbar_{t-1} = lambda_t D_t */
         hth_real *sbar = a->sbar + k * slot + row * n;
         bool untouched = true;
-        for (size_t i = 0; i < cell->states; i++)
+        for (size_t i = 0; i < cell->states && !adjoint->memoryless; i++)
             untouched =
                 times(n, cell->D[i][k], hth_entry_row(layer, on, cell->D[i][k], t, batch, item),
                       lambda[i], untouched, sbar);
@@ -170,6 +193,14 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
 }
 
 /* ---- All steps ---- */
+
+enum { FEW_ROWS = 4 };
+
+/* Whether W_rec is packed for the products of the scan: for a few rows it is read where it lies, with the same
+ * bits. */
+static bool is_packed(const hth_adjoint *adjoint) {
+    return adjoint->tape->steps * adjoint->rows > FEW_ROWS;
+}
 
 typedef struct scan_task {
     const hth_adjoint *adjoint;
@@ -183,13 +214,19 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const hth_adjoint_layer *a = &adjoint->layers[task->layer];
     const size_t rows = adjoint->rows, from = part * rows / task->parts;
     const size_t to = (part + 1) * rows / task->parts;
+    const hth_real *w = adjoint->tape->network->theta + layer->weight;
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
         for (size_t row = from; row < to; row++) step_row(adjoint, task->layer, t, row);
-        if (adjoint->crossing == HTH_CROSS_FULL)
-            hth_product_packed(to - from, layer->n, layer->rows,
-                               hth_rows(a->delta + (t * rows + from) * layer->rows, layer->rows),
+        const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
+        if (adjoint->crossing != HTH_CROSS_FULL || (t == 0 && adjoint->skips_start)) continue;
+        if (is_packed(adjoint))
+            hth_product_packed(to - from, layer->n, layer->rows, hth_rows(delta, layer->rows),
                                a->packed, true, a->zbar + from * layer->n, layer->n);
+        else
+            for (size_t row = from; row < to; row++, delta += layer->rows)
+                hth_vector_matrix(layer->rows, layer->n, delta, w, layer->m, true,
+                                  a->zbar + row * layer->n);
     }
 }
 
@@ -219,7 +256,7 @@ void hth_scan(hth_adjoint *adjoint) {
     for (size_t l = tape->network->layer_count; l-- > 0;) {
         const hth_layer *layer = &tape->network->layers[l];
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
-        if (adjoint->crossing == HTH_CROSS_FULL)
+        if (adjoint->crossing == HTH_CROSS_FULL && is_packed(adjoint))
             hth_pack(layer->rows, layer->n,
                      hth_rows(tape->network->theta + layer->weight, layer->m),
                      adjoint->layers[l].packed);
@@ -299,17 +336,40 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values) {
     hth_scan_row_rest(adjoint, row, values);
 }
 
+void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) {
+    const hth_network *net = adjoint->tape->network;
+    hth_gradient_fill(gradient);
+    for (size_t l = 0; adjoint->tape->fresh && l < net->layer_count; l++)
+        if (net->layers[l].learns_initial)
+            initial_gradient(adjoint, l, 0, adjoint->rows,
+                             gradient->values + net->layers[l].initial);
+    if (adjoint->input) token_gradient(adjoint, gradient);
+}
+
+/* sum_t delta_t u_t^T of a layer; of a few rows without what a product of matrices begins with, with the same
+ * bits. */
+static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weight) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_real *delta = adjoint->layers[l].delta, *u = tape->layers[l].u;
+    const size_t items = tape->steps * adjoint->rows;
+    if (items > FEW_ROWS)
+        hth_product(tape->compute, layer->rows, layer->m, items, hth_transposed(delta, layer->rows),
+                    hth_rows(u, layer->stride), true, weight, layer->m);
+    else
+        for (size_t i = 0; i < items; i++)
+            hth_outer_add(layer->rows, layer->m, delta + i * layer->rows, u + i * layer->stride,
+                          weight, layer->m);
+}
+
 void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
+    hth_gradient_fill(gradient);
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         hth_real *weight = gradient->values + layer->weight;
-        hth_product(tape->compute, layer->rows, layer->m, tape->steps * adjoint->rows,
-                    hth_transposed(adjoint->layers[l].delta, layer->rows),
-                    hth_rows(tape->layers[l].u, layer->stride), true, weight, layer->m);
+        weight_gradient(adjoint, l, weight);
         hth_layer_mask(layer, weight);
-        if (layer->learns_initial && tape->fresh)
-            initial_gradient(adjoint, l, 0, adjoint->rows, gradient->values + layer->initial);
     }
-    if (adjoint->input) token_gradient(adjoint, gradient);
+    hth_scan_gradient_rest(adjoint, gradient);
 }

@@ -8,6 +8,9 @@
  *     sbar_{t-1} = lambda_t D_t
  *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R
  *
+ * q_t includes what the regulariser asks of z. Variants of eligibility traces take other numbers for Z_t, or 0
+ * for D_t (trace.c); then lambda is no derivative any more.
+ *
  * With a learned Jacobian J the adjoint (sbar, zbar)_{t-1} of a layer is that of step t times J instead.
  *
  * sbar and zbar at the end of the tape are the boundary (the future axis); what the scan leaves in them
@@ -21,6 +24,13 @@
 #include "credit/axes.h"
 #include "network/tape.h"
 
+/* What stands for Z_t, the way from a unit's state to its z (seed 003's postsynaptic factor). */
+typedef enum hth_postsynaptic {
+    HTH_POST_DERIVATIVE, /* Z_t itself */
+    HTH_POST_ONE,        /* 1 for the first state, 0 for others */
+    HTH_POST_GIVEN       /* the layer's `post` for the first state, 0 for others */
+} hth_postsynaptic;
+
 typedef struct hth_adjoint_layer {
     hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */
     hth_real *delta;  /* [K][rows][drives*n] */
@@ -30,6 +40,8 @@ typedef struct hth_adjoint_layer {
     hth_real *zeta;   /* [rows][n], scratch */
     hth_real *packed; /* W_rec, for the products of this scan */
     /* What parts may add; NULL: nothing. */
+    const hth_real *pull;     /* [rows][n]: direct error that is the same at all steps */
+    const hth_real *post;     /* [K][batch][n]: see hth_postsynaptic */
     const hth_real *mix;      /* [n][n]: the direct error becomes q mix (KeRNL) */
     hth_real *mixed;          /* [K][rows][n], scratch of that */
     const hth_real *jacobian; /* [states of the layer][the same]: recurrence = learned */
@@ -40,8 +52,11 @@ typedef struct hth_adjoint_layer {
 typedef struct hth_adjoint {
     const hth_tape *tape;
     hth_crossing crossing;
+    hth_postsynaptic postsynaptic;
+    bool memoryless; /* D is taken as 0: a unit's state does not last from step to step */
     size_t rows;
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
+    bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
     hth_real *input; /* [K][rows][embedding]: dE/dx of the bottom layer; NULL: not wanted */
 } hth_adjoint;
@@ -68,7 +83,9 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values);
 void hth_scan_row_rest(const hth_adjoint *adjoint, size_t row, hth_real *values);
 
 /* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
- * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. */
+ * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _rest: the latter
+ * two. */
 void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient);
+void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient);
 
 #endif

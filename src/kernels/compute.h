@@ -50,4 +50,7 @@ void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A
 /* Sum of squares in double, the same for any number of threads. */
 double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x);
 
+/* 0 where all numbers are finite, else NaN: a fraction of the time of a sum of squares. */
+double hth_zero_or_nan(hth_compute *compute, size_t count, const hth_real *x);
+
 #endif

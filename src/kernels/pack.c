@@ -9,12 +9,6 @@
 
 #include <string.h>
 
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define TURN_IN_REGISTERS
-#endif
-#endif
-
 static void pack_any(size_t K, size_t columns, hth_matrix B, hth_real *to) {
     for (size_t k = 0; k < K; k++, to += HTH_PANEL)
         for (size_t j = 0; j < columns; j++) to[j] = B.data[k * B.row + j * B.column];
@@ -36,25 +30,7 @@ static void pack_rows(size_t K, size_t columns, hth_matrix B, hth_real *to) {
     }
 }
 
-#ifdef TURN_IN_REGISTERS
-
-/* low = a0 b0 a1 b1 ..., high = the same of the upper halves. */
-HTH_ALWAYS_INLINE void interleave(hth_vector a, hth_vector b, hth_vector *low, hth_vector *high) {
-#if HTH_LANES == 16
-    *low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    *high =
-        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-#elif HTH_LANES == 8
-    *low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-    *high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-#elif HTH_LANES == 4
-    *low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    *high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-#else
-    *low = __builtin_shufflevector(a, b, 0, 2);
-    *high = __builtin_shufflevector(a, b, 1, 3);
-#endif
-}
+#ifdef HTH_TURN_IN_REGISTERS
 
 /* Interleaving row i with row i + HTH_LANES/2 moves the highest bit of the row's index to the end
  * of (row, lane); log2(HTH_LANES) rounds exchange row and lane. */
@@ -66,7 +42,7 @@ HTH_ALWAYS_INLINE void turn(const hth_real *from, size_t stride, hth_real *to) {
     for (int round = 1; round < HTH_LANES; round *= 2) {
         HTH_UNROLL
         for (int i = 0; i < HTH_LANES / 2; i++)
-            interleave(v[i], v[i + HTH_LANES / 2], &w[2 * i], &w[2 * i + 1]);
+            hth_interleave(v[i], v[i + HTH_LANES / 2], &w[2 * i], &w[2 * i + 1]);
         HTH_UNROLL
         for (int i = 0; i < HTH_LANES; i++) v[i] = w[i];
     }
@@ -94,7 +70,7 @@ void hth_pack_panel(size_t K, size_t columns, hth_matrix B, hth_real *to) {
         return;
     }
     if (columns < HTH_PANEL) memset(to, 0, K * HTH_PANEL * sizeof *to);
-#ifdef TURN_IN_REGISTERS
+#ifdef HTH_TURN_IN_REGISTERS
     if (B.row == 1) {
         size_t whole = columns - columns % HTH_LANES;
         pack_transposed(K, whole, B, to);

@@ -1,12 +1,14 @@
 /*
  * Products on vectors. C is cut into strips of up to HTH_TILE_ROWS rows (tile.c); B is read from
  * packed panels, or in place when there are too few rows for packing to pay; k runs in blocks,
- * between which the sums wait in C, so that a block of A and B stays in the caches. None of this
- * changes the order of the additions in an element of C.
+ * between which the sums wait in C, so that a block of A and B stays in the caches. A product of one row or
+ * of one step of k has a loop of its own (rows.c). None of this changes the order of the additions in an
+ * element of C.
  *
  * Time 2 M N K operations and K N moves for packing; memory is the scratch of the compute handle.
  */
 #include "kernels/pack.h"
+#include "kernels/rows.h"
 #include "kernels/tile.h"
 #include "kernels/vector.h"
 
@@ -218,7 +220,12 @@ void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix 
     product_job job = {.compute = compute,
                        .whole = {M, N, K, A, B, accumulate, C, ldc},
                        .k_block = DIRECT_K_BLOCK};
-    if (K == 0) {
+    const bool small = B.column == 1 && !hth_is_shared(compute, work_of(&job));
+    if (M == 1 && A.column == 1 && small) {
+        hth_vector_matrix(K, N, A.data, B.data, B.row, accumulate, C);
+    } else if (K == 1 && A.row == 1 && accumulate && small) {
+        hth_outer_add(M, N, A.data, B.data, C, ldc);
+    } else if (K == 0) {
         for (size_t i = 0; i < M && !accumulate; i++) memset(C + i * ldc, 0, N * sizeof *C);
     } else if (B.column == 1 && (M <= DIRECT_ROWS || K <= FEW_PRODUCTS)) {
         job.columns = columns_per_task(&job);

@@ -5,9 +5,10 @@
  */
 #include "kernels/internal.h"
 
-enum { LANES = 16, MAX_PIECES = 64, MIN_PIECE = 4096 };
+enum { LANES = 16, WIDE = 64, MAX_PIECES = 64, MIN_PIECE = 4096 };
 
 typedef struct sum_job {
+    double (*sum)(size_t count, const hth_real *x);
     const hth_real *x;
     size_t count, piece;
     double sums[MAX_PIECES];
@@ -24,16 +25,31 @@ static double sum_of_squares(size_t count, const hth_real *x) {
     return lane[0];
 }
 
+/* x 0 is 0, or NaN where x is not finite; a sum of such is the same in any order. */
+static double zero_or_nan(size_t count, const hth_real *x) {
+    hth_real lane[WIDE] = {0};
+    size_t i = 0;
+    for (; i + WIDE <= count; i += WIDE)
+        for (size_t j = 0; j < WIDE; j++) lane[j] += x[i + j] * 0;
+    if (i > 0) i = count - WIDE; /* some twice, and none alone */
+    for (size_t j = 0; i < count; i++, j++) lane[j] += x[i] * 0;
+    for (size_t half = WIDE / 2; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++) lane[j] += lane[j + half];
+    return (double)lane[0];
+}
+
 static void sum_piece(void *arg, size_t index, int worker) {
     sum_job *job = arg;
     size_t begin = index * job->piece;
     size_t left = job->count - begin;
     (void)worker;
-    job->sums[index] = sum_of_squares(left < job->piece ? left : job->piece, job->x + begin);
+    job->sums[index] = job->sum(left < job->piece ? left : job->piece, job->x + begin);
 }
 
-double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x) {
-    sum_job job = {x, count, (count + MAX_PIECES - 1) / MAX_PIECES, {0}};
+static double sum_over(hth_compute *compute, size_t count, const hth_real *x,
+                       double (*sum_of)(size_t count, const hth_real *x)) {
+    if (count <= MIN_PIECE) return sum_of(count, x);
+    sum_job job = {sum_of, x, count, (count + MAX_PIECES - 1) / MAX_PIECES, {0}};
     if (job.piece < MIN_PIECE) job.piece = MIN_PIECE;
     job.piece = (job.piece + LANES - 1) / LANES * LANES;
     size_t pieces = (count + job.piece - 1) / job.piece;
@@ -41,4 +57,12 @@ double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x)
     double sum = 0;
     for (size_t i = 0; i < pieces; i++) sum += job.sums[i];
     return sum;
+}
+
+double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x) {
+    return sum_over(compute, count, x, sum_of_squares);
+}
+
+double hth_zero_or_nan(hth_compute *compute, size_t count, const hth_real *x) {
+    return sum_over(compute, count, x, zero_or_nan);
 }

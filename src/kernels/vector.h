@@ -9,7 +9,7 @@
 
 #ifdef HTH_VECTOR_KERNELS
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -59,12 +59,28 @@ HTH_ALWAYS_INLINE void hth_store(hth_real *p, hth_vector v) {
     *(hth_unaligned *)p = v;
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/* All bits of the first `count` lanes. */
+HTH_ALWAYS_INLINE __m256i hth_first_lanes(size_t count) {
+#ifdef HTH_DOUBLE
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)count), _mm256_setr_epi64x(0, 1, 2, 3));
+#else
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+#endif
+}
+#endif
+
 /* The first `count` lanes, 0 <= count <= HTH_LANES; the others are zero, or not written. */
 HTH_ALWAYS_INLINE hth_vector hth_load_some(const hth_real *p, size_t count) {
 #if defined(__AVX512F__) && defined(HTH_DOUBLE)
     return (hth_vector)_mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), p);
 #elif defined(__AVX512F__)
     return (hth_vector)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
+#elif defined(__AVX2__) && defined(HTH_DOUBLE)
+    return (hth_vector)_mm256_maskload_pd(p, hth_first_lanes(count));
+#elif defined(__AVX2__)
+    return (hth_vector)_mm256_maskload_ps(p, hth_first_lanes(count));
 #else
     hth_vector v = {0};
     for (size_t i = 0; i < count; i++) v[i] = p[i];
@@ -77,10 +93,43 @@ HTH_ALWAYS_INLINE void hth_store_some(hth_real *p, hth_vector v, size_t count) {
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << count) - 1), (__m512d)v);
 #elif defined(__AVX512F__)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), (__m512)v);
+#elif defined(__AVX2__) && defined(HTH_DOUBLE)
+    _mm256_maskstore_pd(p, hth_first_lanes(count), (__m256d)v);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, hth_first_lanes(count), (__m256)v);
 #else
     for (size_t i = 0; i < count; i++) p[i] = v[i];
 #endif
 }
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HTH_TURN_IN_REGISTERS /* lanes can be moved between vectors: hth_interleave */
+#endif
+#endif
+
+#ifdef HTH_TURN_IN_REGISTERS
+
+/* low = a0 b0 a1 b1 ..., high = the same of the upper halves. */
+HTH_ALWAYS_INLINE void hth_interleave(hth_vector a, hth_vector b, hth_vector *low,
+                                      hth_vector *high) {
+#if HTH_LANES == 16
+    *low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    *high =
+        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif HTH_LANES == 8
+    *low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    *high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif HTH_LANES == 4
+    *low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    *high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+    *low = __builtin_shufflevector(a, b, 0, 2);
+    *high = __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+
+#endif
 
 #endif
 

@@ -79,6 +79,7 @@ typedef struct hth_cell {
     size_t constants; /* numbers per unit */
     hth_observable observable;
     bool spikes; /* z is 0 or 1, the recurrent weights have no bias and, by default, no diagonal */
+    hth_entry threshold; /* v_th, a constant, where state 0 is a membrane voltage */
     hth_reads reads[HTH_MAX_DRIVES];
     hth_entry D[HTH_MAX_STATES][HTH_MAX_STATES], B[HTH_MAX_STATES][HTH_MAX_DRIVES];
     hth_entry R[HTH_MAX_STATES], Z[HTH_MAX_STATES], Q[HTH_MAX_DRIVES];

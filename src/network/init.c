@@ -6,9 +6,10 @@
  *                                                  token vectors and initial states: N(0, scale^2)
  *     uniform     U(-scale, scale)                 the word model's 0.1
  *     glorot      U(+- scale sqrt(6 / (fan-in + fan-out)))
- *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale (before self-connections
- *                 that do not exist are taken out)
+ *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale
  *     zero
+ *
+ * All are drawn, and fans counted, as if every connection existed; then those that do not are taken out.
  */
 #include "network/network.h"
 

@@ -2,9 +2,13 @@
  * A loss compares outputs with targets. Outputs come in tiles [outputs of the tile][items], an item
  * being a step of one sequence of the batch, so that thousands of classes pass through the cache once:
  *
- *     measure   adds up the loss; may leave in y what error needs (softmax: exponentials)
+ *     measure   adds up the loss that is reported; may leave in y what error needs (softmax:
+ *               exponentials)
  *     finish    optional: joins what the tiles found, per item
  *     error     writes dE/dy (algorithms.md 1.3)
+ *
+ * By default what is reported is E. Where an option changes that, its help says so, and its default
+ * (the first of its choices, or 0) is E.
  */
 #ifndef HTH_LOSS_H
 #define HTH_LOSS_H
@@ -26,7 +30,8 @@ typedef struct hth_loss_tile {
     size_t items, outputs; /* of the whole */
     const hth_chunk *chunk;
     hth_loss_statistics statistics;
-    double loss; /* what measure returned */
+    const hth_real *y; /* [rows][items] as measure left it, for finish */
+    double loss;       /* what measure returned */
 } hth_loss_tile;
 
 typedef struct hth_loss {
@@ -52,6 +57,8 @@ static inline hth_real hth_item_target(const hth_chunk *chunk, size_t outputs, s
 }
 
 const hth_loss *hth_loss_at(size_t index); /* losses.c: the visible array */
+
+enum { HTH_LOSS_SUM, HTH_LOSS_MEAN, HTH_LOSS_WINDOW }; /* loss.time */
 
 /* loss.batch and loss.time: common to all. */
 typedef struct hth_loss_common {

@@ -15,11 +15,12 @@ static const hth_option common[] = {
      .choices = (const char *const[]){"mean", "sum", NULL},
      .offset = offsetof(hth_loss_common, batch)},
     {.name = "time",
-     .help = "over the steps of a tape the loss is a sum or a mean (divided by the steps that this "
-             "tape has)",
+     .help = "over the steps of a tape the loss is a sum, a mean (divided by the steps that this "
+             "tape has), or a mean over the window of steps that count (divided, for each item, by "
+             "the sum of this tape's weights)",
      .fallback = "sum",
      .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"sum", "mean", NULL},
+     .choices = (const char *const[]){"sum", "mean", "window", NULL},
      .offset = offsetof(hth_loss_common, time)},
 };
 

@@ -13,7 +13,8 @@
 typedef struct network_options {
     const char *units;
     int64_t embedding;
-    int bias, self, initial;
+    int bias, self, initial, connections;
+    double density;
 } network_options;
 
 enum { AUTO, ON, OFF }; /* network.bias, network.self_connections */
@@ -44,6 +45,21 @@ static const hth_option network_items[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"auto", "true", "false", NULL},
      .offset = offsetof(network_options, self)},
+    {.name = "connections",
+     .help = "recurrent weights between different units: all; ring, from each unit to the next; "
+             "random, by seed. Those that do not exist stay 0",
+     .fallback = "all",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"all", "ring", "random", NULL},
+     .offset = offsetof(network_options, connections)},
+    {.name = "density",
+     .help = "connections = random: the probability that a recurrent weight exists; init scales "
+             "are those of a network with all",
+     .fallback = "0.1",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1,
+     .offset = offsetof(network_options, density)},
     {.name = "initial",
      .help = "state at the start of a sequence: zero, or learned with the weights",
      .fallback = "zero",
@@ -112,6 +128,7 @@ typedef struct plan {
     network_options network;
     readout_options readout;
     hth_loss_common loss;
+    hth_regulariser regulariser;
     const hth_cell *cell;
     const hth_loss *loss_kind;
     size_t units[HTH_MAX_LAYERS], layers;
@@ -151,6 +168,11 @@ static hth_status read_units(plan *p, const hth_settings *settings, hth_error *e
 }
 
 static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
+    if (p->regulariser.rate > 0 && !p->cell->spikes)
+        return hth_fail(error, HTH_INVALID,
+                        "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
+                        "be 0, or the cell one that spikes, such as lif or alif",
+                        p->regulariser.rate, p->cell->part.name);
     if (p->readout.scale && p->readout.kappa >= 1 && p->readout.tau_out <= 0)
         return hth_fail(
             error, HTH_INVALID,
@@ -159,6 +181,10 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
     if (shape->outputs < 1)
         return hth_fail(error, HTH_MISMATCH,
                         "the data has no outputs; a network needs at least one");
+    if (shape->decides && shape->target != HTH_TARGET_CLASSES)
+        return hth_fail(error, HTH_MISMATCH,
+                        "the data mark where decisions end, but their targets are values; a "
+                        "decision is for a class");
     if ((shape->inputs == 0) == (shape->vocabulary == 0))
         return hth_fail(error, HTH_MISMATCH,
                         "the data must have either numbers (inputs) or tokens (vocabulary)");
@@ -182,6 +208,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
     HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
     HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));
+    HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &p->regulariser, error));
     HTH_TRY(hth_part_choose(&hth_cells, settings, &cell, error));
     HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
     p->cell = hth_cell_at(cell);
@@ -220,6 +247,8 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->learns_initial = p->network.initial == INITIAL_LEARNED;
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
+    if (p->network.connections != HTH_CONNECT_ALL)
+        layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
 }
 
 static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
@@ -233,7 +262,8 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
                        .filters_bias = p->readout.bias_place == BIAS_INSIDE,
                        .loss = p->loss_kind,
                        .mean_over_batch = p->loss.batch == 0,
-                       .mean_over_time = p->loss.time == 1};
+                       .mean_over_time = p->loss.time == HTH_LOSS_MEAN,
+                       .mean_over_window = p->loss.time == HTH_LOSS_WINDOW};
     r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
 }
 
@@ -256,6 +286,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
         place_layer(arena, p, layer, l, inputs);
         snprintf(name, sizeof name, "layer%u.weight", (unsigned)l);
         add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
+        layer->W = net->theta ? net->theta + layer->weight : NULL;
         snprintf(name, sizeof name, "layer%u.initial", (unsigned)l);
         if (layer->learns_initial)
             add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
@@ -266,6 +297,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
         add_block(net, "embedding.weight", "embedding", shape->vocabulary, net->embedding,
                   &net->embedding_weight);
     net->recurrent_count = net->count;
+    net->regulariser = p->regulariser;
     place_readout(arena, p, net);
     add_block(net, "readout.weight", "readout", net->readout.outputs, net->readout.n,
               &net->readout.weight);
@@ -313,6 +345,8 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
                         count);
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     hth_status status = read_parts(net, settings, error);
+    for (size_t l = 0; l < net->layer_count; l++)
+        hth_layer_connect(&net->layers[l], p.network.connections, p.network.density, seed, l);
     if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);
     if (status != HTH_OK) {
         hth_release(net);
@@ -348,16 +382,4 @@ size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacit
         snprintf(fields[i].name, sizeof fields[i].name, "%s", block->name);
     }
     return network->block_count;
-}
-
-void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
-    const size_t n = layer->n, m = layer->m;
-    for (size_t row = 0; row < layer->rows; row++) {
-        hth_real *w = weight + row * m;
-        const hth_reads *reads = &layer->cell->reads[row / n];
-        if (!reads->z) memset(w, 0, n * sizeof *w);
-        if (!reads->x) memset(w + n, 0, layer->inputs * sizeof *w);
-        if (!layer->has_bias || !reads->bias) w[m - 1] = 0;
-        if (!layer->has_self) w[row % n] = 0;
-    }
 }

@@ -5,6 +5,7 @@
 #include "kernels/compute.h"
 #include "network/cell.h"
 #include "network/loss.h"
+#include "network/regulariser.h"
 
 enum { HTH_MAX_LAYERS = 16 };
 
@@ -15,8 +16,11 @@ typedef struct hth_layer {
     hth_real *constants;               /* [constants][n] */
     size_t n, inputs, m, stride, rows; /* rows = drives * n */
     size_t weight;                     /* offset of W[rows][m] in the parameters */
+    const hth_real *W;                 /* the same, as a place */
     size_t initial;                    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
+    bool is_complete;         /* no entry of W is missing */
+    unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
 } hth_layer;
 
 /* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41; algorithms.md 1.3) */
@@ -27,7 +31,7 @@ typedef struct hth_readout {
     bool has_bias, filters_bias; /* b inside the leaky recursion, or added to y outside it */
     const hth_loss *loss;
     const void *loss_options;
-    bool mean_over_batch, mean_over_time;
+    bool mean_over_batch, mean_over_time, mean_over_window;
 } hth_readout;
 
 struct hth_network {
@@ -36,6 +40,7 @@ struct hth_network {
     hth_layer *layers;
     size_t embedding, embedding_weight; /* width (0: none) and offset of E[vocabulary][width] */
     hth_readout readout;
+    hth_regulariser regulariser;
     size_t block_count;
     hth_block *blocks;
     size_t recurrent_count; /* parameters that states depend on come first: all but the readout's */
@@ -43,12 +48,22 @@ struct hth_network {
     hth_real *theta;
 };
 
+/* What loss.batch and loss.time make of an item's loss on a tape: its factor. */
+double hth_loss_factor(const hth_readout *readout, const hth_chunk *chunk, size_t item);
+
 /* Numbers per unit in a layer's initial state: its states, and z where that is free. */
 size_t hth_layer_initial_rows(const hth_layer *layer);
 
-/* Sets the entries of W that do not exist to 0: self-connections, biases and the columns that a drive
- * does not read. Works on the weights as on their gradient. */
+/* Sets the entries of W that do not exist to 0: missing connections, self-connections, biases and the
+ * columns that a drive does not read. Works on the weights as on their gradient. */
 void hth_layer_mask(const hth_layer *layer, hth_real *weight);
+
+/* Whether there are recurrent weights from one unit to another, or to itself. */
+bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from);
+
+/* connections.c: which recurrent weights there are, once layer->connected has its memory. */
+enum { HTH_CONNECT_ALL, HTH_CONNECT_RING, HTH_CONNECT_RANDOM }; /* network.connections */
+void hth_layer_connect(hth_layer *layer, int kind, double density, uint64_t seed, size_t index);
 
 /* init.c: draws all parameters. */
 hth_status hth_network_draw(hth_network *network, const hth_settings *settings, uint64_t seed,

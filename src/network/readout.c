@@ -5,11 +5,14 @@
  *     err_t = dE/dy_t + kappa err_{t+1}                         backwards over the tape
  *     dE/dW = gain sum_t err_t z_t^T     q_t = gain F^T err_t
  *
+ * or, with feedback that changes, q_t = gain F_t^T dE/dy_t + kappa q_{t+1}.
+ *
  * Outputs are handled in tiles of 256 so that a layer of 10,000 classes (outputs, error, gradient)
  * passes through the cache once each way. With kappa > 0 the filtered z carried into the tape makes
  * dE/dW exact over any number of tapes. Sums over tiles are joined in a fixed order.
  */
 #include "kernels/elementwise.h"
+#include "kernels/rows.h"
 #include "network/tape.h"
 
 #include <math.h>
@@ -56,11 +59,14 @@ void hth_readout_lay_out(hth_arena *arena, hth_tape *tape) {
                                 .chunk = &tape->chunk,
                                 .statistics = s};
     }
+    hth_decision_lay_out(arena, &tape->network->shape, tape->capacity, tape->batch, on->tile_count,
+                         &on->decision);
 }
 
 void hth_readout_reset(hth_tape *tape) {
     const hth_readout *r = &tape->network->readout;
     hth_tape_readout *on = &tape->readout;
+    hth_decision_reset(&on->decision);
     if (!on->start) return;
     memset(on->start, 0, r->outputs * tape->batch * sizeof(hth_real));
     memset(on->z_start, 0, r->n * tape->batch * sizeof(hth_real));
@@ -74,6 +80,11 @@ static void filter(const hth_tape *tape, const hth_loss_tile *tile, hth_real *y)
     const hth_readout *r = &tape->network->readout;
     const hth_real *bias = r->has_bias ? tape->network->theta + r->bias : NULL;
     const size_t batch = tape->batch, steps = tape->chunk.steps;
+    if (r->kappa == 0 && tile->items == 1) {
+        for (size_t k = 0; k < tile->rows; k++)
+            y[k] = r->gain * y[k] + (bias ? bias[tile->first + k] : 0);
+        return;
+    }
     for (size_t k = 0; k < tile->rows; k++) {
         hth_real *row = y + k * tile->items, b = bias ? bias[tile->first + k] : 0;
         hth_real *last = r->kappa > 0 ? tape->readout.end + (tile->first + k) * batch : NULL;
@@ -90,6 +101,13 @@ static void filter(const hth_tape *tape, const hth_loss_tile *tile, hth_real *y)
                 row[t * batch + i] = last[i] + outside;
             }
     }
+}
+
+static void find_peak_of_one(const hth_loss_tile *tile, const hth_real *y) {
+    size_t best = 0;
+    for (size_t k = 1; k < tile->rows; k++) best = y[k] > y[best] ? k : best;
+    tile->statistics.peak[0] = y[best];
+    tile->statistics.best[0] = (int32_t)(tile->first + best);
 }
 
 static void find_peaks(const hth_loss_tile *tile, const hth_real *y) {
@@ -122,7 +140,9 @@ static void outputs_of_tile(const hth_tape *tape, const hth_loss_tile *tile, hth
     hth_matrix w = hth_rows(tape->network->theta + r->weight + tile->first * r->n, r->n);
     size_t stride;
     const hth_real *z = top_z(tape, &stride);
-    if (tape->readout.tile_count > 1)
+    if (tile->items == 1)
+        hth_matrix_vector(tile->rows, r->n, w.data, r->n, z, false, y);
+    else if (tape->readout.tile_count > 1)
         hth_product_packed(tile->rows, tile->items, r->n, w, tape->readout.packed, false, y,
                            tile->items);
     else
@@ -138,7 +158,12 @@ static void forward_tile(void *argument, size_t index, int worker) {
     hth_real *y = tape->readout.y + tile->first * tile->items;
     (void)worker;
     outputs_of_tile(tape, tile, y);
-    find_peaks(tile, y);
+    if (tile->items == 1)
+        find_peak_of_one(tile, y);
+    else
+        find_peaks(tile, y);
+    hth_decision_tile(&tape->readout.decision, tile, index, y);
+    tile->y = y;
     tile->loss = r->loss->measure(tile, y);
 }
 
@@ -188,7 +213,7 @@ hth_status hth_readout_forward(hth_tape *tape, hth_report *report, hth_error *er
     double loss = 0, weight = 0;
     for (size_t q = 0; q < on->tile_count; q++) on->tiles[q].items = items;
     if (on->tile_count > 1) {
-        hth_pack(r->n, items, hth_transposed(z, stride), on->packed);
+        if (items > 1) hth_pack(r->n, items, hth_transposed(z, stride), on->packed);
         hth_parallel(tape->compute, on->tile_count, work_of(tape, 1), forward_tile, tape);
     } else {
         forward_tile(tape, 0, 0);
@@ -204,6 +229,7 @@ hth_status hth_readout_forward(hth_tape *tape, hth_report *report, hth_error *er
     report->loss += loss;
     report->weight += weight;
     report->correct += weighted_correct(tape);
+    hth_decision_count(&on->decision, &tape->chunk, on->tile_count, report);
     return HTH_OK;
 }
 
@@ -243,20 +269,69 @@ size_t hth_readout_scratch(const hth_network *network, size_t steps, size_t batc
     return hth_packed_size(items, r->n) + group_count(r) * group_scratch(r, items);
 }
 
-/* dE/dy, scaled, summed backwards through the leaky filter; biases' gradient; dE/dy before the tape. */
-static void error_of_tile(const hth_tape *tape, const hth_readout_backward *to,
-                          const hth_loss_tile *tile, hth_real *err) {
+static void scale_all(hth_real *x, size_t count, hth_real factor) {
+    if (factor == 1) return;
+    for (size_t i = 0; i < count; i++) x[i] *= factor;
+}
+
+double hth_loss_factor(const hth_readout *r, const hth_chunk *chunk, size_t item) {
+    double factor = r->mean_over_batch ? 1 / (double)chunk->batch : 1, window = 0;
+    if (r->mean_over_time) factor /= (double)chunk->steps;
+    if (!r->mean_over_window) return factor;
+    for (size_t t = 0; t < chunk->steps; t++)
+        window += (double)hth_item_weight(chunk, t * chunk->batch + item);
+    return window > 0 ? factor / window : factor;
+}
+
+/* Items with factors of their own. */
+static void scale_items(const hth_tape *tape, const hth_loss_tile *tile, hth_real *err) {
+    const hth_readout *r = &tape->network->readout;
+    const size_t batch = tape->batch;
+    for (size_t b = 0; b < batch; b++) {
+        const hth_real factor = (hth_real)hth_loss_factor(r, &tape->chunk, b);
+        for (size_t i = b; i < tile->rows * tile->items; i += batch) err[i] *= factor;
+    }
+}
+
+/* dE/dy_t itself, scaled. */
+static void direct_error(const hth_tape *tape, const hth_loss_tile *tile, hth_real *err) {
+    const hth_readout *r = &tape->network->readout;
+    r->loss->error(tile, tape->readout.y + tile->first * tile->items, err);
+    if (r->mean_over_window && tape->chunk.weights)
+        scale_items(tape, tile, err);
+    else
+        scale_all(err, tile->rows * tile->items, (hth_real)hth_loss_factor(r, &tape->chunk, 0));
+}
+
+/* The gradient of biases where nothing is filtered. */
+static void add_bias(const hth_loss_tile *tile, const hth_real *err, hth_real *bias) {
+    const size_t items = tile->items;
+    if (items == 1) {
+        HTH_SIMD
+        for (size_t k = 0; k < tile->rows; k++) bias[k] += err[k];
+        return;
+    }
+    for (size_t k = 0; k < tile->rows; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < items; i++) sum += (double)err[k * items + i];
+        bias[k] += (hth_real)sum;
+    }
+}
+
+/* Sums the error backwards through the leaky filter; biases' gradient; dE/dy before the tape. */
+static void filter_error(const hth_tape *tape, const hth_readout_backward *to,
+                         const hth_loss_tile *tile, hth_real *err) {
     const hth_readout *r = &tape->network->readout;
     const size_t batch = tape->batch, steps = tape->steps;
-    hth_real scale = 1;
-    if (r->mean_over_batch) scale /= (hth_real)batch;
-    if (r->mean_over_time) scale /= (hth_real)steps;
-    r->loss->error(tile, tape->readout.y + tile->first * tile->items, err);
+    if (r->kappa == 0) {
+        if (to->bias) add_bias(tile, err, to->bias + tile->first);
+        return;
+    }
     for (size_t k = 0; k < tile->rows; k++) {
         hth_real *row = err + k * tile->items;
         double direct = 0, filtered = 0;
-        for (size_t i = 0; i < tile->items; i++) direct += (double)(row[i] *= scale);
-        for (size_t t = steps; r->kappa > 0 && t-- > 1;)
+        for (size_t i = 0; i < tile->items; i++) direct += (double)row[i];
+        for (size_t t = steps; t-- > 1;)
             for (size_t b = 0; b < batch; b++)
                 row[(t - 1) * batch + b] += r->kappa * row[t * batch + b];
         if (to->bias && r->filters_bias) {
@@ -268,6 +343,32 @@ static void error_of_tile(const hth_tape *tape, const hth_readout_backward *to,
         for (size_t b = 0; to->start && b < batch; b++)
             to->start[b * r->outputs + tile->first + k] = r->kappa * row[b];
     }
+}
+
+static void error_of_tile(const hth_tape *tape, const hth_readout_backward *to,
+                          const hth_loss_tile *tile, hth_real *err) {
+    direct_error(tape, tile, err);
+    filter_error(tape, to, tile, err);
+}
+
+/* q_t = gain F_t^T err_t + kappa q_{t+1} from the direct errors: an error goes by the F of its own time,
+ * and what the filter hands back to earlier steps is summed unit by unit (algorithms.md 6.1). */
+static void changing_feedback(const hth_tape *tape, const hth_readout_backward *to,
+                              const hth_real *err) {
+    const hth_readout *r = &tape->network->readout;
+    const size_t batch = tape->batch, items = tape->steps * batch, slot = batch * r->n;
+    for (size_t t = 0, steps; t < tape->steps; t += steps) {
+        const hth_real *F = to->feedback_at(to->context, t, &steps);
+        if (steps > tape->steps - t) steps = tape->steps - t;
+        hth_product(tape->compute, steps * batch, r->n, r->outputs,
+                    hth_transposed(err + t * batch, items), hth_rows(F, r->n), false,
+                    to->q + t * slot, r->n);
+    }
+    if (r->gain != 1)
+        for (size_t i = 0; i < tape->steps * slot; i++) to->q[i] *= r->gain;
+    for (size_t t = tape->steps; r->kappa > 0 && t-- > 1;)
+        for (size_t i = 0; i < slot; i++)
+            to->q[(t - 1) * slot + i] += r->kappa * to->q[t * slot + i];
 }
 
 /* The share of dE/dW that the filtered z carried into the tape has. */
@@ -283,11 +384,6 @@ static void carried_gradient(const hth_tape *tape, const hth_loss_tile *tile, co
         }
 }
 
-static void scale_all(hth_real *x, size_t count, hth_real factor) {
-    if (factor == 1) return;
-    for (size_t i = 0; i < count; i++) x[i] *= factor;
-}
-
 /* Few outputs: one tile, every product spread over the threads. */
 static void learn_small(const hth_tape *tape, const hth_readout_backward *to) {
     const hth_readout *r = &tape->network->readout;
@@ -295,13 +391,15 @@ static void learn_small(const hth_tape *tape, const hth_readout_backward *to) {
     hth_real *err = to->scratch;
     size_t stride;
     const hth_real *z = top_z(tape, &stride);
-    error_of_tile(tape, to, tile, err);
+    direct_error(tape, tile, err);
+    if (to->q && to->feedback_at) changing_feedback(tape, to, err);
+    filter_error(tape, to, tile, err);
     if (to->weight && r->kappa > 0) carried_gradient(tape, tile, err, to->weight);
     scale_all(err, tile->rows * tile->items, r->gain);
     if (to->weight)
         hth_product(tape->compute, r->outputs, r->n, tile->items, hth_rows(err, tile->items),
                     hth_rows(z, stride), true, to->weight, r->n);
-    if (to->q)
+    if (to->q && !to->feedback_at)
         hth_product(tape->compute, tile->items, r->n, r->outputs, hth_transposed(err, tile->items),
                     hth_rows(to->feedback, r->n), false, to->q, r->n);
 }

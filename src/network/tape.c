@@ -1,25 +1,35 @@
 /*
  * Running a network forward. Per layer the steps follow one another, each a product with the weights,
- * packed once a tape, and the cell's loop over its units. Items of the batch are independent, so threads
+ * packed once a tape where there are many, and the cell's loop over its units. Items of the batch are independent, so threads
  * share them out.
  */
 #include "network/tape.h"
+
+#include "kernels/rows.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+/* Up to so many products with W a tape, K times batch, copying W would take longer than they do. */
+enum { FEW_ROWS = 4 };
+
 /* ---- Layout ---- */
 
-static void lay_out_layer(hth_arena *arena, const hth_layer *layer, hth_tape_layer *tape,
-                          size_t steps, size_t batch) {
+static void lay_out_layer(hth_arena *arena, const hth_layer *layer, bool regularised,
+                          hth_tape_layer *tape, size_t steps, size_t batch) {
     const hth_cell *cell = layer->cell;
     const size_t slot = batch * layer->n, slots = steps + 1;
+    const bool packs = steps * batch > FEW_ROWS;
     tape->u = HTH_TAKE(arena, hth_real, slots * batch * layer->stride);
     tape->drive = HTH_TAKE(arena, hth_real, batch * layer->rows);
     tape->state = HTH_TAKE(arena, hth_real, slots * (cell->states + cell->counters) * slot);
     tape->field = HTH_TAKE(arena, hth_real, slots * cell->fields * slot);
-    tape->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->m, layer->rows));
+    tape->packed = HTH_TAKE(arena, hth_real, packs ? hth_packed_size(layer->m, layer->rows) : 0);
+    if (!packs) tape->packed = NULL;
+    tape->rates = HTH_TAKE(arena, double, regularised ? slot : 0);
+    tape->pull = HTH_TAKE(arena, hth_real, regularised ? slot : 0);
+    if (!regularised) tape->pull = NULL;
 }
 
 static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps, size_t batch,
@@ -34,7 +44,8 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->batch = batch;
     tape->layers = HTH_TAKE(arena, hth_tape_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++)
-        lay_out_layer(arena, &net->layers[l], counting ? &scratch : &tape->layers[l], steps, batch);
+        lay_out_layer(arena, &net->layers[l], net->regulariser.rate > 0,
+                      counting ? &scratch : &tape->layers[l], steps, batch);
     hth_readout_lay_out(arena, tape);
     return placed;
 }
@@ -140,6 +151,7 @@ static void carry_over(hth_tape *tape) {
         memcpy(on->u, on->u + last * z, z * sizeof(hth_real));
     }
     hth_tape_readout *r = &tape->readout;
+    hth_decision_carry(&r->decision);
     if (r->start) {
         const hth_readout *readout = &tape->network->readout;
         memcpy(r->start, r->end, readout->outputs * tape->batch * sizeof(hth_real));
@@ -186,6 +198,9 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
         add_field(fields, capacity, &count, "z", SIZE_MAX, r->z_start, readout->n * tape->batch);
         add_field(fields, capacity, &count, "bias", SIZE_MAX, &r->bias_start, 1);
     }
+    if (r->decision.start)
+        add_field(fields, capacity, &count, "decision", SIZE_MAX, r->decision.start,
+                  r->decision.outputs * tape->batch);
     if (count < capacity) {
         fields[count] = (hth_field){.dtype = HTH_DTYPE_U64, .count = 1, .data = &tape->fresh};
         snprintf(fields[count].name, sizeof fields->name, "tape.fresh");
@@ -283,6 +298,22 @@ static void read_input(const hth_tape *tape, size_t l) {
 
 /* ---- Steps ---- */
 
+void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
+                    size_t t, size_t batch, size_t from, size_t to) {
+    const hth_real *u = on->u + t * batch * layer->stride;
+    if (packed)
+        hth_product_packed(to - from, layer->rows, layer->m,
+                           hth_rows(u + from * layer->stride, layer->stride), packed, false,
+                           on->drive + from * layer->rows, layer->rows);
+    for (size_t b = from; b < to && !packed; b++)
+        hth_matrix_vector(layer->rows, layer->m, layer->W, layer->m, u + b * layer->stride, false,
+                          on->drive + b * layer->rows);
+    for (size_t b = from; b < to; b++) {
+        hth_row row = row_of(layer, on, t, batch, b);
+        layer->cell->step(&row);
+    }
+}
+
 typedef struct steps_task {
     const hth_tape *tape;
     size_t layer, parts;
@@ -297,24 +328,17 @@ static void run_steps(void *argument, size_t part, int worker) {
     const size_t batch = tape->batch, from = part * batch / task->parts;
     const size_t to = (part + 1) * batch / task->parts;
     (void)worker;
-    for (size_t t = 0; t < tape->chunk.steps; t++) { /* a_t = W u_t, then the cell */
-        hth_matrix u = hth_rows(on->u + (t * batch + from) * layer->stride, layer->stride);
-        hth_product_packed(to - from, layer->rows, layer->m, u, on->packed, false,
-                           on->drive + from * layer->rows, layer->rows);
-        for (size_t b = from; b < to; b++) {
-            hth_row row = row_of(layer, on, t, batch, b);
-            layer->cell->step(&row);
-        }
-    }
+    for (size_t t = 0; t < tape->chunk.steps; t++)
+        hth_layer_step(layer, on->packed, on, t, batch, from, to);
 }
 
 static void run_layer(hth_tape *tape, size_t l) {
     const hth_layer *layer = &tape->network->layers[l];
-    const hth_real *w = tape->network->theta + layer->weight;
     const size_t threads = (size_t)hth_compute_threads(tape->compute);
     steps_task task = {tape, l, tape->batch < threads ? tape->batch : threads};
     read_input(tape, l);
-    hth_pack(layer->m, layer->rows, hth_transposed(w, layer->m), tape->layers[l].packed);
+    if (tape->layers[l].packed)
+        hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), tape->layers[l].packed);
     hth_parallel(tape->compute, task.parts,
                  (double)(tape->chunk.steps * tape->batch) * (double)(layer->m * layer->rows),
                  run_steps, &task);
@@ -333,6 +357,27 @@ static double count_spikes(const hth_tape *tape) {
     return spikes;
 }
 
+/* E_reg of the tape, and what it asks of the units. */
+static double regularise(const hth_tape *tape) {
+    const hth_network *net = tape->network;
+    double sum = 0;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const hth_rates of = {.z = on->u + tape->batch * layer->stride,
+                              .steps = tape->chunk.steps,
+                              .batch = tape->batch,
+                              .n = layer->n,
+                              .stride = layer->stride,
+                              .network = net,
+                              .chunk = &tape->chunk,
+                              .rates = on->rates,
+                              .pull = on->pull};
+        if (on->pull) sum += hth_regularise_rates(&net->regulariser, &of);
+    }
+    return sum;
+}
+
 hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                        hth_error *error) {
     HTH_TRY(check_chunk(tape, chunk, error));
@@ -341,6 +386,7 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
     for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l);
     HTH_TRY(hth_readout_forward(tape, report, error)); /* on error steps stays 0: nothing carried */
     report->spikes += count_spikes(tape);
+    report->regulariser += regularise(tape);
     tape->steps = chunk->steps;
     return HTH_OK;
 }

@@ -6,6 +6,7 @@
 #ifndef HTH_TAPE_H
 #define HTH_TAPE_H
 
+#include "network/decision.h"
 #include "network/network.h"
 
 /* Slot 0 of state and field is what was carried into the tape; slot t+1 belongs to step t. */
@@ -14,7 +15,9 @@ typedef struct hth_tape_layer {
     hth_real *drive;  /* [batch][drives*n]: a_t of the step at hand */
     hth_real *state;  /* [K+1][states+counters][batch][n] */
     hth_real *field;  /* [K+1][fields][batch][n] */
-    hth_real *packed; /* W^T for the products of this tape */
+    hth_real *packed; /* W^T for the products of this tape; NULL: W is read where it lies */
+    double *rates;    /* [batch][n], scratch of the regulariser */
+    hth_real *pull; /* [batch][n]: dE_reg/dz, the same at all steps; NULL: there is no such term */
 } hth_tape_layer;
 
 typedef struct hth_tape_readout {
@@ -25,6 +28,7 @@ typedef struct hth_tape_readout {
     hth_real *packed;              /* Z^T, then Z: see readout.c */
     size_t tile_count;
     hth_loss_tile *tiles;
+    hth_decision decision;
 } hth_tape_readout;
 
 struct hth_tape {
@@ -37,6 +41,11 @@ struct hth_tape {
     hth_tape_layer *layers;
     hth_tape_readout readout;
 };
+
+/* Step t of a layer for items from..to-1, on a tape's arrays or any of that form: a_t = W u_t, with W^T as
+ * hth_pack leaves it (NULL: with W itself), then the cell. */
+void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
+                    size_t t, size_t batch, size_t from, size_t to);
 
 /* Whether tapes of so many steps and items can be thought of at all. */
 hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error);
@@ -52,6 +61,10 @@ hth_status hth_readout_forward(hth_tape *tape, hth_report *report, hth_error *er
 typedef struct hth_readout_backward {
     hth_real *weight, *bias;  /* gradients to add to; NULL: not wanted */
     const hth_real *feedback; /* F[outputs][n]: q = F^T err (true transpose or any other) */
+    /* In place of feedback, where F changes over the tape: F of step t, which holds for *steps steps from t
+     * on. At most HTH_READOUT_TILE outputs. */
+    const hth_real *(*feedback_at)(void *context, size_t t, size_t *steps);
+    void *context;
     hth_real *q;       /* [K*batch][n], set to the direct error of each unit; NULL: not wanted */
     hth_real *start;   /* [batch][outputs], set to dE/dy before the tape; kappa > 0 only */
     hth_real *scratch; /* hth_readout_scratch numbers */

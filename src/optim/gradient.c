@@ -11,10 +11,22 @@ static const hth_block *sparse_block(const hth_network *network) {
     return NULL;
 }
 
+/* What comes before the embedding and the readout. */
+static size_t count_of_layers(const hth_network *network) {
+    size_t count, blocks;
+    const hth_block *block = hth_network_blocks(network, &blocks);
+    for (count = 0; blocks > 0; block++, blocks--) {
+        if (strcmp(block->group, "recurrent") != 0 && strcmp(block->group, "initial") != 0) break;
+        count += block->rows * block->columns;
+    }
+    return count;
+}
+
 static hth_gradient *lay_out(hth_arena *arena, const hth_network *network) {
     hth_gradient counted, *g = HTH_TAKE(arena, hth_gradient, 1), *out = g;
     if (!g) g = &counted;
     *g = (hth_gradient){.count = hth_network_parameter_count(network),
+                        .layers = count_of_layers(network),
                         .sparse = sparse_block(network)};
     g->values = HTH_TAKE(arena, hth_real, g->count);
     g->touched = HTH_TAKE(arena, uint32_t, g->sparse ? g->sparse->rows : 0);
@@ -39,10 +51,12 @@ void hth_gradient_destroy(hth_gradient *gradient) {
 }
 
 const hth_real *hth_gradient_values(const hth_gradient *gradient) {
+    hth_gradient_fill((hth_gradient *)gradient); /* the values are the same */
     return gradient->values;
 }
 
 hth_real *hth_gradient_edit(hth_gradient *gradient) {
+    hth_gradient_fill(gradient);
     for (size_t row = 0; gradient->sparse && row < gradient->sparse->rows; row++)
         hth_gradient_row(gradient, row);
     return gradient->values;
@@ -52,13 +66,18 @@ static void clear(hth_gradient *g, size_t from, size_t to) {
     memset(g->values + from, 0, (to - from) * sizeof *g->values);
 }
 
+void hth_gradient_fill(hth_gradient *g) {
+    clear(g, 0, g->put_off);
+    g->put_off = 0;
+}
+
 void hth_gradient_clear(hth_gradient *g) {
     const hth_block *s = g->sparse;
+    g->put_off = g->layers;
     if (!s) {
-        clear(g, 0, g->count);
+        clear(g, g->layers, g->count);
         return;
     }
-    clear(g, 0, s->offset);
     clear(g, s->offset + s->rows * s->columns, g->count);
     for (size_t i = 0; i < g->touched_count; i++) {
         size_t at = s->offset + g->touched[i] * s->columns;

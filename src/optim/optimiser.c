@@ -100,25 +100,65 @@ const hth_catalogue hth_optimisers = {
     .at = part_at,
 };
 
+/* Neighbouring blocks that are updated alike. */
+typedef struct stretch {
+    size_t offset, count;
+    size_t columns;  /* of rows that only count when touched; 0: all counts */
+    double rate;     /* factor of lr */
+    bool of_readout; /* learned by every learner */
+} stretch;
+
 struct hth_optimiser {
     hth_compute *compute;
     common_options options;
     const hth_schedule *schedule;
     const hth_method *method;
     void *method_options;
-    size_t count;
+    size_t count, stretch_count;
+    stretch *stretches;
     hth_real *moments[HTH_MAX_MOMENTS];
     uint64_t step; /* updates made */
 };
 
-static hth_optimiser *lay_out(hth_arena *arena, const hth_method *method, size_t count) {
+static hth_optimiser *lay_out(hth_arena *arena, const hth_method *method, size_t blocks,
+                              size_t count) {
     hth_optimiser counted, *o = HTH_TAKE(arena, hth_optimiser, 1), *out = o;
     if (!o) o = &counted;
     o->method = method;
     o->count = count;
     o->method_options = hth_arena_take(arena, 1, method->options_size);
+    o->stretches = HTH_TAKE(arena, stretch, blocks);
     for (size_t i = 0; i < method->moments; i++) o->moments[i] = HTH_TAKE(arena, hth_real, count);
     return out;
+}
+
+static double group_rate(const common_options *o, const char *group) {
+    if (strcmp(group, "recurrent") == 0) return o->lr_recurrent;
+    if (strcmp(group, "readout") == 0) return o->lr_readout;
+    if (strcmp(group, "embedding") == 0) return o->lr_embedding;
+    return o->lr_initial;
+}
+
+static stretch stretch_of(const hth_optimiser *o, const hth_block *block) {
+    stretch s = {.offset = block->offset, .count = block->rows * block->columns};
+    s.rate = group_rate(&o->options, block->group);
+    s.of_readout = strcmp(block->group, "readout") == 0;
+    if (strcmp(block->group, "embedding") == 0 && o->method->moments == 0 &&
+        o->options.weight_decay == 0)
+        s.columns = block->columns;
+    return s;
+}
+
+static void find_stretches(hth_optimiser *o, const hth_block *blocks, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const stretch s = stretch_of(o, &blocks[i]);
+        stretch *last = o->stretch_count ? &o->stretches[o->stretch_count - 1] : NULL;
+        if (last && last->rate == s.rate && last->of_readout == s.of_readout &&
+            last->columns == 0 && s.columns == 0)
+            last->count += s.count;
+        else
+            o->stretches[o->stretch_count++] = s;
+    }
 }
 
 hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
@@ -126,20 +166,22 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
                                 hth_optimiser **out, hth_error *error) {
     const size_t count = hth_network_parameter_count(network);
     common_options options;
-    size_t method, schedule;
+    size_t method, schedule, block_count;
+    const hth_block *blocks = hth_network_blocks(network, &block_count);
     hth_arena arena = {0};
     HTH_TRY(hth_options_read(&hth_optimisers.common, settings, &options, error));
     HTH_TRY(hth_part_choose(&hth_optimisers, settings, &method, error));
     HTH_TRY(hth_part_choose(&hth_schedules, settings, &schedule, error));
-    lay_out(&arena, methods[method], count);
+    lay_out(&arena, methods[method], block_count, count);
     arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the optimiser of %zu parameters", count);
-    hth_optimiser *o = lay_out(&arena, methods[method], count);
+    hth_optimiser *o = lay_out(&arena, methods[method], block_count, count);
     o->options = options;
     o->compute = compute;
     o->schedule = hth_schedule_at(schedule);
+    find_stretches(o, blocks, block_count);
     hth_status status =
         hth_options_read(&methods[method]->part.options, settings, o->method_options, error);
     if (status != HTH_OK)
@@ -153,35 +195,29 @@ void hth_optimiser_destroy(hth_optimiser *optimiser) {
     hth_release(optimiser);
 }
 
-static double group_rate(const common_options *o, const char *group) {
-    if (strcmp(group, "recurrent") == 0) return o->lr_recurrent;
-    if (strcmp(group, "readout") == 0) return o->lr_readout;
-    if (strcmp(group, "embedding") == 0) return o->lr_embedding;
-    return o->lr_initial;
-}
-
-/* Squared norm of the gradient; rows of the embedding that were not touched are 0. */
-static double norm_squared(hth_compute *compute, const hth_gradient *g) {
+/* A sum over the gradient; rows of the embedding that were not touched are 0, and so is what was put off. */
+static double sum_over(hth_compute *compute, const hth_gradient *g,
+                       double (*sum)(hth_compute *, size_t count, const hth_real *x)) {
     const hth_block *s = g->sparse;
-    if (!s) return hth_sum_of_squares(compute, g->count, g->values);
+    const size_t from = g->put_off;
+    if (!s) return sum(compute, g->count - from, g->values + from);
     size_t end = s->offset + s->rows * s->columns;
-    double total = hth_sum_of_squares(compute, s->offset, g->values) +
-                   hth_sum_of_squares(compute, g->count - end, g->values + end);
+    double total = sum(compute, s->offset - from, g->values + from) +
+                   sum(compute, g->count - end, g->values + end);
     for (size_t i = 0; i < g->touched_count; i++)
-        total += hth_sum_of_squares(compute, s->columns,
-                                    g->values + s->offset + g->touched[i] * s->columns);
+        total += sum(compute, s->columns, g->values + s->offset + g->touched[i] * s->columns);
     return total;
 }
 
 enum { PIECE = 16384 }; /* parameters that one thread updates at a time */
 
-typedef struct stretch {
+typedef struct job {
     const hth_optimiser *optimiser;
-    hth_update update; /* of the whole stretch */
-} stretch;
+    hth_update update; /* of all pieces */
+} job;
 
 static void update_piece(void *argument, size_t index, int worker) {
-    const stretch *whole = argument;
+    const job *whole = argument;
     hth_update piece = whole->update;
     const size_t from = index * PIECE, left = whole->update.count - from;
     (void)worker;
@@ -192,52 +228,52 @@ static void update_piece(void *argument, size_t index, int worker) {
     whole->optimiser->method->update(&piece);
 }
 
-static void update_stretch(const hth_optimiser *o, const hth_update *update, hth_real *theta,
-                           const hth_gradient *g, size_t offset, size_t count) {
-    stretch whole = {o, *update};
-    whole.update.count = count;
-    whole.update.theta = theta + offset;
-    whole.update.gradient = g->values + offset;
-    for (size_t i = 0; i < o->method->moments; i++) whole.update.moment[i] = o->moments[i] + offset;
+/* The rest of `update` says how. */
+static void update_part(const hth_optimiser *o, hth_update *update, hth_real *theta,
+                        const hth_gradient *g, size_t offset, size_t count) {
+    update->count = count;
+    update->theta = theta + offset;
+    update->gradient = g->values + offset;
+    for (size_t i = 0; i < o->method->moments; i++) update->moment[i] = o->moments[i] + offset;
+    if (count <= PIECE) {
+        o->method->update(update);
+        return;
+    }
+    job whole = {o, *update};
     hth_parallel(o->compute, (count + PIECE - 1) / PIECE, 2.0 * (double)count, update_piece,
                  &whole);
 }
 
 hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradient *g,
                               uint64_t epoch, hth_error *error) {
-    double norm = sqrt(norm_squared(o->compute, g));
-    size_t count;
-    const hth_block *blocks = hth_network_blocks(network, &count);
+    const bool clips = o->options.clip_norm > 0; /* else it only matters whether all is finite */
+    const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
+    hth_real *theta = hth_network_parameters(network);
     if (g->count != o->count || hth_network_parameter_count(network) != o->count)
         return hth_fail(error, HTH_MISMATCH,
                         "the optimiser was made for %zu parameters, the gradient has %zu and the "
                         "network %zu",
                         o->count, g->count, hth_network_parameter_count(network));
-    if (!isfinite(norm))
+    if (!isfinite(sum))
         return hth_fail(error, HTH_NOT_FINITE,
                         "the gradient is not finite at update %llu; a smaller optimiser.lr or an "
                         "optimiser.clip_norm may help",
                         (unsigned long long)(o->step + 1));
+    if (!g->of_readout_only) hth_gradient_fill(g);
     o->step++;
     double rate = o->options.lr * o->schedule->factor(&o->options.shape, o->step, epoch);
     hth_update update = {.decay = o->options.weight_decay,
                          .factor = 1,
                          .step = o->step,
                          .options = o->method_options};
-    if (o->options.clip_norm > 0 && norm > o->options.clip_norm)
-        update.factor = o->options.clip_norm / norm;
-    for (size_t i = 0; i < count; i++) {
-        const hth_block *b = &blocks[i];
-        bool sparse = g->sparse == b && o->method->moments == 0 && o->options.weight_decay == 0;
-        update.rate = rate * group_rate(&o->options, b->group);
-        if (g->of_readout_only && strcmp(b->group, "readout") != 0) continue;
-        if (update.rate == 0) continue;
-        if (!sparse)
-            update_stretch(o, &update, hth_network_parameters(network), g, b->offset,
-                           b->rows * b->columns);
-        for (size_t k = 0; sparse && k < g->touched_count; k++)
-            update_stretch(o, &update, hth_network_parameters(network), g,
-                           b->offset + g->touched[k] * b->columns, b->columns);
+    if (clips && sqrt(sum) > o->options.clip_norm) update.factor = o->options.clip_norm / sqrt(sum);
+    for (size_t i = 0; i < o->stretch_count; i++) {
+        const stretch *s = &o->stretches[i];
+        update.rate = rate * s->rate;
+        if (update.rate == 0 || (g->of_readout_only && !s->of_readout)) continue;
+        if (s->columns == 0) update_part(o, &update, theta, g, s->offset, s->count);
+        for (size_t k = 0; s->columns && k < g->touched_count; k++)
+            update_part(o, &update, theta, g, s->offset + g->touched[k] * s->columns, s->columns);
     }
     return HTH_OK;
 }

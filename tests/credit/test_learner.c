@@ -208,7 +208,7 @@ static bool make_all(counting *c) {
     const hth_allocator allocator = {counted_allocate, counted_release, c};
     const hth_setting rtrl = {"learner.name", "rtrl", NULL};
     const hth_settings settings = {&rtrl, 1};
-    const hth_shape shape = {2, 0, 1, HTH_TARGET_VALUES};
+    const hth_shape shape = {.inputs = 2, .outputs = 1, .target = HTH_TARGET_VALUES};
     hth_error error = {HTH_OK, ""};
     hth_compute *compute = NULL;
     hth_network *network = NULL;

@@ -314,6 +314,28 @@ static void test_sum_of_squares(void **state) {
     }
 }
 
+static void test_zero_or_nan(void **state) {
+    static const size_t counts[] = {1, 63, 64, 65, 200, 4096, 4099};
+    static const double bad[] = {INFINITY, -INFINITY, NAN};
+    (void)state;
+    hth_compute *compute = compute_with(2);
+    assert_true(hth_zero_or_nan(compute, 0, NULL) == 0);
+    for (size_t c = 0; c < HTH_COUNT(counts); c++) {
+        hth_real *x = random_numbers(counts[c]);
+        x[0] = HTH_C(3e38); /* its square is no float */
+        assert_true(hth_zero_or_nan(compute, counts[c], x) == 0);
+        for (size_t i = 0; i < counts[c]; i += i < 300 ? 1 : 97) {
+            const hth_real keep = x[i];
+            x[i] = (hth_real)bad[i % 3];
+            assert_true(isnan(hth_zero_or_nan(compute, counts[c], x)));
+            x[i] = keep;
+        }
+        assert_true(hth_zero_or_nan(compute, counts[c], x) == 0);
+        free(x);
+    }
+    hth_compute_destroy(compute);
+}
+
 typedef struct tally {
     int times[1000], threads;
     bool worker_in_range[1000];
@@ -369,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_in_place_is_the_product),
         cmocka_unit_test(test_in_place_with_many_rows),
         cmocka_unit_test(test_sum_of_squares),
+        cmocka_unit_test(test_zero_or_nan),
         cmocka_unit_test(test_parallel_runs_every_task_once),
         cmocka_unit_test(test_creation_fails_with_a_sentence),
     };

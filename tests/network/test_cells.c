@@ -174,7 +174,7 @@ static void test_bad_settings_are_named(void **state) {
         hth_setting items[LAW_SETTINGS];
         hth_error error;
         hth_network *network = NULL;
-        const hth_shape shape = {2, 0, 1, HTH_TARGET_VALUES};
+        const hth_shape shape = {.inputs = 2, .outputs = 1, .target = HTH_TARGET_VALUES};
         snprintf(text, sizeof text, "%s", bad[i].settings);
         hth_settings settings = law_split(text, items);
         assert_int_equal(hth_network_create(&settings, &shape, 1, NULL, &network, &error),

@@ -8,7 +8,7 @@ static hth_network *made(const char *settings, size_t inputs, size_t outputs, ui
     hth_setting items[LAW_SETTINGS];
     hth_error error;
     hth_network *network;
-    const hth_shape shape = {inputs, 0, outputs, HTH_TARGET_VALUES};
+    const hth_shape shape = {.inputs = inputs, .outputs = outputs, .target = HTH_TARGET_VALUES};
     snprintf(text, sizeof text, "%s", settings);
     hth_settings split = law_split(text, items);
     must(hth_network_create(&split, &shape, seed, NULL, &network, &error), &error);

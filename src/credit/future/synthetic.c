@@ -1,11 +1,325 @@
-/* Under construction. */
-#include "credit/learner.h"
+/*
+ * Synthetic gradients: a small network predicts what later losses will say of the state X at the end of a
+ * tape (DNI: Jaderberg et al. 2017; Marschall et al. 2019, Table 1; with hidden units Bellec et al. 2019,
+ * Algorithm 1; algorithms.md 5.10, 6.3). It reads
+ *
+ *     x = [X; label of the last step; 1]      label: targets, or 1 for the class; 0 where the weight is 0
+ *
+ * and gives c(x) = A^T x (or one hidden layer, credit/predictor.h), an adjoint of X, the joint state of all
+ * layers. A is shared by the items of the batch. With sg_present = true it stands for all losses from the
+ * tape's last step on (Marschall et al.): what is known of that step, q, is then taken off, so that the
+ * boundary is c(x) - q; else for the losses after it (Jaderberg et al., Bellec et al.).
+ *
+ * It learns by bootstrapping: the adjoint at the start of a tape, that comes of the tape's own losses and the
+ * prediction at its end, is the target c* of the prediction made at the end of the tape before,
+ *
+ *     A <- A - sg_lr (mean over the batch of x (c(x) - c*)^T + sg_l2 A).
+ *
+ * sg_scans = 1: that adjoint is what the scan for the gradient leaves (Bellec et al., one tape late). 2: a
+ * scan of its own, from the prediction f(c(x)) of a copy of A that is renewed every sg_refresh tapes; then A
+ * learns, and the scan for the gradient begins with the new A. With K = 1 that is DNI of seed 001:
+ *
+ *     c* = q_{t-1} + J_t^T f(c^-(x_t)),   A learns for x_{t-1},   gradient (c(x_t) B_t) u_t^T.
+ *
+ * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, twice with a copy; per tape 3 times
+ * as many multiply-adds, and sg_scans scans.
+ */
+#include "credit/joint.h"
+#include "credit/predictor.h"
+
+#include "kernels/elementwise.h"
+
+#include <string.h>
+
+typedef struct synthetic_options {
+    double lr, scale, l2;
+    int64_t hidden, refresh, scans;
+    bool present, label;
+    int activation, init;
+} synthetic_options;
+
+enum { IDENTITY, TANH };
+enum { NORMAL, ZERO };
+enum { STREAM = 0x5347 }; /* of the draws of A */
+
+#define NUMBER(field, what, value, kind_of, least, most)                                           \
+    {                                                                                              \
+        .name = "sg_" #field, .help = what, .fallback = value, .kind = HTH_KIND_##kind_of,         \
+        .min = least, .max = most, .offset = offsetof(synthetic_options, field)                    \
+    }
+
+static const hth_option options[] = {
+    NUMBER(lr, "learning rate of the prediction (plain gradient descent)", "0.001", REAL, 0, 1e6),
+    NUMBER(hidden, "rectified units between state and prediction; 0: the prediction is linear", "0",
+           INTEGER, 0, 1e6),
+    NUMBER(
+        scans,
+        "2: the target comes of a scan of its own, and the gradient uses the prediction that has "
+        "learned from it (Marschall et al. 2019); 1: the gradient's scan gives the target (Bellec "
+        "et "
+        "al. 2019)",
+        "1", INTEGER, 1, 2),
+    NUMBER(refresh,
+           "tapes after which the copy that the target is predicted with is renewed; 1: no copy; "
+           "needs sg_scans = 2",
+           "1", INTEGER, 1, 1e9),
+    NUMBER(present, "the prediction stands for the loss of the tape's last step too", "false", BOOL,
+           0, 0),
+    NUMBER(scale, "factor of the prediction at the end of a tape (eta_SG of Bellec et al. 2019)",
+           "1", REAL, 0, 1e6),
+    {.name = "sg_activation",
+     .help = "of the prediction that the target is made with: tanh makes it a rate (DNI(b)); needs "
+             "sg_scans = 2",
+     .fallback = "identity",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"identity", "tanh", NULL},
+     .offset = offsetof(synthetic_options, activation)},
+    NUMBER(label, "the prediction sees the target of the tape's last step", "true", BOOL, 0, 0),
+    {.name = "sg_init",
+     .help = "output weights at first: normal (variance 1 over the number of states, or of hidden "
+             "units; "
+             "biases 0) or zero, which begins with truncated backpropagation",
+     .fallback = "zero",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"normal", "zero", NULL},
+     .offset = offsetof(synthetic_options, init)},
+    NUMBER(l2, "adds sg_l2 times the weights of the prediction to their gradient", "0", REAL, 0,
+           1e6),
+};
+
+typedef struct synthetic {
+    size_t N, labels, in;
+    size_t credit_at; /* where in X the direct error enters: z of the top layer */
+    hth_predictor net;
+    hth_real *lagged;        /* copy of its weights; of no size if sg_refresh is 1 */
+    hth_real *input, *last;  /* [batch][in]: x at the end of this tape, and of the one before */
+    hth_real *credit;        /* [batch][n]: q of the last step of the tape before */
+    hth_real *predicted;     /* [batch][N]: what becomes the boundary */
+    hth_real *said;          /* [batch][N]: c(x) of the tape before, by A as it is; sg_scans = 2 */
+    hth_real *goal;          /* [batch][N]: c* */
+    hth_real *boundary;      /* [N] */
+    uint64_t tapes, follows; /* tapes so far; not 0: there is a tape before, of this sequence */
+} synthetic;
+
+/* ---- The input of the prediction ---- */
+
+static void read_label(const hth_tape *tape, size_t outputs, size_t item, hth_real *label) {
+    const size_t at = (tape->steps - 1) * tape->batch + item;
+    memset(label, 0, outputs * sizeof *label);
+    if (hth_item_weight(&tape->chunk, at) == 0) return; /* it may then be anything */
+    if (tape->chunk.targets)
+        memcpy(label, tape->chunk.targets + at * outputs, outputs * sizeof *label);
+    else
+        label[tape->chunk.classes[at]] = 1;
+}
+
+static void read_input(const hth_learner *learner, synthetic *kept) {
+    const hth_tape *tape = learner->adjoint.tape;
+    for (size_t b = 0; b < learner->batch; b++) {
+        hth_real *x = kept->input + b * kept->in;
+        hth_joint_values(tape, tape->steps, b, x);
+        if (kept->labels) read_label(tape, kept->labels, b, x + kept->N);
+        x[kept->in - 1] = 1;
+    }
+}
+
+/* q of the tape's last step, of one item. */
+static const hth_real *last_error(const hth_learner *learner, size_t item) {
+    const size_t top = learner->network->layer_count - 1, n = learner->network->layers[top].n;
+    const size_t at = (learner->adjoint.tape->steps - 1) * learner->batch + item;
+    return learner->adjoint.layers[top].q + at * n;
+}
+
+static void add(size_t n, hth_real factor, const hth_real *x, hth_real *to) {
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) to[j] += factor * x[j];
+}
+
+/* ---- Bootstrapping ---- */
+
+/* kept->predicted becomes the boundary at the end of the tape. */
+static void impose(hth_learner *learner, const synthetic *kept) {
+    const synthetic_options *o = learner->future.options;
+    const size_t n = learner->network->readout.n;
+    for (size_t b = 0; b < learner->batch; b++) {
+        const hth_real scale = (hth_real)o->scale, *c = kept->predicted + b * kept->N;
+        HTH_SIMD
+        for (size_t i = 0; i < kept->N; i++) kept->boundary[i] = scale * c[i];
+        if (o->present) add(n, -scale, last_error(learner, b), kept->boundary + kept->credit_at);
+        hth_joint_seed(&learner->adjoint, b, kept->boundary);
+    }
+}
+
+/* One step towards the adjoint that a scan has left at the start of the tape. */
+static void learn_from_start(hth_learner *learner, synthetic *kept) {
+    const synthetic_options *o = learner->future.options;
+    const size_t n = learner->network->readout.n;
+    for (size_t b = 0; b < learner->batch; b++) {
+        hth_real *goal = kept->goal + b * kept->N;
+        hth_joint_start(learner, b, goal);
+        if (o->present) add(n, 1, kept->credit + b * n, goal + kept->credit_at);
+    }
+    hth_predictor_fit(learner->compute, &kept->net, kept->last, o->scans == 2 ? kept->said : NULL,
+                      kept->goal, (hth_real)o->lr, (hth_real)o->l2);
+}
+
+/* The scan for the target alone, from the prediction of the copy. */
+static void bootstrap(hth_learner *learner, synthetic *kept) {
+    const synthetic_options *o = learner->future.options;
+    const hth_real *weights = o->refresh > 1 ? kept->lagged : kept->net.weights;
+    hth_predictor_run(learner->compute, &kept->net, weights, kept->input, kept->predicted);
+    for (size_t i = 0; o->activation == TANH && i < learner->batch * kept->N; i++)
+        kept->predicted[i] = hth_tanh(kept->predicted[i]);
+    impose(learner, kept);
+    learner->adjoint.skips_start = false;
+    hth_scan(&learner->adjoint);
+    learn_from_start(learner, kept);
+}
+
+static void boundary(hth_learner *learner) {
+    synthetic *kept = learner->future.kept;
+    const synthetic_options *o = learner->future.options;
+    if (learner->adjoint.tape->fresh) kept->follows = 0;
+    if (o->refresh > 1 && kept->tapes++ % (uint64_t)o->refresh == 0)
+        memcpy(kept->lagged, kept->net.weights, hth_predictor_count(&kept->net) * sizeof(hth_real));
+    read_input(learner, kept);
+    if (o->scans == 2 && kept->follows) bootstrap(learner, kept);
+    hth_predictor_run(learner->compute, &kept->net, kept->net.weights, kept->input,
+                      kept->predicted);
+    impose(learner, kept);
+    learner->adjoint.skips_start =
+        o->scans == 2 && !learner->axes.past->carry && !learner->network->layers[0].learns_initial;
+}
+
+static void learn(hth_learner *learner) {
+    synthetic *kept = learner->future.kept;
+    const synthetic_options *o = learner->future.options;
+    const size_t n = learner->network->readout.n;
+    if (o->scans == 1 && kept->follows) learn_from_start(learner, kept);
+    memcpy(kept->last, kept->input, learner->batch * kept->in * sizeof(hth_real));
+    memcpy(kept->said, kept->predicted, learner->batch * kept->N * sizeof(hth_real));
+    for (size_t b = 0; b < learner->batch; b++)
+        memcpy(kept->credit + b * n, last_error(learner, b), n * sizeof(hth_real));
+    kept->follows = 1;
+}
+
+/* ---- Making ---- */
+
+static void reset(hth_learner *learner) {
+    synthetic *kept = learner->future.kept;
+    kept->follows = 0;
+}
+
+static size_t place_of_z(const hth_network *net) {
+    const hth_layer *top = &net->layers[net->layer_count - 1];
+    const size_t below = hth_joint_states(net) - hth_joint_layer_states(top);
+    return below + (top->cell->observable == HTH_Z_SEPARATE ? top->cell->states * top->n : 0);
+}
+
+static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
+    const synthetic_options *o = given;
+    const hth_network *net = plan->network;
+    synthetic counted = {0}, *kept = HTH_TAKE(arena, synthetic, 1), *placed = kept;
+    if (!kept) kept = &counted;
+    kept->N = hth_joint_states(net);
+    kept->labels = o->label ? net->readout.outputs : 0;
+    kept->in = kept->N + kept->labels + 1;
+    kept->credit_at = kept->N ? place_of_z(net) : 0;
+    kept->net = (hth_predictor){
+        .in = kept->in, .hidden = (size_t)o->hidden, .out = kept->N, .rows = plan->batch};
+    hth_predictor_lay_out(arena, &kept->net);
+    kept->lagged = HTH_TAKE(arena, hth_real, o->refresh > 1 ? hth_predictor_count(&kept->net) : 0);
+    kept->input = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->in));
+    kept->last = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->in));
+    kept->credit = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
+    kept->predicted = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->N));
+    kept->said = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->N));
+    kept->goal = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->N));
+    kept->boundary = HTH_TAKE(arena, hth_real, kept->N);
+    const double variance = 1 / (double)(o->hidden ? (size_t)o->hidden : kept->N);
+    if (placed) hth_predictor_draw(&kept->net, o->init == ZERO ? 0 : variance, plan->seed, STREAM);
+    return placed;
+}
+
+static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
+    synthetic *kept = learner->future.kept;
+    const synthetic_options *o = learner->future.options;
+    const size_t weights = hth_predictor_count(&kept->net), B = learner->batch;
+    const struct {
+        bool is_there;
+        hth_field field;
+    } all[] = {
+        {true, {"sg.weights", HTH_DTYPE_REAL, weights, kept->net.weights}},
+        {true, {"sg.input", HTH_DTYPE_REAL, B * kept->in, kept->last}},
+        {true, {"sg.follows", HTH_DTYPE_U64, 1, &kept->follows}},
+        {o->present, {"sg.credit", HTH_DTYPE_REAL, B * learner->network->readout.n, kept->credit}},
+        {o->scans == 2, {"sg.said", HTH_DTYPE_REAL, B * kept->N, kept->said}},
+        {o->refresh > 1, {"sg.lagged", HTH_DTYPE_REAL, weights, kept->lagged}},
+        {o->refresh > 1, {"sg.tapes", HTH_DTYPE_U64, 1, &kept->tapes}},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < HTH_COUNT(all); i++) {
+        if (!all[i].is_there) continue;
+        if (count < capacity) fields[count] = all[i].field;
+        count++;
+    }
+    return count;
+}
 
 static const char *refuses(const hth_learner *plan) {
-    (void)plan;
-    return "this choice is not there yet";
+    const synthetic_options *o = plan->future.options;
+    if (!plan->axes.signal->reaches_units)
+        return "no error reaches the units, so there is no credit to predict; set learner.future = "
+               "zero";
+    if (plan->axes.past != &hth_past_none && plan->axes.past != &hth_past_trace)
+        return "what is kept of the past counts every loss when it comes, and one that was "
+               "predicted "
+               "would count twice; it needs learner.past = none or trace";
+    if (hth_joint_readout_states(plan->network))
+        return "the error of a leaky readout acts back beyond the tape, which no prediction of the "
+               "units' adjoint covers; it needs readout.kappa = 0";
+    if (o->scans == 1 && o->activation != IDENTITY)
+        return "learner.sg_activation acts on the prediction that the target is made with, not on "
+               "the "
+               "one of the gradient; it needs learner.sg_scans = 2";
+    if (o->scans == 1 && o->refresh > 1)
+        return "learner.sg_refresh is of the copy that the target is predicted with; it needs "
+               "learner.sg_scans = 2";
+    return NULL;
+}
+
+static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
+    const synthetic_options *o = learner->future.options;
+    size_t count = 0;
+    out[count++] = (hth_need){"ii", true, "the prediction's weights, with a local delta rule"};
+    out[count++] =
+        o->activation == TANH
+            ? (hth_need){"iii", true,
+                         "the Jacobian times the prediction, which an activation makes a rate"}
+            : (hth_need){"iii", false, "the Jacobian times the prediction, which is a voltage"};
+    if (o->hidden)
+        out[count++] = (hth_need){"iii", false,
+                                  "the error of the prediction, sent back through its own weights"};
+    return count;
 }
 
 const hth_future hth_future_synthetic = {
-    .axis = {.part = {.name = "synthetic", .summary = "-", .source = "-"}, .refuses = refuses},
+    .axis = {.part = {.name = "synthetic",
+                      .summary =
+                          "a prediction of the credit, linear or with hidden units, that learns "
+                          "from the next tape",
+                      .source = "DNI: Jaderberg et al. 2017; Marschall et al. 2019, Table 1",
+                      .options = {"learner", options, HTH_COUNT(options)}},
+             .options_size = sizeof(synthetic_options),
+             .bias = HTH_BIASED,
+             /* linear, with a copy, as in the presets */
+             .memory = "2*s*(N+o+1) + 2*s + top*(n+o+1)",
+             .operations = "3*s*(N+o+1)/K + (sg_scans-1)*g*n*n",
+             .refuses = refuses,
+             .lay_out = lay_out,
+             .reset = reset,
+             .state = state,
+             .needs = needs},
+    .boundary = boundary,
+    .learn = learn,
 };

@@ -1,11 +1,319 @@
-/* Under construction. */
-#include "credit/learner.h"
+/*
+ * Unbiased online recurrent optimisation, UORO (Tallec & Ollivier 2017; Marschall et al. 2019, Table 1 and
+ * Appendix A; algorithms.md 5.4): the influence tensor as a product of two vectors, M ~ A (x) B, A over all states X
+ * of the stack, B over all parameters that they depend on. With tapes of K steps, the memory-K hybrid:
+ *
+ *     contract   g += (xbar . A) B              xbar: the adjoint of X at the start of the tape
+ *     advance    A~ = Pi A                      Pi = dX_end/dX_start, by tangents (tangent.h)
+ *                G  = nu^T dX_end/dtheta        one scan of this tape with the boundary nu; K = 1: delta (x) u
+ *                A <- rho0 A~ + rho1 nu         rho0 = sqrt(|B| / |A~|)
+ *                B <- B / rho0 + G / rho1       rho1 = sqrt(|G| / |nu|)
+ *
+ * The steps of the tape itself are exact, so only what crosses from tape to tape is noisy. B is touched once a tape:
+ * contraction, decay and addition are one pass, which also finds |B| for the next.
+ *
+ * Memory per item N + P numbers and |B|; operations per step g n^2 (A~), the same of the second scan where K > 1, P
+ * (G) and 2 P / K (contraction, decay). xbar . A is found as q . dz, without the scan's way to the start of the tape.
+ */
+#include "credit/joint.h"
+#include "credit/tangent.h"
+#include "credit/unbiased.h"
+#include "kernels/fold.h"
+#include "kernels/rows.h"
+
+#include <string.h>
+
+enum { TILE = 16 * 1024 }; /* numbers of B that are one task of a pass */
+
+typedef struct rank_one {
+    size_t N, P;
+    bool has_rest;   /* parameters beside the weights: token vectors, initial states */
+    hth_real *A;     /* [batch][N] */
+    hth_real *B;     /* [batch][P] */
+    double *square;  /* [batch]: |B|^2 */
+    hth_real *nu;    /* [batch][N] */
+    hth_real *c;     /* [batch]: xbar . A */
+    hth_real *G;     /* [P]; where it is delta (x) u: delta / rho1 of one layer */
+    double *partial; /* of |B|^2, per tile */
+    hth_tangent tangent;
+    hth_adjoint probe; /* the scan with the boundary nu, one row an item */
+} rank_one;
+
+static size_t tiles_of(size_t rows, size_t columns) {
+    const size_t tall = TILE / columns ? TILE / columns : 1;
+    return (rows + tall - 1) / tall;
+}
+
+/* ---- G = nu^T dX_end/dtheta ---- */
+
+static const hth_real *delta_of(const rank_one *kept, size_t l, size_t item) {
+    const hth_layer *layer = &kept->probe.tape->network->layers[l];
+    return kept->probe.layers[l].delta + item * layer->rows;
+}
+
+static const hth_real *u_of(const rank_one *kept, size_t l, size_t item) {
+    return kept->probe.tape->layers[l].u + item * kept->probe.tape->network->layers[l].stride;
+}
+
+/* |G|^2 from the factors of one step. */
+static double outer_square(const rank_one *kept, size_t item) {
+    const hth_network *net = kept->probe.tape->network;
+    double sum = 0;
+    for (size_t l = 0; l < net->layer_count; l++)
+        sum += hth_square(net->layers[l].rows, delta_of(kept, l, item)) *
+               hth_square(net->layers[l].m, u_of(kept, l, item));
+    return sum;
+}
+
+static double form_G(hth_learner *learner, rank_one *kept, size_t item) {
+    const hth_tape *tape = kept->probe.tape;
+    const hth_network *net = tape->network;
+    memset(kept->G, 0, kept->P * sizeof *kept->G);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_matrix delta = {delta_of(kept, l, item), 1, tape->batch * layer->rows};
+        hth_product(learner->compute, layer->rows, layer->m, tape->steps, delta,
+                    hth_rows(u_of(kept, l, item), tape->batch * layer->stride), false,
+                    kept->G + layer->weight, layer->m);
+    }
+    hth_scan_row_rest(&kept->probe, item, kept->G);
+    return hth_sum_of_squares(learner->compute, kept->P, kept->G);
+}
+
+/* ---- One pass over B ---- */
+
+/* Of a layer's weights: g += c B + e u^T, then B <- keep B + x u^T with x = delta / rho1 and e the delta of the losses
+ * on the tape. */
+typedef struct fold {
+    rank_one *kept;
+    size_t rows, columns, tiles;
+    hth_real c, keep;
+    const hth_real *e, *x, *u;
+    hth_real *g, *B;
+} fold;
+
+static void fold_tile(void *argument, size_t tile, int worker) {
+    const fold *f = argument;
+    const size_t from = tile * f->rows / f->tiles, to = (tile + 1) * f->rows / f->tiles;
+    const size_t at = from * f->columns;
+    (void)worker;
+    f->kept->partial[tile] = hth_outer_fold(to - from, f->columns, f->c, f->e + from, f->g + at,
+                                            f->keep, f->x + from, f->u, f->B + at);
+}
+
+/* Returns |B|^2 of these rows. */
+static double fold_rows(hth_learner *learner, fold f) {
+    double sum = 0;
+    f.tiles = tiles_of(f.rows, f.columns);
+    hth_parallel(learner->compute, f.tiles, 4.0 * (double)(f.rows * f.columns), fold_tile, &f);
+    for (size_t i = 0; i < f.tiles; i++) sum += f.kept->partial[i];
+    return sum;
+}
+
+/* G is delta (x) u, layer by layer. */
+static double fold_outer(hth_learner *learner, rank_one *kept, size_t item, hth_real keep,
+                         hth_real add, hth_real *g) {
+    const hth_network *net = learner->network;
+    double sum = 0;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_real *delta = delta_of(kept, l, item);
+        for (size_t i = 0; i < layer->rows; i++) kept->G[i] = add * delta[i];
+        sum += fold_rows(learner, (fold){.kept = kept,
+                                         .rows = layer->rows,
+                                         .columns = layer->m,
+                                         .c = kept->c[item],
+                                         .keep = keep,
+                                         .e = learner->adjoint.layers[l].delta + item * layer->rows,
+                                         .x = kept->G,
+                                         .u = u_of(kept, l, item),
+                                         .g = g + layer->weight,
+                                         .B = kept->B + item * kept->P + layer->weight});
+    }
+    return sum;
+}
+
+/* G lies there: g += c B, then B <- keep B + add G, all parameters as one row. */
+typedef struct fold_all {
+    rank_one *kept;
+    size_t item;
+    hth_real c, keep, add;
+    hth_real *g;
+} fold_all;
+
+static void fold_piece(void *argument, size_t tile, int worker) {
+    const fold_all *f = argument;
+    const size_t from = tile * TILE, left = f->kept->P - from, count = left < TILE ? left : TILE;
+    const hth_real nothing = 0;
+    (void)worker;
+    f->kept->partial[tile] =
+        hth_outer_fold(1, count, f->c, &nothing, f->g + from, f->keep, &f->add, f->kept->G + from,
+                       f->kept->B + f->item * f->kept->P + from);
+}
+
+static double fold_formed(hth_learner *learner, fold_all f) {
+    const size_t tiles = (f.kept->P + TILE - 1) / TILE;
+    double sum = 0;
+    hth_parallel(learner->compute, tiles, 4.0 * (double)f.kept->P, fold_piece, &f);
+    for (size_t i = 0; i < tiles; i++) sum += f.kept->partial[i];
+    return sum;
+}
+
+/* The step of a tape of one, where it is not added on the way. */
+static void add_step(hth_learner *learner, size_t item, hth_real *g) {
+    for (size_t l = 0; l < learner->network->layer_count; l++) {
+        const hth_layer *layer = &learner->network->layers[l];
+        hth_outer_add(layer->rows, layer->m, learner->adjoint.layers[l].delta + item * layer->rows,
+                      u_of(learner->past.kept, l, item), g + layer->weight, layer->m);
+    }
+}
+
+/* ---- Verbs ---- */
+
+static void reset(hth_learner *learner) {
+    rank_one *kept = learner->past.kept;
+    memset(kept->A, 0, learner->batch * kept->N * sizeof *kept->A);
+    memset(kept->B, 0, learner->batch * kept->P * sizeof *kept->B);
+    memset(kept->square, 0, learner->batch * sizeof *kept->square);
+}
+
+/* What one item keeps, taken over the tape. */
+static void advance(hth_learner *learner, rank_one *kept, size_t item, hth_gradient *gradient) {
+    const hth_unbiased_options *o = learner->past.options;
+    const bool outer = kept->probe.tape->steps == 1 && !kept->has_rest;
+    hth_real *A = kept->A + item * kept->N, *g = gradient->values;
+    const hth_real *nu = kept->nu + item * kept->N;
+    if (kept->probe.tape->steps == 1 && !outer) add_step(learner, item, g);
+    const double G_square = outer ? outer_square(kept, item) : form_G(learner, kept, item);
+    const double rho0 = hth_rho(o, kept->square[item], hth_square(kept->N, A));
+    const double rho1 = hth_rho(o, G_square, hth_square(kept->N, nu));
+    const hth_real keep = (hth_real)(1 / rho0), add = (hth_real)(1 / rho1);
+    for (size_t i = 0; i < kept->N; i++) A[i] = (hth_real)rho0 * A[i] + (hth_real)rho1 * nu[i];
+    kept->square[item] =
+        outer ? fold_outer(learner, kept, item, keep, add, g)
+              : fold_formed(learner, (fold_all){kept, item, kept->c[item], keep, add, g});
+}
+
+/* xbar . A, as the pairing of direct errors with tangents: q_t . dz_t at every step, and before the tape what y of a
+ * leaky readout carries. So the scan need not go through the recurrent weights to the start of the tape. */
+static void pair(hth_learner *learner, rank_one *kept, size_t t, hth_real *A) {
+    const hth_network *net = learner->network;
+    const size_t top = net->layer_count - 1, n = net->layers[top].n, batch = learner->batch;
+    const size_t outputs = hth_joint_readout_states(net);
+    for (size_t b = 0; b < batch; b++) { /* z is the last of the top layer's states */
+        const hth_real *dz = A + (b + 1) * kept->N - outputs - n;
+        kept->c[b] += hth_dot(n, learner->adjoint.layers[top].q + (t * batch + b) * n, dz);
+    }
+}
+
+static void take_A_over(hth_learner *learner, rank_one *kept) {
+    const size_t N = kept->N, outputs = hth_joint_readout_states(learner->network);
+    for (size_t b = 0; b < learner->batch; b++)
+        kept->c[b] = outputs ? hth_dot(outputs, learner->start + b * outputs,
+                                       kept->A + (b + 1) * N - outputs)
+                             : 0;
+    hth_tangent_begin(&kept->tangent, kept->probe.tape, learner->batch);
+    for (size_t t = 0; t < kept->probe.tape->steps; t++) {
+        hth_tangent_step(&kept->tangent, t, learner->batch, kept->A);
+        pair(learner, kept, t, kept->A);
+    }
+}
+
+static void before(hth_learner *learner) {
+    learner->adjoint.skips_start = !learner->network->layers[0].learns_initial;
+}
+
+static void carry(hth_learner *learner, hth_gradient *gradient) {
+    rank_one *kept = learner->past.kept;
+    kept->probe.tape = learner->adjoint.tape;
+    if (kept->probe.tape->fresh) reset(learner); /* a sequence has no past at its start */
+    hth_unbiased_draw(learner, learner->batch * kept->N, kept->nu);
+    for (size_t b = 0; b < learner->batch; b++)
+        hth_joint_seed(&kept->probe, b, kept->nu + b * kept->N);
+    hth_scan(&kept->probe);
+    take_A_over(learner, kept);
+    for (size_t b = 0; b < learner->batch; b++) advance(learner, kept, b, gradient);
+    hth_unbiased_clean(learner->network, gradient);
+}
+
+/* Partial sums that a pass over any of the matrices needs. */
+static size_t most_tiles(const hth_network *net) {
+    size_t most = net->recurrent_count / TILE + 1;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const size_t tiles = tiles_of(net->layers[l].rows, net->layers[l].m);
+        if (tiles > most) most = tiles;
+    }
+    return most;
+}
+
+static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *options) {
+    const hth_network *net = plan->network;
+    const size_t batch = plan->batch, N = hth_joint_states(net), P = net->recurrent_count;
+    rank_one counted = {0}, *kept = HTH_TAKE(arena, rank_one, 1), *placed = kept;
+    (void)options;
+    if (!kept) kept = &counted;
+    kept->N = N;
+    kept->P = P;
+    kept->has_rest = net->embedding > 0 || net->layers[0].learns_initial;
+    kept->A = HTH_TAKE(arena, hth_real, hth_times(batch, N));
+    kept->B = HTH_TAKE(arena, hth_real, hth_times(batch, P));
+    kept->square = HTH_TAKE(arena, double, batch);
+    kept->nu = HTH_TAKE(arena, hth_real, hth_times(batch, N));
+    kept->c = HTH_TAKE(arena, hth_real, batch);
+    kept->G = HTH_TAKE(arena, hth_real, P);
+    kept->partial = HTH_TAKE(arena, double, most_tiles(net));
+    hth_tangent_lay_out(arena, &kept->tangent, net, batch);
+    kept->tangent.item = HTH_EVERY_ITEM;
+    hth_adjoint_lay_out(arena, &kept->probe, net, plan->steps, batch,
+                        hth_joint_readout_states(net) > 0);
+    kept->probe.crossing = HTH_CROSS_FULL;
+    kept->probe.item = HTH_EVERY_ITEM;
+    kept->probe.skips_start = !net->layers[0].learns_initial;
+    return placed;
+}
+
+static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
+    rank_one *kept = learner->past.kept;
+    const hth_field all[] = {
+        {"rank-one.A", HTH_DTYPE_REAL, learner->batch * kept->N, kept->A},
+        {"rank-one.B", HTH_DTYPE_REAL, learner->batch * kept->P, kept->B},
+        {"rank-one.square", HTH_DTYPE_F64, learner->batch, kept->square},
+        hth_noise_field(&learner->noise),
+    };
+    for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
+    return HTH_COUNT(all);
+}
 
 static const char *refuses(const hth_learner *plan) {
-    (void)plan;
-    return "this choice is not there yet";
+    return hth_unbiased_refuses(plan, false);
+}
+
+static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
+    (void)learner;
+    out[0] = (hth_need){"i", true, "the vector A"};
+    out[1] = (hth_need){"ii", false,
+                        "the matrix B, which rho0 and rho1 change at once and not continuously"};
+    out[2] = (hth_need){"iii", true, "the product of the Jacobian and the vector A"};
+    out[3] = (hth_need){"v", true, "the random signs"};
+    return 4;
 }
 
 const hth_past hth_past_rank_one = {
-    .axis = {.part = {.name = "rank-one", .summary = "-", .source = "-"}, .refuses = refuses},
+    .axis = {.part = {.name = "rank-one",
+                      .summary =
+                          "the influence tensor as a product of two vectors (UORO): unbiased",
+                      .source = "Tallec & Ollivier 2017; Marschall et al. 2019, Table 1",
+                      .options = {"learner", hth_unbiased_options_table, HTH_UNBIASED_OPTIONS}},
+             .options_size = sizeof(hth_unbiased_options),
+             .bias = HTH_UNBIASED,
+             .memory = "s + y + P",
+             .operations = "g*n*n*(2 - 1/K) + P + 2*P/K",
+             .refuses = refuses,
+             .lay_out = lay_out,
+             .reset = reset,
+             .state = state,
+             .needs = needs},
+    .before = before,
+    .carry = carry,
+    .adds_step = true,
 };

@@ -1,11 +1,461 @@
-/* Under construction. */
-#include "credit/learner.h"
+/*
+ * Eligibility traces: for each synapse of unit j the vector eps[j] = dX[j]/dW[j] of the unit's own states
+ * X[j], by its own past alone (RFLO: Murray 2019; SnAp-1: Menick et al. 2020; e-prop: Bellec et al. 2019,
+ * eqs. 1-4; algorithms.md 3.3, 4.1-4.3, 6.3). X[j] is s; with recurrence = diagonal also z, where that is a
+ * state of its own; and, for the top layer below a leaky readout, the filtered z,
+ * f_t = kappa f_{t-1} + z_t. With e numbers in X[j], per item and tape,
+ *
+ *     contract   g[j] += sum_k xbar[k][j] eps[k][j]       xbar: the adjoint of X at the start of the tape
+ *     advance    eps[k][j] <- sum_k' Phi[k][k'][j] eps[k'][j] + sum_t Gamma_t[k][j] u_t^T
+ *
+ * Phi = dX_end/dX_start and Gamma_t = dX_end/da_t with the units decoupled: what one scan with e rows
+ * leaves, in which row k is the adjoint of "X_end[k] of all units at once". So eps is touched once a tape;
+ * with K = 1 all of it, and the tape's own step, is one pass; with K > 1 there is one product per row k. The
+ * gradient is that of the step by step rule, sum_t zeta_t (Z_t eps_t + Q_t u_t), for tapes of any length.
+ *
+ * With recurrence = full (truncated backpropagation + traces, e-prop 3) the tape's adjoint crosses units
+ * and the traces do not. Summed by parts (algorithms.md 6.3),
+ *
+ *     sum_t zeta_t e_t = sum_t delta_t u_t^T + sbar_start eps_start - sbar_end eps_end:
+ *
+ * what the future axis puts into the state at the end is paid by the tapes to come, so it is taken off. A
+ * predicted adjoint of a cell whose z is its state does not tell the own path from that through others:
+ * then both ends count it whole, so that a right prediction is exact.
+ *
+ * Dropped: what goes from unit to unit before the tape. In a stack, that is also the part of a lower
+ * layer's credit that upper layers hold in their states; token vectors get credit within the tape alone.
+ * That part would depend on K, so a stack or token vectors need K = 1 (or recurrence = full).
+ *
+ * Three settings make other traces of it (Bellec et al. 2019; algorithms.md 6.1). trace = instantaneous: D is
+ * taken as 0, so that eps_t = ds_t/dW is what the step itself adds (presynaptic factor: the bare spike).
+ * postsynaptic = clopath: [v_t - v+]_+ [vhat_t - v-]_+ in place of psi_t (clopath.c); postsynaptic = one: 1 in
+ * place of it. Instantaneous and one together are e_t = z_{t-1} alone, and x_t. These are the same scan with
+ * other numbers for D and Z, so that they too give the same gradient for tapes of any length.
+ *
+ * Memory per item e P numbers (and n with clopath); operations per step e P + (e e + e) P / K.
+ */
+#include "credit/joint.h"
+#include "credit/past/clopath.h"
+#include "credit/past/scales.h"
+
+#include "kernels/elementwise.h"
+#include "kernels/filter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST = HTH_MAX_STATES + 2 }; /* rows: states, z, f */
+_Static_assert((int)MOST <= (int)HTH_MOST_TRACES, "the pass takes all rows");
+
+enum { TRACE_FULL, TRACE_INSTANTANEOUS };
+
+typedef struct trace_options {
+    int trace, postsynaptic; /* postsynaptic: a hth_postsynaptic */
+    hth_clopath clopath;
+    hth_scales scales;
+} trace_options;
+
+static const hth_option options[] = {
+    {.name = "trace",
+     .help = "what a synapse remembers: full, its trace; instantaneous, the step at hand alone "
+             "(Bellec et al. 2019, truncated traces)",
+     .fallback = "full",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"full", "instantaneous", NULL},
+     .offset = offsetof(trace_options, trace)},
+    {.name = "postsynaptic",
+     .help = "what the unit itself contributes to e: derivative, dz/ds; one, 1 (with trace = "
+             "instantaneous: the bare presynaptic spike, Bellec et al. 2019, Fig. 1d); clopath, a "
+             "function of its voltage (eq. 57). The last two are for cells that spike",
+     .fallback = "derivative",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"derivative", "one", "clopath", NULL},
+     .offset = offsetof(trace_options, postsynaptic)},
+    HTH_CLOPATH_OPTIONS(offsetof(trace_options, clopath)),
+    HTH_SCALES_OPTIONS(offsetof(trace_options, scales)),
+};
+
+typedef struct trace_layer {
+    size_t e;          /* numbers in X of a unit */
+    hth_real *eps;     /* [batch][e][rows][m] */
+    hth_real *initial; /* [batch][e][initial rows][n]: the same for learned initial states */
+    hth_real *xbar;    /* [e][n]: at the start of the tape */
+    hth_real *end;     /* [e][n]: what the future axis put into its end */
+    hth_real *Phi;     /* [e][e][n] */
+    hth_real *vhat;    /* [batch][n]: filtered voltage; post = clopath only */
+    hth_real *post;    /* [K][batch][n] */
+} trace_layer;
+
+typedef struct trace {
+    trace_layer *layers;
+    hth_adjoint rows; /* the scan with one row per number in X */
+    bool has_z;       /* z is in X */
+    bool together;    /* zbar counts with sbar: they are adjoints of the same number */
+    bool has_end;     /* the future axis may put something into the end of a tape */
+    hth_real *pull;   /* [batch][n], scratch of scaled traces */
+} trace;
+
+static size_t row_of_f(const hth_layer *layer, const trace *kept) {
+    return layer->cell->states + (kept->has_z ? 1 : 0);
+}
+
+/* ---- Phi and Gamma: one scan ---- */
+
+/* Row k: X_end[k] of all units. A filtered z at the end holds kappa^(end - t) z_t. */
+static void seed(trace *kept) {
+    const hth_network *net = kept->rows.tape->network;
+    hth_adjoint_clear_boundary(&kept->rows);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_adjoint_layer *a = &kept->rows.layers[l];
+        const size_t n = net->layers[l].n, d = net->layers[l].cell->states, R = kept->rows.rows;
+        for (size_t k = 0; k < d; k++)
+            for (size_t j = 0; j < n; j++) a->sbar[(k * R + k) * n + j] = 1;
+        for (size_t j = 0; kept->has_z && j < n; j++) a->zbar[d * n + j] = 1;
+    }
+    const size_t top = net->layer_count - 1, n = net->layers[top].n, R = kept->rows.rows;
+    hth_real *q = kept->rows.layers[top].q, power = 1;
+    if (!q) return;
+    q += row_of_f(&net->layers[top], kept) * n; /* the other rows stay 0 */
+    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa)
+        for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
+}
+
+/* The adjoint of X at one end of the tape, of one row; f apart. */
+static void gather(const trace *kept, const hth_layer *layer, const hth_real *sbar,
+                   const hth_real *zbar, size_t rows, size_t row, hth_real *x) {
+    const size_t n = layer->n, d = layer->cell->states;
+    for (size_t k = 0; k < d; k++) memcpy(x + k * n, sbar + (k * rows + row) * n, n * sizeof *x);
+    if (kept->has_z) memcpy(x + d * n, zbar + row * n, n * sizeof *x);
+    for (size_t j = 0; kept->together && j < n; j++) x[j] += zbar[row * n + j];
+}
+
+static void fill_transition(const trace *kept, size_t l) {
+    const hth_network *net = kept->rows.tape->network;
+    const hth_adjoint_layer *a = &kept->rows.layers[l];
+    const hth_layer *layer = &net->layers[l];
+    const trace_layer *at = &kept->layers[l];
+    const size_t n = layer->n, f = row_of_f(layer, kept);
+    for (size_t k = 0; k < at->e; k++)
+        gather(kept, layer, a->sbar, a->zbar, kept->rows.rows, k, at->Phi + k * at->e * n);
+    if (at->e == f) return;
+    hth_real power = 1;
+    for (size_t t = 0; t < kept->rows.tape->steps; t++) power *= net->readout.kappa;
+    for (size_t k = 0; k < at->e; k++)
+        for (size_t j = 0; j < n; j++) at->Phi[(k * at->e + f) * n + j] = k == f ? power : 0;
+}
+
+/* xbar and end of one item. f at the start of the tape bears on its errors as z_1 does, but for a kappa. */
+static void fill_adjoints(const hth_learner *learner, size_t l, size_t item) {
+    const trace *kept = learner->past.kept;
+    const hth_layer *layer = &learner->network->layers[l];
+    const hth_adjoint_layer *a = &learner->adjoint.layers[l];
+    const trace_layer *at = &kept->layers[l];
+    const size_t n = layer->n, f = row_of_f(layer, kept), batch = learner->batch;
+    gather(kept, layer, a->sbar, a->zbar, batch, item, at->xbar);
+    if (kept->has_end)
+        gather(kept, layer, a->end, a->end + layer->cell->states * batch * n, batch, item, at->end);
+    for (size_t j = 0; at->e > f && j < n; j++)
+        at->xbar[f * n + j] = learner->network->readout.kappa * a->q[item * n + j];
+}
+
+/* ---- The pass over the traces ---- */
+
+typedef struct pass {
+    hth_filter filter;
+    size_t parts;
+} pass;
+
+static void pass_rows(void *argument, size_t part, int worker) {
+    const pass *p = argument;
+    const size_t rows = p->filter.rows;
+    (void)worker;
+    hth_filter_rows(&p->filter, part * rows / p->parts, (part + 1) * rows / p->parts);
+}
+
+/* eps[k] += sum_t Gamma_t[k] u_t^T. */
+static void add_products(const hth_learner *learner, const hth_filter *f, size_t l) {
+    const hth_adjoint *rows = &((const trace *)learner->past.kept)->rows;
+    const hth_tape *tape = rows->tape;
+    const size_t next = tape->batch * tape->network->layers[l].stride;
+    for (size_t k = 0; k < f->e; k++) {
+        const hth_matrix gamma = {rows->layers[l].delta + k * f->rows, 1, rows->rows * f->rows};
+        hth_product(learner->compute, f->rows, f->m, tape->steps, gamma, hth_rows(f->u, next), true,
+                    f->eps + k * f->rows * f->m, f->m);
+    }
+}
+
+/* g -= sum_k end[k] eps_end[k]. */
+static void take_end(const hth_filter *f, const hth_real *end) {
+    for (size_t k = 0; k < f->e; k++)
+        for (size_t row = 0; row < f->rows; row++) {
+            const hth_real x = end[k * f->n + row % f->n];
+            const hth_real *eps = f->eps + (k * f->rows + row) * f->m;
+            hth_real *g = f->g + row * f->m;
+            HTH_SIMD
+            for (size_t i = 0; i < f->m; i++) g[i] -= x * eps[i];
+        }
+}
+
+static void carry_weights(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
+    const trace *kept = learner->past.kept;
+    const hth_layer *layer = &learner->network->layers[l];
+    const hth_tape *tape = kept->rows.tape;
+    const trace_layer *at = &kept->layers[l];
+    const size_t threads = (size_t)hth_compute_threads(learner->compute);
+    const bool single = tape->steps == 1;
+    pass p = {{.e = at->e,
+               .rows = layer->rows,
+               .n = layer->n,
+               .m = layer->m,
+               .x = at->xbar,
+               .phi = at->Phi,
+               .delta = single ? learner->adjoint.layers[l].delta + item * layer->rows : NULL,
+               .gamma = single ? kept->rows.layers[l].delta : NULL,
+               .u = tape->layers[l].u + item * layer->stride,
+               .eps = at->eps + item * at->e * layer->rows * layer->m,
+               .g = gradient + layer->weight},
+              layer->rows < threads ? layer->rows : threads};
+    hth_parallel(learner->compute, p.parts, (double)(2 * at->e * layer->rows) * (double)layer->m,
+                 pass_rows, &p);
+    if (!single) add_products(learner, &p.filter, l);
+    if (kept->has_end) take_end(&p.filter, at->end);
+}
+
+/* ---- Learned initial states ---- */
+
+/* The number in X that row i of the initial states is, or e: none (z_0, where nothing depends on it). */
+static size_t place_of(const hth_layer *layer, const trace *kept, size_t e, size_t i) {
+    return i < layer->cell->states || kept->has_z ? i : e;
+}
+
+/* As the weights, without a u: at the start of a sequence the trace is the unit matrix. */
+static void carry_initial(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
+    const trace *kept = learner->past.kept;
+    const hth_layer *layer = &learner->network->layers[l];
+    const trace_layer *at = &kept->layers[l];
+    const size_t n = layer->n, e = at->e, count = hth_layer_initial_rows(layer);
+    hth_real *eps = at->initial + item * e * count * n, *g = gradient + layer->initial, old[MOST];
+    for (size_t i = 0; layer->learns_initial && i < count; i++)
+        for (size_t j = 0; j < n; j++) {
+            for (size_t k = 0; k < e; k++) {
+                old[k] = eps[(k * count + i) * n + j];
+                g[i * n + j] += at->xbar[k * n + j] * old[k];
+                if (kept->rows.tape->fresh) old[k] = k == place_of(layer, kept, e, i);
+            }
+            for (size_t k = 0; k < e; k++) {
+                hth_real sum = 0;
+                for (size_t from = 0; from < e; from++)
+                    sum += at->Phi[(k * e + from) * n + j] * old[from];
+                eps[(k * count + i) * n + j] = sum;
+                if (kept->has_end) g[i * n + j] -= at->end[k * n + j] * sum;
+            }
+        }
+}
+
+/* ---- Verbs ---- */
+
+static size_t weights_size(const hth_learner *learner, size_t l) {
+    const hth_layer *layer = &learner->network->layers[l];
+    const trace *kept = learner->past.kept;
+    return learner->batch * kept->layers[l].e * layer->rows * layer->m;
+}
+
+static size_t initial_size(const hth_learner *learner, size_t l) {
+    const hth_layer *layer = &learner->network->layers[l];
+    const trace *kept = learner->past.kept;
+    if (!layer->learns_initial) return 0;
+    return learner->batch * kept->layers[l].e * hth_layer_initial_rows(layer) * layer->n;
+}
+
+static bool has_voltage(const hth_learner *learner) {
+    return ((const trace_options *)learner->past.options)->postsynaptic == HTH_POST_GIVEN;
+}
+
+static size_t voltages_size(const hth_learner *learner, size_t l) {
+    return has_voltage(learner) ? learner->batch * learner->network->layers[l].n : 0;
+}
+
+static void forget_voltages(hth_learner *learner) {
+    const trace *kept = learner->past.kept;
+    for (size_t l = 0; l < learner->network->layer_count; l++)
+        memset(kept->layers[l].vhat, 0, voltages_size(learner, l) * sizeof(hth_real));
+}
+
+static void forget_traces(hth_learner *learner) {
+    const trace *kept = learner->past.kept;
+    for (size_t l = 0; l < learner->network->layer_count; l++) {
+        memset(kept->layers[l].eps, 0, weights_size(learner, l) * sizeof(hth_real));
+        memset(kept->layers[l].initial, 0, initial_size(learner, l) * sizeof(hth_real));
+    }
+}
+
+static void reset(hth_learner *learner) {
+    forget_traces(learner);
+    forget_voltages(learner);
+}
+
+static void before(hth_learner *learner) {
+    trace *kept = learner->past.kept;
+    const trace_options *o = learner->past.options;
+    hth_adjoint *both[] = {&learner->adjoint, &kept->rows};
+    const hth_tape *tape = learner->adjoint.tape;
+    for (size_t i = 0; i < HTH_COUNT(both); i++) {
+        both[i]->memoryless = o->trace == TRACE_INSTANTANEOUS;
+        both[i]->postsynaptic = (hth_postsynaptic)o->postsynaptic;
+        for (size_t l = 0; l < learner->network->layer_count; l++)
+            both[i]->layers[l].post = kept->layers[l].post;
+    }
+    hth_scales_apply(&o->scales, &learner->adjoint, kept->pull);
+    if (o->postsynaptic != HTH_POST_GIVEN) return;
+    if (tape->fresh) forget_voltages(learner);
+    for (size_t l = 0; l < learner->network->layer_count; l++)
+        hth_clopath_factor(&o->clopath, tape, l, kept->layers[l].vhat, kept->layers[l].post);
+}
+
+static void carry(hth_learner *learner, hth_gradient *gradient) {
+    trace *kept = learner->past.kept;
+    const hth_network *net = learner->network;
+    kept->rows.tape = learner->adjoint.tape;
+    kept->has_end = learner->adjoint.layers[0].end != NULL;
+    kept->together = net->layers[0].cell->observable == HTH_Z_IS_STATE &&
+                     (learner->adjoint.crossing != HTH_CROSS_FULL || kept->has_end);
+    if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
+    for (size_t b = 0; b < learner->batch; b++) {
+        kept->rows.item = b;
+        seed(kept);
+        hth_scan(&kept->rows);
+        for (size_t l = 0; l < net->layer_count; l++) {
+            fill_transition(kept, l);
+            fill_adjoints(learner, l, b);
+            carry_weights(learner, l, b, gradient->values);
+            carry_initial(learner, l, b, gradient->values);
+        }
+    }
+    for (size_t l = 0; l < net->layer_count; l++)
+        hth_layer_mask(&net->layers[l], gradient->values + net->layers[l].weight);
+}
+
+static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l, trace_layer *at) {
+    const hth_layer *layer = &plan->network->layers[l];
+    const size_t n = layer->n, batch = plan->batch, voltages = has_voltage(plan) ? batch : 0;
+    const size_t initial = layer->learns_initial ? hth_layer_initial_rows(layer) * n : 0;
+    at->e = hth_trace_rows(plan, l);
+    at->eps = HTH_TAKE(arena, hth_real, hth_times(hth_times(batch * at->e, layer->rows), layer->m));
+    at->initial = HTH_TAKE(arena, hth_real, hth_times(batch * at->e, initial));
+    at->xbar = HTH_TAKE(arena, hth_real, at->e * n);
+    at->end = HTH_TAKE(arena, hth_real, at->e * n);
+    at->Phi = HTH_TAKE(arena, hth_real, at->e * at->e * n);
+    at->vhat = HTH_TAKE(arena, hth_real, hth_times(voltages, n));
+    at->post = HTH_TAKE(arena, hth_real, hth_times(hth_times(voltages, plan->steps), n));
+    if (plan->axes.future == &hth_future_zero) return;
+    hth_real *end = HTH_TAKE(arena, hth_real, hth_times((layer->cell->states + 1) * batch, n));
+    if (end) plan->adjoint.layers[l].end = end;
+}
+
+static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
+    const hth_network *net = plan->network;
+    const size_t top = net->layer_count - 1;
+    const hth_crossing crossing = plan->axes.recurrence->crossing;
+    const bool separate = net->layers[0].cell->observable == HTH_Z_SEPARATE;
+    trace counted, *kept = HTH_TAKE(arena, trace, 1), *placed = kept;
+    trace_layer scratch;
+    (void)given;
+    if (!kept) kept = &counted;
+    *kept = (trace){.has_z = crossing == HTH_CROSS_DIAGONAL && separate};
+    kept->layers = HTH_TAKE(arena, trace_layer, net->layer_count);
+    kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->layers[top].n));
+    for (size_t l = 0; l <= top; l++)
+        lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
+    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, hth_trace_rows(plan, top),
+                        net->readout.kappa > 0);
+    kept->rows.crossing = crossing == HTH_CROSS_DIAGONAL ? HTH_CROSS_DIAGONAL : HTH_CROSS_NONE;
+    kept->rows.input = NULL; /* no row is an adjoint of what is below its layer */
+    for (size_t l = 0; placed && l < top; l++) kept->rows.layers[l].q = NULL;
+    return placed;
+}
+
+static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
+    const trace *kept = learner->past.kept;
+    size_t count = 0;
+    for (size_t l = 0; l < learner->network->layer_count; l++) {
+        const struct {
+            const char *what;
+            hth_real *data;
+            size_t numbers;
+        } parts[] = {{"weight", kept->layers[l].eps, weights_size(learner, l)},
+                     {"initial", kept->layers[l].initial, initial_size(learner, l)},
+                     {"vhat", kept->layers[l].vhat, voltages_size(learner, l)}};
+        for (size_t i = 0; i < HTH_COUNT(parts); i++) {
+            if (parts[i].numbers == 0) continue;
+            if (count < capacity) {
+                fields[count] = (hth_field){
+                    .dtype = HTH_DTYPE_REAL, .count = parts[i].numbers, .data = parts[i].data};
+                snprintf(fields[count].name, sizeof fields->name, "trace%zu.%s", l, parts[i].what);
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+static const char *refuses_variant(const hth_learner *plan) {
+    const trace_options *o = plan->past.options;
+    const bool own = o->postsynaptic != HTH_POST_DERIVATIVE;
+    if (!own && o->trace == TRACE_FULL) return NULL;
+    if (plan->axes.recurrence->crossing != HTH_CROSS_NONE)
+        return "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
+               "synapse alone; they need learner.recurrence = none, or full and derivative";
+    if (own && !hth_clopath_fits(plan->network->layers[0].cell))
+        return "learner.postsynaptic says what stands for the pseudo-derivative, which units of "
+               "this cell do not have; it needs derivative, or a cell that spikes, such as lif";
+    return NULL;
+}
 
 static const char *refuses(const hth_learner *plan) {
-    (void)plan;
-    return "this choice is not there yet";
+    const hth_network *net = plan->network;
+    const hth_crossing crossing = plan->axes.recurrence->crossing;
+    if (!plan->axes.signal->reaches_units)
+        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
+    if (crossing == HTH_CROSS_LEARNED)
+        return "a learned Jacobian does not tell a unit's own past, which traces hold, from that "
+               "of "
+               "others; it needs learner.past = none";
+    if (plan->axes.future->assign)
+        return "the future gives the whole gradient itself; it needs learner.past = none";
+    if (plan->steps > 1 && crossing != HTH_CROSS_FULL && (net->layer_count > 1 || net->embedding))
+        return "what upper states hold of the credit of a lower layer or of token vectors has no "
+               "trace, so the gradient would depend on the length of a tape; take learner.steps = "
+               "1, learner.recurrence = full or learner.past = none";
+    const char *reason =
+        hth_scales_refuse(&((const trace_options *)plan->past.options)->scales, net);
+    return reason ? reason : refuses_variant(plan);
+}
+
+static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
+    const bool own = learner->axes.recurrence->crossing == HTH_CROSS_DIAGONAL;
+    out[0] = (hth_need){"i", true, "each unit's adjoint, a vector"};
+    out[1] = (hth_need){"ii", true,
+                        own ? "a trace in each synapse, which decays by its unit's own weight"
+                            : "a trace in each synapse, which decays by itself"};
+    return 2;
 }
 
 const hth_past hth_past_trace = {
-    .axis = {.part = {.name = "trace", .summary = "-", .source = "-"}, .refuses = refuses},
+    .axis = {.part = {.name = "trace",
+                      .summary = "an eligibility vector per synapse: each unit's own past",
+                      .source = "RFLO: Murray 2019; e-prop: Bellec et al. 2019, eqs. 1-4; SnAp-1: "
+                                "Menick et al. 2020",
+                      .options = {"learner", options, HTH_COUNT(options)}},
+             .options_size = sizeof(trace_options),
+             .bias = HTH_BIASED,
+             .memory = "e*P",
+             .operations = "e*P + (e*e+e)*P/K",
+             .refuses = refuses,
+             .lay_out = lay_out,
+             .reset = reset,
+             .state = state,
+             .needs = needs},
+    .before = before,
+    .carry = carry,
+    .adds_step = true,
 };

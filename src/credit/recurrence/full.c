@@ -1,10 +1,21 @@
 /* The derivative itself: credit crosses all recurrent weights, and the reset of spiking units. */
 #include "credit/learner.h"
 
+/* Of one step alone, with nothing before or after it, no credit crosses. */
+static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
+    if (learner->steps == 1 && learner->axes.past == &hth_past_none &&
+        learner->axes.future == &hth_future_zero)
+        return 0;
+    out[0] =
+        (hth_need){"ii", false, "the Jacobian, which synapses cannot follow from step to step"};
+    return 1;
+}
+
 const hth_recurrence hth_recurrence_full = {
     .axis = {.part = {.name = "full",
                       .summary = "credit crosses all recurrent weights (W^T)",
                       .source = "backpropagation through time: Werbos 1990"},
-             .operations = "g*n*n"},
+             .operations = "g*n*n",
+             .needs = needs},
     .crossing = HTH_CROSS_FULL,
 };

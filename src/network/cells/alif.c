@@ -74,6 +74,7 @@ const hth_cell hth_cell_alif = {
     .constants = CONSTANTS,
     .observable = HTH_Z_SEPARATE,
     .spikes = true,
+    .threshold = HTH_CONSTANT(HTH_SPIKING_V_TH),
     .reads = {{true, true, true}},
     .D = {{HTH_CONSTANT(HTH_SPIKING_ALPHA)}, {HTH_PREVIOUS(PSI), HTH_PREVIOUS(KEEP)}},
     .B = {{HTH_CONSTANT(HTH_SPIKING_GAIN)}},

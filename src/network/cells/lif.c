@@ -41,6 +41,7 @@ const hth_cell hth_cell_lif = {
     .constants = HTH_SPIKING_CONSTANTS,
     .observable = HTH_Z_SEPARATE,
     .spikes = true,
+    .threshold = HTH_CONSTANT(HTH_SPIKING_V_TH),
     .reads = {{true, true, true}},
     .D = {{HTH_CONSTANT(HTH_SPIKING_ALPHA)}},
     .B = {{HTH_CONSTANT(HTH_SPIKING_GAIN)}},

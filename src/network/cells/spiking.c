@@ -18,6 +18,7 @@
 enum { TRIANGULAR, FAST_SIGMOID, GAUSSIAN, ARCTAN };
 enum { SPIKE_STEP, SPIKE_SMOOTH };
 enum { ABOVE, AT_OR_ABOVE };
+enum { INTERVAL, SILENT };
 
 #define AT(field) .offset = offsetof(hth_spiking_options, field)
 
@@ -58,7 +59,7 @@ const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
      .max = 1e6,
      AT(width)},
     {.name = "refractory",
-     .help = "refractory period in steps: the smallest interval of two spikes",
+     .help = "refractory period in steps, as refractory_rule counts it; 0: none",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,
@@ -99,6 +100,14 @@ const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"above", "at-or-above", NULL},
      AT(threshold_at)},
+    {.name = "refractory_rule",
+     .help = "interval: the smallest interval of two spikes is cell.refractory steps (Bellec et al. "
+             "2019, NEST); silent: that many steps between them are silent, so the interval is one "
+             "more (code of Bellec et al. 2018, which looks back)",
+     .fallback = "interval",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"interval", "silent", NULL},
+     AT(refractory_rule)},
     {.name = "tau_a",
      .help = "time constant of the adaptive threshold in ms; one number or one per unit",
      .fallback = "200",
@@ -228,7 +237,8 @@ void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const 
         for (size_t j = 0; j < n; j++) psi[j] *= gamma;
     }
     if (o->refractory > 0)
-        refractory((hth_real)o->refractory, n, counter_in, counter_out, counter_out, z, psi);
+        refractory((hth_real)(o->refractory + (o->refractory_rule == SILENT ? 1 : 0)), n,
+                   counter_in, counter_out, counter_out, z, psi);
     else
         for (size_t j = 0; j < n; j++) counter_out[j] = 0;
 }

@@ -13,12 +13,12 @@ typedef struct hth_spiking_options {
     int64_t refractory;
     int pseudo_derivative;
     bool reset_gradient, scale_input, scale_by_threshold;
-    int spike, threshold_at;
+    int spike, threshold_at, refractory_rule;
     const char *tau_a, *beta;
 } hth_spiking_options;
 
 /* One table: LIF has its first part, ALIF all of it. */
-enum { HTH_LIF_OPTIONS = 12, HTH_ALIF_OPTIONS = 14 };
+enum { HTH_LIF_OPTIONS = 13, HTH_ALIF_OPTIONS = 15 };
 extern const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS];
 
 /* alpha = exp(-dt/tau_m), the gain of the drive, v_th and -v_th or 0: constants of both cells. */
@@ -35,7 +35,7 @@ hth_status hth_spiking_prepare(const hth_spiking_options *options, size_t n, hth
 
 /*
  * From x[j] = (v - threshold)/v_th: the spikes z, the pseudo-derivatives psi = dz/dv, and the
- * refractory counters (algorithms.md 2.8: smallest interval between spikes = refractory steps).
+ * refractory counters (algorithms.md 2.8: refractory_rule).
  * psi may be the array x.
  */
 void hth_spike(const hth_spiking_options *options, size_t n, const hth_real *x,

@@ -1,8 +1,26 @@
 /*
- * Squared error, E = 1/2 sum_k (y_k - y*_k)^2, dE/dy = y - y* (Bellec et al. 2019, before eq. 41). The
- * sum over outputs has no 1/n_out.
+ * Squared error, E = 1/2 sum_k (y_k - y*_k)^2, dE/dy = y - y* (Bellec et al. 2019, before eq. 41). What
+ * is differentiated is always this sum over outputs, without 1/n_out. Marschall et al. 2019 do the same
+ * but show the mean (8/M12): report = mean divides what is reported, and nothing else, by n_out.
  */
 #include "network/losses/losses.h"
+
+enum { REPORT_SUM, REPORT_MEAN };
+
+typedef struct mse_options {
+    int report;
+} mse_options;
+
+static const hth_option options[] = {
+    {.name = "report",
+     .help =
+         "what is reported: half the sum over outputs, or half the mean (Marschall et al. 2019); "
+         "the gradient is that of the sum in either case",
+     .fallback = "sum",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"sum", "mean", NULL},
+     .offset = offsetof(mse_options, report)},
+};
 
 static double measure(const hth_loss_tile *tile, hth_real *y) {
     double total = 0;
@@ -15,7 +33,8 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
         }
         total += 0.5 * sum * (double)hth_item_weight(tile->chunk, i);
     }
-    return total;
+    const mse_options *o = tile->options;
+    return o->report == REPORT_MEAN ? total / (double)tile->outputs : total;
 }
 
 static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *error) {
@@ -31,7 +50,8 @@ const hth_loss hth_loss_mse = {
     .part = {.name = "mse",
              .summary = "half the squared error, summed over outputs",
              .source = "Bellec et al. 2019, text before eq. 41",
-             .options = {"loss", NULL, 0}},
+             .options = {"loss", options, HTH_COUNT(options)}},
+    .options_size = sizeof(mse_options),
     .measure = measure,
     .error = error_of,
 };

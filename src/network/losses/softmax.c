@@ -6,9 +6,28 @@
  * With thousands of classes the outputs fill the cache many times over, so each tile is turned into
  * exp(y - peak of the tile) when it is measured and only rescaled when the error is wanted: one
  * exponential per output, and the normaliser is joined over tiles in a fixed order.
+ *
+ * With clip > 0 what is reported is - sum_k t_k log max(p_k, clip), as the code of Marschall et al. has
+ * it (1e-4): one surprise then counts at most -log clip. The gradient is that of E in either case.
  */
 #include "kernels/elementwise.h"
 #include "network/losses/losses.h"
+
+typedef struct softmax_options {
+    double clip;
+} softmax_options;
+
+static const hth_option options[] = {
+    {.name = "clip",
+     .help =
+         "least probability that is reported (Marschall et al. 2019: 1e-4); the gradient is not "
+         "changed; 0: none",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1,
+     .offset = offsetof(softmax_options, clip)},
+};
 
 /* cross = sum_k t_k y_k; for a class that is y of the class, if it is in this tile. */
 static void cross(const hth_loss_tile *tile, const hth_real *y) {
@@ -51,7 +70,25 @@ static double target_sum(const hth_loss_tile *tile, size_t item) {
     return sum;
 }
 
+/* - sum_k t_k log max(p_k, clip), of one item, after scale has been set: p = y scale / targets. */
+static double clipped(const hth_loss_tile *tiles, size_t count, size_t item, double targets) {
+    const hth_chunk *chunk = tiles->chunk;
+    const double clip = ((const softmax_options *)tiles->options)->clip;
+    double loss = 0;
+    for (size_t q = 0; q < count && targets > 0; q++) {
+        const hth_loss_tile *tile = &tiles[q];
+        const double scale = (double)tile->statistics.scale[item] / targets;
+        for (size_t k = 0; k < tile->rows; k++) {
+            double t = (double)hth_item_target(chunk, tile->outputs, item, tile->first + k);
+            double p = scale * (double)tile->y[k * tile->items + item];
+            if (t != 0) loss -= t * log(p > clip ? p : clip);
+        }
+    }
+    return loss;
+}
+
 static double finish(const hth_loss_tile *tiles, size_t count) {
+    const double clip = ((const softmax_options *)tiles->options)->clip;
     double total = 0;
     for (size_t i = 0; i < tiles->items; i++) {
         double peak = (double)tiles->statistics.peak[i], sum = 0, product = 0;
@@ -68,7 +105,9 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
         double targets = target_sum(tiles, i);
         for (size_t q = 0; q < count; q++)
             tiles[q].statistics.scale[i] *= (hth_real)(targets / sum);
-        total += (double)hth_item_weight(tiles->chunk, i) * (targets * (peak + log(sum)) - product);
+        double loss = targets * (peak + log(sum)) - product;
+        if (clip > 0 && isfinite(loss)) loss = clipped(tiles, count, i, targets);
+        total += (double)hth_item_weight(tiles->chunk, i) * loss;
     }
     return total;
 }
@@ -99,7 +138,8 @@ const hth_loss hth_loss_softmax = {
     .part = {.name = "softmax",
              .summary = "cross-entropy of one class out of many, in nats",
              .source = "Marschall et al. 2019, p. 3; Bellec et al. 2019, Methods 1.2",
-             .options = {"loss", NULL, 0}},
+             .options = {"loss", options, HTH_COUNT(options)}},
+    .options_size = sizeof(softmax_options),
     .least = 0,
     .most = 1e9, /* a target need not be a probability, only not negative */
     .measure = measure,

@@ -1,0 +1,124 @@
+/* Evaluates the formulae of the parts for each layer, and asks the parts what they need. */
+#include "credit/cost.h"
+
+#include "base/formula.h"
+#include "credit/joint.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct sizes {
+    const hth_learner *learner;
+    const hth_layer *layer;
+    const hth_axis *axis;
+    const void *options;
+} sizes;
+
+static bool is(const char *name, size_t length, const char *other) {
+    return strlen(other) == length && memcmp(name, other, length) == 0;
+}
+
+/* An option of the part, by its name. */
+static bool option_value(const sizes *s, const char *name, size_t length, double *value) {
+    const hth_options *table = &s->axis->part.options;
+    for (size_t i = 0; i < table->count; i++) {
+        const char *at = (const char *)s->options + table->items[i].offset;
+        if (!is(name, length, table->items[i].name)) continue;
+        if (table->items[i].kind == HTH_KIND_INTEGER) {
+            int64_t whole;
+            memcpy(&whole, at, sizeof whole);
+            *value = (double)whole;
+        } else if (table->items[i].kind == HTH_KIND_REAL) {
+            memcpy(value, at, sizeof *value);
+        } else {
+            return false;
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool look_up(void *context, const char *name, size_t length, double *value) {
+    const sizes *s = context;
+    const hth_layer *layer = s->layer;
+    const struct {
+        const char *name;
+        size_t value;
+    } known[] = {
+        {"n", layer->n},
+        {"m", layer->m},
+        {"g", layer->cell->drives},
+        {"d", layer->cell->states},
+        {"f", layer->cell->fields},
+        {"top", layer + 1 == s->learner->network->layers + s->learner->network->layer_count},
+        {"s", hth_joint_layer_states(layer)},
+        {"N", hth_joint_states(s->learner->network)},
+        {"P", layer->rows * layer->m},
+        {"K", s->learner->steps},
+        {"o", s->learner->network->readout.outputs},
+        {"y", layer == &s->learner->network->layers[s->learner->network->layer_count - 1]
+                  ? hth_joint_readout_states(s->learner->network)
+                  : 0},
+        {"e", hth_trace_rows(s->learner, (size_t)(layer - s->learner->network->layers))},
+    };
+    for (size_t i = 0; i < HTH_COUNT(known); i++)
+        if (is(name, length, known[i].name)) {
+            *value = (double)known[i].value;
+            return true;
+        }
+    return option_value(s, name, length, value);
+}
+
+static double evaluate(const hth_learner *learner, const hth_axis *axis, const hth_own *own,
+                       const char *formula) {
+    double total = 0;
+    for (size_t l = 0; formula && l < learner->network->layer_count; l++) {
+        sizes s = {learner, &learner->network->layers[l], axis, own->options};
+        total += hth_formula(formula, look_up, &s);
+    }
+    return total;
+}
+
+typedef struct place {
+    const char *name;
+    const hth_axis *axis;
+    const hth_own *own;
+} place;
+
+static void places(const hth_learner *l, place out[HTH_AXES]) {
+    out[0] = (place){"signal", &l->axes.signal->axis, &l->signal};
+    out[1] = (place){"recurrence", &l->axes.recurrence->axis, &l->recurrence};
+    out[2] = (place){"past", &l->axes.past->axis, &l->past};
+    out[3] = (place){"future", &l->axes.future->axis, &l->future};
+}
+
+void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]) {
+    place all[HTH_AXES];
+    places(learner, all);
+    for (size_t i = 0; i < HTH_AXES; i++)
+        out[i] = (hth_cost){
+            .axis = all[i].name,
+            .part = all[i].axis,
+            .memory = evaluate(learner, all[i].axis, all[i].own, all[i].axis->memory),
+            .operations = evaluate(learner, all[i].axis, all[i].own, all[i].axis->operations)};
+}
+
+size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]) {
+    place all[HTH_AXES];
+    size_t count = 0;
+    places(learner, all);
+    if (learner->steps > 1 && learner->axes.signal->reaches_units)
+        out[count++] =
+            (hth_need){"-", false, "the steps of the tape, gone through backwards in time"};
+    for (size_t i = 0; i < HTH_AXES; i++)
+        if (all[i].axis->needs) count += all[i].axis->needs(learner, out + count);
+    return count;
+}
+
+size_t hth_learner_numbers(hth_learner *learner) {
+    hth_field fields[64];
+    size_t total = 0, count = hth_learner_state(learner, fields, HTH_COUNT(fields));
+    for (size_t i = 0; i < count && i < HTH_COUNT(fields); i++)
+        if (fields[i].dtype == HTH_DTYPE_REAL) total += fields[i].count;
+    return total;
+}

@@ -1,0 +1,62 @@
+/*
+ * Scaled traces. Gains of the drive, g_j, and of the readout, G, are part of the network, and the derivative has
+ * them too: a spike adds g_j to the trace of unit j, and a trace e adds G e to its filtered copy. A convention may
+ * have other numbers g'_j and G' there,
+ *
+ *     ubar_t = alpha ubar_{t-1} + g' u_t     ebar_t = kappa ebar_{t-1} + G' e_t     (algorithms.md 1.3, 2.9, 3.3)
+ *
+ * and the gradient is linear in both. So the errors are scaled instead: q_t by G'/G g'_j/g_j, and what the
+ * regulariser asks, which meets the trace unfiltered, by g'_j/g_j. One pass over q.
+ */
+#include "credit/past/scales.h"
+
+#include "kernels/elementwise.h"
+
+/* Both the drive's gain and the leak are constants of the cell. */
+static bool has_leak(const hth_cell *cell) {
+    return cell->spikes && cell->B[0][0].where == HTH_AT_CONSTANT &&
+           cell->D[0][0].where == HTH_AT_CONSTANT;
+}
+
+const char *hth_scales_refuse(const hth_scales *s, const hth_network *network) {
+    if (s->trace == HTH_SCALE_DERIVATIVE) return NULL;
+    if (!has_leak(network->layers[0].cell))
+        return "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
+               "have; it needs derivative, or a cell that spikes, such as lif";
+    if (network->layer_count > 1)
+        return "learner.scale_trace other than derivative would scale what lower layers learn too; "
+               "it needs one layer (network.units)";
+    return NULL;
+}
+
+static void scale_units(const hth_scales *s, const hth_layer *layer, size_t rows,
+                        const hth_real *from, hth_real *to) {
+    const size_t n = layer->n;
+    const hth_real *gain = layer->constants + layer->cell->B[0][0].index * n;
+    const hth_real *alpha = layer->constants + layer->cell->D[0][0].index * n;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < n; j++) {
+            const hth_real wanted = s->trace == HTH_SCALE_LEAK ? 1 - alpha[j] : HTH_C(1.0);
+            to[i * n + j] = from[i * n + j] * (wanted / gain[j]);
+        }
+}
+
+void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_network *net = tape->network;
+    const hth_layer *top = &net->layers[net->layer_count - 1];
+    hth_adjoint_layer *a = &adjoint->layers[net->layer_count - 1];
+    const hth_readout *r = &net->readout;
+    const size_t rows = tape->steps * tape->batch;
+    if (s->filtered != HTH_SCALE_DERIVATIVE) {
+        const hth_real wanted = s->filtered == HTH_SCALE_LEAK ? 1 - r->kappa : HTH_C(1.0);
+        const hth_real factor = wanted / r->gain;
+        HTH_SIMD
+        for (size_t i = 0; i < rows * top->n; i++) a->q[i] *= factor;
+    }
+    if (s->trace == HTH_SCALE_DERIVATIVE) return;
+    scale_units(s, top, rows, a->q, a->q);
+    if (!a->pull) return;
+    scale_units(s, top, tape->batch, a->pull, pull);
+    a->pull = pull;
+}

@@ -1,0 +1,42 @@
+/* Conventions of scaling an eligibility trace that are not those of the derivative. */
+#ifndef HTH_SCALES_H
+#define HTH_SCALES_H
+
+#include "credit/scan.h"
+
+enum { HTH_SCALE_DERIVATIVE, HTH_SCALE_ONE, HTH_SCALE_LEAK };
+
+typedef struct hth_scales {
+    int trace, filtered;
+} hth_scales;
+
+#define HTH_SCALE_CHOICES ((const char *const[]){"derivative", "one", "leak", NULL})
+
+/* The options, `base` being the offset of the hth_scales in the part's options struct. */
+#define HTH_SCALES_OPTIONS(base)                                                                   \
+    {.name = "scale_trace",                                                                        \
+     .help = "what a presynaptic spike adds to a trace: derivative, as much as to the drive "      \
+             "(cell.scale_input); one, 1; leak, 1 - exp(-dt/tau_m). The last two are for cells "   \
+             "that spike",                                                                         \
+     .fallback = "derivative",                                                                     \
+     .kind = HTH_KIND_CHOICE,                                                                      \
+     .choices = HTH_SCALE_CHOICES,                                                                 \
+     .offset = (base) + offsetof(hth_scales, trace)},                                              \
+    {                                                                                              \
+        .name = "scale_filtered",                                                                  \
+        .help =                                                                                    \
+            "what a trace adds to its copy below a leaky readout: derivative, as much as a "       \
+            "spike to the readout (readout.scale); one, 1 (Bellec et al. 2019, eq. 45); leak, "    \
+            "1 - kappa (NEST)",                                                                    \
+        .fallback = "derivative", .kind = HTH_KIND_CHOICE, .choices = HTH_SCALE_CHOICES,           \
+        .offset = (base) + offsetof(hth_scales, filtered)                                          \
+    }
+
+/* Why these scales have no meaning in the network, or NULL. */
+const char *hth_scales_refuse(const hth_scales *scales, const hth_network *network);
+
+/* Applies them to the errors of the tape that is on the adjoint: to q, which it changes, and to what the
+ * regulariser asks, by way of `pull`, [batch][n] numbers of scratch. */
+void hth_scales_apply(const hth_scales *scales, hth_adjoint *adjoint, hth_real *pull);
+
+#endif

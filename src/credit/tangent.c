@@ -1,0 +1,249 @@
+/*
+ * Tangents of steps: see tangent.h. Cost per step and row: g n (n + inputs from a layer below) multiply-adds and a
+ * few passes over the units. Few rows read the weights where they are; many share a packed copy of them.
+ */
+#include "credit/tangent.h"
+
+#include "credit/joint.h"
+#include "kernels/fold.h"
+#include "kernels/rows.h"
+
+#include <string.h>
+
+enum {
+    FEW_ROWS = 4,
+    BLOCK =
+        28, /* rows at a time: their drives are still in the nearest cache when they are needed */
+    MOST_TERMS = HTH_MAX_STATES + HTH_MAX_DRIVES + 1
+};
+
+/* ---- Layout ---- */
+
+static size_t packed_size(const hth_network *net, size_t l) {
+    const hth_layer *layer = &net->layers[l];
+    return hth_packed_size(layer->n, layer->rows) +
+           (l > 0 ? hth_packed_size(layer->inputs, layer->rows) : 0);
+}
+
+void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_network *net,
+                         size_t rows) {
+    const bool counting = !arena->base;
+    size_t widest = 0, first = 0;
+    hth_tangent_layer scratch;
+    tangent->N = hth_joint_states(net);
+    tangent->room = 0;
+    tangent->layers = HTH_TAKE(arena, hth_tangent_layer, net->layer_count);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const size_t room = layer->rows + layer->cell->states * layer->n;
+        hth_tangent_layer *to = counting ? &scratch : &tangent->layers[l];
+        to->first = first;
+        to->packed = HTH_TAKE(arena, hth_real, rows > FEW_ROWS ? packed_size(net, l) : 0);
+        if (room > tangent->room) tangent->room = room;
+        if (layer->n > widest) widest = layer->n;
+        first += hth_joint_layer_states(layer);
+    }
+    tangent->scratch = HTH_TAKE(arena, hth_real, hth_times(rows, tangent->room));
+    tangent->ones = HTH_TAKE(arena, hth_real, widest);
+    for (size_t j = 0; tangent->ones && j < widest; j++) tangent->ones[j] = 1;
+}
+
+void hth_tangent_begin(hth_tangent *tangent, const hth_tape *tape, size_t rows) {
+    const hth_network *net = tape->network;
+    tangent->tape = tape;
+    for (size_t l = 0; rows > FEW_ROWS && l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_real *w = net->theta + layer->weight;
+        hth_real *packed = tangent->layers[l].packed;
+        hth_pack(layer->n, layer->rows, hth_transposed(w, layer->m), packed);
+        if (l > 0)
+            hth_pack(layer->inputs, layer->rows, hth_transposed(w + layer->n, layer->m),
+                     packed + hth_packed_size(layer->n, layer->rows));
+    }
+}
+
+/* ---- One layer of one row ---- */
+
+/* A sum of local derivatives times parts of the row: of ds_{t-1} and dz_{t-1} or ds_t, or of da. */
+typedef struct terms {
+    size_t count;
+    const hth_real *factor[MOST_TERMS];
+    size_t at[MOST_TERMS];
+    bool of_drive[MOST_TERMS];
+} terms;
+
+typedef struct rules {
+    size_t n, states, z; /* where dz stands among the layer's states */
+    bool has_z;
+    terms state[HTH_MAX_STATES], output;
+} rules;
+
+typedef struct place {
+    const hth_tangent *tangent;
+    size_t layer, t, item;
+} place;
+
+static void add_term(const place *p, terms *sum, hth_entry entry, bool of_drive, size_t at) {
+    const hth_tape *tape = p->tangent->tape;
+    if (entry.where == HTH_AT_ZERO) return;
+    sum->factor[sum->count] =
+        entry.where == HTH_AT_ONE
+            ? p->tangent->ones
+            : hth_entry_row(&tape->network->layers[p->layer], &tape->layers[p->layer], entry, p->t,
+                            tape->batch, p->item);
+    sum->at[sum->count] = at;
+    sum->of_drive[sum->count++] = of_drive;
+}
+
+static void find_rules(const place *p, rules *out) {
+    const hth_layer *layer = &p->tangent->tape->network->layers[p->layer];
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n;
+    out->n = n;
+    out->states = cell->states;
+    out->has_z = cell->observable == HTH_Z_SEPARATE;
+    out->z = out->has_z ? cell->states * n : 0;
+    out->output.count = 0;
+    for (size_t i = 0; i < cell->states; i++) {
+        terms *sum = &out->state[i];
+        sum->count = 0;
+        for (size_t k = 0; k < cell->states; k++) add_term(p, sum, cell->D[i][k], false, k * n);
+        add_term(p, sum, cell->R[i], false, out->z);
+        for (size_t g = 0; g < cell->drives; g++) add_term(p, sum, cell->B[i][g], true, g * n);
+        if (out->has_z) add_term(p, &out->output, cell->Z[i], false, i * n);
+    }
+    for (size_t g = 0; out->has_z && g < cell->drives; g++)
+        add_term(p, &out->output, cell->Q[g], true, g * n);
+}
+
+/* The layer's part of some rows, in X, and the changes of its drive. */
+typedef struct units {
+    size_t rows, N, room;
+    hth_real *x, *next; /* rows N, room apart */
+    const hth_real *da;
+    size_t da_room;
+} units;
+
+/* out = the sum; out may be where its first terms are read. */
+static void add_up(const units *u, size_t n, const terms *sum, hth_real *out, size_t ldo) {
+    const hth_real *from[MOST_TERMS];
+    size_t stride[MOST_TERMS];
+    for (size_t i = 0; i < sum->count; i++) {
+        from[i] = (sum->of_drive[i] ? u->da : u->x) + sum->at[i];
+        stride[i] = sum->of_drive[i] ? u->da_room : u->N;
+    }
+    hth_weighted_sums(u->rows, n, sum->count, sum->factor, from, stride, out, ldo);
+}
+
+/* ds_t and dz_t in place of what they were at t-1. */
+static void step_units(const rules *r, const units *u) {
+    if (r->states == 1) {
+        add_up(u, r->n, &r->state[0], u->x, u->N);
+    } else {
+        for (size_t i = 0; i < r->states; i++)
+            add_up(u, r->n, &r->state[i], u->next + i * r->n, u->room);
+        for (size_t row = 0; row < u->rows; row++)
+            memcpy(u->x + row * u->N, u->next + row * u->room, r->states * r->n * sizeof *u->x);
+    }
+    if (r->has_z) add_up(u, r->n, &r->output, u->x + r->z, u->N);
+}
+
+/* ---- All layers of some rows ---- */
+
+typedef struct push {
+    const hth_tangent *tangent;
+    size_t t, rows, blocks;
+    size_t from;        /* the first layer that changes */
+    const hth_real *da; /* of that layer, given; NULL: of what its own units and those below did */
+    hth_real *X;
+} push;
+
+/* da[count][rows of W] (+)= W[..][columns of W from `column` on] dz, dz the z of layer `of`. */
+static void weigh(const push *p, size_t l, size_t of, bool accumulate, size_t first, size_t count) {
+    const hth_tangent *tangent = p->tangent;
+    const hth_network *net = tangent->tape->network;
+    const hth_layer *layer = &net->layers[l], *source = &net->layers[of];
+    const size_t N = tangent->N, room = tangent->room;
+    const size_t z = source->cell->observable == HTH_Z_SEPARATE ? source->cell->states : 0;
+    const hth_real *dz = p->X + first * N + tangent->layers[of].first + z * source->n;
+    const hth_real *w = net->theta + layer->weight + (of < l ? layer->n : 0);
+    hth_real *da = tangent->scratch + first * room;
+    if (p->rows > FEW_ROWS) {
+        const size_t skip = of < l ? hth_packed_size(layer->n, layer->rows) : 0;
+        hth_product_packed(count, layer->rows, source->n, hth_rows(dz, N),
+                           tangent->layers[l].packed + skip, accumulate, da, room);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        hth_matrix_vector(layer->rows, source->n, w, layer->m, dz + i * N, accumulate,
+                          da + i * room);
+}
+
+static void run_layer(const push *p, size_t l, size_t first, size_t count) {
+    const hth_tangent *tangent = p->tangent;
+    const hth_layer *layer = &tangent->tape->network->layers[l];
+    const bool every = tangent->item == HTH_EVERY_ITEM, given = p->da && l == p->from;
+    const size_t N = tangent->N, room = tangent->room, together = every ? 1 : count;
+    if (!p->da) weigh(p, l, l, false, first, count);
+    if (l > 0 && !given) weigh(p, l, l - 1, !p->da, first, count);
+    for (size_t row = first; row < first + count; row += together) {
+        hth_real *scratch = tangent->scratch + row * room;
+        const units u = {.rows = together,
+                         .N = N,
+                         .room = room,
+                         .x = p->X + row * N + tangent->layers[l].first,
+                         .next = scratch + layer->rows,
+                         .da = given ? p->da + row * layer->rows : scratch,
+                         .da_room = given ? layer->rows : room};
+        const place at = {tangent, l, p->t, every ? row : tangent->item};
+        rules r;
+        find_rules(&at, &r);
+        step_units(&r, &u);
+    }
+}
+
+static void run_readout(const push *p, size_t first, size_t count) {
+    const hth_tangent *tangent = p->tangent;
+    const hth_network *net = tangent->tape->network;
+    const hth_readout *readout = &net->readout;
+    const size_t N = tangent->N, outputs = hth_joint_readout_states(net);
+    const hth_real *w = net->theta + readout->weight;
+    for (size_t row = first; outputs && row < first + count; row++) {
+        hth_real *y = p->X + (row + 1) * N - outputs;
+        const hth_real *z = y - readout->n; /* z is the last of the top layer's states */
+        for (size_t k = 0; k < outputs; k++)
+            y[k] =
+                readout->kappa * y[k] + readout->gain * hth_dot(readout->n, w + k * readout->n, z);
+    }
+}
+
+static void push_block(void *argument, size_t block, int worker) {
+    const push *p = argument;
+    const size_t first = block * p->rows / p->blocks, end = (block + 1) * p->rows / p->blocks;
+    (void)worker;
+    for (size_t l = p->from; l < p->tangent->tape->network->layer_count; l++)
+        run_layer(p, l, first, end - first);
+    run_readout(p, first, end - first);
+}
+
+static void run(push *p) {
+    const hth_tape *tape = p->tangent->tape;
+    double work = 0;
+    for (size_t l = p->from; l < tape->network->layer_count; l++)
+        work += (double)(p->rows * tape->network->layers[l].rows) *
+                (double)(tape->network->layers[l].m);
+    p->blocks = (p->rows + BLOCK - 1) / BLOCK;
+    hth_parallel(tape->compute, p->blocks, work, push_block, p);
+}
+
+void hth_tangent_step(hth_tangent *tangent, size_t t, size_t rows, hth_real *X) {
+    push p = {.tangent = tangent, .t = t, .rows = rows, .X = X};
+    run(&p);
+}
+
+void hth_tangent_drive(hth_tangent *tangent, size_t t, size_t layer, size_t rows,
+                       const hth_real *da, hth_real *X) {
+    push p = {.tangent = tangent, .t = t, .rows = rows, .from = layer, .da = da, .X = X};
+    memset(X, 0, rows * tangent->N * sizeof *X);
+    run(&p);
+}

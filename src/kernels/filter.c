@@ -1,0 +1,137 @@
+/* The pass for every e apart, so that its loops over k disappear; the last, partial vector of a row is masked,
+ * because rows of an online learner are short. Time: 2 e + 2 rows of memory; e e + 2 e + 1 multiply-adds a
+ * column. */
+#include "kernels/filter.h"
+
+#include "kernels/vector.h"
+
+/* A trace that only decays ends among the subnormal numbers, where arithmetic is slow: it is 0 before that. */
+#ifdef HTH_DOUBLE
+#define LEAST 1e-290
+#else
+#define LEAST 1e-30f
+#endif
+
+/* What is the same for all columns of a row. */
+typedef struct row_filter {
+    hth_real x[HTH_MOST_TRACES], phi[HTH_MOST_TRACES][HTH_MOST_TRACES], gamma[HTH_MOST_TRACES];
+    hth_real delta;
+} row_filter;
+
+#ifdef HTH_VECTOR_KERNELS
+
+HTH_ALWAYS_INLINE hth_vector without_least(hth_vector v) {
+#if defined(__AVX512F__) && defined(HTH_DOUBLE)
+    const __m512d x = (__m512d)v, least = _mm512_set1_pd(LEAST);
+    return (hth_vector)_mm512_maskz_mov_pd(_mm512_cmp_pd_mask(_mm512_abs_pd(x), least, _CMP_NLT_UQ),
+                                           x);
+#elif defined(__AVX512F__)
+    const __m512 x = (__m512)v, least = _mm512_set1_ps(LEAST);
+    return (hth_vector)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(x), least, _CMP_NLT_UQ),
+                                           x);
+#else
+    for (int i = 0; i < HTH_LANES; i++) v[i] = v[i] < LEAST && v[i] > -LEAST ? 0 : v[i];
+    return v;
+#endif
+}
+
+/* One vector of columns, of which the first `count`. */
+HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool whole, size_t count,
+                               const hth_real *u, hth_real *eps, size_t stride, hth_real *g) {
+    const hth_vector in = whole ? hth_load(u) : hth_load_some(u, count);
+    hth_vector sum = whole ? hth_load(g) : hth_load_some(g, count), old[HTH_MOST_TRACES];
+    sum += f->delta * in;
+    HTH_UNROLL
+    for (size_t k = 0; k < e; k++) {
+        old[k] = whole ? hth_load(eps + k * stride) : hth_load_some(eps + k * stride, count);
+        sum += f->x[k] * old[k];
+    }
+    if (whole)
+        hth_store(g, sum);
+    else
+        hth_store_some(g, sum, count);
+    HTH_UNROLL
+    for (size_t k = 0; k < e; k++) {
+        hth_vector next = f->gamma[k] * in;
+        HTH_UNROLL
+        for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
+        next = without_least(next);
+        if (whole)
+            hth_store(eps + k * stride, next);
+        else
+            hth_store_some(eps + k * stride, next, count);
+    }
+}
+
+HTH_ALWAYS_INLINE void filter_row(const size_t e, size_t m, const row_filter *f, const hth_real *u,
+                                  hth_real *eps, size_t stride, hth_real *g) {
+    const size_t rest = m % HTH_LANES;
+    size_t i = 0;
+    for (; i < m - rest; i += HTH_LANES)
+        columns(e, f, true, HTH_LANES, u + i, eps + i, stride, g + i);
+    if (rest) columns(e, f, false, rest, u + i, eps + i, stride, g + i);
+}
+
+#else
+
+#define HTH_ALWAYS_INLINE static
+#define HTH_NO_SANITIZERS
+#define HTH_UNROLL
+
+static void filter_row(size_t e, size_t m, const row_filter *f, const hth_real *u, hth_real *eps,
+                       size_t stride, hth_real *g) {
+    for (size_t i = 0; i < m; i++) {
+        hth_real old[HTH_MOST_TRACES];
+        g[i] += f->delta * u[i];
+        for (size_t k = 0; k < e; k++) {
+            old[k] = eps[k * stride + i];
+            g[i] += f->x[k] * old[k];
+        }
+        for (size_t k = 0; k < e; k++) {
+            hth_real next = f->gamma[k] * u[i];
+            for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
+            eps[k * stride + i] = next < LEAST && next > -LEAST ? 0 : next;
+        }
+    }
+}
+
+#endif
+
+/* From the last row to the first: a masked store holds up loads of what lies behind it, which is then done. */
+HTH_ALWAYS_INLINE void filter_rows(const size_t e, const hth_filter *f, size_t from, size_t to) {
+    const size_t n = f->n, m = f->m, stride = f->rows * m;
+    size_t j = to % n;
+    for (size_t row = to; row-- > from;) {
+        row_filter own;
+        j = j ? j - 1 : n - 1;
+        own.delta = f->delta ? f->delta[row] : 0;
+        HTH_UNROLL
+        for (size_t k = 0; k < e; k++) {
+            own.x[k] = f->x[k * n + j];
+            own.gamma[k] = f->gamma ? f->gamma[k * f->rows + row] : 0;
+            HTH_UNROLL
+            for (size_t l = 0; l < e; l++) own.phi[k][l] = f->phi[(k * e + l) * n + j];
+        }
+        filter_row(e, m, &own, f->u, f->eps + row * m, stride, f->g + row * m);
+    }
+}
+
+HTH_NO_SANITIZERS void hth_filter_rows(const hth_filter *f, size_t from, size_t to) {
+    switch (f->e) {
+    case 1:
+        filter_rows(1, f, from, to);
+        break;
+    case 2:
+        filter_rows(2, f, from, to);
+        break;
+    case 3:
+        filter_rows(3, f, from, to);
+        break;
+    case 4:
+        filter_rows(4, f, from, to);
+        break;
+    default:
+        filter_rows(5, f, from, to);
+        break;
+    }
+}

@@ -1,0 +1,25 @@
+/*
+ * Loops over the rows of one matrix with one vector: what an online learner does at a single step of a single
+ * item, where products of matrices would spend their time on packing. On the calling thread.
+ */
+#ifndef HTH_ROWS_H
+#define HTH_ROWS_H
+
+#include "base/base.h"
+
+/* y[M] (+)= A[M][N] x, rows of A lda apart. The sum of a row is made in lanes and so differs in its last bits
+ * from the chain of hth_product; how, depends on M and N alone. */
+void hth_matrix_vector(size_t M, size_t N, const hth_real *A, size_t lda, const hth_real *x,
+                       bool accumulate, hth_real *y);
+
+/* y[N] (+)= x[M] A[M][N], rows of A lda apart. The bits of hth_product: a chain over the rows. */
+void hth_vector_matrix(size_t M, size_t N, const hth_real *x, const hth_real *A, size_t lda,
+                       bool accumulate, hth_real *y);
+
+hth_real hth_dot(size_t n, const hth_real *x, const hth_real *y);
+
+/* C[M][N] += x y^T, rows of C ldc apart. The bits of hth_product. */
+void hth_outer_add(size_t M, size_t N, const hth_real *x, const hth_real *y, hth_real *C,
+                   size_t ldc);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * Which weights of a layer exist. All recurrent weights do, or (network.connections) those of a directed
+ * ring, from each unit to the next, or each by itself with probability network.density; self-connections
+ * and biases have settings of their own, and a cell says which columns a drive reads. Weights that do not
+ * exist are 0, and so is their gradient: hth_layer_mask sees to both. A network that has all pays nothing.
+ */
+#include "base/random.h"
+#include "network/network.h"
+
+#include <string.h>
+
+enum { STREAM_CONNECTIONS = 1 << 16 }; /* beyond those of the blocks, init.c; never renumber */
+
+static bool exists(int kind, double density, const hth_random *random, size_t n, size_t to,
+                   size_t from) {
+    if (kind == HTH_CONNECT_RING) return to == (from + 1) % n;
+    return hth_random_uniform(random, (uint64_t)to * n + from) < density;
+}
+
+static bool reads_all(const hth_layer *layer) {
+    for (size_t g = 0; g < layer->cell->drives; g++) {
+        const hth_reads *reads = &layer->cell->reads[g];
+        if (!reads->z || !reads->x || !reads->bias) return false;
+    }
+    return true;
+}
+
+void hth_layer_connect(hth_layer *layer, int kind, double density, uint64_t seed, size_t index) {
+    const hth_random random = {seed, HTH_RANDOM_INIT, STREAM_CONNECTIONS + (uint32_t)index};
+    const size_t n = layer->n;
+    layer->is_complete =
+        !layer->connected && layer->has_bias && layer->has_self && reads_all(layer);
+    for (size_t to = 0; layer->connected && to < n; to++)
+        for (size_t from = 0; from < n; from++)
+            layer->connected[to * n + from] = exists(kind, density, &random, n, to, from);
+}
+
+bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from) {
+    if (to == from) return layer->has_self;
+    return !layer->connected || layer->connected[to * layer->n + from];
+}
+
+static void mask_row(const hth_layer *layer, size_t unit, const hth_reads *reads, hth_real *w) {
+    const size_t n = layer->n;
+    const unsigned char *connected = layer->connected ? layer->connected + unit * n : NULL;
+    const hth_real self = w[unit];
+    for (size_t k = 0; connected && k < n; k++) w[k] = connected[k] ? w[k] : 0;
+    w[unit] = layer->has_self ? self : 0;
+    if (!reads->z) memset(w, 0, n * sizeof *w);
+    if (!reads->x) memset(w + n, 0, layer->inputs * sizeof *w);
+    if (!layer->has_bias || !reads->bias) w[layer->m - 1] = 0;
+}
+
+void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
+    if (layer->is_complete) return;
+    for (size_t row = 0; row < layer->rows; row++)
+        mask_row(layer, row % layer->n, &layer->cell->reads[row / layer->n],
+                 weight + row * layer->m);
+}
