@@ -3,7 +3,8 @@
 
 #define READERS(X)                                                                                 \
     X(text)                                                                                        \
-    X(arrays)
+    X(arrays)                                                                                      \
+    X(speech)
 
 #define DECLARE(name) extern const hth_stream_kind hth_reader_##name;
 READERS(DECLARE)

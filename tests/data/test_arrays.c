@@ -9,8 +9,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <zip.h>
 
+#include "npz.h"
 #include "scratch.h"
 
 enum { MOST = 8, N = 5, T = 3, INPUTS = 2, OUTPUTS = 2 };
@@ -30,47 +30,8 @@ static void assert_message(const char *part) {
 
 /* ---- Building files --------------------------------------------------------------------- */
 
-typedef struct array {
-    const char *name, *dtype, *shape;
-    bool fortran;
-    const void *data;
-    size_t bytes;
-} array;
-
-/* Contents of a .npy member, header padded to 64 bytes as NumPy does. */
-static char *npy_bytes(const array *a, int version, size_t *length) {
-    char *out = calloc(1, 256 + a->bytes);
-    int start = version == 1 ? 10 : 12;
-    int used = snprintf(out + start, 200, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }",
-                        a->dtype, a->fortran ? "True" : "False", a->shape);
-    size_t header = ((size_t)(start + used) / 64 + 1) * 64;
-    memset(out + start + used, ' ', header - (size_t)(start + used));
-    out[header - 1] = '\n';
-    memcpy(out, "\x93NUMPY", 6);
-    out[6] = (char)version;
-    out[8] = (char)(header - (size_t)start);
-    if (a->bytes) memcpy(out + header, a->data, a->bytes);
-    *length = header + a->bytes;
-    return out;
-}
-
 static void write_npz(const char *name, const array *arrays, size_t count) {
-    unlink(scratch_path(name));
-    int code;
-    zip_t *zip = zip_open(scratch_path(name), ZIP_CREATE, &code);
-    assert_non_null(zip);
-    for (size_t i = 0; i < count; i++) {
-        if (!arrays[i].name) continue;
-        char member[64];
-        size_t length;
-        snprintf(member, sizeof member, "%s.npy", arrays[i].name);
-        char *bytes = npy_bytes(&arrays[i], 1 + (int)(i % 2), &length);
-        zip_source_t *source = zip_source_buffer(zip, bytes, length, 1);
-        zip_int64_t at = zip_file_add(zip, member, source, 0);
-        assert_true(at >= 0);
-        zip_set_file_compression(zip, (zip_uint64_t)at, i % 2 ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
-    }
-    assert_int_equal(zip_close(zip), 0);
+    npz_write(scratch_path(name), arrays, count);
 }
 
 static float inputs[N][T][INPUTS];
