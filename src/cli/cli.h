@@ -49,8 +49,10 @@ int cli_train(const cli_arguments *arguments);
 int cli_eval(const cli_arguments *arguments);
 int cli_check(const cli_arguments *arguments);
 int cli_list(const cli_arguments *arguments);
+int cli_list_learners(const cli_arguments *arguments); /* list --cost, --plausibility */
 int cli_inspect(const cli_arguments *arguments);
 int cli_plot(const cli_arguments *arguments);
+int cli_compare(const cli_arguments *arguments);
 int cli_help(const cli_arguments *arguments);
 int cli_version(const cli_arguments *arguments);
 
@@ -68,6 +70,12 @@ bool cli_is_assignment(const char *word);
  * run directory among `first_file` (may be NULL) is read before all. Prints and returns the exit
  * code. */
 int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out);
+/* The same, unchecked: for whoever makes several runs of them. */
+int cli_load_settings(const cli_arguments *arguments, hth_config **out);
+/* --progress-every in seconds; negative when --quiet. Prints and returns the exit code. */
+int cli_read_interval(const cli_arguments *arguments, double *every);
+/* "experiments/add.yaml" -> "add"; without a file the name of the task or the reader. */
+void cli_name_run(const cli_arguments *arguments, const hth_config *config, char *out, size_t size);
 /* The text of a setting, or its default, or "". */
 const char *cli_setting(const hth_config *config, const char *key);
 
@@ -94,8 +102,39 @@ void cli_progress_start(cli_progress *progress, double every);
 void cli_progress_show(void *context, const hth_progress *progress); /* an observer's progress */
 void cli_progress_message(void *context, const char *sentence);      /* an observer's message */
 void cli_progress_end(cli_progress *progress);                       /* the last state, a line */
+/* Shows a line of one's own in the same ways; only when one is due, unless `last`. */
+void cli_progress_put(cli_progress *progress, const char *line, bool last);
 extern volatile sig_atomic_t cli_interrupted;
 void cli_catch_interrupts(void);
+
+/* ---- gnuplot.c ------------------------------------------------------------------------------ */
+
+const char *cli_colour(size_t index);  /* of a curve, for gnuplot; they come again */
+size_t cli_colour_round(size_t index); /* how often that colour has been used before */
+void cli_put_quoted(FILE *out, const char *text);
+/* Where gnuplot draws: a file that ends in .svg or .png, or NULL for letters on the terminal. */
+void cli_put_terminal(FILE *out, const char *path);
+bool cli_have_gnuplot(void);
+/* Draws what put_script writes; prints and returns the exit code. */
+int cli_draw(const char *path, void (*put_script)(FILE *out, void *context), void *context);
+
+/* ---- compare_table.c, compare_curves.c -------------------------------------------------------- */
+
+struct hth_comparison;
+/* The table on the standard output and in the folder, as table.md, table.csv and speed.csv. */
+int cli_compare_table(const struct hth_comparison *comparison, const char *folder);
+/* curves.csv, curves.svg and curves.png in the folder. */
+int cli_compare_curves(const struct hth_comparison *comparison, const char *folder);
+/* "rtrl, lr 1e-3" */
+void cli_compare_label(const struct hth_comparison *comparison, size_t row, char *out, size_t size);
+/* The setting's last word, or all of it where another one ends in the same. */
+const char *cli_compare_key(const struct hth_comparison *comparison, size_t key);
+/* Opens FOLDER/NAME under another name, for a comma-separated table; the second puts it in its place,
+ * whole. */
+FILE *cli_open_beside(const char *folder, const char *name);
+int cli_close_beside(FILE *file, const char *folder, const char *name);
+void cli_put_csv(FILE *out, const char *text); /* a cell, quoted where it must be */
+void cli_put_exact(FILE *out, double value);   /* ",0.1": all digits; "," for no number */
 
 /* ---- summary.c ------------------------------------------------------------------------------ */
 

@@ -111,6 +111,8 @@ static void print_choices(const hth_config *config) {
             if (strcmp(all[i]->at(j)->name, name) == 0) cli_print_row(all[i]->kind, "%s", name);
     }
     cli_print_row("units", "%s", cli_setting(config, "network.units"));
+    if (strcmp(cli_setting(config, "network.connections"), "all") != 0)
+        cli_print_row("connections", "%s", cli_setting(config, "network.connections"));
     cli_print_row("seed", "%s", cli_setting(config, "train.seed"));
 }
 

@@ -7,10 +7,8 @@
 #include <cJSON.h>
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LINE_LENGTH = 4096, MAX_RUNS = 64 };
 
@@ -88,16 +86,6 @@ static int read_run(plot_request *plot, const char *run) {
 
 /* ---- The script ------------------------------------------------------------------------------------- */
 
-/* In single quotes; one within is doubled. */
-static void put_quoted(FILE *out, const char *text) {
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'') fputc('\'', out);
-        if ((unsigned char)*text >= 0x20) fputc(*text, out);
-    }
-    fputc('\'', out);
-}
-
 static void put_data(FILE *out, const char *name, size_t index, const run_curve *curve,
                      bool train) {
     fprintf(out, "$%s%zu << END\n", name, index);
@@ -106,28 +94,6 @@ static void put_data(FILE *out, const char *name, size_t index, const run_curve 
         if (isfinite(y)) fprintf(out, "%.10g %.10g\n", curve->points[i].x, y);
     }
     fprintf(out, "END\n");
-}
-
-/* The terminal of the picture that the file's name asks for. */
-static void put_terminal(FILE *out, const plot_request *plot) {
-    const char *ending = plot->out ? strrchr(plot->out, '.') : NULL;
-    if (!plot->out) {
-        int width, height;
-        cli_terminal_size(stdout, &width, &height);
-        fprintf(out, "set terminal dumb noenhanced size %d,%d\n", width < 40 ? 40 : width - 1,
-                height < 12 ? 12 : height - 2);
-    } else if (ending && strcmp(ending, ".svg") == 0) {
-        fprintf(out, "set terminal svg size 900,560 font 'Helvetica,15' background 'white'\n");
-    } else {
-        fprintf(out, "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
-                     "set terminal pngcairo size 1800,1120 font 'Helvetica,26' linewidth 2\n"
-                     "} else {\nset terminal png size 1200,750\n}\n");
-    }
-    if (plot->out) {
-        fprintf(out, "set output ");
-        put_quoted(out, plot->out);
-        fputc('\n', out);
-    }
 }
 
 /* Tick labels like 200000 would run into each other: large steps are counted in thousands. */
@@ -152,7 +118,7 @@ static void put_axes(FILE *out, plot_request *plot) {
     bool rises = strcmp(plot->label, "accuracy") == 0;
     scale_points(plot, scale_of(plot, &unit));
     fprintf(out, "set xlabel '%s%s'\nset ylabel ", label, unit);
-    put_quoted(out, plot->label);
+    cli_put_quoted(out, plot->label);
     fprintf(out, " noenhanced\nset key %s\n",
             plot->out && plot->count > 1 ? "outside right top Left reverse"
             : rises                      ? "bottom right"
@@ -187,10 +153,6 @@ static void put_ranges(FILE *out, const plot_request *plot) {
     }
 }
 
-/* Colours that people with any kind of colour vision tell apart (Okabe and Ito 2008). */
-static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                      "#e69f00", "#56b4e9", "#404040"};
-
 /* Training is a thin dashed line, validation a bold one with its points. */
 static const char *style_of(const plot_request *plot, bool train, size_t count) {
     if (!plot->out && !train) return "points";
@@ -211,7 +173,7 @@ static void put_title(FILE *out, const plot_request *plot, const run_curve *curv
     snprintf(title, sizeof title, "%.400s%s%s", several ? name : "",
              several && !picture ? ", " : "", several && picture ? "" : which);
     fprintf(out, " title ");
-    put_quoted(out, title);
+    cli_put_quoted(out, title);
     fprintf(out, " noenhanced");
 }
 
@@ -224,15 +186,16 @@ static void put_curve(FILE *out, const plot_request *plot, size_t index, bool tr
             index, style);
     if (plot->out)
         fprintf(out, " linewidth %s dashtype %s linecolor rgb '%s'", train ? "1.6" : "2.4",
-                train ? "'-'" : "1", colours[index % HTH_COUNT(colours)]);
+                train ? "'-'" : "1", cli_colour(index));
     if (plot->out && strcmp(style, "linespoints") == 0) fprintf(out, " pointtype 7 pointsize 0.6");
     put_title(out, plot, curve, train);
     *first = false;
 }
 
-static void put_script(FILE *out, plot_request *plot) {
+static void put_script(FILE *out, void *context) {
+    plot_request *plot = context;
     bool first = true;
-    put_terminal(out, plot);
+    cli_put_terminal(out, plot->out);
     put_axes(out, plot);
     put_ranges(out, plot);
     for (size_t i = 0; i < plot->count; i++) {
@@ -244,41 +207,6 @@ static void put_script(FILE *out, plot_request *plot) {
         put_curve(out, plot, i, false, &first);
     }
     fputc('\n', out);
-}
-
-/* ---- Gnuplot ---------------------------------------------------------------------------------------- */
-
-static bool have_gnuplot(void) {
-    const char *path = getenv("PATH");
-    while (path && *path) {
-        char program[LINE_LENGTH];
-        int length = (int)strcspn(path, ":");
-        snprintf(program, sizeof program, "%.*s/gnuplot", length, path);
-        if (access(program, X_OK) == 0) return true;
-        path += length;
-        path += *path == ':';
-    }
-    return false;
-}
-
-static int draw(plot_request *plot) {
-    if (!have_gnuplot())
-        return cli_complain(CLI_FAILED, "plots are drawn by gnuplot, which is not installed (on "
-                                        "Debian: apt install gnuplot-nox)");
-    if (plot->out) { /* gnuplot would fall back on our own output */
-        FILE *target = fopen(plot->out, "ab");
-        if (!target)
-            return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", plot->out, strerror(errno));
-        fclose(target);
-    }
-    fflush(stdout);
-    signal(SIGPIPE, SIG_IGN);
-    FILE *gnuplot = popen("gnuplot", "w");
-    if (!gnuplot) return cli_complain(CLI_FAILED, "cannot start gnuplot: %s", strerror(errno));
-    put_script(gnuplot, plot);
-    if (pclose(gnuplot) != 0) return cli_complain(CLI_FAILED, "gnuplot could not draw the plot");
-    if (plot->out) printf("%s\n", plot->out);
-    return CLI_OK;
 }
 
 /* ---- The command -------------------------------------------------------------------------------------- */
@@ -315,7 +243,8 @@ int cli_plot(const cli_arguments *arguments) {
     int code = read_options(arguments, plot);
     for (size_t i = 0; code == CLI_OK && i < arguments->word_count; i++)
         code = read_run(plot, arguments->words[i]);
-    if (code == CLI_OK) code = draw(plot);
+    if (code == CLI_OK) code = cli_draw(plot->out, put_script, plot);
+    if (code == CLI_OK && plot->out) printf("%s\n", plot->out);
     for (size_t i = 0; i < plot->count; i++) free(plot->curves[i].points);
     free(plot);
     return code;

@@ -2,8 +2,6 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,28 +14,12 @@ static bool exists(const char *path) {
     return stat(path, &found) == 0;
 }
 
-/* "experiments/add.yaml" -> "add"; without a file the name of the task or the reader. */
-static void name_of_run(const cli_arguments *arguments, const hth_config *config, char *out,
-                        size_t size) {
-    for (size_t i = 0; i < arguments->word_count; i++) {
-        const char *path = arguments->words[i];
-        if (cli_is_assignment(path)) continue;
-        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-        const char *dot = strrchr(base, '.');
-        snprintf(out, size, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base),
-                 base);
-        return;
-    }
-    const char *task = cli_setting(config, "task.name");
-    snprintf(out, size, "%s", *task ? task : cli_setting(config, "data.name"));
-}
-
 /* runs/<name>-<learner>-s<seed>; a new run gets the first free number behind it, a resumed one the
  * last that is taken. */
 static void default_folder(const cli_arguments *arguments, const hth_config *config, bool resume,
                            char *out, size_t size) {
     char name[200], first[600], path[640];
-    name_of_run(arguments, config, name, sizeof name);
+    cli_name_run(arguments, config, name, sizeof name);
     snprintf(first, sizeof first, "runs/%.200s-%.60s-s%.30s", name,
              cli_setting(config, "learner.name"), cli_setting(config, "train.seed"));
     snprintf(out, size, "%s", first);
@@ -84,23 +66,10 @@ static int stop(const char *out) {
 
 /* ---- The command ---------------------------------------------------------------------------- */
 
-/* --progress-every; negative when --quiet. */
-static int read_interval(const cli_arguments *arguments, double *every) {
-    const char *text = cli_value(arguments, "--progress-every");
-    *every = 5;
-    if (cli_value(arguments, "--quiet")) *every = -1;
-    if (!text) return CLI_OK;
-    char *end;
-    *every = strtod(text, &end);
-    if (end != text && !*end && *every >= 0) return CLI_OK;
-    return cli_complain(CLI_BAD_INPUT,
-                        "option --progress-every is '%s', but must be a number of seconds", text);
-}
-
 static int train(const cli_arguments *arguments, const hth_config *config, const char *out) {
     cli_progress progress;
     double every;
-    int code = read_interval(arguments, &every);
+    int code = cli_read_interval(arguments, &every);
     if (code != CLI_OK) return code;
     code = make_parents(out);
     if (code != CLI_OK) return code;

@@ -50,6 +50,34 @@ static const cli_command commands[] = {
         .run = cli_train,
     },
     {
+        .name = "compare",
+        .usage = "[SETTINGS.yaml...] [key=value...]",
+        .summary = "run learners (or any settings) side by side: a table and learning curves",
+        .text =
+            "Runs every arm with every seed, spread over the cores, and puts what comes of them "
+            "into "
+            "one table and one picture. An arm is a learner named in compare.learners, or a label "
+            "with settings of its own in the section arms of a settings file; a setting in the "
+            "section vary takes each of its values in turn. All else is as for train, and every "
+            "run "
+            "ends with the bits that train gives for its settings and seed.\n\n"
+            "  hitherto compare task=add compare.learners=tbptt,rtrl compare.seeds=5 --out runs/x\n"
+            "  hitherto compare experiments/demo.yaml vary.optimiser.lr=1e-3,1e-2\n"
+            "  hitherto compare --out runs/x\n\n"
+            "Results go to DIR/results.db (SQLite) as each run ends. Called again, it runs what is "
+            "missing: new arms, new seeds, runs that were interrupted or have failed; without "
+            "settings, what DIR was last asked for. It may be killed at any moment. A run that "
+            "diverges is kept as such, with its step. Without --out, DIR is runs/NAME-compare. "
+            "docs/compare.md tells all of it.",
+        .flags = {{"--out", "DIR", "directory of the comparison"},
+                  {"--jobs", "N", "runs at a time (one per core); each uses one thread"},
+                  {"--table", NULL, "run nothing: show what there is so far"},
+                  {"--progress-every", "SECONDS",
+                   "time between two lines of progress when not on a terminal (5)"},
+                  {"--quiet", NULL, "no progress"}},
+        .run = cli_compare,
+    },
+    {
         .name = "eval",
         .usage = "RUN [key=value...]",
         .summary = "loss and metric of a run's checkpoint on a split of its data",
@@ -83,7 +111,7 @@ static const cli_command commands[] = {
     },
     {
         .name = "list",
-        .usage = "[KIND [NAME] | settings [SECTION]]",
+        .usage = "[KIND [NAME] | settings [SECTION]] [SETTINGS.yaml] [key=value]...",
         .summary = "what can be chosen, and every setting with its default",
         .text =
             "Without a word: the kinds of parts, and how each is chosen. With a kind (cells, "
@@ -91,11 +119,20 @@ static const cli_command commands[] = {
             "the source; with a part's name too: its settings. 'settings' shows all settings, or "
             "those of one section, with type, default, bounds and help; --markdown writes them as "
             "the reference page.\n\n"
+            "--cost: what each learner carries and computes per step, as formulae and for the "
+            "network of your settings, and whether its gradient is exact, unbiased or biased. "
+            "--plausibility: which operations each learner needs that a circuit of neurons could "
+            "or "
+            "could not do (Marschall et al. 2019). Both are put together from what the parts of a "
+            "learner say of themselves.\n\n"
             "  hitherto list\n"
             "  hitherto list cells\n"
             "  hitherto list cell alif\n"
-            "  hitherto list settings optimiser",
-        .flags = {{"--markdown", NULL, "with 'settings': as a page in Markdown"}},
+            "  hitherto list settings optimiser\n"
+            "  hitherto list --cost cell=lstm network.units=100",
+        .flags = {{"--markdown", NULL, "with 'settings': as a page in Markdown"},
+                  {"--cost", NULL, "memory and operations of all learners"},
+                  {"--plausibility", NULL, "what a circuit would need for each learner"}},
         .run = cli_list,
     },
     {

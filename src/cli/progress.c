@@ -101,13 +101,28 @@ static void redraw(cli_progress *progress, text_line *line) {
     progress->line_length = line->length;
 }
 
+static void put_line(cli_progress *progress, text_line *line) {
+    if (progress->terminal)
+        redraw(progress, line);
+    else
+        fprintf(stderr, "%s\n", line->text);
+}
+
 static void show(cli_progress *progress) {
     text_line line = {.length = 0};
     compose(&line, &progress->latest);
-    if (progress->terminal)
-        redraw(progress, &line);
-    else
-        fprintf(stderr, "%s\n", line.text);
+    put_line(progress, &line);
+}
+
+void cli_progress_put(cli_progress *progress, const char *text, bool last) {
+    text_line line = {.length = 0};
+    const double time = now(), wait = progress->terminal ? 0.1 : progress->every;
+    if (progress->every < 0 || (!last && time - progress->last < wait)) return;
+    progress->last = time;
+    add(&line, text);
+    put_line(progress, &line);
+    if (last && progress->terminal) fputc('\n', stderr);
+    if (last) progress->line_length = 0;
 }
 
 /* Values that this report does not bring stay as they were. */

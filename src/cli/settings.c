@@ -1,6 +1,7 @@
 /* Settings as the command line gives them: files, key=value, and the two flags that are settings. */
 #include "cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static hth_status load_files(const cli_arguments *arguments, hth_config *config, hth_error *error) {
@@ -29,17 +30,54 @@ static hth_status fill(const cli_arguments *arguments, const char *first_file, h
                        hth_error *error) {
     if (first_file) HTH_TRY(hth_config_load(config, first_file, error));
     HTH_TRY(load_files(arguments, config, error));
-    HTH_TRY(load_overrides(arguments, config, error));
-    return hth_config_validate(config, error);
+    return load_overrides(arguments, config, error);
 }
 
-int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out) {
+static int read(const cli_arguments *arguments, const char *first_file, bool check,
+                hth_config **out) {
     hth_error error;
     if (hth_config_create(out, &error) != HTH_OK) return cli_fail(&error);
-    if (fill(arguments, first_file, *out, &error) == HTH_OK) return CLI_OK;
+    hth_status status = fill(arguments, first_file, *out, &error);
+    if (status == HTH_OK && check) status = hth_config_validate(*out, &error);
+    if (status == HTH_OK) return CLI_OK;
     hth_config_destroy(*out);
     *out = NULL;
     return cli_fail(&error);
+}
+
+int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out) {
+    return read(arguments, first_file, true, out);
+}
+
+int cli_load_settings(const cli_arguments *arguments, hth_config **out) {
+    return read(arguments, NULL, false, out);
+}
+
+int cli_read_interval(const cli_arguments *arguments, double *every) {
+    const char *text = cli_value(arguments, "--progress-every");
+    *every = 5;
+    if (cli_value(arguments, "--quiet")) *every = -1;
+    if (!text) return CLI_OK;
+    char *end;
+    *every = strtod(text, &end);
+    if (end != text && !*end && *every >= 0) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT,
+                        "option --progress-every is '%s', but must be a number of seconds", text);
+}
+
+void cli_name_run(const cli_arguments *arguments, const hth_config *config, char *out,
+                  size_t size) {
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        const char *path = arguments->words[i];
+        if (cli_is_assignment(path)) continue;
+        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+        const char *dot = strrchr(base, '.');
+        snprintf(out, size, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base),
+                 base);
+        return;
+    }
+    const char *task = cli_setting(config, "task.name");
+    snprintf(out, size, "%s", *task ? task : cli_setting(config, "data.name"));
 }
 
 /* A default from the common options of a catalogue, or its part by default. */

@@ -38,6 +38,14 @@ static void print_number(const cJSON *summary, const char *field, const char *na
     if (isfinite(value)) cli_print_row(name, "%.6g", value);
 }
 
+/* In double precision as many digits as are worth comparing. */
+static void print_loss(const cJSON *summary, const char *field, const char *name) {
+    const cJSON *precision = cJSON_GetObjectItemCaseSensitive(summary, "precision");
+    const bool twice = cJSON_IsString(precision) && strcmp(precision->valuestring, "double") == 0;
+    double value = number_of(summary, field);
+    if (isfinite(value)) cli_print_row(name, twice ? "%.14g" : "%.6g", value);
+}
+
 /* "train_metric" as "train perplexity". */
 static void print_metric(const cJSON *summary, const char *field, const char *name) {
     const cJSON *metric = cJSON_GetObjectItemCaseSensitive(summary, "metric");
@@ -64,7 +72,10 @@ bool cli_print_summary(const char *run) {
     snprintf(path, sizeof path, "%s/summary.json", run);
     cJSON *summary = read_json(path);
     if (!summary) return false;
+    char memory[40];
     print_number(summary, "parameters", "parameters");
+    cli_format_bytes(memory, sizeof memory, number_of(summary, "learner_bytes"));
+    if (number_of(summary, "learner_bytes") > 0) cli_print_row("learner state", "%s", memory);
     if (number_of(summary, "epochs") > 0) print_number(summary, "epochs", "epochs");
     if (isfinite(number_of(summary, "steps")))
         cli_print_row("time steps", "%.0f", number_of(summary, "steps"));
@@ -76,7 +87,7 @@ bool cli_print_summary(const char *run) {
         char field[40], name[40];
         snprintf(field, sizeof field, "%s_loss", parts[i][0]);
         snprintf(name, sizeof name, "%s loss", parts[i][1]);
-        print_number(summary, field, name);
+        print_loss(summary, field, name);
         snprintf(field, sizeof field, "%s_metric", parts[i][0]);
         print_metric(summary, field, parts[i][1]);
     }

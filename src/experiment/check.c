@@ -3,13 +3,14 @@
  *
  *   1. BPTT's gradient is that of central differences. Spiking cells have the step function replaced
  *      by the smooth function whose derivative the pseudo-derivative is.
- *   2. The user's learner, with the weights held fixed, gives BPTT's gradient, if it is one of those
- *      that do by construction; otherwise how near it comes is only told.
+ *   2. The user's learner, and those of check.learners, with the weights held fixed, give BPTT's gradient,
+ *      if they are of those that do by construction; a learner that draws and is unbiased, in the mean;
+ *      otherwise how near it comes is only told.
  *   3. RTRL gives BPTT's gradient, step by step and in blocks.
  */
 #include "experiment/check.h"
-#include "credit/axes.h"
 #include "credit/catalogues.h"
+#include "credit/learner.h"
 #include "network/catalogues.h"
 
 #include <math.h>
@@ -37,15 +38,14 @@ bool hth_check_stopped(const hth_check_run *run) {
     return run->observer->interrupted && *run->observer->interrupted;
 }
 
-void hth_check_report(hth_check_run *run, const char *claim, const char *block,
-                      const hth_nearness *n, double tolerance, double noise) {
-    /* Where the gradient is tiny, rounding of the loss is what limits the comparison. */
-    const double limit = n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
+void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
+                            const hth_nearness *n, double limit, double deviation) {
     const hth_check_row row = {.claim = claim,
                                .block = block,
                                .relative_error = n->relative_error,
                                .cosine = n->cosine,
                                .tolerance = limit,
+                               .deviation = deviation,
                                .passed = n->relative_error <= limit};
     run->rows++;
     if (!row.passed && run->failed++ == 0)
@@ -54,13 +54,20 @@ void hth_check_report(hth_check_run *run, const char *claim, const char *block,
     if (run->row) run->row(run->context, &row);
 }
 
+void hth_check_report(hth_check_run *run, const char *claim, const char *block,
+                      const hth_nearness *n, double tolerance, double noise) {
+    /* Where the gradient is tiny, rounding of the loss is what limits the comparison. */
+    const double limit = n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
+    hth_check_report_draws(run, claim, block, n, limit, (double)NAN);
+}
+
 static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,
                           const hth_real *ours, const hth_real *theirs, double tolerance) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(network, &count);
     for (size_t i = 0; i < count; i++) {
         const size_t at = blocks[i].offset, entries = blocks[i].rows * blocks[i].columns;
-        const hth_nearness nearness = hth_compare(ours + at, theirs + at, entries);
+        const hth_nearness nearness = hth_nearness_of(ours + at, theirs + at, entries);
         hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0);
     }
 }
@@ -78,7 +85,6 @@ static const hth_setting rtrl_items[] = {
     {"learner.future", "zero", NULL},
 };
 static const hth_settings bptt = SETTINGS(bptt_items), rtrl = SETTINGS(rtrl_items);
-static const hth_settings no_overrides = {NULL, 0};
 
 /* Between two exact algorithms, which differ by rounding alone. */
 static double exact_tolerance(void) {
@@ -121,8 +127,12 @@ static hth_status open_data(check *c, hth_error *error) {
 }
 
 static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
-    /* The loss is a plain sum over time, so that tapes of any length add up to the same. */
-    static const hth_setting items[] = {{"loss.time", "sum", NULL}};
+    /* The loss is a plain sum over time, without firing rates, so that tapes of any length add up to the same, and
+     * what is reported is what is differentiated. */
+    static const hth_setting items[] = {{"loss.time", "sum", NULL},
+                                        {"loss.report", "sum", NULL},
+                                        {"loss.clip", "0", NULL},
+                                        {"regulariser.rate", "0", NULL}};
     static const hth_settings overrides = SETTINGS(items);
     HTH_TRY(hth_settings_join(given, &overrides, &c->settings, error));
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
@@ -189,22 +199,136 @@ static hth_status check_differences(check *c, hth_error *error) {
     return status;
 }
 
-/* ---- 2: the user's learner ---------------------------------------------------------------- */
+/* ---- 2: learners ---------------------------------------------------------------------------- */
 
-static hth_status check_learner(check *c, hth_error *error) {
-    size_t steps;
+/* A learner of the check: the user's own, or a preset of check.learners. */
+typedef struct candidate {
+    const char *name;
+    hth_setting items[6];
+    hth_settings overrides;
     hth_axes axes;
-    hth_report report;
-    HTH_TRY(hth_axes_read(&c->settings, &axes, error));
-    /* The sample has an end even where the stream has none. */
-    if (hth_tape_steps(&c->settings, &c->source, &steps, NULL) != HTH_OK || steps > c->sample.steps)
-        steps = c->sample.steps;
-    const bool exact = hth_axes_exact(&axes, steps, c->sample.steps);
-    HTH_TRY(hth_subject_gradient(&c->subject, &no_overrides, steps, c->other, &report, error));
-    report_blocks(&c->run, c->subject.network,
-                  exact ? "your learner = bptt" : "your learner ~ bptt", c->other, c->exact,
-                  exact ? exact_tolerance() : (double)INFINITY);
+    size_t steps;
+} candidate;
+
+static candidate own_candidate(void) {
+    return (candidate){.name = "your learner"};
+}
+
+static candidate preset_candidate(const char *name) {
+    return (candidate){.name = name,
+                       .items = {{"learner.name", name, NULL},
+                                 {"learner.steps", "0", NULL},
+                                 {"learner.signal", "preset", NULL},
+                                 {"learner.recurrence", "preset", NULL},
+                                 {"learner.past", "preset", NULL},
+                                 {"learner.future", "preset", NULL}},
+                       .overrides = {NULL, 6}};
+}
+
+/* Its axes and K on the sample, which has an end even where the stream has none. */
+static hth_status settle(const check *c, candidate *who, hth_error *error) {
+    hth_settings settings;
+    who->overrides.items = who->items;
+    HTH_TRY(hth_settings_join(&c->settings, &who->overrides, &settings, error));
+    hth_status status = hth_axes_read(&settings, &who->axes, error);
+    if (hth_tape_steps(&settings, &c->source, &who->steps, NULL) != HTH_OK ||
+        who->steps > c->sample.steps)
+        who->steps = c->sample.steps;
+    free((void *)(uintptr_t)settings.items);
+    return status;
+}
+
+static const char *sign_of(hth_bias bias) {
+    return bias == HTH_EXACT ? "=" : "~";
+}
+
+static hth_status compare_one(check *c, const candidate *who, const hth_trial *trial,
+                              hth_error *error) {
+    const hth_bias bias = hth_axes_bias(&who->axes, who->steps, c->sample.steps);
+    char claim[80];
+    hth_report report = {0};
+    HTH_TRY(hth_trial_run(trial, &report, error));
+    if (trial->learner->noise.drawn > 0)
+        return hth_check_draws(&c->run, trial, who->name, (size_t)c->options.draws, c->exact,
+                               bias != HTH_BIASED, error);
+    snprintf(claim, sizeof claim, "%.40s %s bptt", who->name, sign_of(bias));
+    report_blocks(&c->run, c->subject.network, claim, hth_gradient_values(trial->gradient),
+                  c->exact, bias == HTH_EXACT ? exact_tolerance() : (double)INFINITY);
     return HTH_OK;
+}
+
+/* All signs that a run over the first steps can draw, if there are few enough. */
+static hth_status try_all_signs(check *c, const candidate *who, const hth_subject *tiny, bool *done,
+                                hth_error *error) {
+    hth_trial trial;
+    hth_report report;
+    hth_real *exact = calloc(tiny->network->count, sizeof *exact);
+    if (!exact) return hth_fail(error, HTH_NO_MEMORY, "not enough memory");
+    hth_status status =
+        hth_subject_gradient(tiny, &bptt, tiny->sample->steps, exact, &report, error);
+    if (status == HTH_OK) status = hth_trial_open(tiny, &who->overrides, 1, &trial, error);
+    if (status == HTH_OK) {
+        status = hth_check_signs(&c->run, &trial, who->name, exact, done, error);
+        hth_trial_close(&trial);
+    }
+    free(exact);
+    return status;
+}
+
+/* Two units of the user's own cell, and three steps, or two where that is too many signs. */
+static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
+    static const hth_setting items[] = {{"network.units", "2", NULL}};
+    static const hth_settings two_units = SETTINGS(items);
+    hth_sample sample = c->sample;
+    hth_subject tiny = {.compute = c->subject.compute, .sample = &sample};
+    bool done = sample.batch != 1;
+    HTH_TRY(hth_settings_join(&c->settings, &two_units, &tiny.settings, error));
+    /* Weights that the data bring along have a size of their own. */
+    hth_status status = open_network(c, &tiny.settings, &tiny.network, NULL);
+    done = done || status != HTH_OK;
+    status = HTH_OK;
+    for (size_t steps = 3; steps > 1 && !done && status == HTH_OK; steps--) {
+        if (steps > c->sample.steps) continue;
+        sample.steps = steps;
+        status = try_all_signs(c, who, &tiny, &done, error);
+    }
+    hth_network_destroy(tiny.network);
+    free((void *)(uintptr_t)tiny.settings.items);
+    return status;
+}
+
+static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
+    hth_trial trial;
+    HTH_TRY(settle(c, who, error));
+    HTH_TRY(hth_trial_open(&c->subject, &who->overrides, who->steps, &trial, error));
+    hth_status status = compare_one(c, who, &trial, error);
+    const bool draws = trial.learner->noise.drawn > 0;
+    hth_trial_close(&trial);
+    if (status == HTH_OK && draws && hth_axes_bias(&who->axes, 1, c->sample.steps) == HTH_UNBIASED)
+        status = check_tiny(c, who, error);
+    return status;
+}
+
+/* The names of check.learners, one after the other. */
+static hth_status check_others(check *c, hth_error *error) {
+    char names[512], *rest;
+    snprintf(names, sizeof names, "%s", c->options.learners);
+    for (char *name = strtok_r(names, ", ", &rest); name && !hth_check_stopped(&c->run);
+         name = strtok_r(NULL, ", ", &rest)) {
+        candidate who = preset_candidate(name);
+        hth_status status = check_candidate(c, &who, error);
+        if (status == HTH_INVALID && error) /* one that this network cannot have says why */
+            hth_check_tell(&c->run, "%s was not compared: %s", name, error->message);
+        else if (status != HTH_OK)
+            return status;
+    }
+    return HTH_OK;
+}
+
+static hth_status check_learners(check *c, hth_error *error) {
+    candidate own = own_candidate();
+    HTH_TRY(check_candidate(c, &own, error));
+    return check_others(c, error);
 }
 
 /* ---- 3: RTRL ------------------------------------------------------------------------------ */
@@ -300,7 +424,7 @@ static hth_status check_all(check *c, hth_error *error) {
     warn_of_spikes(c, &report);
     warn_of_nothing(c, &report);
     HTH_TRY(check_differences(c, error));
-    if (!hth_check_stopped(&c->run)) HTH_TRY(check_learner(c, error));
+    if (!hth_check_stopped(&c->run)) HTH_TRY(check_learners(c, error));
     if (!hth_check_stopped(&c->run)) HTH_TRY(check_rtrl(c, error));
     return HTH_OK;
 }

@@ -33,6 +33,21 @@ typedef struct hth_subject {
 hth_status hth_subject_gradient(const hth_subject *subject, const hth_settings *overrides,
                                 size_t steps, hth_real *out, hth_report *report, hth_error *error);
 
+/* A learner on the subject, to be run any number of times. */
+typedef struct hth_trial {
+    const hth_subject *subject;
+    size_t steps; /* of a tape */
+    hth_tape *tape;
+    hth_learner *learner;
+    hth_gradient *gradient;
+} hth_trial;
+
+hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overrides, size_t steps,
+                          hth_trial *out, hth_error *error);
+/* The whole sample, from the start of the sequence; a learner that draws draws anew. */
+hth_status hth_trial_run(const hth_trial *trial, hth_report *report, hth_error *error);
+void hth_trial_close(hth_trial *trial);
+
 /* E, as the gradient has it, of the whole sample. The tape has the sample's steps. */
 hth_status hth_subject_loss(const hth_subject *subject, hth_tape *tape, double *loss,
                             hth_error *error);
@@ -48,7 +63,7 @@ void hth_parameter_mask(const hth_network *network, hth_real *mask);
 typedef struct hth_nearness {
     double relative_error, cosine, largest; /* largest = max|b| */
 } hth_nearness;
-hth_nearness hth_compare(const hth_real *a, const hth_real *b, size_t count);
+hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count);
 
 /* A check that is under way. */
 typedef struct hth_check_run {
@@ -63,6 +78,17 @@ void hth_check_tell(const hth_check_run *run, const char *format, ...) HTH_PRINT
 bool hth_check_stopped(const hth_check_run *run);
 void hth_check_report(hth_check_run *run, const char *claim, const char *block,
                       const hth_nearness *nearness, double tolerance, double noise);
+
+/* The same of a mean of draws, whose single ones deviate by `deviation` (relative, 2-norm). */
+void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
+                            const hth_nearness *nearness, double tolerance, double deviation);
+
+/* The mean gradient of `draws` runs of a learner that draws, against the exact one. */
+hth_status hth_check_draws(hth_check_run *run, const hth_trial *trial, const char *name,
+                           size_t draws, const hth_real *exact, bool unbiased, hth_error *error);
+/* The mean over all signs that a run can draw; *done false: they are too many. */
+hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const char *name,
+                           const hth_real *exact, bool *done, hth_error *error);
 
 /* The gradient of the subject, which is differentiable, against central differences in at most
  * `samples` entries of each block. */

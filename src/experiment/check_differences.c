@@ -69,7 +69,7 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
         used++;
     }
     if (used == 0) return HTH_OK;
-    hth_nearness nearness = hth_compare(b->ours, b->theirs, used);
+    hth_nearness nearness = hth_nearness_of(b->ours, b->theirs, used);
     hth_check_report(run, "bptt = finite differences", block->name, &nearness,
                      is_double ? 1e-5 : 5e-2, noise);
     return HTH_OK;

@@ -98,55 +98,60 @@ hth_status hth_settings_join(const hth_settings *settings, const hth_settings *o
 
 /* ---- The gradient ------------------------------------------------------------------------- */
 
-typedef struct trial {
-    hth_tape *tape;
-    hth_learner *learner;
-    hth_gradient *gradient;
-} trial;
-
-static hth_status open_trial(const hth_subject *s, const hth_settings *settings, size_t steps,
-                             trial *t, hth_error *error) {
+static hth_status open_handles(const hth_settings *settings, hth_trial *t, hth_error *error) {
+    const hth_subject *s = t->subject;
     const size_t batch = s->sample->batch;
     HTH_TRY(hth_gradient_create(s->network, NULL, &t->gradient, error));
-    HTH_TRY(hth_tape_create(s->network, steps, batch, s->compute, NULL, &t->tape, error));
-    return hth_learner_create(settings, s->network, steps, batch, 1, s->compute, NULL, &t->learner,
-                              error);
+    HTH_TRY(hth_tape_create(s->network, t->steps, batch, s->compute, NULL, &t->tape, error));
+    return hth_learner_create(settings, s->network, t->steps, batch, 1, s->compute, NULL,
+                              &t->learner, error);
 }
 
-static hth_status run_trial(const hth_subject *s, const trial *t, size_t steps, hth_report *report,
-                            hth_error *error) {
-    const size_t total = s->sample->steps;
+hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overrides, size_t steps,
+                          hth_trial *out, hth_error *error) {
+    hth_trial trial = {.subject = subject, .steps = steps};
+    hth_settings settings;
+    HTH_TRY(hth_settings_join(&subject->settings, overrides, &settings, error));
+    hth_status status = open_handles(&settings, &trial, error);
+    free((void *)(uintptr_t)settings.items);
+    if (status == HTH_OK)
+        *out = trial;
+    else
+        hth_trial_close(&trial);
+    return status;
+}
+
+hth_status hth_trial_run(const hth_trial *t, hth_report *report, hth_error *error) {
+    const hth_sample *sample = t->subject->sample;
+    const size_t total = sample->steps;
     hth_tape_reset(t->tape);
     hth_learner_reset(t->learner);
     hth_gradient_clear(t->gradient);
-    for (size_t from = 0; from < total; from += steps) {
+    for (size_t from = 0; from < total; from += t->steps) {
         hth_chunk chunk =
-            hth_sample_chunk(s->sample, from, total - from < steps ? total - from : steps);
+            hth_sample_chunk(sample, from, total - from < t->steps ? total - from : t->steps);
         HTH_TRY(hth_forward(t->tape, &chunk, report, error));
         HTH_TRY(hth_learn(t->learner, t->tape, t->gradient, error));
     }
     return HTH_OK;
 }
 
-static void close_trial(trial *t) {
+void hth_trial_close(hth_trial *t) {
     hth_learner_destroy(t->learner);
     hth_tape_destroy(t->tape);
     hth_gradient_destroy(t->gradient);
+    *t = (hth_trial){0};
 }
 
 hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overrides, size_t steps,
                                 hth_real *out, hth_report *report, hth_error *error) {
-    hth_settings settings;
-    trial t = {0};
-    HTH_TRY(hth_settings_join(&s->settings, overrides, &settings, error));
+    hth_trial t;
     *report = (hth_report){0};
-    hth_status status = open_trial(s, &settings, steps, &t, error);
-    if (status == HTH_OK) status = run_trial(s, &t, steps, report, error);
+    HTH_TRY(hth_trial_open(s, overrides, steps, &t, error));
+    hth_status status = hth_trial_run(&t, report, error);
     if (status == HTH_OK)
-        memcpy(out, hth_gradient_values(t.gradient),
-               hth_network_parameter_count(s->network) * sizeof *out);
-    close_trial(&t);
-    free((void *)(uintptr_t)settings.items);
+        memcpy(out, hth_gradient_values(t.gradient), s->network->count * sizeof *out);
+    hth_trial_close(&t);
     return status;
 }
 
@@ -169,7 +174,7 @@ void hth_parameter_mask(const hth_network *network, hth_real *mask) {
         hth_layer_mask(&network->layers[l], mask + network->layers[l].weight);
 }
 
-hth_nearness hth_compare(const hth_real *a, const hth_real *b, size_t count) {
+hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count) {
     double worst = 0, largest = 0, ab = 0, aa = 0, bb = 0;
     for (size_t i = 0; i < count; i++) {
         const double x = (double)a[i], y = (double)b[i];

@@ -6,6 +6,7 @@
  */
 #include "experiment/checkpoint.h"
 
+#include "experiment/align.h"
 #include "experiment/safetensors.h"
 #include "optim/gradient.h"
 
@@ -45,10 +46,20 @@ static size_t list_optimiser(const hth_session *s, hth_field *fields, size_t cap
 static size_t list_stream(const hth_session *s, hth_field *fields, size_t capacity) {
     return s->train.kind->state ? s->train.kind->state(s->train.state, fields, capacity) : 0;
 }
+static size_t list_align(const hth_session *s, hth_field *fields, size_t capacity) {
+    return s->align ? hth_align_state(s->align, fields, capacity) : 0;
+}
+static size_t list_moments(const hth_session *s, hth_field *fields, size_t capacity) {
+    const hth_moments *m = &s->moments;
+    if (m->sums && capacity > 0)
+        fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums};
+    return m->sums ? 1 : 0;
+}
 /* Between updates the gradient is 0, unless a sequence is under way. */
 static size_t list_gradient(const hth_session *s, hth_field *fields, size_t capacity) {
     hth_gradient *g = s->gradient;
     if (!s->update_sequence) return 0;
+    hth_gradient_fill(g);
     if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
     if (!g->sparse) return 1;
     if (capacity > 2) {
@@ -76,26 +87,44 @@ static const struct {
     const char *prefix; /* of the lists whose names do not say whose they are */
     lister list;
 } lists[] = {
-    {"", list_network},   {"", list_tape},          {"learner.", list_learner},
-    {"", list_optimiser}, {"stream.", list_stream}, {"gradient.", list_gradient},
+    {"", list_network},    {"", list_tape},           {"learner.", list_learner},
+    {"", list_optimiser},  {"stream.", list_stream},  {"gradient.", list_gradient},
+    {"align", list_align}, {"metric.", list_moments},
 };
 
 #define COUNTER(member)                                                                            \
-    { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member) }
+    { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member), 1 }
 #define NUMBER(member)                                                                             \
-    { "run." #member, HTH_DTYPE_F64, offsetof(hth_counters, member) }
+    { "run." #member, HTH_DTYPE_F64, offsetof(hth_counters, member), 1 }
 static const struct {
     const char *name;
     hth_dtype dtype;
-    size_t offset;
+    size_t offset, count;
 } counter_list[] = {
-    COUNTER(step),        COUNTER(epoch),          COUNTER(epoch_over),       COUNTER(line_due),
-    COUNTER(line_step),   COUNTER(best_step),      NUMBER(seconds),           NUMBER(sums.loss),
-    NUMBER(sums.weight),  NUMBER(sums.correct),    NUMBER(sums.spikes),       NUMBER(train_loss),
-    NUMBER(train_metric), NUMBER(validation_loss), NUMBER(validation_metric), NUMBER(best_loss),
+    COUNTER(step),
+    COUNTER(epoch),
+    COUNTER(epoch_over),
+    COUNTER(line_due),
+    COUNTER(line_step),
+    COUNTER(best_step),
+    NUMBER(seconds),
+    NUMBER(sums.loss),
+    NUMBER(sums.weight),
+    NUMBER(sums.correct),
+    NUMBER(sums.spikes),
+    NUMBER(sums.regulariser),
+    NUMBER(sums.decisions),
+    NUMBER(sums.right),
+    NUMBER(train_loss),
+    NUMBER(train_metric),
+    NUMBER(validation_loss),
+    NUMBER(validation_metric),
+    NUMBER(best_loss),
     NUMBER(best_metric),
+    {"run.recent", HTH_DTYPE_F64, offsetof(hth_counters, recent), HTH_STOP_MOST},
 };
-_Static_assert(sizeof(hth_counters) == HTH_COUNT(counter_list) * sizeof(uint64_t),
+_Static_assert(sizeof(hth_counters) ==
+                   (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
                "every counter is in the list");
 
 static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *error) {
@@ -112,7 +141,7 @@ static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *er
 static void list_counters(hth_counters *counters, hth_field *fields) {
     for (size_t i = 0; i < HTH_COUNT(counter_list); i++) {
         fields[i] = (hth_field){.dtype = counter_list[i].dtype,
-                                .count = 1,
+                                .count = counter_list[i].count,
                                 .data = (char *)counters + counter_list[i].offset};
         snprintf(fields[i].name, sizeof fields[i].name, "%s", counter_list[i].name);
     }
@@ -183,21 +212,13 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
-/* "0.5" and "0.50" are the same setting. */
-static bool same_value(const char *a, const char *b) {
-    char *end_a, *end_b;
-    double x = strtod(a, &end_a), y = strtod(b, &end_b);
-    if (end_a != a && end_b != b && !*end_a && !*end_b) return x == y;
-    return strcmp(a, b) == 0;
-}
-
 static hth_status compare_identity(const hth_safetensors *file, const char *path,
                                    const hth_identity *identity, hth_error *error) {
     for (size_t i = 0; i < identity->count; i++) {
         const struct hth_identity_item *item = &identity->items[i];
         const char *stored = hth_safetensors_metadata(file, item->key);
         if (!hth_identity_counts(identity, item->key)) continue;
-        if (stored && same_value(stored, item->value)) continue;
+        if (stored && hth_same_value(stored, item->value)) continue;
         if (stored)
             return hth_fail(error, HTH_MISMATCH,
                             "%s: the checkpoint has %s '%.60s', the settings say '%.60s'", path,

@@ -17,6 +17,7 @@ typedef struct hth_counters {
     hth_report sums;                 /* since the last line */
     double train_loss, train_metric; /* of the last line */
     double validation_loss, validation_metric, best_loss, best_metric;
+    double recent[HTH_STOP_MOST]; /* metrics of the last validations, the newest first; NAN: none */
 } hth_counters;
 
 /* The settings that two runs must share for the one to take up the other's state. */
@@ -27,9 +28,15 @@ typedef struct hth_identity {
     } * items;
     size_t count, capacity;
     bool network_only; /* compare what the network is, and not how it is trained */
+    bool whole;        /* all that a run is told, but for its seed and threads */
 } hth_identity;
 
 hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error);
+/* With `whole` set. */
+hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
+                                   hth_error *error);
+/* "0.5" and "0.50" are the same setting. */
+bool hth_same_value(const char *a, const char *b);
 /* Whether the setting is compared. */
 bool hth_identity_counts(const hth_identity *identity, const char *key);
 void hth_identity_free(hth_identity *identity);

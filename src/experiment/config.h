@@ -6,14 +6,44 @@
 
 enum { HTH_KEY_LENGTH = 96, HTH_WORDS_LENGTH = 200 };
 
-/* key, value and origin of one setting lie in one block that begins at key. */
+/* One of several things to be compared: a name, and the settings that are its own. */
+typedef struct hth_arm {
+    char *label, *origin; /* origin: NULL where unknown */
+    hth_config *own;
+} hth_arm;
+
+/* key, value and origin of one setting lie in one block that begins at key. What only `hitherto compare`
+ * reads lies apart from the settings of a run: the section arms, and the section vary, whose values are
+ * lists. What conventions.name stands for lies before what was given, so that it counts less. */
 struct hth_config {
-    hth_setting *items;
+    hth_setting *items; /* what was given */
     size_t count, capacity;
+    size_t conventions; /* settings before items[0], whose texts are constants */
+    hth_arm *arms;
+    size_t arm_count;
+    hth_config *vary; /* NULL: nothing is varied */
 };
+
+/* Settings as they were given, without those that conventions.name stands for. */
+hth_settings hth_config_given(const hth_config *config);
+
+/* conventions.c: what a bundle says, keys in order; returns how many, 0 for an unknown name. The texts are
+ * constants. */
+enum { HTH_MOST_CONVENTIONS = 24 };
+size_t hth_conventions_of(const char *name, hth_setting out[HTH_MOST_CONVENTIONS]);
+extern const hth_catalogue hth_conventions; /* conventions.name */
 
 /* Takes the settings from `count` on away again. */
 void hth_config_truncate(hth_config *config, size_t count);
+/* The same for arms. */
+void hth_config_truncate_arms(hth_config *config, size_t count);
+/* The arm of that label, made when there is none. */
+hth_status hth_config_arm(hth_config *config, const char *label, const char *origin, hth_arm **out,
+                          hth_error *error);
+/* Where a setting of that key is kept: in the list itself, below vary ("vary.cell.beta"), or in an arm
+ * ("arms.mine.cell.beta"). *key becomes its name there. */
+hth_status hth_config_home(hth_config *config, const char **key, const char *origin,
+                           hth_config **out, hth_error *error);
 
 /* The table of a catalogue that settings make count: its common options, or those of a part. */
 typedef struct hth_table {
@@ -30,8 +60,11 @@ void hth_config_each_table(const hth_settings *settings,
 /* The section of a catalogue's key or common options. */
 void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t size);
 
-/* What belongs to the part that is chosen: NULL for none (a task while data are read, or a part that
- * a preset chooses). */
+/* The part that is chosen, by name, by default or by a learner's preset: NULL for none (a task while data
+ * are read). */
 const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_settings *settings);
+
+/* The value of a setting: as given, as the learner's preset has it, or the fallback. */
+const char *hth_config_value(const hth_settings *settings, const char *key, const char *fallback);
 
 #endif

@@ -119,6 +119,8 @@ static hth_status complain_section(const key_lookup *lookup, const char *where,
         sections[used] = names[used];
         used++;
     }
+    if (used < HTH_COUNT(names)) sections[used++] = "arms";
+    if (used < HTH_COUNT(names)) sections[used++] = "vary";
     near = hth_nearest(section, sections, used);
     return hth_fail(lookup->error, HTH_INVALID,
                     "%sunknown setting %.80s: there is no section %s%s%s%s", where,
@@ -196,9 +198,10 @@ static hth_status check_stream(const hth_settings *settings, hth_error *error) {
 }
 
 hth_status hth_config_validate(const hth_config *config, hth_error *error) {
-    const hth_settings settings = hth_config_settings(config);
-    for (size_t i = 0; i < settings.count; i++)
-        HTH_TRY(check_setting(&settings, &settings.items[i], error));
+    const hth_settings settings = hth_config_settings(config), given = hth_config_given(config);
+    /* Conventions speak of parts that may not be chosen; only what was given must fit. */
+    for (size_t i = 0; i < given.count; i++)
+        HTH_TRY(check_setting(&settings, &given.items[i], error));
     HTH_TRY(check_stream(&settings, error));
     unmet_need need = {&settings, HTH_OK, error};
     hth_config_each_table(&settings, check_given, &need);

@@ -75,9 +75,8 @@ static void write_table(void *context, const hth_table *table) {
         const hth_option *option = &table->options->items[i];
         char key[HTH_KEY_LENGTH];
         snprintf(key, sizeof key, "%s.%s", writer->section, option->name);
-        const hth_setting *setting = hth_settings_find(writer->settings, key);
-        /* Of parts that only a preset chooses, what was set and no more. */
-        const char *value = setting ? setting->value : chosen ? option->fallback : NULL;
+        const char *value =
+            hth_config_value(writer->settings, key, chosen ? option->fallback : NULL);
         if (value) write_setting(writer, option->name, value, option->help);
     }
 }

@@ -2,7 +2,8 @@
  * Settings from and to YAML. Libyaml's events are flattened into (section.name, text, file:line), so
  * that the options tables stay the only description of what may be set. A file is a mapping of
  * sections to mappings of scalars and lists of scalars; anchors, tags, deeper levels and repeated keys
- * are refused with their line.
+ * are refused with their line. The section arms alone has a level more: each arm is a name and a
+ * mapping like a whole file.
  */
 #include "experiment/config.h"
 
@@ -17,7 +18,7 @@ typedef struct yaml_reader {
     yaml_event_t event; /* the current one */
     const char *path;
     hth_config *config;
-    size_t first; /* settings from here on are of this file */
+    size_t first, first_varied; /* settings from here on are of this file */
     hth_error *error;
 } yaml_reader;
 
@@ -89,9 +90,11 @@ static hth_status keep(yaml_reader *reader, const char *key, const char *value, 
     char origin[512];
     snprintf(origin, sizeof origin, "%s:%zu", reader->path, line);
     hth_config *config = reader->config;
+    HTH_TRY(hth_config_home(config, &key, origin, &config, reader->error));
     HTH_TRY(hth_config_set(config, key, value, origin, reader->error));
     const hth_setting *added = &config->items[config->count - 1];
-    for (size_t i = reader->first; i + 1 < config->count; i++)
+    const size_t first = config == reader->config ? reader->first : reader->first_varied;
+    for (size_t i = first; i + 1 < config->count; i++)
         if (strcmp(config->items[i].key, added->key) == 0)
             return hth_fail(reader->error, HTH_INVALID, "%s: %s was already set at %s", origin,
                             added->key, config->items[i].origin);
@@ -165,10 +168,16 @@ static hth_status read_section(yaml_reader *reader, const char *section) {
     }
 }
 
-static hth_status read_document(yaml_reader *reader) {
-    HTH_TRY(next(reader));
-    if (reader->event.type != YAML_MAPPING_START_EVENT)
-        return refuse(reader, "settings are written as 'section:' with 'name: value' lines below");
+static hth_status read_arms(yaml_reader *reader);
+
+/* What only a whole file has. */
+static bool is_for_whole(const char *key) {
+    const size_t length = strcspn(key, ".");
+    return length == 4 && (strncmp(key, "arms", 4) == 0 || strncmp(key, "vary", 4) == 0);
+}
+
+/* The mapping of a whole file or of an arm; the current event is its first. */
+static hth_status read_mapping(yaml_reader *reader, bool whole) {
     for (;;) {
         char key[HTH_KEY_LENGTH / 2];
         HTH_TRY(next(reader));
@@ -176,8 +185,50 @@ static hth_status read_document(yaml_reader *reader) {
         HTH_TRY(read_key(reader, key, sizeof key));
         HTH_TRY(next(reader));
         bool section = reader->event.type == YAML_MAPPING_START_EVENT && !strchr(key, '.');
-        HTH_TRY(section ? read_section(reader, key) : read_value(reader, key));
+        if (!whole && is_for_whole(key)) return refuse_key(reader, key, "has no place in an arm");
+        if (section && strcmp(key, "arms") == 0)
+            HTH_TRY(read_arms(reader));
+        else
+            HTH_TRY(section ? read_section(reader, key) : read_value(reader, key));
     }
+}
+
+/* "label: {setting: value, ...}": what it sets goes to the arm's own list. */
+static hth_status read_arm(yaml_reader *reader) {
+    char label[HTH_KEY_LENGTH / 2], origin[512];
+    hth_config *whole = reader->config;
+    const size_t first = reader->first, before = whole->arm_count;
+    hth_arm *arm;
+    HTH_TRY(read_key(reader, label, sizeof label));
+    snprintf(origin, sizeof origin, "%s:%zu", reader->path, line_of(reader));
+    HTH_TRY(hth_config_arm(whole, label, origin, &arm, reader->error));
+    if (whole->arm_count == before)
+        return hth_fail(reader->error, HTH_INVALID, "%s: arm '%s' was already given at %s", origin,
+                        label, arm->origin ? arm->origin : "another place");
+    HTH_TRY(next(reader));
+    if (reader->event.type != YAML_MAPPING_START_EVENT)
+        return refuse_key(reader, label, "must have settings: {learner: rtrl, optimiser.lr: 0.1}");
+    reader->config = arm->own;
+    reader->first = 0;
+    hth_status status = read_mapping(reader, false);
+    reader->config = whole;
+    reader->first = first;
+    return status;
+}
+
+static hth_status read_arms(yaml_reader *reader) {
+    for (;;) {
+        HTH_TRY(next(reader));
+        if (reader->event.type == YAML_MAPPING_END_EVENT) return HTH_OK;
+        HTH_TRY(read_arm(reader));
+    }
+}
+
+static hth_status read_document(yaml_reader *reader) {
+    HTH_TRY(next(reader));
+    if (reader->event.type != YAML_MAPPING_START_EVENT)
+        return refuse(reader, "settings are written as 'section:' with 'name: value' lines below");
+    return read_mapping(reader, true);
 }
 
 static hth_status read_stream(yaml_reader *reader) {
@@ -210,7 +261,12 @@ hth_status hth_config_load(hth_config *config, const char *path, hth_error *erro
     FILE *file = open_text(path);
     if (!file)
         return hth_fail(error, HTH_FILE, "cannot read settings file %s: %s", path, strerror(errno));
-    yaml_reader reader = {.path = path, .config = config, .first = config->count, .error = error};
+    const size_t arms = config->arm_count;
+    yaml_reader reader = {.path = path,
+                          .config = config,
+                          .first = config->count,
+                          .first_varied = config->vary ? config->vary->count : 0,
+                          .error = error};
     hth_status status = HTH_NO_MEMORY;
     if (yaml_parser_initialize(&reader.parser)) {
         yaml_parser_set_input_file(&reader.parser, file);
@@ -221,6 +277,9 @@ hth_status hth_config_load(hth_config *config, const char *path, hth_error *erro
         no_memory(&reader);
     }
     fclose(file);
-    if (status != HTH_OK) hth_config_truncate(config, reader.first);
+    if (status == HTH_OK) return status;
+    hth_config_truncate(config, reader.first);
+    hth_config_truncate_arms(config, arms);
+    if (config->vary) hth_config_truncate(config->vary, reader.first_varied);
     return status;
 }

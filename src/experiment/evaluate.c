@@ -48,6 +48,8 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
     bool stopped;
     HTH_TRY(hth_scorer_take(session, &scorer, error));
     hth_status status = hth_scorer_run(&scorer, &watch, &report, &score->steps, &stopped, error);
+    if (status == HTH_OK)
+        score->metric = hth_metric_value(&session->metric, &report, &scorer.moments);
     hth_scorer_close(&scorer);
     if (status != HTH_OK) return status;
     if (!(report.weight > 0))
@@ -55,8 +57,7 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
                         stopped ? "interrupted before the first step was scored"
                                 : "no step of the split has weight: there is nothing to score");
     score->loss = report.loss / report.weight;
-    score->metric = hth_metric_value(session->metric_kind, &report);
-    score->metric_name = session->metric;
+    score->metric_name = session->metric.name;
     return HTH_OK;
 }
 

@@ -6,6 +6,7 @@
  *   train.c       the training loop
  *   checkpoint.c  saving and resuming, over safetensors.c
  *   check.c       every gradient against finite differences and against BPTT
+ *   compare.c     many runs side by side, over store.c
  *
  * Nothing here prints: what there is to tell goes to an observer.
  */
@@ -50,6 +51,7 @@ typedef struct hth_progress {
     double validation_loss, validation_metric; /* NAN: none yet */
     const char *metric; /* what the metric is: "perplexity", "accuracy", ... */
     double spike_rate; /* spikes per unit and step since the last report; NAN: units do not spike */
+    double regulariser; /* E_reg of a tape, mean since the last report; NAN: no such term */
     double learning_rate;
     double seconds, steps_per_second, eta_seconds; /* seconds include those before a resume */
     size_t memory_bytes;                           /* peak resident set */
@@ -86,6 +88,7 @@ typedef struct hth_check_row {
     const char *claim; /* "bptt = finite differences", "rtrl = bptt", ... */
     const char *block;
     double relative_error, cosine, tolerance; /* cosine NAN: both gradients are zero */
+    double deviation; /* of one draw, relative, where the row is of a mean over draws; else NAN */
     bool passed;
 } hth_check_row;
 

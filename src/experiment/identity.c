@@ -15,19 +15,26 @@
 /* What ends with '.' is a section: all of its settings count. The first few are the network's. */
 enum { NETWORK_SECTIONS = 3 };
 static const char *const kept[] = {
-    "network.",   "cell.",       "readout.",        "loss.",    "learner.",
-    "task.",      "data.name",   "data.level",      "data.eos", "optimiser.name",
-    "train.seed", "train.batch", "train.precision",
+    "network.",   "cell.",       "readout.",        "loss.",        "learner.",
+    "task.",      "data.name",   "data.level",      "data.eos",     "optimiser.name",
+    "train.seed", "train.batch", "train.precision", "regulariser.",
 };
 
-bool hth_identity_counts(const hth_identity *identity, const char *key) {
-    const size_t count = identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept);
+/* What a run of a comparison has not of its own, or never needs. */
+static const char *const foreign[] = {"train.seed", "train.threads", "check.", "compare."};
+
+static bool begins_with_any(const char *key, const char *const names[], size_t count) {
     for (size_t i = 0; i < count; i++) {
-        size_t length = strlen(kept[i]);
-        bool section = kept[i][length - 1] == '.';
-        if (strncmp(key, kept[i], section ? length : length + 1) == 0) return true;
+        const size_t length = strlen(names[i]);
+        const bool section = names[i][length - 1] == '.';
+        if (strncmp(key, names[i], section ? length : length + 1) == 0) return true;
     }
     return false;
+}
+
+bool hth_identity_counts(const hth_identity *identity, const char *key) {
+    if (identity->whole) return !begins_with_any(key, foreign, HTH_COUNT(foreign));
+    return begins_with_any(key, kept, identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept));
 }
 
 typedef struct collector {
@@ -54,7 +61,7 @@ static void collect(collector *to, const char *key, const char *value) {
     item->value = value;
 }
 
-/* The options of a table whose part is chosen; of parts that a preset chooses, what was set. */
+/* The options of a table whose part is chosen. */
 static void collect_table(void *context, const hth_table *table) {
     collector *to = context;
     bool chosen =
@@ -63,13 +70,13 @@ static void collect_table(void *context, const hth_table *table) {
         const hth_option *option = &table->options->items[i];
         char key[HTH_KEY_LENGTH];
         snprintf(key, sizeof key, "%s.%s", table->options->section, option->name);
-        const hth_setting *setting = hth_settings_find(to->settings, key);
-        collect(to, key, setting ? setting->value : chosen ? option->fallback : NULL);
+        collect(to, key, hth_config_value(to->settings, key, chosen ? option->fallback : NULL));
     }
 }
 
-hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error) {
-    hth_identity identity = {0};
+static hth_status make(const hth_settings *settings, bool whole, hth_identity *out,
+                       hth_error *error) {
+    hth_identity identity = {.whole = whole};
     collector to = {&identity, settings, false};
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
@@ -84,6 +91,22 @@ hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, ht
     }
     *out = identity;
     return HTH_OK;
+}
+
+hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error) {
+    return make(settings, false, out, error);
+}
+
+hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
+                                   hth_error *error) {
+    return make(settings, true, out, error);
+}
+
+bool hth_same_value(const char *a, const char *b) {
+    char *end_a, *end_b;
+    double x = strtod(a, &end_a), y = strtod(b, &end_b);
+    if (end_a != a && end_b != b && !*end_a && !*end_b) return x == y;
+    return strcmp(a, b) == 0;
 }
 
 void hth_identity_free(hth_identity *identity) {

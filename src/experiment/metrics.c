@@ -6,19 +6,35 @@
 
 #include "experiment/rundir.h"
 
+#include <cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A number as JSON has it: there is no NaN in it. */
-static const char *number(double value, char out[32]) {
+/* A number as JSON has it, with so many digits: there is no NaN in it. */
+static const char *number(double value, int digits, char out[32]) {
     if (isfinite(value))
-        snprintf(out, 32, "%.9g", value);
+        snprintf(out, 32, "%.*g", digits, value);
     else
         snprintf(out, 32, "null");
     return out;
+}
+
+/* With as few digits as read back as the same double. */
+static const char *exact(double value, char out[32]) {
+    enum { FEWEST = 9, MOST = 17 };
+    int digits = FEWEST;
+    number(value, digits, out);
+    while (isfinite(value) && digits < MOST && strtod(out, NULL) != value)
+        number(value, ++digits, out);
+    return out;
+}
+
+/* What was measured by the clock. */
+static const char *measured(double value, char out[32]) {
+    return number(value, 9, out);
 }
 
 /* ---- Lines -------------------------------------------------------------------------------- */
@@ -60,19 +76,20 @@ hth_status hth_metrics_open(const char *path, uint64_t keep_to, FILE **out, hth_
 }
 
 hth_status hth_metrics_append(FILE *file, const hth_progress *p, hth_error *error) {
-    char text[8][32];
-    int written =
-        fprintf(file,
-                "{\"step\": %llu, \"epoch\": %llu, \"train_loss\": %s, \"train_metric\": %s, "
-                "\"validation_loss\": %s, \"validation_metric\": %s, \"metric\": \"%s\", "
-                "\"spike_rate\": %s, \"learning_rate\": %s, \"seconds\": %s, \"steps_per_second\": "
-                "%s, \"memory_bytes\": "
-                "%zu}\n",
-                (unsigned long long)p->step, (unsigned long long)p->epoch,
-                number(p->train_loss, text[0]), number(p->train_metric, text[1]),
-                number(p->validation_loss, text[2]), number(p->validation_metric, text[3]),
-                p->metric, number(p->spike_rate, text[7]), number(p->learning_rate, text[4]),
-                number(p->seconds, text[5]), number(p->steps_per_second, text[6]), p->memory_bytes);
+    char text[9][32];
+    int written = fprintf(
+        file,
+        "{\"step\": %llu, \"epoch\": %llu, \"train_loss\": %s, \"train_metric\": %s, "
+        "\"validation_loss\": %s, \"validation_metric\": %s, \"metric\": \"%s\", "
+        "\"spike_rate\": %s, \"regulariser\": %s, \"learning_rate\": %s, \"seconds\": %s, "
+        "\"steps_per_second\": "
+        "%s, \"memory_bytes\": "
+        "%zu}\n",
+        (unsigned long long)p->step, (unsigned long long)p->epoch, exact(p->train_loss, text[0]),
+        exact(p->train_metric, text[1]), exact(p->validation_loss, text[2]),
+        exact(p->validation_metric, text[3]), p->metric, exact(p->spike_rate, text[7]),
+        exact(p->regulariser, text[8]), exact(p->learning_rate, text[4]),
+        measured(p->seconds, text[5]), measured(p->steps_per_second, text[6]), p->memory_bytes);
     if (written < 0 || fflush(file) != 0)
         return hth_fail(error, HTH_FILE, "metrics.jsonl: cannot be written: %s", strerror(errno));
     return HTH_OK;
@@ -82,6 +99,62 @@ void hth_metrics_sync(FILE *file) {
     fsync(fileno(file));
 }
 
+/* ---- Reading ------------------------------------------------------------------------------ */
+
+static double number_of(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+}
+
+static hth_line parsed_line(const cJSON *object) {
+    return (hth_line){
+        .step = (uint64_t)number_of(object, "step"),
+        .epoch = (uint64_t)number_of(object, "epoch"),
+        .train_loss = number_of(object, "train_loss"),
+        .train_metric = number_of(object, "train_metric"),
+        .validation_loss = number_of(object, "validation_loss"),
+        .validation_metric = number_of(object, "validation_metric"),
+        .spike_rate = number_of(object, "spike_rate"),
+        .regulariser = number_of(object, "regulariser"),
+        .learning_rate = number_of(object, "learning_rate"),
+        .seconds = number_of(object, "seconds"),
+        .steps_per_second = number_of(object, "steps_per_second"),
+        .memory_bytes = number_of(object, "memory_bytes"),
+    };
+}
+
+static bool add_line(hth_line **lines, size_t *count, hth_line line) {
+    /* Room doubles at powers of 2 from 64 on. */
+    if (*count == 0 || (*count >= 64 && (*count & (*count - 1)) == 0)) {
+        void *longer = realloc(*lines, (*count ? 2 * *count : 64) * sizeof line);
+        if (!longer) return false;
+        *lines = longer;
+    }
+    (*lines)[(*count)++] = line;
+    return true;
+}
+
+hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, hth_error *error) {
+    char text[LINE_LENGTH];
+    uint64_t step;
+    bool room = true;
+    FILE *file = fopen(path, "r");
+    *lines = NULL;
+    *count = 0;
+    if (!file) return hth_fail(error, HTH_FILE, "%s: cannot be read: %s", path, strerror(errno));
+    while (room && fgets(text, sizeof text, file) && line_step(text, &step)) {
+        cJSON *object = cJSON_Parse(text);
+        room = object && add_line(lines, count, parsed_line(object));
+        cJSON_Delete(object);
+    }
+    fclose(file);
+    if (room) return HTH_OK;
+    free(*lines);
+    *lines = NULL;
+    *count = 0;
+    return hth_fail(error, HTH_NO_MEMORY, "not enough memory to read %s", path);
+}
+
 /* ---- Summary ------------------------------------------------------------------------------ */
 
 hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *error) {
@@ -89,6 +162,9 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         const char *name;
         double value;
     } rows[] = {
+        {"stop_step", s->stop_step},
+        {"stop_sequence",
+         s->sequence_steps ? s->stop_step / (double)s->sequence_steps : (double)NAN},
         {"train_loss", s->train_loss},
         {"train_metric", s->train_metric},
         {"validation_loss", s->validation_loss},
@@ -100,18 +176,20 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         {"seconds", s->seconds},
     };
     char text[LINE_LENGTH * 2], value[32];
-    int used =
-        snprintf(text, sizeof text,
-                 "{\n  \"version\": \"%s\",\n  \"precision\": \"%s\",\n  \"metric\": \"%s\",\n"
-                 "  \"seed\": %llu,\n  \"parameters\": %llu,\n  \"steps\": %llu,\n"
-                 "  \"epochs\": %llu,\n  \"best_validation_step\": %llu",
-                 hth_version(), sizeof(hth_real) == 8 ? "double" : "single", s->metric,
-                 (unsigned long long)s->seed, (unsigned long long)s->parameters,
-                 (unsigned long long)s->steps, (unsigned long long)s->epochs,
-                 (unsigned long long)s->best_step);
+    int used = snprintf(text, sizeof text,
+                        "{\n  \"version\": \"%s\",\n  \"precision\": \"%s\",\n  \"task\": \"%s\",\n"
+                        "  \"cell\": \"%s\",\n  \"learner\": \"%s\",\n  \"learner_bytes\": %llu,\n"
+                        "  \"metric\": \"%s\",\n"
+                        "  \"seed\": %llu,\n  \"parameters\": %llu,\n  \"steps\": %llu,\n"
+                        "  \"epochs\": %llu,\n  \"best_validation_step\": %llu",
+                        hth_version(), sizeof(hth_real) == 8 ? "double" : "single", s->task,
+                        s->cell, s->learner, (unsigned long long)s->learner_bytes, s->metric,
+                        (unsigned long long)s->seed, (unsigned long long)s->parameters,
+                        (unsigned long long)s->steps, (unsigned long long)s->epochs,
+                        (unsigned long long)s->best_step);
     for (size_t i = 0; i < HTH_COUNT(rows); i++)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\n  \"%s\": %s", rows[i].name,
-                         number(rows[i].value, value));
+                         exact(rows[i].value, value));
     snprintf(text + used, sizeof text - (size_t)used, "\n}\n");
     return hth_file_replace(path, text, error);
 }

@@ -14,10 +14,23 @@ hth_status hth_metrics_append(FILE *file, const hth_progress *line, hth_error *e
 /* Forces what was appended onto the disk. */
 void hth_metrics_sync(FILE *file);
 
+/* A line as it was written. NAN: null. */
+typedef struct hth_line {
+    uint64_t step, epoch;
+    double train_loss, train_metric, validation_loss, validation_metric;
+    double spike_rate, regulariser, learning_rate, seconds, steps_per_second, memory_bytes;
+} hth_line;
+
+/* All whole lines; free() *lines. */
+hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, hth_error *error);
+
 /* What came of a run. NAN: not known. */
 typedef struct hth_summary {
-    const char *metric;
+    const char *metric, *task, *cell, *learner; /* task: or the reader; cell: of the lowest layer */
+    uint64_t learner_bytes;                     /* all that the learner keeps from tape to tape */
     uint64_t steps, epochs, parameters, best_step, seed;
+    double stop_step;        /* where train.stop_at was reached; NAN: it was not */
+    uint64_t sequence_steps; /* 0: sequences have no end, or no one length */
     double train_loss, train_metric, validation_loss, validation_metric;
     double best_validation_loss, best_validation_metric, test_loss, test_metric, seconds;
 } hth_summary;

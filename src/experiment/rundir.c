@@ -112,6 +112,20 @@ void hth_rundir_close(hth_rundir *dir) {
     dir->lock = -1;
 }
 
+hth_status hth_folder_remove(const char *path, hth_error *error) {
+    char file[HTH_PATH_LENGTH + 512];
+    DIR *folder = opendir(path);
+    if (!folder && errno == ENOENT) return HTH_OK;
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        unlink(file);
+    }
+    if (folder) closedir(folder);
+    if (rmdir(path) == 0) return HTH_OK;
+    return hth_fail(error, HTH_FILE, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
 /* ---- Files -------------------------------------------------------------------------------- */
 
 static bool sync_path(const char *path, int flags) {

@@ -18,6 +18,9 @@ hth_status hth_rundir_check(const char *path, bool resume, hth_error *error);
 hth_status hth_rundir_open(const char *path, bool resume, hth_rundir *out, hth_error *error);
 void hth_rundir_close(hth_rundir *dir);
 
+/* Takes a run directory away, with the files in it. HTH_FILE when it holds what no run has written. */
+hth_status hth_folder_remove(const char *path, hth_error *error);
+
 /* PATH/name, in out[HTH_PATH_LENGTH]. HTH_FILE when it is too long. */
 hth_status hth_rundir_file(const char *path, const char *name, char *out, hth_error *error);
 bool hth_file_exists(const char *path);

@@ -18,8 +18,11 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     const hth_train_options *o = &session->options;
     scorer->steps = scoring_steps(session->steps);
     scorer->limit = (uint64_t)o->validation_steps;
-    if (!scorer->limit && !scorer->source.epoch_steps) scorer->limit = DEFAULT_STEPS;
+    if (!scorer->limit && !scorer->source.epoch_steps)
+        scorer->limit =
+            scorer->source.sequence_steps ? scorer->source.sequence_steps : DEFAULT_STEPS;
     scorer->keep_state = o->keep_state;
+    HTH_TRY(hth_moments_create(&scorer->source.shape, &scorer->moments, error));
     return hth_tape_create(session->network, scorer->steps, hth_scoring_batch(o), session->compute,
                            NULL, &scorer->tape, error);
 }
@@ -56,6 +59,7 @@ hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *err
 
 void hth_scorer_close(hth_scorer *scorer) {
     hth_tape_destroy(scorer->tape);
+    hth_moments_destroy(&scorer->moments);
     hth_source_close(&scorer->source);
     *scorer = (hth_scorer){0};
 }
@@ -74,6 +78,7 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report
     *stopped = false;
     HTH_TRY(hth_source_rewind(&scorer->source, error));
     hth_tape_reset(scorer->tape);
+    hth_moments_clear(&scorer->moments);
     hth_position_flags flags = {0};
     while (!flags.epoch_end && !(scorer->limit && *steps >= scorer->limit)) {
         hth_chunk chunk;
@@ -81,6 +86,7 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report
         HTH_TRY(next_chunk(scorer, *steps, &chunk, &flags, error));
         if (flags.starts && !scorer->keep_state) hth_tape_reset(scorer->tape);
         HTH_TRY(hth_forward(scorer->tape, &chunk, report, error));
+        hth_moments_add(&scorer->moments, &chunk);
         *steps += chunk.steps;
         if (watch->tick) watch->tick(watch->context);
     }

@@ -5,29 +5,44 @@
  * the learner is bptt; and how long a run is.
  */
 #include "experiment/session.h"
+
 #include "credit/axes.h"
 #include "credit/catalogues.h"
+#include "experiment/align.h"
+#include "network/catalogues.h"
 #include "network/network.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { UPDATE_TAPE, UPDATE_SEQUENCE };
+enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
 
 /* ---- How long a tape is ------------------------------------------------------------------- */
 
 /* K of tbptt when nothing is said: all of a sequence that is not too long, else that of the word model. */
 enum { LONGEST_WHOLE = 1000, TRUNCATED = 20 };
 
-static size_t whole_or_truncated(uint64_t whole) {
-    return whole > 0 && whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
+/* A part of the rate's own sequence would have a rate of its own. */
+static bool wants_whole_rates(const hth_regulariser *r) {
+    return r->rate > 0 && r->rate_over == HTH_RATE_OF_SEQUENCE;
+}
+
+static size_t default_steps(hth_default_steps kind, uint64_t whole, const hth_regulariser *r) {
+    const uint64_t tapes = (whole + LONGEST_WHOLE - 1) / LONGEST_WHOLE;
+    if (kind == HTH_ONE_STEP) return 1;
+    if (whole == 0) return TRUNCATED;
+    if (kind == HTH_WHOLE_SEQUENCE || wants_whole_rates(r)) return (size_t)whole;
+    if (kind == HTH_WHOLE_TRIALS) return (size_t)((whole + tapes - 1) / tapes);
+    return whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
 }
 
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
                           hth_error *error) {
     int64_t given;
     hth_axes axes;
+    hth_regulariser regulariser;
     HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
+    HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &regulariser, error));
     HTH_TRY(hth_axes_read(settings, &axes, error));
     const char *learner = axes.preset->part.name, *stream = source->kind->part.name;
     const uint64_t whole = source->sequence_steps;
@@ -44,19 +59,31 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
                         "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
                         "many steps it looks at together",
                         stream, learner);
-    if (given > 0)
-        *steps = (size_t)given;
-    else if (wants_all)
-        *steps = (size_t)whole;
-    else
-        *steps = axes.preset->steps == HTH_TRUNCATED ? whole_or_truncated(whole) : 1;
+    *steps = given > 0 ? (size_t)given : default_steps(axes.preset->steps, whole, &regulariser);
     return HTH_OK;
+}
+
+static hth_status check_rates(const hth_session *s, hth_error *error) {
+    const uint64_t whole = s->train.sequence_steps;
+    if (!wants_whole_rates(&s->network->regulariser) || (whole > 0 && s->steps >= whole))
+        return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "regulariser.rate needs the firing rates of whole sequences, but learner.steps "
+                    "is %zu and a sequence of '%s' has %s: take whole sequences, or "
+                    "regulariser.rate_over=tape",
+                    s->steps, s->train.kind->part.name, whole ? "more steps" : "no end");
 }
 
 static hth_status update_moment(const hth_settings *settings, const hth_source *source,
                                 bool *sequence, hth_error *error) {
     int update = UPDATE_TAPE;
+    hth_axes axes;
     HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
+    HTH_TRY(hth_axes_read(settings, &axes, error));
+    if (update == UPDATE_AUTO)
+        update = axes.preset->steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0
+                     ? UPDATE_SEQUENCE
+                     : UPDATE_TAPE;
     *sequence = update == UPDATE_SEQUENCE;
     if (*sequence && source->sequence_steps == 0)
         return hth_fail(error, HTH_INVALID,
@@ -70,9 +97,17 @@ static hth_status update_moment(const hth_settings *settings, const hth_source *
 
 static hth_status run_length(hth_session *s, hth_error *error) {
     enum { DEFAULT_STEPS = 100000, DEFAULT_EPOCHS = 10 };
-    uint64_t epoch = s->train.epoch_steps;
+    const uint64_t epoch = s->train.epoch_steps, sequence = s->train.sequence_steps;
+    const uint64_t sequences = (uint64_t)s->options.sequences;
     s->steps_total = (uint64_t)s->options.steps;
     s->epochs_total = (uint64_t)s->options.epochs;
+    if (sequences && !sequence)
+        return hth_fail(error, HTH_INVALID,
+                        "train.sequences is %llu, but the sequences of '%s' have no end: give "
+                        "train.steps instead",
+                        (unsigned long long)sequences, s->train.kind->part.name);
+    if (sequences && (!s->steps_total || s->steps_total / sequence > sequences))
+        s->steps_total = sequences * sequence;
     if (s->epochs_total && !epoch)
         return hth_fail(error, HTH_INVALID,
                         "train.epochs is %llu, but '%s' has no epochs: give train.steps instead",
@@ -81,63 +116,9 @@ static hth_status run_length(hth_session *s, hth_error *error) {
         if (epoch)
             s->epochs_total = DEFAULT_EPOCHS;
         else
-            s->steps_total = DEFAULT_STEPS;
+            s->steps_total = hth_whole_sequences(&s->train, DEFAULT_STEPS);
     }
     return HTH_OK;
-}
-
-/* ---- The metric --------------------------------------------------------------------------- */
-
-static const char *const metric_names[] = {"none", "auto", "perplexity", "accuracy", "bits"};
-
-/* Why a metric has no meaning for the targets and the loss, or NULL. */
-static const char *metric_objection(int kind, bool classes, const char *loss,
-                                    const hth_settings *settings) {
-    const hth_setting *unit = hth_settings_find(settings, "loss.unit");
-    if (kind == HTH_METRIC_ACCURACY && !classes) return "the targets are values, not classes";
-    if (kind == HTH_METRIC_PERPLEXITY && !(classes && strcmp(loss, "softmax") == 0))
-        return "that needs class targets and loss.name softmax";
-    if (kind == HTH_METRIC_BITS && strcmp(loss, "mse") == 0)
-        return "that needs a cross-entropy, and loss.name is 'mse'";
-    if (kind == HTH_METRIC_BITS && unit && strcmp(unit->value, "bits") == 0)
-        return "the loss is in bits already (loss.unit)";
-    return NULL;
-}
-
-static int automatic_metric(const hth_shape *shape, const char *loss) {
-    if (shape->target != HTH_TARGET_CLASSES) return HTH_METRIC_NONE;
-    if (shape->vocabulary && strcmp(loss, "softmax") == 0) return HTH_METRIC_PERPLEXITY;
-    return HTH_METRIC_ACCURACY;
-}
-
-static hth_status choose_metric(const hth_settings *settings, hth_session *s, hth_error *error) {
-    const hth_shape *shape = &s->train.shape;
-    const char *loss = s->network->readout.loss->part.name;
-    int kind = s->options.metric;
-    if (kind == HTH_METRIC_AUTO) kind = automatic_metric(shape, loss);
-    const char *objection =
-        metric_objection(kind, shape->target == HTH_TARGET_CLASSES, loss, settings);
-    if (objection)
-        return hth_fail(error, HTH_INVALID, "train.metric is '%s', but %s", metric_names[kind],
-                        objection);
-    s->metric_kind = kind;
-    s->metric = metric_names[kind];
-    return HTH_OK;
-}
-
-double hth_metric_value(int metric_kind, const hth_report *report) {
-    if (!(report->weight > 0)) return NAN;
-    double mean = report->loss / report->weight;
-    switch (metric_kind) {
-    case HTH_METRIC_PERPLEXITY:
-        return exp(mean);
-    case HTH_METRIC_ACCURACY:
-        return report->correct / report->weight;
-    case HTH_METRIC_BITS:
-        return mean / 0.69314718055994530942;
-    default:
-        return NAN;
-    }
 }
 
 /* ---- Opening and closing ------------------------------------------------------------------ */
@@ -164,7 +145,9 @@ static hth_status open_network(const hth_settings *settings, hth_split split, si
         return hth_fail(error, HTH_INVALID, "the settings of data name no %s data", splits[split]);
     HTH_TRY(hth_compute_create((int)s->options.threads, NULL, &s->compute, error));
     HTH_TRY(hth_network_create(settings, &s->train.shape, seed, NULL, &s->network, error));
-    HTH_TRY(choose_metric(settings, s, error));
+    HTH_TRY(hth_metric_choose(settings, s->options.metric, &s->train.shape,
+                              s->network->readout.loss->part.name, &s->metric, error));
+    HTH_TRY(hth_moments_create(&s->train.shape, &s->moments, error));
     return hth_given_apply(&s->train, s->network, error);
 }
 
@@ -174,12 +157,15 @@ static hth_status open_all(const hth_settings *settings, hth_session *s, hth_err
     HTH_TRY(open_network(settings, HTH_TRAIN, s->batch, s, error));
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
+    HTH_TRY(check_rates(s, error));
     HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
     HTH_TRY(hth_tape_create(s->network, s->steps, s->batch, s->compute, NULL, &s->tape, error));
     HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
                                s->compute, NULL, &s->learner, error));
+    HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
-    return hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error);
+    HTH_TRY(hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error));
+    return hth_align_create(settings, s, &s->align, error);
 }
 
 static hth_status open_forward(const hth_settings *settings, hth_split split, hth_session *s,
@@ -209,12 +195,14 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
 }
 
 void hth_session_close(hth_session *s) {
+    hth_align_destroy(s->align);
     hth_optimiser_destroy(s->optimiser);
     hth_gradient_destroy(s->gradient);
     hth_learner_destroy(s->learner);
     hth_tape_destroy(s->tape);
     hth_network_destroy(s->network);
     hth_compute_destroy(s->compute);
+    hth_moments_destroy(&s->moments);
     hth_source_close(&s->train);
     *s = (hth_session){0};
 }

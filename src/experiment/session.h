@@ -12,22 +12,30 @@ enum {
     HTH_METRIC_AUTO,
     HTH_METRIC_PERPLEXITY,
     HTH_METRIC_ACCURACY,
-    HTH_METRIC_BITS
+    HTH_METRIC_BITS,
+    HTH_METRIC_DECISIONS,
+    HTH_METRIC_MSE,
+    HTH_METRIC_NMSE
 };
+
+enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
 
 /* The section train. */
 typedef struct hth_train_options {
-    int64_t seed, threads, batch, epochs, steps;
-    int64_t report_every, validate_every, validation_steps, validation_batch;
-    double checkpoint_every;
+    int64_t seed, threads, batch, epochs, sequences, steps;
+    int64_t report_every, validate_every, validation_steps, validation_batch, stop_over;
+    double checkpoint_every, stop_at;
     int precision, metric;
+    int64_t align, align_window, align_horizon;
+    const char *align_learners;
     bool keep_state;
 } hth_train_options;
 
 /* The section check. */
 typedef struct hth_check_options {
-    int64_t steps, batch, samples;
+    int64_t steps, batch, samples, draws;
     double memory;
+    const char *learners;
 } hth_check_options;
 
 extern const hth_catalogue hth_check_section; /* check.* */
@@ -52,14 +60,43 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
 void hth_source_close(hth_source *source);
 /* Back to the position at opening, so that each pass sees the same data. */
 hth_status hth_source_rewind(hth_source *source, hth_error *error);
+/* At least so many steps, and at least 1, that end where a sequence does. */
+uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps);
+
+/* ---- The metric: metric.c ----------------------------------------------------------------- */
+
+typedef struct hth_metric {
+    int kind;
+    const char *name; /* what train.metric comes to: "perplexity", ... or "none" */
+    double squares;   /* (y - y*)^2, summed over outputs, per unit of the mse loss */
+    bool rises;       /* more is better */
+} hth_metric;
+
+/* Moments of targets that are values: sums[k] = sum w y*_k, then sums[outputs] = sum_k sum w y*_k^2. */
+typedef struct hth_moments {
+    size_t outputs; /* 0: the targets are classes */
+    double *sums;
+} hth_moments;
+
+hth_status hth_metric_choose(const hth_settings *settings, int kind, const hth_shape *shape,
+                             const char *loss, hth_metric *out, hth_error *error);
+/* What a report, and the moments of its targets, come to; NAN when there is nothing. */
+double hth_metric_value(const hth_metric *metric, const hth_report *report,
+                        const hth_moments *targets);
+
+hth_status hth_moments_create(const hth_shape *shape, hth_moments *out, hth_error *error);
+void hth_moments_destroy(hth_moments *moments);
+void hth_moments_clear(hth_moments *moments);
+void hth_moments_add(hth_moments *moments, const hth_chunk *chunk);
+
 /* ---- Session ------------------------------------------------------------------------------ */
 
 typedef struct hth_session {
     hth_train_options options;
     size_t steps, batch;  /* K and the batch of the training tape */
     bool update_sequence; /* update at the ends of sequences instead of after each tape */
-    const char *metric;   /* what options.metric comes to: "perplexity", ... or "none" */
-    int metric_kind;
+    hth_metric metric;
+    hth_moments moments;                /* of the targets since the last line of metrics.jsonl */
     uint64_t steps_total, epochs_total; /* 0: no such end */
     hth_source train;
     hth_compute *compute;
@@ -68,6 +105,7 @@ typedef struct hth_session {
     hth_learner *learner;
     hth_gradient *gradient;
     hth_optimiser *optimiser;
+    struct hth_align *align; /* learners that are compared along the way; NULL: none */
 } hth_session;
 
 /* Everything that training needs. On error nothing is left behind. */
@@ -84,11 +122,10 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
 
 /* Initial values that the data bring along (w_in, w_rec, ...) go into the network's blocks. */
 hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error);
+/* Feedback weights that they bring along go to the learner, which may refuse them. */
+hth_status hth_given_feedback(const hth_source *source, hth_learner *learner, hth_error *error);
 
 /* ---- Scoring ------------------------------------------------------------------------------ */
-
-/* The metric that a report comes to; NAN when there is none. */
-double hth_metric_value(int metric_kind, const hth_report *report);
 
 /* The batch of validation and test. */
 size_t hth_scoring_batch(const hth_train_options *options);
@@ -108,6 +145,7 @@ typedef struct hth_scorer {
     size_t steps;   /* of the tape */
     uint64_t limit; /* steps of a pass; 0: until the data end */
     bool keep_state;
+    hth_moments moments; /* of the last pass */
 } hth_scorer;
 
 /* Leaves out->tape NULL when the settings name no data for the split. */

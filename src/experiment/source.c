@@ -103,6 +103,11 @@ hth_status hth_source_rewind(hth_source *source, hth_error *error) {
     return HTH_OK;
 }
 
+uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps) {
+    const uint64_t length = source->sequence_steps ? source->sequence_steps : 1;
+    return (steps ? (steps - 1) / length + 1 : 1) * length;
+}
+
 /* ---- Initial values ----------------------------------------------------------------------- */
 
 /* Where a given array goes: columns `from`.. of a block, or its transpose when it is a bias. */
@@ -120,7 +125,7 @@ static const hth_block *find_block(const hth_network *network, const char *name)
     return NULL;
 }
 
-/* False for a name that is none of the network's parameters ("feedback"). */
+/* False for a name that is none of the network's parameters. */
 static bool find_target(const char *name, const hth_network *network, size_t inputs, target *out) {
     const hth_block *layer = find_block(network, "layer0.weight");
     const hth_block *readout = find_block(network, "readout.weight");
@@ -183,20 +188,30 @@ static hth_status check_masked(hth_network *network, hth_error *error) {
     return hth_fail(
         error, HTH_MISMATCH,
         "the data give layer0.weight %g in row %zu, column %zu, where this network has no "
-        "connection (see network.self_connections, network.bias and the cell)",
+        "connection (see network.connections, network.self_connections, network.bias and the cell)",
         (double)weight[at], at / layer->m, at % layer->m);
 }
 
 enum { MOST_GIVEN = 16 };
 
+static size_t list_given(const hth_source *source, hth_given given[MOST_GIVEN]) {
+    if (!source->kind->given) return 0;
+    const size_t count = source->kind->given(source->state, given, MOST_GIVEN);
+    return count < MOST_GIVEN ? count : MOST_GIVEN;
+}
+
+/* The learner's, not the network's. */
+static bool is_feedback(const hth_given *given) {
+    return strcmp(given->name, "feedback") == 0;
+}
+
 hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error) {
     hth_given given[MOST_GIVEN];
     target to;
-    if (!source->kind->given) return HTH_OK;
-    size_t count = source->kind->given(source->state, given, MOST_GIVEN);
-    if (count > MOST_GIVEN) count = MOST_GIVEN;
+    const size_t count = list_given(source, given);
     const size_t inputs = network->layers[0].inputs;
     for (size_t i = 0; i < count; i++) {
+        if (is_feedback(&given[i])) continue;
         if (!find_target(given[i].name, network, inputs, &to))
             return hth_fail(
                 error, HTH_MISMATCH,
@@ -209,4 +224,21 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
         if (find_target(given[i].name, network, inputs, &to))
             copy_given(&given[i], &to, hth_network_parameters(network));
     return check_masked(network, error);
+}
+
+hth_status hth_given_feedback(const hth_source *source, hth_learner *learner, hth_error *error) {
+    hth_given given[MOST_GIVEN];
+    const size_t count = list_given(source, given);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_feedback(&given[i])) continue;
+        const size_t numbers = given[i].rows * given[i].columns;
+        hth_real *values = malloc(numbers * sizeof *values);
+        if (!values) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for feedback");
+        for (size_t k = 0; k < numbers; k++) values[k] = (hth_real)given[i].values[k];
+        hth_status status =
+            hth_learner_feedback(learner, values, given[i].rows, given[i].columns, error);
+        free(values);
+        HTH_TRY(status);
+    }
+    return HTH_OK;
 }

@@ -7,8 +7,12 @@
  * same way as one that was not. Time is measured, but nothing but the moment of a checkpoint depends
  * on it.
  */
+#include "experiment/train.h"
+#include "credit/learner.h"
+#include "experiment/align.h"
 #include "experiment/checkpoint.h"
 #include "experiment/metrics.h"
+#include "experiment/stop.h"
 #include "network/network.h"
 
 #include <math.h>
@@ -22,13 +26,14 @@ enum { LINE_TRAINING = 1, LINE_VALIDATION = 2 };
 
 typedef struct run {
     const hth_observer *observer;
+    hth_outcome *outcome;
     hth_settings settings;
     hth_session session;
     hth_scorer validation; /* tape NULL: none */
     hth_rundir dir;
     hth_identity identity;
     hth_counters counters;
-    FILE *metrics;
+    FILE *metrics, *alignment;             /* metrics.jsonl; align.jsonl, with train.align */
     uint64_t report_every, validate_every; /* steps; 0: at the ends of epochs, or never */
     uint64_t validate_epochs;              /* 0: not by epochs */
     double begun, before;                  /* clock at the start; seconds before it */
@@ -92,6 +97,19 @@ static double spike_rate(const run *r) {
     return units * steps > 0 ? c->sums.spikes / (units * steps) : (double)NAN;
 }
 
+/* Mean of the tapes since the last line. */
+static double regulariser(const run *r) {
+    const hth_counters *c = &r->counters;
+    const double steps = (double)(c->step - c->line_step);
+    const bool has = r->session.network->regulariser.rate > 0 && steps > 0;
+    return has ? c->sums.regulariser * (double)r->session.steps / steps : (double)NAN;
+}
+
+/* Since the last line. */
+static double train_metric(const run *r) {
+    return hth_metric_value(&r->session.metric, &r->counters.sums, &r->session.moments);
+}
+
 static hth_progress describe(const run *r, double now) {
     const hth_counters *c = &r->counters;
     const bool fresh = c->sums.weight > 0;
@@ -102,12 +120,12 @@ static hth_progress describe(const run *r, double now) {
         .epoch = c->epoch,
         .epochs_total = r->session.epochs_total,
         .train_loss = fresh ? mean_loss(&c->sums) : c->train_loss,
-        .train_metric =
-            fresh ? hth_metric_value(r->session.metric_kind, &c->sums) : c->train_metric,
+        .train_metric = fresh ? train_metric(r) : c->train_metric,
         .validation_loss = c->validation_loss,
         .validation_metric = c->validation_metric,
-        .metric = r->session.metric,
+        .metric = r->session.metric.name,
         .spike_rate = spike_rate(r),
+        .regulariser = regulariser(r),
         .learning_rate = hth_optimiser_rate(r->session.optimiser, c->epoch ? c->epoch : 1),
         .seconds = r->before + now - r->begun,
         .steps_per_second = rate,
@@ -133,6 +151,7 @@ static hth_status save(run *r, hth_error *error) {
     double now = clock_seconds();
     r->counters.seconds = r->before + now - r->begun;
     hth_metrics_sync(r->metrics);
+    if (r->alignment) hth_metrics_sync(r->alignment);
     HTH_TRY(hth_checkpoint_save(r->dir.path, &r->session, &r->counters, &r->identity, error));
     r->saved = clock_seconds();
     return HTH_OK;
@@ -157,7 +176,8 @@ static hth_status validate(run *r, bool *stopped, hth_error *error) {
     HTH_TRY(hth_scorer_run(&r->validation, &watch, &report, &steps, stopped, error));
     if (*stopped) return HTH_OK;
     c->validation_loss = mean_loss(&report);
-    c->validation_metric = hth_metric_value(r->session.metric_kind, &report);
+    c->validation_metric = hth_metric_value(&r->session.metric, &report, &r->validation.moments);
+    hth_stop_note(c, c->validation_metric);
     if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
     c->best_loss = c->validation_loss;
     c->best_metric = c->validation_metric;
@@ -169,7 +189,7 @@ static hth_status write_line(run *r, bool validated, double now, hth_error *erro
     hth_counters *c = &r->counters;
     hth_progress line = describe(r, now);
     line.train_loss = mean_loss(&c->sums);
-    line.train_metric = hth_metric_value(r->session.metric_kind, &c->sums);
+    line.train_metric = train_metric(r);
     if (!validated) line.validation_loss = line.validation_metric = NAN;
     if (c->step > c->line_step && now - r->line_time > 1e-6)
         line.steps_per_second = (double)(c->step - c->line_step) / (now - r->line_time);
@@ -184,6 +204,7 @@ static hth_status write_line(run *r, bool validated, double now, hth_error *erro
         c->train_metric = line.train_metric;
     }
     c->sums = (hth_report){0};
+    hth_moments_clear(&r->session.moments);
     c->line_step = c->step;
     c->line_due = 0;
     return HTH_OK;
@@ -205,6 +226,7 @@ static bool finished(const run *r) {
     const hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
     if (s->steps_total && c->step >= s->steps_total) return true;
+    if (hth_stop_reached(s, c)) return true;
     return s->epochs_total &&
            (c->epoch > s->epochs_total || (c->epoch == s->epochs_total && c->epoch_over));
 }
@@ -228,12 +250,17 @@ static void find_due(run *r, uint64_t before, bool epoch_end) {
 
 /* ---- The loop ----------------------------------------------------------------------------- */
 
-static hth_status learn(hth_session *s, const hth_chunk *chunk, bool update, uint64_t epoch,
-                        hth_report *sums, hth_error *error) {
-    HTH_TRY(hth_forward(s->tape, chunk, sums, error));
+static hth_status learn(run *r, const hth_chunk *chunk, bool update, hth_error *error) {
+    hth_session *s = &r->session;
+    const hth_counters *c = &r->counters;
+    HTH_TRY(hth_forward(s->tape, chunk, &r->counters.sums, error));
+    hth_moments_add(&s->moments, chunk);
     HTH_TRY(hth_learn(s->learner, s->tape, s->gradient, error));
+    if (s->align)
+        HTH_TRY(hth_align_tape(s->align, s->tape, c->step + chunk->steps, r->alignment, error));
     if (!update) return HTH_OK;
-    HTH_TRY(hth_optimiser_step(s->optimiser, s->network, s->gradient, epoch, error));
+    HTH_TRY(
+        hth_optimiser_step(s->optimiser, s->network, s->gradient, c->epoch ? c->epoch : 1, error));
     hth_gradient_clear(s->gradient);
     return HTH_OK;
 }
@@ -257,9 +284,10 @@ static hth_status train_tape(run *r, hth_error *error) {
     if (c->step == 0 || (flags.starts && !s->options.keep_state)) {
         hth_tape_reset(s->tape);
         hth_learner_reset(s->learner);
+        if (s->align) hth_align_reset(s->align);
     }
     const bool update = !s->update_sequence || flags.ends;
-    HTH_TRY(learn(s, &chunk, update, c->epoch ? c->epoch : 1, &c->sums, error));
+    HTH_TRY(learn(r, &chunk, update, error));
     c->step += chunk.steps;
     c->epoch_over = flags.epoch_end;
     find_due(r, c->step - chunk.steps, flags.epoch_end);
@@ -270,6 +298,7 @@ static hth_status train_tape(run *r, hth_error *error) {
 static hth_status explain(const run *r, hth_status status, hth_error *error) {
     char reason[300];
     if (!error) return status;
+    r->outcome->cause = *error;
     snprintf(reason, sizeof reason, "%.299s", error->message);
     if (status != HTH_NOT_FINITE)
         return hth_fail(error, status, "after step %llu: %s", (unsigned long long)r->counters.step,
@@ -306,11 +335,28 @@ static hth_status score_test(run *r, hth_summary *summary, bool *stopped, hth_er
     HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error));
     if (!test.tape) return HTH_OK;
     hth_status status = hth_scorer_run(&test, &watch, &result, &steps, stopped, error);
+    if (status == HTH_OK) {
+        summary->test_loss = mean_loss(&result);
+        summary->test_metric = hth_metric_value(&r->session.metric, &result, &test.moments);
+    }
     hth_scorer_close(&test);
-    if (status != HTH_OK) return status;
-    summary->test_loss = mean_loss(&result);
-    summary->test_metric = hth_metric_value(r->session.metric_kind, &result);
-    return HTH_OK;
+    return status;
+}
+
+static size_t dtype_size(hth_dtype dtype) {
+    return dtype == HTH_DTYPE_REAL ? sizeof(hth_real) : dtype == HTH_DTYPE_I32 ? 4 : 8;
+}
+
+/* Of all arrays that the learner keeps from tape to tape. */
+static uint64_t learner_bytes(const hth_session *s) {
+    const size_t count = hth_learner_state(s->learner, NULL, 0);
+    hth_field *fields = calloc(count + 1, sizeof *fields);
+    uint64_t bytes = 0;
+    if (fields) hth_learner_state(s->learner, fields, count);
+    for (size_t i = 0; fields && i < count; i++)
+        bytes += fields[i].count * dtype_size(fields[i].dtype);
+    free(fields);
+    return bytes;
 }
 
 static hth_status sum_up(run *r, hth_ending *ending, hth_error *error) {
@@ -318,12 +364,18 @@ static hth_status sum_up(run *r, hth_ending *ending, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     bool stopped;
     hth_summary summary = {
-        .metric = r->session.metric,
+        .metric = r->session.metric.name,
+        .task = r->session.train.kind->part.name,
+        .cell = r->session.network->layers[0].cell->part.name,
+        .learner = r->session.learner->axes.preset->part.name,
+        .learner_bytes = r->outcome->learner_bytes,
         .steps = c->step,
         .epochs = c->epoch,
         .parameters = hth_network_parameter_count(r->session.network),
         .seed = (uint64_t)r->session.options.seed,
         .best_step = c->best_step,
+        .stop_step = hth_stop_reached(&r->session, c) ? (double)c->step : (double)NAN,
+        .sequence_steps = r->session.train.sequence_steps,
         .train_loss = c->train_loss,
         .train_metric = c->train_metric,
         .validation_loss = c->validation_loss,
@@ -339,6 +391,8 @@ static hth_status sum_up(run *r, hth_ending *ending, hth_error *error) {
         *ending = HTH_INTERRUPTED;
         return HTH_OK;
     }
+    r->outcome->test_loss = summary.test_loss;
+    r->outcome->test_metric = summary.test_metric;
     HTH_TRY(hth_rundir_file(r->dir.path, "summary.json", path, error));
     return hth_summary_write(path, &summary, error);
 }
@@ -367,9 +421,9 @@ static void set_intervals(run *r) {
         r->validate_every = 0;
         return;
     }
-    if (!r->report_every) r->report_every = s->steps_total < LINES ? 1 : s->steps_total / LINES;
+    if (!r->report_every) r->report_every = hth_whole_sequences(&s->train, s->steps_total / LINES);
     if (validate == 0)
-        r->validate_every = s->steps_total < VALIDATIONS ? 1 : s->steps_total / VALIDATIONS;
+        r->validate_every = hth_whole_sequences(&s->train, s->steps_total / VALIDATIONS);
 }
 
 static hth_status take_up(run *r, bool resume, hth_error *error) {
@@ -382,6 +436,7 @@ static hth_status take_up(run *r, bool resume, hth_error *error) {
                         .validation_metric = NAN,
                         .best_loss = NAN,
                         .best_metric = NAN};
+    for (size_t i = 0; i < HTH_STOP_MOST; i++) c->recent[i] = NAN;
     HTH_TRY(hth_identity_make(&r->settings, &r->identity, error));
     if (!resume) return HTH_OK;
     HTH_TRY(
@@ -397,6 +452,10 @@ static hth_status set_out(run *r, const hth_config *config, hth_error *error) {
     HTH_TRY(hth_config_write(config, path, error));
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
     HTH_TRY(hth_metrics_open(path, r->counters.step, &r->metrics, error));
+    if (r->session.align) {
+        HTH_TRY(hth_rundir_file(r->dir.path, "align.jsonl", path, error));
+        HTH_TRY(hth_metrics_open(path, r->counters.step, &r->alignment, error));
+    }
     r->begun = r->line_time = clock_seconds();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.step;
@@ -404,21 +463,44 @@ static hth_status set_out(run *r, const hth_config *config, hth_error *error) {
     return r->counters.step == 0 ? save(r, error) : HTH_OK;
 }
 
-static hth_status open_run(run *r, const hth_config *config, const char *out, bool resume,
-                           hth_error *error) {
+static hth_status open_handles(run *r, const hth_config *config, hth_error *error) {
     HTH_TRY(hth_config_validate(config, error));
-    HTH_TRY(hth_rundir_check(out, resume, error));
     HTH_TRY(hth_session_open(&r->settings, &r->session, error));
     if (r->session.options.validate_every >= 0)
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
     set_intervals(r);
+    return hth_stop_check(&r->session, r->validation.tape != NULL, error);
+}
+
+static hth_status open_run(run *r, const hth_config *config, const char *out, bool resume,
+                           hth_error *error) {
+    HTH_TRY(hth_config_validate(config, error));
+    HTH_TRY(hth_rundir_check(out, resume, error));
+    HTH_TRY(open_handles(r, config, error));
     HTH_TRY(hth_rundir_open(out, resume, &r->dir, error));
     HTH_TRY(take_up(r, resume, error));
     return set_out(r, config, error);
 }
 
+static run *make_run(const hth_config *config, const hth_observer *observer, hth_outcome *outcome,
+                     hth_error *error) {
+    static const hth_observer nobody;
+    run *r = calloc(1, sizeof *r);
+    *outcome = (hth_outcome){.ending = HTH_INTERRUPTED, .test_loss = NAN, .test_metric = NAN};
+    if (!r) {
+        hth_fail(error, HTH_NO_MEMORY, "not enough memory for a run");
+        return NULL;
+    }
+    r->observer = observer ? observer : &nobody;
+    r->outcome = outcome;
+    r->settings = hth_config_settings(config);
+    r->dir.lock = -1;
+    return r;
+}
+
 static void close_run(run *r) {
     if (r->metrics) fclose(r->metrics);
+    if (r->alignment) fclose(r->alignment);
     hth_identity_free(&r->identity);
     hth_scorer_close(&r->validation);
     hth_session_close(&r->session);
@@ -426,17 +508,49 @@ static void close_run(run *r) {
     free(r);
 }
 
+/* What is known however the run ended. */
+static void tell_outcome(run *r, hth_status status, const hth_error *error) {
+    hth_outcome *outcome = r->outcome;
+    outcome->step = r->counters.step;
+    outcome->steps_total = r->session.steps_total;
+    outcome->memory_bytes = peak_memory();
+    if (r->begun > 0) outcome->seconds = r->before + clock_seconds() - r->begun;
+    if (status != HTH_OK && !outcome->cause.message[0] && error) outcome->cause = *error;
+}
+
+hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
+                             const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
+    run *r = make_run(config, observer, outcome, error);
+    if (!r) return HTH_NO_MEMORY;
+    hth_status status = open_run(r, config, out, resume, error);
+    if (status == HTH_OK) {
+        outcome->parameters = hth_network_parameter_count(r->session.network);
+        outcome->learner_bytes = learner_bytes(&r->session);
+        status = loop(r, &outcome->ending, error);
+    }
+    if (status == HTH_OK) status = finish(r, &outcome->ending, error);
+    tell_outcome(r, status, error);
+    close_run(r);
+    return status;
+}
+
 hth_status hth_train(const hth_config *config, const char *out, bool resume,
                      const hth_observer *observer, hth_ending *ending, hth_error *error) {
-    static const hth_observer nobody;
-    run *r = calloc(1, sizeof *r);
-    if (!r) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a run");
-    r->observer = observer ? observer : &nobody;
-    r->settings = hth_config_settings(config);
-    r->dir.lock = -1;
-    hth_status status = open_run(r, config, out, resume, error);
-    if (status == HTH_OK) status = loop(r, ending, error);
-    if (status == HTH_OK) status = finish(r, ending, error);
+    hth_outcome outcome;
+    hth_status status = hth_train_outcome(config, out, resume, observer, &outcome, error);
+    *ending = outcome.ending;
+    return status;
+}
+
+hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error) {
+    hth_outcome outcome;
+    run *r = make_run(config, NULL, &outcome, error);
+    if (!r) return HTH_NO_MEMORY;
+    hth_status status = open_handles(r, config, error);
+    if (status == HTH_OK)
+        *prospect =
+            (hth_prospect){r->session.metric.name, r->session.network->readout.loss->part.name,
+                           r->validation.tape != NULL};
     close_run(r);
     return status;
 }

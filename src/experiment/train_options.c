@@ -14,7 +14,8 @@
 #endif
 
 static const char *const precisions[] = {"single", "double", NULL};
-static const char *const metrics[] = {"none", "auto", "perplexity", "accuracy", "bits", NULL};
+static const char *const metrics[] = {"none",      "auto", "perplexity", "accuracy", "bits",
+                                      "decisions", "mse",  "nmse",       NULL};
 
 static const hth_option train_options[] = {
     {.name = "seed",
@@ -61,6 +62,14 @@ static const hth_option train_options[] = {
      .min = 0,
      .max = 1e15,
      TRAIN(steps)},
+    {.name = "sequences",
+     .help = "the same in sequences, such as the trials of a task, where they have one length; 0: "
+             "no limit",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e8,
+     TRAIN(sequences)},
     {.name = "report_every",
      .help = "time steps between two lines of metrics.jsonl; 0: once an epoch, or 100 lines a run "
              "for a task without epochs",
@@ -78,7 +87,8 @@ static const hth_option train_options[] = {
      .max = 1e15,
      TRAIN(validate_every)},
     {.name = "validation_steps",
-     .help = "time steps of one validation or test; 0: all data, or 1000 for a task without epochs",
+     .help = "time steps of one validation or test; 0: all data; of a task without epochs one "
+             "sequence, or 1000 where sequences do not end",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,
@@ -104,12 +114,58 @@ static const hth_option train_options[] = {
      .kind = HTH_KIND_BOOL,
      TRAIN(keep_state)},
     {.name = "metric",
-     .help = "what is reported beside the loss: auto is perplexity for tokens, accuracy for other "
-             "class targets, none for values; bits is the loss over ln 2",
+     .help = "what is reported beside the loss: auto is perplexity for tokens, decisions where the "
+             "task has them (the fraction that is right), accuracy for other class targets, none "
+             "for values; bits is the loss over ln 2; mse the mean of (y - y*)^2 over steps and "
+             "outputs; nmse that over the mean variance of the targets",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
      .choices = metrics,
      TRAIN(metric)},
+    {.name = "stop_at",
+     .help = "stop as soon as the metric on validation is as good as this: at least this for "
+             "accuracy and decisions, at most for others; -1: never",
+     .fallback = "-1",
+     .kind = HTH_KIND_REAL,
+     .min = -1,
+     .max = 1e300,
+     TRAIN(stop_at)},
+    {.name = "stop_over",
+     .help = "stop_at counts the mean over this many of the last validations",
+     .fallback = "1",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = HTH_STOP_MOST,
+     TRAIN(stop_over)},
+    {.name = "align",
+     .help = "every this many steps compare other learners' gradients, on the same tapes and "
+             "weights, with "
+             "the exact one (align.jsonl); 0: never. Costs as much as RTRL at every step",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e12,
+     TRAIN(align)},
+    {.name = "align_window",
+     .help = "over how many steps the compared gradients are summed",
+     .fallback = "100",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e9,
+     TRAIN(align_window)},
+    {.name = "align_horizon",
+     .help = "steps of backpropagation of the exact future-facing gradient, which learners with a "
+             "synthetic future are compared with, that many steps later",
+     .fallback = "50",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     TRAIN(align_horizon)},
+    {.name = "align_learners",
+     .help = "learners to compare: names with commas between; empty: the run's own",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     TRAIN(align_learners)},
 };
 
 static const hth_option check_options[] = {
@@ -141,6 +197,18 @@ static const hth_option check_options[] = {
      .min = 0,
      .max = 1e6,
      CHECK(memory)},
+    {.name = "draws",
+     .help = "of a learner that draws: how many gradients the mean is taken over",
+     .fallback = "512",
+     .kind = HTH_KIND_INTEGER,
+     .min = 32,
+     .max = 1e7,
+     CHECK(draws)},
+    {.name = "learners",
+     .help = "learners to compare beside your own: names with commas between, e.g. \"uoro, rflo\"",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     CHECK(learners)},
 };
 
 const hth_catalogue hth_train_section = {

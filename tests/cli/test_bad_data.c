@@ -92,10 +92,13 @@ static void test_bad_arrays(void **state) {
     const member feedback[] = {
         good[0], good[1], {"feedback", "<f8", "(3, 4)", numbers, sizeof numbers}};
     write_npz("a.npz", feedback, 3);
-    TRAIN("the data brings feedback along, but nothing in this network uses it; take the array out "
-          "of "
-          "the file, or choose settings that do",
-          "data=arrays", "data.file=a.npz", "train.batch=2");
+    TRAIN(
+        "feedback weights are given, but learner.signal = readout does not use them; take them out "
+        "(array feedback of an .npz file) or set learner.signal = random",
+        "data=arrays", "data.file=a.npz", "train.batch=2");
+    TRAIN("feedback weights are 3 x 4, but this network takes 3 x 3 (outputs x units)",
+          "data=arrays", "data.file=a.npz", "train.batch=2", "learner.signal=random",
+          "network.units=3");
     const double negative[6] = {-1, 0, 0, 0, 0, 1};
     const member soft[] = {inputs, {"targets", "<f8", "(2, 3, 1)", negative, sizeof negative}};
     write_npz("a.npz", soft, 2);

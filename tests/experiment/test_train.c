@@ -1,5 +1,6 @@
 /* The training loop: that it learns, what it writes, when it validates, and what it refuses. */
 #define _GNU_SOURCE
+#include "credit/learner.h"
 #include "experiment/session.h"
 #include "network/network.h"
 #include "runs.h"
@@ -228,6 +229,36 @@ static void given_values_must_fit(void **state) {
     hth_network_destroy(network);
 }
 
+/* Feedback weights that the data bring are the learner's, or refused. */
+static void given_feedback_reaches_the_learner(void **state) {
+    (void)state;
+    static const double values[3] = {0.5, -2, 7};
+    const hth_source source = {.kind = &giver};
+    const hth_setting signals[] = {{"learner.signal", "random", NULL},
+                                   {"learner.signal", "global", NULL}};
+    hth_error error;
+    hth_compute *compute;
+    hth_learner *learner;
+    hth_network *network = network_of("network.units=3");
+    brought[0] = (hth_given){"feedback", 1, 3, values};
+    brought_count = 1;
+    assert_int_equal(hth_given_apply(&source, network, &error), HTH_OK);
+    assert_int_equal(hth_compute_create(1, NULL, &compute, &error), HTH_OK);
+    for (size_t i = 0; i < 2; i++) {
+        const hth_settings settings = {&signals[i], 1};
+        assert_int_equal(
+            hth_learner_create(&settings, network, 1, 1, 1, compute, NULL, &learner, &error),
+            HTH_OK);
+        assert_int_equal(hth_given_feedback(&source, learner, &error),
+                         i == 0 ? HTH_OK : HTH_INVALID);
+        const hth_real *F = learner->axes.signal->feedback(learner);
+        for (size_t j = 0; j < 3; j++) assert_true((F[j] == (hth_real)values[j]) == (i == 0));
+        hth_learner_destroy(learner);
+    }
+    hth_compute_destroy(compute);
+    hth_network_destroy(network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns_the_task),
@@ -239,6 +270,7 @@ int main(void) {
         cmocka_unit_test(refusals),
         cmocka_unit_test(given_values_become_weights),
         cmocka_unit_test(given_values_must_fit),
+        cmocka_unit_test(given_feedback_reaches_the_learner),
     };
     return cmocka_run_group_tests(tests, set_up, remove_scratch);
 }

@@ -1,0 +1,84 @@
+/* Pictures are drawn by gnuplot: a script goes to it through a pipe. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Colours that people with any kind of colour vision tell apart (Okabe and Ito 2008), less the yellow,
+ * which is too faint for a line on white. */
+static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                      "#e69f00", "#56b4e9", "#404040"};
+
+const char *cli_colour(size_t index) {
+    return colours[index % HTH_COUNT(colours)];
+}
+
+size_t cli_colour_round(size_t index) {
+    return index / HTH_COUNT(colours);
+}
+
+/* In single quotes; one within is doubled. */
+void cli_put_quoted(FILE *out, const char *text) {
+    fputc('\'', out);
+    for (; *text; text++) {
+        if (*text == '\'') fputc('\'', out);
+        if ((unsigned char)*text >= 0x20) fputc(*text, out);
+    }
+    fputc('\'', out);
+}
+
+void cli_put_terminal(FILE *out, const char *path) {
+    const char *ending = path ? strrchr(path, '.') : NULL;
+    if (!path) {
+        int width, height;
+        cli_terminal_size(stdout, &width, &height);
+        fprintf(out, "set terminal dumb noenhanced size %d,%d\n", width < 40 ? 40 : width - 1,
+                height < 12 ? 12 : height - 2);
+    } else if (ending && strcmp(ending, ".svg") == 0) {
+        fprintf(out, "set terminal svg size 900,560 font 'Helvetica,15' background 'white'\n");
+    } else {
+        fprintf(out, "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
+                     "set terminal pngcairo size 1800,1120 font 'Helvetica,26' linewidth 2\n"
+                     "} else {\nset terminal png size 1200,750\n}\n");
+    }
+    if (path) {
+        fprintf(out, "set output ");
+        cli_put_quoted(out, path);
+        fputc('\n', out);
+    }
+}
+
+bool cli_have_gnuplot(void) {
+    const char *path = getenv("PATH");
+    while (path && *path) {
+        char program[4096];
+        int length = (int)strcspn(path, ":");
+        snprintf(program, sizeof program, "%.*s/gnuplot", length, path);
+        if (access(program, X_OK) == 0) return true;
+        path += length;
+        path += *path == ':';
+    }
+    return false;
+}
+
+int cli_draw(const char *path, void (*put_script)(FILE *out, void *context), void *context) {
+    if (!cli_have_gnuplot())
+        return cli_complain(CLI_FAILED, "plots are drawn by gnuplot, which is not installed (on "
+                                        "Debian: apt install gnuplot-nox)");
+    if (path) { /* gnuplot would fall back on our own output */
+        FILE *target = fopen(path, "ab");
+        if (!target)
+            return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", path, strerror(errno));
+        fclose(target);
+    }
+    fflush(stdout);
+    signal(SIGPIPE, SIG_IGN);
+    FILE *gnuplot = popen("gnuplot", "w");
+    if (!gnuplot) return cli_complain(CLI_FAILED, "cannot start gnuplot: %s", strerror(errno));
+    put_script(gnuplot, context);
+    if (pclose(gnuplot) != 0) return cli_complain(CLI_FAILED, "gnuplot could not draw the plot");
+    return CLI_OK;
+}

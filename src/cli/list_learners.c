@@ -1,0 +1,160 @@
+/* hitherto list learners --cost and --plausibility: what the learners' parts say of themselves, for the
+ * user's own network. */
+#include "cli/cli.h"
+#include "experiment/survey.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FORMULA_LENGTH = 200, OPERATIONS = 6 };
+
+/* ---- Cost ---------------------------------------------------------------------------------------- */
+
+/* "N + P": the formulae of the parts with plus signs between. Returns their value. */
+static double put_formula(const hth_cost *costs, bool memory, char *out, size_t size) {
+    double total = 0;
+    size_t used = 0;
+    snprintf(out, size, "nothing");
+    for (size_t i = 0; i < HTH_AXES; i++) {
+        const char *formula = memory ? costs[i].part->memory : costs[i].part->operations;
+        total += memory ? costs[i].memory : costs[i].operations;
+        if (formula && used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " + " : "", formula);
+    }
+    return total;
+}
+
+static const char *bias_name(hth_bias bias) {
+    static const char *const names[] = {
+        [HTH_EXACT] = "exact", [HTH_UNBIASED] = "unbiased", [HTH_BIASED] = "biased"};
+    return names[bias];
+}
+
+static void print_cost(void *context, const hth_survey_row *row) {
+    hth_cost costs[HTH_AXES];
+    char memory[FORMULA_LENGTH], operations[FORMULA_LENGTH];
+    char bytes[32], numbers[32], count[32];
+    (void)context;
+    if (row->refusal) {
+        printf("%-13s %s\n", row->name, row->refusal);
+        return;
+    }
+    hth_learner_costs(row->learner, costs);
+    cli_format_count(numbers, sizeof numbers, put_formula(costs, true, memory, sizeof memory));
+    cli_format_count(count, sizeof count, put_formula(costs, false, operations, sizeof operations));
+    cli_format_bytes(bytes, sizeof bytes,
+                     (double)(hth_learner_numbers(row->learner) * sizeof(hth_real)));
+    printf("%-13s %5zu  %-9s %10s %10s %10s\n", row->name, row->steps, bias_name(row->bias),
+           numbers, bytes, count);
+    printf("%15scarried: %s\n%15sa step: %s\n", "", memory, "", operations);
+}
+
+static int list_cost(const hth_config *config) {
+    hth_error error;
+    printf("What a learner carries from tape to tape and does in a step, per item of the batch, "
+           "beyond\n"
+           "the forward pass, the readout and the product g n m of the tape's own steps.\n"
+           "n units, m = n + inputs + 1, g drives a unit, d states a unit, s states of a layer, N "
+           "states\n"
+           "in all, P = g n m weights, K steps of a tape, o outputs; others are settings of the "
+           "learner.\n\n"
+           "%-13s %5s  %-9s %10s %10s %10s\n",
+           "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
+    return hth_survey(config, print_cost, NULL, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
+}
+
+/* ---- Plausibility -------------------------------------------------------------------------------- */
+
+static const char *const operations[OPERATIONS] = {"i", "ii", "iii", "iv", "v", "vi"};
+
+static void put_marks(const hth_need *needs, size_t count, char marks[OPERATIONS]) {
+    for (size_t k = 0; k < OPERATIONS; k++) {
+        marks[k] = '.';
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(needs[i].operation, operations[k]) != 0) continue;
+            if (!needs[i].feasible || marks[k] == '.') marks[k] = needs[i].feasible ? '+' : 'x';
+        }
+    }
+}
+
+static void print_plausibility(void *context, const hth_survey_row *row) {
+    hth_need needs[HTH_ALL_NEEDS];
+    char marks[OPERATIONS];
+    bool passes = true;
+    (void)context;
+    if (row->refusal) {
+        printf("%-13s %s\n", row->name, row->refusal);
+        return;
+    }
+    const size_t count = hth_learner_needs(row->learner, needs);
+    put_marks(needs, count, marks);
+    printf("%-13s", row->name);
+    for (size_t k = 0; k < OPERATIONS; k++) printf(" %4c", marks[k]);
+    for (size_t i = 0; i < count; i++) passes = passes && needs[i].feasible;
+    printf("   %s\n", passes ? "passes" : "fails");
+    for (size_t i = 0; i < count; i++)
+        if (!needs[i].feasible)
+            printf("%-15s%s%s%s %s\n", "", "(", needs[i].operation, ")", needs[i].what);
+}
+
+static int list_plausibility(const hth_config *config) {
+    hth_error error;
+    printf("What a circuit of neurons would have to do, by the operations of Marschall et al. "
+           "2019, p. 3:\n"
+           "  (i)   a vector, held as rates or voltages          feasible\n"
+           "  (ii)  a matrix, held as synapses                    if it changes continuously and "
+           "locally\n"
+           "  (iii) a matrix times a vector                       if the vector is one of rates\n"
+           "  (iv)  a matrix times a matrix                       not as it stands\n"
+           "  (v)   independent noise                             feasible\n"
+           "  (vi)  a noisy copy of the network                   not as it stands\n"
+           "+ needed and feasible, x needed and not feasible, . not needed; (-) is time run "
+           "backwards.\n"
+           "The verdicts come from the parts of each learner.\n\n%-13s",
+           "learner");
+    for (size_t k = 0; k < OPERATIONS; k++) printf(" %4s", operations[k]);
+    printf("\n");
+    return hth_survey(config, print_plausibility, NULL, &error) == HTH_OK ? CLI_OK
+                                                                          : cli_fail(&error);
+}
+
+/* ---- Both ---------------------------------------------------------------------------------------- */
+
+static bool names_learners(const char *word) {
+    return strcmp(word, "learner") == 0 || strcmp(word, "learners") == 0;
+}
+
+/* A file is taken to say what there is to learn. */
+static bool names_stream(const char *word) {
+    return !cli_is_assignment(word) || strncmp(word, "task", 4) == 0 ||
+           strncmp(word, "data", 4) == 0;
+}
+
+/* Without a task or data of the user's, the Add task with the default network. */
+static int read_settings(const cli_arguments *arguments, hth_config **config) {
+    enum { MOST_WORDS = 64 };
+    const char *words[MOST_WORDS + 1];
+    cli_arguments settings = *arguments;
+    bool stream = false;
+    size_t count = 0;
+    for (size_t i = 0; i < arguments->word_count && count < MOST_WORDS; i++) {
+        const char *word = arguments->words[i];
+        if (names_learners(word)) continue;
+        stream = stream || names_stream(word);
+        words[count++] = word;
+    }
+    if (!stream) words[count++] = "task=add";
+    settings.words = words;
+    settings.word_count = count;
+    return cli_read_settings(&settings, NULL, config);
+}
+
+int cli_list_learners(const cli_arguments *arguments) {
+    hth_config *config;
+    int code = read_settings(arguments, &config);
+    if (code != CLI_OK) return code;
+    if (cli_value(arguments, "--cost")) code = list_cost(config);
+    if (code == CLI_OK && cli_value(arguments, "--plausibility")) code = list_plausibility(config);
+    hth_config_destroy(config);
+    return code;
+}

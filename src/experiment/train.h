@@ -1,0 +1,31 @@
+/* One run, as those see it who start many. Internal. */
+#ifndef HTH_TRAIN_H
+#define HTH_TRAIN_H
+
+#include "experiment/experiment.h"
+
+/* What came of a run, also of one that an error ended. NAN: not known. */
+typedef struct hth_outcome {
+    hth_ending ending;
+    uint64_t step, steps_total; /* reached, and wanted; total 0: given by the data */
+    double seconds;             /* those before a resume included */
+    uint64_t parameters, learner_bytes, memory_bytes;
+    double test_loss, test_metric;
+    hth_error cause; /* why it ended early, without the advice that the returned sentence has */
+} hth_outcome;
+
+/* hth_train, telling more. */
+hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
+                             const hth_observer *observer, hth_outcome *outcome, hth_error *error);
+
+/* What a run will have to show. */
+typedef struct hth_prospect {
+    const char *metric; /* "perplexity", ...; "none" */
+    const char *loss;   /* "softmax", ... */
+    bool has_validation;
+} hth_prospect;
+
+/* Whether a run of these settings can begin: everything is opened, and closed again. */
+hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error);
+
+#endif

@@ -1,0 +1,261 @@
+/* `hitherto compare` as a program: what it refuses and says, its files, and that neither Ctrl-C nor being
+ * killed again and again changes a digit of what comes of it. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#include <time.h>
+
+#define SMALL                                                                                      \
+    "compare", "task=add", "loss=softmax", "network.units=8", "compare.learners=tbptt,rtrl",       \
+        "learner.steps=2"
+
+static void is_refused(const char *const arguments[], const char *sentence) {
+    char expected[2048];
+    run_program(HTH_PROGRAM, arguments);
+    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
+    assert_string_equal(said.err, expected);
+    assert_string_equal(said.out, "");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_false(is_there("runs"));
+}
+
+#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
+
+static void pause_for(double seconds) {
+    const struct timespec time = {(time_t)seconds,
+                                  (long)(1e9 * (seconds - (double)(time_t)seconds))};
+    nanosleep(&time, NULL);
+}
+
+/* ---- Words ---------------------------------------------------------------------------------- */
+
+static void test_bad_input(void **state) {
+    (void)state;
+    REFUSED(
+        "what is to be compared? hitherto compare SETTINGS.yaml, or --out DIR to go on with what "
+        "is there",
+        "compare");
+    REFUSED(
+        "there is nothing to learn from: give a task (task=add) or data (data=text "
+        "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them (arm 'rtrl')",
+        "compare", "compare.learners=rtrl");
+    REFUSED("option --jobs is '0', but must be a whole number from 1 to 1024", "compare",
+            "task=add", "--jobs", "0");
+    REFUSED("nowhere holds no comparison to go on with: give settings, as in hitherto compare "
+            "task=add compare.learners=bptt,rtrl --out nowhere",
+            "compare", "--out", "nowhere");
+    REFUSED("nowhere holds no comparison: there is no results.db in it", "compare", "--table",
+            "--out", "nowhere");
+    REFUSED("command line: vary is a section and takes no value of its own; write "
+            "vary.<setting>=<values>",
+            "compare", "task=add", "vary=3");
+}
+
+static void test_bad_files(void **state) {
+    (void)state;
+    write_whole("a.yaml", "task: add\narms:\n  one: 3\n");
+    REFUSED("a.yaml:3: one must have settings: {learner: rtrl, optimiser.lr: 0.1}", "compare",
+            "a.yaml");
+    write_whole("a.yaml", "task: add\narms:\n  one: {learner: tbptt}\n  one: {learner: rtrl}\n");
+    REFUSED("a.yaml:4: arm 'one' was already given at a.yaml:3", "compare", "a.yaml");
+    write_whole("a.yaml", "task: add\narms:\n  one:\n    learner: tbptt\n    optimizer.lr: 3\n");
+    REFUSED("a.yaml:5: unknown setting optimizer.lr: there is no section optimizer; did you mean "
+            "'optimiser'? (arm 'one')",
+            "compare", "a.yaml");
+    write_whole("a.yaml", "task: add\narms:\n  one: {vary: {cell.alpha: 1}}\n");
+    REFUSED("a.yaml:3: vary has no place in an arm", "compare", "a.yaml");
+    write_whole("a.yaml", "task: add\nvary:\n  cell.alpha: [0.5, 1]\n  cell.alpha: 1\n");
+    REFUSED("a.yaml:4: cell.alpha was already set at a.yaml:3", "compare", "a.yaml");
+    write_whole("a.yaml", "task: add\nvary:\n  optimiser.lr: [0.5, -2]\n");
+    REFUSED("a.yaml:3: optimiser.lr is '-2', but must be a number from 0 to 1000000 (arm 'tbptt', "
+            "optimiser.lr=-2)",
+            "compare", "a.yaml");
+    write_whole("a.yaml", "task: add\ncompare:\n  seeds: many\n");
+    REFUSED(
+        "a.yaml:3: compare.seeds is 'many', but must be a number N for the seeds 1 to N, a list "
+        "(3, 5, 8), or ranges (21-40)",
+        "compare", "a.yaml");
+}
+
+/* Other commands read such a file for the settings of a run. */
+static void test_a_file_for_compare_can_be_trained(void **state) {
+    (void)state;
+    write_whole("a.yaml", "task: add\narms:\n  one: {learner: rtrl}\nvary: {cell.alpha: [0.5, 1]}\n"
+                          "compare: {seeds: 3}\ntrain: {steps: 100, threads: 1}\n");
+    RUN("train", "a.yaml", "--out", "one");
+    assert_int_equal(said.code, 0);
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static void test_a_comparison_from_start_to_picture(void **state) {
+    (void)state;
+    write_whole("a.yaml", "task: add\nloss: softmax\nnetwork: {units: 4}\n"
+                          "train: {steps: 400, validate_every: -1}\ncompare: {seeds: [2, 4]}\n"
+                          "arms:\n  \"RTRL, \\\"exact\\\"\": {learner: rtrl}\n"
+                          "  fixed W:\n    learner:\n      name: readout-only\n"
+                          "vary: {optimiser.lr: [1e-3, 1e-2]}\n");
+    RUN("compare", "a.yaml");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.err, "runs 8/8"));
+    assert_non_null(strstr(said.out, "| arm           | lr   | seeds | "));
+    assert_non_null(strstr(said.out, "| fixed W       | 1e-2 | 2     | "));
+    char *table = strdup(said.out);
+    assert_non_null(table);
+    read_whole("runs/a-compare/table.md", said.out);
+    assert_memory_equal(said.out, table, strlen(said.out));
+    read_whole("runs/a-compare/table.csv", said.out);
+    assert_non_null(strstr(said.out, "\n\"RTRL, \"\"exact\"\"\",rtrl,1e-2,2,0,0,0,,0."));
+    read_whole("runs/a-compare/curves.csv", said.out);
+    assert_non_null(strstr(said.out, "arm,optimiser.lr,step,seeds,train_loss,standard_error\n"));
+    read_whole("runs/a-compare/speed.csv", said.out);
+    assert_non_null(strstr(said.out, "steps_per_second"));
+    RUN("compare", "--table", "--out", "runs/a-compare", "compare.final=1");
+    assert_int_equal(said.code, 0);
+    assert_string_equal(said.err, "");
+    assert_true(strcmp(said.out, table) != 0);
+    RUN("compare", "--table", "--out", "runs/a-compare");
+    assert_string_equal(said.out, table);
+    free(table);
+    if (system("command -v gnuplot > none.txt 2>&1") != 0) return;
+    read_whole("runs/a-compare/curves.svg", said.out);
+    assert_non_null(strstr(said.out, "fixed W, lr 1e-2"));
+    assert_non_null(strstr(said.out, "training loss (nats)"));
+    assert_true(is_there("runs/a-compare/curves.png"));
+}
+
+static void test_without_gnuplot(void **state) {
+    (void)state;
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", "/nowhere", 1);
+    RUN(SMALL, "train.steps=100", "compare.seeds=1", "--out", "x", "--quiet");
+    setenv("PATH", path, 1);
+    free(path);
+    assert_string_equal(said.err,
+                        "There is no picture: gnuplot, which draws it, is not installed (on "
+                        "Debian: apt install gnuplot-nox).\n");
+    assert_int_equal(said.code, 0);
+    assert_true(is_there("x/curves.csv"));
+    assert_false(is_there("x/curves.svg"));
+}
+
+/* ---- Interruptions -------------------------------------------------------------------------- */
+
+/* Long enough that interruptions find runs under way, in slow builds too. */
+#define LONG SMALL, "train.steps=30000", "train.checkpoint_every=0.02", "compare.seeds=4"
+
+static bool same_file(const char *a, const char *b) {
+    static char text[2][SAID_LENGTH];
+    read_whole(a, text[0]);
+    read_whole(b, text[1]);
+    assert_true(strlen(text[0]) > 100);
+    return strcmp(text[0], text[1]) == 0;
+}
+
+static void compare_undisturbed(void) {
+    RUN(LONG, "--out", "whole", "--quiet");
+    assert_int_equal(said.code, 0);
+}
+
+static void assert_same_results(const char *out) {
+    char path[100];
+    snprintf(path, sizeof path, "%s/table.csv", out);
+    assert_true(same_file("whole/table.csv", path));
+    snprintf(path, sizeof path, "%s/curves.csv", out);
+    assert_true(same_file("whole/curves.csv", path));
+    snprintf(path, sizeof path, "%s/runs", out);
+    assert_false(is_there(path));
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Killed at moments that nobody chose, twenty times, then left alone. The moments lie in the first quarter
+ * of the time that it takes undisturbed, so that they find it at work on any machine. Its processes die
+ * with it, or the next call would have to wait for ever. */
+static void test_killed_twenty_times(void **state) {
+    (void)state;
+    const char *const arguments[] = {LONG, "--out", "killed", "--quiet", NULL};
+    unsigned alive = 0, under_way = 0;
+    const double begun = now();
+    compare_undisturbed();
+    const double quarter = (now() - begun) / 4;
+    srand(1);
+    for (int i = 0; i < 20; i++) {
+        pid_t child = start_program(HTH_PROGRAM, arguments);
+        pause_for(quarter * rand() / RAND_MAX);
+        kill(child, SIGKILL);
+        finish_program(child);
+        alive += said.code == 1000 + SIGKILL;
+        under_way += is_there("killed/runs");
+    }
+    assert_true(alive > 3 && under_way > 0);
+    RUN("compare", "--out", "killed", "--quiet");
+    assert_string_equal(said.err, "");
+    assert_int_equal(said.code, 0);
+    assert_same_results("killed");
+    /* The files do tell other runs from these. */
+    RUN(LONG, "train.steps=29990", "--out", "other", "--quiet");
+    assert_false(same_file("whole/table.csv", "other/table.csv"));
+    assert_false(same_file("whole/curves.csv", "other/curves.csv"));
+}
+
+/* Waits, as long as it takes, for what the program makes once runs are under way. */
+static void wait_for(pid_t child, const char *path) {
+    while (!is_there(path)) {
+        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+        pause_for(0.002);
+    }
+}
+
+static void test_interrupted(void **state) {
+    (void)state;
+    const char *const arguments[] = {LONG, "--out", "cut", "--quiet", NULL};
+    compare_undisturbed();
+    pid_t child = start_program(HTH_PROGRAM, arguments);
+    wait_for(child, "cut/runs");
+    kill(child, SIGINT);
+    finish_program(child);
+    assert_int_equal(said.code, CLI_INTERRUPTED);
+    assert_string_equal(said.err, "Interrupted; what has been computed is saved. To go on:\n"
+                                  "  hitherto compare --out cut\n");
+    assert_true(is_there("cut/runs"));
+    RUN("compare", "--table", "--out", "cut");
+    assert_non_null(strstr(said.out, " to run"));
+    RUN("compare", "--out", "cut");
+    assert_int_equal(said.code, 0);
+    assert_same_results("cut");
+}
+
+static void test_two_at_once_are_refused(void **state) {
+    (void)state;
+    const char *const arguments[] = {SMALL, "train.steps=1e12", "--out", "busy", "--quiet", NULL};
+    pid_t child = start_program(HTH_PROGRAM, arguments);
+    wait_for(child, "busy/runs");
+    RUN(SMALL, "train.steps=1e12", "--out", "busy");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err, "hitherto: busy: another run is writing in this directory\n");
+    kill(child, SIGKILL);
+    finish_program(child);
+    RUN(SMALL, "train.steps=100", "compare.seeds=1", "--out", "busy"); /* nothing had ended */
+    assert_int_equal(said.code, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_bad_input),
+        TEST(test_bad_files),
+        TEST(test_a_file_for_compare_can_be_trained),
+        TEST(test_a_comparison_from_start_to_picture),
+        TEST(test_without_gnuplot),
+        TEST(test_killed_twenty_times),
+        TEST(test_interrupted),
+        TEST(test_two_at_once_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
