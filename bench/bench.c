@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_SETTINGS = 8, WARM_UP = 3, MAX_SAMPLES = 1000 };
+enum { MAX_SETTINGS = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
 static const double SAMPLE_SECONDS = 0.1;
 
 typedef struct work {
@@ -18,6 +18,7 @@ typedef struct work {
     size_t inputs, vocabulary, outputs, steps, batch;
     bool updates;                          /* an optimiser's step belongs to the work */
     bool words;                            /* the unit is a step of one item, not of the batch */
+    bool coins;                            /* tapes of the Add task in turn, not one of noise */
     const char *settings[MAX_SETTINGS][2]; /* beside learner.steps, which is `steps` */
 } work;
 
@@ -37,19 +38,45 @@ typedef struct work {
         "learner.name", learner                                                                    \
     }
 
+/* A learner that is called at every step and changes the weights at every step. */
+#define ONLINE(preset, units)                                                                      \
+    {                                                                                              \
+        preset "-" units, 2, 0, 2, 1, 1, true, false, true, {                                      \
+            {"network.units", units}, {"cell.name", "rate"}, {"cell.alpha", "0.5"},                \
+                {"loss.name", "softmax"}, {"learner.name", preset}, {"optimiser.name", "sgd"},     \
+                {"optimiser.lr", "1e-4"},                                                          \
+        }                                                                                          \
+    }
+
 static const work works[] = {
-    {"word20", 0, 10000, 10000, 20, 20, true, true, {WORD_MODEL}},
-    {"word4", 0, 10000, 10000, 4, 20, true, true, {WORD_MODEL}},
+    {"word20", 0, 10000, 10000, 20, 20, true, true, false, {WORD_MODEL}},
+    {"word4", 0, 10000, 10000, 4, 20, true, true, false, {WORD_MODEL}},
     /* One output number per item: as good as a given gradient of the LSTM's output. */
-    {"lstm20", 200, 0, 1, 20, 20, false, true, {LSTM_ALONE}},
-    {"rnn32b1", 2, 0, 2, 1000, 1, false, false, {RATE("32", "bptt")}},
-    {"rnn100b1", 2, 0, 2, 1000, 1, false, false, {RATE("100", "bptt")}},
-    {"rnn100b32", 2, 0, 2, 1000, 32, false, false, {RATE("100", "bptt")}},
-    {"rtrl32", 2, 0, 2, 1, 1, false, false, {RATE("32", "rtrl")}},
-    {"rtrl100", 2, 0, 2, 1, 1, false, false, {RATE("100", "rtrl")}},
-    {"rtrlblocks32", 2, 0, 2, 32, 1, false, false, {RATE("32", "rtrl")}},
-    {"rtrlblocks100", 2, 0, 2, 100, 1, false, false, {RATE("100", "rtrl")}},
-    {"tbptt32", 2, 0, 2, 20, 1, false, false, {RATE("32", "tbptt")}},
+    {"lstm20", 200, 0, 1, 20, 20, false, true, false, {LSTM_ALONE}},
+    {"rnn32b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("32", "bptt")}},
+    {"rnn100b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("100", "bptt")}},
+    {"rnn100b32", 2, 0, 2, 1000, 32, false, false, false, {RATE("100", "bptt")}},
+    {"rtrl32", 2, 0, 2, 1, 1, false, false, false, {RATE("32", "rtrl")}},
+    {"rtrl100", 2, 0, 2, 1, 1, false, false, false, {RATE("100", "rtrl")}},
+    {"rtrlblocks32", 2, 0, 2, 32, 1, false, false, false, {RATE("32", "rtrl")}},
+    {"rtrlblocks100", 2, 0, 2, 100, 1, false, false, false, {RATE("100", "rtrl")}},
+    {"tbptt32", 2, 0, 2, 20, 1, false, false, false, {RATE("32", "tbptt")}},
+    ONLINE("uoro", "32"),
+    ONLINE("uoro", "100"),
+    ONLINE("kf-rtrl", "32"),
+    ONLINE("kf-rtrl", "100"),
+    ONLINE("r-kf", "32"),
+    ONLINE("r-kf", "100"),
+    ONLINE("kernl", "32"),
+    ONLINE("kernl", "100"),
+    ONLINE("rflo", "32"),
+    ONLINE("rflo", "100"),
+    ONLINE("dni", "32"),
+    ONLINE("dni", "100"),
+    ONLINE("snap1", "32"),
+    ONLINE("snap1", "100"),
+    ONLINE("readout-only", "32"),
+    ONLINE("readout-only", "100"),
 };
 
 typedef struct bench {
@@ -61,6 +88,7 @@ typedef struct bench {
     hth_gradient *gradient;
     hth_optimiser *optimiser;
     hth_chunk chunk;
+    size_t tape_count, at; /* tapes of data, and which is next */
     hth_real *x, *targets;
     int32_t *tokens, *classes;
 } bench;
@@ -102,16 +130,34 @@ static void fill_kinds(int32_t *values, size_t count, size_t kinds) {
     for (size_t i = 0; i < count; i++) values[i] = (int32_t)(next_random() % kinds);
 }
 
+/* Of the Add task: a coin, and a probability that depends on the coins 3 and 5 steps back. */
+static void fill_coins(hth_real *x, hth_real *targets, size_t steps) {
+    unsigned coins = 0;
+    for (size_t t = 0; t < steps; t++) {
+        coins = coins << 1 | (next_random() >> 10 & 1);
+        double y = 0.5 + 0.5 * (coins >> 3 & 1) - 0.25 * (coins >> 5 & 1);
+        x[2 * t] = (hth_real)(coins & 1);
+        x[2 * t + 1] = 1 - x[2 * t];
+        targets[2 * t] = (hth_real)y;
+        targets[2 * t + 1] = (hth_real)(1 - y);
+    }
+}
+
 static void make_data(bench *b) {
     const work *w = b->work;
-    size_t items = w->steps * w->batch;
+    b->tape_count = w->coins ? COIN_TAPES : 1;
+    size_t items = w->steps * w->batch * b->tape_count;
     b->chunk = (hth_chunk){.steps = w->steps, .batch = w->batch};
     b->x = room(items * w->inputs, sizeof *b->x);
     b->targets = room(items * w->outputs, sizeof *b->targets);
     b->tokens = room(items, sizeof *b->tokens);
     b->classes = room(items, sizeof *b->classes);
-    fill_reals(b->x, items * w->inputs);
-    fill_reals(b->targets, items * w->outputs);
+    if (w->coins) {
+        fill_coins(b->x, b->targets, items);
+    } else {
+        fill_reals(b->x, items * w->inputs);
+        fill_reals(b->targets, items * w->outputs);
+    }
     if (w->vocabulary) {
         fill_kinds(b->tokens, items, w->vocabulary);
         fill_kinds(b->classes, items, w->outputs);
@@ -132,8 +178,10 @@ static void open_bench(bench *b, const work *w, int threads) {
     for (size_t i = 0; i < MAX_SETTINGS && w->settings[i][0]; i++)
         items[settings.count++] = (hth_setting){w->settings[i][0], w->settings[i][1], NULL};
 
-    hth_shape shape = {w->inputs, w->vocabulary, w->outputs,
-                       w->vocabulary ? HTH_TARGET_CLASSES : HTH_TARGET_VALUES};
+    hth_shape shape = {.inputs = w->inputs,
+                       .vocabulary = w->vocabulary,
+                       .outputs = w->outputs,
+                       .target = w->vocabulary ? HTH_TARGET_CLASSES : HTH_TARGET_VALUES};
     hth_error error;
     must(hth_compute_create(threads, NULL, &b->compute, &error), &error);
     must(hth_network_create(&settings, &shape, 1, NULL, &b->network, &error), &error);
@@ -165,8 +213,13 @@ static void close_bench(bench *b) {
 static void run_tape(bench *b) {
     hth_error error;
     hth_report report = {0};
+    hth_chunk chunk = b->chunk;
+    size_t items = chunk.steps * chunk.batch * b->at;
+    if (chunk.x) chunk.x += items * b->work->inputs;
+    if (chunk.targets) chunk.targets += items * b->work->outputs;
+    b->at = b->at + 1 < b->tape_count ? b->at + 1 : 0;
     hth_gradient_clear(b->gradient);
-    must(hth_forward(b->tape, &b->chunk, &report, &error), &error);
+    must(hth_forward(b->tape, &chunk, &report, &error), &error);
     must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
     if (b->work->updates)
         must(hth_optimiser_step(b->optimiser, b->network, b->gradient, 1, &error), &error);

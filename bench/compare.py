@@ -84,6 +84,32 @@ def rtrl_blocks(n, goal):
     return Work(f"rtrlblocks{n}", text, "step", 6 * n**3, 8 * n * m, cache, peers)
 
 
+def online(preset, n):
+    """Forward, error, the learner's own update, gradient and SGD, at every step. Flops and numbers
+    moved are those that the equations need when every array is read, or read and written, once per
+    use and the gradient is never stored: W read forward, read and written by the update; and so on."""
+    m, q = n + 3, n + 3  # q: what DNI's map reads, [state; 2 labels; 1]
+    w, j, a = n * m, n * n, n * q
+    flops, numbers = {
+        "rflo": (7 * w, 5 * w),  # trace: decay, outer product
+        "snap1": (7 * w, 5 * w),
+        "uoro": (9 * w + 2 * j, 5 * w + j),  # J A; B: scaled, outer product, its norm
+        "kf-rtrl": (4 * w + 2 * n**3 + 4 * j, 3 * w + 4 * j),  # J B, n x n
+        "r-kf": (11 * w + 2 * n * w, 6 * w + j),  # J B, n x m
+        "kernl": (9 * w + 8 * j, 5 * w + 5 * j),  # two networks; A four times
+        "dni": (4 * w + 8 * a + 2 * j, 3 * w + 5.4 * a + j),  # maps A and its lagged copy
+    }[preset]
+    cubic = preset in ("kf-rtrl", "r-kf")
+    goal = (40 if n == 32 else 12) if cubic else (100 if n == 32 else 50)
+    cache = "16" if n == 32 else "512"
+    peers = [("numpy_learners", f"{preset}-{n}", "numpy float64", goal)]
+    if preset in ("uoro", "dni"):
+        peers.append(("numpy_learners", f"tight-{preset}-{n}", "numpy float64, no Jacobian", None))
+    return Work(f"{preset}-{n}", f"{preset}, every step, n = {n}", "step", flops, 4 * numbers, cache, peers)
+
+
+ONLINE = ("uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "dni", "snap1")
+
 WORKS = [
     word_model(20, 2),
     word_model(4, None),
@@ -95,6 +121,7 @@ WORKS = [
     rtrl(100, 5),
     rtrl_blocks(32, None),
     rtrl_blocks(100, 150),
+    *(online(preset, n) for preset in ONLINE for n in (32, 100)),
 ]
 
 
@@ -177,7 +204,7 @@ def table(lines, heads):
 
 
 def memory_rows():
-    for work in ("rtrl32", "rtrlblocks100", "tbptt32"):
+    for work in ("rtrl32", "rtrlblocks100", "tbptt32", *(f"{preset}-32" for preset in ONLINE)):
         short, long = (call(BUILD / "bench", "memory", work, steps)["peak_kib"] for steps in (10**4, 10**6))
         yield [work, f"{short}", f"{long}", f"{long - short:+d}"]
 
