@@ -131,10 +131,17 @@ typedef struct hth_chunk {
     const hth_real *targets; /* [steps][batch][outputs] */
     const int32_t *classes;  /* [steps][batch] */
     const hth_real *weights; /* [steps][batch] */
+    /* [batch], 0..steps: the steps of each item; those after them only fill the batch up. A layer that runs from
+     * the end (network.direction = both) begins at an item's own last step. NULL: all have all steps. It says
+     * nothing of the loss: give padding weight 0 as well. */
+    const uint32_t *lengths;
     /* [steps][batch], where the shape says so: 1 at the last step of a decision. A decision is the output
      * with the largest mean over the steps with weight since the last step without, or the last decision,
      * or the start of the sequence; it is right if it is the class of that last step. NULL: none end. */
     const uint8_t *decides;
+    /* The last step is the last of its sequence, and a reset comes next: learners then keep nothing for steps to
+     * come. false is always right, but may take longer. */
+    bool ends;
 } hth_chunk;
 
 /* What a readout has seen since the report was last zeroed. Losses are summed, unscaled, in the
@@ -149,8 +156,8 @@ typedef struct hth_report {
 
 /* ---- Network: configuration and parameters -------------------------------------------------- */
 
-/* A stack of recurrent layers, an optional embedding below and a leaky linear readout above. The
- * handle holds what stays constant during a tape: configuration and parameters. */
+/* A stack of recurrent layers, or one in each direction (network.direction = both), an optional embedding
+ * below and a leaky linear readout above. The handle holds what stays constant during a tape: configuration and parameters. */
 typedef struct hth_network hth_network;
 
 /* Parameters are one array; a block is a named matrix in it.
@@ -158,10 +165,12 @@ typedef struct hth_network hth_network;
  *                     o, g; gru: r, u, cx, ch; others have one); columns: recurrent, input, bias, as W
  *                     acts on [z; x; 1]. Weights that do not exist (self-connections or biases of
  *                     spiking cells, columns that a gate does not read) are 0 and must be kept 0.
+ *   layer0.backward.weight, layer0.backward.initial       likewise, of the layer that runs from the end
+ *                     (network.direction = both)
  *   layer<l>.initial  [states (+1)][units]                with network.initial = learned: the states s,
  *                     then z where it is a state of its own (lstm: c, h)
  *   embedding.weight  [vocabulary][network.embedding]
- *   readout.weight    [outputs][units of the top layer]
+ *   readout.weight    [outputs][units of the top layer]   both directions: first forward, then backward
  *   readout.bias      [1][outputs] */
 typedef struct hth_block {
     char name[32];
@@ -169,7 +178,7 @@ typedef struct hth_block {
     size_t rows, columns, offset;
 } hth_block;
 
-/* Reads the sections network, cell, readout, loss and init. Initial values depend on seed alone. */
+/* Reads the sections network, cell, readout, loss, regulariser and init. Initial values depend on seed alone. */
 HTH_API hth_status hth_network_create(const hth_settings *settings, const hth_shape *shape,
                                       uint64_t seed, const hth_allocator *allocator,
                                       hth_network **out, hth_error *error);
@@ -188,7 +197,9 @@ HTH_API void hth_tape_destroy(hth_tape *tape);
 /* Start of a sequence: state, traces of the readout and refractory counters as the network says. A
  * learned initial state is read from the parameters here. */
 HTH_API void hth_tape_reset(hth_tape *tape);
-/* Runs chunk->steps (<= K) steps on from where the last call ended and writes the tape. Adds to
+/* Runs chunk->steps (<= K) steps on from where the last call ended and writes the tape; with
+ * network.direction = both a chunk must be a whole sequence (after a reset, ends = true), or it is HTH_INVALID.
+ * Adds to
  * report (not NULL). HTH_NOT_FINITE when an input or a loss is not finite, HTH_INVALID for a token or
  * class out of range; the carried state is then as it was, and there is nothing to learn from. */
 HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,

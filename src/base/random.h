@@ -25,8 +25,8 @@ typedef struct hth_random {
 
 void hth_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 void hth_random_words(const hth_random *r, uint64_t index, uint64_t out[2]); /* 128 random bits */
-double hth_random_uniform(const hth_random *r, uint64_t index); /* [0, 1) */
-double hth_random_normal(const hth_random *r, uint64_t index);  /* mean 0, variance 1 */
+double hth_random_uniform(const hth_random *r, uint64_t index);              /* [0, 1) */
+double hth_random_normal(const hth_random *r, uint64_t index); /* mean 0, variance 1 */
 uint64_t hth_random_below(const hth_random *r, uint64_t index, uint64_t bound); /* 0..bound-1 */
 
 #endif

@@ -17,7 +17,7 @@ typedef struct cli_flag {
     const char *help;
 } cli_flag;
 
-enum { CLI_MAX_FLAGS = 8 };
+enum { CLI_MAX_FLAGS = 20 };
 
 typedef struct cli_arguments cli_arguments;
 
@@ -52,6 +52,7 @@ int cli_list(const cli_arguments *arguments);
 int cli_list_learners(const cli_arguments *arguments); /* list --cost, --plausibility */
 int cli_inspect(const cli_arguments *arguments);
 int cli_plot(const cli_arguments *arguments);
+int cli_probe(const cli_arguments *arguments);
 int cli_compare(const cli_arguments *arguments);
 int cli_help(const cli_arguments *arguments);
 int cli_version(const cli_arguments *arguments);
@@ -114,6 +115,10 @@ size_t cli_colour_round(size_t index); /* how often that colour has been used be
 void cli_put_quoted(FILE *out, const char *text);
 /* Where gnuplot draws: a file that ends in .svg or .png, or NULL for letters on the terminal. */
 void cli_put_terminal(FILE *out, const char *path);
+/* The same, so many lines high where 900 are its width. */
+void cli_put_terminal_of(FILE *out, const char *path, int lines);
+/* Whether a path ends as a picture does, .svg or .png; complains, as of option --out, where not. */
+int cli_check_picture(const char *path);
 bool cli_have_gnuplot(void);
 /* Draws what put_script writes; prints and returns the exit code. */
 int cli_draw(const char *path, void (*put_script)(FILE *out, void *context), void *context);
@@ -135,6 +140,31 @@ FILE *cli_open_beside(const char *folder, const char *name);
 int cli_close_beside(FILE *file, const char *folder, const char *name);
 void cli_put_csv(FILE *out, const char *text); /* a cell, quoted where it must be */
 void cli_put_exact(FILE *out, double value);   /* ",0.1": all digits; "," for no number */
+
+/* ---- command_eval.c, trial.c, trial_picture.c -------------------------------------------------- */
+
+/* The words that are no settings are runs, into runs[most]; the others, and --threads, are settings. `usage` says
+ * what is right where there is no run. */
+int cli_find_runs(const cli_arguments *arguments, hth_config *overrides, const char *usage,
+                  const char *runs[], size_t most, size_t *count);
+/* Hands over to the program of the run's precision. */
+int cli_match_run(const cli_arguments *arguments, const char *run);
+/* A whole number of at least `least`; absent: `fallback`. */
+int cli_whole(const cli_arguments *arguments, const char *flag, uint64_t least, uint64_t fallback,
+              uint64_t *out);
+
+int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
+/* RUN/trial.svg after training; *drawn: there is one. Silent where the task or the machine has no picture. */
+int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn);
+struct hth_trial;
+/* Chosen units and, by the trial's own list, synapses. */
+typedef struct cli_trial_picture {
+    const struct hth_trial *trial;
+    const char *path, *title;
+    const size_t *units;
+    size_t unit_count;
+} cli_trial_picture;
+int cli_draw_trial(const cli_trial_picture *picture);
 
 /* ---- summary.c ------------------------------------------------------------------------------ */
 

@@ -10,7 +10,7 @@ typedef struct check_table {
 static void print_row(void *context, const hth_check_row *row) {
     check_table *table = context;
     if (table->rows++ == 0)
-        printf("%-38s %-18s %10s %12s %10s %10s\n", "claim", "block", "rel. error", "cosine",
+        printf("%-38s %-22s %10s %12s %10s %10s\n", "claim", "block", "rel. error", "cosine",
                "tolerance", "deviation");
     /* A comparison that claims nothing is shown for its cosine. */
     char tolerance[24] = "-", deviation[24] = "-";
@@ -18,7 +18,7 @@ static void print_row(void *context, const hth_check_row *row) {
     if (claims) snprintf(tolerance, sizeof tolerance, "%.0e", row->tolerance);
     if (isfinite(row->deviation)) snprintf(deviation, sizeof deviation, "%.2g", row->deviation);
     bool nothing = row->passed && isnan(row->cosine); /* both gradients are zero */
-    printf("%-38s %-18s %10.2e %12.9f %10s %10s  %s\n", row->claim, row->block, row->relative_error,
+    printf("%-38s %-22s %10.2e %12.9f %10s %10s  %s\n", row->claim, row->block, row->relative_error,
            row->cosine, tolerance, deviation,
            !row->passed ? "FAILED"
            : nothing    ? "zero"

@@ -11,31 +11,33 @@ static int print_score(const char *split, const hth_score *score) {
     return CLI_OK;
 }
 
-/* The one word that is a run; the others are settings. */
-static int find_run(const cli_arguments *arguments, const char **run, hth_config *overrides) {
+int cli_find_runs(const cli_arguments *arguments, hth_config *overrides, const char *usage,
+                  const char *runs[], size_t most, size_t *count) {
     hth_error error;
-    *run = NULL;
+    *count = 0;
     for (size_t i = 0; i < arguments->word_count; i++) {
-        const char *word = arguments->words[i];
+        const char *word = arguments->words[i], *name = arguments->command->name;
         if (cli_is_assignment(word)) {
             if (hth_config_override(overrides, word, &error) != HTH_OK) return cli_fail(&error);
-        } else if (*run) {
-            return cli_complain(CLI_BAD_INPUT, "eval takes one run, but '%s' and '%s' are given",
-                                *run, word);
+        } else if (*count == most && most == 1) {
+            return cli_complain(CLI_BAD_INPUT, "%s takes one run, but '%s' and '%s' are given",
+                                name, runs[0], word);
+        } else if (*count == most) {
+            return cli_complain(CLI_BAD_INPUT, "%s takes at most %zu runs", name, most);
         } else {
-            *run = word;
+            runs[(*count)++] = word;
         }
     }
     const char *threads = cli_value(arguments, "--threads");
     if (threads &&
         hth_config_set(overrides, "train.threads", threads, "command line", &error) != HTH_OK)
         return cli_fail(&error);
-    if (*run) return CLI_OK;
-    return cli_complain(CLI_BAD_INPUT, "which run? hitherto eval RUN, with the folder of a run");
+    if (*count) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "which run? %s, with the folder of a run", usage);
 }
 
 /* The run's own settings decide which of the two programs can read its numbers. */
-static int match_run(const cli_arguments *arguments, const char *run) {
+int cli_match_run(const cli_arguments *arguments, const char *run) {
     char path[1024];
     hth_config *config;
     hth_error error;
@@ -52,8 +54,9 @@ static int match_run(const cli_arguments *arguments, const char *run) {
 
 static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     const char *run, *split = cli_value(arguments, "--split");
-    int code = find_run(arguments, &run, overrides);
-    if (code == CLI_OK) code = match_run(arguments, run);
+    size_t count;
+    int code = cli_find_runs(arguments, overrides, "hitherto eval RUN", &run, 1, &count);
+    if (code == CLI_OK) code = cli_match_run(arguments, run);
     if (code != CLI_OK) return code;
     cli_progress progress;
     cli_progress_start(&progress, 5);

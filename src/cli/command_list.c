@@ -173,6 +173,13 @@ static int list_parts(const hth_catalogue *catalogue) {
     return CLI_OK;
 }
 
+/* What a name of conventions stands for. */
+static void print_conventions(const char *name) {
+    hth_setting settings[HTH_MOST_CONVENTIONS];
+    const size_t count = hth_conventions_of(name, settings);
+    for (size_t i = 0; i < count; i++) printf("  %s=%s\n", settings[i].key, settings[i].value);
+}
+
 static int list_part(const hth_catalogue *catalogue, const char *name) {
     const hth_setting setting = {catalogue->key, name, NULL};
     const hth_settings settings = {&setting, 1};
@@ -187,6 +194,7 @@ static int list_part(const hth_catalogue *catalogue, const char *name) {
     printf("Chosen by %s=%s\n\n", catalogue->key, part->name);
     print_options(&part->options);
     print_options(&catalogue->common);
+    if (catalogue == &hth_conventions) print_conventions(part->name);
     return CLI_OK;
 }
 

@@ -224,11 +224,10 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
     if (!known)
         return cli_complain(CLI_BAD_INPUT,
                             "option --x is '%s', but must be one of step, epoch, seconds", plot->x);
-    const char *ending = plot->out ? strrchr(plot->out, '.') : ".svg";
-    if (!ending || (strcmp(ending, ".svg") != 0 && strcmp(ending, ".png") != 0))
-        return cli_complain(CLI_BAD_INPUT,
-                            "option --out is '%s', but must be a file that ends in .svg or .png",
-                            plot->out);
+    if (plot->out) {
+        const int code = cli_check_picture(plot->out);
+        if (code != CLI_OK) return code;
+    }
     if (arguments->word_count == 0)
         return cli_complain(CLI_BAD_INPUT, "which run? hitherto plot RUN..., with folders of runs");
     if (arguments->word_count > MAX_RUNS)
@@ -237,7 +236,26 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
     return CLI_OK;
 }
 
+/* Each kind of picture has options that mean nothing to the other. */
+static int check_kind(const cli_arguments *arguments) {
+    static const char *const of_trial[] = {"--split", "--number",   "--steps", "--layer",
+                                           "--units", "--synapses", "--csv"};
+    static const char *const of_curves[] = {"--x", "--metric", "--log"};
+    const bool trial = cli_value(arguments, "--trial") != NULL;
+    const char *const *others = trial ? of_curves : of_trial;
+    const size_t count = trial ? HTH_COUNT(of_curves) : HTH_COUNT(of_trial);
+    for (size_t i = 0; i < count; i++)
+        if (cli_value(arguments, others[i]))
+            return cli_complain(CLI_BAD_INPUT, "option %s is of %s", others[i],
+                                trial ? "learning curves, not of --trial"
+                                      : "the picture of a trial: it needs --trial");
+    return CLI_OK;
+}
+
 int cli_plot(const cli_arguments *arguments) {
+    const int fits = check_kind(arguments);
+    if (fits != CLI_OK) return fits;
+    if (cli_value(arguments, "--trial")) return cli_plot_trial(arguments);
     plot_request *plot = calloc(1, sizeof *plot);
     if (!plot) return cli_complain(CLI_FAILED, "not enough memory");
     int code = read_options(arguments, plot);

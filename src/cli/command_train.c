@@ -44,7 +44,9 @@ static int make_parents(const char *path) {
 
 /* ---- The end of a run ----------------------------------------------------------------------- */
 
-static int finish(const char *out, const cli_progress *progress) {
+static int finish(const char *out, const hth_config *config, const cli_progress *progress) {
+    bool drawn;
+
     printf("Finished.\n");
     cli_print_summary(out);
     if (progress->any && progress->latest.memory_bytes) {
@@ -55,7 +57,13 @@ static int finish(const char *out, const cli_progress *progress) {
     cli_print_row("files", "%s/{settings.yaml,metrics.jsonl,summary.json,checkpoint.safetensors}",
                   out);
     printf("Learning curve:  hitherto plot %s\n", out);
-    return CLI_OK;
+    fflush(stdout);
+    const int code = cli_trial_after_training(out, config, &drawn);
+    if (drawn)
+        printf("A trial, output and target:  %s/trial.svg\n", out);
+    else
+        printf("A trial:         hitherto plot --trial %s --out %s/trial.svg\n", out, out);
+    return code;
 }
 
 static int stop(const char *out) {
@@ -83,7 +91,7 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     hth_status status = hth_train(config, out, resume, &observer, &ending, &error);
     cli_progress_end(&progress);
     if (status != HTH_OK) return cli_fail(&error);
-    return ending == HTH_INTERRUPTED ? stop(out) : finish(out, &progress);
+    return ending == HTH_INTERRUPTED ? stop(out) : finish(out, config, &progress);
 }
 
 /* A resumed run has its settings in its folder; what is given beside them counts more. */

@@ -148,19 +148,75 @@ static const cli_command commands[] = {
     },
     {
         .name = "plot",
-        .usage = "RUN...",
-        .summary = "learning curves of one or several runs",
+        .usage = "RUN... | --trial RUN [key=value...]",
+        .summary = "learning curves of one or several runs, or a trial of one",
         .text =
             "Draws loss (or, with --metric, the metric) in training and validation from the "
             "metrics.jsonl of each run, with gnuplot: to a file, by its ending an SVG or a PNG, or "
             "in letters to the terminal.\n\n"
+            "With --trial: one sequence, run with the trained network, over its time steps: "
+            "inputs, what the units do, their states, learning signals, eligibility traces of a "
+            "few synapses, outputs and targets. Units and synapses are the liveliest, or those "
+            "that are named. Learning signals and traces are those of the run's learner where "
+            "it keeps traces, else those of eprop1-symmetric. key=value changes settings of the "
+            "run for this picture.\n\n"
             "  hitherto plot runs/add-tbptt-s1\n"
-            "  hitherto plot runs/add-* --out curves.svg --x seconds",
+            "  hitherto plot runs/add-* --out curves.svg --x seconds\n"
+            "  hitherto plot --trial runs/pattern-eprop1-s1 --out trial.svg --csv trial.csv",
         .flags = {{"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
                   {"--x", "AXIS", "step, epoch or seconds (step)"},
                   {"--metric", NULL, "the metric instead of the loss"},
-                  {"--log", NULL, "logarithmic vertical axis"}},
+                  {"--log", NULL, "logarithmic vertical axis"},
+                  {"--trial", NULL, "one sequence of the trained network"},
+                  {"--split", "NAME", "of a trial: train, validation or test (validation)"},
+                  {"--number", "N", "which sequence of the split (1)"},
+                  {"--steps", "N",
+                   "at most so many of its steps (all; 200 where a sequence has no end or no one "
+                   "length)"},
+                  {"--layer", "N", "from 0, the lowest (the top one)"},
+                  {"--units", "LIST", "units to show, e.g. 0,7,12 (the three liveliest)"},
+                  {"--synapses", "LIST",
+                   "synapses whose traces to show, FROM:TO, e.g. x3:5,7:5 for input 3 and unit 7 "
+                   "to unit 5"},
+                  {"--csv", "FILE", "all numbers of the trial, as a comma-separated table"}},
         .run = cli_plot,
+    },
+    {
+        .name = "probe",
+        .usage = "RUN... [key=value...]",
+        .summary =
+            "decode a class from what units and synapses of a trained network hold, over time",
+        .text =
+            "Runs many trials with the network of each run and asks, one time window after the "
+            "other, whether the class that the task knows can be read from the eligibility traces, "
+            "the states or the spikes: a logistic regression with an L2 penalty learns from some "
+            "trials and is tested on others. It shows the fraction of test trials that it gets "
+            "right, with its standard error, sqrt(p (1 - p) / tests). Numbers are means over a "
+            "window, brought to mean 0 and deviation 1 over the training trials. As in Bellec et "
+            "al. 2019, Fig. 2b, with a single STORE and 6000 steps:\n\n"
+            "  hitherto probe runs/store-recall-eprop1-s1 task.rules=single task.periods=30 \\\n"
+            "      --of traces --out decoding.svg --csv decoding.csv\n\n"
+            "What is decoded is the class target of a step of the trial, the last one if --at does "
+            "not say another. key=value changes settings of the run for these trials. Traces are "
+            "those of the run's learner where it keeps traces, else those of eprop1-symmetric.",
+        .flags = {{"--of", "WHAT", "traces, states or spikes (traces)"},
+                  {"--decode", "QUANTITY", "class, the class target of a step (class)"},
+                  {"--at", "STEP", "of which step, from 0 (the last one of a trial)"},
+                  {"--window", "STEPS", "over which numbers are averaged (100)"},
+                  {"--spacing", "STEPS", "between the starts of two windows (50)"},
+                  {"--trials", "N", "trials to learn from (150)"},
+                  {"--tests", "N", "trials to test with (50)"},
+                  {"--l2", "X",
+                   "the penalty X/2 |w|^2, beside a loss that is summed over trials (1)"},
+                  {"--most", "N", "use at most N of the numbers, drawn by the seed (all)"},
+                  {"--layer", "N", "from 0, the lowest (the top one)"},
+                  {"--split", "NAME", "train, validation or test (validation)"},
+                  {"--steps", "N", "steps of a trial (the whole sequence)"},
+                  {"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
+                  {"--csv", "FILE", "the table, comma-separated"},
+                  {"--quiet", NULL, "no progress"},
+                  THREADS},
+        .run = cli_probe,
     },
     {
         .name = "help",

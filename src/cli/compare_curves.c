@@ -77,11 +77,6 @@ static void put_axes(FILE *out, picture *p) {
     fprintf(out, "set title 'mean and standard error over the seeds' textcolor rgb '#404040'\n");
 }
 
-static int by_size(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A curve that runs away would press all others onto the axis: what is above twice the value at which
  * the middle one of the curves begins is cut off. */
 static void put_range(FILE *out, const hth_comparison *c) {
@@ -95,8 +90,7 @@ static void put_range(FILE *out, const hth_comparison *c) {
             most = fmax(most, mean);
             least = fmin(least, mean);
         }
-    if (used) qsort(begins, used, sizeof *begins, by_size);
-    middle = used ? begins[used / 2] : 0;
+    middle = used ? hth_median(begins, used) : 0;
     if (used && least >= 0 && middle > 0 && most > 2 * middle)
         fprintf(out, "set yrange [*:%.10g]\n", 2 * middle);
     else if (used && least == most)

@@ -31,6 +31,10 @@ void cli_put_quoted(FILE *out, const char *text) {
 }
 
 void cli_put_terminal(FILE *out, const char *path) {
+    cli_put_terminal_of(out, path, 560);
+}
+
+void cli_put_terminal_of(FILE *out, const char *path, int lines) {
     const char *ending = path ? strrchr(path, '.') : NULL;
     if (!path) {
         int width, height;
@@ -38,17 +42,27 @@ void cli_put_terminal(FILE *out, const char *path) {
         fprintf(out, "set terminal dumb noenhanced size %d,%d\n", width < 40 ? 40 : width - 1,
                 height < 12 ? 12 : height - 2);
     } else if (ending && strcmp(ending, ".svg") == 0) {
-        fprintf(out, "set terminal svg size 900,560 font 'Helvetica,15' background 'white'\n");
+        fprintf(out, "set terminal svg size 900,%d font 'Helvetica,15' background 'white'\n",
+                lines);
     } else {
-        fprintf(out, "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
-                     "set terminal pngcairo size 1800,1120 font 'Helvetica,26' linewidth 2\n"
-                     "} else {\nset terminal png size 1200,750\n}\n");
+        fprintf(out,
+                "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
+                "set terminal pngcairo size 1800,%d font 'Helvetica,26' linewidth 2\n"
+                "} else {\nset terminal png size 1200,%d\n}\n",
+                2 * lines, lines * 75 / 56);
     }
     if (path) {
         fprintf(out, "set output ");
         cli_put_quoted(out, path);
         fputc('\n', out);
     }
+}
+
+int cli_check_picture(const char *path) {
+    const char *ending = strrchr(path, '.');
+    if (ending && (strcmp(ending, ".svg") == 0 || strcmp(ending, ".png") == 0)) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT,
+                        "option --out is '%s', but must be a file that ends in .svg or .png", path);
 }
 
 bool cli_have_gnuplot(void) {

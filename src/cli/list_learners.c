@@ -40,10 +40,10 @@ static void print_cost(void *context, const hth_survey_row *row) {
         return;
     }
     hth_learner_costs(row->learner, costs);
-    cli_format_count(numbers, sizeof numbers, put_formula(costs, true, memory, sizeof memory));
+    const double carried = put_formula(costs, true, memory, sizeof memory);
+    cli_format_count(numbers, sizeof numbers, carried);
     cli_format_count(count, sizeof count, put_formula(costs, false, operations, sizeof operations));
-    cli_format_bytes(bytes, sizeof bytes,
-                     (double)(hth_learner_numbers(row->learner) * sizeof(hth_real)));
+    cli_format_bytes(bytes, sizeof bytes, carried * sizeof(hth_real));
     printf("%-13s %5zu  %-9s %10s %10s %10s\n", row->name, row->steps, bias_name(row->bias),
            numbers, bytes, count);
     printf("%15scarried: %s\n%15sa step: %s\n", "", memory, "", operations);

@@ -79,6 +79,8 @@ bool cli_print_summary(const char *run) {
     if (number_of(summary, "epochs") > 0) print_number(summary, "epochs", "epochs");
     if (isfinite(number_of(summary, "steps")))
         cli_print_row("time steps", "%.0f", number_of(summary, "steps"));
+    if (isfinite(number_of(summary, "stop_step")))
+        cli_print_row("goal reached", "at step %.0f", number_of(summary, "stop_step"));
     static const char *const parts[][2] = {{"train", "train"},
                                            {"validation", "validation"},
                                            {"best_validation", "best validation"},

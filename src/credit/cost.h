@@ -4,8 +4,6 @@
 
 #include "credit/learner.h"
 
-enum { HTH_AXES = 4 };
-
 /* One part at the sizes of the learner's network, per item of the batch: numbers carried from tape to tape,
  * and multiply-adds per step. NAN: its formula cannot be evaluated. */
 typedef struct hth_cost {
@@ -13,6 +11,7 @@ typedef struct hth_cost {
     const hth_axis *part;
     double memory, operations;
 } hth_cost;
+/* Of a learner or of the plan of one. */
 void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]);
 
 /* All needs of the parts, and of a tape of more than one step. Returns their number. */

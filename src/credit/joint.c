@@ -102,5 +102,6 @@ size_t hth_trace_rows(const hth_learner *learner, size_t l) {
     const hth_network *net = learner->network;
     const bool follows_z = learner->axes.recurrence->crossing == HTH_CROSS_DIAGONAL;
     const bool filtered = l + 1 == net->layer_count && net->readout.kappa > 0;
+    if (net->both_ways) return 0;
     return net->layers[l].cell->states + (follows_z && has_z(&net->layers[l])) + filtered;
 }

@@ -24,7 +24,8 @@ void hth_joint_start(const hth_learner *learner, size_t item, hth_real *x);
 void hth_joint_values(const hth_tape *tape, size_t slot, size_t item, hth_real *x);
 
 /* e: the numbers of one unit that eligibility traces follow (trace.c): its states s, z with recurrence =
- * diagonal where that is a state of its own, and in the top layer below a leaky readout the filtered z. */
+ * diagonal where that is a state of its own, and in the top layer below a leaky readout the filtered z.
+ * 0 where a tape is always a whole sequence (network.direction = both): nothing is carried. */
 size_t hth_trace_rows(const hth_learner *learner, size_t layer);
 
 #endif

@@ -13,9 +13,9 @@ typedef struct place {
     hth_own *own;
 } place;
 
-enum { AXES = 4, MOST_OPTIONS = 128, MOST_SETTINGS = 64 };
+enum { MOST_SETTINGS = 64 };
 
-static void places(hth_learner *learner, place out[AXES]) {
+static void places(hth_learner *learner, place out[HTH_AXES]) {
     out[0] = (place){&learner->axes.signal->axis, &learner->signal};
     out[1] = (place){&learner->axes.recurrence->axis, &learner->recurrence};
     out[2] = (place){&learner->axes.past->axis, &learner->past};
@@ -24,10 +24,10 @@ static void places(hth_learner *learner, place out[AXES]) {
 
 /* Combinations without a meaning are refused, with the reason. */
 static hth_status check_axes(hth_learner *plan, hth_error *error) {
-    static const char *const names[AXES] = {"signal", "recurrence", "past", "future"};
-    place all[AXES];
+    static const char *const names[HTH_AXES] = {"signal", "recurrence", "past", "future"};
+    place all[HTH_AXES];
     places(plan, all);
-    for (size_t i = 0; i < AXES; i++) {
+    for (size_t i = 0; i < HTH_AXES; i++) {
         const hth_axis *axis = all[i].axis;
         const char *reason = axis->refuses ? axis->refuses(plan) : NULL;
         if (reason)
@@ -37,10 +37,34 @@ static hth_status check_axes(hth_learner *plan, hth_error *error) {
     return HTH_OK;
 }
 
+/* What goes with time, or is of tapes to come, has no place where a layer runs against it. */
+static hth_status check_direction(const hth_learner *plan, hth_error *error) {
+    const hth_axes *axes = &plan->axes;
+    const struct {
+        bool fits;
+        const char *axis, *choice, *instead;
+    } all[] = {
+        {axes->recurrence->crossing != HTH_CROSS_LEARNED, "recurrence",
+         axes->recurrence->axis.part.name, "full, diagonal or none"},
+        {axes->past == &hth_past_none || axes->past == &hth_past_trace, "past",
+         axes->past->axis.part.name, "none or trace"},
+        {axes->future == &hth_future_zero, "future", axes->future->axis.part.name, "zero"},
+    };
+    if (!plan->network->both_ways) return HTH_OK;
+    for (size_t i = 0; i < HTH_COUNT(all); i++)
+        if (!all[i].fits)
+            return hth_fail(error, HTH_INVALID,
+                            "learner.%s = %s: the tape is the whole sequence, for a layer runs "
+                            "over it from its end (network.direction = both), so nothing is before "
+                            "or after it that could be kept or predicted; set learner.%s to %s",
+                            all[i].axis, all[i].choice, all[i].axis, all[i].instead);
+    return HTH_OK;
+}
+
 static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     hth_learner counted = *plan, *learner = HTH_TAKE(arena, hth_learner, 1), *placed = learner;
     const hth_network *net = plan->network;
-    place all[AXES];
+    place all[HTH_AXES];
     if (placed)
         *placed = *plan;
     else
@@ -54,7 +78,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     learner->scratch =
         HTH_TAKE(arena, hth_real, hth_readout_scratch(net, plan->steps, plan->batch));
     places(learner, all);
-    for (size_t i = 0; i < AXES; i++) {
+    for (size_t i = 0; i < HTH_AXES; i++) {
         void *options = hth_arena_take(arena, 1, all[i].axis->options_size);
         if (options) memcpy(options, all[i].own->options, all[i].axis->options_size);
         if (options) all[i].own->options = options;
@@ -65,12 +89,6 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
 }
 
 /* ---- Making ---- */
-
-/* Options structs of the parts until the learner has its memory. */
-typedef union drawer {
-    double aligned;
-    char bytes[MOST_OPTIONS];
-} drawer;
 
 /* The preset's settings, then the user's, which count more. */
 static hth_status join(const hth_preset *preset, const hth_settings *settings,
@@ -90,13 +108,16 @@ static hth_status join(const hth_preset *preset, const hth_settings *settings,
 }
 
 static hth_status read_options(hth_learner *plan, const hth_settings *settings,
-                               drawer drawers[AXES], hth_error *error) {
+                               hth_drawer drawers[HTH_AXES], hth_error *error) {
     hth_setting items[MOST_SETTINGS];
     hth_settings joined;
-    place all[AXES];
+    place all[HTH_AXES];
     places(plan, all);
     HTH_TRY(join(plan->axes.preset, settings, items, &joined, error));
-    for (size_t i = 0; i < AXES; i++) {
+    for (size_t i = 0; i < HTH_AXES; i++) {
+        if (all[i].axis->options_size > sizeof drawers[i])
+            return hth_fail(error, HTH_INVALID, "the settings of %s take more than %zu bytes",
+                            all[i].axis->part.name, sizeof drawers[i]);
         HTH_TRY(hth_options_read(&all[i].axis->part.options, &joined, &drawers[i], error));
         all[i].own->options = &drawers[i];
     }
@@ -118,20 +139,25 @@ static hth_status allocate(const hth_learner *plan, const hth_allocator *allocat
     return HTH_OK;
 }
 
+hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
+                            size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
+                            hth_learner *plan, hth_error *error) {
+    *plan = (hth_learner){
+        .network = network, .steps = steps, .batch = batch, .seed = seed, .noise = {.seed = seed}};
+    HTH_TRY(hth_check_extent(steps, batch, error));
+    HTH_TRY(hth_axes_read(settings, &plan->axes, error));
+    HTH_TRY(read_options(plan, settings, drawers, error));
+    HTH_TRY(check_direction(plan, error));
+    return check_axes(plan, error);
+}
+
 hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,
                               size_t steps, size_t batch, uint64_t seed, hth_compute *compute,
                               const hth_allocator *allocator, hth_learner **out, hth_error *error) {
-    hth_learner plan = {.network = network,
-                        .compute = compute,
-                        .steps = steps,
-                        .batch = batch,
-                        .seed = seed,
-                        .noise = {.seed = seed}};
-    drawer drawers[AXES];
-    HTH_TRY(hth_check_extent(steps, batch, error));
-    HTH_TRY(hth_axes_read(settings, &plan.axes, error));
-    HTH_TRY(read_options(&plan, settings, drawers, error));
-    HTH_TRY(check_axes(&plan, error));
+    hth_learner plan;
+    hth_drawer drawers[HTH_AXES];
+    HTH_TRY(hth_learner_plan(settings, network, steps, batch, seed, drawers, &plan, error));
+    plan.compute = compute;
     HTH_TRY(allocate(&plan, allocator, out, error));
     hth_learner_reset(*out);
     return HTH_OK;
@@ -142,10 +168,10 @@ void hth_learner_destroy(hth_learner *learner) {
 }
 
 void hth_learner_reset(hth_learner *learner) {
-    place all[AXES];
+    place all[HTH_AXES];
     places(learner, all);
     learner->time = 0;
-    for (size_t i = 0; i < AXES; i++)
+    for (size_t i = 0; i < HTH_AXES; i++)
         if (all[i].axis->reset) all[i].axis->reset(learner);
 }
 
@@ -186,7 +212,6 @@ void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
 static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gradient) {
     const hth_readout *r = &learner->network->readout;
     const hth_signal *signal = learner->axes.signal;
-    const size_t top = learner->network->layer_count - 1;
     hth_readout_backward to = {
         .weight = gradient->values + r->weight,
         .bias = r->has_bias ? gradient->values + r->bias : NULL,
@@ -194,24 +219,26 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
             signal->reaches_units && !signal->feedback_at ? signal->feedback(learner) : NULL,
         .feedback_at = signal->feedback_at,
         .context = learner,
-        .q = signal->reaches_units ? learner->adjoint.layers[top].q : NULL,
+        .q = signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL,
         .start = learner->start,
         .scratch = learner->scratch,
     };
     hth_readout_learn(tape, &to);
+    hth_adjoint_split(&learner->adjoint);
 }
 
 /* Steps 1 and 3 to 6 of the design's list. */
 static void learn_units(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
+    const bool carries = axes->past->carry && !learner->network->both_ways; /* whole: no past */
     axes->future->boundary(learner);
     hth_adjoint_keep_end(&learner->adjoint);
     hth_scan(&learner->adjoint);
-    if (axes->past->adds_step && learner->adjoint.tape->steps == 1)
+    if (carries && axes->past->adds_step && learner->adjoint.tape->steps == 1)
         hth_scan_gradient_rest(&learner->adjoint, gradient);
     else
         hth_scan_gradient(&learner->adjoint, gradient);
-    if (axes->past->carry) axes->past->carry(learner, gradient);
+    if (carries) axes->past->carry(learner, gradient);
     if (axes->future->learn) axes->future->learn(learner);
 }
 
@@ -251,11 +278,11 @@ hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradien
 
 size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity) {
     size_t count = 0;
-    place all[AXES];
+    place all[HTH_AXES];
     places(learner, all);
-    for (size_t i = 0; i < AXES; i++)
+    for (size_t i = 0; i < HTH_AXES; i++)
         if (all[i].axis->state)
-            count += all[i].axis->state(learner, fields + (count < capacity ? count : capacity),
+            count += all[i].axis->state(learner, count < capacity ? fields + count : NULL,
                                         count < capacity ? capacity - count : 0);
     return count;
 }

@@ -121,6 +121,18 @@ struct hth_learner {
     hth_real *scratch;   /* of the readout */
 };
 
+/* Options structs of the parts, until a learner has memory of its own. */
+enum { HTH_AXES = 4, HTH_MOST_OPTIONS = 256 };
+typedef union hth_drawer {
+    double aligned;
+    char bytes[HTH_MOST_OPTIONS];
+} hth_drawer;
+
+/* All of a learner but its memory: what settings choose, checked. It points into the drawers. */
+hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
+                            size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
+                            hth_learner *plan, hth_error *error);
+
 /* Makes the signs drawn from now on the bits of `code`, lowest first, and starts a sequence: for sums over
  * all signs. learner->noise.drawn then counts the bits used. */
 void hth_learner_enumerate(hth_learner *learner, uint64_t code);

@@ -33,6 +33,29 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     }
     adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
     if (!net->embedding) adjoint->input = NULL;
+    const size_t joined = net->both_ways && with_top_q ? hth_times(steps, rows) : 0;
+    adjoint->joined = HTH_TAKE(arena, hth_real, hth_times(joined, net->readout.n));
+    if (!joined) adjoint->joined = NULL;
+}
+
+hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *net) {
+    return adjoint->joined ? adjoint->joined : adjoint->layers[net->layer_count - 1].q;
+}
+
+void hth_adjoint_split(hth_adjoint *adjoint) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_network *net = tape->network;
+    const size_t batch = tape->batch;
+    for (size_t l = 0; adjoint->joined && l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        for (size_t t = 0; t < tape->steps; t++)
+            for (size_t b = 0; b < batch; b++) {
+                const size_t slot = layer->reversed ? hth_tape_slot(&tape->chunk, t, b) : t;
+                memcpy(adjoint->layers[l].q + (slot * batch + b) * layer->n,
+                       adjoint->joined + (t * batch + b) * net->readout.n + l * layer->n,
+                       layer->n * sizeof(hth_real));
+            }
+    }
 }
 
 void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
@@ -230,16 +253,34 @@ static void scan_rows(void *argument, size_t part, int worker) {
     }
 }
 
-/* dE/dx_t = W_in^T delta_t: the direct error of the layer below, or of the token vectors. */
+/* From a reversed layer's own order to that of time: the steps of an item change places in pairs. */
+static void turn_round(const hth_tape *tape, size_t width, hth_real *x) {
+    const size_t batch = tape->batch;
+    for (size_t b = 0; b < batch; b++)
+        for (size_t t = 0; t < tape->steps; t++) {
+            const size_t other = hth_tape_slot(&tape->chunk, t, b);
+            hth_real *p = x + (t * batch + b) * width, *q = x + (other * batch + b) * width;
+            for (size_t k = 0; t < other && k < width; k++) {
+                const hth_real kept = p[k];
+                p[k] = q[k];
+                q[k] = kept;
+            }
+        }
+}
+
+/* dE/dx_t = W_in^T delta_t: the direct error of the layer below, or of the token vectors. Of two directions the
+ * reversed one comes first, and the other adds to what it leaves. */
 static void pass_down(hth_adjoint *adjoint, size_t l) {
     const hth_tape *tape = adjoint->tape;
+    const bool both_ways = tape->network->both_ways;
     const hth_layer *layer = &tape->network->layers[l];
-    hth_real *below = l > 0 ? adjoint->layers[l - 1].q : adjoint->input;
+    hth_real *below = l > 0 && !both_ways ? adjoint->layers[l - 1].q : adjoint->input;
     if (!below) return;
     hth_product(tape->compute, tape->steps * adjoint->rows, layer->inputs, layer->rows,
                 hth_rows(adjoint->layers[l].delta, layer->rows),
-                hth_rows(tape->network->theta + layer->weight + layer->n, layer->m), false, below,
-                layer->inputs);
+                hth_rows(tape->network->theta + layer->weight + layer->n, layer->m),
+                both_ways && !layer->reversed, below, layer->inputs);
+    if (layer->reversed) turn_round(tape, layer->inputs, below);
 }
 
 static void mix_errors(const hth_adjoint *adjoint, size_t l) {

@@ -59,6 +59,8 @@ typedef struct hth_adjoint {
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
     hth_real *input; /* [K][rows][embedding]: dE/dx of the bottom layer; NULL: not wanted */
+    hth_real *
+        joined; /* [K][rows][2n]: direct errors of both directions, over time; NULL: one direction */
 } hth_adjoint;
 
 #define HTH_EVERY_ITEM SIZE_MAX
@@ -66,6 +68,10 @@ typedef struct hth_adjoint {
 /* Memory for an adjoint of `rows` rows over tapes of K steps; with_top_q: errors enter at the top. */
 void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *network,
                          size_t steps, size_t rows, bool with_top_q);
+
+/* Where the readout leaves the direct errors, and their way from there to the layers of both directions. */
+hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *network);
+void hth_adjoint_split(hth_adjoint *adjoint);
 
 /* Sets the boundary at the end of the tape to zero. */
 void hth_adjoint_clear_boundary(hth_adjoint *adjoint);

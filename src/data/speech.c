@@ -40,6 +40,7 @@ typedef struct speech_state {
     hth_real *x, *w;                   /* [capacity][batch][channels], [capacity][batch] */
     int32_t *classes;                  /* [capacity][batch] */
     uint8_t *decides;                  /* likewise, with repeat > 1; else NULL */
+    uint32_t *lengths;                 /* [batch]: steps of each utterance in the chunk */
 } speech_state;
 
 extern const hth_stream_kind hth_reader_speech;
@@ -170,6 +171,7 @@ static void speech_close(void *state) {
     free(s->w);
     free(s->classes);
     free(s->decides);
+    free(s->lengths);
     free(s);
 }
 
@@ -184,7 +186,8 @@ static hth_status plan(speech_state *s, const hth_speech_options *options,
     s->ordered_epoch = UINT64_MAX;
     s->places = calloc(s->set.count, sizeof *s->places);
     s->turn = calloc(s->batches, sizeof *s->turn);
-    if (!s->places || !s->turn)
+    s->lengths = calloc(s->batch, sizeof *s->lengths);
+    if (!s->places || !s->turn || !s->lengths)
         return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory for %zu utterances",
                         s->set.count);
     order_epoch(s);
@@ -256,6 +259,8 @@ static void gather_item(speech_state *s, size_t b, size_t steps) {
     const hth_utterance none = {0};
     const hth_utterance *u =
         at < s->set.count ? &s->set.utterances[s->places[at].utterance] : &none;
+    const size_t all = u->frames * s->repeat, left = all > s->step ? all - (size_t)s->step : 0;
+    s->lengths[b] = (uint32_t)(left < steps ? left : steps);
     for (size_t t = 0; t < steps; t++) {
         const size_t step = (size_t)s->step + t, frame = step / s->repeat;
         const size_t out = t * s->batch + b;
@@ -303,6 +308,7 @@ static hth_status speech_next(void *state, size_t max_steps, hth_chunk *chunk,
                          .x = s->x,
                          .classes = s->classes,
                          .weights = s->w,
+                         .lengths = s->lengths,
                          .decides = s->decides};
     advance(s, steps, all, flags);
     return HTH_OK;

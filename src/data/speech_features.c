@@ -168,16 +168,22 @@ static hth_status read_samples(hth_feature_reader *reader, const char *path, SND
     return status;
 }
 
-/* What the first number promises says more to whoever has a file that is cut short than "unknown". */
+/* What the first number promises says most to whoever has a file that is cut short. */
 static hth_status fail_format(const char *path, const hth_bytes *bytes, hth_error *error) {
     const char *reason = sf_strerror(NULL);
-    const uint64_t first = bytes->length >= 4 ? big(bytes->data) : 0;
+    const uint32_t first = bytes->length >= 4 ? big(bytes->data) : UINT32_MAX;
+    if (first > INT32_MAX / 4)
+        return hth_fail(
+            error, HTH_FILE,
+            "%.200s: %zu bytes that are neither sound (libsndfile: %.80s) nor features, "
+            "which begin with their number of floats or, with HTK, of frames",
+            path, bytes->length, reason);
     return hth_fail(error, HTH_FILE,
-                    "%.200s: %zu bytes that begin with the number %llu are neither so many floats, "
-                    "which would be %llu bytes, nor so many frames of an HTK file, nor sound "
+                    "%.200s: %zu bytes that begin with the number %lu are neither so many floats, "
+                    "which would be %lu bytes, nor so many frames of an HTK file, nor sound "
                     "(libsndfile: %.80s)",
-                    path, bytes->length, (unsigned long long)first,
-                    (unsigned long long)(4 * first + 4), reason);
+                    path, bytes->length, (unsigned long)first, 4 * (unsigned long)first + 4,
+                    reason);
 }
 
 static hth_status read_sound(hth_feature_reader *reader, const char *path, const hth_bytes *bytes,

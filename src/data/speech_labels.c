@@ -1,47 +1,13 @@
 /*
- * Reads label files. Three formats, told apart by what they hold:
- *
- *     UTT FIRST END PHONE                           a table, in frames, one segment a line
- *     #!MLF!#, then "NAME", START END LABEL ..., .  HTK's master label file (The HTK Book, section 6.3)
- *     START END PHONE                               a .PHN file of TIMIT, in samples
- *
- * Of an HTK label only the phone counts: f-eh+b is eh, eh_s2_1 and eh[2] are states of eh, and s2 is a
- * state of the phone in the fifth column, there or on a line before. A file is read once; finding an
- * utterance is a binary search.
+ * Which phone is spoken when: finds the labels of an utterance and lays them under its frames. A table or
+ * master label file is read once and put in the order of the utterances' own names, so that finding one
+ * is a binary search; a .PHN file is read when its utterance is asked for.
  */
-#include "data/speech_labels.h"
-
-#include "data/file.h"
+#include "data/speech_label_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { MOST_FIELDS = 8 };
-
-/* Bytes of the text, not closed by a zero. */
-typedef struct piece {
-    const char *text;
-    size_t length;
-} piece;
-
-typedef struct labelled {
-    piece name; /* lower case, without an ending */
-    size_t first, count, line;
-} labelled;
-
-struct hth_labels {
-    char *path; /* the table, or the .phn file read last */
-    hth_label_unit unit;
-    hth_bytes text;       /* of that file */
-    hth_speech_tree tree; /* .phn files; count 0: a table */
-    labelled *utterances;
-    size_t utterance_count, utterance_capacity;
-    hth_segment *segments;
-    size_t segment_count, segment_capacity;
-    char **phones;
-    size_t phone_count, phone_capacity;
-};
 
 const char *hth_labels_phone(const hth_labels *labels, int32_t phone) {
     return labels->phones[phone];
@@ -55,252 +21,21 @@ static hth_status no_memory(hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory for the labels");
 }
 
-/* Room for one more item; false without memory. */
-static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity) return true;
-    size_t more = *capacity ? *capacity * 2 : 64;
-    void *grown = realloc(*items, more * size);
-    if (!grown) return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
-/* ---- Lines and fields --------------------------------------------------------------------- */
-
-typedef struct lines {
-    const char *at, *end;
-    size_t line; /* from 1 */
-} lines;
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-
-/* The next line that holds something, cut at white space; a ninth field and what follows is left. */
-static bool next_line(lines *l, piece fields[MOST_FIELDS], size_t *count) {
-    for (*count = 0; l->at < l->end && !*count;) {
-        const char *stop = memchr(l->at, '\n', (size_t)(l->end - l->at));
-        const char *at = l->at, *end = stop ? stop : l->end;
-        l->at = stop ? stop + 1 : l->end;
-        l->line++;
-        while (at < end && *count < MOST_FIELDS) {
-            const char *start = at;
-            while (at < end && !is_space(*at)) at++;
-            if (at > start) fields[(*count)++] = (piece){start, (size_t)(at - start)};
-            while (at < end && is_space(*at)) at++;
-        }
-    }
-    return *count > 0;
-}
-
-static bool is_text(piece p, const char *text) {
-    return p.length == strlen(text) && !memcmp(p.text, text, p.length);
-}
-
-/* What is shown of a piece in a message. */
-static int shown(piece p) {
-    return p.length > 60 ? 60 : (int)p.length;
-}
-
-static hth_status read_position(const hth_labels *labels, size_t line, piece p, int64_t *out,
-                                hth_error *error) {
-    const int64_t most = INT64_MAX / 16;
-    int64_t value = 0;
-    for (size_t i = 0; i < p.length; i++) {
-        if (p.text[i] < '0' || p.text[i] > '9' || value > most)
-            return hth_fail(error, HTH_INVALID,
-                            "%.250s:%zu: '%.*s' must be a whole number of at least 0: the start or "
-                            "end of a label in %s",
-                            labels->path, line, shown(p), p.text,
-                            labels->unit == HTH_LABEL_FRAMES  ? "frames"
-                            : labels->unit == HTH_LABEL_TIMES ? "units of 100 ns"
-                                                              : "samples");
-        value = value * 10 + (p.text[i] - '0');
-    }
-    *out = value;
-    return HTH_OK;
-}
-
-/* ---- Phones ------------------------------------------------------------------------------- */
-
-/* The number of a phone, given it when it is met first. */
-static hth_status phone_number(hth_labels *labels, piece name, int32_t *out, hth_error *error) {
-    for (size_t i = 0; i < labels->phone_count; i++)
-        if (is_text(name, labels->phones[i])) {
-            *out = (int32_t)i;
-            return HTH_OK;
-        }
-    char *copy = malloc(name.length + 1);
-    if (!copy || !grow((void **)&labels->phones, labels->phone_count, &labels->phone_capacity,
-                       sizeof *labels->phones)) {
-        free(copy);
-        return no_memory(error);
-    }
-    memcpy(copy, name.text, name.length);
-    copy[name.length] = '\0';
-    *out = (int32_t)labels->phone_count;
-    labels->phones[labels->phone_count++] = copy;
-    return HTH_OK;
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* l-p+r is p; without + a - belongs to the phone (ax-h). p[2], p_s2 and p_s2_1 are states of p. */
-static piece phone_of(piece p) {
-    const char *plus = memchr(p.text, '+', p.length);
-    if (plus && plus > p.text) {
-        p.length = (size_t)(plus - p.text);
-        const char *minus = memchr(p.text, '-', p.length);
-        if (minus && minus + 1 < plus) p = (piece){minus + 1, (size_t)(plus - minus - 1)};
-    }
-    for (size_t i = 1; i < p.length; i++) {
-        bool state =
-            p.text[i] == '_' && i + 2 < p.length && p.text[i + 1] == 's' && is_digit(p.text[i + 2]);
-        if (state || p.text[i] == '[') p.length = i;
-    }
-    return p;
-}
-
-/* s2: a state, whose phone stands elsewhere. */
-static bool is_bare_state(piece p) {
-    if (p.length < 2 || p.text[0] != 's') return false;
-    for (size_t i = 1; i < p.length; i++)
-        if (!is_digit(p.text[i])) return false;
-    return true;
-}
-
-/* ---- Segments ----------------------------------------------------------------------------- */
-
-static hth_status begin_utterance(hth_labels *labels, piece name, size_t line, hth_error *error) {
-    if (!grow((void **)&labels->utterances, labels->utterance_count, &labels->utterance_capacity,
-              sizeof *labels->utterances))
-        return no_memory(error);
-    labels->utterances[labels->utterance_count++] =
-        (labelled){name, labels->segment_count, 0, line};
-    return HTH_OK;
-}
-
-/* One more segment of the utterance begun last. */
-static hth_status add_segment(hth_labels *labels, const lines *l, piece start, piece end,
-                              piece phone, hth_error *error) {
-    labelled *utterance = &labels->utterances[labels->utterance_count - 1];
-    hth_segment segment = {.line = l->line};
-    HTH_TRY(read_position(labels, l->line, start, &segment.start, error));
-    HTH_TRY(read_position(labels, l->line, end, &segment.end, error));
-    if (segment.end < segment.start)
-        return hth_fail(error, HTH_INVALID,
-                        "%.300s:%zu: a label that starts at %lld cannot end at %lld", labels->path,
-                        l->line, (long long)segment.start, (long long)segment.end);
-    if (segment.end == segment.start) return HTH_OK;
-    const hth_segment *last = labels->segments + labels->segment_count - 1;
-    if (utterance->count && segment.start < last->end)
-        return hth_fail(error, HTH_INVALID,
-                        "%.300s:%zu: a label starts at %lld, but the one before ends at %lld",
-                        labels->path, l->line, (long long)segment.start, (long long)last->end);
-    HTH_TRY(phone_number(labels, phone, &segment.phone, error));
-    if (!grow((void **)&labels->segments, labels->segment_count, &labels->segment_capacity,
-              sizeof *labels->segments))
-        return no_memory(error);
-    labels->segments[labels->segment_count++] = segment;
-    utterance->count++;
-    return HTH_OK;
-}
-
-static bool same(piece a, piece b) {
-    return a.length == b.length && !memcmp(a.text, b.text, a.length);
-}
-
-static hth_status read_table(hth_labels *labels, lines l, hth_error *error) {
-    piece fields[MOST_FIELDS];
-    size_t count;
-    while (next_line(&l, fields, &count)) {
-        if (fields[0].text[0] == '#') continue;
-        if (count != 4)
-            return hth_fail(error, HTH_INVALID,
-                            "%.300s:%zu: a line of %s%zu fields; it must have 4: utterance, first "
-                            "frame, end frame, phone",
-                            labels->path, l.line, count == MOST_FIELDS ? "at least " : "", count);
-        size_t n = labels->utterance_count;
-        if (n == 0 || !same(labels->utterances[n - 1].name, fields[0]))
-            HTH_TRY(begin_utterance(labels, fields[0], l.line, error));
-        HTH_TRY(add_segment(labels, &l, fields[1], fields[2], fields[3], error));
-    }
-    return HTH_OK;
-}
-
-/* "An4/71/cen5.lab" without quotes, pattern and ending. */
-static piece master_name(piece p) {
-    p = (piece){p.text + 1, p.length - 1};
-    if (p.length && p.text[p.length - 1] == '"') p.length--;
-    while (p.length && (p.text[0] == '*' || p.text[0] == '/'))
-        p = (piece){p.text + 1, p.length - 1};
-    for (size_t i = p.length; i > 1 && p.text[i - 1] != '/'; i--)
-        if (p.text[i - 1] == '.') return (piece){p.text, i - 1};
-    return p;
-}
-
-static hth_status read_master(hth_labels *labels, lines l, hth_error *error) {
-    piece fields[MOST_FIELDS], phone = {0};
-    size_t count;
-    bool inside = false;
-    next_line(&l, fields, &count); /* #!MLF!# */
-    while (next_line(&l, fields, &count)) {
-        if (fields[0].text[0] == '"') {
-            HTH_TRY(begin_utterance(labels, master_name(fields[0]), l.line, error));
-            phone = (piece){0};
-            inside = true;
-        } else if (is_text(fields[0], ".")) {
-            inside = false;
-        } else {
-            if (!inside || count < 3)
-                return hth_fail(error, HTH_INVALID,
-                                "%.300s:%zu: '%.*s' is neither the \"name\" of an utterance nor a "
-                                "label of one: start, end, phone",
-                                labels->path, l.line, shown(fields[0]), fields[0].text);
-            if (!is_bare_state(fields[2]))
-                phone = fields[2];
-            else if (count >= 5)
-                phone = fields[4];
-            if (!phone.length) phone = fields[2];
-            HTH_TRY(add_segment(labels, &l, fields[0], fields[1], phone_of(phone), error));
-        }
-    }
-    return HTH_OK;
-}
-
-static hth_status read_timit(hth_labels *labels, lines l, hth_error *error) {
-    piece fields[MOST_FIELDS];
-    size_t count;
-    HTH_TRY(begin_utterance(labels, (piece){0}, 1, error));
-    while (next_line(&l, fields, &count)) {
-        if (count != 3)
-            return hth_fail(error, HTH_INVALID,
-                            "%.300s:%zu: a line of %s%zu fields; it must have 3: first sample, end "
-                            "sample, phone",
-                            labels->path, l.line, count == MOST_FIELDS ? "at least " : "", count);
-        HTH_TRY(add_segment(labels, &l, fields[0], fields[1], fields[2], error));
-    }
-    return HTH_OK;
-}
-
 /* ---- Tables: order and search ------------------------------------------------------------- */
 
-static piece base_of(piece p) {
+static hth_piece base_of(hth_piece p) {
     for (size_t i = p.length; i > 0; i--)
-        if (p.text[i - 1] == '/') return (piece){p.text + i, p.length - i};
+        if (p.text[i - 1] == '/') return (hth_piece){p.text + i, p.length - i};
     return p;
 }
 
-static int compare(piece a, piece b) {
+static int compare(hth_piece a, hth_piece b) {
     int order = memcmp(a.text, b.text, a.length < b.length ? a.length : b.length);
     return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
 static int by_base(const void *left, const void *right) {
-    const labelled *a = left, *b = right;
+    const hth_labelled *a = left, *b = right;
     int order = compare(base_of(a->name), base_of(b->name));
     return order ? order : compare(a->name, b->name);
 }
@@ -318,24 +53,24 @@ static hth_status order_table(hth_labels *labels, hth_error *error) {
     if (labels->segment_count == 0)
         return hth_fail(error, HTH_INVALID, "%.300s: the file has no label", labels->path);
     lower_names(labels);
-    labelled *u = labels->utterances;
+    hth_labelled *u = labels->utterances;
     qsort(u, labels->utterance_count, sizeof *u, by_base);
     for (size_t i = 1; i < labels->utterance_count; i++)
-        if (same(u[i - 1].name, u[i].name))
+        if (hth_piece_is(u[i - 1].name, u[i].name))
             return hth_fail(error, HTH_INVALID,
                             "%.250s: the utterance %.*s is labelled twice, at lines %zu and %zu",
-                            labels->path, shown(u[i].name), u[i].name.text,
+                            labels->path, (int)u[i].name.length, u[i].name.text,
                             u[i - 1].line < u[i].line ? u[i - 1].line : u[i].line,
                             u[i - 1].line < u[i].line ? u[i].line : u[i - 1].line);
     return HTH_OK;
 }
 
 /* Whole components that the ends of both have in common. */
-static size_t common_ending(piece a, piece b) {
+static size_t common_ending(hth_piece a, hth_piece b) {
     size_t parts = 0;
     while (a.length && b.length) {
-        piece last_a = base_of(a), last_b = base_of(b);
-        if (!same(last_a, last_b)) return parts;
+        hth_piece last_a = base_of(a), last_b = base_of(b);
+        if (!hth_piece_is(last_a, last_b)) return parts;
         parts++;
         a.length -= last_a.length + (a.length > last_a.length);
         b.length -= last_b.length + (b.length > last_b.length);
@@ -344,7 +79,7 @@ static size_t common_ending(piece a, piece b) {
 }
 
 /* The first utterance whose base is not before that of `name`. */
-static size_t lower_bound(const hth_labels *labels, piece name) {
+static size_t lower_bound(const hth_labels *labels, hth_piece name) {
     size_t from = 0, to = labels->utterance_count;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
@@ -358,7 +93,7 @@ static size_t lower_bound(const hth_labels *labels, piece name) {
 
 static hth_status find_in_table(const hth_labels *labels, const char *stem, size_t *out,
                                 hth_error *error) {
-    piece name = {stem, strlen(stem)};
+    hth_piece name = {stem, strlen(stem)};
     size_t best = 0, most = 0, ties = 0;
     for (size_t i = lower_bound(labels, name); i < labels->utterance_count; i++) {
         size_t parts = common_ending(labels->utterances[i].name, name);
@@ -413,10 +148,9 @@ static hth_status open_table(hth_labels *labels, const char *path, hth_error *er
     static const char magic[] = "#!MLF!#";
     HTH_TRY(load(labels, path, error));
     const hth_bytes *text = &labels->text;
-    lines l = {text->data, text->data + text->length, 0};
     bool master = text->length >= strlen(magic) && !memcmp(text->data, magic, strlen(magic));
     labels->unit = master ? HTH_LABEL_TIMES : HTH_LABEL_FRAMES;
-    HTH_TRY(master ? read_master(labels, l, error) : read_table(labels, l, error));
+    HTH_TRY(hth_label_text_read(labels, error));
     return order_table(labels, error);
 }
 
@@ -449,8 +183,7 @@ static hth_status find_beside(hth_labels *labels, const hth_speech_file *file, h
                         "%.200s: there is no label file %.150s.phn for it in %.80s", file->path,
                         file->stem, labels->tree.folder);
     HTH_TRY(load(labels, found->path, error));
-    lines l = {labels->text.data, labels->text.data + labels->text.length, 0};
-    HTH_TRY(read_timit(labels, l, error));
+    HTH_TRY(hth_label_text_read(labels, error));
     if (labels->segment_count) return HTH_OK;
     return hth_fail(error, HTH_INVALID, "%.300s: the file has no label", labels->path);
 }
@@ -462,7 +195,7 @@ hth_status hth_labels_find(hth_labels *labels, const hth_speech_file *file, hth_
         HTH_TRY(find_beside(labels, file, error));
     else
         HTH_TRY(find_in_table(labels, file->stem, &at, error));
-    const labelled *utterance = &labels->utterances[at];
+    const hth_labelled *utterance = &labels->utterances[at];
     *out = (hth_labelling){labels->path, labels->unit, labels->segments + utterance->first,
                            utterance->count};
     return HTH_OK;

@@ -17,14 +17,15 @@ typedef enum facing { PAST, FUTURE, LAGGED } facing;
 typedef struct companion {
     char name[NAME_LENGTH];
     facing facing;
-    uint64_t lag; /* steps after which it gives the gradient of a step */
+    uint64_t
+        lag; /* steps after which it gives the gradient of a step; the readout's it gives at once */
     hth_learner *learner;
     hth_gradient *gradient; /* the sum over the window */
 } companion;
 
 struct hth_align {
     const hth_network *network;
-    uint64_t every, window, lag;
+    uint64_t every, window;
     hth_gradient *scrap;
     companion items[MOST_LEARNERS + 2]; /* the exact ones first */
     size_t count;
@@ -63,6 +64,8 @@ static hth_status add(hth_align *a, const hth_settings *settings, const hth_sess
     a->count++;
     c->facing = facing_of(c->learner);
     c->lag = c->facing == LAGGED ? c->learner->axes.future->lag(c->learner) : 0;
+    if (c->learner->axes.signal->give)
+        HTH_TRY(hth_given_feedback(&session->train, c->learner, error));
     return hth_gradient_create(session->network, NULL, &c->gradient, error);
 }
 
@@ -88,17 +91,34 @@ static hth_status add_all(hth_align *a, const hth_settings *settings, const hth_
 
 static hth_status check_sizes(const hth_align *a, const hth_session *session, hth_error *error) {
     const hth_train_options *o = &session->options;
-    if ((uint64_t)o->align_horizon < session->steps || a->window < session->steps)
-        return hth_fail(error, HTH_INVALID,
-                        "train.align_window is %lld and train.align_horizon %lld; both must be at "
-                        "least the %zu steps of a tape",
-                        (long long)o->align_window, (long long)o->align_horizon, session->steps);
-    if (a->every < a->window + a->lag)
-        return hth_fail(error, HTH_INVALID,
-                        "train.align is %lld; it must be at least %llu, the window and the lag of "
-                        "the exact future-facing gradient",
-                        (long long)o->align, (unsigned long long)(a->window + a->lag));
-    return HTH_OK;
+    if ((uint64_t)o->align_horizon >= session->steps && a->window >= session->steps) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "train.align_window is %lld and train.align_horizon %lld; both must be at "
+                    "least the %zu steps of a tape",
+                    (long long)o->align_window, (long long)o->align_horizon, session->steps);
+}
+
+/* When a companion is judged: as many steps after the end of the window as it and the exact one need. */
+static uint64_t wait_of(const hth_align *a, const companion *c) {
+    const uint64_t exact = a->items[EXACT_FUTURE].lag;
+    if (c->facing == PAST) return 0;
+    return c->lag > exact ? c->lag : exact;
+}
+
+/* A window is judged before the next begins: the tape that completes it may have up to K - 1 steps more. */
+static hth_status check_every(const hth_align *a, const hth_session *session, hth_error *error) {
+    const companion *longest = &a->items[EXACT_FUTURE];
+    for (size_t i = FIRST_OTHER; i < a->count; i++)
+        if (wait_of(a, &a->items[i]) > longest->lag) longest = &a->items[i];
+    const uint64_t least = a->window + longest->lag + session->steps - 1;
+    if (a->every >= least) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "train.align is %llu; it must be at least %llu, the window, the steps after "
+                    "which %s%s is known, and those of a tape less one",
+                    (unsigned long long)a->every, (unsigned long long)least,
+                    longest == &a->items[EXACT_FUTURE] ? "the exact future-facing gradient"
+                                                       : "that of ",
+                    longest == &a->items[EXACT_FUTURE] ? "" : longest->name);
 }
 
 hth_status hth_align_create(const hth_settings *settings, const hth_session *session,
@@ -111,10 +131,10 @@ hth_status hth_align_create(const hth_settings *settings, const hth_session *ses
     a->network = session->network;
     a->every = (uint64_t)o->align;
     a->window = (uint64_t)o->align_window;
-    a->lag = (uint64_t)o->align_horizon - session->steps;
     hth_status status = check_sizes(a, session, error);
     if (status == HTH_OK) status = hth_gradient_create(session->network, NULL, &a->scrap, error);
     if (status == HTH_OK) status = add_all(a, settings, session, error);
+    if (status == HTH_OK) status = check_every(a, session, error);
     if (status == HTH_OK)
         *out = a;
     else
@@ -149,35 +169,34 @@ static const char *number(double value, char out[32]) {
     return out;
 }
 
-static hth_status write_lines(const hth_align *a, const companion *c, const companion *exact,
-                              uint64_t step, uint64_t end, FILE *file, hth_error *error) {
+static hth_status write_line(const companion *c, const companion *exact, const hth_block *block,
+                             uint64_t step, uint64_t end, FILE *file, hth_error *error) {
+    const size_t size = block->rows * block->columns;
+    const hth_real *ours = hth_gradient_values(c->gradient) + block->offset;
+    const hth_real *theirs = hth_gradient_values(exact->gradient) + block->offset;
+    const double length = norm(theirs, size);
+    char cosine[32], ratio[32];
+    if (fprintf(file,
+                "{\"step\": %llu, \"window_end\": %llu, \"learner\": \"%s\", \"exact\": "
+                "\"%s\", \"block\": \"%s\", \"cosine\": %s, \"norm_ratio\": %s}\n",
+                (unsigned long long)step, (unsigned long long)end, c->name, exact->name,
+                block->name, number(hth_nearness_of(ours, theirs, size).cosine, cosine),
+                number(length > 0 ? norm(ours, size) / length : (double)NAN, ratio)) < 0)
+        return hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
+    return HTH_OK;
+}
+
+/* The readout's weights are used for the loss of the same step alone: no reading of it faces the future. */
+static hth_status write_lines(const hth_align *a, const companion *c, uint64_t step, uint64_t end,
+                              FILE *file, hth_error *error) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(a->network, &count);
     for (size_t i = 0; i < count; i++) {
-        const size_t at = blocks[i].offset, size = blocks[i].rows * blocks[i].columns;
-        const hth_real *ours = hth_gradient_values(c->gradient) + at;
-        const hth_real *theirs = hth_gradient_values(exact->gradient) + at;
-        const double length = norm(theirs, size);
-        char cosine[32], ratio[32];
-        if (fprintf(file,
-                    "{\"step\": %llu, \"window_end\": %llu, \"learner\": \"%s\", \"exact\": "
-                    "\"%s\", \"block\": \"%s\", \"cosine\": %s, \"norm_ratio\": %s}\n",
-                    (unsigned long long)step, (unsigned long long)end, c->name, exact->name,
-                    blocks[i].name, number(hth_nearness_of(ours, theirs, size).cosine, cosine),
-                    number(length > 0 ? norm(ours, size) / length : (double)NAN, ratio)) < 0)
-            return hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
+        const bool of_readout = blocks[i].offset >= a->network->recurrent_count;
+        const size_t exact = c->facing == PAST || of_readout ? EXACT_PAST : EXACT_FUTURE;
+        HTH_TRY(write_line(c, &a->items[exact], &blocks[i], step, end, file, error));
     }
     return fflush(file) == 0 ? HTH_OK : hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
-}
-
-/* Those that can be judged now: facing the past at the end of the window, others after the lag. */
-static hth_status judge(const hth_align *a, bool lagged, uint64_t step, uint64_t end, FILE *file,
-                        hth_error *error) {
-    const companion *exact = &a->items[lagged ? EXACT_FUTURE : EXACT_PAST];
-    for (size_t i = FIRST_OTHER; i < a->count; i++)
-        if ((a->items[i].facing != PAST) == lagged)
-            HTH_TRY(write_lines(a, &a->items[i], exact, step, end, file, error));
-    return HTH_OK;
 }
 
 /* ---- Along the run --------------------------------------------------------------------------- */
@@ -188,15 +207,40 @@ static uint64_t window_of(const hth_align *a, uint64_t step) {
     return step + a->window > end ? end : 0;
 }
 
+/* Whether what a tape gives after `lag` steps is wanted, and whether it is the first of its window. */
+static bool wants(const hth_align *a, uint64_t lag, uint64_t steps, uint64_t step, bool *begins) {
+    const uint64_t end = step > lag ? window_of(a, step - lag) : 0;
+    *begins = end && (step <= lag + steps || window_of(a, step - lag - steps) != end);
+    return end != 0;
+}
+
+static void add_part(hth_real *to, const hth_real *from, size_t first, size_t end, bool begins) {
+    for (size_t i = first; i < end; i++) to[i] = (begins ? 0 : to[i]) + from[i];
+}
+
+/* The window of the readout's blocks is `lag` steps before that of the others. */
+static void add_lagged(const hth_align *a, const companion *c, uint64_t steps, uint64_t step) {
+    const size_t recurrent = a->network->recurrent_count, all = a->network->count;
+    bool begins, readout_begins;
+    const bool wanted = wants(a, c->lag, steps, step, &begins);
+    const bool readout_wanted = wants(a, 0, steps, step, &readout_begins);
+    if (!wanted && !readout_wanted) return;
+    const hth_real *from = hth_gradient_values(a->scrap);
+    hth_real *to = hth_gradient_edit(c->gradient);
+    if (wanted) add_part(to, from, 0, recurrent, begins);
+    if (readout_wanted) add_part(to, from, recurrent, all, readout_begins);
+}
+
 /* What a learner gives outside of a window is not wanted, but it has to see every tape. */
 static hth_status learn(const hth_align *a, const companion *c, hth_tape *tape, uint64_t step,
                         hth_error *error) {
-    const uint64_t lag = c->lag, steps = tape->steps;
-    const uint64_t end = step > lag ? window_of(a, step - lag) : 0;
-    const bool begins = end && (step <= lag + steps || window_of(a, step - lag - steps) != end);
-    hth_gradient *to = end ? c->gradient : a->scrap;
-    if (begins || !end) hth_gradient_clear(to);
-    return hth_learn(c->learner, tape, to, error);
+    bool begins;
+    const bool direct = c->lag == 0 && wants(a, 0, tape->steps, step, &begins);
+    hth_gradient *to = direct ? c->gradient : a->scrap;
+    if (!direct || begins) hth_gradient_clear(to);
+    HTH_TRY(hth_learn(c->learner, tape, to, error));
+    if (c->lag > 0) add_lagged(a, c, tape->steps, step);
+    return HTH_OK;
 }
 
 /* Whether a window that ends at a multiple of `every` was completed by this tape. */
@@ -207,15 +251,30 @@ static bool completes(const hth_align *a, uint64_t step, uint64_t steps, uint64_
 
 hth_status hth_align_tape(hth_align *a, hth_tape *tape, uint64_t step, FILE *file,
                           hth_error *error) {
-    uint64_t end;
     for (size_t i = 0; i < a->count; i++) HTH_TRY(learn(a, &a->items[i], tape, step, error));
-    if (completes(a, step, tape->steps, &end)) HTH_TRY(judge(a, false, step, end, file, error));
-    if (step > a->lag && completes(a, step - a->lag, tape->steps, &end))
-        HTH_TRY(judge(a, true, step, end, file, error));
+    for (size_t i = FIRST_OTHER; i < a->count; i++) {
+        const uint64_t wait = wait_of(a, &a->items[i]);
+        uint64_t end;
+        if (step > wait && completes(a, step - wait, tape->steps, &end))
+            HTH_TRY(write_lines(a, &a->items[i], step, end, file, error));
+    }
     return HTH_OK;
 }
 
 /* ---- State ----------------------------------------------------------------------------------- */
+
+/* "<index>.", in what room there is: the names of parts are far shorter. */
+static void add_prefix(size_t index, char name[sizeof((hth_field *)0)->name]) {
+    const size_t size = sizeof((hth_field *)0)->name;
+    char prefix[24];
+    size_t length = strlen(name), before;
+    snprintf(prefix, sizeof prefix, "%zu.", index);
+    before = strlen(prefix);
+    if (length + before >= size) length = size - 1 - before;
+    memmove(name + before, name, length);
+    memcpy(name, prefix, before);
+    name[before + length] = '\0';
+}
 
 size_t hth_align_state(hth_align *a, hth_field *fields, size_t capacity) {
     size_t count = 0;
@@ -224,11 +283,7 @@ size_t hth_align_state(hth_align *a, hth_field *fields, size_t capacity) {
         const size_t left = count < capacity ? capacity - count : 0;
         hth_field *from = fields ? fields + (count < capacity ? count : capacity) : NULL;
         const size_t own = hth_learner_state(c->learner, from, left);
-        for (size_t k = 0; k < own && k < left; k++) {
-            char name[sizeof from->name];
-            snprintf(name, sizeof name, "%zu.%.32s", i, from[k].name);
-            memcpy(from[k].name, name, sizeof name);
-        }
+        for (size_t k = 0; k < own && k < left; k++) add_prefix(i, from[k].name);
         count += own;
         if (count < capacity) {
             fields[count] = (hth_field){.dtype = HTH_DTYPE_REAL,

@@ -46,7 +46,7 @@ void hth_check_report_draws(hth_check_run *run, const char *claim, const char *b
                                .cosine = n->cosine,
                                .tolerance = limit,
                                .deviation = deviation,
-                               .passed = n->relative_error <= limit};
+                               .passed = !n->not_finite && n->relative_error <= limit};
     run->rows++;
     if (!row.passed && run->failed++ == 0)
         snprintf(run->first_failed, sizeof run->first_failed, "%s, %s: relative error %.2g", claim,
@@ -126,6 +126,32 @@ static hth_status open_data(check *c, hth_error *error) {
     return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
 }
 
+static hth_status refuse_feedback(const check *c, const hth_settings *given,
+                                  const hth_network *network, size_t steps, hth_error *error) {
+    hth_learner *learner;
+    const size_t few = steps < c->sample.steps ? steps : c->sample.steps;
+    HTH_TRY(hth_learner_create(given, network, few, 1, (uint64_t)c->train.seed, c->subject.compute,
+                               NULL, &learner, error));
+    hth_status status = hth_given_feedback(&c->source, learner, error);
+    hth_learner_destroy(learner);
+    return status;
+}
+
+/* A learner that training with these settings refuses is refused here. */
+static hth_status refuse(check *c, const hth_settings *given, hth_error *error) {
+    hth_drawer drawers[HTH_AXES];
+    hth_learner plan;
+    hth_network *network;
+    size_t steps;
+    HTH_TRY(hth_tape_steps(given, &c->source, &steps, error));
+    HTH_TRY(open_network(c, given, &network, error));
+    hth_status status = hth_learner_plan(given, network, steps, (size_t)c->train.batch,
+                                         (uint64_t)c->train.seed, drawers, &plan, error);
+    if (status == HTH_OK) status = refuse_feedback(c, given, network, steps, error);
+    hth_network_destroy(network);
+    return status;
+}
+
 static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
     /* The loss is a plain sum over time, without firing rates, so that tapes of any length add up to the same, and
      * what is reported is what is differentiated. */
@@ -138,8 +164,12 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
     HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
     HTH_TRY(open_data(c, error));
-    c->subject = (hth_subject){.settings = c->settings, .sample = &c->sample};
+    c->subject = (hth_subject){.settings = c->settings,
+                               .source = &c->source,
+                               .seed = (uint64_t)c->train.seed,
+                               .sample = &c->sample};
     HTH_TRY(hth_compute_create((int)c->train.threads, NULL, &c->subject.compute, error));
+    HTH_TRY(refuse(c, given, error));
     HTH_TRY(open_network(c, &c->settings, &c->subject.network, error));
     c->parameters = hth_network_parameter_count(c->subject.network);
     c->exact = calloc(c->parameters, sizeof *c->exact);
@@ -242,9 +272,18 @@ static const char *sign_of(hth_bias bias) {
     return bias == HTH_EXACT ? "=" : "~";
 }
 
-static hth_status compare_one(check *c, const candidate *who, const hth_trial *trial,
-                              hth_error *error) {
-    const hth_bias bias = hth_axes_bias(&who->axes, who->steps, c->sample.steps);
+/* A sliding window that has the whole sample before it learns from its first step is backpropagation. */
+static hth_bias bias_of(const check *c, const candidate *who, const hth_trial *trial) {
+    hth_axes axes = who->axes;
+    const size_t K = who->steps, total = c->sample.steps;
+    if (!axes.future->lag) return hth_axes_bias(&axes, K, total);
+    if (axes.future->lag(trial->learner) / K * K + K < total) return HTH_BIASED;
+    axes.future = &hth_future_zero;
+    return hth_axes_bias(&axes, total, total);
+}
+
+static hth_status compare_one(check *c, const candidate *who, hth_trial *trial, hth_error *error) {
+    const hth_bias bias = bias_of(c, who, trial);
     char claim[80];
     hth_report report = {0};
     HTH_TRY(hth_trial_run(trial, &report, error));
@@ -280,7 +319,7 @@ static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
     static const hth_setting items[] = {{"network.units", "2", NULL}};
     static const hth_settings two_units = SETTINGS(items);
     hth_sample sample = c->sample;
-    hth_subject tiny = {.compute = c->subject.compute, .sample = &sample};
+    hth_subject tiny = {.seed = c->subject.seed, .compute = c->subject.compute, .sample = &sample};
     bool done = sample.batch != 1;
     HTH_TRY(hth_settings_join(&c->settings, &two_units, &tiny.settings, error));
     /* Weights that the data bring along have a size of their own. */

@@ -11,6 +11,7 @@ typedef struct hth_sample {
     hth_shape shape;
     hth_real *x, *targets, *weights; /* NULL: not of that kind; weights NULL: all 1 */
     int32_t *tokens, *classes;
+    uint32_t *lengths; /* of the items, where the data say them */
 } hth_sample;
 
 /* At most `steps` steps, and no more than the first sequence has. */
@@ -22,7 +23,9 @@ hth_chunk hth_sample_chunk(const hth_sample *sample, size_t from, size_t steps);
 
 /* A network whose parameters stay as they are, and what it is to learn. */
 typedef struct hth_subject {
-    hth_settings settings; /* with what the check overrides */
+    hth_settings settings;    /* with what the check overrides */
+    const hth_source *source; /* whose feedback weights learners get that take some; NULL: none */
+    uint64_t seed;            /* of learners */
     hth_compute *compute;
     hth_network *network;
     const hth_sample *sample;
@@ -36,7 +39,9 @@ hth_status hth_subject_gradient(const hth_subject *subject, const hth_settings *
 /* A learner on the subject, to be run any number of times. */
 typedef struct hth_trial {
     const hth_subject *subject;
-    size_t steps; /* of a tape */
+    hth_settings settings; /* joined; owned */
+    size_t steps;          /* of a tape */
+    hth_real *nothing;     /* [batch]: weights 0 */
     hth_tape *tape;
     hth_learner *learner;
     hth_gradient *gradient;
@@ -46,6 +51,8 @@ hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overri
                           hth_trial *out, hth_error *error);
 /* The whole sample, from the start of the sequence; a learner that draws draws anew. */
 hth_status hth_trial_run(const hth_trial *trial, hth_report *report, hth_error *error);
+/* A new learner in place of the old, for those whose parts learn; its draws go on where the old one stopped. */
+hth_status hth_trial_renew(hth_trial *trial, hth_error *error);
 void hth_trial_close(hth_trial *trial);
 
 /* E, as the gradient has it, of the whole sample. The tape has the sample's steps. */
@@ -62,6 +69,8 @@ void hth_parameter_mask(const hth_network *network, hth_real *mask);
 /* How near two arrays are: max|a-b| / max|b|, and the cosine of their angle. */
 typedef struct hth_nearness {
     double relative_error, cosine, largest; /* largest = max|b| */
+    bool
+        not_finite; /* a number is none: fails, whatever the tolerance; relative_error is infinite */
 } hth_nearness;
 hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count);
 
@@ -83,9 +92,10 @@ void hth_check_report(hth_check_run *run, const char *claim, const char *block,
 void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
                             const hth_nearness *nearness, double tolerance, double deviation);
 
-/* The mean gradient of `draws` runs of a learner that draws, against the exact one. */
-hth_status hth_check_draws(hth_check_run *run, const hth_trial *trial, const char *name,
-                           size_t draws, const hth_real *exact, bool unbiased, hth_error *error);
+/* The mean gradient of `draws` runs of a learner that draws, against the exact one. What is not unbiased may have
+ * parts that learn, so that each of its draws is of a new learner. */
+hth_status hth_check_draws(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
+                           const hth_real *exact, bool unbiased, hth_error *error);
 /* The mean over all signs that a run can draw; *done false: they are too many. */
 hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const char *name,
                            const hth_real *exact, bool *done, hth_error *error);

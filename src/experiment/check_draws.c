@@ -5,7 +5,8 @@
  *
  * and if the learner is unbiased, bias is about deviation / sqrt(N), the standard error. More than LIMIT
  * standard errors refute that: even where all variance lies in one direction, chance gets there once in
- * 16,000 comparisons. On a tiny network the mean over all signs that can be drawn is taken, which is exact.
+ * 16,000 comparisons. Where |exact| = 0 the size of the draws stands in its place. What is not a finite number is an
+ * infinite error. On a tiny network the mean over all signs that can be drawn is taken, which is exact.
  */
 #include "experiment/check.h"
 
@@ -55,10 +56,23 @@ static void moments_add(moments *m, const hth_real *x) {
 
 typedef struct summary {
     double bias, deviation, cosine;
-    bool nothing; /* the exact gradient and all draws are zero */
+    double rounding; /* a bias that rounding may be the cause of */
+    bool not_finite;
 } summary;
 
+/* What rounding alone may make of a block that cancels out: in proportion to the whole gradient. */
+static double floor_of(const moments *m, const hth_real *exact) {
+    double norm = 0, size = 0;
+    for (size_t i = 0; i < m->parameters; i++) {
+        norm += (double)exact[i] * (double)exact[i], size += m->mean[i] * m->mean[i];
+        if (m->count > 1) size += m->squares[i] / (double)(m->count - 1);
+    }
+    return 64 * HTH_EPSILON * sqrt(fmax(norm, size));
+}
+
+/* Where the exact gradient is 0, all is relative to the draws themselves. */
 static summary sum_up(const moments *m, const hth_block *block, const hth_real *exact) {
+    const double epsilon = sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
     double difference = 0, norm = 0, mean = 0, both = 0, variance = 0;
     const size_t end = block->offset + block->rows * block->columns;
     for (size_t i = block->offset; i < end; i++) {
@@ -67,35 +81,49 @@ static summary sum_up(const moments *m, const hth_block *block, const hth_real *
         mean += m->mean[i] * m->mean[i], both += m->mean[i] * e;
         if (m->count > 1) variance += m->squares[i] / (double)(m->count - 1);
     }
-    return (summary){.bias = difference > 0 ? sqrt(difference / norm) : 0,
-                     .deviation = variance > 0 ? sqrt(variance / norm) : 0,
-                     .cosine = mean > 0 && norm > 0 ? both / sqrt(mean * norm) : (double)NAN,
-                     .nothing = norm == 0 && mean == 0};
+    const double size = mean + variance, scale = norm > 0 ? norm : size;
+    if (!isfinite(difference) || !isfinite(norm) || !isfinite(size))
+        return (summary){.bias = (double)INFINITY,
+                         .deviation = (double)NAN,
+                         .cosine = (double)NAN,
+                         .not_finite = true};
+    return (summary){.bias = difference > 0 ? sqrt(difference / scale) : 0,
+                     .deviation = variance > 0 ? sqrt(variance / scale) : 0,
+                     .cosine = mean > 0 && norm > 0     ? both / sqrt(mean * norm)
+                               : norm == 0 && mean == 0 ? (double)NAN
+                                                        : 0,
+                     .rounding =
+                         scale > 0 ? fmax(epsilon, floor_of(m, exact) / sqrt(scale)) : epsilon};
+}
+
+static void report_block(hth_check_run *run, const char *claim, const hth_block *block,
+                         const summary *s, double tolerance) {
+    const hth_nearness nearness = {
+        .relative_error = s->bias, .cosine = s->cosine, .largest = 1, .not_finite = s->not_finite};
+    hth_check_report_draws(run, claim, block->name, &nearness, tolerance, s->deviation);
 }
 
 /* A block that the learner gives without drawing (the readout's) must be right by itself. */
 static void report(hth_check_run *run, const char *claim, const hth_network *network,
                    const moments *m, const hth_real *exact, bool unbiased) {
-    const double rounding = 1e-10;
     size_t count;
     const hth_block *blocks = hth_network_blocks(network, &count);
     for (size_t i = 0; i < count; i++) {
         const summary s = sum_up(m, &blocks[i], exact);
         const double limit = LIMIT * s.deviation / sqrt((double)m->count);
-        const hth_nearness nearness = {s.bias, s.nothing ? (double)NAN : s.cosine, 1};
-        const double tolerance = unbiased ? fmax(limit, rounding) : (double)INFINITY;
-        hth_check_report_draws(run, claim, blocks[i].name, &nearness, tolerance, s.deviation);
+        report_block(run, claim, &blocks[i], &s,
+                     unbiased ? fmax(limit, s.rounding) : (double)INFINITY);
     }
 }
 
 /* ---- Draws --------------------------------------------------------------------------------- */
 
-static hth_status draw_all(hth_check_run *run, const hth_trial *trial, const char *name,
-                           size_t draws, const hth_real *exact, bool unbiased, moments *m,
-                           hth_error *error) {
+static hth_status draw_all(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
+                           const hth_real *exact, bool unbiased, moments *m, hth_error *error) {
     for (size_t i = 0; i < draws && !hth_check_stopped(run); i++) {
         char claim[64];
         hth_report losses = {0};
+        if (!unbiased) HTH_TRY(hth_trial_renew(trial, error));
         HTH_TRY(hth_trial_run(trial, &losses, error));
         moments_add(m, hth_gradient_values(trial->gradient));
         if (i + 1 != draws && i + 1 != draws / RATE) continue;
@@ -106,8 +134,8 @@ static hth_status draw_all(hth_check_run *run, const hth_trial *trial, const cha
     return HTH_OK;
 }
 
-hth_status hth_check_draws(hth_check_run *run, const hth_trial *trial, const char *name,
-                           size_t draws, const hth_real *exact, bool unbiased, hth_error *error) {
+hth_status hth_check_draws(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
+                           const hth_real *exact, bool unbiased, hth_error *error) {
     moments m;
     hth_status status = moments_make(trial->subject->network->count, &m, error);
     if (status == HTH_OK) status = draw_all(run, trial, name, draws, exact, unbiased, &m, error);
@@ -139,7 +167,6 @@ static hth_status enumerate(const hth_trial *trial, size_t signs, moments *m, ht
 hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const char *name,
                            const hth_real *exact, bool *done, hth_error *error) {
     const hth_network *network = trial->subject->network;
-    const double rounding = 1e-10;
     char claim[64];
     size_t signs, count;
     moments m;
@@ -152,8 +179,7 @@ hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const cha
     snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);
     for (size_t i = 0; i < count && status == HTH_OK; i++) {
         const summary s = sum_up(&m, &blocks[i], exact);
-        const hth_nearness nearness = {s.bias, s.nothing ? (double)NAN : s.cosine, 1};
-        hth_check_report_draws(run, claim, blocks[i].name, &nearness, rounding, s.deviation);
+        report_block(run, claim, &blocks[i], &s, s.rounding);
     }
     moments_free(&m);
     return status;

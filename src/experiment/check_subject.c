@@ -4,6 +4,8 @@
  */
 #include "experiment/check.h"
 
+#include "credit/learner.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,16 @@ static void list_parts(hth_sample *s, const hth_chunk *chunk, part parts[PARTS])
     parts[4] = (part){chunk->weights, (void **)&s->weights, real};
 }
 
+/* An item goes on until the first chunk that it does not fill. */
+static hth_status append_lengths(hth_sample *s, const hth_chunk *chunk, hth_error *error) {
+    if (!chunk->lengths) return HTH_OK;
+    if (!s->lengths) s->lengths = calloc(s->batch, sizeof *s->lengths);
+    if (!s->lengths)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the data of the check");
+    for (size_t b = 0; b < s->batch; b++) s->lengths[b] += chunk->lengths[b];
+    return HTH_OK;
+}
+
 static hth_status append_chunk(hth_sample *s, const hth_chunk *chunk, size_t most,
                                hth_error *error) {
     part parts[PARTS];
@@ -40,6 +52,7 @@ static hth_status append_chunk(hth_sample *s, const hth_chunk *chunk, size_t mos
             return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the data of the check");
         memcpy((char *)*p->to + s->steps * p->bytes, p->from, chunk->steps * p->bytes);
     }
+    HTH_TRY(append_lengths(s, chunk, error));
     s->steps += chunk->steps;
     return HTH_OK;
 }
@@ -67,6 +80,7 @@ void hth_sample_free(hth_sample *s) {
     free(s->targets);
     free(s->classes);
     free(s->weights);
+    free(s->lengths);
     *s = (hth_sample){0};
 }
 
@@ -98,27 +112,67 @@ hth_status hth_settings_join(const hth_settings *settings, const hth_settings *o
 
 /* ---- The gradient ------------------------------------------------------------------------- */
 
-static hth_status open_handles(const hth_settings *settings, hth_trial *t, hth_error *error) {
+static hth_status open_learner(const hth_trial *t, hth_learner **out, hth_error *error) {
+    const hth_subject *s = t->subject;
+    HTH_TRY(hth_learner_create(&t->settings, s->network, t->steps, s->sample->batch, s->seed,
+                               s->compute, NULL, out, error));
+    if (!s->source || !(*out)->axes.signal->give) return HTH_OK;
+    hth_status status = hth_given_feedback(s->source, *out, error);
+    if (status == HTH_OK) return HTH_OK;
+    hth_learner_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
+static hth_status open_handles(hth_trial *t, hth_error *error) {
     const hth_subject *s = t->subject;
     const size_t batch = s->sample->batch;
+    t->nothing = calloc(batch, sizeof *t->nothing);
+    if (!t->nothing) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the check");
     HTH_TRY(hth_gradient_create(s->network, NULL, &t->gradient, error));
     HTH_TRY(hth_tape_create(s->network, t->steps, batch, s->compute, NULL, &t->tape, error));
-    return hth_learner_create(settings, s->network, t->steps, batch, 1, s->compute, NULL,
-                              &t->learner, error);
+    return open_learner(t, &t->learner, error);
 }
 
 hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overrides, size_t steps,
                           hth_trial *out, hth_error *error) {
     hth_trial trial = {.subject = subject, .steps = steps};
-    hth_settings settings;
-    HTH_TRY(hth_settings_join(&subject->settings, overrides, &settings, error));
-    hth_status status = open_handles(&settings, &trial, error);
-    free((void *)(uintptr_t)settings.items);
+    HTH_TRY(hth_settings_join(&subject->settings, overrides, &trial.settings, error));
+    hth_status status = open_handles(&trial, error);
     if (status == HTH_OK)
         *out = trial;
     else
         hth_trial_close(&trial);
     return status;
+}
+
+hth_status hth_trial_renew(hth_trial *t, hth_error *error) {
+    hth_learner *learner;
+    HTH_TRY(open_learner(t, &learner, error));
+    learner->noise = t->learner->noise;
+    hth_learner_destroy(t->learner);
+    t->learner = learner;
+    return HTH_OK;
+}
+
+/* For a network that runs both ways the sample is a sequence, which ends where it does. */
+static void take_whole(const hth_subject *subject, hth_chunk *chunk) {
+    if (!subject->network->both_ways || chunk->steps != subject->sample->steps) return;
+    chunk->ends = true;
+    chunk->lengths = subject->sample->lengths;
+}
+
+/* A sliding window still holds steps when the sample ends. One step of weight 0, the first of another sequence,
+ * makes it learn from them: all their losses have been seen. */
+static hth_status flush(const hth_trial *t, hth_error *error) {
+    hth_chunk chunk = hth_sample_chunk(t->subject->sample, 0, 1);
+    hth_report unseen = {0};
+    if (!t->learner->axes.future->lag) return HTH_OK;
+    chunk.weights = t->nothing;
+    hth_tape_reset(t->tape);
+    hth_learner_reset(t->learner);
+    HTH_TRY(hth_forward(t->tape, &chunk, &unseen, error));
+    return hth_learn(t->learner, t->tape, t->gradient, error);
 }
 
 hth_status hth_trial_run(const hth_trial *t, hth_report *report, hth_error *error) {
@@ -130,16 +184,19 @@ hth_status hth_trial_run(const hth_trial *t, hth_report *report, hth_error *erro
     for (size_t from = 0; from < total; from += t->steps) {
         hth_chunk chunk =
             hth_sample_chunk(sample, from, total - from < t->steps ? total - from : t->steps);
+        take_whole(t->subject, &chunk);
         HTH_TRY(hth_forward(t->tape, &chunk, report, error));
         HTH_TRY(hth_learn(t->learner, t->tape, t->gradient, error));
     }
-    return HTH_OK;
+    return flush(t, error);
 }
 
 void hth_trial_close(hth_trial *t) {
     hth_learner_destroy(t->learner);
     hth_tape_destroy(t->tape);
     hth_gradient_destroy(t->gradient);
+    free(t->nothing);
+    free((void *)(uintptr_t)t->settings.items);
     *t = (hth_trial){0};
 }
 
@@ -158,6 +215,7 @@ hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overri
 hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, hth_error *error) {
     hth_chunk chunk = hth_sample_chunk(s->sample, 0, s->sample->steps);
     hth_report report = {0};
+    take_whole(s, &chunk);
     hth_tape_reset(tape);
     HTH_TRY(hth_forward(tape, &chunk, &report, error));
     /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */
@@ -176,19 +234,23 @@ void hth_parameter_mask(const hth_network *network, hth_real *mask) {
 
 hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count) {
     double worst = 0, largest = 0, ab = 0, aa = 0, bb = 0;
+    bool finite = true;
     for (size_t i = 0; i < count; i++) {
         const double x = (double)a[i], y = (double)b[i];
-        const double difference = isfinite(x) && isfinite(y) ? fabs(x - y) : INFINITY;
-        if (difference > worst) worst = difference;
+        finite = finite && isfinite(x) && isfinite(y);
+        if (fabs(x - y) > worst) worst = fabs(x - y);
         if (fabs(y) > largest) largest = fabs(y);
         ab += x * y, aa += x * x, bb += y * y;
     }
     const double norm = sqrt(aa) * sqrt(bb);
     return (hth_nearness){
-        .relative_error = worst == 0 ? 0 : worst / largest, /* infinite where b is 0 and a is not */
+        .relative_error = !finite      ? (double)INFINITY
+                          : worst == 0 ? 0
+                                       : worst / largest, /* infinite where b is 0 and a is not */
         .cosine = norm > 0   ? ab / norm
                   : aa == bb ? (double)NAN
                              : 0,
         .largest = largest,
+        .not_finite = !finite,
     };
 }

@@ -53,4 +53,10 @@ hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_
                                const hth_identity *identity, const hth_observer *observer,
                                bool *found, hth_error *error);
 
+/* evaluate.c: the network of a run's newest checkpoint over a split ("train", "validation", "test"), by its own
+ * settings and the overrides (NULL: none): what hth_session_open_forward opens. *config holds the texts of the
+ * settings and must outlive the session. On error nothing is left behind. */
+hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
+                        hth_config **config, hth_session *session, hth_error *error);
+
 #endif

@@ -6,12 +6,9 @@
  */
 #include "experiment/compare.h"
 
+#include "experiment/compare_folder.h"
 #include "experiment/compare_pool.h"
-#include "experiment/rundir.h"
-#include "experiment/store.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -32,7 +29,8 @@ typedef struct comparing {
     hth_store *store;
     hth_stored_run *runs;
     hth_stored_variant *variants;
-    size_t run_count, variant_count, next; /* next: the first run that may still be begun */
+    size_t run_count, stored_count; /* runs of this call, then those that wait for a later one */
+    size_t variant_count, next;     /* next: the first run that may still be begun */
     hth_job *jobs;
     size_t job_count, running;
     bool keep, stopping;
@@ -47,71 +45,41 @@ static const hth_stored_variant *variant_of(const comparing *c, const hth_stored
     return &c->variants[0];
 }
 
-/* "dni-b-3-s12": the arm's label in plain letters, the variant, the seed. */
-static void name_of(const comparing *c, const hth_stored_run *run, char *out, size_t size) {
-    char label[64];
-    size_t used = 0;
-    for (const char *at = variant_of(c, run)->arm; *at && used + 1 < sizeof label; at++)
-        if (isalnum((unsigned char)*at) || *at == '-' || *at == '_') label[used++] = *at;
-    label[used] = '\0';
-    snprintf(out, size, "%s-%lld-s%llu", *label ? label : "run", (long long)run->variant,
-             (unsigned long long)run->seed);
-}
-
 static hth_status folder_of(const comparing *c, const hth_stored_run *run, char *out,
                             hth_error *error) {
-    char name[160], path[256];
-    name_of(c, run, name, sizeof name);
-    snprintf(path, sizeof path, "%s/%s", runs_name, name);
-    return hth_rundir_file(c->dir.path, path, out, error);
+    return hth_run_folder(c->dir.path, variant_of(c, run)->arm, run, out, error);
 }
 
-/* Whether a folder is of a run that goes on. */
-static bool goes_on(const comparing *c, const char *folder) {
-    for (size_t i = 0; i < c->run_count; i++) {
-        char name[160];
-        if (c->runs[i].status != HTH_RUN_WAITING) continue;
-        name_of(c, &c->runs[i], name, sizeof name);
-        if (strcmp(name, folder) == 0) return true;
-    }
-    return false;
-}
-
-/* What other calls have left behind. */
+/* Folders of runs whose results are stored, left behind when their call was killed before it could take
+ * them away. Nothing else goes: not what is under way, nor what was kept, nor what is unknown here. */
 static void sweep(const comparing *c) {
-    char path[HTH_PATH_LENGTH], folder[HTH_PATH_LENGTH + 512];
-    if (c->keep || hth_rundir_file(c->dir.path, runs_name, path, NULL) != HTH_OK) return;
-    DIR *runs = opendir(path);
-    for (const struct dirent *entry; runs && (entry = readdir(runs));) {
-        if (entry->d_name[0] == '.' || goes_on(c, entry->d_name)) continue;
-        snprintf(folder, sizeof folder, "%s/%s", path, entry->d_name);
-        hth_folder_remove(folder, NULL);
+    char path[HTH_PATH_LENGTH];
+    if (hth_rundir_file(c->dir.path, runs_name, path, NULL) != HTH_OK || !hth_file_exists(path))
+        return;
+    for (size_t i = 0; i < c->stored_count; i++) {
+        const hth_stored_run *run = &c->runs[i];
+        const bool ended = run->status == HTH_RUN_FINISHED || run->status == HTH_RUN_DIVERGED;
+        char folder[HTH_PATH_LENGTH];
+        if (ended && !run->kept && folder_of(c, run, folder, NULL) == HTH_OK)
+            hth_folder_remove(folder, NULL);
     }
-    if (runs) closedir(runs);
     rmdir(path); /* if nothing is left in it */
 }
 
 /* ---- Results ------------------------------------------------------------------------------ */
-
-static int by_size(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Steps per second while training, undisturbed by validation and by what else the machine did for a
  * while: the median over the lines. */
 static double median_rate(const hth_line *lines, size_t count) {
     double *rates = malloc((count + 1) * sizeof *rates);
     size_t used = 0;
-    for (size_t i = 0; rates && i < count; i++)
-        if (isfinite(lines[i].steps_per_second)) rates[used++] = lines[i].steps_per_second;
-    if (used) qsort(rates, used, sizeof *rates, by_size);
-    const double median = used ? 0.5 * (rates[(used - 1) / 2] + rates[used / 2]) : (double)NAN;
+    for (size_t i = 0; rates && i < count; i++) rates[used++] = lines[i].steps_per_second;
+    const double median = rates ? hth_median(rates, used) : (double)NAN;
     free(rates);
     return median;
 }
 
-static void take_outcome(const hth_job_report *report, hth_stored_run *run) {
+static void take_outcome(const hth_job_report *report, bool keep, hth_stored_run *run) {
     const hth_outcome *outcome = &report->outcome;
     run->status = report->status == HTH_OK           ? HTH_RUN_FINISHED
                   : report->status == HTH_NOT_FINITE ? HTH_RUN_DIVERGED
@@ -124,6 +92,7 @@ static void take_outcome(const hth_job_report *report, hth_stored_run *run) {
     run->test_metric = outcome->test_metric;
     run->seconds = outcome->seconds;
     run->steps_per_second = NAN;
+    run->kept = keep;
     snprintf(run->message, sizeof run->message, "%s", outcome->cause.message);
 }
 
@@ -160,7 +129,7 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
     if (interrupted) return HTH_OK;
     HTH_TRY(folder_of(c, run, folder, error));
     HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
-    take_outcome(&job->latest, run);
+    take_outcome(&job->latest, c->keep, run);
     if (run->status != HTH_RUN_FAILED) {
         hth_status status =
             hth_file_exists(path) ? hth_metrics_read(path, &lines, &count, error) : HTH_OK;
@@ -246,18 +215,26 @@ static void show(comparing *c) {
 
 /* ---- The processes ------------------------------------------------------------------------ */
 
+/* What is the same for every run of a variant, and what is the run's own. */
+static hth_status settings_of(const comparing *c, const hth_stored_run *run, hth_config **out,
+                              hth_error *error) {
+    char seed[24];
+    HTH_TRY(hth_config_create(out, error));
+    hth_status status = hth_store_settings(c->store, run->variant, *out, error);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
+    if (status == HTH_OK) status = hth_config_set(*out, "train.seed", seed, NULL, error);
+    if (status == HTH_OK) status = hth_config_set(*out, "train.threads", "1", NULL, error);
+    if (status != HTH_OK) hth_config_destroy(*out);
+    return status;
+}
+
 static hth_status begin_run(comparing *c, size_t index, hth_job *job, hth_error *error) {
     const hth_stored_run *run = &c->runs[index];
-    char folder[HTH_PATH_LENGTH], seed[24];
+    char folder[HTH_PATH_LENGTH];
     hth_config *config;
     HTH_TRY(folder_of(c, run, folder, error));
-    HTH_TRY(hth_config_create(&config, error));
-    hth_status status = hth_store_settings(c->store, run->variant, config, error);
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
-    if (status == HTH_OK) status = hth_config_set(config, "train.seed", seed, NULL, error);
-    if (status == HTH_OK) status = hth_config_set(config, "train.threads", "1", NULL, error);
-    if (status == HTH_OK)
-        status = hth_job_start(config, folder, c->observer->interrupted, job, error);
+    HTH_TRY(settings_of(c, run, &config, error));
+    hth_status status = hth_job_start(config, folder, c->observer->interrupted, job, error);
     job->index = index;
     hth_config_destroy(config);
     return status;
@@ -363,14 +340,73 @@ static hth_status open_store(const char *out, hth_store **store, hth_error *erro
 
 /* ---- All of it ---------------------------------------------------------------------------- */
 
+static hth_status check_run(const comparing *c, const hth_stored_run *run, hth_error *error) {
+    hth_config *config;
+    hth_prospect prospect;
+    hth_error reason = {0};
+    HTH_TRY(settings_of(c, run, &config, error));
+    hth_status status = hth_train_check(config, &prospect, &reason);
+    hth_config_destroy(config);
+    if (status == HTH_OK) return HTH_OK;
+    return hth_fail(error, status, "%s (arm '%s')", reason.message, variant_of(c, run)->arm);
+}
+
+/* Without a plan everything goes on that has not ended; of each variant a run is tried first, as a plan
+ * does it. */
+static hth_status go_on(comparing *c, hth_error *error) {
+    for (size_t v = 0; v < c->variant_count; v++) {
+        const hth_stored_run *first = NULL;
+        for (size_t i = 0; i < c->run_count && !first; i++) {
+            const hth_stored_run *run = &c->runs[i];
+            const bool open = run->status == HTH_RUN_WAITING || run->status == HTH_RUN_FAILED;
+            if (open && run->variant == c->variants[v].id) first = run;
+        }
+        if (first) HTH_TRY(check_run(c, first, error));
+    }
+    HTH_TRY(hth_store_want_failed(c->store, error));
+    for (size_t i = 0; i < c->run_count; i++)
+        if (c->runs[i].status == HTH_RUN_FAILED) c->runs[i].status = HTH_RUN_WAITING;
+    return HTH_OK;
+}
+
+/* The variants of a plan are the first of all. */
+static bool is_planned(const comparing *c, const hth_plan *plan, const hth_stored_run *run) {
+    bool variant = false, seed = false;
+    for (size_t i = 0; i < plan->count && i < c->variant_count; i++)
+        variant = variant || c->variants[i].id == run->variant;
+    for (size_t i = 0; i < plan->seed_count && variant; i++)
+        seed = seed || plan->seeds[i] == run->seed;
+    return variant && seed;
+}
+
+/* Runs that wait for a later call go behind those of this one. */
+static hth_status set_aside(comparing *c, const hth_plan *plan, hth_error *error) {
+    hth_stored_run *sorted = malloc((c->stored_count + 1) * sizeof *sorted);
+    if (!sorted) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
+    size_t used = 0;
+    for (int aside = 0; aside < 2; aside++) {
+        for (size_t i = 0; i < c->stored_count; i++) {
+            const hth_stored_run *run = &c->runs[i];
+            const bool waits = run->status == HTH_RUN_WAITING && !is_planned(c, plan, run);
+            if (waits == aside) sorted[used++] = *run;
+        }
+        if (!aside) c->run_count = used;
+    }
+    free(c->runs);
+    c->runs = sorted;
+    return HTH_OK;
+}
+
 static hth_status prepare(comparing *c, const hth_plan *plan, hth_error *error) {
     char keep[8];
     HTH_TRY(open_store(c->dir.path, &c->store, error));
-    HTH_TRY(plan ? hth_store_want(c->store, plan, error) : hth_store_want_failed(c->store, error));
+    if (plan) HTH_TRY(hth_store_want(c->store, plan, c->dir.path, error));
     HTH_TRY(hth_store_option(c->store, "compare.keep", keep, sizeof keep, error));
     c->keep = strcmp(keep, "true") == 0;
     HTH_TRY(hth_store_variants(c->store, &c->variants, &c->variant_count, error));
-    HTH_TRY(hth_store_runs(c->store, &c->runs, &c->run_count, error));
+    HTH_TRY(hth_store_runs(c->store, &c->runs, &c->stored_count, error));
+    c->run_count = c->stored_count;
+    HTH_TRY(plan ? set_aside(c, plan, error) : go_on(c, error));
     sweep(c);
     return HTH_OK;
 }
@@ -432,9 +468,10 @@ hth_status hth_compare_stored(const char *out, hth_config *config, hth_error *er
     HTH_TRY(look_at(out, true, &resume, error));
     HTH_TRY(open_store(out, &store, error));
     hth_status status = hth_store_variants(store, &variants, &count, error);
-    if (status == HTH_OK && count)
-        status = hth_store_settings(store, variants[0].id, config, error);
-    if (status == HTH_OK) hth_store_free_variants(variants, count);
+    if (status == HTH_OK) {
+        if (count) status = hth_store_settings(store, variants[0].id, config, error);
+        hth_store_free_variants(variants, count);
+    }
     hth_store_close(store);
     return status;
 }

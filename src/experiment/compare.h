@@ -26,9 +26,10 @@ typedef struct hth_compare_observer {
 } hth_compare_observer;
 
 /* Runs in `jobs` processes (0: one a core) what is missing of the comparison in the directory `out`. All
- * runs are checked before the first begins, and nothing has been made when one of them is refused. config
+ * runs are checked before the first begins, and nothing has changed when one of them is refused. config
  * NULL: what the directory has been asked for already. HTH_MISMATCH when results are there that other
- * settings have given. A run that fails or diverges is recorded, and no error. */
+ * settings have given, or runs under way. Runs of earlier calls that are under way and not asked for now
+ * stay as they are. A run that fails or diverges is recorded, and no error. */
 hth_status hth_compare(const hth_config *config, const char *out, int jobs,
                        const hth_compare_observer *observer, hth_ending *ending, hth_error *error);
 
@@ -42,6 +43,9 @@ typedef struct hth_mean {
     size_t count;
     double mean, error;
 } hth_mean;
+
+/* Of the finite values, which come to the front, sorted; NAN: there is none. */
+double hth_median(double *values, size_t count);
 
 typedef struct hth_curve_point {
     uint64_t step;

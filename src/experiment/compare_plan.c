@@ -20,16 +20,16 @@ static hth_status no_memory(hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the plan of a comparison");
 }
 
-/* The next piece of a list with commas, without the spaces around it; false at its end. */
-static bool next_item(const char **at, char *out, size_t size) {
+/* The next piece of a list with commas, without the spaces around it: its length, which is cut to what
+ * `out` holds; 0 at the end of the list. */
+static size_t next_item(const char **at, char *out, size_t size) {
     while (isspace((unsigned char)**at) || **at == ',') ++*at;
-    if (!**at) return false;
     size_t length = strcspn(*at, ",");
     const char *begin = *at;
     *at += length;
     while (length && isspace((unsigned char)begin[length - 1])) length--;
     snprintf(out, size, "%.*s", (int)length, begin);
-    return true;
+    return length;
 }
 
 /* ---- Seeds -------------------------------------------------------------------------------- */
@@ -106,24 +106,56 @@ static hth_status check_key(const planner *p, const hth_setting *setting) {
     if (strcmp(setting->key, "train.seed") == 0)
         return complain(p, setting,
                         "is not for arms or variation: seeds are given by compare.seeds");
+    if (strcmp(setting->key, "train.threads") == 0)
+        return complain(p, setting,
+                        "is not for arms or variation: every run of a comparison has one thread");
     if (strncmp(setting->key, "compare.", 8) == 0)
         return complain(p, setting, "holds for the whole comparison, not for an arm");
     return HTH_OK;
 }
 
+/* The next value of a list that is varied, "[8, 4], 16": one in brackets is a list itself, whose brackets
+ * go. Its length as next_item has it. *good false: brackets that do not fit. */
+static size_t next_value(const char **at, char *out, size_t size, bool *good) {
+    while (isspace((unsigned char)**at) || **at == ',') ++*at;
+    size_t length;
+    if (**at != '[') {
+        length = next_item(at, out, size);
+        *good = !strpbrk(out, "[]");
+        return length;
+    }
+    const char *inner = ++*at;
+    length = strcspn(inner, "[]");
+    *at += length;
+    *good = **at == ']';
+    if (*good) ++*at;
+    while (isspace((unsigned char)**at)) ++*at;
+    *good = *good && length > 0 && (**at == ',' || !**at);
+    snprintf(out, size, "%.*s", (int)length, inner);
+    return length ? length : 1;
+}
+
 static hth_status read_values(const planner *p, varied *to) {
     const char *at = to->setting->value;
+    char value[HTH_KEY_LENGTH];
+    bool good = true;
     HTH_TRY(check_key(p, to->setting));
-    while (to->count < HTH_COUNT(to->values) &&
-           next_item(&at, to->values[to->count], sizeof to->values[0])) {
+    for (size_t length; (length = next_value(&at, value, sizeof value, &good));) {
+        if (!good)
+            return complain(p, to->setting,
+                            "is varied with brackets that do not fit: write [8, 16] for two "
+                            "values, [[8, 8], [4, 4]] for two lists");
+        if (length >= sizeof value)
+            return complain(p, to->setting,
+                            "is varied with a value of more than 95 letters: make it an arm's");
+        if (to->count == HTH_COUNT(to->values))
+            return complain(p, to->setting, "has more than 64 values");
         for (size_t i = 0; i < to->count; i++)
-            if (hth_same_value(to->values[i], to->values[to->count]))
+            if (hth_same_value(to->values[i], value))
                 return complain(p, to->setting, "is varied with the same value twice");
-        to->count++;
+        memcpy(to->values[to->count++], value, sizeof value);
     }
-    if (to->count == 0) return complain(p, to->setting, "is varied without a value");
-    if (next_item(&at, (char[8]){0}, 8)) return complain(p, to->setting, "has more than 64 values");
-    return HTH_OK;
+    return to->count ? HTH_OK : complain(p, to->setting, "is varied without a value");
 }
 
 /* Of two with the same key the later counts. */
@@ -192,6 +224,12 @@ static const char *unit_of(const char *loss, const hth_settings *settings) {
     return unit ? unit->value : "nats";
 }
 
+static const char *identity_value(const hth_identity *identity, const char *key) {
+    for (size_t i = 0; i < identity->count; i++)
+        if (strcmp(identity->items[i].key, key) == 0) return identity->items[i].value;
+    return NULL;
+}
+
 /* Opens what a run opens, with the first of the seeds. */
 static hth_status try_variant(const planner *p, hth_variant *v) {
     char seed[24];
@@ -206,6 +244,10 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
     const hth_settings settings = hth_config_settings(config);
     snprintf(v->unit, sizeof v->unit, "%s", unit_of(prospect.loss, &settings));
     snprintf(v->metric, sizeof v->metric, "%s", prospect.metric);
+    HTH_TRY(hth_identity_make_whole(&settings, &v->identity, p->error));
+    const char *report = identity_value(&v->identity, "loss.report");
+    snprintf(v->loss, sizeof v->loss, report ? "%.20s (loss.report %.20s)" : "%.20s", prospect.loss,
+             report ? report : "");
     if (measure_fits(&p->plan->options, &prospect)) return HTH_OK;
     return hth_fail(
         p->error, HTH_INVALID,
@@ -215,6 +257,21 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
         prospect.has_validation ? "a" : "no");
 }
 
+/* A column of the table means the same in all of its rows. */
+static hth_status check_alike(const planner *p, const hth_variant *v) {
+    const hth_variant *first = &p->plan->variants[0];
+    const char *const pairs[][3] = {{"loss", v->loss, first->loss},
+                                    {"unit of the loss", v->unit, first->unit},
+                                    {"metric", v->metric, first->metric}};
+    for (size_t i = 0; i < HTH_COUNT(pairs); i++)
+        if (strcmp(pairs[i][1], pairs[i][2]) != 0)
+            return hth_fail(p->error, HTH_INVALID,
+                            "the %s is %s, but that of arm '%s' is %s, and one table cannot show "
+                            "both: compare them apart",
+                            pairs[i][0], pairs[i][1], first->arm, pairs[i][2]);
+    return HTH_OK;
+}
+
 static hth_status fill_variant(const planner *p, const hth_arm *arm, hth_variant *v) {
     snprintf(v->arm, sizeof v->arm, "%s", arm->label);
     HTH_TRY(hth_config_create(&v->config, p->error));
@@ -222,8 +279,7 @@ static hth_status fill_variant(const planner *p, const hth_arm *arm, hth_variant
     HTH_TRY(copy_settings(arm->own, v->config, p->error));
     HTH_TRY(set_varied(p, arm, v));
     HTH_TRY(try_variant(p, v));
-    const hth_settings settings = hth_config_settings(v->config);
-    return hth_identity_make_whole(&settings, &v->identity, p->error);
+    return check_alike(p, v);
 }
 
 /* Adds to a sentence which variant it is about. */

@@ -20,10 +20,10 @@ extern const char *const hth_compare_measures[];
 /* An arm with one value for each setting that is varied: the settings of its runs, but for the seed. */
 typedef struct hth_variant {
     char arm[HTH_KEY_LENGTH];
-    char *varied;              /* a JSON object: {"optimiser.lr": "1e-4"} */
-    hth_config *config;        /* all settings that a run of it has */
-    hth_identity identity;     /* defaults included; points into config */
-    char metric[32], unit[32]; /* unit: of the loss */
+    char *varied;                        /* a JSON object: {"optimiser.lr": "1e-4"} */
+    hth_config *config;                  /* all settings that a run of it has */
+    hth_identity identity;               /* defaults included; points into config */
+    char metric[32], loss[64], unit[32]; /* unit: of the loss */
 } hth_variant;
 
 typedef struct hth_plan {

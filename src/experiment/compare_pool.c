@@ -7,7 +7,7 @@
 #define _DEFAULT_SOURCE
 #include "experiment/compare_pool.h"
 
-#include "experiment/rundir.h"
+#include "experiment/checkpoint.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -57,13 +57,33 @@ static void end_with(pid_t parent) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Files that cannot be gone on from are no reason not to run: then from the start. */
+/* Whether the checkpoint, and nothing else, stands in the way: data and settings are as they should be,
+ * but what the folder has cannot be read, or is of other settings. */
+static bool is_useless(const hth_config *config, const char *folder) {
+    static const hth_observer nobody;
+    const hth_settings settings = hth_config_settings(config);
+    hth_session session;
+    hth_identity identity;
+    hth_counters counters;
+    hth_status status = HTH_OK;
+    bool found;
+    if (hth_session_open(&settings, &session, NULL) != HTH_OK) return false;
+    if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
+        status = hth_checkpoint_load(folder, &session, &counters, &identity, &nobody, &found, NULL);
+        hth_identity_free(&identity);
+    }
+    hth_session_close(&session);
+    return status == HTH_FILE || status == HTH_MISMATCH;
+}
+
+/* A checkpoint that cannot be gone on from is no reason not to run: then from the start. Whatever else
+ * is wrong, data that are away for a moment above all, leaves it as it is. */
 static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
                         hth_outcome *outcome, hth_error *error) {
     const bool begun = hth_file_exists(folder);
     hth_status status = hth_train_outcome(config, folder, begun, observer, outcome, error);
-    const bool useless = status == HTH_FILE || status == HTH_MISMATCH || status == HTH_INVALID;
-    if (!begun || !useless || outcome->step > 0) return status;
+    const bool refused = status == HTH_FILE || status == HTH_MISMATCH;
+    if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
     HTH_TRY(hth_folder_remove(folder, error));
     return hth_train_outcome(config, folder, false, observer, outcome, error);
 }

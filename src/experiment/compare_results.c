@@ -24,7 +24,7 @@ typedef struct gathered {
     const hth_stored_run *run;
     double *values; /* of the measure, at each line that has it; smoothed */
     uint64_t *steps;
-    size_t count;
+    size_t count, at; /* at: the line that a curve has come to */
     double final;
 } gathered;
 
@@ -68,8 +68,7 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Sorts the finite values to the front. */
-static double median_of(double *values, size_t count) {
+double hth_median(double *values, size_t count) {
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
         if (isfinite(values[i])) values[used++] = values[i];
@@ -176,29 +175,46 @@ static void sum_up(const gathered *own, size_t count, double *values, hth_compar
     row->final = mean_of(values, collect(own, count, true, the_final, values));
     row->test_loss = mean_of(values, collect(own, count, true, the_test_loss, values));
     row->test_metric = mean_of(values, collect(own, count, true, the_test_metric, values));
-    row->steps_per_second = median_of(values, collect(own, count, true, the_rate, values));
-    row->seconds = median_of(values, collect(own, count, true, the_seconds, values));
+    row->steps_per_second = hth_median(values, collect(own, count, true, the_rate, values));
+    row->seconds = hth_median(values, collect(own, count, true, the_seconds, values));
     row->memory_bytes = largest(values, collect(own, count, false, the_memory, values));
     row->learner_bytes = largest(values, collect(own, count, false, the_bytes, values));
     row->parameters = largest(values, collect(own, count, false, the_parameters, values));
     row->ratio = row->speed_ratio = NAN;
 }
 
-/* Lines of runs of one variant are at the same steps; some end early. */
-static hth_status draw_curve(const loader *l, const gathered *own, size_t count, double *values,
-                             hth_compared *row) {
-    const gathered *longest = NULL;
+/* The earliest step that a curve has not come to in some run; false at the end of all. */
+static bool next_step(const gathered *own, size_t count, uint64_t *step) {
+    bool some = false;
+    for (size_t i = 0; i < count; i++) {
+        if (own[i].at == own[i].count || (some && own[i].steps[own[i].at] >= *step)) continue;
+        *step = own[i].steps[own[i].at];
+        some = true;
+    }
+    return some;
+}
+
+/* The runs' values at that step: some have ended before, and some had no finite number there. */
+static size_t take_step(gathered *own, size_t count, uint64_t step, double *values) {
+    size_t used = 0;
     for (size_t i = 0; i < count; i++)
-        if (own[i].count && (!longest || own[i].count > longest->count)) longest = &own[i];
-    if (!longest) return HTH_OK;
-    row->curve = calloc(longest->count, sizeof *row->curve);
+        if (own[i].at < own[i].count && own[i].steps[own[i].at] == step)
+            values[used++] = own[i].values[own[i].at++];
+    return used;
+}
+
+static hth_status draw_curve(const loader *l, gathered *own, size_t count, double *values,
+                             hth_compared *row) {
+    uint64_t step = 0;
+    size_t points = 0;
+    for (; next_step(own, count, &step); points++) take_step(own, count, step, values);
+    if (!points) return HTH_OK;
+    row->curve = calloc(points, sizeof *row->curve);
     if (!row->curve) return no_memory(l);
-    row->points = longest->count;
-    for (size_t at = 0; at < row->points; at++) {
-        size_t used = 0;
-        for (size_t i = 0; i < count; i++)
-            if (at < own[i].count) values[used++] = own[i].values[at];
-        row->curve[at] = (hth_curve_point){longest->steps[at], mean_of(values, used)};
+    for (size_t i = 0; i < count; i++) own[i].at = 0;
+    while (next_step(own, count, &step)) {
+        const size_t used = take_step(own, count, step, values);
+        row->curve[row->points++] = (hth_curve_point){step, mean_of(values, used)};
     }
     return HTH_OK;
 }

@@ -27,12 +27,6 @@ struct hth_config {
 /* Settings as they were given, without those that conventions.name stands for. */
 hth_settings hth_config_given(const hth_config *config);
 
-/* conventions.c: what a bundle says, keys in order; returns how many, 0 for an unknown name. The texts are
- * constants. */
-enum { HTH_MOST_CONVENTIONS = 24 };
-size_t hth_conventions_of(const char *name, hth_setting out[HTH_MOST_CONVENTIONS]);
-extern const hth_catalogue hth_conventions; /* conventions.name */
-
 /* Takes the settings from `count` on away again. */
 void hth_config_truncate(hth_config *config, size_t count);
 /* The same for arms. */

@@ -111,13 +111,40 @@ static bool extend(char **list, const char *item) {
     return true;
 }
 
-static hth_status read_list(yaml_reader *reader, const char *key, char **list) {
+/* The same for a list in a list: "[8, 4]". */
+static bool extend_inner(char **list, const char *inner) {
+    const size_t size = strlen(inner) + 3;
+    char *item = malloc(size);
+    if (!item) return false;
+    snprintf(item, size, "[%s]", inner);
+    const bool room = extend(list, item);
+    free(item);
+    return room;
+}
+
+static hth_status read_list(yaml_reader *reader, const char *key, bool nested, char **list);
+
+/* An item of a setting that is varied may be a list itself, written as one or as a text with commas. */
+static hth_status read_item(yaml_reader *reader, const char *key, bool nested, char **list) {
+    if (nested && reader->event.type == YAML_SEQUENCE_START_EVENT) {
+        char *inner = NULL;
+        hth_status status = read_list(reader, key, false, &inner);
+        if (status == HTH_OK && !extend_inner(list, inner)) status = no_memory(reader);
+        free(inner);
+        return status;
+    }
+    if (reader->event.type != YAML_SCALAR_EVENT || !has_value(reader))
+        return refuse_key(reader, key, "is a list, whose items must be plain values");
+    const bool several = nested && strchr(scalar(reader), ',');
+    const bool room = several ? extend_inner(list, scalar(reader)) : extend(list, scalar(reader));
+    return room ? HTH_OK : no_memory(reader);
+}
+
+static hth_status read_list(yaml_reader *reader, const char *key, bool nested, char **list) {
     for (;;) {
         HTH_TRY(next(reader));
         if (reader->event.type == YAML_SEQUENCE_END_EVENT) break;
-        if (reader->event.type != YAML_SCALAR_EVENT || !has_value(reader))
-            return refuse_key(reader, key, "is a list, whose items must be plain values");
-        if (!extend(list, scalar(reader))) return no_memory(reader);
+        HTH_TRY(read_item(reader, key, nested, list));
     }
     return *list ? HTH_OK : refuse_key(reader, key, "is an empty list");
 }
@@ -132,7 +159,7 @@ static hth_status read_value(yaml_reader *reader, const char *key) {
         return keep(reader, key, scalar(reader), line);
     }
     char *list = NULL;
-    hth_status status = read_list(reader, key, &list);
+    hth_status status = read_list(reader, key, strncmp(key, "vary.", 5) == 0, &list);
     if (status == HTH_OK) status = keep(reader, key, list, line);
     free(list);
     return status;

@@ -19,10 +19,10 @@ static const hth_part bundles[BUNDLES] = {
      .source = "Bellec et al. 2019"},
     {.name = "bellec2020",
      .summary = "the authors' framewise code: losses averaged over frames and sequences",
-     .source = "eligibility_propagation, Figure_2_TIMIT; tasks.md 7"},
+     .source = "code of Bellec et al. 2020: eligibility_propagation, Figure_2_TIMIT"},
     {.name = "nest",
      .summary = "NEST's e-prop models: filters of gain 1 - decay, rates of each trial alone",
-     .source = "NEST, models *_bsshslm_2020; tasks.md 11.2"},
+     .source = "NEST, models *_bsshslm_2020 (docs/conventions.md)"},
 };
 
 static const char *const origins[BUNDLES] = {"conventions bellec2019", "conventions bellec2020",

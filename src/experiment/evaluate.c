@@ -61,24 +61,38 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
     return HTH_OK;
 }
 
-static hth_status evaluate(const char *run, hth_split split, const hth_settings *overrides,
-                           hth_config *config, hth_session *session, const hth_observer *observer,
-                           hth_score *score, hth_error *error) {
+static hth_status open_run(const char *run, hth_split split, const hth_settings *overrides,
+                           hth_config *config, hth_session *session, hth_error *error) {
     HTH_TRY(load_settings(run, overrides, config, error));
     hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_session_open_forward(&settings, split, session, error));
-    HTH_TRY(load_network(run, &settings, session, error));
-    return score_session(session, observer, score, error);
+    return load_network(run, &settings, session, error);
+}
+
+hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
+                        hth_config **config, hth_session *session, hth_error *error) {
+    hth_session opened = {0};
+    hth_split which = HTH_TEST;
+    *config = NULL;
+    HTH_TRY(find_split(split, &which, error));
+    HTH_TRY(hth_config_create(config, error));
+    hth_status status = open_run(run, which, overrides, *config, &opened, error);
+    if (status == HTH_OK) {
+        *session = opened;
+        return HTH_OK;
+    }
+    hth_session_close(&opened);
+    hth_config_destroy(*config);
+    *config = NULL;
+    return status;
 }
 
 hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
                         const hth_observer *observer, hth_score *score, hth_error *error) {
-    hth_session session = {0};
+    hth_session session;
     hth_config *config;
-    hth_split which = HTH_TEST;
-    HTH_TRY(find_split(split, &which, error));
-    HTH_TRY(hth_config_create(&config, error));
-    hth_status status = evaluate(run, which, overrides, config, &session, observer, score, error);
+    HTH_TRY(hth_run_open(run, split, overrides, &config, &session, error));
+    hth_status status = score_session(&session, observer, score, error);
     hth_session_close(&session);
     hth_config_destroy(config);
     return status;

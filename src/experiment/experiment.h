@@ -41,6 +41,12 @@ hth_status hth_config_write(const hth_config *config, const char *path, hth_erro
 const hth_catalogue *const *hth_catalogues(size_t *count);
 
 extern const hth_catalogue hth_train_section; /* train.* */
+extern const hth_catalogue hth_conventions;   /* conventions.name */
+
+/* What conventions of that name stand for, keys in order; returns how many settings, 0 for an unknown name. The texts
+ * are constants. Such settings count less than those that are given. */
+enum { HTH_MOST_CONVENTIONS = 24 };
+size_t hth_conventions_of(const char *name, hth_setting out[HTH_MOST_CONVENTIONS]);
 
 /* ---- Training ---------------------------------------------------------------------------- */
 

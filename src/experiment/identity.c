@@ -21,7 +21,8 @@ static const char *const kept[] = {
 };
 
 /* What a run of a comparison has not of its own, or never needs. */
-static const char *const foreign[] = {"train.seed", "train.threads", "check.", "compare."};
+static const char *const foreign[] = {"train.seed", "train.threads", "train.picture", "check.",
+                                      "compare."};
 
 static bool begins_with_any(const char *key, const char *const names[], size_t count) {
     for (size_t i = 0; i < count; i++) {

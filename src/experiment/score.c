@@ -3,6 +3,7 @@
  * read, and the carried state of training is not touched.
  */
 #include "experiment/session.h"
+#include "network/network.h"
 
 /* A tape that is long enough for speed and short enough for memory; its length does not change the
  * result. */
@@ -16,7 +17,9 @@ static size_t scoring_steps(size_t training_steps) {
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     enum { DEFAULT_STEPS = 1000 };
     const hth_train_options *o = &session->options;
-    scorer->steps = scoring_steps(session->steps);
+    scorer->whole = session->network->both_ways;
+    scorer->steps =
+        scorer->whole ? (size_t)scorer->source.sequence_steps : scoring_steps(session->steps);
     scorer->limit = (uint64_t)o->validation_steps;
     if (!scorer->limit && !scorer->source.epoch_steps)
         scorer->limit =
@@ -67,7 +70,8 @@ void hth_scorer_close(hth_scorer *scorer) {
 static hth_status next_chunk(hth_scorer *scorer, uint64_t done, hth_chunk *chunk,
                              hth_position_flags *flags, hth_error *error) {
     size_t most = scorer->steps;
-    if (scorer->limit && scorer->limit - done < most) most = (size_t)(scorer->limit - done);
+    if (!scorer->whole && scorer->limit && scorer->limit - done < most)
+        most = (size_t)(scorer->limit - done);
     return scorer->source.kind->next(scorer->source.state, most, chunk, flags, error);
 }
 
@@ -84,6 +88,7 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report
         hth_chunk chunk;
         if ((*stopped = *steps > 0 && watch->stop && *watch->stop)) break;
         HTH_TRY(next_chunk(scorer, *steps, &chunk, &flags, error));
+        chunk.ends = flags.ends && !scorer->keep_state;
         if (flags.starts && !scorer->keep_state) hth_tape_reset(scorer->tape);
         HTH_TRY(hth_forward(scorer->tape, &chunk, report, error));
         hth_moments_add(&scorer->moments, &chunk);

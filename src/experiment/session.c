@@ -8,6 +8,7 @@
 
 #include "credit/axes.h"
 #include "credit/catalogues.h"
+#include "credit/learner.h"
 #include "experiment/align.h"
 #include "network/catalogues.h"
 #include "network/network.h"
@@ -36,14 +37,41 @@ static size_t default_steps(hth_default_steps kind, uint64_t whole, const hth_re
     return whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
 }
 
+/* Both ways: the whole sequence, whatever the learner. */
+static hth_status whole_steps(const hth_settings *settings, const hth_source *source, int64_t given,
+                              size_t *steps, hth_error *error) {
+    const uint64_t whole = source->sequence_steps;
+    bool keeps = false;
+    HTH_TRY(hth_common_option(&hth_train_section, "keep_state", settings, &keeps, error));
+    if (keeps)
+        return hth_fail(error, HTH_INVALID,
+                        "train.keep_state is true, but with network.direction both a layer begins "
+                        "at the end of each sequence, where no state comes from: leave it false");
+    if (whole == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, but the sequences of '%s' have no end to begin "
+                        "from: take network.direction=forward",
+                        source->kind->part.name);
+    if (given > 0 && (uint64_t)given < whole)
+        return hth_fail(error, HTH_INVALID,
+                        "learner.steps is %lld, but with network.direction both a tape is the "
+                        "whole sequence, %llu steps of '%s': leave learner.steps out",
+                        (long long)given, (unsigned long long)whole, source->kind->part.name);
+    *steps = (size_t)whole;
+    return HTH_OK;
+}
+
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
                           hth_error *error) {
     int64_t given;
+    int direction;
     hth_axes axes;
     hth_regulariser regulariser;
+    HTH_TRY(hth_common_option(&hth_network_section, "direction", settings, &direction, error));
     HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
     HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &regulariser, error));
     HTH_TRY(hth_axes_read(settings, &axes, error));
+    if (direction == HTH_BOTH_WAYS) return whole_steps(settings, source, given, steps, error);
     const char *learner = axes.preset->part.name, *stream = source->kind->part.name;
     const uint64_t whole = source->sequence_steps;
     const bool wants_all = axes.preset->steps == HTH_WHOLE_SEQUENCE;
@@ -65,7 +93,8 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
 
 static hth_status check_rates(const hth_session *s, hth_error *error) {
     const uint64_t whole = s->train.sequence_steps;
-    if (!wants_whole_rates(&s->network->regulariser) || (whole > 0 && s->steps >= whole))
+    const bool learns = s->learner->axes.signal->reaches_units;
+    if (!wants_whole_rates(&s->network->regulariser) || !learns || (whole > 0 && s->steps >= whole))
         return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "regulariser.rate needs the firing rates of whole sequences, but learner.steps "
@@ -96,7 +125,7 @@ static hth_status update_moment(const hth_settings *settings, const hth_source *
 /* ---- How long a run is -------------------------------------------------------------------- */
 
 static hth_status run_length(hth_session *s, hth_error *error) {
-    enum { DEFAULT_STEPS = 100000, DEFAULT_EPOCHS = 10 };
+    enum { DEFAULT_STEPS = 100000, DEFAULT_SEQUENCES = 2000, DEFAULT_EPOCHS = 10 };
     const uint64_t epoch = s->train.epoch_steps, sequence = s->train.sequence_steps;
     const uint64_t sequences = (uint64_t)s->options.sequences;
     s->steps_total = (uint64_t)s->options.steps;
@@ -116,7 +145,10 @@ static hth_status run_length(hth_session *s, hth_error *error) {
         if (epoch)
             s->epochs_total = DEFAULT_EPOCHS;
         else
-            s->steps_total = hth_whole_sequences(&s->train, DEFAULT_STEPS);
+            s->steps_total =
+                sequence > DEFAULT_STEPS / DEFAULT_SEQUENCES
+                    ? DEFAULT_SEQUENCES * sequence /* where an update takes a sequence, many */
+                    : hth_whole_sequences(&s->train, DEFAULT_STEPS);
     }
     return HTH_OK;
 }
@@ -157,11 +189,11 @@ static hth_status open_all(const hth_settings *settings, hth_session *s, hth_err
     HTH_TRY(open_network(settings, HTH_TRAIN, s->batch, s, error));
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
-    HTH_TRY(check_rates(s, error));
     HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
     HTH_TRY(hth_tape_create(s->network, s->steps, s->batch, s->compute, NULL, &s->tape, error));
     HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
                                s->compute, NULL, &s->learner, error));
+    HTH_TRY(check_rates(s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
     HTH_TRY(hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error));

@@ -28,7 +28,7 @@ typedef struct hth_train_options {
     int precision, metric;
     int64_t align, align_window, align_horizon;
     const char *align_learners;
-    bool keep_state;
+    bool keep_state, picture;
 } hth_train_options;
 
 /* The section check. */
@@ -144,7 +144,8 @@ typedef struct hth_scorer {
     hth_tape *tape;
     size_t steps;   /* of the tape */
     uint64_t limit; /* steps of a pass; 0: until the data end */
-    bool keep_state;
+    bool keep_state,
+        whole;           /* whole: each sequence is one tape, so a pass may go beyond its limit */
     hth_moments moments; /* of the last pass */
 } hth_scorer;
 

@@ -205,6 +205,18 @@ static bool is_feedback(const hth_given *given) {
     return strcmp(given->name, "feedback") == 0;
 }
 
+/* Those of the layer: there are two of them where the network runs both ways. */
+static hth_status check_direction(const hth_given *given, const hth_network *network,
+                                  hth_error *error) {
+    const bool of_layer = strcmp(given->name, "w_in") == 0 || strcmp(given->name, "w_rec") == 0 ||
+                          strcmp(given->name, "b_rec") == 0;
+    if (!network->both_ways || !of_layer) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "the data bring %s along, but with network.direction both there is a layer in "
+                    "each direction, and the array is for one; take it out of the file",
+                    given->name);
+}
+
 hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error) {
     hth_given given[MOST_GIVEN];
     target to;
@@ -218,6 +230,7 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
                 "the data brings %s along, but nothing in this network uses it; take the "
                 "array out of the file, or choose settings that do",
                 given[i].name);
+        HTH_TRY(check_direction(&given[i], network, error));
         HTH_TRY(check_given(&given[i], &to, error));
     }
     for (size_t i = 0; i < count; i++)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA = 1 };
+enum { SCHEMA = 2 };
 
 static const char schema[] =
     "CREATE TABLE experiment (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -24,12 +24,12 @@ static const char schema[] =
     " CHECK (status IN ('waiting', 'finished', 'diverged', 'failed')),"
     " steps INTEGER NOT NULL DEFAULT 0, parameters INTEGER, learner_bytes INTEGER,"
     " memory_bytes INTEGER, test_loss REAL, test_metric REAL, seconds REAL, steps_per_second REAL,"
-    " message TEXT NOT NULL DEFAULT '', UNIQUE (variant, seed));"
+    " message TEXT NOT NULL DEFAULT '', kept INTEGER NOT NULL DEFAULT 0, UNIQUE (variant, seed));"
     "CREATE TABLE lines (run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,"
     " step INTEGER NOT NULL, epoch INTEGER NOT NULL, train_loss REAL, train_metric REAL,"
     " validation_loss REAL, validation_metric REAL, spike_rate REAL, learning_rate REAL,"
-    " seconds REAL, steps_per_second REAL, memory_bytes INTEGER, PRIMARY KEY (run, step))"
-    " WITHOUT ROWID;"
+    " seconds REAL, steps_per_second REAL, memory_bytes INTEGER, regulariser REAL,"
+    " PRIMARY KEY (run, step)) WITHOUT ROWID;"
     "CREATE VIEW results AS SELECT variants.arm, variants.learner, variants.varied, runs.seed,"
     " runs.status, runs.steps, avg(lines.train_loss) AS final_train_loss,"
     " avg(lines.train_metric) AS final_train_metric,"
@@ -40,6 +40,13 @@ static const char schema[] =
     " LEFT JOIN lines ON lines.run = runs.id AND lines.step > runs.steps * (1 - (SELECT value FROM"
     " experiment WHERE key = 'compare.final')) GROUP BY runs.id"
     " ORDER BY variants.position, runs.seed;";
+
+/* From layout 1, which knew neither the regulariser of a line nor whose folders were kept. */
+static const char upgrade[] =
+    "ALTER TABLE lines ADD COLUMN regulariser REAL;"
+    "ALTER TABLE runs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE runs SET kept = 1 WHERE status IN ('finished', 'diverged') AND"
+    " EXISTS (SELECT 1 FROM experiment WHERE key = 'compare.keep' AND value = 'true');";
 
 const char *const hth_run_statuses[] = {"waiting", "finished", "diverged", "failed", NULL};
 
@@ -135,24 +142,25 @@ static hth_status read_version(hth_store *store, int *version, hth_error *error)
 }
 
 static hth_status check_version(const hth_store *store, int version, hth_error *error) {
-    if (version == 0 || version == SCHEMA) return HTH_OK;
+    if (version >= 0 && version <= SCHEMA) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH,
                     "%s was written by another version of hitherto (its tables are of kind %d, "
-                    "this program knows kind %d)",
+                    "this program knows kinds up to %d)",
                     store->path, version, SCHEMA);
 }
 
-/* Whoever opens a new file at the same moment must not make the tables twice. */
+/* Whoever opens the file at the same moment must not make the tables twice. */
 static hth_status make_tables(hth_store *store, hth_error *error) {
     int version = 0;
     HTH_TRY(hth_sql_execute(store, "PRAGMA foreign_keys = ON", error));
     HTH_TRY(read_version(store, &version, error));
     HTH_TRY(check_version(store, version, error));
-    if (version) return HTH_OK;
+    if (version == SCHEMA) return HTH_OK;
     HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
     hth_status status = read_version(store, &version, error);
-    if (status == HTH_OK && !version) status = hth_sql_execute(store, schema, error);
-    if (status == HTH_OK) status = hth_sql_execute(store, "PRAGMA user_version = 1", error);
+    if (status == HTH_OK && version < SCHEMA)
+        status = hth_sql_execute(store, version ? upgrade : schema, error);
+    if (status == HTH_OK) status = hth_sql_execute(store, "PRAGMA user_version = 2", error);
     return hth_sql_conclude(store, status, error);
 }
 
@@ -187,10 +195,10 @@ static hth_status put_run(hth_store *store, const hth_stored_run *run, hth_error
         store, error,
         "UPDATE runs SET status = ?, steps = ?, parameters = ?, learner_bytes = ?, "
         "memory_bytes = ?, test_loss = ?, test_metric = ?, seconds = ?, steps_per_second = "
-        "?, message = ? WHERE id = ?",
-        "ticccnnnnti", hth_run_statuses[run->status], (int64_t)run->steps, run->parameters,
+        "?, message = ?, kept = ? WHERE id = ?",
+        "ticccnnnntii", hth_run_statuses[run->status], (int64_t)run->steps, run->parameters,
         run->learner_bytes, run->memory_bytes, run->test_loss, run->test_metric, run->seconds,
-        run->steps_per_second, run->message, run->id);
+        run->steps_per_second, run->message, (int64_t)run->kept, run->id);
 }
 
 static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines, size_t count,
@@ -198,18 +206,22 @@ static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines
     sqlite3_stmt *insert;
     hth_status status = HTH_OK;
     HTH_TRY(hth_sql_change(store, error, "DELETE FROM lines WHERE run = ?", "i", run));
-    HTH_TRY(hth_sql_prepare(store, &insert, error,
-                            "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "i",
-                            run));
+    HTH_TRY(hth_sql_prepare(
+        store, &insert, error,
+        "INSERT INTO lines (run, step, epoch, train_loss, train_metric, validation_loss, "
+        "validation_metric, spike_rate, learning_rate, seconds, steps_per_second, regulariser, "
+        "memory_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "i", run));
     for (size_t i = 0; i < count && status == HTH_OK; i++) {
         const hth_line *line = &lines[i];
         const double numbers[] = {
-            line->train_loss, line->train_metric,  line->validation_loss, line->validation_metric,
-            line->spike_rate, line->learning_rate, line->seconds,         line->steps_per_second};
+            line->train_loss,        line->train_metric,     line->validation_loss,
+            line->validation_metric, line->spike_rate,       line->learning_rate,
+            line->seconds,           line->steps_per_second, line->regulariser};
         sqlite3_bind_int64(insert, 2, (int64_t)line->step);
         sqlite3_bind_int64(insert, 3, (int64_t)line->epoch);
         for (size_t j = 0; j < HTH_COUNT(numbers); j++) bind_number(insert, (int)j + 4, numbers[j]);
-        bind_count(insert, 12, line->memory_bytes);
+        bind_count(insert, 13, line->memory_bytes);
         hth_sql_step(store, insert, &status, error);
         sqlite3_reset(insert);
     }

@@ -27,6 +27,7 @@ typedef struct hth_stored_run {
     double parameters, learner_bytes, memory_bytes;
     double test_loss, test_metric, seconds, steps_per_second;
     char message[480];
+    bool kept; /* its folder stays, as the call that ran it was asked to keep it */
 } hth_stored_run;
 
 /* One row of the table variants. */
@@ -39,9 +40,12 @@ typedef struct hth_stored_variant {
 hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
 void hth_store_close(hth_store *store);
 
-/* From now on the runs of the plan are wanted: adds what is new, and takes away what waited and is not
- * wanted any more. HTH_MISMATCH, and nothing changed, when a variant has results of other settings. */
-hth_status hth_store_want(hth_store *store, const hth_plan *plan, hth_error *error);
+/* From now on the runs of the plan are wanted: adds what is new, and takes away what waited, is not wanted
+ * any more and has no folder in `out` (compare_folder.h); what has one goes on waiting. The variants of the
+ * plan become the first ones. HTH_MISMATCH, and nothing changed, when a variant has results or begun runs
+ * of other settings, or when others stay whose numbers mean something else. */
+hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *out,
+                          hth_error *error);
 /* Runs that have failed wait again. */
 hth_status hth_store_want_failed(hth_store *store, hth_error *error);
 /* The run's results and lines take the place of what the row has. */

@@ -114,6 +114,7 @@ static void read_run(sqlite3_stmt *row, hth_stored_run *run) {
         .test_metric = number_at(row, 9),
         .seconds = number_at(row, 10),
         .steps_per_second = number_at(row, 11),
+        .kept = sqlite3_column_int(row, 13) != 0,
     };
     snprintf(run->message, sizeof run->message, "%s", message ? message : "");
 }
@@ -126,7 +127,7 @@ hth_status hth_store_runs(hth_store *store, hth_stored_run **out, size_t *count,
     HTH_TRY(hth_sql_prepare(
         store, &row, error,
         "SELECT runs.id, variant, seed, status, steps, parameters, learner_bytes, "
-        "memory_bytes, test_loss, test_metric, seconds, steps_per_second, message FROM "
+        "memory_bytes, test_loss, test_metric, seconds, steps_per_second, message, kept FROM "
         "runs JOIN variants ON variants.id = variant ORDER BY seed, position, variant",
         ""));
     while (hth_sql_step(store, row, &status, error)) {
@@ -161,6 +162,7 @@ static void read_line(sqlite3_stmt *row, hth_line *line) {
         .seconds = number_at(row, 8),
         .steps_per_second = number_at(row, 9),
         .memory_bytes = number_at(row, 10),
+        .regulariser = number_at(row, 11),
     };
 }
 
@@ -174,7 +176,7 @@ hth_status hth_store_lines(hth_store *store, int64_t run, hth_line **out, size_t
         hth_sql_prepare(store, &row, error,
                         "SELECT step, epoch, train_loss, train_metric, validation_loss, "
                         "validation_metric, spike_rate, learning_rate, seconds, steps_per_second, "
-                        "memory_bytes FROM lines WHERE run = ? ORDER BY step",
+                        "memory_bytes, regulariser FROM lines WHERE run = ? ORDER BY step",
                         "i", run));
     while (hth_sql_step(store, row, &status, error)) {
         hth_line *longer = extend(list, used, sizeof *list);

@@ -1,4 +1,4 @@
-/* One network of the settings; then a learner of each preset for it, one after the other. */
+/* One network of the settings; then the plan of a learner of each preset for it, one after the other. */
 #include "experiment/survey.h"
 
 #include "credit/catalogues.h"
@@ -13,8 +13,6 @@ typedef struct survey {
     hth_network *network;
     hth_train_options options;
 } survey;
-
-enum { ENDLESS_STEPS = 20 };
 
 static hth_status open_survey(survey *s, hth_error *error) {
     HTH_TRY(hth_options_read(&hth_train_section.common, &s->settings, &s->options, error));
@@ -32,25 +30,36 @@ static void close_survey(survey *s) {
     hth_source_close(&s->source);
 }
 
-static hth_status make(const survey *s, const char *name, hth_survey_row *row, hth_error *error) {
-    const hth_setting items[] = {{"learner.name", name, NULL},
+/* What a plan points into. */
+typedef struct survey_room {
+    hth_drawer drawers[HTH_AXES];
+    hth_learner plan;
+} survey_room;
+
+static hth_status plan(const survey *s, const hth_settings *settings, hth_survey_row *row,
+                       survey_room *room, hth_error *error) {
+    const uint64_t whole = s->source.sequence_steps;
+    hth_axes axes;
+    HTH_TRY(hth_axes_read(settings, &axes, error));
+    HTH_TRY(hth_tape_steps(settings, &s->source, &row->steps, error));
+    if (axes.preset->steps == HTH_WHOLE_TRIALS) row->steps = 1;
+    HTH_TRY(hth_learner_plan(settings, s->network, row->steps, 1, 1, room->drawers, &room->plan,
+                             error));
+    row->bias = hth_axes_bias(&axes, row->steps, whole ? (size_t)whole : row->steps + 1);
+    row->learner = &room->plan;
+    return HTH_OK;
+}
+
+static hth_status make(const survey *s, hth_survey_row *row, survey_room *room, hth_error *error) {
+    const hth_setting items[] = {{"learner.name", row->name, NULL},
                                  {"learner.signal", "preset", NULL},
                                  {"learner.recurrence", "preset", NULL},
                                  {"learner.past", "preset", NULL},
                                  {"learner.future", "preset", NULL}};
     const hth_settings overrides = {items, HTH_COUNT(items)};
     hth_settings settings;
-    hth_axes axes;
     HTH_TRY(hth_settings_join(&s->settings, &overrides, &settings, error));
-    if (hth_tape_steps(&settings, &s->source, &row->steps, NULL) != HTH_OK)
-        row->steps = ENDLESS_STEPS;
-    hth_status status = hth_learner_create(&settings, s->network, row->steps, 1, 1, s->compute,
-                                           NULL, &row->learner, error);
-    if (status == HTH_OK) status = hth_axes_read(&settings, &axes, error);
-    if (status == HTH_OK) {
-        const uint64_t whole = s->source.sequence_steps;
-        row->bias = hth_axes_bias(&axes, row->steps, whole ? (size_t)whole : row->steps + 1);
-    }
+    hth_status status = plan(s, &settings, row, room, error);
     free((void *)(uintptr_t)settings.items);
     return status;
 }
@@ -64,9 +73,9 @@ hth_status hth_survey(const hth_config *config,
     for (size_t i = 0; i < hth_learners.count && status == HTH_OK; i++) {
         hth_error reason;
         hth_survey_row row = {.name = hth_learners.at(i)->name};
-        if (make(&s, row.name, &row, &reason) != HTH_OK) row.refusal = reason.message;
+        survey_room room;
+        if (make(&s, &row, &room, &reason) != HTH_OK) row.refusal = reason.message;
         visit(context, &row);
-        hth_learner_destroy(row.learner);
     }
     close_survey(&s);
     return status;

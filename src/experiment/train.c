@@ -277,7 +277,7 @@ static hth_status train_tape(run *r, hth_error *error) {
     hth_position_flags flags = {0};
     hth_chunk chunk;
     size_t most = s->steps;
-    if (s->steps_total && s->steps_total - c->step < most)
+    if (!s->network->both_ways && s->steps_total && s->steps_total - c->step < most)
         most = (size_t)(s->steps_total - c->step);
     HTH_TRY(s->train.kind->next(s->train.state, most, &chunk, &flags, error));
     begin_epoch(c);
@@ -287,6 +287,7 @@ static hth_status train_tape(run *r, hth_error *error) {
         if (s->align) hth_align_reset(s->align);
     }
     const bool update = !s->update_sequence || flags.ends;
+    chunk.ends = flags.ends && !s->options.keep_state;
     HTH_TRY(learn(r, &chunk, update, error));
     c->step += chunk.steps;
     c->epoch_over = flags.epoch_end;

@@ -55,8 +55,8 @@ static const hth_option train_options[] = {
      .max = 1e12,
      TRAIN(epochs)},
     {.name = "steps",
-     .help = "time steps of each sequence of the batch, in all; 0: 100000 for a task without "
-             "epochs, else no limit",
+     .help = "time steps of each sequence of the batch, in all; 0: for a task without epochs "
+             "100000, or 2000 sequences if that is more; else no limit",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,
@@ -122,6 +122,13 @@ static const hth_option train_options[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = metrics,
      TRAIN(metric)},
+    {.name = "picture",
+     .help =
+         "whether `hitherto train` ends with a picture of a trial, trial.svg, where targets are "
+         "values and gnuplot is there",
+     .fallback = "true",
+     .kind = HTH_KIND_BOOL,
+     TRAIN(picture)},
     {.name = "stop_at",
      .help = "stop as soon as the metric on validation is as good as this: at least this for "
              "accuracy and decisions, at most for others; -1: never",

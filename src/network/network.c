@@ -13,7 +13,7 @@
 typedef struct network_options {
     const char *units;
     int64_t embedding;
-    int bias, self, initial, connections;
+    int bias, self, initial, connections, direction;
     double density;
 } network_options;
 
@@ -66,6 +66,13 @@ static const hth_option network_items[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"zero", "learned", NULL},
      .offset = offsetof(network_options, initial)},
+    {.name = "direction",
+     .help = "forward; or both: beside the layer a second one of as many units, which runs over "
+             "the sequence from its end, and a readout of both. Whole sequences only, one layer",
+     .fallback = "forward",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"forward", "both", NULL},
+     .offset = offsetof(network_options, direction)},
 };
 
 const hth_catalogue hth_network_section = {
@@ -131,7 +138,8 @@ typedef struct plan {
     hth_regulariser regulariser;
     const hth_cell *cell;
     const hth_loss *loss_kind;
-    size_t units[HTH_MAX_LAYERS], layers;
+    size_t units[HTH_MAX_LAYERS], layers; /* layers: the two of both directions count */
+    bool both_ways;
 } plan;
 
 static hth_status read_units(plan *p, const hth_settings *settings, hth_error *error) {
@@ -165,6 +173,19 @@ static hth_status read_units(plan *p, const hth_settings *settings, hth_error *e
                                 "%s: network.units is empty; it must name at "
                                 "least one layer's units, such as 32",
                                 origin);
+}
+
+/* The second direction is a layer of its own, as wide as the first. */
+static hth_status read_direction(plan *p, hth_error *error) {
+    p->both_ways = p->network.direction == HTH_BOTH_WAYS;
+    if (!p->both_ways) return HTH_OK;
+    if (p->layers > 1)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, but network.units '%s' names %zu layers: a "
+                        "network that runs both ways has one level, such as network.units=%zu",
+                        p->network.units, p->layers, p->units[0]);
+    p->units[p->layers++] = p->units[0];
+    return HTH_OK;
 }
 
 static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
@@ -214,6 +235,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     p->cell = hth_cell_at(cell);
     p->loss_kind = hth_loss_at(loss);
     HTH_TRY(read_units(p, settings, error));
+    HTH_TRY(read_direction(p, error));
     return check_shape(p, shape, error);
 }
 
@@ -245,6 +267,7 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;
     layer->has_self = p->network.self == AUTO ? !cell->spikes : p->network.self == ON;
     layer->learns_initial = p->network.initial == INITIAL_LEARNED;
+    layer->reversed = p->both_ways && index == 1;
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
     if (p->network.connections != HTH_CONNECT_ALL)
@@ -255,7 +278,7 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     hth_readout *r = &net->readout;
     double kappa = p->readout.tau_out > 0 ? exp(-1 / p->readout.tau_out) : p->readout.kappa;
     *r = (hth_readout){.outputs = net->shape.outputs,
-                       .n = p->units[p->layers - 1],
+                       .n = p->units[p->layers - 1] * (p->both_ways ? 2 : 1),
                        .kappa = (hth_real)kappa,
                        .gain = (hth_real)(p->readout.scale ? 1 - kappa : 1),
                        .has_bias = p->readout.bias,
@@ -267,6 +290,14 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
 }
 
+/* "layer0.weight", "layer0.backward.weight": the second direction has the number of the first. */
+static void name_block(char name[32], const hth_layer *layer, size_t index, const char *what) {
+    if (layer->reversed)
+        snprintf(name, 32, "layer%u.backward.%s", (unsigned)index - 1, what);
+    else
+        snprintf(name, 32, "layer%u.%s", (unsigned)index, what);
+}
+
 /* Lays the network out; run once to count and once to place. */
 static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *shape, size_t blocks,
                             size_t count) {
@@ -275,6 +306,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     if (!net) net = &counted;
     net->shape = *shape;
     net->layer_count = p->layers;
+    net->both_ways = p->both_ways;
     net->layers = HTH_TAKE(arena, hth_layer, p->layers);
     net->blocks = HTH_TAKE(arena, hth_block, blocks);
     net->theta = HTH_TAKE(arena, hth_real, count);
@@ -284,14 +316,14 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
         hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
         char name[32];
         place_layer(arena, p, layer, l, inputs);
-        snprintf(name, sizeof name, "layer%u.weight", (unsigned)l);
+        name_block(name, layer, l, "weight");
         add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
         layer->W = net->theta ? net->theta + layer->weight : NULL;
-        snprintf(name, sizeof name, "layer%u.initial", (unsigned)l);
+        name_block(name, layer, l, "initial");
         if (layer->learns_initial)
             add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
                       &layer->initial);
-        inputs = layer->n;
+        if (!p->both_ways) inputs = layer->n;
     }
     if (net->embedding)
         add_block(net, "embedding.weight", "embedding", shape->vocabulary, net->embedding,
@@ -311,11 +343,11 @@ static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t
     size_t inputs = shape->vocabulary ? (size_t)p->network.embedding : shape->inputs;
     *blocks = 2 * p->layers + 3;
     *count = shape->vocabulary * (size_t)p->network.embedding +
-             shape->outputs * (p->units[p->layers - 1] + 1);
+             shape->outputs * (p->units[p->layers - 1] * (p->both_ways ? 2 : 1) + 1);
     for (size_t l = 0; l < p->layers; l++) {
         *count += p->cell->drives * p->units[l] * (p->units[l] + inputs + 1) +
                   (p->cell->states + 1) * p->units[l];
-        inputs = p->units[l];
+        if (!p->both_ways) inputs = p->units[l];
     }
 }
 

@@ -9,6 +9,8 @@
 
 enum { HTH_MAX_LAYERS = 16 };
 
+enum { HTH_FORWARD, HTH_BOTH_WAYS }; /* network.direction */
+
 /* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. */
 typedef struct hth_layer {
     const hth_cell *cell;
@@ -19,13 +21,14 @@ typedef struct hth_layer {
     const hth_real *W;                 /* the same, as a place */
     size_t initial;                    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
+    bool reversed;            /* runs over each item's sequence from its end: see hth_tape_slot */
     bool is_complete;         /* no entry of W is missing */
     unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
 } hth_layer;
 
 /* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41; algorithms.md 1.3) */
 typedef struct hth_readout {
-    size_t outputs, n;
+    size_t outputs, n;   /* n: units that it reads, those of both directions */
     size_t weight, bias; /* offsets of W[outputs][n] and b[outputs] */
     hth_real kappa, gain;
     bool has_bias, filters_bias; /* b inside the leaky recursion, or added to y outside it */
@@ -38,6 +41,8 @@ struct hth_network {
     hth_shape shape;
     size_t layer_count;
     hth_layer *layers;
+    bool
+        both_ways; /* layers 0 and 1 read the same input, 1 from its end; the readout reads [z_0; z_1] */
     size_t embedding, embedding_weight; /* width (0: none) and offset of E[vocabulary][width] */
     hth_readout readout;
     hth_regulariser regulariser;
@@ -50,6 +55,11 @@ struct hth_network {
 
 /* What loss.batch and loss.time make of an item's loss on a tape: its factor. */
 double hth_loss_factor(const hth_readout *readout, const hth_chunk *chunk, size_t item);
+
+/* The layers that the readout reads are this one and those after it. */
+static inline size_t hth_first_read(const hth_network *network) {
+    return network->both_ways ? 0 : network->layer_count - 1;
+}
 
 /* Numbers per unit in a layer's initial state: its states, and z where that is free. */
 size_t hth_layer_initial_rows(const hth_layer *layer);

@@ -128,8 +128,12 @@ static void find_peaks(const hth_loss_tile *tile, const hth_real *y) {
     }
 }
 
-/* z of step t stands in slot t+1 of the top layer's u. */
+/* z of step t stands in slot t+1 of the top layer's u; that of both directions is joined. */
 static const hth_real *top_z(const hth_tape *tape, size_t *stride) {
+    if (tape->joined) {
+        *stride = tape->network->readout.n;
+        return tape->joined;
+    }
     size_t top = tape->network->layer_count - 1;
     *stride = tape->network->layers[top].stride;
     return tape->layers[top].u + tape->batch * *stride;

@@ -1,7 +1,7 @@
 /*
  * Running a network forward. Per layer the steps follow one another, each a product with the weights,
- * packed once a tape where there are many, and the cell's loop over its units. Items of the batch are independent, so threads
- * share them out.
+ * packed once a tape where there are many, and the cell's loop over its units. Items of the batch are
+ * independent, so threads share them out.
  */
 #include "network/tape.h"
 
@@ -46,6 +46,9 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     for (size_t l = 0; l < net->layer_count; l++)
         lay_out_layer(arena, &net->layers[l], net->regulariser.rate > 0,
                       counting ? &scratch : &tape->layers[l], steps, batch);
+    const size_t joined = net->both_ways ? net->readout.n : 0;
+    tape->joined = HTH_TAKE(arena, hth_real, hth_times(steps * batch, joined));
+    if (!joined) tape->joined = NULL;
     hth_readout_lay_out(arena, tape);
     return placed;
 }
@@ -248,6 +251,23 @@ static hth_status check_codes(const int32_t *codes, const hth_real *weights, siz
     return HTH_OK;
 }
 
+/* What runs from the end of a sequence needs all of it, and to know where each item ends. */
+static hth_status check_whole(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
+    for (size_t b = 0; chunk->lengths && b < chunk->batch; b++)
+        if (chunk->lengths[b] > chunk->steps)
+            return hth_fail(error, HTH_INVALID,
+                            "lengths: item %zu has %u steps, but the chunk only %zu", b,
+                            (unsigned)chunk->lengths[b], chunk->steps);
+    if (!tape->network->both_ways || (tape->fresh && tape->steps == 0 && chunk->ends))
+        return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "network.direction is both: a layer runs over the sequence from its end, so a "
+                    "tape must hold the whole of it, but this one %s (%zu steps); take tapes as "
+                    "long as the sequence (chunk.ends = true, after a reset)",
+                    chunk->ends ? "goes on from the last one" : "ends before the sequence does",
+                    chunk->steps);
+}
+
 static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
     const hth_shape *shape = &tape->network->shape;
     const size_t items = chunk->steps * chunk->batch;
@@ -260,6 +280,7 @@ static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_
         return hth_fail(
             error, HTH_MISMATCH,
             "a chunk must have x or tokens as the network does, and targets or classes");
+    HTH_TRY(check_whole(tape, chunk, error));
     if (chunk->x)
         HTH_TRY(check_numbers(chunk->x, items * shape->inputs, shape->inputs, chunk->batch,
                               "inputs", error));
@@ -277,20 +298,29 @@ static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_
     return check_numbers(chunk->weights, items, 1, chunk->batch, "weights", error);
 }
 
+/* Of row i, slot * batch + item in the layer's own order: the place in arrays over time. */
+static inline size_t source_of(const hth_tape *tape, const hth_layer *layer, size_t i) {
+    const size_t batch = tape->batch;
+    if (!layer->reversed) return i;
+    return hth_tape_slot(&tape->chunk, i / batch, i % batch) * batch + i % batch;
+}
+
 /* Writes x_t and the constant 1 into u. */
 static void read_input(const hth_tape *tape, size_t l) {
     const hth_network *net = tape->network;
-    const hth_layer *layer = &net->layers[l], *below = l ? layer - 1 : NULL;
+    const hth_layer *layer = &net->layers[l], *below = l && !net->both_ways ? layer - 1 : NULL;
     const size_t inputs = layer->inputs, items = tape->chunk.steps * tape->batch;
     for (size_t i = 0; i < items; i++) {
         hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
         const hth_real *x;
+        const size_t from = source_of(tape, layer, i);
         if (below)
             x = tape->layers[l - 1].u + (i + tape->batch) * below->stride;
         else if (tape->chunk.tokens)
-            x = net->theta + net->embedding_weight + (size_t)tape->chunk.tokens[i] * net->embedding;
+            x = net->theta + net->embedding_weight +
+                (size_t)tape->chunk.tokens[from] * net->embedding;
         else
-            x = tape->chunk.x + i * inputs;
+            x = tape->chunk.x + from * inputs;
         memcpy(u, x, inputs * sizeof *u);
         u[inputs] = 1;
     }
@@ -344,6 +374,19 @@ static void run_layer(hth_tape *tape, size_t l) {
                  run_steps, &task);
 }
 
+/* [z_0; z_1] of each step, in the order of time. */
+static void join_directions(const hth_tape *tape) {
+    const hth_network *net = tape->network;
+    const size_t items = tape->chunk.steps * tape->batch;
+    for (size_t l = 0; tape->joined && l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        for (size_t i = 0; i < items; i++)
+            memcpy(tape->joined + source_of(tape, layer, i) * net->readout.n + l * layer->n,
+                   tape->layers[l].u + (i + tape->batch) * layer->stride,
+                   layer->n * sizeof(hth_real));
+    }
+}
+
 static double count_spikes(const hth_tape *tape) {
     double spikes = 0;
     for (size_t l = 0; l < tape->network->layer_count; l++) {
@@ -384,6 +427,7 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
     carry_over(tape);
     tape->chunk = *chunk;
     for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l);
+    join_directions(tape);
     HTH_TRY(hth_readout_forward(tape, report, error)); /* on error steps stays 0: nothing carried */
     report->spikes += count_spikes(tape);
     report->regulariser += regularise(tape);

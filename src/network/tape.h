@@ -2,6 +2,10 @@
  * The tape: the last K steps of every layer, what went in, what each unit did, and how its state
  * depends on its past and its drive. Slot t of `u` holds what step t read, so that sum_t delta_t u_t^T is
  * one matrix product over contiguous rows.
+ *
+ * A reversed layer holds the steps in its own order: slot 0 is the start of its run, and the step that it takes
+ * first is the last of the item's sequence. So its steps, products and adjoint scan are those of any layer; only
+ * what it reads, what is read of it and the errors that reach it change places (hth_tape_slot).
  */
 #ifndef HTH_TAPE_H
 #define HTH_TAPE_H
@@ -39,8 +43,17 @@ struct hth_tape {
     uint64_t fresh;         /* not 0: slot 0 is the start of a sequence */
     hth_chunk chunk;        /* what was read; its arrays are the caller's */
     hth_tape_layer *layers;
+    hth_real *
+        joined; /* [K][batch][2n]: z of both directions, in the order of time; NULL: one direction */
     hth_tape_readout readout;
 };
+
+/* Where a reversed layer has step t of an item, counted in its own order; and the step of such a slot, for it
+ * swaps places: the first `length` steps of the item change order, padding after them stays where it is. */
+static inline size_t hth_tape_slot(const hth_chunk *chunk, size_t t, size_t item) {
+    const size_t length = chunk->lengths ? chunk->lengths[item] : chunk->steps;
+    return t < length ? length - 1 - t : t;
+}
 
 /* Step t of a layer for items from..to-1, on a tape's arrays or any of that form: a_t = W u_t, with W^T as
  * hth_pack leaves it (NULL: with W itself), then the cell. */

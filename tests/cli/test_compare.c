@@ -240,8 +240,15 @@ static void test_two_at_once_are_refused(void **state) {
     assert_string_equal(said.err, "hitherto: busy: another run is writing in this directory\n");
     kill(child, SIGKILL);
     finish_program(child);
-    RUN(SMALL, "train.steps=100", "compare.seeds=1", "--out", "busy"); /* nothing had ended */
-    assert_int_equal(said.code, 0);
+    /* What is under way is of these settings, and no others. */
+    RUN(SMALL, "train.steps=100", "compare.seeds=1", "--out", "busy");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err,
+                        "hitherto: a run of arm 'tbptt' is under way in busy/runs/tbptt-1-s1 with "
+                        "train.steps '1e12', the settings now say '100': give the arm another "
+                        "label, or compare in another directory, or remove that folder to give "
+                        "the run up\n");
+    assert_true(is_there("busy/runs/tbptt-1-s1"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)

@@ -326,6 +326,47 @@ static void test_instantaneous_without_memory(void **state) {
     }
 }
 
+/* ---- Chunks that end a sequence ---- */
+
+static hth_real *gradient_ending(law_rig *rig, handles *h, size_t K, bool says) {
+    start_sequence(h);
+    hth_gradient_clear(h->gradient);
+    for (size_t t = 0; t < rig->what.steps; t += K) {
+        hth_chunk chunk = law_cut(rig, t, rig->what.steps - t < K ? rig->what.steps - t : K);
+        chunk.ends = says && t + K >= rig->what.steps;
+        learn_chunk(rig, h, &chunk);
+    }
+    hth_real *copy = malloc(rig->count * sizeof *copy);
+    return memcpy(copy, hth_gradient_values(h->gradient), rig->count * sizeof *copy);
+}
+
+/* No bit of the gradient is another, of this sequence and of the next; but where the tape is the whole sequence
+ * nothing has been kept. */
+static void test_ends(void **state) {
+    (void)state;
+    law_rig rig;
+    law_setup(&rig, &cases[1].what);
+    const size_t lengths[] = {30, 7, 30, 1, 30};
+    handles said = make_handles(&rig, "learner.name=eprop1", 30);
+    handles unsaid = make_handles(&rig, "learner.name=eprop1", 30);
+    for (size_t i = 0; i < HTH_COUNT(lengths); i++) {
+        hth_real *a = gradient_ending(&rig, &said, lengths[i], true);
+        hth_real *b = gradient_ending(&rig, &unsaid, lengths[i], false);
+        assert_true(law_largest(&rig.network->blocks[0], a) > 1e-3);
+        assert_memory_equal(a, b, rig.count * sizeof *a);
+        const hth_field kept = field_of(&said, "trace0.weight");
+        double largest = 0;
+        for (size_t k = 0; k < kept.count; k++)
+            largest = fmax(largest, fabs((double)((hth_real *)kept.data)[k]));
+        assert_true((largest > 0) == (lengths[i] < 30));
+        free(a);
+        free(b);
+    }
+    drop_handles(&said);
+    drop_handles(&unsaid);
+    law_teardown(&rig);
+}
+
 /* ---- Presets, state, refusals ---- */
 
 static void test_presets(void **state) {
@@ -374,6 +415,7 @@ int main(void) {
         cmocka_unit_test(test_linear_in_the_feedback),
         cmocka_unit_test(test_resampled_once_is_random),
         cmocka_unit_test(test_instantaneous_without_memory),
+        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_resumes),
         cmocka_unit_test(test_refusals),

@@ -1,12 +1,18 @@
-/* Archives of arrays, built by hand as NumPy lays them out. Needs cmocka's headers before it. */
+/* Archives of arrays, built by hand as NumPy lays them out. */
 #ifndef HTH_TEST_NPZ_H
 #define HTH_TEST_NPZ_H
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 #include <zip.h>
 
 typedef struct array {

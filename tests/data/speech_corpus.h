@@ -91,4 +91,20 @@ static inline hth_status open_speech(const char *const *pairs, hth_split split, 
     return speech()->open(&context, state, shape, &message);
 }
 
+static inline void *speech_opened(const char *const *pairs, hth_split split, size_t batch,
+                                  uint64_t seed, hth_shape *shape) {
+    void *state;
+    if (open_speech(pairs, split, batch, seed, &state, shape)) fail_msg("%s", message.message);
+    assert_non_null(state);
+    return state;
+}
+
+static inline hth_chunk speech_chunk(void *state, size_t steps, hth_position_flags *flags) {
+    hth_chunk chunk;
+    if (speech()->next(state, steps, &chunk, flags, &message)) fail_msg("%s", message.message);
+    assert_null(chunk.tokens);
+    assert_null(chunk.targets);
+    return chunk;
+}
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <sndfile.h>
 #include <zip.h>
 
 #include "failing_malloc.h"
@@ -54,6 +55,18 @@ static void test_add(void **state) {
     fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 5, false);
 }
 
+static void test_pattern(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"task.name", "pattern", NULL}, {"task.steps", "10", NULL}};
+    fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 2}, 4, false);
+}
+
+static void test_store_recall(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"task.name", "store-recall", NULL}};
+    fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 11, false);
+}
+
 static void test_text(void **state) {
     (void)state;
     const hth_setting items[] = {
@@ -90,14 +103,61 @@ static void test_arrays(void **state) {
     fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 2}, 20, true);
 }
 
+static void write_text(const char *name, const char *text) {
+    scratch_write(name, text, strlen(text));
+}
+
+/* A count of 6, then 6 floats: two frames of three channels. */
+static void test_speech(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"data.name", "speech", NULL},
+                                 {"data.features", scratch, NULL},
+                                 {"data.channels", "3", NULL},
+                                 {"data.labels", scratch_path("labels"), NULL},
+                                 {"data.phones", scratch_path("phones"), NULL},
+                                 {"data.train", scratch_path("list"), NULL}};
+    unsigned char bytes[28] = {0, 0, 0, 6};
+    for (int i = 0; i < 4; i++) {
+        bytes[9] = (unsigned char)i;
+        scratch_write((const char *const[]){"a.mfc", "b.mfc", "c.mfc", "d.mfc"}[i], bytes, 28);
+    }
+    write_text("labels", "a 0 1 x\na 1 2 y\nb 0 2 y\nc 0 2 x\nd 0 2 x\n");
+    write_text("phones", "x\ny\n");
+    write_text("list", "a\nb\nc\nd\n");
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 6}, 30, false);
+}
+
+static void test_sound(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"data.name", "speech", NULL},
+                                 {"data.features", scratch, NULL},
+                                 {"data.extension", "wav", NULL},
+                                 {"data.train", scratch_path("list"), NULL}};
+    const char *const names[] = {"e.wav", "f.wav"};
+    short samples[880] = {0};
+    for (int i = 0; i < 2; i++) {
+        SF_INFO info = {
+            .samplerate = 16000, .channels = 1, .format = SF_FORMAT_NIST | SF_FORMAT_PCM_16};
+        SNDFILE *sound = sf_open(scratch_path(names[i]), SFM_WRITE, &info);
+        assert_non_null(sound);
+        assert_int_equal(sf_write_short(sound, samples, 880), 880);
+        assert_int_equal(sf_close(sound), 0);
+    }
+    write_text("e.phn", "0 300 a\n300 880 b\n");
+    write_text("f.phn", "0 880 b\n");
+    write_text("list", "e\nf\n");
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 4}, 30, true);
+}
+
 int main(void) {
     /* libzip asks for the local time, and without TZ the C library keeps a new copy of the zone each
      * time, which would look like a leak. */
     setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_add),          cmocka_unit_test(test_pattern),
+        cmocka_unit_test(test_store_recall), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_arrays),       cmocka_unit_test(test_speech),
+        cmocka_unit_test(test_sound),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

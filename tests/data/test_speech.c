@@ -1,5 +1,5 @@
 /* The reader `speech` on feature files: values, derivatives and scales by hand, frames shown for several
- * steps, padding, chunks of any length, orders, resuming, formats and messages. */
+ * steps, padding, chunks of any length, formats and messages. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 
@@ -52,28 +52,12 @@ static int remove_corpus(void **state) {
     "data.features", "@/f", "data.labels", "@/labels", "data.train", "@/train", "data.validate",   \
         "@/valid", "data.channels", "2"
 
-static void *opened(const char *const *pairs, hth_split split, size_t batch, uint64_t seed,
-                    hth_shape *shape) {
-    void *state;
-    if (open_speech(pairs, split, batch, seed, &state, shape)) fail_msg("%s", message.message);
-    assert_non_null(state);
-    return state;
-}
-
 static void refuse(const char *const *pairs, hth_split split, hth_status status, const char *part) {
     void *state;
     hth_shape shape;
     assert_int_equal(open_speech(pairs, split, 2, 1, &state, &shape), status);
     assert_null(state);
     assert_message(part);
-}
-
-static hth_chunk next_chunk(void *state, size_t steps, hth_position_flags *flags) {
-    hth_chunk chunk;
-    if (speech()->next(state, steps, &chunk, flags, &message)) fail_msg("%s", message.message);
-    assert_null(chunk.tokens);
-    assert_null(chunk.targets);
-    return chunk;
 }
 
 static void assert_near(double value, double right) {
@@ -91,13 +75,13 @@ static void test_derivatives(void **unused) {
     const int32_t classes[] = {1, 2, 2}; /* sil, x, y */
     hth_position_flags flags;
     hth_shape shape;
-    void *state = opened(pairs, HTH_TRAIN, 1, 1, &shape);
+    void *state = speech_opened(pairs, HTH_TRAIN, 1, 1, &shape);
     assert_int_equal(shape.inputs, 6);
     assert_int_equal(shape.outputs, 3);
     assert_int_equal(shape.vocabulary, 0);
     assert_int_equal(shape.target, HTH_TARGET_CLASSES);
     assert_false(shape.decides);
-    hth_chunk chunk = next_chunk(state, 10, &flags);
+    hth_chunk chunk = speech_chunk(state, 10, &flags);
     assert_int_equal(chunk.steps, 3);
     assert_true(flags.starts && flags.ends && !flags.epoch_end);
     for (size_t t = 0; t < 3; t++) {
@@ -115,9 +99,9 @@ static hth_chunk plain_chunk(const char *scale, hth_split split, void **state) {
                                  "0",    NULL};
     hth_position_flags flags;
     hth_shape shape;
-    *state = opened(pairs, split, 3, 1, &shape);
+    *state = speech_opened(pairs, split, 3, 1, &shape);
     assert_int_equal(shape.inputs, 2);
-    return next_chunk(*state, 10, &flags);
+    return speech_chunk(*state, 10, &flags);
 }
 
 /* Minima 1 and 0, maxima 201 and 20: a's last frame is not among the training frames. */
@@ -184,8 +168,8 @@ static void test_constant_channel(void **unused) {
         const char *changed[HTH_COUNT(pairs)];
         memcpy(changed, pairs, sizeof pairs);
         if (zscore) changed[13] = "zscore";
-        void *state = opened(changed, HTH_VALIDATE, 1, 1, &shape);
-        hth_chunk chunk = next_chunk(state, 1, &flags);
+        void *state = speech_opened(changed, HTH_VALIDATE, 1, 1, &shape);
+        hth_chunk chunk = speech_chunk(state, 1, &flags);
         assert_true(chunk.x[0] == 0);
         assert_near((double)chunk.x[1], zscore ? -1 : 0);
         speech()->close(state);
@@ -206,10 +190,12 @@ static void test_repeat(void **unused) {
         hth_position_flags flags;
         hth_shape shape;
         double frames = 0;
-        void *state = opened(pairs, HTH_TRAIN, 2, 1, &shape);
+        void *state = speech_opened(pairs, HTH_TRAIN, 2, 1, &shape);
         assert_true(shape.decides);
-        hth_chunk chunk = next_chunk(state, 100, &flags);
+        hth_chunk chunk = speech_chunk(state, 100, &flags);
         assert_int_equal(chunk.steps, 15);
+        assert_int_equal(chunk.lengths[0], 9);
+        assert_int_equal(chunk.lengths[1], 15);
         for (size_t t = 0; t < 15; t++)
             for (size_t i = 0; i < 2; i++) {
                 const size_t at = t * 2 + i, frame = t / 3;
@@ -223,8 +209,10 @@ static void test_repeat(void **unused) {
                 frames += (double)chunk.weights[at];
             }
         assert_true(fabs(frames - 8) < 1e-5); /* 3 + 5 */
-        chunk = next_chunk(state, 100, &flags);
+        chunk = speech_chunk(state, 100, &flags);
         assert_int_equal(chunk.steps, 6);
+        assert_int_equal(chunk.lengths[0], 6);
+        assert_int_equal(chunk.lengths[1], 0);
         assert_true(flags.epoch_end);
         for (size_t t = 0; t < 6; t++) {
             assert_true(chunk.weights[t * 2 + 1] == 0 && chunk.decides[t * 2 + 1] == 0);
@@ -246,7 +234,7 @@ static void take_epoch(void *state, size_t most, const hth_shape *shape, record 
     hth_position_flags flags = {0};
     *out = (record){0};
     while (!flags.epoch_end) {
-        hth_chunk k = next_chunk(state, most, &flags);
+        hth_chunk k = speech_chunk(state, most, &flags);
         const size_t at = out->steps * k.batch, n = k.steps * k.batch;
         assert_true(k.steps >= 1 && k.steps <= most && (at + n) * shape->inputs <= 4096);
         memcpy(out->x + at * shape->inputs, k.x, n * shape->inputs * sizeof *k.x);
@@ -267,7 +255,7 @@ static void test_chunks_of_any_length(void **unused) {
     const size_t lengths[] = {1, 2, 3, 7};
     hth_shape shape;
     uint64_t sequence, epoch;
-    void *state = opened(pairs, HTH_TRAIN, 2, 1, &shape);
+    void *state = speech_opened(pairs, HTH_TRAIN, 2, 1, &shape);
     speech()->extent(state, &sequence, &epoch);
     take_epoch(state, 100, &shape, &whole);
     assert_int_equal(sequence, 10); /* b: 5 frames */
@@ -275,133 +263,11 @@ static void test_chunks_of_any_length(void **unused) {
     assert_int_equal(whole.starts, 2);
     speech()->close(state);
     for (size_t i = 0; i < HTH_COUNT(lengths); i++) {
-        state = opened(pairs, HTH_TRAIN, 2, 1, &shape);
+        state = speech_opened(pairs, HTH_TRAIN, 2, 1, &shape);
         take_epoch(state, lengths[i], &shape, &cut);
         assert_memory_equal(&whole, &cut, sizeof whole);
         speech()->close(state);
     }
-}
-
-/* ---- Orders --------------------------------------------------------------------------------- */
-
-enum { MANY = 12, EPOCHS = 4 };
-
-/* Twelve utterances; channel 0 is their number, and number i has 1 + i % 4 frames. */
-static void make_many(void) {
-    char name[32], labels[512] = "", list[256] = "";
-    make_folder("many");
-    for (int i = 0; i < MANY; i++) {
-        float values[8];
-        for (int k = 0; k < 8; k++) values[k] = k % 2 ? (float)k : (float)i;
-        snprintf(name, sizeof name, "many/u%02d.mfc", i);
-        write_sphinx(name, values, 2 * (1 + (size_t)i % 4));
-        snprintf(labels + strlen(labels), 32, "u%02d 0 %d p\n", i, 1 + i % 4);
-        snprintf(list + strlen(list), 16, "u%02d\n", i);
-    }
-    write_text("labels.many", labels);
-    write_text("list.many", list);
-}
-
-static void remove_many(void) {
-    char name[32];
-    for (int i = 0; i < MANY; i++) {
-        snprintf(name, sizeof name, "many/u%02d.mfc", i);
-        remove(scratch_path(name));
-    }
-    remove(scratch_path("many"));
-}
-
-#define MANY_FILES                                                                                 \
-    "data.features", "@/many", "data.labels", "@/labels.many", "data.train", "@/list.many",        \
-        "data.validate", "@/list.many", "data.channels", "2", "data.scale", "none",                \
-        "data.derivatives", "0", "data.repeat", "1"
-
-/* The numbers of the utterances in the order in which EPOCHS epochs show them. */
-static void take_order(const char *const *pairs, hth_split split, uint64_t seed, int *order) {
-    hth_shape shape;
-    void *state = opened(pairs, split, 3, seed, &shape);
-    for (int i = 0; i < EPOCHS * MANY; i += 3) {
-        hth_position_flags flags;
-        hth_chunk chunk = next_chunk(state, 100, &flags);
-        for (int k = 0; k < 3; k++) order[i + k] = (int)chunk.x[2 * k];
-        assert_int_equal(flags.epoch_end, (i + 3) % MANY == 0);
-    }
-    speech()->close(state);
-    for (int e = 0; e < EPOCHS; e++) { /* each exactly once in every epoch */
-        unsigned seen = 0;
-        for (int i = 0; i < MANY; i++) seen |= 1u << order[e * MANY + i];
-        assert_int_equal(seen, (1u << MANY) - 1);
-    }
-}
-
-static bool same(const int *left, const int *right, size_t count) {
-    return !memcmp(left, right, count * sizeof *left);
-}
-
-static void test_orders(void **unused) {
-    (void)unused;
-    const char *const shuffled[] = {MANY_FILES, NULL};
-    const char *const listed[] = {MANY_FILES, "data.order", "list", NULL};
-    const char *const similar[] = {MANY_FILES, "data.order", "similar", NULL};
-    enum { ALL = EPOCHS * MANY };
-    int first[ALL], second[ALL], rows[ALL];
-    make_many();
-    take_order(listed, HTH_TRAIN, 1, first);
-    for (int i = 0; i < ALL; i++) assert_int_equal(first[i], i % MANY);
-    for (int way = 0; way < 2; way++) {
-        const char *const *pairs = way ? similar : shuffled;
-        take_order(pairs, HTH_TRAIN, 1, first);
-        take_order(pairs, HTH_TRAIN, 1, second);
-        assert_true(same(first, second, ALL)); /* the same seed, the same order */
-        take_order(pairs, HTH_TRAIN, 2, second);
-        assert_false(same(first, second, MANY)); /* another seed */
-        for (int e = 1; e < EPOCHS; e++)         /* another epoch */
-            assert_false(same(first, first + e * MANY, MANY));
-    }
-    bool ascending = true, alike = true;
-    for (int i = 0; i < MANY; i += 3) { /* three utterances of each length: batches of one length */
-        alike &= first[i] % 4 == first[i + 1] % 4 && first[i] % 4 == first[i + 2] % 4;
-        ascending &= first[i] % 4 == i / 3;
-    }
-    assert_true(alike && !ascending); /* but the batches themselves come in any order */
-    take_order(shuffled, HTH_VALIDATE, 1, first);
-    take_order(shuffled, HTH_VALIDATE, 2, second);
-    assert_true(same(first, second, ALL)); /* validation knows no seed, and goes by length */
-    for (int i = 0; i < ALL; i++) rows[i] = i % MANY % 3 * 4 + i % MANY / 3;
-    assert_true(same(first, rows, ALL));
-    remove_many();
-}
-
-static void test_resume(void **unused) {
-    (void)unused;
-    const char *const pairs[] = {MANY_FILES, "data.order", "similar", NULL};
-    hth_field from[3], to[3];
-    hth_shape shape;
-    hth_position_flags flags, again;
-    make_many();
-    void *whole = opened(pairs, HTH_TRAIN, 5, 1, &shape);
-    void *resumed = opened(pairs, HTH_TRAIN, 5, 1, &shape);
-    assert_int_equal(speech()->state(whole, NULL, 0), 3);
-    assert_int_equal(speech()->state(whole, from, 3), 3);
-    assert_int_equal(speech()->state(resumed, to, 3), 3);
-    while (*(uint64_t *)from[0].data < 2 || *(uint64_t *)from[2].data == 0)
-        next_chunk(whole, 1, &flags); /* into a sequence of the third epoch */
-    for (int i = 0; i < 3; i++) memcpy(to[i].data, from[i].data, sizeof(uint64_t));
-    for (int i = 0; i < 40; i++) {
-        hth_chunk left = next_chunk(whole, 2, &flags), right = next_chunk(resumed, 2, &again);
-        assert_int_equal(left.steps, right.steps);
-        assert_memory_equal(left.x, right.x, left.steps * 5 * 2 * sizeof *left.x);
-        assert_memory_equal(left.weights, right.weights, left.steps * 5 * sizeof *left.weights);
-        assert_memory_equal(&flags, &again, sizeof flags);
-    }
-    *(uint64_t *)to[1].data = 3; /* there are three batches */
-    hth_chunk chunk;
-    assert_int_equal(speech()->next(resumed, 1, &chunk, &flags, &message), HTH_MISMATCH);
-    assert_message("position batch 3, step");
-    assert_message("beyond the 3 batches");
-    speech()->close(whole);
-    speech()->close(resumed);
-    remove_many();
 }
 
 static void test_no_such_split(void **unused) {
@@ -429,7 +295,7 @@ static hth_status read_one(const char *name, const char *const *extra, double *f
     write_text("one.list", "u");
     hth_status status = open_speech(pairs, HTH_TRAIN, 1, 1, &state, &shape);
     if (status == HTH_OK) {
-        *first = (double)next_chunk(state, 1, &flags).x[0];
+        *first = (double)speech_chunk(state, 1, &flags).x[0];
         *inputs = shape.inputs;
         speech()->close(state);
     }
@@ -511,7 +377,7 @@ static void test_lists(void **unused) {
     refuse((const char *const[]){CORPUS, "data.train", "@/absent", NULL}, HTH_TRAIN, HTH_FILE,
            "/absent: No such file");
     write_text("train", "/sub/\n"); /* a folder: c and d */
-    void *state = opened(pairs, HTH_TRAIN, 2, 1, &shape);
+    void *state = speech_opened(pairs, HTH_TRAIN, 2, 1, &shape);
     speech()->extent(state, &sequence, &epoch);
     assert_int_equal(sequence, 3);
     assert_int_equal(epoch, 3);
@@ -538,7 +404,6 @@ int main(void) {
         cmocka_unit_test(test_derivatives),     cmocka_unit_test(test_minmax),
         cmocka_unit_test(test_zscore),          cmocka_unit_test(test_constant_channel),
         cmocka_unit_test(test_repeat),          cmocka_unit_test(test_chunks_of_any_length),
-        cmocka_unit_test(test_orders),          cmocka_unit_test(test_resume),
         cmocka_unit_test(test_no_such_split),   cmocka_unit_test(test_formats),
         cmocka_unit_test(test_channels_differ), cmocka_unit_test(test_lists),
     };

@@ -214,8 +214,9 @@ static void test_bad_sound(void **unused) {
     write_sound(name, 3, SF_FORMAT_WAV, 1, RATE, 399);
     refuse("@/plain", HTH_FILE, "SI2.WAV: 399 samples are too few for one window of 400");
     write_text(name, "neither sound nor numbers");
-    refuse("@/plain", HTH_FILE, "SI2.WAV: 25 bytes that begin with the number 1852140916");
-    assert_message("(libsndfile: ");
+    refuse("@/plain", HTH_FILE, "SI2.WAV: 25 bytes that are neither sound (libsndfile: ");
+    assert_message(
+        ") nor features, which begin with their number of floats or, with HTK, of frames");
     write_text(name, "");
     refuse("@/plain", HTH_FILE, "SI2.WAV: 0 bytes");
     write_sound(name, 3, SF_FORMAT_WAV, 1, RATE, 880);

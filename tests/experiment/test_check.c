@@ -1,6 +1,7 @@
 /* That the check passes where the gradients are right, fails where they are not, and warns where it
  * proves nothing. */
 #define _GNU_SOURCE
+#include "data/npz.h"
 #include "experiment/check.h"
 #include "runs.h"
 
@@ -74,6 +75,131 @@ static void an_approximation_is_told(void **state) {
     assert_true(r.learner < 1e-12);
 }
 
+/* A window of the whole sample is BPTT, whose last steps are learned from too; a shorter one is not. */
+static void a_sliding_window_is_told_by_its_length(void **state) {
+    static const char *const steps[] = {"", "learner.steps=5"};
+    (void)state;
+    heard h;
+    for (size_t i = 0; i < HTH_COUNT(steps); i++) {
+        char line[400];
+        snprintf(line, sizeof line, SMALL "learner=f-bptt readout.kappa=0.5 learner.window=16 %s",
+                 steps[i]);
+        rows r = check_line(line, &h);
+        assert_false(r.informs);
+        assert_true(r.learner > 0);
+        assert_true(r.learner < (sizeof(hth_real) == sizeof(double) ? 1e-12 : 1e-4));
+    }
+    rows r = check_line(SMALL "learner=f-bptt learner.window=11", &h);
+    assert_true(r.informs);
+    assert_true(r.learner > 1e-6 && r.learner < 0.5);
+}
+
+/* The pseudo-derivative's triangle has corners; a step over one is halved. */
+static void corners_do_not_fail(void **state) {
+    (void)state;
+    heard h;
+    rows r = check_line("task=add network.units=4,3 cell=alif cell.v_th=0.05 readout.kappa=0.6 "
+                        "check.steps=10 learner=kf-rtrl train.batch=2 train.seed=4",
+                        &h);
+    assert_true(r.finite_differences > 0);
+    assert_null(strstr(h.all, "left out"));
+}
+
+/* ---- What the data bring along ---- */
+
+enum { TRIALS = 2, STEPS = 6, INPUTS = 3, UNITS = 3, OUTPUTS = 2 };
+
+static double wave(size_t k) {
+    return 0.7 * sin(1 + 2.3 * (double)k);
+}
+
+/* All weights, so that the network is the same for every seed, and perhaps feedback times `strength`. */
+static void write_arrays(const char *name, bool feedback, double strength) {
+    double x[TRIALS * STEPS * INPUTS], y[TRIALS * STEPS * OUTPUTS], in[UNITS * INPUTS];
+    double rec[UNITS * UNITS], b[UNITS] = {0}, out[OUTPUTS * UNITS], b_out[OUTPUTS] = {0};
+    double F[OUTPUTS * UNITS];
+    for (size_t i = 0; i < HTH_COUNT(x); i++) x[i] = wave(i);
+    for (size_t i = 0; i < HTH_COUNT(y); i++) y[i] = wave(i + 100);
+    for (size_t i = 0; i < HTH_COUNT(in); i++) in[i] = wave(i + 200);
+    for (size_t i = 0; i < HTH_COUNT(rec); i++) rec[i] = wave(i + 300);
+    for (size_t i = 0; i < HTH_COUNT(out); i++) out[i] = wave(i + 400);
+    for (size_t i = 0; i < HTH_COUNT(F); i++) F[i] = strength * wave(i + 500);
+    const array all[] = {
+        {"inputs", "<f8", "(2, 6, 3)", false, x, sizeof x},
+        {"targets", "<f8", "(2, 6, 2)", false, y, sizeof y},
+        {"w_in", "<f8", "(3, 3)", false, in, sizeof in},
+        {"w_rec", "<f8", "(3, 3)", false, rec, sizeof rec},
+        {"b_rec", "<f8", "(3,)", false, b, sizeof b},
+        {"w_out", "<f8", "(2, 3)", false, out, sizeof out},
+        {"b_out", "<f8", "(2,)", false, b_out, sizeof b_out},
+        {feedback ? "feedback" : NULL, "<f8", "(2, 3)", false, F, sizeof F},
+    };
+    npz_write(in_scratch(name), all, HTH_COUNT(all));
+}
+
+static const char *arrays_line(const char *name, const char *more) {
+    static char line[512];
+    snprintf(line, sizeof line,
+             "data=arrays data.file=%s data.shuffle=false cell=rate network.units=3 loss=mse %s",
+             in_scratch(name), more);
+    return line;
+}
+
+static void feedback_of_the_data_is_used(void **state) {
+    heard h;
+    hth_error error;
+    hth_observer observer = listen(&h);
+    (void)state;
+    write_arrays("zero.npz", true, 0);
+    write_arrays("some.npz", true, 1);
+    /* Without feedback nothing reaches the units: relative error 1; with other feedback, another number. */
+    rows r = check_line(arrays_line("zero.npz", "learner=eprop1 check.learners=uoro"), &h);
+    assert_true(r.learner == 1);
+    r = check_line(arrays_line("some.npz", "learner=eprop1"), &h);
+    assert_true(r.learner > 0.01 && r.learner != 1);
+    /* As training does. */
+    hth_config *config = configure(arrays_line("some.npz", "learner=rtrl"));
+    assert_int_equal(hth_check(config, &observer, NULL, NULL, &error), HTH_INVALID);
+    assert_non_null(strstr(error.message, "feedback weights are given"));
+    hth_config_destroy(config);
+}
+
+static void what_training_refuses_is_refused(void **state) {
+    static const struct {
+        const char *line, *part;
+    } cases[] = {
+        {"task=add loss=softmax network.units=4 learner=bptt", "have no end"},
+        {"task=add loss=softmax network.units=4 learner=f-bptt cell=lif regulariser.rate=1 "
+         "regulariser.rate_over=tape",
+         "regulariser.rate = 0"},
+    };
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        hth_error trained, checked;
+        hth_ending ending;
+        assert_int_not_equal(train_line(cases[i].line, "refused", false, NULL, &ending, &trained),
+                             HTH_OK);
+        hth_config *config = configure(cases[i].line);
+        assert_int_not_equal(hth_check(config, NULL, NULL, NULL, &checked), HTH_OK);
+        hth_config_destroy(config);
+        assert_non_null(strstr(checked.message, cases[i].part));
+        assert_string_equal(checked.message, trained.message);
+    }
+}
+
+static void the_learner_has_the_seed_of_the_run(void **state) {
+    heard h;
+    (void)state;
+    write_arrays("plain.npz", false, 0);
+    rows first = check_line(arrays_line("plain.npz", "learner=eprop1 train.seed=1"), &h);
+    rows again = check_line(arrays_line("plain.npz", "learner=eprop1 train.seed=1"), &h);
+    rows other = check_line(arrays_line("plain.npz", "learner=eprop1 train.seed=2"), &h);
+    assert_true(first.finite_differences > 0);
+    assert_true(first.finite_differences == other.finite_differences); /* the same network */
+    assert_true(first.learner == again.learner && first.learner > 0);
+    assert_true(first.learner != other.learner);
+}
+
 static void a_network_that_proves_nothing_is_told(void **state) {
     (void)state;
     heard h;
@@ -95,21 +221,20 @@ static void a_tensor_that_is_too_large_is_told(void **state) {
 }
 
 /* A gradient that is wrong in one block fails there, and only there. */
-static void a_wrong_gradient_fails(void **state) {
-    (void)state;
+static void check_wrong_gradient(const char *line) {
     static const hth_setting items[] = {{"learner.name", "bptt", NULL}};
     const hth_settings bptt = {items, 1};
-    hth_config *config = configure("task=add loss=softmax network.units=4");
+    hth_config *config = configure(line);
     hth_subject subject = {.settings = hth_config_settings(config)};
     hth_source source;
     hth_sample sample;
     hth_report report;
-    assert_int_equal(hth_source_open(&subject.settings, HTH_TRAIN, 2, 1, &source, NULL), HTH_OK);
+    assert_int_equal(hth_source_open(&subject.settings, HTH_TRAIN, 2, 4, &source, NULL), HTH_OK);
     assert_int_equal(hth_sample_take(&source, 10, 2, &sample, NULL), HTH_OK);
     subject.sample = &sample;
     assert_int_equal(hth_compute_create(1, NULL, &subject.compute, NULL), HTH_OK);
     assert_int_equal(
-        hth_network_create(&subject.settings, &source.shape, 1, NULL, &subject.network, NULL),
+        hth_network_create(&subject.settings, &source.shape, 4, NULL, &subject.network, NULL),
         HTH_OK);
     size_t count = hth_network_parameter_count(subject.network), blocks;
     hth_real *gradient = calloc(count, sizeof *gradient);
@@ -135,6 +260,14 @@ static void a_wrong_gradient_fails(void **state) {
     hth_config_destroy(config);
 }
 
+/* Also where differences with several step sizes are taken. */
+static void a_wrong_gradient_fails(void **state) {
+    (void)state;
+    check_wrong_gradient("task=add loss=softmax loss.time=sum network.units=4");
+    check_wrong_gradient("task=add loss.time=sum network.units=4,3 cell=alif cell.v_th=0.05 "
+                         "cell.spike=smooth cell.reset_gradient=true readout.kappa=0.6");
+}
+
 static void nearness(void **state) {
     (void)state;
     static const hth_real a[] = {1, 2, 2}, b[] = {1, 2, 4}, zero[] = {0, 0, 0};
@@ -145,13 +278,30 @@ static void nearness(void **state) {
     assert_true(hth_nearness_of(a, a, 3).relative_error == 0);
     assert_true(isnan(hth_nearness_of(zero, zero, 3).cosine));
     assert_true(isinf(hth_nearness_of(a, zero, 3).relative_error));
+    assert_false(n.not_finite || hth_nearness_of(a, zero, 3).not_finite);
     assert_true(isinf(hth_nearness_of(bad, b, 3).relative_error));
+    n = hth_nearness_of(b, bad, 3);
+    assert_true(isinf(n.relative_error) && n.not_finite);
+    /* It fails where nothing is claimed. */
+    static const hth_observer nobody;
+    rows r = {0};
+    hth_check_run run = {.observer = &nobody, .row = count_row, .context = &r};
+    hth_check_report(&run, "yours ~ bptt", "a block", &n, (double)INFINITY, 0);
+    assert_int_equal(r.failed, 1);
+    n = hth_nearness_of(a, zero, 3);
+    hth_check_report(&run, "yours ~ bptt", "a block", &n, (double)INFINITY, 0);
+    assert_int_equal(r.failed, 1);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_passes),
         cmocka_unit_test(an_approximation_is_told),
+        cmocka_unit_test(a_sliding_window_is_told_by_its_length),
+        cmocka_unit_test(corners_do_not_fail),
+        cmocka_unit_test(feedback_of_the_data_is_used),
+        cmocka_unit_test(what_training_refuses_is_refused),
+        cmocka_unit_test(the_learner_has_the_seed_of_the_run),
         cmocka_unit_test(a_network_that_proves_nothing_is_told),
         cmocka_unit_test(a_tensor_that_is_too_large_is_told),
         cmocka_unit_test(a_wrong_gradient_fails),

@@ -2,8 +2,10 @@
  * what is refused, and that the numbers of the table are what they say. */
 #define _GNU_SOURCE
 #include "experiment/compare.h"
+#include "experiment/compare_folder.h"
 #include "experiment/compare_plan.h"
-#include "experiment/store.h"
+#include "experiment/compare_pool.h"
+#include "experiment/store_sql.h"
 #include "runs.h"
 
 #include "data/failing_malloc.h"
@@ -13,6 +15,7 @@
 #define ADD                                                                                        \
     "task=add loss=softmax network.units=6 train.steps=400 train.report_every=40 "                 \
     "optimiser.lr=0.01 "
+#define FIFTY "01234567890123456789012345678901234567890123456789"
 #define TWO ADD "compare.learners=tbptt,rtrl compare.seeds=3 "
 
 static hth_status compare_line(const char *line, const char *name,
@@ -130,6 +133,37 @@ static void without_arms_the_learner_is_one(void **state) {
     hth_plan_free(plan);
 }
 
+/* A list in brackets is one value. */
+static void lists_can_be_varied(void **state) {
+    (void)state;
+    const char *const varied[] = {"{\"network.units\":\"8, 8\"}", "{\"network.units\":\"4, 2\"}",
+                                  "{\"network.units\":\"16\"}"};
+    const char *const files[] = {"vary: {network.units: [[8, 8], [4, 2], 16]}\n",
+                                 "vary:\n  network.units: [\"8, 8\", '4, 2', 16]\n",
+                                 "vary:\n  network.units:\n    - [8, 8]\n    - [4, 2]\n    - 16\n"};
+    for (size_t i = 0; i < HTH_COUNT(files); i++) {
+        hth_config *config = configure(ADD);
+        hth_error error;
+        hth_plan *plan;
+        FILE *file = fopen(in_scratch("vary.yaml"), "w");
+        fputs(files[i], file);
+        fclose(file);
+        if (hth_config_load(config, in_scratch("vary.yaml"), &error) != HTH_OK ||
+            hth_plan_make(config, &plan, &error) != HTH_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(plan->count, 3);
+        for (size_t j = 0; j < 3; j++) assert_string_equal(plan->variants[j].varied, varied[j]);
+        hth_plan_free(plan);
+        hth_config_destroy(config);
+    }
+    hth_plan *plan = plan_of(ADD "vary.network.units=[[8,8],[4,2]]");
+    assert_int_equal(plan->count, 2);
+    assert_string_equal(plan->variants[1].varied, "{\"network.units\":\"4,2\"}");
+    const hth_settings settings = hth_config_settings(plan->variants[1].config);
+    assert_string_equal(hth_settings_find(&settings, "network.units")->value, "4,2");
+    hth_plan_free(plan);
+}
+
 static void bad_plans_are_refused_in_words(void **state) {
     (void)state;
     const char *const cases[][2] = {
@@ -153,6 +187,19 @@ static void bad_plans_are_refused_in_words(void **state) {
         {"compare.measure=train_metric", "the metric is none"},
         {"compare.measure=validation_loss train.validate_every=-1", "there is no validation"},
         {"train.precision=half", "train.precision is 'half'"},
+        {"vary.train.threads=1,2", "every run of a comparison has one thread"},
+        {"arms.a.train.threads=2", "every run of a comparison has one thread"},
+        {"loss=sigmoid vary.loss.unit=nats,bits",
+         "the unit of the loss is bits, but that of arm 'tbptt' is "
+         "nats, and one table cannot show both"},
+        {"arms.a.loss=mse arms.b.loss=softmax", "the loss is softmax, but that of arm 'a' is mse "},
+        {"loss=mse arms.a.learner.steps=2 arms.b.train.metric=mse",
+         "the metric is mse, but that of arm 'a' is none"},
+        {"vary.network.units=[8,8],[4,4]",
+         "is varied with brackets that do not fit: write [8, 16]"},
+        {"vary.network.units=[[8,8],[4,[4]]]", "is varied with brackets that do not fit"},
+        {"vary.network.units=[[],[4]]", "is varied with brackets that do not fit"},
+        {"vary.data.dir=/short,/" FIFTY FIFTY, "is varied with a value of more than 95 letters"},
     };
     for (size_t i = 0; i < HTH_COUNT(cases); i++) {
         char line[400];
@@ -258,6 +305,253 @@ static void curves_are_running_means(void **state) {
     }
     hth_comparison_free(raw);
     hth_comparison_free(smooth);
+}
+
+/* A step at which one run had no finite number is still the same step for the others. */
+static void curves_are_means_of_the_same_steps(void **state) {
+    (void)state;
+    size_t run_count, count;
+    hth_line *lines[2];
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=2", "gap");
+    hth_stored_run *runs = runs_of("gap", &run_count);
+    for (size_t i = 0; i < 2; i++) lines[i] = lines_of("gap", runs[i].id, &count);
+    lines[0][3].train_loss = INFINITY;
+    hth_store *store = open_results("gap");
+    assert_int_equal(hth_store_finish(store, &runs[0], lines[0], count, NULL), HTH_OK);
+    hth_store_close(store);
+    hth_comparison *c = results("gap", "compare.smooth=1");
+    assert_int_equal(c->rows[0].points, count);
+    for (size_t i = 0; i < count; i++) {
+        const hth_curve_point *point = &c->rows[0].curve[i];
+        const double a = lines[0][i].train_loss, b = lines[1][i].train_loss;
+        assert_int_equal(point->step, lines[0][i].step);
+        assert_int_equal(point->value.count, i == 3 ? 1 : 2);
+        assert_true(fabs(point->value.mean - (i == 3 ? b : (a + b) / 2)) < 1e-12);
+        assert_true(a != b);
+    }
+    hth_comparison_free(c);
+    for (size_t i = 0; i < 2; i++) free(lines[i]);
+    free(runs);
+}
+
+/* ---- The store ------------------------------------------------------------------------------ */
+
+static void change_store(const char *name, const char *sql) {
+    hth_error error;
+    hth_store *store = open_results(name);
+    if (hth_sql_execute(store, sql, &error) != HTH_OK) fail_msg("%s", error.message);
+    hth_store_close(store);
+}
+
+static void a_store_of_an_older_layout_is_read(void **state) {
+    (void)state;
+    size_t run_count, count;
+    char path[320];
+    hth_error error;
+    hth_store *store;
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=1 compare.keep=true", "old");
+    change_store("old", "ALTER TABLE lines DROP COLUMN regulariser;"
+                        "ALTER TABLE runs DROP COLUMN kept; PRAGMA user_version = 1");
+    hth_stored_run *runs = runs_of("old", &run_count);
+    hth_line *lines = lines_of("old", runs[0].id, &count);
+    assert_int_equal(count, 10);
+    assert_true(isnan(lines[4].regulariser) && isfinite(lines[4].train_loss));
+    assert_true(runs[0].kept);
+    lines[4].regulariser = 0.25;
+    store = open_results("old");
+    assert_int_equal(hth_store_finish(store, &runs[0], lines, count, NULL), HTH_OK);
+    hth_store_close(store);
+    free(lines);
+    lines = lines_of("old", runs[0].id, &count);
+    assert_true(lines[4].regulariser == 0.25 && isnan(lines[5].regulariser));
+    free(lines);
+    free(runs);
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=2", "old");
+    change_store("old", "PRAGMA user_version = 3");
+    snprintf(path, sizeof path, "%s/results.db", in_scratch("old"));
+    assert_int_equal(hth_store_open(path, &store, &error), HTH_MISMATCH);
+    assert_non_null(strstr(error.message, "another version of hitherto"));
+}
+
+/* What metrics.jsonl says of it, every line. */
+static void the_regulariser_is_stored(void **state) {
+    (void)state;
+    size_t run_count, count, kept_count;
+    hth_line *kept;
+    compare_whole("task=add loss=softmax cell=alif network.units=6 regulariser.rate=1 "
+                  "regulariser.rate_over=tape "
+                  "train.steps=200 train.report_every=20 compare.learners=tbptt compare.seeds=1 "
+                  "compare.keep=true",
+                  "rate");
+    hth_stored_run *runs = runs_of("rate", &run_count);
+    hth_line *lines = lines_of("rate", runs[0].id, &count);
+    assert_int_equal(hth_metrics_read(in_scratch("rate/runs/tbptt-1-s1/metrics.jsonl"), &kept,
+                                      &kept_count, NULL),
+                     HTH_OK);
+    assert_int_equal(count, 10);
+    assert_int_equal(kept_count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(lines[i].regulariser > 0);
+        assert_true(lines[i].regulariser == kept[i].regulariser);
+        assert_true(lines[i].memory_bytes == kept[i].memory_bytes);
+    }
+    free(kept);
+    free(lines);
+    free(runs);
+}
+
+/* ---- Runs under way ------------------------------------------------------------------------- */
+
+/* Two runs take a step and save. The signal is for programs that answer it: these look at `now`. */
+static void compare_interrupted(const char *line, const char *name) {
+    static const volatile sig_atomic_t now = 1;
+    const hth_compare_observer observer = {NULL, NULL, NULL, &now};
+    hth_config *config = configure(line);
+    hth_ending ending = HTH_FINISHED;
+    hth_error error;
+    void (*before)(int) = signal(SIGTERM, SIG_IGN);
+    if (hth_compare(config, in_scratch(name), 2, &observer, &ending, &error) != HTH_OK)
+        fail_msg("%s", error.message);
+    signal(SIGTERM, before);
+    assert_int_equal(ending, HTH_INTERRUPTED);
+    hth_config_destroy(config);
+}
+
+static bool exists(const char *name) {
+    return access(in_scratch(name), F_OK) == 0;
+}
+
+static size_t count_status(const char *name, hth_run_status status) {
+    size_t count, found = 0;
+    hth_stored_run *runs = runs_of(name, &count);
+    for (size_t i = 0; i < count; i++) found += runs[i].status == status;
+    free(runs);
+    return found;
+}
+
+/* The lines of all runs of the one are those of the other, but for what the clock says. */
+static bool same_lines(const char *one, const char *other) {
+    size_t counts[2], lengths[2];
+    hth_stored_run *a = runs_of(one, &counts[0]), *b = runs_of(other, &counts[1]);
+    bool same = counts[0] == counts[1];
+    for (size_t i = 0; i < counts[0] && same; i++) {
+        hth_line *x = lines_of(one, a[i].id, &lengths[0]),
+                 *y = lines_of(other, b[i].id, &lengths[1]);
+        same = lengths[0] == lengths[1] && lengths[0] > 0;
+        for (size_t j = 0; j < lengths[0] && same; j++)
+            same = x[j].step == y[j].step && x[j].train_loss == y[j].train_loss;
+        free(x);
+        free(y);
+    }
+    free(a);
+    free(b);
+    return same;
+}
+
+#define CORPUS                                                                                     \
+    "data=text data.dir=%s loss=softmax network.units=4 network.embedding=3 train.steps=60 "       \
+    "train.report_every=10 "                                                                       \
+    "train.threads=1 compare.learners=tbptt compare.seeds=%d"
+
+static void corpus_line(char *out, size_t size, int seeds) {
+    snprintf(out, size, CORPUS, in_scratch("corpus"), seeds);
+}
+
+/* A run in a process of its own, as a comparison begins it. */
+static hth_job_report run_job(const char *line, const char *folder) {
+    hth_config *config = configure(line);
+    hth_job job = {0};
+    assert_int_equal(hth_job_start(config, in_scratch(folder), NULL, &job, NULL), HTH_OK);
+    while (!hth_job_listen(&job)) continue;
+    hth_config_destroy(config);
+    return job.latest;
+}
+
+#define UNDER_WAY "away/runs/tbptt-1-s1/checkpoint.safetensors"
+
+static void data_that_are_away_cost_nothing(void **state) {
+    (void)state;
+    char line[512];
+    size_t before, after;
+    hth_error error;
+    assert_int_equal(write_corpus(), 0);
+    corpus_line(line, sizeof line, 2);
+    compare_whole(line, "still");
+    compare_interrupted(line, "away");
+    char *checkpoint = read_whole(in_scratch(UNDER_WAY), &before);
+    assert_int_equal(rename(in_scratch("corpus"), in_scratch("elsewhere")), 0);
+    /* The plan is refused before anything has changed. */
+    assert_int_not_equal(compare_line(NULL, "away", NULL, &error), HTH_OK);
+    assert_non_null(strstr(error.message, "(arm 'tbptt')"));
+    assert_int_equal(count_status("away", HTH_RUN_WAITING), 2);
+    /* Between that and its turn a run may miss them, too. */
+    assert_int_not_equal(run_job(line, "away/runs/tbptt-1-s1").status, HTH_OK);
+    char *now = read_whole(in_scratch(UNDER_WAY), &after);
+    assert_int_equal(before, after);
+    assert_memory_equal(checkpoint, now, after);
+    free(now);
+    free(checkpoint);
+    assert_int_equal(rename(in_scratch("elsewhere"), in_scratch("corpus")), 0);
+    compare_whole(NULL, "away");
+    assert_int_equal(count_status("away", HTH_RUN_FINISHED), 2);
+    assert_true(same_lines("still", "away"));
+}
+
+/* Checkpoints that are damaged, or of other settings, are no reason not to run. */
+static void useless_checkpoints_are_given_up(void **state) {
+    (void)state;
+    const char *const names[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};
+    char path[320];
+    compare_whole(TWO, "two");
+    compare_interrupted(TWO, "torn");
+    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", in_scratch("torn/runs/tbptt-1-s1"), names[i]);
+        if (access(path, F_OK) == 0) assert_int_equal(truncate(path, 100), 0);
+    }
+    compare_whole(NULL, "torn");
+    assert_true(same_lines("two", "torn"));
+    train_whole(ADD "train.seed=1", "alone");
+    const hth_job_report report = run_job(ADD "train.seed=1 cell=lstm", "alone");
+    assert_int_equal(report.status, HTH_OK);
+    assert_int_equal(report.outcome.step, 400);
+}
+
+static void runs_under_way_outlive_other_calls(void **state) {
+    (void)state;
+    hth_error error;
+    compare_whole(TWO, "two");
+    compare_interrupted(TWO, "cut");
+    assert_true(exists("cut/runs/tbptt-1-s1") && exists("cut/runs/rtrl-2-s1"));
+    /* Other settings for what is under way. */
+    assert_int_equal(compare_line(TWO "optimiser.lr=0.02", "cut", NULL, &error), HTH_MISMATCH);
+    assert_non_null(strstr(error.message, "a run of arm 'tbptt' is under way in "));
+    assert_non_null(strstr(error.message, "cut/runs/tbptt-1-s1 with optimiser.lr '0.01', the "
+                                          "settings now say '0.02'"));
+    assert_int_equal(count_status("cut", HTH_RUN_WAITING), 6);
+    /* Another learner: what has not begun is forgotten, what has begun waits. */
+    compare_whole(TWO "compare.learners=readout-only", "cut");
+    assert_int_equal(count_status("cut", HTH_RUN_FINISHED), 3);
+    assert_int_equal(count_status("cut", HTH_RUN_WAITING), 2);
+    assert_true(exists("cut/runs/tbptt-1-s1/checkpoint.safetensors"));
+    assert_true(exists("cut/runs/rtrl-2-s1/checkpoint.safetensors"));
+    /* Arms whose numbers mean something else cannot join them. */
+    assert_int_equal(compare_line(TWO "compare.learners=rflo loss=mse", "cut", NULL, &error),
+                     HTH_MISMATCH);
+    assert_non_null(
+        strstr(error.message, "has other arms, for which the loss is softmax, but here it is mse"));
+    compare_whole(NULL, "cut");
+    assert_int_equal(count_status("cut", HTH_RUN_FINISHED), 5);
+    assert_false(exists("cut/runs"));
+    /* They did go on, and came out the same. */
+    compare_whole(TWO "compare.learners=tbptt,rtrl", "cut");
+    hth_comparison *c = results("cut", ""), *whole = results("two", "");
+    assert_int_equal(c->count, 3);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(c->rows[i].finished, 3);
+        assert_true(c->rows[i].final.mean == whole->rows[i].final.mean);
+    }
+    hth_comparison_free(c);
+    hth_comparison_free(whole);
 }
 
 /* ---- A second call -------------------------------------------------------------------------- */
@@ -387,6 +681,17 @@ static void folders_stay_when_asked(void **state) {
     assert_int_equal(access(in_scratch("kept/runs/tbptt-1-s1/checkpoint.safetensors"), F_OK), 0);
     compare_whole(NULL, "kept");
     assert_int_equal(access(in_scratch("kept/runs/tbptt-1-s1/summary.json"), F_OK), 0);
+    /* What was kept once stays, whatever later calls want of their own runs. */
+    compare_whole(ADD "arms.tbptt.learner.steps=2 compare.seeds=2", "kept");
+    assert_int_equal(access(in_scratch("kept/runs/tbptt-1-s1/checkpoint.safetensors"), F_OK), 0);
+    assert_int_not_equal(access(in_scratch("kept/runs/tbptt-1-s2"), F_OK), 0);
+    /* What a call that was killed could not take away any more goes. */
+    assert_int_equal(mkdir(in_scratch("kept/runs/tbptt-1-s2"), 0777), 0);
+    assert_int_equal(mkdir(in_scratch("kept/runs/mine"), 0777), 0);
+    compare_whole(NULL, "kept");
+    assert_int_not_equal(access(in_scratch("kept/runs/tbptt-1-s2"), F_OK), 0);
+    assert_int_equal(access(in_scratch("kept/runs/mine"), F_OK), 0);
+    assert_int_equal(access(in_scratch("kept/runs/tbptt-1-s1/checkpoint.safetensors"), F_OK), 0);
 }
 
 /* ---- Without memory ------------------------------------------------------------------------- */
@@ -412,6 +717,14 @@ static hth_status load_results(const char *name, hth_error *error) {
     return HTH_OK;
 }
 
+static hth_status load_stored(const char *name, hth_error *error) {
+    hth_config *config = NULL;
+    hth_status status = hth_config_create(&config, error);
+    if (status == HTH_OK) status = hth_compare_stored(name, config, error);
+    hth_config_destroy(config);
+    return status;
+}
+
 static void fail_at_every_allocation(hth_status (*use)(const char *, hth_error *), const char *name,
                                      size_t least) {
     size_t failures = 0;
@@ -435,6 +748,7 @@ static void without_memory(void **state) {
     compare_whole(ADD "compare.learners=tbptt compare.seeds=1", "small");
     fail_at_every_allocation(make_plan, "", 20);
     fail_at_every_allocation(load_results, in_scratch("small"), 10);
+    fail_at_every_allocation(load_stored, in_scratch("small"), 10);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
@@ -445,10 +759,17 @@ int main(void) {
         TEST(arms_are_crossed_with_what_varies),
         TEST(seeds_are_numbers_lists_and_ranges),
         TEST(without_arms_the_learner_is_one),
+        TEST(lists_can_be_varied),
         TEST(bad_plans_are_refused_in_words),
         TEST(runs_are_those_of_train),
         TEST(the_final_value_is_the_mean_of_the_last_lines),
         TEST(curves_are_running_means),
+        TEST(curves_are_means_of_the_same_steps),
+        TEST(a_store_of_an_older_layout_is_read),
+        TEST(the_regulariser_is_stored),
+        TEST(data_that_are_away_cost_nothing),
+        TEST(useless_checkpoints_are_given_up),
+        TEST(runs_under_way_outlive_other_calls),
         TEST(only_what_is_missing_runs),
         TEST(other_settings_are_refused),
         TEST(a_run_that_diverges_is_kept_as_such),

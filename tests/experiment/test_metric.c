@@ -154,7 +154,7 @@ static void interruptions_change_no_decision(void **state) {
     static const char *const lines[] = {
         "task=store-recall task.period=5 task.periods=3 task.group=2 task.rules=lsnn task.rate=400 "
         "network.units=6 train.batch=9 learner=tbptt learner.steps=4 train.sequences=10 "
-        "train.report_every=9 train.validate_every=15 train.stop_at=1 train.stop_over=4",
+        "train.report_every=9 train.validate_every=15 train.stop_at=0 train.stop_over=8",
         PATTERN "train.sequences=3 train.metric=nmse train.report_every=70 "
                 "train.validation_steps=40",
     };
@@ -179,6 +179,7 @@ static void interruptions_change_no_decision(void **state) {
         assert_true(same_metrics(whole, pieces));
     }
     assert_true(summary_number("whole0", "validation_metric") > 0);
+    assert_true(summary_number("whole0", "stop_sequence") == 8);
 }
 
 /* Chunks of the tape do not change the decisions of the same network: its learning rate is 0. */
@@ -255,8 +256,7 @@ static void whole_trials_by_default(void **state) {
     hth_scorer scorer;
     open_session("task=store-recall network.units=2", &config, &s);
     hth_settings settings = hth_config_settings(config);
-    assert_true(s.steps_total ==
-                100800); /* 42 trials, the first whole number beyond 100000 steps */
+    assert_true(s.steps_total == 4800000); /* 2000 trials, which are more than 100000 steps */
     assert_int_equal(hth_scorer_open(&settings, &s, HTH_VALIDATE, &scorer, NULL), HTH_OK);
     assert_true(scorer.limit == 2400);
     assert_string_equal(s.metric.name, "decisions");

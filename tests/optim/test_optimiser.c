@@ -203,6 +203,34 @@ static void test_gradient_that_is_not_finite(void **state) {
     teardown(&b);
 }
 
+/* A cleared gradient reads as zero, and is zero to an update, although its memory is written later. */
+static void test_cleared_gradient(void **state) {
+    (void)state;
+    const law_case what = {"optimiser.name=sgd optimiser.lr=0.5 optimiser.weight_decay=0.25",
+                           2,
+                           0,
+                           2,
+                           1,
+                           1,
+                           false,
+                           false};
+    for (int reads = 0; reads < 2; reads++) {
+        bench b;
+        hth_error error;
+        setup(&b, &what);
+        fill(&b, 1);
+        assert_true(hth_gradient_values(b.gradient)[0] != 0);
+        const hth_real before = b.rig.network->theta[0];
+        hth_gradient_clear(b.gradient);
+        for (size_t i = 0; reads && i < b.rig.count; i++)
+            assert_true(hth_gradient_values(b.gradient)[i] == 0);
+        must(hth_optimiser_step(b.optimiser, b.rig.network, b.gradient, 1, &error), &error);
+        assert_true(before != 0);
+        assert_true(b.rig.network->theta[0] == before - HTH_C(0.125) * before);
+        teardown(&b);
+    }
+}
+
 /* Only the rows that were touched move. */
 static void test_touched_rows(void **state) {
     (void)state;
@@ -267,9 +295,13 @@ static void test_units_that_did_not_learn(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formulas),     cmocka_unit_test(test_clipping_and_groups),
-        cmocka_unit_test(test_halving),      cmocka_unit_test(test_gradient_that_is_not_finite),
-        cmocka_unit_test(test_touched_rows), cmocka_unit_test(test_units_that_did_not_learn),
+        cmocka_unit_test(test_formulas),
+        cmocka_unit_test(test_clipping_and_groups),
+        cmocka_unit_test(test_halving),
+        cmocka_unit_test(test_gradient_that_is_not_finite),
+        cmocka_unit_test(test_cleared_gradient),
+        cmocka_unit_test(test_touched_rows),
+        cmocka_unit_test(test_units_that_did_not_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

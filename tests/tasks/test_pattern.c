@@ -104,7 +104,7 @@ static void amplitudes_and_phases_are_uniform(void **unused) {
     const int frequencies[] = {1, 2, 3, 5};
     const hth_setting items[] = {
         {"task.steps", "50", NULL}, {"task.dt", "20", NULL}, {"task.rate", "10", NULL}};
-    double sum = 0, squares = 0, east = 0, north = 0;
+    double sum = 0, squares = 0, east = 0, north = 0, together = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         opened o = open_pattern(items, 3, HTH_TRAIN, 1, seed);
         hth_chunk chunk = whole_trial(o.state, 50);
@@ -115,6 +115,7 @@ static void amplitudes_and_phases_are_uniform(void **unused) {
             squares += a * a / DRAWS;
             east += cos(phase) / DRAWS;
             north += sin(phase) / DRAWS;
+            together += (a - 1.25) * sin(phase) / DRAWS;
         }
         kind()->close(o.state);
     }
@@ -123,6 +124,7 @@ static void amplitudes_and_phases_are_uniform(void **unused) {
     assert_true(fabs(squares - 1.75) < error * 1.1);
     assert_true(fabs(2 * squares - 3.5) < error * 2.2);
     assert_true(fabs(east) < error * 0.71 && fabs(north) < error * 0.71);
+    assert_true(fabs(together) < error * 0.433 * 0.71); /* of one draw both: -0.24 */
 }
 
 /* Neurons 4g .. 4g+3 fire at 200 g + 0, 10, ..., 190 ms. */

@@ -301,6 +301,48 @@ static void spikes_are_poisson(void **unused) {
     kind()->close(state);
 }
 
+/* In the period of a STORE two groups fire, independently. */
+static void groups_are_independent(void **unused) {
+    (void)unused;
+    enum { LONG = 1200, N = 25 };
+    void *state = open_recall("rules=single periods=1 period=1200", HTH_TRAIN, 1, 6);
+    double pairs = 0, late = 0;
+    for (int trial = 0; trial < 4; trial++) {
+        hth_chunk chunk = whole_trial(state, LONG);
+        for (size_t t = 0; t + 1 < LONG; t++)
+            for (size_t i = 0; i < N; i++) {
+                const hth_real *x = chunk.x + t * GROUPS * N + i, *after = x + GROUPS * N;
+                const hth_real value = x[VALUE_0 * N] + x[VALUE_1 * N];
+                pairs += (double)(value * x[STORE * N]);
+                late += (double)(value * after[STORE * N]);
+            }
+    }
+    const double expected = 4 * (LONG - 1) * N * 0.0025;
+    assert_true(fabs(pairs - expected) < 5 * sqrt(expected));
+    assert_true(fabs(late - expected) < 5 * sqrt(expected));
+    kind()->close(state);
+}
+
+/* What comes in a trial says nothing about the next one, nor any shift of it. */
+static void trials_are_independent(void **unused) {
+    (void)unused;
+    enum { MANY = 300, WIDE = 12 };
+    static int values[MANY][WIDE];
+    void *state = open_recall(SURE "rules=single", HTH_TRAIN, 1, 7);
+    for (int trial = 0; trial < MANY; trial++) {
+        hth_chunk chunk = whole_trial(state, WIDE * PERIOD);
+        for (size_t k = 0; k < WIDE; k++) values[trial][k] = hear(&chunk, k, 0).active[VALUE_1];
+    }
+    for (int shift = 0; shift < 4; shift++) {
+        double same = 0, count = 0;
+        for (int trial = 0; trial + 1 < MANY; trial++)
+            for (int k = 0; k + shift < WIDE; k++, count++)
+                same += values[trial][k + shift] == values[trial + 1][k];
+        assert_true(fabs(same / count - 0.5) < 2.5 / sqrt(count));
+    }
+    kind()->close(state);
+}
+
 /* ---- The stream ---- */
 
 enum { STEPS = 2400, WIDTH = 100 };
@@ -423,6 +465,8 @@ int main(void) {
         cmocka_unit_test(trials_have_the_distribution),
         cmocka_unit_test(single_has_one_store),
         cmocka_unit_test(spikes_are_poisson),
+        cmocka_unit_test(groups_are_independent),
+        cmocka_unit_test(trials_are_independent),
         cmocka_unit_test(trials_items_and_splits_differ),
         cmocka_unit_test(chunks_of_any_length),
         cmocka_unit_test(the_position_restores_the_stream),

@@ -137,9 +137,13 @@ static void add(size_t n, hth_real factor, const hth_real *x, hth_real *to) {
 
 /* ---- Bootstrapping ---- */
 
-/* kept->predicted becomes the boundary at the end of the tape. */
+/* kept->predicted becomes the boundary at the end of the tape; nothing follows the end of a sequence. */
 static void impose(hth_learner *learner, const synthetic *kept) {
     const synthetic_options *o = learner->future.options;
+    if (learner->adjoint.tape->chunk.ends) {
+        hth_adjoint_clear_boundary(&learner->adjoint);
+        return;
+    }
     const size_t n = learner->network->readout.n;
     for (size_t b = 0; b < learner->batch; b++) {
         const hth_real scale = (hth_real)o->scale, *c = kept->predicted + b * kept->N;
@@ -275,6 +279,9 @@ static const char *refuses(const hth_learner *plan) {
         return "what is kept of the past counts every loss when it comes, and one that was "
                "predicted "
                "would count twice; it needs learner.past = none or trace";
+    if (plan->axes.past == &hth_past_trace && plan->axes.recurrence->crossing != HTH_CROSS_FULL)
+        return "without credit that crosses units the traces pay for all later losses, and a "
+               "prediction would change nothing; past = trace needs learner.recurrence = full";
     if (hth_joint_readout_states(plan->network))
         return "the error of a leaky readout acts back beyond the tape, which no prediction of the "
                "units' adjoint covers; it needs readout.kappa = 0";

@@ -288,11 +288,13 @@ static const char *refuses(const hth_learner *plan) {
 
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     const hth_kernel_options *o = learner->past.options;
-    out[0] = (hth_need){"iii", true, "the error by the sensitivities A, units to units"};
-    if (!(o->lr > 0)) return 1;
-    out[1] = (hth_need){"v", true, "noise in the perturbed copy"};
-    out[2] = (hth_need){"vi", false, "a noisy copy of the network, to learn A and alpha from"};
-    return 3;
+    out[0] = (hth_need){"ii", true, "a trace in each synapse"};
+    out[1] = (hth_need){"iii", true, "the error by the sensitivities A, units to units"};
+    if (!(o->lr > 0)) return 2;
+    out[2] = (hth_need){"ii", true, "the sensitivities A, by a local rule"};
+    out[3] = (hth_need){"v", true, "noise in the perturbed copy"};
+    out[4] = (hth_need){"vi", false, "a noisy copy of the network, to learn A and alpha from"};
+    return 5;
 }
 
 const hth_past hth_past_kernel = {

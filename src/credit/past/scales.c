@@ -23,7 +23,7 @@ const char *hth_scales_refuse(const hth_scales *s, const hth_network *network) {
     if (!has_leak(network->layers[0].cell))
         return "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
                "have; it needs derivative, or a cell that spikes, such as lif";
-    if (network->layer_count > 1)
+    if (hth_first_read(network) > 0)
         return "learner.scale_trace other than derivative would scale what lower layers learn too; "
                "it needs one layer (network.units)";
     return NULL;
@@ -41,12 +41,11 @@ static void scale_units(const hth_scales *s, const hth_layer *layer, size_t rows
         }
 }
 
-void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull) {
+static void scale_layer(const hth_scales *s, const hth_adjoint *adjoint, size_t l, hth_real *pull) {
     const hth_tape *tape = adjoint->tape;
-    const hth_network *net = tape->network;
-    const hth_layer *top = &net->layers[net->layer_count - 1];
-    hth_adjoint_layer *a = &adjoint->layers[net->layer_count - 1];
-    const hth_readout *r = &net->readout;
+    const hth_layer *top = &tape->network->layers[l];
+    hth_adjoint_layer *a = &adjoint->layers[l];
+    const hth_readout *r = &tape->network->readout;
     const size_t rows = tape->steps * tape->batch;
     if (s->filtered != HTH_SCALE_DERIVATIVE) {
         const hth_real wanted = s->filtered == HTH_SCALE_LEAK ? 1 - r->kappa : HTH_C(1.0);
@@ -59,4 +58,12 @@ void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull)
     if (!a->pull) return;
     scale_units(s, top, tape->batch, a->pull, pull);
     a->pull = pull;
+}
+
+void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = hth_first_read(net); l < net->layer_count; l++) {
+        scale_layer(s, adjoint, l, pull);
+        pull += adjoint->tape->batch * net->layers[l].n;
+    }
 }

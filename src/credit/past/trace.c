@@ -32,6 +32,8 @@
  * place of it. Instantaneous and one together are e_t = z_{t-1} alone, and x_t. These are the same scan with
  * other numbers for D and Z, so that they too give the same gradient for tapes of any length.
  *
+ * With network.direction = both a tape is the whole sequence, so that no trace is carried: only `before` counts.
+ *
  * Memory per item e P numbers (and n with clopath); operations per step e P + (e e + e) P / K.
  */
 #include "credit/joint.h"
@@ -92,6 +94,7 @@ typedef struct trace {
     bool has_z;       /* z is in X */
     bool together;    /* zbar counts with sbar: they are adjoints of the same number */
     bool has_end;     /* the future axis may put something into the end of a tape */
+    bool is_zero;     /* eps and initial are */
     hth_real *pull;   /* [batch][n], scratch of scaled traces */
 } trace;
 
@@ -282,7 +285,9 @@ static void forget_voltages(hth_learner *learner) {
 }
 
 static void forget_traces(hth_learner *learner) {
-    const trace *kept = learner->past.kept;
+    trace *kept = learner->past.kept;
+    if (kept->is_zero) return;
+    kept->is_zero = true;
     for (size_t l = 0; l < learner->network->layer_count; l++) {
         memset(kept->layers[l].eps, 0, weights_size(learner, l) * sizeof(hth_real));
         memset(kept->layers[l].initial, 0, initial_size(learner, l) * sizeof(hth_real));
@@ -312,6 +317,12 @@ static void before(hth_learner *learner) {
         hth_clopath_factor(&o->clopath, tape, l, kept->layers[l].vhat, kept->layers[l].post);
 }
 
+/* Nothing came before the tape, and nothing comes after it. */
+static bool is_whole_sequence(const trace *kept) {
+    const hth_tape *tape = kept->rows.tape;
+    return tape->fresh && tape->chunk.ends && tape->steps > 1 && !kept->has_end;
+}
+
 static void carry(hth_learner *learner, hth_gradient *gradient) {
     trace *kept = learner->past.kept;
     const hth_network *net = learner->network;
@@ -320,6 +331,8 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     kept->together = net->layers[0].cell->observable == HTH_Z_IS_STATE &&
                      (learner->adjoint.crossing != HTH_CROSS_FULL || kept->has_end);
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
+    if (is_whole_sequence(kept)) return;
+    kept->is_zero = false;
     for (size_t b = 0; b < learner->batch; b++) {
         kept->rows.item = b;
         seed(kept);
@@ -361,9 +374,9 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     trace_layer scratch;
     (void)given;
     if (!kept) kept = &counted;
-    *kept = (trace){.has_z = crossing == HTH_CROSS_DIAGONAL && separate};
+    *kept = (trace){.is_zero = true, .has_z = crossing == HTH_CROSS_DIAGONAL && separate};
     kept->layers = HTH_TAKE(arena, trace_layer, net->layer_count);
-    kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->layers[top].n));
+    kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
     for (size_t l = 0; l <= top; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, hth_trace_rows(plan, top),
@@ -375,8 +388,9 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
 }
 
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
-    const trace *kept = learner->past.kept;
+    trace *kept = learner->past.kept;
     size_t count = 0;
+    kept->is_zero = false; /* whoever asks may write to them */
     for (size_t l = 0; l < learner->network->layer_count; l++) {
         const struct {
             const char *what;
@@ -422,7 +436,8 @@ static const char *refuses(const hth_learner *plan) {
                "others; it needs learner.past = none";
     if (plan->axes.future->assign)
         return "the future gives the whole gradient itself; it needs learner.past = none";
-    if (plan->steps > 1 && crossing != HTH_CROSS_FULL && (net->layer_count > 1 || net->embedding))
+    if (plan->steps > 1 && crossing != HTH_CROSS_FULL &&
+        (hth_first_read(net) > 0 || net->embedding))
         return "what upper states hold of the credit of a lower layer or of token vectors has no "
                "trace, so the gradient would depend on the length of a tape; take learner.steps = "
                "1, learner.recurrence = full or learner.past = none";

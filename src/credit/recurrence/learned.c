@@ -151,10 +151,9 @@ static const char *refuses(const hth_learner *plan) {
     if (!plan->axes.signal->reaches_units)
         return "no error reaches the units, so no credit crosses them; set learner.recurrence = "
                "none";
-    if (plan->axes.past != &hth_past_none && plan->axes.past != &hth_past_trace)
-        return "what is kept of the past goes by the network's own Jacobian; it needs learner.past "
-               "= "
-               "none or trace";
+    if (plan->axes.past != &hth_past_none)
+        return "what is kept of the past goes by the true derivatives; it needs learner.past = "
+               "none";
     return NULL;
 }
 

@@ -1,0 +1,221 @@
+/* hitherto probe: a class decoded over time from what trained networks hold; a table, a picture, numbers. */
+#include "cli/cli.h"
+#include "experiment/probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_RUNS = 16 };
+
+typedef struct probe_request {
+    hth_probe_plan plan;
+    const char *picture, *csv, *of;
+    const char *runs[MOST_RUNS];
+    hth_probe_result results[MOST_RUNS];
+    size_t count;
+} probe_request;
+
+/* ---- Options ------------------------------------------------------------------------------------ */
+
+static int read_choice(const cli_arguments *arguments, probe_request *q) {
+    static const char *const names[] = {"traces", "states", "spikes"};
+    const char *of = cli_value(arguments, "--of"), *decode = cli_value(arguments, "--decode");
+    q->of = of ? of : names[0];
+    size_t i = 0;
+    while (i < HTH_COUNT(names) && strcmp(names[i], q->of) != 0) i++;
+    if (i == HTH_COUNT(names))
+        return cli_complain(
+            CLI_BAD_INPUT, "option --of is '%s', but must be one of traces, states, spikes", q->of);
+    q->plan.of = (hth_probe_of)i;
+    if (!decode || strcmp(decode, "class") == 0) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "option --decode is '%s', but must be class", decode);
+}
+
+static int read_penalty(const cli_arguments *arguments, double *l2) {
+    const char *text = cli_value(arguments, "--l2");
+    char *end;
+    *l2 = 1;
+    if (!text) return CLI_OK;
+    *l2 = strtod(text, &end);
+    if (end != text && !*end && *l2 > 0 && *l2 < 1e12) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "option --l2 is '%s', but must be a positive number", text);
+}
+
+static int read_options(const cli_arguments *arguments, probe_request *q) {
+    hth_probe_plan *p = &q->plan;
+    const struct {
+        const char *flag;
+        uint64_t least, fallback, *out;
+    } numbers[] = {
+        {"--at", 0, HTH_PROBE_LAST, &p->at}, {"--window", 1, 100, &p->window},
+        {"--spacing", 1, 50, &p->spacing},   {"--trials", 2, 150, &p->trials},
+        {"--tests", 1, 50, &p->tests},       {"--most", 1, 0, &p->most},
+        {"--steps", 1, 0, &p->steps},        {"--layer", 0, HTH_PROBE_LAST, &p->layer},
+    };
+    const char *split = cli_value(arguments, "--split");
+    p->split = split ? split : "validation";
+    q->picture = cli_value(arguments, "--out");
+    q->csv = cli_value(arguments, "--csv");
+    int code = read_choice(arguments, q);
+    if (code == CLI_OK) code = read_penalty(arguments, &p->l2);
+    for (size_t i = 0; code == CLI_OK && i < HTH_COUNT(numbers); i++)
+        code = cli_whole(arguments, numbers[i].flag, numbers[i].least, numbers[i].fallback,
+                         numbers[i].out);
+    return code == CLI_OK && q->picture ? cli_check_picture(q->picture) : code;
+}
+
+/* ---- Trials ------------------------------------------------------------------------------------- */
+
+static void tick(void *context, uint64_t done, uint64_t all) {
+    char line[80];
+    snprintf(line, sizeof line, "trial %llu/%llu", (unsigned long long)done,
+             (unsigned long long)all);
+    cli_progress_put(context, line, done == all);
+}
+
+static int probe_all(const cli_arguments *arguments, probe_request *q) {
+    cli_progress progress;
+    hth_error error;
+    bool stopped;
+    cli_progress_start(&progress, cli_value(arguments, "--quiet") ? -1 : 5);
+    cli_catch_interrupts();
+    q->plan.tick = tick;
+    q->plan.context = &progress;
+    q->plan.interrupted = &cli_interrupted;
+    for (size_t i = 0; i < q->count; i++) {
+        q->plan.run = q->runs[i];
+        if (hth_probe(&q->plan, &q->results[i], &stopped, &error) != HTH_OK)
+            return cli_fail(&error);
+        if (stopped) return CLI_INTERRUPTED;
+        if (q->results[i].count != q->results[0].count)
+            return cli_complain(CLI_BAD_INPUT, "%s and %s have trials of different lengths",
+                                q->runs[0], q->runs[i]);
+    }
+    return CLI_OK;
+}
+
+/* ---- What came of it ------------------------------------------------------------------------------ */
+
+static const char *name_of(const char *run) {
+    const char *slash = strrchr(run, '/');
+    return slash && slash[1] ? slash + 1 : run;
+}
+
+static void print_table(const probe_request *q) {
+    const hth_probe_result *first = &q->results[0];
+    printf("%zu of %zu %s, %llu trials to learn from, %llu to test with, l2 %g\n", first->numbers,
+           first->all_numbers, q->of, (unsigned long long)q->plan.trials,
+           (unsigned long long)q->plan.tests, q->plan.l2);
+    for (size_t i = 0; i < q->count; i++)
+        printf("%zu: %s%s%s, who always says the commonest class is right in %.2f\n", i + 1,
+               q->runs[i], *q->results[i].learner ? ", traces of " : "", q->results[i].learner,
+               q->results[i].chance);
+    printf("\n  steps           ");
+    for (size_t i = 0; i < q->count; i++) printf("  accuracy %-8zu", i + 1);
+    printf("\n");
+    for (size_t w = 0; w < first->count; w++) {
+        printf("  %6llu..%-6llu  ", (unsigned long long)first->windows[w].from,
+               (unsigned long long)first->windows[w].to - 1);
+        for (size_t i = 0; i < q->count; i++)
+            printf("  %.3f +- %.3f  ", q->results[i].windows[w].accuracy,
+                   q->results[i].windows[w].error);
+        printf("\n");
+    }
+}
+
+static int write_csv(const probe_request *q) {
+    FILE *out = fopen(q->csv, "w");
+    if (!out) return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", q->csv, strerror(errno));
+    fprintf(out, "run,from,to,accuracy,standard_error,training_accuracy,chance\n");
+    for (size_t i = 0; i < q->count; i++)
+        for (size_t w = 0; w < q->results[i].count; w++) {
+            const hth_probe_window *at = &q->results[i].windows[w];
+            cli_put_csv(out, q->runs[i]);
+            fprintf(out, ",%llu,%llu", (unsigned long long)at->from, (unsigned long long)at->to);
+            cli_put_exact(out, at->accuracy);
+            cli_put_exact(out, at->error);
+            cli_put_exact(out, at->training_accuracy);
+            cli_put_exact(out, q->results[i].chance);
+            fputc('\n', out);
+        }
+    const bool good = !ferror(out);
+    if (fclose(out) == 0 && good) return CLI_OK;
+    return cli_complain(CLI_FAILED, "cannot write %s", q->csv);
+}
+
+static void put_data(FILE *out, const probe_request *q, size_t run) {
+    const hth_probe_result *r = &q->results[run];
+    fprintf(out, "$run%zu << END\n", run);
+    for (size_t w = 0; w < r->count; w++) {
+        const hth_probe_window *at = &r->windows[w];
+        fprintf(out, "%.1f %.6g %.6g %.6g\n", 0.5 * (double)(at->from + at->to), at->accuracy,
+                at->accuracy - at->error, at->accuracy + at->error);
+    }
+    fprintf(out, "END\n");
+}
+
+static void put_script(FILE *out, void *context) {
+    const probe_request *q = context;
+    const hth_probe_result *r = &q->results[0];
+    for (size_t i = 0; i < q->count; i++) put_data(out, q, i);
+    cli_put_terminal(out, q->picture);
+    fprintf(out,
+            "set xlabel 'time step'\nset ylabel 'decoded class, fraction right'\nset xrange "
+            "[0:%llu]\nset yrange [0:1.02]\nset key bottom left\nset border 3 linecolor rgb "
+            "'#404040'\nset tics nomirror\nset grid linecolor rgb '#d8d8d8' linetype 1 linewidth "
+            "0.6\nset title ",
+            (unsigned long long)r->windows[r->count - 1].to);
+    char title[120];
+    snprintf(title, sizeof title, "from %s; band: one standard error over %llu test trials", q->of,
+             (unsigned long long)q->plan.tests);
+    cli_put_quoted(out, title);
+    fprintf(out,
+            " noenhanced textcolor rgb '#404040'\nplot %.6g with lines dashtype '-' linecolor "
+            "rgb '#808080' title 'commonest class'",
+            r->chance);
+    for (size_t i = 0; i < q->count; i++)
+        fprintf(out,
+                ", $run%zu using 1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder "
+                "fillcolor rgb '%s' notitle",
+                i, cli_colour(i));
+    for (size_t i = 0; i < q->count; i++) {
+        fprintf(out, ", $run%zu using 1:2 with %s linewidth 2 linecolor rgb '%s' title ", i,
+                r->count > 1 ? "lines" : "points", cli_colour(i));
+        cli_put_quoted(out, name_of(q->runs[i]));
+        fprintf(out, " noenhanced");
+    }
+    fputc('\n', out);
+}
+
+static int show(probe_request *q) {
+    print_table(q);
+    int code = q->csv ? write_csv(q) : CLI_OK;
+    if (code == CLI_OK && q->picture) code = cli_draw(q->picture, put_script, q);
+    if (code == CLI_OK && q->csv) printf("%s\n", q->csv);
+    if (code == CLI_OK && q->picture) printf("%s\n", q->picture);
+    return code;
+}
+
+int cli_probe(const cli_arguments *arguments) {
+    hth_config *overrides;
+    hth_error error;
+    probe_request *q = calloc(1, sizeof *q);
+    if (!q) return cli_complain(CLI_FAILED, "not enough memory");
+    if (hth_config_create(&overrides, &error) != HTH_OK) {
+        free(q);
+        return cli_fail(&error);
+    }
+    int code =
+        cli_find_runs(arguments, overrides, "hitherto probe RUN", q->runs, MOST_RUNS, &q->count);
+    if (code == CLI_OK) code = read_options(arguments, q);
+    if (code == CLI_OK) code = cli_match_run(arguments, q->runs[0]);
+    const hth_settings settings = hth_config_settings(overrides);
+    q->plan.overrides = &settings;
+    if (code == CLI_OK) code = probe_all(arguments, q);
+    if (code == CLI_OK) code = show(q);
+    for (size_t i = 0; i < q->count; i++) hth_probe_free(&q->results[i]);
+    hth_config_destroy(overrides);
+    free(q);
+    return code;
+}

@@ -1,0 +1,212 @@
+/*
+ * One trial of a trained network, as a picture and as numbers: hitherto plot --trial, and what hitherto train ends
+ * with. The trial is run twice: the first time shows which units and inputs are the liveliest, whose traces the
+ * second one keeps.
+ */
+#include "experiment/trial.h"
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_UNITS = 8, DEFAULT_UNITS = 3 };
+
+typedef struct request {
+    const char *run, *split, *picture, *csv;
+    const char *units, *synapses; /* as typed; NULL: chosen here */
+    uint64_t layer, sequence, steps;
+    bool top_layer;
+} request;
+
+typedef struct choice {
+    size_t units[MOST_UNITS], unit_count;
+    hth_synapse synapses[MOST_UNITS];
+    size_t synapse_count;
+} choice;
+
+/* ---- Choosing ----------------------------------------------------------------------------------- */
+
+static int read_units(const request *q, const hth_trial *t, choice *c) {
+    const char *at = q->units;
+    char *end;
+    for (c->unit_count = 0; c->unit_count < MOST_UNITS; at = end + 1) {
+        const unsigned long long unit = strtoull(at, &end, 10);
+        if (end == at || *at == '-' || unit >= t->of.units) break;
+        c->units[c->unit_count++] = (size_t)unit;
+        if (!*end) return CLI_OK;
+        if (*end != ',') break;
+    }
+    return cli_complain(CLI_BAD_INPUT,
+                        "option --units is '%s', but must be at most %d units of 0..%zu, with "
+                        "commas between",
+                        q->units, MOST_UNITS, t->of.units - 1);
+}
+
+/* "x3:5,7:5": from input 3 and from unit 7 to unit 5. */
+static int read_synapses(const request *q, const hth_trial *t, choice *c) {
+    const char *at = q->synapses;
+    const size_t n = t->of.units;
+    char *end;
+    for (c->synapse_count = 0; c->synapse_count < MOST_UNITS; at = end + 1) {
+        const bool input = *at == 'x';
+        const unsigned long long from = strtoull(at + input, &end, 10);
+        if (end == at + input || *end != ':' || from >= (input ? t->of.inputs : n)) break;
+        at = end + 1;
+        const unsigned long long to = strtoull(at, &end, 10);
+        if (end == at || to >= n) break;
+        c->synapses[c->synapse_count++] = (hth_synapse){(size_t)to, (size_t)from + (input ? n : 0)};
+        if (!*end) return CLI_OK;
+        if (*end != ',') break;
+    }
+    return cli_complain(CLI_BAD_INPUT,
+                        "option --synapses is '%s', but must be at most %d of FROM:TO with commas "
+                        "between, FROM a unit of 0..%zu or an input x0..x%zu, TO a unit",
+                        q->synapses, MOST_UNITS, n - 1, t->of.inputs - 1);
+}
+
+/* To each unit from one of the inputs, evenly chosen, and from another chosen unit in turn. */
+static void choose_synapses(const hth_trial *t, choice *c) {
+    const size_t inputs = t->of.inputs, n = t->of.units;
+    c->synapse_count = 0;
+    for (size_t i = 0; i < c->unit_count; i++) {
+        const size_t to = c->units[i], other = c->units[(i + 1) % c->unit_count];
+        const bool input = i % 2 == 0 || other == to;
+        const size_t from = input ? n + (2 * i + 1) * inputs / (2 * c->unit_count) : other;
+        c->synapses[c->synapse_count++] = (hth_synapse){to, from};
+    }
+}
+
+static int choose(const request *q, const hth_trial *t, choice *c) {
+    int code = CLI_OK;
+    if (q->units)
+        code = read_units(q, t, c);
+    else
+        c->unit_count = hth_trial_liveliest(t, t->z, DEFAULT_UNITS, c->units);
+    if (code != CLI_OK) return code;
+    if (q->synapses) return read_synapses(q, t, c);
+    choose_synapses(t, c);
+    return CLI_OK;
+}
+
+/* ---- Showing ------------------------------------------------------------------------------------ */
+
+static int show(const request *q, const hth_trial *t, const choice *c) {
+    char title[400];
+    hth_error error;
+    snprintf(title, sizeof title, "%.200s: trial %llu of %s%s", q->run,
+             (unsigned long long)q->sequence + 1, q->split,
+             t->shape.layers > 1 && !q->top_layer ? ", a lower layer" : "");
+    if (q->csv && hth_trial_write_csv(t, q->csv, &error) != HTH_OK) return cli_fail(&error);
+    if (!q->picture) return CLI_OK;
+    const cli_trial_picture picture = {t, q->picture, title, c->units, c->unit_count};
+    return cli_draw_trial(&picture);
+}
+
+static int run_twice(request *q, hth_recorder *recorder) {
+    const hth_record_shape shape = hth_recorder_shape(recorder);
+    hth_trial trial = {0};
+    hth_error error;
+    choice c = {0};
+    if (q->top_layer) q->layer = shape.layers - 1;
+    if (!shape.has_signals && q->synapses)
+        return cli_complain(CLI_BAD_INPUT, "there are no traces to show");
+    hth_status status = hth_trial_record(recorder, (size_t)q->layer, q->sequence, q->steps, NULL, 0,
+                                         &trial, &error);
+    int code = status == HTH_OK ? choose(q, &trial, &c) : cli_fail(&error);
+    hth_trial_free(&trial);
+    if (code != CLI_OK) return code;
+    status = hth_trial_record(recorder, (size_t)q->layer, q->sequence, q->steps, c.synapses,
+                              c.synapse_count, &trial, &error);
+    code = status == HTH_OK ? show(q, &trial, &c) : cli_fail(&error);
+    hth_trial_free(&trial);
+    return code;
+}
+
+static int show_trial(request *q, const hth_settings *overrides) {
+    const hth_record_plan plan = {.run = q->run,
+                                  .split = q->split,
+                                  .overrides = overrides,
+                                  .signals = true,
+                                  .most_steps = q->steps};
+    hth_recorder *recorder;
+    hth_error error;
+    if (hth_recorder_open(&plan, &recorder, &error) != HTH_OK) return cli_fail(&error);
+    const int code = run_twice(q, recorder);
+    hth_recorder_close(recorder);
+    return code;
+}
+
+/* ---- The commands ------------------------------------------------------------------------------- */
+
+int cli_whole(const cli_arguments *arguments, const char *flag, uint64_t least, uint64_t fallback,
+              uint64_t *out) {
+    const char *text = cli_value(arguments, flag);
+    char *end;
+    *out = fallback;
+    if (!text) return CLI_OK;
+    const double value = strtod(text, &end);
+    if (end != text && !*end && value >= (double)least && value <= 1e15 &&
+        value == (double)(uint64_t)value) {
+        *out = (uint64_t)value;
+        return CLI_OK;
+    }
+    return cli_complain(CLI_BAD_INPUT,
+                        "option %s is '%s', but must be a whole number of at least %llu", flag,
+                        text, (unsigned long long)least);
+}
+
+static int read_request(const cli_arguments *arguments, request *q) {
+    const char *split = cli_value(arguments, "--split");
+    q->split = split ? split : "validation";
+    q->picture = cli_value(arguments, "--out");
+    q->csv = cli_value(arguments, "--csv");
+    q->units = cli_value(arguments, "--units");
+    q->synapses = cli_value(arguments, "--synapses");
+    q->top_layer = !cli_value(arguments, "--layer");
+    int code = cli_whole(arguments, "--layer", 0, 0, &q->layer);
+    if (code == CLI_OK) code = cli_whole(arguments, "--number", 1, 1, &q->sequence);
+    if (code == CLI_OK) code = cli_whole(arguments, "--steps", 1, 0, &q->steps);
+    if (code != CLI_OK) return code;
+    q->sequence--;
+    if (!q->picture && !q->csv)
+        return cli_complain(CLI_BAD_INPUT,
+                            "a trial has too much in it for letters on a terminal: say with --out "
+                            "FILE.svg, FILE.png or --csv FILE where it goes");
+    return q->picture ? cli_check_picture(q->picture) : CLI_OK;
+}
+
+int cli_plot_trial(const cli_arguments *arguments) {
+    request q = {0};
+    hth_config *overrides;
+    hth_error error;
+    size_t count;
+    if (hth_config_create(&overrides, &error) != HTH_OK) return cli_fail(&error);
+    int code = cli_find_runs(arguments, overrides, "hitherto plot --trial RUN", &q.run, 1, &count);
+    if (code == CLI_OK) code = read_request(arguments, &q);
+    if (code == CLI_OK) code = cli_match_run(arguments, q.run);
+    const hth_settings settings = hth_config_settings(overrides);
+    if (code == CLI_OK) code = show_trial(&q, &settings);
+    if (code == CLI_OK && q.picture) printf("%s\n", q.picture);
+    if (code == CLI_OK && q.csv) printf("%s\n", q.csv);
+    hth_config_destroy(overrides);
+    return code;
+}
+
+int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn) {
+    char path[4096];
+    *drawn = false;
+    if (strcmp(cli_setting(config, "train.picture"), "true") != 0 || !cli_have_gnuplot())
+        return CLI_OK;
+    snprintf(path, sizeof path, "%s/trial.svg", run);
+    request q = {.run = run, .split = "validation", .picture = path, .top_layer = true};
+    const hth_record_plan plan = {.run = run, .split = q.split, .signals = true};
+    hth_recorder *recorder;
+    if (hth_recorder_open(&plan, &recorder, NULL) != HTH_OK) return CLI_OK; /* no such data */
+    int code = CLI_OK;
+    if (hth_recorder_shape(recorder).stream.target == HTH_TARGET_VALUES) {
+        code = run_twice(&q, recorder);
+        *drawn = code == CLI_OK;
+    }
+    hth_recorder_close(recorder);
+    return code;
+}

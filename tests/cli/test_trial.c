@@ -1,0 +1,162 @@
+/* Pictures and numbers of a trial, and decoding, as typed. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#define REFUSED(sentence, ...)                                                                     \
+    do {                                                                                           \
+        RUN(__VA_ARGS__);                                                                          \
+        assert_string_equal(said.err, "hitherto: " sentence "\n");                                 \
+        assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
+    } while (0)
+
+#define PATTERN                                                                                    \
+    "train", "task=pattern", "task.steps=50", "network.units=6", "learner=eprop1", "cell=lif",     \
+        "train.sequences=4", "--threads", "1", "--quiet"
+#define RECALL                                                                                     \
+    "train", "task=store-recall", "task.periods=3", "task.period=20", "task.group=2",              \
+        "network.units=5", "learner=eprop1", "cell=alif", "train.sequences=2", "--threads", "1",   \
+        "--quiet"
+
+static bool have_gnuplot(void) {
+    return system("command -v gnuplot > none.txt 2>&1") == 0;
+}
+
+static size_t count_lines(const char *text) {
+    size_t lines = 0;
+    for (; *text; text++) lines += *text == '\n';
+    return lines;
+}
+
+static void test_training_ends_with_the_picture(void **state) {
+    (void)state;
+    RUN(PATTERN, "--out", "with");
+    assert_int_equal(said.code, 0);
+    assert_string_equal(said.err, "");
+    if (have_gnuplot()) {
+        assert_non_null(strstr(said.out, "\nA trial, output and target:  with/trial.svg\n"));
+        read_whole("with/trial.svg", said.out);
+        assert_non_null(strstr(said.out, "<svg"));
+        assert_non_null(strstr(said.out, "with: trial 1 of validation"));
+        assert_non_null(strstr(said.out, "spikes z"));
+        assert_non_null(strstr(said.out, "learning signals L"));
+    }
+    RUN(PATTERN, "--out", "without", "train.picture=false");
+    assert_int_equal(said.code, 0);
+    assert_false(is_there("without/trial.svg"));
+    const char *hint = "\nA trial:         hitherto plot --trial without --out without/trial.svg\n";
+    assert_non_null(strstr(said.out, hint));
+    RUN(RECALL, "--out", "classes"); /* targets are no values */
+    assert_int_equal(said.code, 0);
+    assert_false(is_there("classes/trial.svg"));
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", "/nowhere", 1);
+    RUN(PATTERN, "--out", "alone");
+    setenv("PATH", path, 1);
+    free(path);
+    assert_int_equal(said.code, 0);
+    assert_string_equal(said.err, "");
+    assert_false(is_there("alone/trial.svg"));
+}
+
+static void test_a_trial_as_numbers(void **state) {
+    (void)state;
+    RUN(PATTERN, "--out", "r");
+    RUN("plot", "--trial", "r", "--csv", "t.csv", "--synapses", "x3:1,2:1", "--units", "1,2");
+    assert_string_equal(said.err, "");
+    assert_string_equal(said.out, "t.csv\n");
+    read_whole("t.csv", said.out);
+    assert_int_equal(count_lines(said.out), 51);
+    assert_int_equal(strncmp(said.out, "step,weight,x0,", 15), 0);
+    assert_non_null(strstr(said.out, ",z5,s0_0,"));
+    assert_non_null(strstr(said.out, ",y2,target0,target1,target2,L0,"));
+    assert_non_null(strstr(said.out, ",L5,e1_9,e1_2\n0,1,"));
+    RUN("plot", "--trial", "r", "--csv", "t.csv", "--steps", "7", "--split", "test");
+    read_whole("t.csv", said.out);
+    assert_int_equal(count_lines(said.out), 8);
+    RUN(RECALL, "--out", "classes");
+    RUN("plot", "--trial", "classes", "--csv", "t.csv", "task.periods=2");
+    read_whole("t.csv", said.out);
+    assert_int_equal(count_lines(said.out), 41);
+    assert_non_null(strstr(said.out, ",y1,class,L0,"));
+    if (!have_gnuplot()) return;
+    RUN("plot", "--trial", "classes", "--out", "t.svg");
+    assert_string_equal(said.err, "");
+    assert_string_equal(said.out, "t.svg\n");
+    read_whole("t.svg", said.out);
+    assert_non_null(strstr(said.out, "target class"));
+    assert_non_null(strstr(said.out, "state 1"));
+}
+
+static void test_what_a_trial_refuses(void **state) {
+    (void)state;
+    RUN(PATTERN, "--out", "r");
+    REFUSED("a trial has too much in it for letters on a terminal: say with --out FILE.svg, "
+            "FILE.png or --csv FILE where it goes",
+            "plot", "--trial", "r");
+    REFUSED("option --units is of the picture of a trial: it needs --trial", "plot", "r", "--units",
+            "1");
+    REFUSED("option --log is of learning curves, not of --trial", "plot", "--trial", "r", "--log");
+    REFUSED("option --out is 'a.pdf', but must be a file that ends in .svg or .png", "plot",
+            "--trial", "r", "--out", "a.pdf");
+    REFUSED("plot takes one run, but 'r' and 's' are given", "plot", "--trial", "r", "s");
+    REFUSED("which run? hitherto plot --trial RUN, with the folder of a run", "plot", "--trial");
+    REFUSED("option --units is '6', but must be at most 8 units of 0..5, with commas between",
+            "plot", "--trial", "r", "--csv", "t", "--units", "6");
+    REFUSED("option --synapses is '1', but must be at most 8 of FROM:TO with commas between, FROM "
+            "a unit of 0..5 or an input x0..x19, TO a unit",
+            "plot", "--trial", "r", "--csv", "t", "--synapses", "1");
+    REFUSED("option --number is '0', but must be a whole number of at least 1", "plot", "--trial",
+            "r", "--csv", "t", "--number", "0");
+    REFUSED("layer 4: the network has layers 0..0", "plot", "--trial", "r", "--csv", "t", "--layer",
+            "4");
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", "/nowhere", 1);
+    RUN("plot", "--trial", "r", "--out", "t.svg");
+    setenv("PATH", path, 1);
+    free(path);
+    assert_string_equal(said.err,
+                        "hitherto: plots are drawn by gnuplot, which is not installed (on "
+                        "Debian: apt install gnuplot-nox)\n");
+    assert_int_equal(said.code, CLI_FAILED);
+}
+
+static void test_decoding(void **state) {
+    (void)state;
+    RUN(RECALL, "--out", "r");
+    RUN("probe", "r", "task.rules=single", "--of", "states", "--window", "20", "--spacing", "20",
+        "--trials", "12", "--tests", "8", "--csv", "p.csv", "--quiet");
+    assert_string_equal(said.err, "");
+    assert_int_equal(said.code, 0);
+    assert_non_null(
+        strstr(said.out, "10 of 10 states, 12 trials to learn from, 8 to test with, l2 1\n"));
+    assert_non_null(strstr(said.out, "\n      40..59    "));
+    assert_non_null(strstr(said.out, " +- 0."));
+    read_whole("p.csv", said.out);
+    assert_int_equal(count_lines(said.out), 4);
+    assert_int_equal(strncmp(said.out, "run,from,to,accuracy,standard_error,", 36), 0);
+    REFUSED("option --of is 'dreams', but must be one of traces, states, spikes", "probe", "r",
+            "--of", "dreams");
+    REFUSED("option --decode is 'mood', but must be class", "probe", "r", "--decode", "mood");
+    REFUSED("option --l2 is '-1', but must be a positive number", "probe", "r", "--l2", "-1");
+    REFUSED("which run? hitherto probe RUN, with the folder of a run", "probe");
+    REFUSED("a window of 100 steps does not fit into the 60 of a trial", "probe", "r");
+    if (!have_gnuplot()) return;
+    RUN("probe", "r", "task.rules=single", "--of", "traces", "--window", "20", "--spacing", "20",
+        "--trials", "12", "--tests", "8", "--out", "p.svg", "--quiet");
+    assert_string_equal(said.err, "");
+    assert_non_null(strstr(said.out, "1: r, traces of eprop1, who always says"));
+    read_whole("p.svg", said.out);
+    assert_non_null(strstr(said.out, "<svg"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_training_ends_with_the_picture),
+        TEST(test_a_trial_as_numbers),
+        TEST(test_what_a_trial_refuses),
+        TEST(test_decoding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
