@@ -101,9 +101,10 @@ const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
      .choices = (const char *const[]){"above", "at-or-above", NULL},
      AT(threshold_at)},
     {.name = "refractory_rule",
-     .help = "interval: the smallest interval of two spikes is cell.refractory steps (Bellec et al. "
-             "2019, NEST); silent: that many steps between them are silent, so the interval is one "
-             "more (code of Bellec et al. 2018, which looks back)",
+     .help =
+         "interval: the smallest interval of two spikes is cell.refractory steps (Bellec et al. "
+         "2019, NEST); silent: that many steps between them are silent, so the interval is one "
+         "more (code of Bellec et al. 2018, which looks back)",
      .fallback = "interval",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"interval", "silent", NULL},
