@@ -128,13 +128,12 @@ static void test_verdicts(void **state) {
         hth_learner *learner = make(&rig, verdicts[i].name);
         assert_non_null(learner);
         const size_t count = hth_learner_needs(learner, needs);
-        size_t expected = 0, found = 0;
+        size_t expected = 0;
         for (; verdicts[i].fails[expected]; expected++) {
             bool fails = false;
             for (size_t k = 0; k < count; k++)
                 fails = fails || (!needs[k].feasible &&
                                   strcmp(needs[k].operation, verdicts[i].fails[expected]) == 0);
-            found += fails;
             if (!fails)
                 fail_msg("%s should fail (%s)", verdicts[i].name, verdicts[i].fails[expected]);
         }

@@ -144,7 +144,7 @@ static void lists_can_be_varied(void **state) {
     for (size_t i = 0; i < HTH_COUNT(files); i++) {
         hth_config *config = configure(ADD);
         hth_error error;
-        hth_plan *plan;
+        hth_plan *plan = NULL;
         FILE *file = fopen(in_scratch("vary.yaml"), "w");
         fputs(files[i], file);
         fclose(file);
