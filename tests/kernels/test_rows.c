@@ -124,7 +124,17 @@ static void test_outer(void **state) {
         }
 }
 
-/* One row of a product, packed, and one step of k: the chain over k. */
+/* A compiler may or may not fuse the one multiplication and addition of a step, in either of two loops. */
+static double largest_difference(const hth_real *a, const hth_real *b, size_t count) {
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double scale = 1 + fabs((double)b[i]);
+        largest = fmax(largest, fabs((double)a[i] - (double)b[i]) / scale);
+    }
+    return largest;
+}
+
+/* One row of a product, packed: the chain over k, bit for bit. One step of k: to rounding. */
 static void test_bits_of_a_product(void **state) {
     (void)state;
     hth_compute *compute = one_thread();
@@ -146,7 +156,7 @@ static void test_bits_of_a_product(void **state) {
                 hth_product_packed(1, N, 1, hth_rows(x + row, 1), packed, true, before + row * N,
                                    N);
             }
-            assert_memory_equal(C, before, K * N * sizeof *C);
+            assert_true(largest_difference(C, before, K * N) <= 4 * HTH_EPSILON);
             free(packed);
         }
     hth_compute_destroy(compute);
