@@ -6,6 +6,7 @@
 #define HTH_LAWS_H
 
 #include "base/random.h"
+#include "credit/cost.h"
 #include "network/network.h"
 
 #include <math.h>
@@ -268,6 +269,14 @@ static inline void law_assert_alive(const law_rig *rig) {
         possible += (double)(rig->network->layers[l].n * rig->what.steps * rig->what.batch);
     assert_true(rig->report.spikes > 0.02 * possible);
     assert_true(rig->report.spikes < 0.9 * possible);
+}
+
+/* hth_real numbers in the fields of the learner's state. */
+static inline double law_numbers_kept(hth_learner *learner) {
+    hth_kept kept;
+    hth_error error;
+    must(hth_learner_kept(learner, &kept, &error), &error);
+    return (double)kept.numbers;
 }
 
 #endif

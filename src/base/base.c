@@ -32,6 +32,13 @@ hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...
     return status;
 }
 
+size_t hth_field_bytes(const hth_field *field) {
+    const size_t size = field->dtype == HTH_DTYPE_REAL  ? sizeof(hth_real)
+                        : field->dtype == HTH_DTYPE_I32 ? sizeof(int32_t)
+                                                        : sizeof(uint64_t);
+    return field->count * size;
+}
+
 size_t hth_times(size_t a, size_t b) {
     return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
 }

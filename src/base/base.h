@@ -45,6 +45,8 @@ void *hth_arena_take(hth_arena *arena, size_t count, size_t size);
 size_t hth_times(size_t a, size_t b);
 #define HTH_TAKE(arena, type, count) ((type *)hth_arena_take(arena, count, sizeof(type)))
 
+size_t hth_field_bytes(const hth_field *field);
+
 /* Zeroed memory from the allocator (NULL: malloc), remembered with it so that release is simple. */
 void *hth_allocate(const hth_allocator *allocator, size_t bytes);
 void hth_release(void *memory);

@@ -12,6 +12,7 @@
 #define HTH_PASTS(X)                                                                               \
     X(none)                                                                                        \
     X(trace)                                                                                       \
+    X(instantaneous)                                                                               \
     X(pattern)                                                                                     \
     X(influence)                                                                                   \
     X(rank_one)                                                                                    \
@@ -34,12 +35,13 @@ typedef enum hth_default_steps {
     HTH_TRUNCATED,      /* the whole sequence, or 20 where it has more than 1000 steps or no end */
     HTH_WHOLE_TRIALS, /* the gradient is that of the sequence for any: as few equal tapes as do not exceed
                        * 1000 steps, 20 steps where it has no end; one update a sequence */
+    HTH_FOUR_STEPS, /* as Bellec et al. 2019, tasks 3.1 and 3.2, or the whole where that is less */
     HTH_ONE_STEP
 } hth_default_steps;
 
 /* A preset is a name for a choice on each axis, and for the settings of those parts that make the
  * algorithm what it is; what a user gives counts more. */
-enum { HTH_PRESET_SETTINGS = 6 };
+enum { HTH_PRESET_SETTINGS = 7 };
 typedef struct hth_preset {
     hth_part part;
     const char *signal, *recurrence, *past, *future;

@@ -28,6 +28,10 @@ static bool option_value(const sizes *s, const char *name, size_t length, double
             int64_t whole;
             memcpy(&whole, at, sizeof whole);
             *value = (double)whole;
+        } else if (table->items[i].kind == HTH_KIND_BOOL) {
+            bool is_set;
+            memcpy(&is_set, at, sizeof is_set);
+            *value = is_set;
         } else if (table->items[i].kind == HTH_KIND_REAL) {
             memcpy(value, at, sizeof *value);
         } else {
@@ -41,6 +45,8 @@ static bool option_value(const sizes *s, const char *name, size_t length, double
 static bool look_up(void *context, const char *name, size_t length, double *value) {
     const sizes *s = context;
     const hth_layer *layer = s->layer;
+    const hth_learned learned =
+        s->axis->learned ? s->axis->learned(s->learner) : (hth_learned){0, 0};
     const struct {
         const char *name;
         size_t value;
@@ -55,6 +61,8 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
         {"N", hth_joint_states(s->learner->network)},
         {"P", layer->rows * layer->m},
         {"K", s->learner->steps},
+        {"w", learned.weights},
+        {"c", learned.copies},
         {"o", s->learner->network->readout.outputs},
         {"y", layer == &s->learner->network->layers[s->learner->network->layer_count - 1]
                   ? hth_joint_readout_states(s->learner->network)
@@ -115,10 +123,16 @@ size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]
     return count;
 }
 
-size_t hth_learner_numbers(hth_learner *learner) {
-    hth_field fields[64];
-    size_t total = 0, count = hth_learner_state(learner, fields, HTH_COUNT(fields));
-    for (size_t i = 0; i < count && i < HTH_COUNT(fields); i++)
-        if (fields[i].dtype == HTH_DTYPE_REAL) total += fields[i].count;
-    return total;
+hth_status hth_learner_kept(hth_learner *learner, hth_kept *out, hth_error *error) {
+    const size_t count = hth_learner_state(learner, NULL, 0);
+    hth_field *fields = hth_allocate(NULL, (count + 1) * sizeof *fields);
+    *out = (hth_kept){0};
+    if (!fields) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a list of fields");
+    hth_learner_state(learner, fields, count);
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].dtype == HTH_DTYPE_REAL) out->numbers += fields[i].count;
+        out->bytes += hth_field_bytes(&fields[i]);
+    }
+    hth_release(fields);
+    return HTH_OK;
 }

@@ -18,7 +18,10 @@ void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]);
 enum { HTH_ALL_NEEDS = 4 * HTH_MAX_NEEDS + 1 };
 size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]);
 
-/* hth_real numbers in the fields of the learner's state. */
-size_t hth_learner_numbers(hth_learner *learner);
+/* What the fields of the learner's state hold: all that is carried from tape to tape. */
+typedef struct hth_kept {
+    uint64_t numbers, bytes; /* of type hth_real; of all types */
+} hth_kept;
+hth_status hth_learner_kept(hth_learner *learner, hth_kept *out, hth_error *error);
 
 #endif

@@ -80,10 +80,16 @@ static void contract_y(const hth_learner *learner, hth_factors *kept, size_t ite
 static void contract_errors(const hth_learner *learner, hth_factors *kept, size_t item) {
     const hth_network *net = learner->network;
     const size_t N = kept->N, top = net->layer_count - 1, n = net->layers[top].n;
-    const size_t outputs = hth_joint_readout_states(net);
-    const hth_real *dz = kept->B + item * kept->rows * N + N - outputs - n; /* last of the states */
-    hth_matrix_vector(kept->rows, n, dz, N, learner->adjoint.layers[top].q + item * n, outputs > 0,
+    const hth_real *dX = kept->B + item * kept->rows * N;
+    hth_matrix_vector(kept->rows, n, dX + hth_joint_place_of_z(net, top), N,
+                      learner->adjoint.layers[top].q + item * n, hth_joint_readout_states(net) > 0,
                       kept->side);
+    for (size_t l = 0; l <= top; l++) {
+        const hth_real *pull = hth_adjoint_pull(&learner->adjoint, l, 0, item);
+        if (pull)
+            hth_matrix_vector(kept->rows, net->layers[l].n, dX + hth_joint_place_of_z(net, l), N,
+                              pull, true, kept->side);
+    }
 }
 
 /* g[row][column] += A[one] side[other], of each layer; and the tape's step, if it is a tape of one. */
@@ -163,4 +169,16 @@ void hth_factors_carry(hth_learner *learner, hth_gradient *gradient, hth_factor_
     hth_tangent_begin(&kept->tangent, tape, kept->rows);
     for (size_t b = 0; b < learner->batch; b++) carry_item(learner, gradient, b, join);
     hth_unbiased_clean(learner->network, gradient);
+}
+
+const char *hth_factors_refuses(const hth_learner *plan) {
+    return hth_unbiased_refuses(plan, true);
+}
+
+size_t hth_factors_needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
+    (void)learner;
+    out[0] = (hth_need){"i", true, "the vector A"};
+    out[1] = (hth_need){"iv", false, "the product of the Jacobian and the matrix B"};
+    out[2] = (hth_need){"v", true, "the random signs"};
+    return 3;
 }

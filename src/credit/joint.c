@@ -21,6 +21,12 @@ size_t hth_joint_states(const hth_network *net) {
     return count;
 }
 
+size_t hth_joint_place_of_z(const hth_network *net, size_t layer) {
+    size_t end = 0;
+    for (size_t l = 0; l <= layer; l++) end += hth_joint_layer_states(&net->layers[l]);
+    return end - net->layers[layer].n;
+}
+
 /* y_end depends on z_t by kappa^(end - t) gain W: the row's direct errors are the transpose of that. */
 static void seed_readout(hth_adjoint *adjoint, size_t row, const hth_real *y) {
     const hth_network *net = adjoint->tape->network;

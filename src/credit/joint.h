@@ -11,6 +11,8 @@
 size_t hth_joint_layer_states(const hth_layer *layer);
 size_t hth_joint_readout_states(const hth_network *network);
 size_t hth_joint_states(const hth_network *network); /* N */
+/* Where z of a layer begins in X: it is the last of the layer's states. */
+size_t hth_joint_place_of_z(const hth_network *network, size_t layer);
 
 /* The boundary of one row at the end of the tape is x[N]. Direct errors of the row stand for the part of y;
  * without that, those of the row are left alone. */

@@ -26,6 +26,11 @@ typedef struct hth_need {
 
 enum { HTH_MAX_NEEDS = 8 };
 
+/* A network that a part has of its own. */
+typedef struct hth_learned {
+    size_t weights, copies; /* copies: arrays of that size that a checkpoint has */
+} hth_learned;
+
 /*
  * What parts of all axes have in common. Every verb may be NULL. `memory` and `operations` are formulae, per
  * item of the batch, of the numbers carried from tape to tape and of the multiply-adds of a step (mean over
@@ -35,6 +40,7 @@ enum { HTH_MAX_NEEDS = 8 };
  *     of the tape, o outputs, y = states of a leaky readout, counted with the top layer,
  *     e = numbers of a unit that eligibility traces follow (joint.h), f = numbers of a unit that the cell
  *     leaves on the tape at each step, top = 1 for the top layer and 0 for others,
+ *     w weights of a network that the part learns, c arrays of them that it carries,
  * and the part's own options by name. They are evaluated for each layer and added up; NULL: nothing.
  */
 typedef struct hth_axis {
@@ -52,6 +58,7 @@ typedef struct hth_axis {
     size_t (*state)(hth_learner *learner, hth_field *fields, size_t capacity);
     /* The operations that it needs. */
     size_t (*needs)(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]);
+    hth_learned (*learned)(const hth_learner *learner);
 } hth_axis;
 
 /* How the error at the readout reaches a unit now: q_t = F_t^T err_t. */
@@ -82,6 +89,7 @@ typedef struct hth_past {
     /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
      * over the tape. NULL: nothing is kept. */
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
+    bool forgets; /* even within a tape, so that the whole sequence in one is no exact gradient */
     bool
         adds_step; /* carry adds delta_1 u_1^T too where the tape has one step: one pass over the gradient */
 } hth_past;

@@ -6,6 +6,7 @@
 #include "kernels/rows.h"
 
 #include <math.h>
+#include <string.h>
 
 size_t hth_predictor_stride(size_t columns) {
     const size_t vector = 64 / sizeof(hth_real);
@@ -30,6 +31,14 @@ void hth_predictor_lay_out(hth_arena *arena, hth_predictor *p) {
     p->h = HTH_TAKE(arena, hth_real, p->hidden ? p->rows * (p->hidden + 1) : 0);
     p->back = HTH_TAKE(arena, hth_real, p->rows * p->hidden);
     p->error = HTH_TAKE(arena, hth_real, p->rows * p->out);
+    if (!p->method) return;
+    p->gradient = HTH_TAKE(arena, hth_real, hth_predictor_count(p));
+    for (size_t i = 0; i < p->method->moments; i++)
+        p->moment[i] = HTH_TAKE(arena, hth_real, hth_predictor_count(p));
+    p->options = hth_arena_take(arena, 1, p->method->options_size);
+    const hth_settings none = {NULL, 0};
+    if (p->options && p->method->options_size)
+        hth_options_read(&p->method->part.options, &none, p->options, NULL);
 }
 
 static void draw(const hth_random *r, size_t in, size_t out, double deviation, hth_real *W) {
@@ -91,7 +100,7 @@ static void times(hth_compute *compute, size_t rows, size_t in, size_t out, cons
                     false, y, out);
 }
 
-/* W += x^T e, where e has been multiplied by minus the rate. */
+/* W += x^T e: of the weights, where e has been multiplied by minus the rate, or of their gradient. */
 static void step(hth_compute *compute, size_t rows, size_t in, size_t out, const hth_real *x,
                  const hth_real *e, hth_real *W) {
     if (rows == 1)
@@ -130,11 +139,46 @@ static void send_back(hth_compute *compute, const hth_predictor *p, const hth_re
             if (p->h[b * (H + 1) + k] <= 0) p->back[b * H + k] = 0;
 }
 
+/* ---- A method's step ---- */
+
+enum { PART = 1 << 14 }; /* weights of a task */
+
+typedef struct method_task {
+    const hth_predictor *p;
+    hth_real rate, decay;
+} method_task;
+
+static void update_part(void *argument, size_t part, int worker) {
+    const method_task *task = argument;
+    const hth_predictor *p = task->p;
+    const size_t from = part * PART, left = hth_predictor_count(p) - from;
+    hth_update update = {.count = left < PART ? left : PART,
+                         .rate = (double)task->rate,
+                         .decay = (double)task->decay,
+                         .factor = 1,
+                         .step = p->fits,
+                         .theta = p->weights + from,
+                         .gradient = p->gradient + from,
+                         .options = p->options};
+    (void)worker;
+    for (size_t i = 0; i < p->method->moments; i++) update.moment[i] = p->moment[i] + from;
+    p->method->update(&update);
+}
+
+static void update(hth_compute *compute, hth_predictor *p, hth_real rate, hth_real decay) {
+    const size_t count = hth_predictor_count(p);
+    method_task task = {p, rate, decay};
+    p->fits++;
+    hth_parallel(compute, (count + PART - 1) / PART, 16 * (double)count, update_part, &task);
+}
+
+/* ---- Learning ---- */
+
 void hth_predictor_fit(hth_compute *compute, hth_predictor *p, const hth_real *x,
                        const hth_real *said, const hth_real *target, hth_real rate,
                        hth_real decay) {
-    const hth_real factor = -rate / (hth_real)p->rows, keep = 1 - rate * decay;
-    hth_real *V = p->weights, *A = V + hidden_count(p);
+    const hth_real factor = (p->method ? 1 : -rate) / (hth_real)p->rows, keep = 1 - rate * decay;
+    hth_real *A = p->weights + hidden_count(p), *to = p->method ? p->gradient : p->weights;
     if (p->hidden || !said) {
         hth_predictor_run(compute, p, p->weights, x, p->error);
         said = p->error;
@@ -142,7 +186,11 @@ void hth_predictor_fit(hth_compute *compute, hth_predictor *p, const hth_real *x
     HTH_SIMD
     for (size_t i = 0; i < p->rows * p->out; i++) p->error[i] = factor * (said[i] - target[i]);
     if (p->hidden) send_back(compute, p, A);
-    for (size_t i = 0; decay != 0 && i < hth_predictor_count(p); i++) p->weights[i] *= keep;
-    step(compute, p->rows, width(p), p->out, p->hidden ? p->h : x, p->error, A);
-    if (p->hidden) step(compute, p->rows, p->in, p->hidden, x, p->back, V);
+    if (p->method)
+        memset(to, 0, hth_predictor_count(p) * sizeof *to);
+    else
+        for (size_t i = 0; decay != 0 && i < hth_predictor_count(p); i++) p->weights[i] *= keep;
+    step(compute, p->rows, width(p), p->out, p->hidden ? p->h : x, p->error, to + hidden_count(p));
+    if (p->hidden) step(compute, p->rows, p->in, p->hidden, x, p->back, to);
+    if (p->method) update(compute, p, rate, decay);
 }

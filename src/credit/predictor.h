@@ -8,25 +8,33 @@
  *
  * Matrices lie with a row per input, so that both a prediction and a step of one row of numbers are sums
  * along rows of A. Rows are hth_predictor_stride apart, so that each begins where a vector may.
+ *
+ * State, beside the weights: with a method its moments and `fits`.
  */
 #ifndef HTH_PREDICTOR_H
 #define HTH_PREDICTOR_H
 
 #include "base/random.h"
 #include "kernels/compute.h"
+#include "optim/method.h"
 
 typedef struct hth_predictor {
     size_t in, hidden, out, rows; /* hidden 0: linear */
+    const hth_method *method;     /* with its default options; NULL: plain gradient descent */
     hth_real *weights;            /* V, then A */
     hth_real *h;                  /* [rows][hidden + 1] */
     hth_real *back;               /* [rows][hidden]: dE/d(V^T x) */
     hth_real *error;              /* [rows][out] */
+    /* Of a method; all of the weights' size. */
+    hth_real *gradient, *moment[HTH_MAX_MOMENTS];
+    void *options;
+    uint64_t fits; /* so far */
 } hth_predictor;
 
 size_t hth_predictor_stride(size_t columns);
 size_t hth_predictor_count(const hth_predictor *p); /* of weights, with what lies between rows */
 
-/* Takes memory; in, hidden, out and rows stand in p. */
+/* Takes memory; in, hidden, out, rows and method stand in p. */
 void hth_predictor_lay_out(hth_arena *arena, hth_predictor *p);
 
 /* Hidden weights of variance 2/in (He et al. 2015), those of A of the given variance; biases are zero. */

@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+/* The prediction of Bellec et al. 2019, task 3.1. Its optimiser is not stated: that of the network there. */
+#define BELLEC_SG                                                                                  \
+    {"learner.sg_hidden", "512"}, {"learner.sg_scale", "0.1"}, {"learner.sg_label", "false"},      \
+        {"learner.sg_scans", "2"}, {"learner.sg_optimiser", "adam"}, {                             \
+        "learner.sg_lr", "1e-4"                                                                    \
+    }
+
 static const hth_preset presets[] = {
     {.part = {.name = "bptt",
               .summary = "backpropagation through time: exact, over the whole sequence",
@@ -141,6 +148,42 @@ static const hth_preset presets[] = {
                   {"learner.sg_lr", "1e-3"},
                   {"learner.sg_init", "normal"},
                   {"learner.sg_activation", "tanh"}}},
+    {.part = {.name = "tbptt-sg",
+              .summary = "tbptt, with a network that predicts the credit at the end of a tape",
+              .source = "Jaderberg et al. 2017; Bellec et al. 2019, eqs. 64-66, Algorithm 1"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "none",
+     .future = "synthetic",
+     .steps = HTH_FOUR_STEPS,
+     .settings = {BELLEC_SG}},
+    {.part = {.name = "tbptt-traces",
+              .summary = "tbptt, with eligibility traces of the time before the tape",
+              .source = "Bellec et al. 2019, Fig. 4"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "trace",
+     .future = "zero",
+     .steps = HTH_FOUR_STEPS},
+    {.part = {.name = "eprop3",
+              .summary = "e-prop 3: eligibility traces, and a network that predicts the credit at "
+                         "the end of a tape",
+              .source = "Bellec et al. 2019, eqs. 62-70, Algorithm 1"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "trace",
+     .future = "synthetic",
+     .steps = HTH_FOUR_STEPS,
+     .settings = {BELLEC_SG}},
+    {.part = {.name = "eprop3-truncated",
+              .summary = "e-prop 3 with each step's own term in place of the traces",
+              .source = "Bellec et al. 2019, Fig. 4"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "instantaneous",
+     .future = "synthetic",
+     .steps = HTH_FOUR_STEPS,
+     .settings = {BELLEC_SG}},
     {.part = {.name = "readout-only",
               .summary = "only the readout learns: the lower baseline",
               .source = "Marschall et al. 2019, p. 3"},
@@ -162,8 +205,8 @@ static const hth_option options[] = {
     {.name = "steps",
      .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), the whole "
              "sequence or 20 where it has more than 1000 or no end (tbptt), equal parts of the "
-             "sequence of at most 1000 or 20 where it has no end (eprop1), or 1 (all "
-             "others)",
+             "sequence of at most 1000 or 20 where it has no end (eprop1), 4 (tbptt-sg, "
+             "tbptt-traces, eprop3), or 1 (all others)",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,

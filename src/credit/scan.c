@@ -2,6 +2,7 @@
  * passes over the units; memory K rows (g + 1) n. */
 #include "credit/scan.h"
 
+#include "credit/scan_spiking.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"
 #include "optim/gradient.h"
@@ -80,22 +81,33 @@ void hth_adjoint_keep_end(hth_adjoint *adjoint) {
 
 /* ---- One step of one row ---- */
 
+/* A statement about each unit j. */
+#define EACH(n, statement)                                                                         \
+    {                                                                                              \
+        HTH_SIMD                                                                                   \
+        for (size_t j = 0; j < (n); j++) statement;                                                \
+    }
+
 /* out (+)= x * (the local derivative); `first` says whether out is to be set or added to. */
-static bool times(size_t n, hth_entry entry, const hth_real *at, const hth_real *x, bool first,
+static bool times(size_t n, hth_entry entry, hth_derivative at, const hth_real *x, bool first,
                   hth_real *out) {
     if (entry.where == HTH_AT_ZERO) return first;
-    if (entry.where == HTH_AT_ONE && first) {
+    if (entry.where == HTH_AT_ONE && first)
         memcpy(out, x, n * sizeof *out);
-    } else if (entry.where == HTH_AT_ONE) {
-        HTH_SIMD
-        for (size_t j = 0; j < n; j++) out[j] += x[j];
-    } else if (first) {
-        HTH_SIMD
-        for (size_t j = 0; j < n; j++) out[j] = x[j] * at[j];
-    } else {
-        HTH_SIMD
-        for (size_t j = 0; j < n; j++) out[j] += x[j] * at[j];
-    }
+    else if (entry.where == HTH_AT_ONE)
+        EACH(n, out[j] += x[j])
+    else if (at.plus && first)
+        EACH(n, out[j] = x[j] * (at.times[j] * at.data[j] + at.plus[j]))
+    else if (at.plus)
+        EACH(n, out[j] += x[j] * (at.times[j] * at.data[j] + at.plus[j]))
+    else if (at.times && first)
+        EACH(n, out[j] = x[j] * (at.times[j] * at.data[j]))
+    else if (at.times)
+        EACH(n, out[j] += x[j] * (at.times[j] * at.data[j]))
+    else if (first)
+        EACH(n, out[j] = x[j] * at.data[j])
+    else
+        EACH(n, out[j] += x[j] * at.data[j])
     return false;
 }
 
@@ -105,7 +117,7 @@ static void zero_if(bool untouched, size_t n, hth_real *out) {
 
 /* The row's share of zbar_{t-1} that does not cross units. */
 static void local_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
-                             hth_real *const *lambda, const hth_entry *R, const hth_real *const *at,
+                             hth_real *const *lambda, const hth_entry *R, const hth_derivative *at,
                              const hth_real *delta, hth_real *zbar) {
     const size_t n = layer->n;
     bool untouched = true;
@@ -138,9 +150,18 @@ static void learned_recurrence(const hth_adjoint *adjoint, const hth_layer *laye
         memset(a->zbar + row * n, 0, n * sizeof *y);
 }
 
+const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
+    const hth_chunk *chunk = &adjoint->tape->chunk;
+    const hth_real *pull = adjoint->layers[l].pull;
+    if (!pull || (chunk->lengths && t >= chunk->lengths[item])) return NULL;
+    return pull + item * adjoint->tape->network->layers[l].n;
+}
+
 /* zeta_t = q_t + zbar_t */
-static void direct_error(const hth_adjoint *adjoint, const hth_adjoint_layer *a, size_t n, size_t t,
-                         size_t row, hth_real *zeta) {
+static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t row, size_t item,
+                         hth_real *zeta) {
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = adjoint->tape->network->layers[l].n;
     const hth_real *errors = a->mix ? a->mixed : a->q, *zbar = a->zbar + row * n;
     const hth_real *q = errors ? errors + (t * adjoint->rows + row) * n : NULL;
     if (q) {
@@ -149,8 +170,8 @@ static void direct_error(const hth_adjoint *adjoint, const hth_adjoint_layer *a,
     } else {
         memcpy(zeta, zbar, n * sizeof *zeta);
     }
-    if (!a->pull) return;
-    const hth_real *pull = a->pull + row * n;
+    const hth_real *pull = hth_adjoint_pull(adjoint, l, t, item);
+    if (!pull) return;
     HTH_SIMD
     for (size_t j = 0; j < n; j++) zeta[j] += pull[j];
 }
@@ -161,15 +182,40 @@ static void observe(const hth_adjoint *adjoint, size_t l, size_t i, size_t t, si
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layer = &tape->network->layers[l];
     hth_entry Z = layer->cell->Z[i];
-    const hth_real *at = hth_entry_row(layer, &tape->layers[l], Z, t, tape->batch, item);
+    hth_derivative at = hth_entry_at(layer, &tape->layers[l], Z, t, tape->batch, item);
     if (adjoint->postsynaptic != HTH_POST_DERIVATIVE) {
+        at = (hth_derivative){0};
         Z.where = i > 0 ? HTH_AT_ZERO : HTH_AT_ONE;
         if (i == 0 && adjoint->postsynaptic == HTH_POST_GIVEN) {
             Z.where = HTH_AT_FIELD;
-            at = adjoint->layers[l].post + (t * tape->batch + item) * layer->n;
+            at.data = adjoint->layers[l].post + (t * tape->batch + item) * layer->n;
         }
     }
     times(layer->n, Z, at, zeta, false, lambda);
+}
+
+/* What step t itself makes of zeta, as if nothing came of its states later: zeta (Z_t B_t + Q_t). */
+static void own_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row, size_t item) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_cell *cell = layer->cell;
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = layer->n, batch = tape->batch, K = tape->steps;
+    const hth_real *zeta = a->zeta + row * n;
+    hth_real *own = a->own + (t * adjoint->rows + row) * layer->rows;
+    hth_real *share = a->own + (K * adjoint->rows + row) * layer->rows;
+    memset(own, 0, layer->rows * sizeof *own);
+    for (size_t g = 0; g < cell->drives; g++)
+        times(n, cell->Q[g], hth_entry_at(layer, &tape->layers[l], cell->Q[g], t, batch, item),
+              zeta, false, own + g * n);
+    for (size_t i = 0; i < cell->states; i++) {
+        memset(share, 0, n * sizeof *share);
+        observe(adjoint, l, i, t, item, zeta, share);
+        for (size_t g = 0; g < cell->drives; g++)
+            times(n, cell->B[i][g],
+                  hth_entry_at(layer, &tape->layers[l], cell->B[i][g], t, batch, item), share,
+                  false, own + g * n);
+    }
 }
 
 static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
@@ -180,25 +226,26 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = layer->n, slot = adjoint->rows * n, batch = tape->batch;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    const hth_real *reset[HTH_MAX_STATES];
+    hth_derivative reset[HTH_MAX_STATES];
     hth_real *zeta = a->zeta + row * n, *zbar = a->zbar + row * n, *lambda[HTH_MAX_STATES];
     hth_real *delta = a->delta + (t * adjoint->rows + row) * layer->rows;
-    direct_error(adjoint, a, n, t, row, zeta);
+    direct_error(adjoint, l, t, row, item, zeta);
     for (size_t i = 0; i < cell->states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
         lambda[i] = a->lambda + i * slot + row * n;
-        reset[i] = hth_entry_row(layer, on, cell->R[i], t, batch, item);
+        reset[i] = hth_entry_at(layer, on, cell->R[i], t, batch, item);
         memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));
         observe(adjoint, l, i, t, item, zeta, lambda[i]);
     }
     for (size_t g = 0; g < cell->drives; g++) { /* delta_t = lambda_t B_t + zeta_t Q_t */
-        bool untouched = times(n, cell->Q[g], hth_entry_row(layer, on, cell->Q[g], t, batch, item),
+        bool untouched = times(n, cell->Q[g], hth_entry_at(layer, on, cell->Q[g], t, batch, item),
                                zeta, true, delta + g * n);
         for (size_t i = 0; i < cell->states; i++)
             untouched =
-                times(n, cell->B[i][g], hth_entry_row(layer, on, cell->B[i][g], t, batch, item),
+                times(n, cell->B[i][g], hth_entry_at(layer, on, cell->B[i][g], t, batch, item),
                       lambda[i], untouched, delta + g * n);
         zero_if(untouched, n, delta + g * n);
     }
+    if (a->own) own_row(adjoint, l, t, row, item);
     if (adjoint->crossing == HTH_CROSS_LEARNED) {
         if (t > 0 || !adjoint->skips_start) learned_recurrence(adjoint, layer, a, row);
         return;
@@ -208,7 +255,7 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
         bool untouched = true;
         for (size_t i = 0; i < cell->states && !adjoint->memoryless; i++)
             untouched =
-                times(n, cell->D[i][k], hth_entry_row(layer, on, cell->D[i][k], t, batch, item),
+                times(n, cell->D[i][k], hth_entry_at(layer, on, cell->D[i][k], t, batch, item),
                       lambda[i], untouched, sbar);
         zero_if(untouched, n, sbar);
     }
@@ -238,9 +285,14 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const size_t rows = adjoint->rows, from = part * rows / task->parts;
     const size_t to = (part + 1) * rows / task->parts;
     const hth_real *w = adjoint->tape->network->theta + layer->weight;
+    const bool spiking = hth_scan_is_spiking(adjoint, task->layer);
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
-        for (size_t row = from; row < to; row++) step_row(adjoint, task->layer, t, row);
+        for (size_t row = from; row < to; row++)
+            if (spiking)
+                hth_scan_spiking(adjoint, task->layer, t, row);
+            else
+                step_row(adjoint, task->layer, t, row);
         const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
         if (adjoint->crossing != HTH_CROSS_FULL || (t == 0 && adjoint->skips_start)) continue;
         if (is_packed(adjoint))
@@ -387,13 +439,41 @@ void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) 
     if (adjoint->input) token_gradient(adjoint, gradient);
 }
 
+/* What the weights learn by. */
+static const hth_real *learned_from(const hth_adjoint_layer *a) {
+    return a->own ? a->own : a->delta;
+}
+
+/* The same by events, where that is faster. */
+static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *weight) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
+    const size_t items = tape->steps * adjoint->rows;
+    const hth_events_sum sum = {.events = &on->events,
+                                .rows = items,
+                                .N = layer->rows,
+                                .K = layer->m,
+                                .d = learned_from(&adjoint->layers[l]),
+                                .u = on->u,
+                                .u_stride = layer->stride,
+                                .C = weight,
+                                .ldc = layer->m,
+                                .scratch = on->turned};
+    if (!on->is_sparse) return false;
+    if (layer->events == HTH_EVENTS_AUTO && !hth_events_add_pays(&sum)) return false;
+    hth_events_add(tape->compute, &sum);
+    return true;
+}
+
 /* sum_t delta_t u_t^T of a layer; of a few rows without what a product of matrices begins with, with the same
  * bits. */
 static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weight) {
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layer = &tape->network->layers[l];
-    const hth_real *delta = adjoint->layers[l].delta, *u = tape->layers[l].u;
+    const hth_real *delta = learned_from(&adjoint->layers[l]), *u = tape->layers[l].u;
     const size_t items = tape->steps * adjoint->rows;
+    if (gradient_by_events(adjoint, l, weight)) return;
     if (items > FEW_ROWS)
         hth_product(tape->compute, layer->rows, layer->m, items, hth_transposed(delta, layer->rows),
                     hth_rows(u, layer->stride), true, weight, layer->m);

@@ -40,13 +40,16 @@ typedef struct hth_adjoint_layer {
     hth_real *zeta;   /* [rows][n], scratch */
     hth_real *packed; /* W_rec, for the products of this scan */
     /* What parts may add; NULL: nothing. */
-    const hth_real *pull;     /* [rows][n]: direct error that is the same at all steps */
+    const hth_real *pull;     /* [rows][n]: direct error, the same at all steps of an item */
     const hth_real *post;     /* [K][batch][n]: see hth_postsynaptic */
     const hth_real *mix;      /* [n][n]: the direct error becomes q mix (KeRNL) */
     hth_real *mixed;          /* [K][rows][n], scratch of that */
     const hth_real *jacobian; /* [states of the layer][the same]: recurrence = learned */
     hth_real *joint;          /* [2][rows][states of the layer], scratch of that */
     hth_real *end;            /* [states + 1][rows][n]: sbar, zbar at the end of the tape, kept */
+    hth_real
+        *own; /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in
+                    * place of delta; the last slot is scratch */
 } hth_adjoint_layer;
 
 typedef struct hth_adjoint {
@@ -72,6 +75,9 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
 /* Where the readout leaves the direct errors, and their way from there to the layers of both directions. */
 hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *network);
 void hth_adjoint_split(hth_adjoint *adjoint);
+
+/* What the regulariser asks of z[n] at step t of an item; NULL: nothing, as of padding. */
+const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item);
 
 /* Sets the boundary at the end of the tape to zero. */
 void hth_adjoint_clear_boundary(hth_adjoint *adjoint);

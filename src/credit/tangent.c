@@ -35,7 +35,8 @@ void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_netwo
     tangent->layers = HTH_TAKE(arena, hth_tangent_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
-        const size_t room = layer->rows + layer->cell->states * layer->n;
+        const size_t states = layer->cell->states;
+        const size_t room = layer->rows + (states + states * states + states) * layer->n;
         hth_tangent_layer *to = counting ? &scratch : &tangent->layers[l];
         to->first = first;
         to->packed = HTH_TAKE(arena, hth_real, rows > FEW_ROWS ? packed_size(net, l) : 0);
@@ -81,21 +82,23 @@ typedef struct rules {
 typedef struct place {
     const hth_tangent *tangent;
     size_t layer, t, item;
+    hth_real *room; /* for derivatives that have to be computed: of D and Z at most */
 } place;
 
-static void add_term(const place *p, terms *sum, hth_entry entry, bool of_drive, size_t at) {
+static void add_term(place *p, terms *sum, hth_entry entry, bool of_drive, size_t at) {
     const hth_tape *tape = p->tangent->tape;
+    const hth_layer *layer = &tape->network->layers[p->layer];
     if (entry.where == HTH_AT_ZERO) return;
+    const hth_derivative d =
+        hth_entry_at(layer, &tape->layers[p->layer], entry, p->t, tape->batch, p->item);
     sum->factor[sum->count] =
-        entry.where == HTH_AT_ONE
-            ? p->tangent->ones
-            : hth_entry_row(&tape->network->layers[p->layer], &tape->layers[p->layer], entry, p->t,
-                            tape->batch, p->item);
+        entry.where == HTH_AT_ONE ? p->tangent->ones : hth_derivative_row(d, layer->n, p->room);
+    if (d.times) p->room += layer->n;
     sum->at[sum->count] = at;
     sum->of_drive[sum->count++] = of_drive;
 }
 
-static void find_rules(const place *p, rules *out) {
+static void find_rules(place *p, rules *out) {
     const hth_layer *layer = &p->tangent->tape->network->layers[p->layer];
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n;
@@ -195,7 +198,8 @@ static void run_layer(const push *p, size_t l, size_t first, size_t count) {
                          .next = scratch + layer->rows,
                          .da = given ? p->da + row * layer->rows : scratch,
                          .da_room = given ? layer->rows : room};
-        const place at = {tangent, l, p->t, every ? row : tangent->item};
+        place at = {tangent, l, p->t, every ? row : tangent->item,
+                    scratch + layer->rows + layer->cell->states * layer->n};
         rules r;
         find_rules(&at, &r);
         step_units(&r, &u);

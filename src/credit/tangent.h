@@ -25,7 +25,7 @@ typedef struct hth_tangent {
     size_t N;    /* numbers of X */
     size_t item; /* of which item all rows are tangents; HTH_EVERY_ITEM: row b belongs to item b */
     hth_tangent_layer *layers;
-    hth_real *scratch; /* [rows][room]: da, then ds_t, of one layer */
+    hth_real *scratch; /* [rows][room]: da, then ds_t, then derivatives, of one layer */
     size_t room;
     hth_real *ones; /* a derivative that is 1 */
 } hth_tangent;

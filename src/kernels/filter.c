@@ -3,14 +3,7 @@
  * column. */
 #include "kernels/filter.h"
 
-#include "kernels/vector.h"
-
-/* A trace that only decays ends among the subnormal numbers, where arithmetic is slow: it is 0 before that. */
-#ifdef HTH_DOUBLE
-#define LEAST 1e-290
-#else
-#define LEAST 1e-30f
-#endif
+#include "kernels/least.h"
 
 /* What is the same for all columns of a row. */
 typedef struct row_filter {
@@ -19,21 +12,6 @@ typedef struct row_filter {
 } row_filter;
 
 #ifdef HTH_VECTOR_KERNELS
-
-HTH_ALWAYS_INLINE hth_vector without_least(hth_vector v) {
-#if defined(__AVX512F__) && defined(HTH_DOUBLE)
-    const __m512d x = (__m512d)v, least = _mm512_set1_pd(LEAST);
-    return (hth_vector)_mm512_maskz_mov_pd(_mm512_cmp_pd_mask(_mm512_abs_pd(x), least, _CMP_NLT_UQ),
-                                           x);
-#elif defined(__AVX512F__)
-    const __m512 x = (__m512)v, least = _mm512_set1_ps(LEAST);
-    return (hth_vector)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(x), least, _CMP_NLT_UQ),
-                                           x);
-#else
-    for (int i = 0; i < HTH_LANES; i++) v[i] = v[i] < LEAST && v[i] > -LEAST ? 0 : v[i];
-    return v;
-#endif
-}
 
 /* One vector of columns, of which the first `count`. */
 HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool whole, size_t count,
@@ -55,7 +33,7 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool w
         hth_vector next = f->gamma[k] * in;
         HTH_UNROLL
         for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
-        next = without_least(next);
+        next = hth_without_least(next);
         if (whole)
             hth_store(eps + k * stride, next);
         else
@@ -74,10 +52,6 @@ HTH_ALWAYS_INLINE void filter_row(const size_t e, size_t m, const row_filter *f,
 
 #else
 
-#define HTH_ALWAYS_INLINE static
-#define HTH_NO_SANITIZERS
-#define HTH_UNROLL
-
 static void filter_row(size_t e, size_t m, const row_filter *f, const hth_real *u, hth_real *eps,
                        size_t stride, hth_real *g) {
     for (size_t i = 0; i < m; i++) {
@@ -90,7 +64,7 @@ static void filter_row(size_t e, size_t m, const row_filter *f, const hth_real *
         for (size_t k = 0; k < e; k++) {
             hth_real next = f->gamma[k] * u[i];
             for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
-            eps[k * stride + i] = next < LEAST && next > -LEAST ? 0 : next;
+            eps[k * stride + i] = hth_without_least(next);
         }
     }
 }
@@ -134,4 +108,25 @@ HTH_NO_SANITIZERS void hth_filter_rows(const hth_filter *f, size_t from, size_t 
         filter_rows(5, f, from, to);
         break;
     }
+}
+
+/* ---- Over the threads ---- */
+
+typedef struct cut {
+    const hth_filter *filter;
+    size_t parts;
+} cut;
+
+static void filter_part(void *argument, size_t part, int worker) {
+    const cut *c = argument;
+    const size_t rows = c->filter->rows;
+    (void)worker;
+    hth_filter_rows(c->filter, part * rows / c->parts, (part + 1) * rows / c->parts);
+}
+
+void hth_filter_run(hth_compute *compute, const hth_filter *filter) {
+    const size_t threads = (size_t)hth_compute_threads(compute);
+    cut c = {filter, filter->rows < threads ? filter->rows : threads};
+    hth_parallel(compute, c.parts, (double)(2 * filter->e * filter->rows) * (double)filter->m,
+                 filter_part, &c);
 }

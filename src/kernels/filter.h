@@ -8,7 +8,7 @@
 #ifndef HTH_KERNELS_FILTER_H
 #define HTH_KERNELS_FILTER_H
 
-#include "base/base.h"
+#include "kernels/compute.h"
 
 enum { HTH_MOST_TRACES = 5 };
 
@@ -23,5 +23,32 @@ typedef struct hth_filter {
 /* Rows from..to-1, in one pass: eps is read and written once, and so is g. Nothing overlaps; e is 1 to
  * HTH_MOST_TRACES. */
 void hth_filter_rows(const hth_filter *filter, size_t from, size_t to);
+/* All rows, spread over the threads. */
+void hth_filter_run(hth_compute *compute, const hth_filter *filter);
+
+/*
+ * The same over the steps of a tape and several items, in one pass over the traces of all:
+ *
+ *     g[r]         += sum_b sum_k ( x[b][k][j] eps[b][k][r] - end[b][k][j] eps'[b][k][r] )
+ *     eps'[b][k][r] = sum_l phi[b][k][l][j] eps[b][l][r] + sum_t gamma[b][t][k][r] u[b][t]
+ *
+ * Row r of all items comes before the next, so that g and the coefficients stay near.
+ */
+typedef struct hth_filter_tape {
+    size_t e, rows, n, m, steps, items;
+    const hth_real *x, *end; /* [items][e][n]; end NULL: zero */
+    const hth_real *phi;     /* [items][e][e][n] */
+    const hth_real *gamma;   /* [items][steps][e][rows] */
+    const hth_real *u;       /* of step t and item b: u + t * u_step + b * u_item */
+    size_t u_step, u_item;
+    hth_real *eps, *g; /* [items][e][rows][m], [rows][m] */
+    /* [rows / n]: those n rows have no gamma at any time, so that eps stays 0; NULL: none. */
+    const bool *idle;
+    bool blank; /* eps counts as 0 and is not read */
+    bool last;  /* eps is not wanted any more and not written; then end is NULL */
+} hth_filter_tape;
+
+/* Threaded over rows. */
+void hth_filter_tape_run(hth_compute *compute, const hth_filter_tape *filter);
 
 #endif

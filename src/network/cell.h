@@ -32,18 +32,24 @@ typedef enum hth_where {
     HTH_AT_PREVIOUS  /* the tape's field[index] of the step before */
 } hth_where;
 
+/* Memory is slower than arithmetic, so that a field may stand for more than one derivative: times and plus are 1 + the
+ * constant that what is found is multiplied by, and the one added to that; 0: none. */
 typedef struct hth_entry {
-    unsigned char where, index;
+    unsigned char where, index, times, plus;
 } hth_entry;
 
 #define HTH_ONE                                                                                    \
-    { HTH_AT_ONE, 0 }
+    { HTH_AT_ONE, 0, 0, 0 }
 #define HTH_CONSTANT(k)                                                                            \
-    { HTH_AT_CONSTANT, k }
+    { HTH_AT_CONSTANT, k, 0, 0 }
 #define HTH_FIELD(k)                                                                               \
-    { HTH_AT_FIELD, k }
+    { HTH_AT_FIELD, k, 0, 0 }
 #define HTH_PREVIOUS(k)                                                                            \
-    { HTH_AT_PREVIOUS, k }
+    { HTH_AT_PREVIOUS, k, 0, 0 }
+#define HTH_FIELD_TIMES(k, c)                                                                      \
+    { HTH_AT_FIELD, k, 1 + (c), 0 }
+#define HTH_PREVIOUS_TIMES_PLUS(k, c, d)                                                           \
+    { HTH_AT_PREVIOUS, k, 1 + (c), 1 + (d) }
 
 /* What a drive row reads of [z; x; 1]; the weights of the other columns are 0 and stay 0. */
 typedef struct hth_reads {
@@ -87,8 +93,6 @@ typedef struct hth_cell {
     hth_status (*prepare)(const void *options, size_t n, hth_real *constants, hth_error *error);
     /* s_t, z_t and the fields of step t. */
     void (*step)(const hth_row *row);
-    /* Optional: what the fields are before the first step (0 otherwise), read as PREVIOUS. */
-    void (*first)(const hth_row *row);
     /* Optional: what is added to the initial biases of a drive. */
     double (*bias)(const void *options, size_t drive);
 } hth_cell;

@@ -13,7 +13,7 @@
 typedef struct network_options {
     const char *units;
     int64_t embedding;
-    int bias, self, initial, connections, direction;
+    int bias, self, initial, connections, direction, events;
     double density;
 } network_options;
 
@@ -73,6 +73,14 @@ static const hth_option network_items[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"forward", "both", NULL},
      .offset = offsetof(network_options, direction)},
+    {.name = "events",
+     .help = "whether the products with what a layer reads, spikes above all, take only what is "
+             "not 0: auto, in layers of spiking cells and where that is faster; always; never. "
+             "The results are the same. Tapes of up to 4 steps (times items) never do",
+     .fallback = "auto",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"auto", "always", "never", NULL},
+     .offset = offsetof(network_options, events)},
 };
 
 const hth_catalogue hth_network_section = {
@@ -266,6 +274,7 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->rows = cell->drives * n;
     layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;
     layer->has_self = p->network.self == AUTO ? !cell->spikes : p->network.self == ON;
+    layer->events = (hth_events_use)p->network.events;
     layer->learns_initial = p->network.initial == INITIAL_LEARNED;
     layer->reversed = p->both_ways && index == 1;
     layer->options = hth_arena_take(arena, 1, cell->options_size);

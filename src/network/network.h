@@ -11,6 +11,9 @@ enum { HTH_MAX_LAYERS = 16 };
 
 enum { HTH_FORWARD, HTH_BOTH_WAYS }; /* network.direction */
 
+/* network.events: whether products skip what is 0 in [z; x]. Results do not depend on it. */
+typedef enum hth_events_use { HTH_EVENTS_AUTO, HTH_EVENTS_ALWAYS, HTH_EVENTS_NEVER } hth_events_use;
+
 /* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. */
 typedef struct hth_layer {
     const hth_cell *cell;
@@ -21,7 +24,8 @@ typedef struct hth_layer {
     const hth_real *W;                 /* the same, as a place */
     size_t initial;                    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
-    bool reversed;            /* runs over each item's sequence from its end: see hth_tape_slot */
+    bool reversed; /* runs over each item's sequence from its end: see hth_tape_slot */
+    hth_events_use events;
     bool is_complete;         /* no entry of W is missing */
     unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
 } hth_layer;

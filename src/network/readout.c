@@ -18,7 +18,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_GROUPS = 8 }; /* groups of tiles whose shares of q are joined at the end */
+enum {
+    MAX_GROUPS = 8,  /* groups of tiles whose shares of q are joined at the end */
+    FEW_OUTPUTS = 16 /* up to so many, products with z go by events */
+};
 
 static size_t tile_count(const hth_readout *r) {
     return (r->outputs + HTH_READOUT_TILE - 1) / HTH_READOUT_TILE;
@@ -139,12 +142,28 @@ static const hth_real *top_z(const hth_tape *tape, size_t *stride) {
     return tape->layers[top].u + tape->batch * *stride;
 }
 
+/* With few outputs, by the lists of the top layer: what is read of z then is its spikes, and not all of u. */
+static bool by_events(const hth_tape *tape, hth_events_rows *rows) {
+    const hth_readout *r = &tape->network->readout;
+    const hth_tape_layer *top = &tape->layers[tape->network->layer_count - 1];
+    *rows = (hth_events_rows){.events = &top->events,
+                              .from = tape->batch,
+                              .rows = tape->chunk.steps * tape->batch,
+                              .K = r->n,
+                              .M = r->outputs};
+    rows->x = top_z(tape, &rows->stride);
+    return top->is_sparse && !tape->joined && r->outputs <= FEW_OUTPUTS && rows->rows > 1;
+}
+
 static void outputs_of_tile(const hth_tape *tape, const hth_loss_tile *tile, hth_real *y) {
     const hth_readout *r = &tape->network->readout;
     hth_matrix w = hth_rows(tape->network->theta + r->weight + tile->first * r->n, r->n);
     size_t stride;
     const hth_real *z = top_z(tape, &stride);
-    if (tile->items == 1)
+    hth_events_rows rows;
+    if (by_events(tape, &rows))
+        hth_events_outputs(tape->compute, &rows, w.data, y);
+    else if (tile->items == 1)
         hth_matrix_vector(tile->rows, r->n, w.data, r->n, z, false, y);
     else if (tape->readout.tile_count > 1)
         hth_product_packed(tile->rows, tile->items, r->n, w, tape->readout.packed, false, y,
@@ -192,6 +211,11 @@ static void carry_filter(hth_tape *tape) {
     size_t stride;
     const hth_real *z = top_z(tape, &stride);
     if (!on->start) return;
+    if (tape->chunk.ends) { /* nothing comes after it */
+        memset(on->z_end, 0, r->n * tape->batch * sizeof(hth_real));
+        on->bias_end = 0;
+        return;
+    }
     memcpy(on->z_end, on->z_start, r->n * tape->batch * sizeof(hth_real));
     on->bias_end = on->bias_start;
     for (size_t t = 0; t < tape->chunk.steps; t++) {
@@ -400,7 +424,10 @@ static void learn_small(const hth_tape *tape, const hth_readout_backward *to) {
     filter_error(tape, to, tile, err);
     if (to->weight && r->kappa > 0) carried_gradient(tape, tile, err, to->weight);
     scale_all(err, tile->rows * tile->items, r->gain);
-    if (to->weight)
+    hth_events_rows rows;
+    if (to->weight && by_events(tape, &rows))
+        hth_events_add_few(tape->compute, &rows, err, to->weight);
+    else if (to->weight)
         hth_product(tape->compute, r->outputs, r->n, tile->items, hth_rows(err, tile->items),
                     hth_rows(z, stride), true, to->weight, r->n);
     if (to->q && !to->feedback_at)

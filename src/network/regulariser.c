@@ -13,8 +13,9 @@
  *     nest        c/2    c (f_bj - f*) / T            NEST: rates f_b of each item alone; the term of an item is
  *                                                     scaled as its loss is, by loss.batch and loss.time
  *
- * loss.batch and loss.time say nothing of the other forms. Every step counts, whatever its weight in the loss.
- * It is one pass over the z of the tape.
+ * loss.batch and loss.time say nothing of the other forms. Every step counts, whatever its weight in the loss; but
+ * where items differ in length (chunk.lengths), each has its own T: T B is then the sum of these, and what only fills
+ * the batch up has no part in rates and no pull. It is one pass over the z of the tape.
  */
 #include "kernels/elementwise.h"
 #include "network/network.h"
@@ -68,23 +69,31 @@ const hth_catalogue hth_regulariser_section = {
     .common = {"regulariser", options, HTH_COUNT(options)},
 };
 
-/* rates[b][j]: spikes per step. */
-static void measure_items(const hth_rates *of) {
+static size_t length_of(const hth_rates *of, size_t item) {
+    return of->chunk->lengths ? of->chunk->lengths[item] : of->steps;
+}
+
+/* rates[b][j]: the spikes of each item, over its own steps. */
+static void count_spikes(const hth_rates *of) {
     memset(of->rates, 0, of->batch * of->n * sizeof *of->rates);
     for (size_t i = 0; i < of->steps * of->batch; i++) {
+        const size_t item = i % of->batch;
         const hth_real *z = of->z + i * of->stride;
-        double *sum = of->rates + i % of->batch * of->n;
+        double *sum = of->rates + item * of->n;
+        if (i / of->batch >= length_of(of, item)) continue;
         HTH_SIMD
         for (size_t j = 0; j < of->n; j++) sum[j] += (double)z[j];
     }
-    for (size_t i = 0; i < of->batch * of->n; i++) of->rates[i] /= (double)of->steps;
 }
 
-/* rates[0][j]: the mean over the items. */
-static void join_items(const hth_rates *of) {
-    for (size_t b = 1; b < of->batch; b++)
+/* rates[0][j]: those of all items; returns the steps of all. */
+static size_t join_items(const hth_rates *of) {
+    size_t steps = length_of(of, 0);
+    for (size_t b = 1; b < of->batch; b++) {
         for (size_t j = 0; j < of->n; j++) of->rates[j] += of->rates[b * of->n + j];
-    for (size_t j = 0; j < of->n; j++) of->rates[j] /= (double)of->batch;
+        steps += length_of(of, b);
+    }
+    return steps;
 }
 
 /* C of the form, for an item. */
@@ -101,21 +110,27 @@ static double factor(const hth_regulariser *r, const hth_rates *of, size_t item)
     }
 }
 
-double hth_regularise_rates(const hth_regulariser *r, const hth_rates *of) {
-    const bool apart = r->rate_form == NEST;
-    const double count = (double)of->steps * (apart ? 1 : (double)of->batch);
+/* C sum_j (f_j - f*)^2 of the spikes that `item` has in so many steps, and its pull; of no steps there is no rate. */
+static double pull_item(const hth_regulariser *r, const hth_rates *of, size_t item, size_t steps) {
+    const double C = steps ? factor(r, of, item) : 0, count = steps ? (double)steps : 1;
     double sum = 0;
-    measure_items(of);
-    if (!apart) join_items(of);
-    for (size_t b = 0; b < (apart ? of->batch : 1); b++) {
-        const double C = factor(r, of, b);
-        for (size_t i = b * of->n; i < (b + 1) * of->n; i++) {
-            const double off = of->rates[i] - r->rate_target;
-            of->pull[i] = (hth_real)(2 * C * off / count);
-            sum += C * off * off;
-        }
+    for (size_t i = item * of->n; i < (item + 1) * of->n; i++) {
+        const double off = of->rates[i] / count - r->rate_target;
+        of->pull[i] = (hth_real)(2 * C * off / count);
+        sum += C * off * off;
     }
-    for (size_t b = 1; !apart && b < of->batch; b++)
+    return sum;
+}
+
+double hth_regularise_rates(const hth_regulariser *r, const hth_rates *of) {
+    double sum = 0;
+    count_spikes(of);
+    if (r->rate_form == NEST) {
+        for (size_t b = 0; b < of->batch; b++) sum += pull_item(r, of, b, length_of(of, b));
+        return sum;
+    }
+    sum = pull_item(r, of, 0, join_items(of));
+    for (size_t b = 1; b < of->batch; b++)
         memcpy(of->pull + b * of->n, of->pull, of->n * sizeof *of->pull);
     return sum;
 }

@@ -14,7 +14,7 @@ typedef struct hth_regulariser {
 } hth_regulariser;
 
 /* E_reg of a layer's z, rows `stride` apart: the first row of an item is that of its step, step by step.
- * Sets pull[batch][n] = dE_reg/dz, the same at all steps; rates[batch][n] is scratch. */
+ * Sets pull[batch][n] = dE_reg/dz, the same at all steps that are the item's own; rates[batch][n] is scratch. */
 typedef struct hth_rates {
     const hth_real *z; /* [steps][batch][stride] */
     size_t steps, batch, n, stride;

@@ -14,7 +14,17 @@
 /* Up to so many products with W a tape, K times batch, copying W would take longer than they do. */
 enum { FEW_ROWS = 4 };
 
+/* Up to so many numbers are looked at one by one. */
+enum { FEW_NUMBERS = 32 };
+
 /* ---- Layout ---- */
+
+/* Lists of events: none for few rows, whose products are made otherwise. */
+static size_t most_events(const hth_layer *layer, bool packs) {
+    if (!packs || layer->m > hth_events_widest() || layer->events == HTH_EVENTS_NEVER) return 0;
+    if (layer->events == HTH_EVENTS_ALWAYS) return layer->m;
+    return layer->cell->spikes ? hth_events_worth(layer->m) : 0;
+}
 
 static void lay_out_layer(hth_arena *arena, const hth_layer *layer, bool regularised,
                           hth_tape_layer *tape, size_t steps, size_t batch) {
@@ -27,6 +37,10 @@ static void lay_out_layer(hth_arena *arena, const hth_layer *layer, bool regular
     tape->field = HTH_TAKE(arena, hth_real, slots * cell->fields * slot);
     tape->packed = HTH_TAKE(arena, hth_real, packs ? hth_packed_size(layer->m, layer->rows) : 0);
     if (!packs) tape->packed = NULL;
+    const size_t most = most_events(layer, packs);
+    hth_events_lay_out(arena, most ? slots * batch : 0, most, &tape->events);
+    if (!most) tape->events.count = NULL;
+    tape->turned = HTH_TAKE(arena, hth_real, most ? hth_packed_size(layer->m, layer->rows) : 0);
     tape->rates = HTH_TAKE(arena, double, regularised ? slot : 0);
     tape->pull = HTH_TAKE(arena, hth_real, regularised ? slot : 0);
     if (!regularised) tape->pull = NULL;
@@ -87,23 +101,26 @@ void hth_tape_destroy(hth_tape *tape) {
 
 /* ---- State ---- */
 
-static hth_row row_of(const hth_layer *layer, const hth_tape_layer *tape, size_t step, size_t batch,
-                      size_t item) {
+/* Where one item's units are; what there is of none stays as it was. In place, because a copy of a structure that has
+ * just been written waits until all that was written before it is out of the way. */
+static void find_row(const hth_layer *layer, const hth_tape_layer *tape, size_t step, size_t batch,
+                     size_t item, hth_row *row) {
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
-    hth_row row = {.n = n, .options = layer->options};
+    hth_real *in = tape->state + step * states * slot + item * n, *out = in + states * slot;
+    hth_real *field = tape->field + (step + 1) * cell->fields * slot + item * n;
+    row->n = n;
+    row->options = layer->options;
     for (size_t g = 0; g < cell->drives; g++)
-        row.drive[g] = tape->drive + item * layer->rows + g * n;
+        row->drive[g] = tape->drive + item * layer->rows + g * n;
     for (size_t s = 0; s < states; s++) {
-        row.state_in[s] = tape->state + (step * states + s) * slot + item * n;
-        row.state_out[s] = tape->state + ((step + 1) * states + s) * slot + item * n;
+        row->state_in[s] = in + s * slot;
+        row->state_out[s] = out + s * slot;
     }
-    for (size_t f = 0; f < cell->fields; f++)
-        row.field[f] = tape->field + ((step + 1) * cell->fields + f) * slot + item * n;
-    for (size_t c = 0; c < cell->constants; c++) row.constant[c] = layer->constants + c * n;
-    row.z_in = tape->u + (step * batch + item) * layer->stride;
-    row.z_out = tape->u + ((step + 1) * batch + item) * layer->stride;
-    return row;
+    for (size_t f = 0; f < cell->fields; f++) row->field[f] = field + f * slot;
+    for (size_t c = 0; c < cell->constants; c++) row->constant[c] = layer->constants + c * n;
+    row->z_in = tape->u + (step * batch + item) * layer->stride;
+    row->z_out = tape->u + ((step + 1) * batch + item) * layer->stride;
 }
 
 /* Slot 0 becomes the start of a sequence: zero, or the learned state. */
@@ -124,11 +141,6 @@ static void reset_layer(const hth_tape *tape, size_t l) {
             memcpy(z, initial, n * sizeof *z);
         else if (layer->learns_initial && !cell->spikes)
             memcpy(z, initial + cell->states * n, n * sizeof *z);
-        if (cell->first) {
-            hth_row row = row_of(layer, on, 0, tape->batch, b);
-            for (size_t f = 0; f < cell->fields; f++) row.field[f] = on->field + f * slot + b * n;
-            cell->first(&row);
-        }
     }
 }
 
@@ -213,8 +225,9 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
 
 /* ---- Input ---- */
 
-static hth_status check_numbers(const hth_real *x, size_t count, size_t width, size_t batch,
-                                const char *what, hth_error *error) {
+static hth_status check_numbers(hth_compute *compute, const hth_real *x, size_t count, size_t width,
+                                size_t batch, const char *what, hth_error *error) {
+    if (count > FEW_NUMBERS && hth_zero_or_nan(compute, count, x) == 0) return HTH_OK;
     for (size_t i = 0; i < count; i++)
         if (!isfinite(x[i]))
             return hth_fail(
@@ -282,20 +295,20 @@ static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_
             "a chunk must have x or tokens as the network does, and targets or classes");
     HTH_TRY(check_whole(tape, chunk, error));
     if (chunk->x)
-        HTH_TRY(check_numbers(chunk->x, items * shape->inputs, shape->inputs, chunk->batch,
-                              "inputs", error));
+        HTH_TRY(check_numbers(tape->compute, chunk->x, items * shape->inputs, shape->inputs,
+                              chunk->batch, "inputs", error));
     else
         HTH_TRY(check_codes(chunk->tokens, NULL, items, chunk->batch, shape->vocabulary, "token",
                             error));
     if (chunk->targets)
-        HTH_TRY(check_numbers(chunk->targets, items * shape->outputs, shape->outputs, chunk->batch,
-                              "targets", error));
+        HTH_TRY(check_numbers(tape->compute, chunk->targets, items * shape->outputs, shape->outputs,
+                              chunk->batch, "targets", error));
     else
         HTH_TRY(check_codes(chunk->classes, chunk->weights, items, chunk->batch, shape->outputs,
                             "target class", error));
     if (chunk->targets) HTH_TRY(check_targets(tape, chunk, error));
     if (!chunk->weights) return HTH_OK;
-    return check_numbers(chunk->weights, items, 1, chunk->batch, "weights", error);
+    return check_numbers(tape->compute, chunk->weights, items, 1, chunk->batch, "weights", error);
 }
 
 /* Of row i, slot * batch + item in the layer's own order: the place in arrays over time. */
@@ -305,22 +318,22 @@ static inline size_t source_of(const hth_tape *tape, const hth_layer *layer, siz
     return hth_tape_slot(&tape->chunk, i / batch, i % batch) * batch + i % batch;
 }
 
-/* Writes x_t and the constant 1 into u. */
-static void read_input(const hth_tape *tape, size_t l) {
+/* Writes x_t and the constant 1 into u, for items from..to-1 of step t. */
+static void read_input(const hth_tape *tape, size_t l, size_t t, size_t from, size_t to) {
     const hth_network *net = tape->network;
     const hth_layer *layer = &net->layers[l], *below = l && !net->both_ways ? layer - 1 : NULL;
-    const size_t inputs = layer->inputs, items = tape->chunk.steps * tape->batch;
-    for (size_t i = 0; i < items; i++) {
+    const size_t inputs = layer->inputs;
+    for (size_t i = t * tape->batch + from; i < t * tape->batch + to; i++) {
         hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
         const hth_real *x;
-        const size_t from = source_of(tape, layer, i);
+        const size_t source = source_of(tape, layer, i);
         if (below)
             x = tape->layers[l - 1].u + (i + tape->batch) * below->stride;
         else if (tape->chunk.tokens)
             x = net->theta + net->embedding_weight +
-                (size_t)tape->chunk.tokens[from] * net->embedding;
+                (size_t)tape->chunk.tokens[source] * net->embedding;
         else
-            x = tape->chunk.x + from * inputs;
+            x = tape->chunk.x + source * inputs;
         memcpy(u, x, inputs * sizeof *u);
         u[inputs] = 1;
     }
@@ -328,18 +341,53 @@ static void read_input(const hth_tape *tape, size_t l) {
 
 /* ---- Steps ---- */
 
+/* Whether products with some rows are faster by events, or asked for. */
+static bool prefers_events(const hth_layer *layer, const hth_events *events, size_t from,
+                           size_t to) {
+    if (!events->count) return false;
+    return layer->events == HTH_EVENTS_ALWAYS || hth_events_pay(events, from, to, layer->m);
+}
+
+/* a_t = W u_t by events, of one row; by all of u where it is not listed. */
+static void drive_row(const hth_layer *layer, const hth_real *packed, const hth_events *events,
+                      size_t row, const hth_real *u, hth_real *drive) {
+    if (events->count[row] <= events->most)
+        hth_events_times(events, row, layer->rows, layer->m, u, packed, drive);
+    else
+        hth_product_packed(1, layer->rows, layer->m, hth_rows(u, layer->stride), packed, false,
+                           drive, layer->rows);
+}
+
+/* a_t = W u_t by events, where that is faster. The lists of the rows are made in any case. */
+static bool drive_by_events(const hth_layer *layer, const hth_real *packed,
+                            const hth_tape_layer *on, size_t t, size_t batch, size_t from,
+                            size_t to) {
+    const hth_real *u = on->u + t * batch * layer->stride;
+    const hth_events *events = &on->events;
+    if (!events->count) return false;
+    for (size_t b = from; b < to; b++)
+        hth_events_list(events, t * batch + b, layer->m, u + b * layer->stride);
+    if (!prefers_events(layer, events, t * batch + from, t * batch + to)) return false;
+    for (size_t b = from; b < to; b++)
+        drive_row(layer, packed, events, t * batch + b, u + b * layer->stride,
+                  on->drive + b * layer->rows);
+    return true;
+}
+
 void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
                     size_t t, size_t batch, size_t from, size_t to) {
     const hth_real *u = on->u + t * batch * layer->stride;
-    if (packed)
+    const bool driven = drive_by_events(layer, packed, on, t, batch, from, to);
+    if (packed && !driven)
         hth_product_packed(to - from, layer->rows, layer->m,
                            hth_rows(u + from * layer->stride, layer->stride), packed, false,
                            on->drive + from * layer->rows, layer->rows);
     for (size_t b = from; b < to && !packed; b++)
         hth_matrix_vector(layer->rows, layer->m, layer->W, layer->m, u + b * layer->stride, false,
                           on->drive + b * layer->rows);
+    hth_row row = {0};
     for (size_t b = from; b < to; b++) {
-        hth_row row = row_of(layer, on, t, batch, b);
+        find_row(layer, on, t, batch, b, &row);
         layer->cell->step(&row);
     }
 }
@@ -355,23 +403,29 @@ static void run_steps(void *argument, size_t part, int worker) {
     const hth_tape *tape = task->tape;
     const hth_layer *layer = &tape->network->layers[task->layer];
     const hth_tape_layer *on = &tape->layers[task->layer];
-    const size_t batch = tape->batch, from = part * batch / task->parts;
-    const size_t to = (part + 1) * batch / task->parts;
+    const size_t batch = tape->batch, to = (part + 1) * batch / task->parts;
+    size_t from = part * batch / task->parts;
     (void)worker;
-    for (size_t t = 0; t < tape->chunk.steps; t++)
+    for (size_t t = 0; t < tape->chunk.steps; t++) {
+        read_input(tape, task->layer, t, from, to);
         hth_layer_step(layer, on->packed, on, t, batch, from, to);
+    }
+    for (size_t i = tape->chunk.steps * batch + from; on->events.count && from < to; i++, from++)
+        hth_events_list(&on->events, i, layer->n, on->u + i * layer->stride);
 }
 
 static void run_layer(hth_tape *tape, size_t l) {
     const hth_layer *layer = &tape->network->layers[l];
     const size_t threads = (size_t)hth_compute_threads(tape->compute);
     steps_task task = {tape, l, tape->batch < threads ? tape->batch : threads};
-    read_input(tape, l);
     if (tape->layers[l].packed)
         hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), tape->layers[l].packed);
     hth_parallel(tape->compute, task.parts,
                  (double)(tape->chunk.steps * tape->batch) * (double)(layer->m * layer->rows),
                  run_steps, &task);
+    const size_t rows = tape->chunk.steps * tape->batch;
+    tape->layers[l].is_sparse =
+        rows > FEW_ROWS && prefers_events(layer, &tape->layers[l].events, 0, rows);
 }
 
 /* [z_0; z_1] of each step, in the order of time. */
@@ -391,11 +445,10 @@ static double count_spikes(const hth_tape *tape) {
     double spikes = 0;
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
         if (!layer->cell->spikes) continue;
-        for (size_t i = tape->batch; i < (tape->chunk.steps + 1) * tape->batch; i++) {
-            const hth_real *z = tape->layers[l].u + i * layer->stride;
-            for (size_t j = 0; j < layer->n; j++) spikes += z[j] != 0;
-        }
+        for (size_t i = tape->batch; i < (tape->chunk.steps + 1) * tape->batch; i++)
+            spikes += (double)hth_events_among(&on->events, i, layer->n, on->u + i * layer->stride);
     }
     return spikes;
 }

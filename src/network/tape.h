@@ -10,6 +10,7 @@
 #ifndef HTH_TAPE_H
 #define HTH_TAPE_H
 
+#include "kernels/events.h"
 #include "network/decision.h"
 #include "network/network.h"
 
@@ -20,8 +21,12 @@ typedef struct hth_tape_layer {
     hth_real *state;  /* [K+1][states+counters][batch][n] */
     hth_real *field;  /* [K+1][fields][batch][n] */
     hth_real *packed; /* W^T for the products of this tape; NULL: W is read where it lies */
+    /* [(K+1)*batch]: where u is not 0; of the last slot, z alone. count is NULL where no lists are kept */
+    hth_events events;
+    bool is_sparse; /* over the steps on the tape, products by the lists are faster, or asked for */
+    hth_real *turned; /* scratch of the gradient, as large as packed, where lists are kept */
     double *rates;    /* [batch][n], scratch of the regulariser */
-    hth_real *pull; /* [batch][n]: dE_reg/dz, the same at all steps; NULL: there is no such term */
+    hth_real *pull;   /* [batch][n]: dE_reg/dz at each own step of an item; NULL: no such term */
 } hth_tape_layer;
 
 typedef struct hth_tape_readout {
@@ -86,21 +91,37 @@ typedef struct hth_readout_backward {
 size_t hth_readout_scratch(const hth_network *network, size_t steps, size_t batch);
 void hth_readout_learn(const hth_tape *tape, const hth_readout_backward *to);
 
-/* Where one local derivative of a row of units lies: NULL data means 0 or 1, as `where` says. */
-static inline const hth_real *hth_entry_row(const hth_layer *layer, const hth_tape_layer *tape,
-                                            hth_entry entry, size_t step, size_t batch,
-                                            size_t item) {
-    const size_t n = layer->n, slot = batch * n;
-    switch (entry.where) {
-    case HTH_AT_CONSTANT:
-        return layer->constants + entry.index * n;
-    case HTH_AT_FIELD:
-        return tape->field + ((step + 1) * layer->cell->fields + entry.index) * slot + item * n;
-    case HTH_AT_PREVIOUS:
-        return tape->field + (step * layer->cell->fields + entry.index) * slot + item * n;
-    default:
-        return NULL;
-    }
+/* One local derivative of a row of units: times data, plus `plus`, as far as there are these. */
+typedef struct hth_derivative {
+    const hth_real *data;         /* NULL: 0 or 1, as the entry's `where` says */
+    const hth_real *times, *plus; /* NULL: none; plus only with times */
+} hth_derivative;
+
+static inline hth_derivative hth_entry_at(const hth_layer *layer, const hth_tape_layer *tape,
+                                          hth_entry entry, size_t step, size_t batch, size_t item) {
+    const size_t n = layer->n, slot = batch * n, fields = layer->cell->fields;
+    hth_derivative d = {0};
+    if (entry.where == HTH_AT_CONSTANT)
+        d.data = layer->constants + entry.index * n;
+    else if (entry.where == HTH_AT_FIELD)
+        d.data = tape->field + ((step + 1) * fields + entry.index) * slot + item * n;
+    else if (entry.where == HTH_AT_PREVIOUS)
+        d.data = tape->field + (step * fields + entry.index) * slot + item * n;
+    if (entry.times) d.times = layer->constants + (entry.times - 1u) * n;
+    if (entry.plus) d.plus = layer->constants + (entry.plus - 1u) * n;
+    return d;
+}
+
+/* Of unit j, where it is not 0. */
+static inline hth_real hth_derivative_of(hth_derivative d, size_t j) {
+    const hth_real found = d.data ? d.data[j] : 1;
+    return d.times ? d.times[j] * found + (d.plus ? d.plus[j] : 0) : found;
+}
+
+/* The numbers in a row; in room[n], where they have to be computed. */
+static inline const hth_real *hth_derivative_row(hth_derivative d, size_t n, hth_real *room) {
+    for (size_t j = 0; d.times && j < n; j++) room[j] = hth_derivative_of(d, j);
+    return d.times ? room : d.data;
 }
 
 #endif

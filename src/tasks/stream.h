@@ -44,6 +44,12 @@ typedef struct hth_stream_kind {
      * stream with sequences or epochs goes on with the next one for ever. */
     hth_status (*next)(void *state, size_t max_steps, hth_chunk *chunk, hth_position_flags *flags,
                        hth_error *error);
+    /* Training tells what it made of the chunk given last: its loss, summed over steps and items, in the
+     * loss's own unit. What comes next may depend on it (a curriculum). NULL: nothing does. */
+    void (*judge)(void *state, double loss);
+    /* With judge: how far training has come, in steps of the longest sequence that was solved (0: none yet);
+     * NAN: sequences do not grow. */
+    double (*reached)(const void *state);
     /* The position as fields, so that a run resumes where it was: see hth_field. */
     size_t (*state)(void *state, hth_field *fields, size_t capacity);
     /* Steps of one sequence (0: endless) and of one epoch (0: no epochs). */

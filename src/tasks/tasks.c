@@ -1,7 +1,7 @@
 /* The tasks: synthetic streams. To add one, write its file and one line in TASKS. */
 #include "tasks/stream.h"
 
-#define TASKS(X) X(add) X(mimic) X(pattern) X(store_recall)
+#define TASKS(X) X(add) X(copy_repeat) X(mimic) X(pattern) X(store_recall)
 
 #define DECLARE(name) extern const hth_stream_kind hth_task_##name;
 TASKS(DECLARE)

@@ -178,7 +178,7 @@ static double compare(size_t pair, size_t l, bool turns) {
     silence(&both, l == 0 ? N : 0);
     copy_parameters(&both, l, &one);
     both.chunk.ends = one.chunk.ends = true;
-    both.chunk.lengths = shorter;
+    both.chunk.lengths = one.chunk.lengths = shorter;
     both.chunk.weights = one.chunk.weights = weights; /* the same in either order */
     hth_real *a = gradient_of(&both, pairs[pair].learner, F, 0, 2 * N);
     law_assert_alive(&both);

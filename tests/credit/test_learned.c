@@ -4,6 +4,8 @@
  */
 #include "parts.h"
 
+#include "credit/catalogues.h"
+
 /* ---- A linear autonomous network: r_t = M r_{t-1}, M a rotation ---- */
 
 static const law_case linear = {
@@ -303,10 +305,29 @@ static void test_resumes(void **state) {
                    2, "window.ended window.begins");
 }
 
+static void test_refuses_every_past(void **state) {
+    (void)state;
+    size_t refused = 0;
+    for (size_t i = 0; i < hth_pasts.count; i++) {
+        char text[100];
+        const char *past = hth_pasts.at(i)->name;
+        if (strcmp(past, "none") == 0) continue;
+        snprintf(text, sizeof text, "learner.recurrence=learned learner.past=%s", past);
+        assert_refuses(&linear, text, 1,
+                       "learner.recurrence = learned: what is kept of the past goes by the true "
+                       "derivatives; it needs learner.past = none");
+        refused++;
+    }
+    assert_true(refused >= 7);
+    law_rig rig;
+    law_setup(&rig, &linear);
+    handles h = make_handles(&rig, "learner.recurrence=learned learner.past=none", 1);
+    drop_handles(&h);
+    law_teardown(&rig);
+}
+
 static void test_refusals(void **state) {
     (void)state;
-    assert_refuses(&linear, "learner.recurrence=learned learner.past=influence", 1,
-                   "learner.past = none");
     assert_refuses(&linear, "learner.recurrence=learned learner.signal=none", 1,
                    "no error reaches the units");
 }
@@ -319,6 +340,7 @@ int main(void) {
         cmocka_unit_test(test_rule_is_the_equation),
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_resumes),
+        cmocka_unit_test(test_refuses_every_past),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

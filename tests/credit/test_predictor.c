@@ -68,6 +68,56 @@ static void test_predictor_descends_its_loss(void **state) {
     law_teardown(&rig);
 }
 
+/* Two steps of Adam are those of its equations on the gradient that plain descent takes. */
+static void test_adam(void **state) {
+    (void)state;
+    enum { IN = 7, HIDDEN = 9, OUT = 5, ROWS = 3 };
+    law_rig rig;
+    law_setup(&rig, &any);
+    hth_predictor counted = {.in = IN, .hidden = HIDDEN, .out = OUT, .rows = ROWS}, p[2];
+    char *memory[2];
+    counted.method = &hth_method_adam;
+    for (int i = 0; i < 2; i++) {
+        hth_arena arena = {0};
+        p[i] = counted;
+        hth_predictor_lay_out(&arena, &p[i]);
+        memory[i] = calloc(1, arena.used + 64);
+        arena = (hth_arena){memory[i] + (64 - (uintptr_t)memory[i] % 64), 0};
+        hth_predictor_lay_out(&arena, &p[i]);
+        hth_predictor_draw(&p[i], 0.2, 3, 1);
+    }
+    const hth_random r = {9, HTH_RANDOM_CHECK, 3};
+    const size_t count = hth_predictor_count(&counted);
+    hth_real x[ROWS * IN], target[ROWS * OUT], *before = malloc(count * sizeof *before);
+    double *m = calloc(count, sizeof *m), *v = calloc(count, sizeof *v);
+    for (size_t i = 0; i < ROWS * IN; i++) x[i] = (hth_real)hth_random_normal(&r, i);
+    for (size_t i = 0; i < ROWS * OUT; i++) target[i] = (hth_real)hth_random_normal(&r, 100 + i);
+    p[1].method = NULL;
+    for (int step = 1; step <= 2; step++) {
+        memcpy(before, p[0].weights, count * sizeof *before);
+        memcpy(p[1].weights, before, count * sizeof *before);
+        hth_predictor_fit(rig.compute, &p[1], x, NULL, target, 1, 0); /* less the gradient */
+        hth_predictor_fit(rig.compute, &p[0], x, NULL, target, HTH_C(0.01), 0);
+        double moved = 0;
+        for (size_t i = 0; i < count; i++) {
+            const double g = (double)before[i] - (double)p[1].weights[i];
+            m[i] = 0.9 * m[i] + 0.1 * g;
+            v[i] = 0.999 * v[i] + 0.001 * g * g;
+            const double by =
+                0.01 * m[i] / (1 - pow(0.9, step)) / (sqrt(v[i] / (1 - pow(0.999, step))) + 1e-8);
+            const double is = (double)before[i] - (double)p[0].weights[i];
+            if (fabs(g) > 1e-4) assert_true(fabs(is - by) < tolerance(1e-10, 2e-5));
+            moved = fmax(moved, fabs(is));
+        }
+        assert_true(moved > 0.005 && p[0].fits == (uint64_t)step);
+    }
+    for (int i = 0; i < 2; i++) free(memory[i]);
+    free(before);
+    free(m);
+    free(v);
+    law_teardown(&rig);
+}
+
 /* What one row gives is what it gives among others, with and without hidden units. */
 static void test_rows_are_alone(void **state) {
     (void)state;
@@ -138,6 +188,7 @@ static void test_zeros_are_left_out(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predictor_descends_its_loss),
+        cmocka_unit_test(test_adam),
         cmocka_unit_test(test_rows_are_alone),
         cmocka_unit_test(test_zeros_are_left_out),
     };

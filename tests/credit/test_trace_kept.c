@@ -240,7 +240,7 @@ static void test_memory_is_as_stated(void **state) {
             make(&rig, learners[k], 1, &tape, &learner, &gradient);
             hth_learner_costs(learner, costs);
             assert_true(costs[2].memory > 0 && costs[2].operations > 0);
-            assert_true(costs[2].memory * 3 == (double)hth_learner_numbers(learner));
+            assert_true(costs[2].memory * 3 == law_numbers_kept(learner));
             drop(tape, learner, gradient);
             law_teardown(&rig);
         }

@@ -63,6 +63,7 @@ typedef struct tiny {
 #define CASE(settings, steps, batch)                                                               \
     { settings, 2, 0, 2, steps, batch, false, false }
 #define SMOOTH " cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5"
+#define RATES "regulariser.rate=20 regulariser.rate_over=tape"
 
 static const tiny cases[] = {
     {CASE("cell.name=rate cell.alpha=0.6 network.units=2", 3, 2), 1},
@@ -86,6 +87,10 @@ static const tiny cases[] = {
     {CASE("cell.name=alif network.units=1,1 network.self_connections=true cell.beta=0.5" SMOOTH, 3,
           1),
      1},
+    {CASE("cell.name=lif network.units=2 " RATES SMOOTH, 3, 1), 1},
+    {CASE("cell.name=lif network.units=2 readout.kappa=0.8 " RATES SMOOTH, 3, 1), 1},
+    {CASE("cell.name=lif network.units=1,1 " RATES SMOOTH, 3, 1), 1},
+    {CASE("cell.name=lif network.units=2 " RATES SMOOTH, 5, 1), 2},
 };
 
 enum { MOST_SIGNS = 12 }; /* more take too long: 2^12 runs a case */

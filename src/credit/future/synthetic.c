@@ -6,7 +6,8 @@
  *     x = [X; label of the last step; 1]      label: targets, or 1 for the class; 0 where the weight is 0
  *
  * and gives c(x) = A^T x (or one hidden layer, credit/predictor.h), an adjoint of X, the joint state of all
- * layers. A is shared by the items of the batch. With sg_present = true it stands for all losses from the
+ * layers. A is shared by the items of the batch, and c is of the loss of one item: where the loss is a mean over
+ * the batch, the boundary is c over their number. With sg_present = true it stands for all losses from the
  * tape's last step on (Marschall et al.): what is known of that step, q, is then taken off, so that the
  * boundary is c(x) - q; else for the losses after it (Jaderberg et al., Bellec et al.).
  *
@@ -21,7 +22,12 @@
  *
  *     c* = q_{t-1} + J_t^T f(c^-(x_t)),   A learns for x_{t-1},   gradient (c(x_t) B_t) u_t^T.
  *
- * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, twice with a copy; per tape 3 times
+ * Beyond K = 1 it is Algorithm 1 of Bellec et al. 2019, which learns from an extra pass over the next interval before
+ * it uses the prediction again, but for two things: that pass is made when the interval has come, with weights that
+ * the gradient of this one has changed already; and the error of the prediction is not sent on into the units (E_SG
+ * is no part of the units' loss).
+ *
+ * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, twice with a copy, 3 times with adam; per tape 3 times
  * as many multiply-adds, and sg_scans scans.
  */
 #include "credit/joint.h"
@@ -35,11 +41,12 @@ typedef struct synthetic_options {
     double lr, scale, l2;
     int64_t hidden, refresh, scans;
     bool present, label;
-    int activation, init;
+    int activation, init, optimiser;
 } synthetic_options;
 
 enum { IDENTITY, TANH };
 enum { NORMAL, ZERO };
+enum { SGD, ADAM };
 enum { STREAM = 0x5347 }; /* of the draws of A */
 
 #define NUMBER(field, what, value, kind_of, least, most)                                           \
@@ -49,7 +56,13 @@ enum { STREAM = 0x5347 }; /* of the draws of A */
     }
 
 static const hth_option options[] = {
-    NUMBER(lr, "learning rate of the prediction (plain gradient descent)", "0.001", REAL, 0, 1e6),
+    NUMBER(lr, "learning rate of the prediction", "0.001", REAL, 0, 1e6),
+    {.name = "sg_optimiser",
+     .help = "how the prediction learns: sgd, plain gradient descent; or adam",
+     .fallback = "sgd",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"sgd", "adam", NULL},
+     .offset = offsetof(synthetic_options, optimiser)},
     NUMBER(hidden, "rectified units between state and prediction; 0: the prediction is linear", "0",
            INTEGER, 0, 1e6),
     NUMBER(
@@ -90,6 +103,7 @@ static const hth_option options[] = {
 typedef struct synthetic {
     size_t N, labels, in;
     size_t credit_at; /* where in X the direct error enters: z of the top layer */
+    hth_real share;   /* of an item in the loss */
     hth_predictor net;
     hth_real *lagged;        /* copy of its weights; of no size if sg_refresh is 1 */
     hth_real *input, *last;  /* [batch][in]: x at the end of this tape, and of the one before */
@@ -148,7 +162,7 @@ static void impose(hth_learner *learner, const synthetic *kept) {
     for (size_t b = 0; b < learner->batch; b++) {
         const hth_real scale = (hth_real)o->scale, *c = kept->predicted + b * kept->N;
         HTH_SIMD
-        for (size_t i = 0; i < kept->N; i++) kept->boundary[i] = scale * c[i];
+        for (size_t i = 0; i < kept->N; i++) kept->boundary[i] = scale * kept->share * c[i];
         if (o->present) add(n, -scale, last_error(learner, b), kept->boundary + kept->credit_at);
         hth_joint_seed(&learner->adjoint, b, kept->boundary);
     }
@@ -162,6 +176,8 @@ static void learn_from_start(hth_learner *learner, synthetic *kept) {
         hth_real *goal = kept->goal + b * kept->N;
         hth_joint_start(learner, b, goal);
         if (o->present) add(n, 1, kept->credit + b * n, goal + kept->credit_at);
+        HTH_SIMD
+        for (size_t i = 0; i < kept->N; i++) goal[i] /= kept->share;
     }
     hth_predictor_fit(learner->compute, &kept->net, kept->last, o->scans == 2 ? kept->said : NULL,
                       kept->goal, (hth_real)o->lr, (hth_real)o->l2);
@@ -229,8 +245,12 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     kept->labels = o->label ? net->readout.outputs : 0;
     kept->in = kept->N + kept->labels + 1;
     kept->credit_at = kept->N ? place_of_z(net) : 0;
-    kept->net = (hth_predictor){
-        .in = kept->in, .hidden = (size_t)o->hidden, .out = kept->N, .rows = plan->batch};
+    kept->net = (hth_predictor){.in = kept->in,
+                                .hidden = (size_t)o->hidden,
+                                .out = kept->N,
+                                .rows = plan->batch,
+                                .method = o->optimiser == ADAM ? &hth_method_adam : NULL};
+    kept->share = net->readout.mean_over_batch ? 1 / (hth_real)plan->batch : 1;
     hth_predictor_lay_out(arena, &kept->net);
     kept->lagged = HTH_TAKE(arena, hth_real, o->refresh > 1 ? hth_predictor_count(&kept->net) : 0);
     kept->input = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->in));
@@ -260,6 +280,9 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         {o->scans == 2, {"sg.said", HTH_DTYPE_REAL, B * kept->N, kept->said}},
         {o->refresh > 1, {"sg.lagged", HTH_DTYPE_REAL, weights, kept->lagged}},
         {o->refresh > 1, {"sg.tapes", HTH_DTYPE_U64, 1, &kept->tapes}},
+        {o->optimiser == ADAM, {"sg.mean", HTH_DTYPE_REAL, weights, kept->net.moment[0]}},
+        {o->optimiser == ADAM, {"sg.square", HTH_DTYPE_REAL, weights, kept->net.moment[1]}},
+        {o->optimiser == ADAM, {"sg.fits", HTH_DTYPE_U64, 1, &kept->net.fits}},
     };
     size_t count = 0;
     for (size_t i = 0; i < HTH_COUNT(all); i++) {
@@ -275,10 +298,11 @@ static const char *refuses(const hth_learner *plan) {
     if (!plan->axes.signal->reaches_units)
         return "no error reaches the units, so there is no credit to predict; set learner.future = "
                "zero";
-    if (plan->axes.past != &hth_past_none && plan->axes.past != &hth_past_trace)
+    if (plan->axes.past != &hth_past_none && plan->axes.past != &hth_past_trace &&
+        plan->axes.past != &hth_past_instantaneous)
         return "what is kept of the past counts every loss when it comes, and one that was "
                "predicted "
-               "would count twice; it needs learner.past = none or trace";
+               "would count twice; it needs learner.past = none, trace or instantaneous";
     if (plan->axes.past == &hth_past_trace && plan->axes.recurrence->crossing != HTH_CROSS_FULL)
         return "without credit that crosses units the traces pay for all later losses, and a "
                "prediction would change nothing; past = trace needs learner.recurrence = full";
@@ -293,6 +317,14 @@ static const char *refuses(const hth_learner *plan) {
         return "learner.sg_refresh is of the copy that the target is predicted with; it needs "
                "learner.sg_scans = 2";
     return NULL;
+}
+
+static hth_learned learned(const hth_learner *learner) {
+    const synthetic_options *o = learner->future.options;
+    const size_t N = hth_joint_states(learner->network), H = (size_t)o->hidden;
+    const size_t in = N + (o->label ? learner->network->readout.outputs : 0) + 1;
+    return (hth_learned){.weights = H ? in * H + (H + 1) * N : in * N,
+                         .copies = 1 + (o->refresh > 1) + (o->optimiser == ADAM ? 2 : 0)};
 }
 
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
@@ -319,9 +351,9 @@ const hth_future hth_future_synthetic = {
                       .options = {"learner", options, HTH_COUNT(options)}},
              .options_size = sizeof(synthetic_options),
              .bias = HTH_BIASED,
-             /* linear, with a copy, as in the presets */
-             .memory = "2*s*(N+o+1) + 2*s + top*(n+o+1)",
-             .operations = "3*s*(N+o+1)/K + (sg_scans-1)*g*n*n",
+             .memory = "c*w*s/N + sg_scans*s + top*(sg_label*o + sg_present*n + 1)",
+             .operations = "3*w*s/(N*K) + (sg_scans-1)*g*n*n",
+             .learned = learned,
              .refuses = refuses,
              .lay_out = lay_out,
              .reset = reset,

@@ -93,8 +93,8 @@ static bool has_z(const hth_layer *layer) {
 
 /* ---- Traces ---- */
 
-static void add_product(size_t n, const hth_real *x, const hth_real *y, hth_real *to) {
-    for (size_t j = 0; j < n; j++) to[j] += (x ? x[j] : 1) * (y ? y[j] : 1);
+static void add_product(size_t n, hth_derivative x, hth_derivative y, hth_real *to) {
+    for (size_t j = 0; j < n; j++) to[j] += hth_derivative_of(x, j) * hth_derivative_of(y, j);
 }
 
 /* What a unit of drive does to z at once, Z B + Q, for every trace. */
@@ -107,26 +107,15 @@ static void fill_influence(const hth_learner *learner, hth_kernel *kept, size_t 
         hth_real *to = kept->influence + g * n;
         memset(to, 0, n * sizeof *to);
         if (cell->Q[g].where != HTH_AT_ZERO)
-            add_product(n, hth_entry_row(layer, on, cell->Q[g], 0, batch, item), NULL, to);
+            add_product(n, hth_entry_at(layer, on, cell->Q[g], 0, batch, item), (hth_derivative){0},
+                        to);
         for (size_t i = 0; i < cell->states; i++)
             if (cell->Z[i].where != HTH_AT_ZERO && cell->B[i][g].where != HTH_AT_ZERO)
-                add_product(n, hth_entry_row(layer, on, cell->Z[i], 0, batch, item),
-                            hth_entry_row(layer, on, cell->B[i][g], 0, batch, item), to);
+                add_product(n, hth_entry_at(layer, on, cell->Z[i], 0, batch, item),
+                            hth_entry_at(layer, on, cell->B[i][g], 0, batch, item), to);
     }
     if (kept->e == 2)
         memcpy(kept->influence + layer->rows, kept->influence, layer->rows * sizeof(hth_real));
-}
-
-typedef struct pass {
-    hth_filter filter;
-    size_t parts;
-} pass;
-
-static void pass_rows(void *argument, size_t part, int worker) {
-    const pass *p = argument;
-    const size_t rows = p->filter.rows;
-    (void)worker;
-    hth_filter_rows(&p->filter, part * rows / p->parts, (part + 1) * rows / p->parts);
 }
 
 /* g += (q A) (k B + kappa C) + delta u, where delta u, (q A) times the step's own influence, is the scan's;
@@ -135,7 +124,6 @@ static void pass_item(const hth_learner *learner, const hth_kernel *kept, size_t
                       hth_real *gradient) {
     const hth_layer *layer = hth_kernel_layer(learner);
     const size_t n = layer->n, rows = layer->rows, e = kept->e;
-    const size_t threads = (size_t)hth_compute_threads(learner->compute);
     const hth_real kappa = learner->network->readout.kappa, *k = kept->keep;
     const hth_real *own = kept->influence, *mixed = kept->mixed + item * n;
     for (size_t j = 0; j < n; j++) {
@@ -148,20 +136,18 @@ static void pass_item(const hth_learner *learner, const hth_kernel *kept, size_t
         kept->phi[2 * n + j] = k[j];
         kept->phi[3 * n + j] = kappa;
     }
-    pass p = {{.e = e,
-               .rows = rows,
-               .n = n,
-               .m = layer->m,
-               .x = kept->x,
-               .phi = kept->phi,
-               .delta = learner->adjoint.layers[0].delta + item * rows,
-               .gamma = own,
-               .u = learner->adjoint.tape->layers[0].u + item * layer->stride,
-               .eps = kept->traces + item * e * rows * layer->m,
-               .g = gradient + layer->weight},
-              rows < threads ? rows : threads};
-    hth_parallel(learner->compute, p.parts, (double)(2 * e * rows) * (double)layer->m, pass_rows,
-                 &p);
+    const hth_filter f = {.e = e,
+                          .rows = rows,
+                          .n = n,
+                          .m = layer->m,
+                          .x = kept->x,
+                          .phi = kept->phi,
+                          .delta = learner->adjoint.layers[0].delta + item * rows,
+                          .gamma = own,
+                          .u = learner->adjoint.tape->layers[0].u + item * layer->stride,
+                          .eps = kept->traces + item * e * rows * layer->m,
+                          .g = gradient + layer->weight};
+    hth_filter_run(learner->compute, &f);
 }
 
 /* ---- Verbs ---- */
@@ -278,6 +264,9 @@ static const char *refuses(const hth_learner *plan) {
                "learner.steps = 1";
     if (plan->network->layer_count > 1)
         return "the kernel is of one layer's units on each other; a stack would need more";
+    if (plan->network->regulariser.rate > 0)
+        return "the kernel takes the readout's errors to the units, not what the regulariser asks "
+               "of them; it needs regulariser.rate = 0";
     if (plan->network->layers[0].learns_initial)
         return "there are traces of synapses only; it needs network.initial = zero";
     if (plan->network->layers[0].cell->spikes && o->lr > 0)

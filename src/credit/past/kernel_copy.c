@@ -78,7 +78,7 @@ static void draw(hth_learner *learner, hth_kernel *kept) {
 
 static const hth_real *slope_of_copy(const hth_layer *layer, const hth_kernel *kept, size_t batch,
                                      size_t item) {
-    return hth_entry_row(layer, &kept->copy, layer->cell->Z[0], 0, batch, item);
+    return hth_entry_at(layer, &kept->copy, layer->cell->Z[0], 0, batch, item).data;
 }
 
 /* s += zeta, z += Z zeta. */

@@ -199,10 +199,15 @@ static void advance(hth_learner *learner, rank_one *kept, size_t item, hth_gradi
 static void pair(hth_learner *learner, rank_one *kept, size_t t, hth_real *A) {
     const hth_network *net = learner->network;
     const size_t top = net->layer_count - 1, n = net->layers[top].n, batch = learner->batch;
-    const size_t outputs = hth_joint_readout_states(net);
-    for (size_t b = 0; b < batch; b++) { /* z is the last of the top layer's states */
-        const hth_real *dz = A + (b + 1) * kept->N - outputs - n;
-        kept->c[b] += hth_dot(n, learner->adjoint.layers[top].q + (t * batch + b) * n, dz);
+    for (size_t b = 0; b < batch; b++) {
+        const hth_real *dX = A + b * kept->N;
+        kept->c[b] += hth_dot(n, learner->adjoint.layers[top].q + (t * batch + b) * n,
+                              dX + hth_joint_place_of_z(net, top));
+        for (size_t l = 0; l <= top; l++) {
+            const hth_real *pull = hth_adjoint_pull(&learner->adjoint, l, t, b);
+            if (pull)
+                kept->c[b] += hth_dot(net->layers[l].n, pull, dX + hth_joint_place_of_z(net, l));
+        }
     }
 }
 

@@ -53,18 +53,6 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     return placed;
 }
 
-static const char *refuses(const hth_learner *plan) {
-    return hth_unbiased_refuses(plan, true);
-}
-
-static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
-    (void)learner;
-    out[0] = (hth_need){"i", true, "the vector A"};
-    out[1] = (hth_need){"iv", false, "the product of the Jacobian and the matrix B"};
-    out[2] = (hth_need){"v", true, "the random signs"};
-    return 3;
-}
-
 const hth_past hth_past_reverse_kronecker = {
     .axis = {.part = {.name = "reverse-kronecker",
                       .summary = "the influence tensor as postsynaptic vector x matrix (R-KF): "
@@ -75,11 +63,11 @@ const hth_past hth_past_reverse_kronecker = {
              .bias = HTH_UNBIASED,
              .memory = "n*g + N*m",
              .operations = "N*N*m + N*m + (N*m + P)/K",
-             .refuses = refuses,
+             .refuses = hth_factors_refuses,
              .lay_out = lay_out,
              .reset = hth_factors_reset,
              .state = hth_factors_state,
-             .needs = needs},
+             .needs = hth_factors_needs},
     .before = hth_factors_before,
     .carry = carry,
     .adds_step = true,

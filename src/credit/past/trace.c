@@ -24,7 +24,8 @@
  *
  * Dropped: what goes from unit to unit before the tape. In a stack, that is also the part of a lower
  * layer's credit that upper layers hold in their states; token vectors get credit within the tape alone.
- * That part would depend on K, so a stack or token vectors need K = 1 (or recurrence = full).
+ * That part would depend on K, so a stack or token vectors need K = 1, recurrence = full or, for whoever
+ * accepts it, below = tape.
  *
  * Three settings make other traces of it (Bellec et al. 2019; algorithms.md 6.1). trace = instantaneous: D is
  * taken as 0, so that eps_t = ds_t/dW is what the step itself adds (presynaptic factor: the bare spike).
@@ -36,6 +37,7 @@
  *
  * Memory per item e P numbers (and n with clopath); operations per step e P + (e e + e) P / K.
  */
+#include "credit/past/trace.h"
 #include "credit/joint.h"
 #include "credit/past/clopath.h"
 #include "credit/past/scales.h"
@@ -46,13 +48,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST = HTH_MAX_STATES + 2 }; /* rows: states, z, f */
-_Static_assert((int)MOST <= (int)HTH_MOST_TRACES, "the pass takes all rows");
+enum { GROUP = 8, FEW = 16 }; /* items that pass together; steps of a tape that pass at once */
+_Static_assert((int)HTH_TRACE_MOST <= (int)HTH_MOST_TRACES, "the pass takes all rows");
 
 enum { TRACE_FULL, TRACE_INSTANTANEOUS };
+enum { BELOW_EXACT, BELOW_TAPE };
 
 typedef struct trace_options {
-    int trace, postsynaptic; /* postsynaptic: a hth_postsynaptic */
+    int trace, postsynaptic, below; /* postsynaptic: a hth_postsynaptic */
     hth_clopath clopath;
     hth_scales scales;
 } trace_options;
@@ -73,111 +76,23 @@ static const hth_option options[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"derivative", "one", "clopath", NULL},
      .offset = offsetof(trace_options, postsynaptic)},
+    {.name = "below",
+     .help = "credit of token vectors and lower layers, which have no traces of what upper states "
+             "hold: exact, refused where it would depend on the length of a tape; tape, as much as "
+             "the tape shows",
+     .fallback = "exact",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"exact", "tape", NULL},
+     .offset = offsetof(trace_options, below)},
     HTH_CLOPATH_OPTIONS(offsetof(trace_options, clopath)),
     HTH_SCALES_OPTIONS(offsetof(trace_options, scales)),
 };
 
-typedef struct trace_layer {
-    size_t e;          /* numbers in X of a unit */
-    hth_real *eps;     /* [batch][e][rows][m] */
-    hth_real *initial; /* [batch][e][initial rows][n]: the same for learned initial states */
-    hth_real *xbar;    /* [e][n]: at the start of the tape */
-    hth_real *end;     /* [e][n]: what the future axis put into its end */
-    hth_real *Phi;     /* [e][e][n] */
-    hth_real *vhat;    /* [batch][n]: filtered voltage; post = clopath only */
-    hth_real *post;    /* [K][batch][n] */
-} trace_layer;
-
-typedef struct trace {
-    trace_layer *layers;
-    hth_adjoint rows; /* the scan with one row per number in X */
-    bool has_z;       /* z is in X */
-    bool together;    /* zbar counts with sbar: they are adjoints of the same number */
-    bool has_end;     /* the future axis may put something into the end of a tape */
-    bool is_zero;     /* eps and initial are */
-    hth_real *pull;   /* [batch][n], scratch of scaled traces */
-} trace;
-
-static size_t row_of_f(const hth_layer *layer, const trace *kept) {
-    return layer->cell->states + (kept->has_z ? 1 : 0);
-}
-
-/* ---- Phi and Gamma: one scan ---- */
-
-/* Row k: X_end[k] of all units. A filtered z at the end holds kappa^(end - t) z_t. */
-static void seed(trace *kept) {
-    const hth_network *net = kept->rows.tape->network;
-    hth_adjoint_clear_boundary(&kept->rows);
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const hth_adjoint_layer *a = &kept->rows.layers[l];
-        const size_t n = net->layers[l].n, d = net->layers[l].cell->states, R = kept->rows.rows;
-        for (size_t k = 0; k < d; k++)
-            for (size_t j = 0; j < n; j++) a->sbar[(k * R + k) * n + j] = 1;
-        for (size_t j = 0; kept->has_z && j < n; j++) a->zbar[d * n + j] = 1;
-    }
-    const size_t top = net->layer_count - 1, n = net->layers[top].n, R = kept->rows.rows;
-    hth_real *q = kept->rows.layers[top].q, power = 1;
-    if (!q) return;
-    q += row_of_f(&net->layers[top], kept) * n; /* the other rows stay 0 */
-    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa)
-        for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
-}
-
-/* The adjoint of X at one end of the tape, of one row; f apart. */
-static void gather(const trace *kept, const hth_layer *layer, const hth_real *sbar,
-                   const hth_real *zbar, size_t rows, size_t row, hth_real *x) {
-    const size_t n = layer->n, d = layer->cell->states;
-    for (size_t k = 0; k < d; k++) memcpy(x + k * n, sbar + (k * rows + row) * n, n * sizeof *x);
-    if (kept->has_z) memcpy(x + d * n, zbar + row * n, n * sizeof *x);
-    for (size_t j = 0; kept->together && j < n; j++) x[j] += zbar[row * n + j];
-}
-
-static void fill_transition(const trace *kept, size_t l) {
-    const hth_network *net = kept->rows.tape->network;
-    const hth_adjoint_layer *a = &kept->rows.layers[l];
-    const hth_layer *layer = &net->layers[l];
-    const trace_layer *at = &kept->layers[l];
-    const size_t n = layer->n, f = row_of_f(layer, kept);
-    for (size_t k = 0; k < at->e; k++)
-        gather(kept, layer, a->sbar, a->zbar, kept->rows.rows, k, at->Phi + k * at->e * n);
-    if (at->e == f) return;
-    hth_real power = 1;
-    for (size_t t = 0; t < kept->rows.tape->steps; t++) power *= net->readout.kappa;
-    for (size_t k = 0; k < at->e; k++)
-        for (size_t j = 0; j < n; j++) at->Phi[(k * at->e + f) * n + j] = k == f ? power : 0;
-}
-
-/* xbar and end of one item. f at the start of the tape bears on its errors as z_1 does, but for a kappa. */
-static void fill_adjoints(const hth_learner *learner, size_t l, size_t item) {
-    const trace *kept = learner->past.kept;
-    const hth_layer *layer = &learner->network->layers[l];
-    const hth_adjoint_layer *a = &learner->adjoint.layers[l];
-    const trace_layer *at = &kept->layers[l];
-    const size_t n = layer->n, f = row_of_f(layer, kept), batch = learner->batch;
-    gather(kept, layer, a->sbar, a->zbar, batch, item, at->xbar);
-    if (kept->has_end)
-        gather(kept, layer, a->end, a->end + layer->cell->states * batch * n, batch, item, at->end);
-    for (size_t j = 0; at->e > f && j < n; j++)
-        at->xbar[f * n + j] = learner->network->readout.kappa * a->q[item * n + j];
-}
-
 /* ---- The pass over the traces ---- */
-
-typedef struct pass {
-    hth_filter filter;
-    size_t parts;
-} pass;
-
-static void pass_rows(void *argument, size_t part, int worker) {
-    const pass *p = argument;
-    const size_t rows = p->filter.rows;
-    (void)worker;
-    hth_filter_rows(&p->filter, part * rows / p->parts, (part + 1) * rows / p->parts);
-}
 
 /* eps[k] += sum_t Gamma_t[k] u_t^T. */
 static void add_products(const hth_learner *learner, const hth_filter *f, size_t l) {
-    const hth_adjoint *rows = &((const trace *)learner->past.kept)->rows;
+    const hth_adjoint *rows = &((const hth_trace *)learner->past.kept)->rows;
     const hth_tape *tape = rows->tape;
     const size_t next = tape->batch * tape->network->layers[l].stride;
     for (size_t k = 0; k < f->e; k++) {
@@ -199,58 +114,98 @@ static void take_end(const hth_filter *f, const hth_real *end) {
         }
 }
 
-static void carry_weights(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
-    const trace *kept = learner->past.kept;
+/* A tape's only step, of all items: delta_1 u_1^T. */
+static void add_step(const hth_learner *learner, size_t l, hth_real *gradient) {
+    const hth_layer *layer = &learner->network->layers[l];
+    hth_product(learner->compute, layer->rows, layer->m, learner->batch,
+                hth_transposed(learner->adjoint.layers[l].delta, layer->rows),
+                hth_rows(learner->adjoint.tape->layers[l].u, layer->stride), true,
+                gradient + layer->weight, layer->m);
+}
+
+/* A group of items, from `first` on, over a tape of a few steps. */
+static void carry_group(hth_learner *learner, size_t l, size_t first, size_t items,
+                        hth_real *gradient) {
+    const hth_trace *kept = learner->past.kept;
     const hth_layer *layer = &learner->network->layers[l];
     const hth_tape *tape = kept->rows.tape;
-    const trace_layer *at = &kept->layers[l];
-    const size_t threads = (size_t)hth_compute_threads(learner->compute);
+    const hth_trace_layer *at = &kept->layers[l];
+    const hth_filter_tape f = {.e = at->e,
+                               .rows = layer->rows,
+                               .n = layer->n,
+                               .m = layer->m,
+                               .steps = tape->steps,
+                               .items = items,
+                               .x = at->xbar,
+                               .end = kept->has_end && !tape->chunk.ends ? at->end : NULL,
+                               .phi = at->Phi,
+                               .gamma = at->gamma,
+                               .u = tape->layers[l].u + first * layer->stride,
+                               .u_step = tape->batch * layer->stride,
+                               .u_item = layer->stride,
+                               .eps = at->eps + first * at->e * layer->rows * layer->m,
+                               .g = gradient + layer->weight,
+                               .blank = kept->is_blank || kept->is_zero,
+                               .last = tape->chunk.ends,
+                               .idle = at->idle};
+    hth_filter_tape_run(learner->compute, &f);
+}
+
+/* One item, over a single step or many. */
+static void carry_weights(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
+    const hth_trace *kept = learner->past.kept;
+    const hth_layer *layer = &learner->network->layers[l];
+    const hth_tape *tape = kept->rows.tape;
+    const hth_trace_layer *at = &kept->layers[l];
     const bool single = tape->steps == 1;
-    pass p = {{.e = at->e,
-               .rows = layer->rows,
-               .n = layer->n,
-               .m = layer->m,
-               .x = at->xbar,
-               .phi = at->Phi,
-               .delta = single ? learner->adjoint.layers[l].delta + item * layer->rows : NULL,
-               .gamma = single ? kept->rows.layers[l].delta : NULL,
-               .u = tape->layers[l].u + item * layer->stride,
-               .eps = at->eps + item * at->e * layer->rows * layer->m,
-               .g = gradient + layer->weight},
-              layer->rows < threads ? layer->rows : threads};
-    hth_parallel(learner->compute, p.parts, (double)(2 * at->e * layer->rows) * (double)layer->m,
-                 pass_rows, &p);
-    if (!single) add_products(learner, &p.filter, l);
-    if (kept->has_end) take_end(&p.filter, at->end);
+    const hth_filter f = {.e = at->e,
+                          .rows = layer->rows,
+                          .n = layer->n,
+                          .m = layer->m,
+                          .x = at->xbar,
+                          .phi = at->Phi,
+                          .delta =
+                              single ? learner->adjoint.layers[l].delta + item * layer->rows : NULL,
+                          .gamma = single ? kept->rows.layers[l].delta : NULL,
+                          .u = tape->layers[l].u + item * layer->stride,
+                          .eps = at->eps + item * at->e * layer->rows * layer->m,
+                          .g = gradient + layer->weight};
+    hth_filter_run(learner->compute, &f);
+    if (!single) add_products(learner, &f, l);
+    if (kept->has_end) take_end(&f, at->end);
 }
 
 /* ---- Learned initial states ---- */
 
 /* The number in X that row i of the initial states is, or e: none (z_0, where nothing depends on it). */
-static size_t place_of(const hth_layer *layer, const trace *kept, size_t e, size_t i) {
+static size_t place_of(const hth_layer *layer, const hth_trace *kept, size_t e, size_t i) {
     return i < layer->cell->states || kept->has_z ? i : e;
 }
 
 /* As the weights, without a u: at the start of a sequence the trace is the unit matrix. */
-static void carry_initial(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
-    const trace *kept = learner->past.kept;
+static void carry_initial(hth_learner *learner, size_t l, size_t item, size_t slot,
+                          hth_real *gradient) {
+    const hth_trace *kept = learner->past.kept;
     const hth_layer *layer = &learner->network->layers[l];
-    const trace_layer *at = &kept->layers[l];
+    const hth_trace_layer *at = &kept->layers[l];
     const size_t n = layer->n, e = at->e, count = hth_layer_initial_rows(layer);
-    hth_real *eps = at->initial + item * e * count * n, *g = gradient + layer->initial, old[MOST];
+    const hth_real *xbar = at->xbar + slot * e * n, *end = at->end + slot * e * n;
+    const hth_real *Phi = at->Phi + slot * e * e * n;
+    hth_real *eps = at->initial + item * e * count * n, *g = gradient + layer->initial,
+             old[HTH_TRACE_MOST];
     for (size_t i = 0; layer->learns_initial && i < count; i++)
         for (size_t j = 0; j < n; j++) {
             for (size_t k = 0; k < e; k++) {
                 old[k] = eps[(k * count + i) * n + j];
-                g[i * n + j] += at->xbar[k * n + j] * old[k];
+                g[i * n + j] += xbar[k * n + j] * old[k];
                 if (kept->rows.tape->fresh) old[k] = k == place_of(layer, kept, e, i);
             }
             for (size_t k = 0; k < e; k++) {
                 hth_real sum = 0;
                 for (size_t from = 0; from < e; from++)
-                    sum += at->Phi[(k * e + from) * n + j] * old[from];
+                    sum += Phi[(k * e + from) * n + j] * old[from];
                 eps[(k * count + i) * n + j] = sum;
-                if (kept->has_end) g[i * n + j] -= at->end[k * n + j] * sum;
+                if (kept->has_end) g[i * n + j] -= end[k * n + j] * sum;
             }
         }
 }
@@ -259,13 +214,13 @@ static void carry_initial(hth_learner *learner, size_t l, size_t item, hth_real 
 
 static size_t weights_size(const hth_learner *learner, size_t l) {
     const hth_layer *layer = &learner->network->layers[l];
-    const trace *kept = learner->past.kept;
+    const hth_trace *kept = learner->past.kept;
     return learner->batch * kept->layers[l].e * layer->rows * layer->m;
 }
 
 static size_t initial_size(const hth_learner *learner, size_t l) {
     const hth_layer *layer = &learner->network->layers[l];
-    const trace *kept = learner->past.kept;
+    const hth_trace *kept = learner->past.kept;
     if (!layer->learns_initial) return 0;
     return learner->batch * kept->layers[l].e * hth_layer_initial_rows(layer) * layer->n;
 }
@@ -279,19 +234,25 @@ static size_t voltages_size(const hth_learner *learner, size_t l) {
 }
 
 static void forget_voltages(hth_learner *learner) {
-    const trace *kept = learner->past.kept;
+    const hth_trace *kept = learner->past.kept;
     for (size_t l = 0; l < learner->network->layer_count; l++)
         memset(kept->layers[l].vhat, 0, voltages_size(learner, l) * sizeof(hth_real));
 }
 
-static void forget_traces(hth_learner *learner) {
-    trace *kept = learner->past.kept;
-    if (kept->is_zero) return;
-    kept->is_zero = true;
-    for (size_t l = 0; l < learner->network->layer_count; l++) {
+/* The memory of traces is cleared when somebody is to read it. */
+static void clear_blank(hth_learner *learner) {
+    hth_trace *kept = learner->past.kept;
+    for (size_t l = 0; kept->is_blank && l < learner->network->layer_count; l++)
         memset(kept->layers[l].eps, 0, weights_size(learner, l) * sizeof(hth_real));
+    kept->is_zero = kept->is_zero || kept->is_blank;
+    kept->is_blank = false;
+}
+
+static void forget_traces(hth_learner *learner) {
+    hth_trace *kept = learner->past.kept;
+    kept->is_blank = !kept->is_zero;
+    for (size_t l = 0; l < learner->network->layer_count; l++)
         memset(kept->layers[l].initial, 0, initial_size(learner, l) * sizeof(hth_real));
-    }
 }
 
 static void reset(hth_learner *learner) {
@@ -300,7 +261,7 @@ static void reset(hth_learner *learner) {
 }
 
 static void before(hth_learner *learner) {
-    trace *kept = learner->past.kept;
+    hth_trace *kept = learner->past.kept;
     const trace_options *o = learner->past.options;
     hth_adjoint *both[] = {&learner->adjoint, &kept->rows};
     const hth_tape *tape = learner->adjoint.tape;
@@ -318,13 +279,13 @@ static void before(hth_learner *learner) {
 }
 
 /* Nothing came before the tape, and nothing comes after it. */
-static bool is_whole_sequence(const trace *kept) {
+static bool is_whole_sequence(const hth_trace *kept) {
     const hth_tape *tape = kept->rows.tape;
     return tape->fresh && tape->chunk.ends && tape->steps > 1 && !kept->has_end;
 }
 
 static void carry(hth_learner *learner, hth_gradient *gradient) {
-    trace *kept = learner->past.kept;
+    hth_trace *kept = learner->past.kept;
     const hth_network *net = learner->network;
     kept->rows.tape = learner->adjoint.tape;
     kept->has_end = learner->adjoint.layers[0].end != NULL;
@@ -332,32 +293,50 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
                      (learner->adjoint.crossing != HTH_CROSS_FULL || kept->has_end);
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
     if (is_whole_sequence(kept)) return;
-    kept->is_zero = false;
-    for (size_t b = 0; b < learner->batch; b++) {
-        kept->rows.item = b;
-        seed(kept);
-        hth_scan(&kept->rows);
+    const size_t steps = kept->rows.tape->steps, batch = learner->batch;
+    const bool grouped = steps <= FEW && steps * batch > 1;
+    if (!grouped) clear_blank(learner);
+    for (size_t l = 0; l < net->layer_count && grouped && steps == 1; l++)
+        add_step(learner, l, gradient->values);
+    for (size_t b = 0; b < batch; b++) {
+        const size_t slot = grouped ? b % GROUP : 0, items = slot + 1;
+        const bool full = grouped && (items == GROUP || b + 1 == batch);
+        hth_trace_scan(kept, b);
         for (size_t l = 0; l < net->layer_count; l++) {
-            fill_transition(kept, l);
-            fill_adjoints(learner, l, b);
-            carry_weights(learner, l, b, gradient->values);
-            carry_initial(learner, l, b, gradient->values);
+            hth_trace_transition(kept, l, slot);
+            hth_trace_adjoints(learner, l, b, slot);
+            if (grouped) hth_trace_gamma(kept, l, slot);
+            if (full) carry_group(learner, l, b - slot, items, gradient->values);
+            if (!grouped) carry_weights(learner, l, b, gradient->values);
+            carry_initial(learner, l, b, slot, gradient->values);
         }
     }
+    if (!grouped || !kept->rows.tape->chunk.ends) kept->is_zero = kept->is_blank = false;
     for (size_t l = 0; l < net->layer_count; l++)
         hth_layer_mask(&net->layers[l], gradient->values + net->layers[l].weight);
 }
 
-static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l, trace_layer *at) {
+/* Where X is the states alone, and none depends on the drive (the output gate of an LSTM). */
+static bool is_idle(const hth_cell *cell, size_t g, size_t e) {
+    for (size_t i = 0; i < cell->states; i++)
+        if (cell->B[i][g].where != HTH_AT_ZERO) return false;
+    return e == cell->states || cell->Q[g].where == HTH_AT_ZERO;
+}
+
+static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
+                          hth_trace_layer *at) {
     const hth_layer *layer = &plan->network->layers[l];
     const size_t n = layer->n, batch = plan->batch, voltages = has_voltage(plan) ? batch : 0;
     const size_t initial = layer->learns_initial ? hth_layer_initial_rows(layer) * n : 0;
     at->e = hth_trace_rows(plan, l);
     at->eps = HTH_TAKE(arena, hth_real, hth_times(hth_times(batch * at->e, layer->rows), layer->m));
     at->initial = HTH_TAKE(arena, hth_real, hth_times(batch * at->e, initial));
-    at->xbar = HTH_TAKE(arena, hth_real, at->e * n);
-    at->end = HTH_TAKE(arena, hth_real, at->e * n);
-    at->Phi = HTH_TAKE(arena, hth_real, at->e * at->e * n);
+    const size_t steps = plan->steps < FEW ? plan->steps : FEW;
+    at->xbar = HTH_TAKE(arena, hth_real, GROUP * at->e * n);
+    at->end = HTH_TAKE(arena, hth_real, GROUP * at->e * n);
+    at->Phi = HTH_TAKE(arena, hth_real, GROUP * at->e * at->e * n);
+    at->gamma = HTH_TAKE(arena, hth_real, GROUP * steps * at->e * layer->rows);
+    for (size_t g = 0; g < layer->cell->drives; g++) at->idle[g] = is_idle(layer->cell, g, at->e);
     at->vhat = HTH_TAKE(arena, hth_real, hth_times(voltages, n));
     at->post = HTH_TAKE(arena, hth_real, hth_times(hth_times(voltages, plan->steps), n));
     if (plan->axes.future == &hth_future_zero) return;
@@ -370,12 +349,12 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     const size_t top = net->layer_count - 1;
     const hth_crossing crossing = plan->axes.recurrence->crossing;
     const bool separate = net->layers[0].cell->observable == HTH_Z_SEPARATE;
-    trace counted, *kept = HTH_TAKE(arena, trace, 1), *placed = kept;
-    trace_layer scratch;
+    hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
+    hth_trace_layer scratch;
     (void)given;
     if (!kept) kept = &counted;
-    *kept = (trace){.is_zero = true, .has_z = crossing == HTH_CROSS_DIAGONAL && separate};
-    kept->layers = HTH_TAKE(arena, trace_layer, net->layer_count);
+    *kept = (hth_trace){.is_zero = true, .has_z = crossing == HTH_CROSS_DIAGONAL && separate};
+    kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
     kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
     for (size_t l = 0; l <= top; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
@@ -388,8 +367,9 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
 }
 
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
-    trace *kept = learner->past.kept;
+    hth_trace *kept = learner->past.kept;
     size_t count = 0;
+    clear_blank(learner);
     kept->is_zero = false; /* whoever asks may write to them */
     for (size_t l = 0; l < learner->network->layer_count; l++) {
         const struct {
@@ -418,7 +398,8 @@ static const char *refuses_variant(const hth_learner *plan) {
     if (!own && o->trace == TRACE_FULL) return NULL;
     if (plan->axes.recurrence->crossing != HTH_CROSS_NONE)
         return "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
-               "synapse alone; they need learner.recurrence = none, or full and derivative";
+               "synapse alone; they need learner.recurrence = none, or full and derivative; "
+               "truncated traces of e-prop 3 are learner.past = instantaneous";
     if (own && !hth_clopath_fits(plan->network->layers[0].cell))
         return "learner.postsynaptic says what stands for the pseudo-derivative, which units of "
                "this cell do not have; it needs derivative, or a cell that spikes, such as lif";
@@ -430,19 +411,15 @@ static const char *refuses(const hth_learner *plan) {
     const hth_crossing crossing = plan->axes.recurrence->crossing;
     if (!plan->axes.signal->reaches_units)
         return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (crossing == HTH_CROSS_LEARNED)
-        return "a learned Jacobian does not tell a unit's own past, which traces hold, from that "
-               "of "
-               "others; it needs learner.past = none";
     if (plan->axes.future->assign)
         return "the future gives the whole gradient itself; it needs learner.past = none";
-    if (plan->steps > 1 && crossing != HTH_CROSS_FULL &&
+    const trace_options *o = plan->past.options;
+    if (plan->steps > 1 && crossing != HTH_CROSS_FULL && o->below == BELOW_EXACT &&
         (hth_first_read(net) > 0 || net->embedding))
         return "what upper states hold of the credit of a lower layer or of token vectors has no "
                "trace, so the gradient would depend on the length of a tape; take learner.steps = "
-               "1, learner.recurrence = full or learner.past = none";
-    const char *reason =
-        hth_scales_refuse(&((const trace_options *)plan->past.options)->scales, net);
+               "1, learner.below = tape, learner.recurrence = full or learner.past = none";
+    const char *reason = hth_scales_refuse(&o->scales, net);
     return reason ? reason : refuses_variant(plan);
 }
 

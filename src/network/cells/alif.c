@@ -15,8 +15,8 @@
 #include "network/cells/cells.h"
 #include "network/cells/spiking.h"
 
-enum { RHO = HTH_SPIKING_CONSTANTS, BETA, CONSTANTS };
-enum { PSI, Z_B, KEEP, FIELDS }; /* psi, -beta psi, rho - beta psi */
+enum { RHO = HTH_SPIKING_CONSTANTS, BETA, MINUS_BETA, CONSTANTS };
+enum { PSI, FIELDS };
 
 static hth_status prepare(const void *given, size_t n, hth_real *constants, hth_error *error) {
     const hth_spiking_options *o = given;
@@ -24,7 +24,10 @@ static hth_status prepare(const void *given, size_t n, hth_real *constants, hth_
     HTH_TRY(hth_spiking_prepare(o, n, constants, error));
     HTH_TRY(hth_units_expand(o->tau_a, n, 1e-3, 1e9, "cell.tau_a", rho, error));
     HTH_TRY(hth_units_expand(o->beta, n, 0, 1e6, "cell.beta", constants + BETA * n, error));
-    for (size_t j = 0; j < n; j++) rho[j] = (hth_real)exp(-o->dt / (double)rho[j]);
+    for (size_t j = 0; j < n; j++) {
+        rho[j] = (hth_real)exp(-o->dt / (double)rho[j]);
+        constants[MINUS_BETA * n + j] = -constants[BETA * n + j];
+    }
     return HTH_OK;
 }
 
@@ -43,22 +46,38 @@ static void integrate(const hth_row *row) {
     }
 }
 
-static void step(const hth_row *row) {
+/* All of a step in one loop. */
+static void step_plainly(const hth_row *row) {
+    const hth_spiking_options *o = row->options;
+    const hth_real *a = row->drive[0], *v_in = row->state_in[0], *b_in = row->state_in[1];
+    const hth_real *z_in = row->z_in, *alpha = row->constant[HTH_SPIKING_ALPHA];
+    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    const hth_real *v_th = row->constant[HTH_SPIKING_V_TH];
+    const hth_real *height = row->constant[HTH_SPIKING_HEIGHT];
     const hth_real *rho = row->constant[RHO], *beta = row->constant[BETA];
-    hth_real *psi = row->field[PSI], *z_b = row->field[Z_B], *keep = row->field[KEEP];
-    integrate(row);
-    hth_spike(row->options, row->n, psi, row->constant[HTH_SPIKING_V_TH], row->state_in[2],
-              row->state_out[2], row->z_out, psi);
+    const hth_real edge = hth_spike_edge(o), w = (hth_real)(1 / o->width);
+    hth_real *v = row->state_out[0], *b = row->state_out[1], *z = row->z_out;
+    hth_real *psi = row->field[PSI];
     HTH_SIMD
     for (size_t j = 0; j < row->n; j++) {
-        z_b[j] = -beta[j] * psi[j];
-        keep[j] = rho[j] + z_b[j];
+        v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
+        b[j] = rho[j] * b_in[j] + z_in[j];
+        const hth_real x = (v[j] - v_th[j] - beta[j] * b[j]) / v_th[j];
+        z[j] = x > edge ? HTH_C(1.0) : HTH_C(0.0);
+        psi[j] = hth_triangle(x, w) * height[j];
     }
 }
 
-/* Before the first step psi is 0. */
-static void first(const hth_row *row) {
-    for (size_t j = 0; j < row->n; j++) row->field[KEEP][j] = row->constant[RHO][j];
+static void step(const hth_row *row) {
+    if (hth_spikes_plainly(row->options)) {
+        step_plainly(row);
+        return;
+    }
+    hth_real *psi = row->field[PSI];
+    integrate(row);
+    hth_spike(row->options, row->n, psi, row->constant[HTH_SPIKING_V_TH],
+              row->constant[HTH_SPIKING_HEIGHT], row->state_in[2], row->state_out[2], row->z_out,
+              psi);
 }
 
 const hth_cell hth_cell_alif = {
@@ -76,11 +95,11 @@ const hth_cell hth_cell_alif = {
     .spikes = true,
     .threshold = HTH_CONSTANT(HTH_SPIKING_V_TH),
     .reads = {{true, true, true}},
-    .D = {{HTH_CONSTANT(HTH_SPIKING_ALPHA)}, {HTH_PREVIOUS(PSI), HTH_PREVIOUS(KEEP)}},
+    .D = {{HTH_CONSTANT(HTH_SPIKING_ALPHA)},
+          {HTH_PREVIOUS(PSI), HTH_PREVIOUS_TIMES_PLUS(PSI, MINUS_BETA, RHO)}},
     .B = {{HTH_CONSTANT(HTH_SPIKING_GAIN)}},
     .R = {HTH_CONSTANT(HTH_SPIKING_RESET)},
-    .Z = {HTH_FIELD(PSI), HTH_FIELD(Z_B)},
+    .Z = {HTH_FIELD(PSI), HTH_FIELD_TIMES(PSI, MINUS_BETA)},
     .prepare = prepare,
     .step = step,
-    .first = first,
 };

@@ -9,7 +9,30 @@
 #include "network/cells/cells.h"
 #include "network/cells/spiking.h"
 
+/* All of a step in one loop. */
+static void step_plainly(const hth_row *row) {
+    const hth_spiking_options *o = row->options;
+    const hth_real *a = row->drive[0], *v_in = row->state_in[0], *z_in = row->z_in;
+    const hth_real *alpha = row->constant[HTH_SPIKING_ALPHA];
+    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    const hth_real *v_th = row->constant[HTH_SPIKING_V_TH];
+    const hth_real *height = row->constant[HTH_SPIKING_HEIGHT];
+    const hth_real edge = hth_spike_edge(o), w = (hth_real)(1 / o->width);
+    hth_real *v = row->state_out[0], *z = row->z_out, *psi = row->field[0];
+    HTH_SIMD
+    for (size_t j = 0; j < row->n; j++) {
+        v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
+        const hth_real x = (v[j] - v_th[j]) / v_th[j];
+        z[j] = x > edge ? HTH_C(1.0) : HTH_C(0.0);
+        psi[j] = hth_triangle(x, w) * height[j];
+    }
+}
+
 static void step(const hth_row *row) {
+    if (hth_spikes_plainly(row->options)) {
+        step_plainly(row);
+        return;
+    }
     const hth_real *a = row->drive[0], *v_in = row->state_in[0], *z_in = row->z_in;
     const hth_real *alpha = row->constant[HTH_SPIKING_ALPHA];
     const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
@@ -20,8 +43,8 @@ static void step(const hth_row *row) {
         v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
         psi[j] = (v[j] - v_th[j]) / v_th[j];
     }
-    hth_spike(row->options, row->n, psi, v_th, row->state_in[1], row->state_out[1], row->z_out,
-              psi);
+    hth_spike(row->options, row->n, psi, v_th, row->constant[HTH_SPIKING_HEIGHT], row->state_in[1],
+              row->state_out[1], row->z_out, psi);
 }
 
 static hth_status prepare(const void *options, size_t n, hth_real *constants, hth_error *error) {

@@ -130,6 +130,7 @@ hth_status hth_spiking_prepare(const hth_spiking_options *o, size_t n, hth_real 
                                hth_error *error) {
     hth_real *alpha = constants + HTH_SPIKING_ALPHA * n, *gain = constants + HTH_SPIKING_GAIN * n;
     hth_real *v_th = constants + HTH_SPIKING_V_TH * n, *reset = constants + HTH_SPIKING_RESET * n;
+    hth_real *height = constants + HTH_SPIKING_HEIGHT * n;
     HTH_TRY(hth_units_expand(o->tau_m, n, 1e-3, 1e9, "cell.tau_m", alpha, error));
     HTH_TRY(hth_units_expand(o->v_th, n, 1e-9, 1e9, "cell.v_th", v_th, error));
     for (size_t j = 0; j < n; j++) {
@@ -137,16 +138,14 @@ hth_status hth_spiking_prepare(const hth_spiking_options *o, size_t n, hth_real 
         alpha[j] = (hth_real)decay;
         gain[j] = (hth_real)(o->scale_input ? 1 - decay : 1);
         reset[j] = o->reset_gradient ? -v_th[j] : 0;
+        height[j] = (hth_real)o->gamma / (o->scale_by_threshold ? v_th[j] : 1);
     }
     return HTH_OK;
 }
 
 static void shape_triangular(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
     HTH_SIMD
-    for (size_t j = 0; j < n; j++) {
-        hth_real y = 1 - (hth_real)fabs(x[j]) * w;
-        psi[j] = y > 0 ? y : 0;
-    }
+    for (size_t j = 0; j < n; j++) psi[j] = hth_triangle(x[j], w);
 }
 
 static void shape_fast_sigmoid(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
@@ -220,9 +219,18 @@ static void refractory(hth_real period, size_t n, const hth_real *counter_in, ht
     }
 }
 
+bool hth_spikes_plainly(const hth_spiking_options *o) {
+    return o->spike == SPIKE_STEP && o->pseudo_derivative == TRIANGULAR && o->refractory == 0;
+}
+
+hth_real hth_spike_edge(const hth_spiking_options *o) {
+    return o->threshold_at == ABOVE ? 0 : -HTH_C(1e-30);
+}
+
 void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const hth_real *v_th,
-               const hth_real *counter_in, hth_real *counter_out, hth_real *z, hth_real *psi) {
-    const hth_real gamma = (hth_real)o->gamma, edge = o->threshold_at == ABOVE ? 0 : -HTH_C(1e-30);
+               const hth_real *height, const hth_real *counter_in, hth_real *counter_out,
+               hth_real *z, hth_real *psi) {
+    const hth_real edge = hth_spike_edge(o);
     HTH_SIMD
     for (size_t j = 0; j < n; j++) counter_out[j] = x[j] > edge ? HTH_C(1.0) : HTH_C(0.0);
     if (o->spike == SPIKE_SMOOTH)
@@ -230,13 +238,8 @@ void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const 
     else
         for (size_t j = 0; j < n; j++) z[j] = counter_out[j];
     shape(o->pseudo_derivative, n, (hth_real)(1 / o->width), x, psi);
-    if (o->scale_by_threshold) {
-        HTH_SIMD
-        for (size_t j = 0; j < n; j++) psi[j] *= gamma / v_th[j];
-    } else {
-        HTH_SIMD
-        for (size_t j = 0; j < n; j++) psi[j] *= gamma;
-    }
+    HTH_SIMD
+    for (size_t j = 0; j < n; j++) psi[j] *= height[j];
     if (o->refractory > 0)
         refractory((hth_real)(o->refractory + (o->refractory_rule == SILENT ? 1 : 0)), n,
                    counter_in, counter_out, counter_out, z, psi);

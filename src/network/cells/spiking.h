@@ -6,6 +6,8 @@
 
 #include "network/cell.h"
 
+#include <math.h>
+
 /* LIF reads all but the last two. */
 typedef struct hth_spiking_options {
     const char *tau_m, *v_th;
@@ -21,12 +23,14 @@ typedef struct hth_spiking_options {
 enum { HTH_LIF_OPTIONS = 13, HTH_ALIF_OPTIONS = 15 };
 extern const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS];
 
-/* alpha = exp(-dt/tau_m), the gain of the drive, v_th and -v_th or 0: constants of both cells. */
+/* alpha = exp(-dt/tau_m), the gain of the drive, v_th, -v_th or 0, and what psi is where its shape is 1: constants of
+ * both cells. */
 enum {
     HTH_SPIKING_ALPHA,
     HTH_SPIKING_GAIN,
     HTH_SPIKING_V_TH,
     HTH_SPIKING_RESET,
+    HTH_SPIKING_HEIGHT,
     HTH_SPIKING_CONSTANTS
 };
 
@@ -39,7 +43,17 @@ hth_status hth_spiking_prepare(const hth_spiking_options *options, size_t n, hth
  * psi may be the array x.
  */
 void hth_spike(const hth_spiking_options *options, size_t n, const hth_real *x,
-               const hth_real *v_th, const hth_real *counter_in, hth_real *counter_out, hth_real *z,
-               hth_real *psi);
+               const hth_real *v_th, const hth_real *height, const hth_real *counter_in,
+               hth_real *counter_out, hth_real *z, hth_real *psi);
+
+/* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular and no unit
+ * is refractory. The counters then are 0, as they were made, and stay so unwritten. */
+bool hth_spikes_plainly(const hth_spiking_options *options);
+hth_real hth_spike_edge(const hth_spiking_options *options); /* a spike: x above it */
+
+static inline hth_real hth_triangle(hth_real x, hth_real inverse_width) {
+    const hth_real y = 1 - (hth_real)fabs(x) * inverse_width;
+    return y > 0 ? y : 0;
+}
 
 #endif

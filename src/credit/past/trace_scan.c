@@ -1,0 +1,85 @@
+/*
+ * How traces are taken over a tape (trace.c): Phi = dX_end/dX_start and Gamma_t = dX_end/da_t, with the units
+ * decoupled, from one scan with a row per number in X. Cost per item and tape: that scan, e K rows of a few n.
+ */
+#include "credit/past/trace.h"
+
+#include <string.h>
+
+static size_t row_of_f(const hth_layer *layer, const hth_trace *kept) {
+    return layer->cell->states + (kept->has_z ? 1 : 0);
+}
+
+/* Row k: X_end[k] of all units. A filtered z at the end holds kappa^(end - t) z_t. */
+static void seed(hth_trace *kept) {
+    const hth_network *net = kept->rows.tape->network;
+    hth_adjoint_clear_boundary(&kept->rows);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_adjoint_layer *a = &kept->rows.layers[l];
+        const size_t n = net->layers[l].n, d = net->layers[l].cell->states, R = kept->rows.rows;
+        for (size_t k = 0; k < d; k++)
+            for (size_t j = 0; j < n; j++) a->sbar[(k * R + k) * n + j] = 1;
+        for (size_t j = 0; kept->has_z && j < n; j++) a->zbar[d * n + j] = 1;
+    }
+    const size_t top = net->layer_count - 1, n = net->layers[top].n, R = kept->rows.rows;
+    hth_real *q = kept->rows.layers[top].q, power = 1;
+    if (!q) return;
+    q += row_of_f(&net->layers[top], kept) * n; /* the other rows stay 0 */
+    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa)
+        for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
+}
+
+/* The adjoint of X at one end of the tape, of one row; f apart. */
+static void gather(const hth_trace *kept, const hth_layer *layer, const hth_real *sbar,
+                   const hth_real *zbar, size_t rows, size_t row, hth_real *x) {
+    const size_t n = layer->n, d = layer->cell->states;
+    for (size_t k = 0; k < d; k++) memcpy(x + k * n, sbar + (k * rows + row) * n, n * sizeof *x);
+    if (kept->has_z) memcpy(x + d * n, zbar + row * n, n * sizeof *x);
+    for (size_t j = 0; kept->together && j < n; j++) x[j] += zbar[row * n + j];
+}
+
+void hth_trace_scan(hth_trace *kept, size_t item) {
+    kept->rows.item = item;
+    seed(kept);
+    hth_scan(&kept->rows);
+}
+
+void hth_trace_transition(const hth_trace *kept, size_t l, size_t slot) {
+    const hth_network *net = kept->rows.tape->network;
+    const hth_adjoint_layer *a = &kept->rows.layers[l];
+    const hth_layer *layer = &net->layers[l];
+    const hth_trace_layer *at = &kept->layers[l];
+    const size_t n = layer->n, f = row_of_f(layer, kept);
+    hth_real *Phi = at->Phi + slot * at->e * at->e * n;
+    for (size_t k = 0; k < at->e; k++)
+        gather(kept, layer, a->sbar, a->zbar, kept->rows.rows, k, Phi + k * at->e * n);
+    if (at->e == f) return;
+    hth_real power = 1;
+    for (size_t t = 0; t < kept->rows.tape->steps; t++) power *= net->readout.kappa;
+    for (size_t k = 0; k < at->e; k++)
+        for (size_t j = 0; j < n; j++) Phi[(k * at->e + f) * n + j] = k == f ? power : 0;
+}
+
+void hth_trace_gamma(const hth_trace *kept, size_t l, size_t slot) {
+    const hth_trace_layer *at = &kept->layers[l];
+    const size_t rows = kept->rows.tape->network->layers[l].rows, steps = kept->rows.tape->steps;
+    for (size_t t = 0; t < steps; t++)
+        memcpy(at->gamma + (slot * steps + t) * at->e * rows,
+               kept->rows.layers[l].delta + t * kept->rows.rows * rows,
+               at->e * rows * sizeof(hth_real));
+}
+
+/* f at the start of the tape bears on its errors as z_1 does, but for a kappa. */
+void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_t slot) {
+    const hth_trace *kept = learner->past.kept;
+    const hth_layer *layer = &learner->network->layers[l];
+    const hth_adjoint_layer *a = &learner->adjoint.layers[l];
+    const hth_trace_layer *at = &kept->layers[l];
+    const size_t n = layer->n, f = row_of_f(layer, kept), batch = learner->batch;
+    hth_real *xbar = at->xbar + slot * at->e * n, *end = at->end + slot * at->e * n;
+    gather(kept, layer, a->sbar, a->zbar, batch, item, xbar);
+    if (kept->has_end)
+        gather(kept, layer, a->end, a->end + layer->cell->states * batch * n, batch, item, end);
+    for (size_t j = 0; at->e > f && j < n; j++)
+        xbar[f * n + j] = learner->network->readout.kappa * a->q[item * n + j];
+}

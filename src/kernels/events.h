@@ -1,0 +1,70 @@
+/*
+ * Products with rows of numbers most of which are 0, such as spikes: a row's other numbers are listed once, its
+ * events, and only these are multiplied. The terms that remain are added in the order of hth_product, and those left
+ * out are zeros, so that of finite numbers the results are hth_product's, bit for bit (but for the sign of a 0 that
+ * is the rounded sum of numbers too small for hth_real).
+ */
+#ifndef HTH_EVENTS_H
+#define HTH_EVENTS_H
+
+#include "kernels/compute.h"
+
+/* Lists of a matrix's rows. */
+typedef struct hth_events {
+    uint32_t *count; /* [rows]: events of each; more than `most`: the row is not listed */
+    uint32_t *at;    /* [rows][stride]: their columns, in increasing order */
+    bool *ones;      /* [rows]: all events are 1, so that nobody needs to look */
+    size_t most, stride;
+} hth_events;
+
+/* Room for at most `most` events a row. */
+void hth_events_lay_out(hth_arena *arena, size_t rows, size_t most, hth_events *events);
+
+/* Lists row x[width]. */
+void hth_events_list(const hth_events *events, size_t row, size_t width, const hth_real *x);
+
+/* The events of some rows; one that is not listed counts as `unlisted`. */
+size_t hth_events_total(const hth_events *events, size_t from, size_t to, size_t unlisted);
+
+/* How many of the first `width` numbers of row x[] are not 0; counted where it is not listed, or no row is. */
+size_t hth_events_among(const hth_events *events, size_t row, size_t width, const hth_real *x);
+
+/* Where products by events are faster: up to so many events in a row of K; of these rows. */
+size_t hth_events_worth(size_t K);
+bool hth_events_pay(const hth_events *events, size_t from, size_t to, size_t K);
+
+/* y[N] = x[K] B, x being row `row` (which is listed) and B as hth_pack leaves it. On the calling thread. */
+void hth_events_times(const hth_events *events, size_t row, size_t N, size_t K, const hth_real *x,
+                      const hth_real *packed, hth_real *y);
+
+/* C[N][K] += sum over the rows t = 0, 1, ... of d[t][N] u[t][K]^T; rows of C ldc apart, those of u u_stride. Rows of u
+ * that are not listed are searched. */
+typedef struct hth_events_sum {
+    const hth_events *events;
+    size_t rows, N, K;
+    const hth_real *d, *u;
+    size_t u_stride;
+    hth_real *C;
+    size_t ldc;
+    hth_real *scratch; /* hth_packed_size(K, N) numbers */
+} hth_events_sum;
+
+size_t hth_events_widest(void);                      /* largest K */
+bool hth_events_add_pays(const hth_events_sum *sum); /* against hth_product */
+void hth_events_add(hth_compute *compute, const hth_events_sum *sum);
+
+/* The first K numbers of rows from..from+rows-1, x[rows][stride], and few rows of another matrix, M of them. */
+typedef struct hth_events_rows {
+    const hth_events *events;
+    size_t from, rows, K, M, stride;
+    const hth_real *x;
+} hth_events_rows;
+
+/* y[M][rows] = A[M][K] x^T. */
+void hth_events_outputs(hth_compute *compute, const hth_events_rows *of, const hth_real *A,
+                        hth_real *y);
+/* C[M][K] += d[M][rows] x. */
+void hth_events_add_few(hth_compute *compute, const hth_events_rows *of, const hth_real *d,
+                        hth_real *C);
+
+#endif
