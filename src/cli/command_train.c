@@ -59,9 +59,10 @@ static int finish(const char *out, const hth_config *config, const cli_progress 
     printf("Learning curve:  hitherto plot %s\n", out);
     fflush(stdout);
     const int code = cli_trial_after_training(out, config, &drawn);
+    const bool watchable = strcmp(cli_setting(config, "network.direction"), "both") != 0;
     if (drawn)
         printf("A trial, output and target:  %s/trial.svg\n", out);
-    else
+    else if (watchable)
         printf("A trial:         hitherto plot --trial %s --out %s/trial.svg\n", out, out);
     return code;
 }

@@ -4,6 +4,7 @@
 #include "credit/catalogues.h"
 #include "credit/learner.h"
 #include "experiment/check.h"
+#include "experiment/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -163,12 +164,6 @@ static double norm(const hth_real *x, size_t count) {
     return sqrt(sum);
 }
 
-/* As metrics.jsonl has numbers: NAN is null. */
-static const char *number(double value, char out[32]) {
-    snprintf(out, 32, isfinite(value) ? "%.9g" : "null", value);
-    return out;
-}
-
 static hth_status write_line(const companion *c, const companion *exact, const hth_block *block,
                              uint64_t step, uint64_t end, FILE *file, hth_error *error) {
     const size_t size = block->rows * block->columns;
@@ -180,8 +175,9 @@ static hth_status write_line(const companion *c, const companion *exact, const h
                 "{\"step\": %llu, \"window_end\": %llu, \"learner\": \"%s\", \"exact\": "
                 "\"%s\", \"block\": \"%s\", \"cosine\": %s, \"norm_ratio\": %s}\n",
                 (unsigned long long)step, (unsigned long long)end, c->name, exact->name,
-                block->name, number(hth_nearness_of(ours, theirs, size).cosine, cosine),
-                number(length > 0 ? norm(ours, size) / length : (double)NAN, ratio)) < 0)
+                block->name, hth_json_number(hth_nearness_of(ours, theirs, size).cosine, 9, cosine),
+                hth_json_number(length > 0 ? norm(ours, size) / length : (double)NAN, 9, ratio)) <
+        0)
         return hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
     return HTH_OK;
 }

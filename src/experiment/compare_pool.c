@@ -15,19 +15,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
 _Static_assert(sizeof(hth_job_report) <= 4096, "what PIPE_BUF is at least on Linux");
-
-double hth_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- In the process of the run ------------------------------------------------------------ */
 

@@ -29,6 +29,4 @@ hth_status hth_job_start(const hth_config *config, const char *folder,
  * a death without a word. */
 bool hth_job_listen(hth_job *job);
 
-double hth_clock(void);
-
 #endif

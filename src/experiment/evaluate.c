@@ -56,7 +56,7 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
         return hth_fail(error, HTH_INVALID, "%s",
                         stopped ? "interrupted before the first step was scored"
                                 : "no step of the split has weight: there is nothing to score");
-    score->loss = report.loss / report.weight;
+    score->loss = hth_mean_loss(&report);
     score->metric_name = session->metric.name;
     return HTH_OK;
 }

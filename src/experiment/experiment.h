@@ -3,7 +3,7 @@
  *
  *   config.c      settings from a YAML file and key=value texts; validation against all catalogues
  *   session.c     the handles of one run: streams, network, tape, learner, optimiser
- *   train.c       the training loop
+ *   train.c       the training loop; train_progress.c, train_report.c: what it tells and writes
  *   checkpoint.c  saving and resuming, over safetensors.c
  *   check.c       every gradient against finite differences and against BPTT
  *   compare.c     many runs side by side, over store.c

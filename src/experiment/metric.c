@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"none", "auto",      "perplexity", "accuracy",
-                                    "bits", "decisions", "mse",        "nmse"};
+static const char *const names[] = {"none",      "auto", "perplexity", "accuracy", "bits",
+                                    "decisions", "mse",  "nmse",       "length"};
 
 static bool is_setting(const hth_settings *settings, const char *key, const char *value) {
     const hth_setting *setting = hth_settings_find(settings, key);
@@ -61,6 +61,24 @@ hth_status hth_metric_choose(const hth_settings *settings, int kind, const hth_s
     return HTH_OK;
 }
 
+hth_status hth_metric_follow(hth_metric *metric, int kind, const hth_source *source,
+                             hth_error *error) {
+    const bool grows = source->kind->reached && isfinite(source->kind->reached(source->state));
+    if (kind == HTH_METRIC_LENGTH && !grows)
+        return hth_fail(
+            error, HTH_INVALID,
+            "train.metric is 'length', but the sequences of '%s' do not grow as they are "
+            "learned",
+            source->kind->part.name);
+    if (!grows || (kind != HTH_METRIC_LENGTH && kind != HTH_METRIC_AUTO)) return HTH_OK;
+    *metric = (hth_metric){.kind = HTH_METRIC_LENGTH,
+                           .name = names[HTH_METRIC_LENGTH],
+                           .rises = true,
+                           .reached = source->kind->reached,
+                           .stream = source->state};
+    return HTH_OK;
+}
+
 /* Variance of each target, summed over them; NAN when they do not vary. */
 static double variance(const hth_moments *targets, double weight) {
     double mean_squares = targets->sums[targets->outputs] / weight;
@@ -71,9 +89,14 @@ static double variance(const hth_moments *targets, double weight) {
     return mean_squares > 0 ? mean_squares : (double)NAN;
 }
 
+double hth_mean_loss(const hth_report *report) {
+    return report->weight > 0 ? report->loss / report->weight : (double)NAN;
+}
+
 double hth_metric_value(const hth_metric *metric, const hth_report *report,
                         const hth_moments *targets) {
-    const double mean = report->loss / report->weight;
+    const double mean = hth_mean_loss(report);
+    if (metric->kind == HTH_METRIC_LENGTH) return metric->reached(metric->stream);
     if (metric->kind == HTH_METRIC_DECISIONS)
         return report->decisions > 0 ? report->right / report->decisions : (double)NAN;
     if (!(report->weight > 0)) return NAN;

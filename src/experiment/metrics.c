@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A number as JSON has it, with so many digits: there is no NaN in it. */
-static const char *number(double value, int digits, char out[32]) {
+const char *hth_json_number(double value, int digits, char out[32]) {
     if (isfinite(value))
         snprintf(out, 32, "%.*g", digits, value);
     else
@@ -26,15 +25,15 @@ static const char *number(double value, int digits, char out[32]) {
 static const char *exact(double value, char out[32]) {
     enum { FEWEST = 9, MOST = 17 };
     int digits = FEWEST;
-    number(value, digits, out);
+    hth_json_number(value, digits, out);
     while (isfinite(value) && digits < MOST && strtod(out, NULL) != value)
-        number(value, ++digits, out);
+        hth_json_number(value, ++digits, out);
     return out;
 }
 
 /* What was measured by the clock. */
 static const char *measured(double value, char out[32]) {
-    return number(value, 9, out);
+    return hth_json_number(value, 9, out);
 }
 
 /* ---- Lines -------------------------------------------------------------------------------- */

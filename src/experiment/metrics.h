@@ -14,6 +14,9 @@ hth_status hth_metrics_append(FILE *file, const hth_progress *line, hth_error *e
 /* Forces what was appended onto the disk. */
 void hth_metrics_sync(FILE *file);
 
+/* A number as JSON has it, with so many digits; what is not finite is null. */
+const char *hth_json_number(double value, int digits, char out[32]);
+
 /* A line as it was written. NAN: null. */
 typedef struct hth_line {
     uint64_t step, epoch;

@@ -228,9 +228,9 @@ const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
 
 /* A local derivative of one unit. */
 static hth_real local(const hth_recorder *r, size_t l, hth_entry entry, size_t unit) {
-    const hth_real *row =
-        hth_entry_row(&r->session.network->layers[l], &r->tape->layers[l], entry, 0, 1, 0);
-    return row ? row[unit] : entry.where == HTH_AT_ONE ? HTH_C(1.0) : HTH_C(0.0);
+    const hth_derivative d =
+        hth_entry_at(&r->session.network->layers[l], &r->tape->layers[l], entry, 0, 1, 0);
+    return entry.where == HTH_AT_ZERO ? 0 : hth_derivative_of(d, unit);
 }
 
 /* dz/ds[k] as the learner has it (learner.postsynaptic). */

@@ -31,6 +31,7 @@ static bool wants_whole_rates(const hth_regulariser *r) {
 static size_t default_steps(hth_default_steps kind, uint64_t whole, const hth_regulariser *r) {
     const uint64_t tapes = (whole + LONGEST_WHOLE - 1) / LONGEST_WHOLE;
     if (kind == HTH_ONE_STEP) return 1;
+    if (kind == HTH_FOUR_STEPS) return whole > 0 && whole < 4 ? (size_t)whole : 4;
     if (whole == 0) return TRUNCATED;
     if (kind == HTH_WHOLE_SEQUENCE || wants_whole_rates(r)) return (size_t)whole;
     if (kind == HTH_WHOLE_TRIALS) return (size_t)((whole + tapes - 1) / tapes);
@@ -179,6 +180,7 @@ static hth_status open_network(const hth_settings *settings, hth_split split, si
     HTH_TRY(hth_network_create(settings, &s->train.shape, seed, NULL, &s->network, error));
     HTH_TRY(hth_metric_choose(settings, s->options.metric, &s->train.shape,
                               s->network->readout.loss->part.name, &s->metric, error));
+    HTH_TRY(hth_metric_follow(&s->metric, s->options.metric, &s->train, error));
     HTH_TRY(hth_moments_create(&s->train.shape, &s->moments, error));
     return hth_given_apply(&s->train, s->network, error);
 }

@@ -15,7 +15,8 @@ enum {
     HTH_METRIC_BITS,
     HTH_METRIC_DECISIONS,
     HTH_METRIC_MSE,
-    HTH_METRIC_NMSE
+    HTH_METRIC_NMSE,
+    HTH_METRIC_LENGTH
 };
 
 enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
@@ -70,6 +71,8 @@ typedef struct hth_metric {
     const char *name; /* what train.metric comes to: "perplexity", ... or "none" */
     double squares;   /* (y - y*)^2, summed over outputs, per unit of the mse loss */
     bool rises;       /* more is better */
+    double (*reached)(const void *stream); /* of length: who knows it */
+    const void *stream;
 } hth_metric;
 
 /* Moments of targets that are values: sums[k] = sum w y*_k, then sums[outputs] = sum_k sum w y*_k^2. */
@@ -80,6 +83,10 @@ typedef struct hth_moments {
 
 hth_status hth_metric_choose(const hth_settings *settings, int kind, const hth_shape *shape,
                              const char *loss, hth_metric *out, hth_error *error);
+/* Of a stream whose sequences grow the automatic metric is how far they have grown. */
+hth_status hth_metric_follow(hth_metric *metric, int kind, const hth_source *source,
+                             hth_error *error);
+double hth_mean_loss(const hth_report *report); /* NAN: nothing had weight */
 /* What a report, and the moments of its targets, come to; NAN when there is nothing. */
 double hth_metric_value(const hth_metric *metric, const hth_report *report,
                         const hth_moments *targets);

@@ -31,13 +31,6 @@ static hth_status choose_kind(const hth_settings *settings, const hth_stream_kin
     return HTH_OK;
 }
 
-static size_t field_bytes(const hth_field *field) {
-    size_t size = field->dtype == HTH_DTYPE_I32    ? sizeof(int32_t)
-                  : field->dtype == HTH_DTYPE_REAL ? sizeof(hth_real)
-                                                   : sizeof(uint64_t);
-    return field->count * size;
-}
-
 /* The position fields, in an array that the caller frees; NULL when there are none or no memory. */
 static hth_field *position_fields(const hth_source *source, size_t *count, size_t *bytes) {
     *bytes = 0;
@@ -45,7 +38,7 @@ static hth_field *position_fields(const hth_source *source, size_t *count, size_
     hth_field *fields = *count ? calloc(*count, sizeof *fields) : NULL;
     if (!fields) return NULL;
     source->kind->state(source->state, fields, *count);
-    for (size_t i = 0; i < *count; i++) *bytes += field_bytes(&fields[i]);
+    for (size_t i = 0; i < *count; i++) *bytes += hth_field_bytes(&fields[i]);
     return fields;
 }
 
@@ -55,8 +48,8 @@ static hth_status remember_start(hth_source *source, hth_error *error) {
     source->start = fields ? malloc(bytes ? bytes : 1) : NULL;
     char *at = source->start;
     for (size_t i = 0; at && i < count; i++) {
-        memcpy(at, fields[i].data, field_bytes(&fields[i]));
-        at += field_bytes(&fields[i]);
+        memcpy(at, fields[i].data, hth_field_bytes(&fields[i]));
+        at += hth_field_bytes(&fields[i]);
     }
     free(fields);
     if (count && !at) return hth_fail(error, HTH_NO_MEMORY, "no memory for the stream's position");
@@ -96,8 +89,8 @@ hth_status hth_source_rewind(hth_source *source, hth_error *error) {
     if (count && !fields) return hth_fail(error, HTH_NO_MEMORY, "no memory to rewind the stream");
     const char *at = source->start;
     for (size_t i = 0; i < count; i++) {
-        memcpy(fields[i].data, at, field_bytes(&fields[i]));
-        at += field_bytes(&fields[i]);
+        memcpy(fields[i].data, at, hth_field_bytes(&fields[i]));
+        at += hth_field_bytes(&fields[i]);
     }
     free(fields);
     return HTH_OK;

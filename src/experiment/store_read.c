@@ -17,16 +17,53 @@ static char *text_at(sqlite3_stmt *row, int column) {
     return strdup(text ? text : "");
 }
 
-/* Makes room for one more item of a list that is about to hold `count`; NULL: no memory, and the list as
- * it was. */
-static void *extend(void *items, size_t count, size_t size) {
-    if (count && (count < 16 || (count & (count - 1)))) return items;
-    return realloc(items, (count ? 2 * count : 16) * size);
+/* ---- Lists of rows ------------------------------------------------------------------------ */
+
+/* What a list holds: its size, how it is read from a row (false: no memory), and how what it owns is freed
+ * (NULL: it owns nothing). */
+typedef struct row_kind {
+    size_t size;
+    bool (*read)(sqlite3_stmt *row, void *item);
+    void (*release)(void *item);
+} row_kind;
+
+typedef struct row_list {
+    void *items;
+    size_t count;
+} row_list;
+
+/* Room doubles at powers of 2 from 16 on. */
+static bool add_row(sqlite3_stmt *row, const row_kind *kind, row_list *list) {
+    const size_t count = list->count;
+    if (count == 0 || (count >= 16 && (count & (count - 1)) == 0)) {
+        void *longer = realloc(list->items, (count ? 2 * count : 16) * kind->size);
+        if (!longer) return false;
+        list->items = longer;
+    }
+    list->count++;
+    return kind->read(row, (char *)list->items + count * kind->size);
 }
 
-static hth_status no_memory(const hth_store *store, hth_error *error) {
-    return hth_fail(error, HTH_NO_MEMORY, "not enough memory to read %s", store->path);
+static void free_rows(const row_kind *kind, row_list *list) {
+    for (size_t i = 0; kind->release && i < list->count; i++)
+        kind->release((char *)list->items + i * kind->size);
+    free(list->items);
 }
+
+/* All rows of a query, which ends here. On error nothing is left of the list. */
+static hth_status read_rows(hth_store *store, sqlite3_stmt *row, const row_kind *kind,
+                            row_list *out, hth_error *error) {
+    hth_status status = HTH_OK;
+    *out = (row_list){NULL, 0};
+    while (hth_sql_step(store, row, &status, error))
+        if (!add_row(row, kind, out))
+            status = hth_fail(error, HTH_NO_MEMORY, "not enough memory to read %s", store->path);
+    sqlite3_finalize(row);
+    if (status != HTH_OK) free_rows(kind, out);
+    return status;
+}
+
+/* ---- Options and settings ----------------------------------------------------------------- */
 
 hth_status hth_store_option(hth_store *store, const char *key, char *out, size_t size,
                             hth_error *error) {
@@ -54,41 +91,38 @@ hth_status hth_store_settings(hth_store *store, int64_t variant, hth_config *out
     return status;
 }
 
+/* ---- Variants, runs, lines ---------------------------------------------------------------- */
+
+static bool read_variant(sqlite3_stmt *row, void *item) {
+    hth_stored_variant *variant = item;
+    *variant = (hth_stored_variant){sqlite3_column_int64(row, 0), text_at(row, 1), text_at(row, 2),
+                                    text_at(row, 3)};
+    return variant->arm && variant->learner && variant->varied;
+}
+
+static void release_variant(void *item) {
+    hth_stored_variant *variant = item;
+    free(variant->arm);
+    free(variant->learner);
+    free(variant->varied);
+}
+
 void hth_store_free_variants(hth_stored_variant *variants, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        free(variants[i].arm);
-        free(variants[i].learner);
-        free(variants[i].varied);
-    }
+    for (size_t i = 0; i < count; i++) release_variant(&variants[i]);
     free(variants);
 }
 
 hth_status hth_store_variants(hth_store *store, hth_stored_variant **out, size_t *count,
                               hth_error *error) {
+    static const row_kind kind = {sizeof **out, read_variant, release_variant};
     sqlite3_stmt *row;
-    hth_status status = HTH_OK;
-    hth_stored_variant *list = NULL;
-    size_t used = 0;
+    row_list list;
     HTH_TRY(hth_sql_prepare(store, &row, error,
                             "SELECT id, arm, learner, varied FROM variants ORDER BY position, id",
                             ""));
-    while (hth_sql_step(store, row, &status, error)) {
-        hth_stored_variant *longer = extend(list, used, sizeof *list);
-        if (longer) {
-            list = longer;
-            list[used++] = (hth_stored_variant){sqlite3_column_int64(row, 0), text_at(row, 1),
-                                                text_at(row, 2), text_at(row, 3)};
-        }
-        if (!longer || !list[used - 1].arm || !list[used - 1].learner || !list[used - 1].varied)
-            status = no_memory(store, error);
-    }
-    sqlite3_finalize(row);
-    if (status != HTH_OK) {
-        hth_store_free_variants(list, used);
-        return status;
-    }
-    *out = list;
-    *count = used;
+    HTH_TRY(read_rows(store, row, &kind, &list, error));
+    *out = list.items;
+    *count = list.count;
     return HTH_OK;
 }
 
@@ -99,7 +133,8 @@ static hth_run_status status_at(sqlite3_stmt *row, int column) {
     return HTH_RUN_WAITING;
 }
 
-static void read_run(sqlite3_stmt *row, hth_stored_run *run) {
+static bool read_run(sqlite3_stmt *row, void *item) {
+    hth_stored_run *run = item;
     const char *message = (const char *)sqlite3_column_text(row, 12);
     *run = (hth_stored_run){
         .id = sqlite3_column_int64(row, 0),
@@ -117,40 +152,27 @@ static void read_run(sqlite3_stmt *row, hth_stored_run *run) {
         .kept = sqlite3_column_int(row, 13) != 0,
     };
     snprintf(run->message, sizeof run->message, "%s", message ? message : "");
+    return true;
 }
 
 hth_status hth_store_runs(hth_store *store, hth_stored_run **out, size_t *count, hth_error *error) {
+    static const row_kind kind = {sizeof **out, read_run, NULL};
     sqlite3_stmt *row;
-    hth_status status = HTH_OK;
-    hth_stored_run *list = NULL;
-    size_t used = 0;
+    row_list list;
     HTH_TRY(hth_sql_prepare(
         store, &row, error,
         "SELECT runs.id, variant, seed, status, steps, parameters, learner_bytes, "
         "memory_bytes, test_loss, test_metric, seconds, steps_per_second, message, kept FROM "
         "runs JOIN variants ON variants.id = variant ORDER BY seed, position, variant",
         ""));
-    while (hth_sql_step(store, row, &status, error)) {
-        hth_stored_run *longer = extend(list, used, sizeof *list);
-        if (!longer) {
-            status = no_memory(store, error);
-            break;
-        }
-        list = longer;
-        read_run(row, &list[used++]);
-    }
-    sqlite3_finalize(row);
-    if (status != HTH_OK) {
-        free(list);
-        return status;
-    }
-    *out = list;
-    *count = used;
+    HTH_TRY(read_rows(store, row, &kind, &list, error));
+    *out = list.items;
+    *count = list.count;
     return HTH_OK;
 }
 
-static void read_line(sqlite3_stmt *row, hth_line *line) {
-    *line = (hth_line){
+static bool read_line(sqlite3_stmt *row, void *item) {
+    *(hth_line *)item = (hth_line){
         .step = (uint64_t)sqlite3_column_int64(row, 0),
         .epoch = (uint64_t)sqlite3_column_int64(row, 1),
         .train_loss = number_at(row, 2),
@@ -164,35 +186,22 @@ static void read_line(sqlite3_stmt *row, hth_line *line) {
         .memory_bytes = number_at(row, 10),
         .regulariser = number_at(row, 11),
     };
+    return true;
 }
 
 hth_status hth_store_lines(hth_store *store, int64_t run, hth_line **out, size_t *count,
                            hth_error *error) {
+    static const row_kind kind = {sizeof **out, read_line, NULL};
     sqlite3_stmt *row;
-    hth_status status = HTH_OK;
-    hth_line *list = NULL;
-    size_t used = 0;
+    row_list list;
     HTH_TRY(
         hth_sql_prepare(store, &row, error,
                         "SELECT step, epoch, train_loss, train_metric, validation_loss, "
                         "validation_metric, spike_rate, learning_rate, seconds, steps_per_second, "
                         "memory_bytes, regulariser FROM lines WHERE run = ? ORDER BY step",
                         "i", run));
-    while (hth_sql_step(store, row, &status, error)) {
-        hth_line *longer = extend(list, used, sizeof *list);
-        if (!longer) {
-            status = no_memory(store, error);
-            break;
-        }
-        list = longer;
-        read_line(row, &list[used++]);
-    }
-    sqlite3_finalize(row);
-    if (status != HTH_OK) {
-        free(list);
-        return status;
-    }
-    *out = list;
-    *count = used;
+    HTH_TRY(read_rows(store, row, &kind, &list, error));
+    *out = list.items;
+    *count = list.count;
     return HTH_OK;
 }

@@ -28,4 +28,6 @@ typedef struct hth_prospect {
 /* Whether a run of these settings can begin: everything is opened, and closed again. */
 hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error);
 
+double hth_clock(void); /* seconds that only go on, from no particular time */
+
 #endif

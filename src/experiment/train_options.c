@@ -15,7 +15,7 @@
 
 static const char *const precisions[] = {"single", "double", NULL};
 static const char *const metrics[] = {"none",      "auto", "perplexity", "accuracy", "bits",
-                                      "decisions", "mse",  "nmse",       NULL};
+                                      "decisions", "mse",  "nmse",       "length",   NULL};
 
 static const hth_option train_options[] = {
     {.name = "seed",
@@ -115,8 +115,10 @@ static const hth_option train_options[] = {
      TRAIN(keep_state)},
     {.name = "metric",
      .help = "what is reported beside the loss: auto is perplexity for tokens, decisions where the "
-             "task has them (the fraction that is right), accuracy for other class targets, none "
-             "for values; bits is the loss over ln 2; mse the mean of (y - y*)^2 over steps and "
+             "task has them (the fraction that is right), length where sequences grow as they are "
+             "learned (steps of the longest that was solved), accuracy for other class targets, "
+             "none for other values; bits is the loss over ln 2; mse the mean of (y - y*)^2 over "
+             "steps and "
              "outputs; nmse that over the mean variance of the targets",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,

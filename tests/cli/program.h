@@ -2,20 +2,11 @@
 #ifndef HTH_TEST_PROGRAM_H
 #define HTH_TEST_PROGRAM_H
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "scratch.h"
 
-#include <cmocka.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/wait.h>
 
 enum { SAID_LENGTH = 128 * 1024 };
 
@@ -25,19 +16,13 @@ typedef struct program_result {
 } program_result;
 
 static program_result said; /* by the program that ran last */
-static char work_folder[64];
 
 static inline int enter_folder(void **state) {
-    (void)state;
-    snprintf(work_folder, sizeof work_folder, "/tmp/hitherto-cli-XXXXXX");
-    return mkdtemp(work_folder) && chdir(work_folder) == 0 ? 0 : -1;
+    return scratch_make(state) == 0 ? chdir(scratch) : -1;
 }
 
 static inline int leave_folder(void **state) {
-    (void)state;
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf '%s'", work_folder);
-    return chdir("/") + system(command);
+    return chdir("/") == 0 ? scratch_remove(state) : -1;
 }
 
 static inline void read_whole(const char *path, char *out) {

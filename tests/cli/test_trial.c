@@ -48,6 +48,13 @@ static void test_training_ends_with_the_picture(void **state) {
     RUN(RECALL, "--out", "classes"); /* targets are no values */
     assert_int_equal(said.code, 0);
     assert_false(is_there("classes/trial.svg"));
+    RUN(PATTERN, "--out", "both", "network.direction=both"); /* cannot be watched: not suggested */
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "\nLearning curve:  hitherto plot both\n"));
+    assert_null(strstr(said.out, "--trial"));
+    assert_false(is_there("both/trial.svg"));
+    RUN("plot", "--trial", "both", "--csv", "t.csv");
+    assert_non_null(strstr(said.err, "both has network.direction both"));
     char *path = strdup(getenv("PATH"));
     setenv("PATH", "/nowhere", 1);
     RUN(PATTERN, "--out", "alone");

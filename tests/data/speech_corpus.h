@@ -1,11 +1,9 @@
-/* Feature, label and list files of tests of the reader `speech`, in the scratch folder. Include after
- * cmocka.h and scratch.h. */
+/* Feature, label and list files of tests of the reader `speech`, in the scratch folder. */
 #ifndef HTH_TEST_SPEECH_CORPUS_H
 #define HTH_TEST_SPEECH_CORPUS_H
 
+#include "scratch.h"
 #include "tasks/stream.h"
-
-#include <sys/stat.h>
 
 static hth_error message;
 

@@ -67,6 +67,12 @@ static void test_store_recall(void **state) {
     fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 11, false);
 }
 
+static void test_copy_repeat(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"task.name", "copy-repeat", NULL}};
+    fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 4, false);
+}
+
 static void test_text(void **state) {
     (void)state;
     const hth_setting items[] = {
@@ -155,9 +161,9 @@ int main(void) {
     setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),          cmocka_unit_test(test_pattern),
-        cmocka_unit_test(test_store_recall), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_arrays),       cmocka_unit_test(test_speech),
-        cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_store_recall), cmocka_unit_test(test_copy_repeat),
+        cmocka_unit_test(test_text),         cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_speech),       cmocka_unit_test(test_sound),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -6,45 +6,7 @@
 #include "experiment/experiment.h"
 #include "experiment/safetensors.h"
 
-/* Define _GNU_SOURCE before including. */
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static char scratch[64];
-
-static inline int make_scratch(void **state) {
-    (void)state;
-    snprintf(scratch, sizeof scratch, "/tmp/hitherto-test-XXXXXX");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static inline int remove_entry(const char *path, const struct stat *info, int kind,
-                               struct FTW *at) {
-    (void)info, (void)kind, (void)at;
-    return remove(path);
-}
-
-static inline int remove_scratch(void **state) {
-    (void)state;
-    return nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* scratch/name; valid until 16 calls later. */
-static inline const char *in_scratch(const char *name) {
-    static char paths[16][256];
-    static unsigned turn;
-    char *path = paths[turn++ % 16];
-    snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
-    return path;
-}
+#include "scratch.h"
 
 /* "a=b c=d": settings. */
 static inline hth_config *configure(const char *line) {
@@ -87,7 +49,7 @@ static inline hth_status train_line(const char *line, const char *name, bool res
                                     const hth_observer *observer, hth_ending *ending,
                                     hth_error *error) {
     hth_config *config = configure(line);
-    hth_status status = hth_train(config, in_scratch(name), resume, observer, ending, error);
+    hth_status status = hth_train(config, scratch_path(name), resume, observer, ending, error);
     hth_config_destroy(config);
     return status;
 }
@@ -124,7 +86,7 @@ static inline size_t different_tensors(const char *run_a, const char *run_b) {
     size_t count[2], length, different = 0;
     const hth_tensor *list[2];
     for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/checkpoint.safetensors", in_scratch(runs[i]));
+        snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(runs[i]));
         assert_int_equal(hth_safetensors_open(path, &files[i], NULL), HTH_OK);
         bytes[i] = read_whole(path, &length);
         uint64_t header;
@@ -157,7 +119,7 @@ static inline bool same_metrics(const char *run_a, const char *run_b) {
     bool same = true;
     for (int i = 0; i < 2; i++) {
         size_t length;
-        snprintf(path, sizeof path, "%s/metrics.jsonl", in_scratch(runs[i]));
+        snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path(runs[i]));
         rest[i] = text[i] = read_whole(path, &length);
         assert_true(length > 0);
     }
@@ -186,7 +148,7 @@ static inline double json_number(const char *text, const char *key) {
 static inline double summary_number(const char *run, const char *key) {
     char path[320];
     size_t length;
-    snprintf(path, sizeof path, "%s/summary.json", in_scratch(run));
+    snprintf(path, sizeof path, "%s/summary.json", scratch_path(run));
     char *text = read_whole(path, &length);
     double value = json_number(text, key);
     free(text);
@@ -196,10 +158,10 @@ static inline double summary_number(const char *run, const char *key) {
 /* A small corpus in the folder scratch/corpus, for the reader text. */
 static inline int write_corpus(void) {
     static const char *const names[] = {"ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"};
-    if (mkdir(in_scratch("corpus"), 0777) != 0) return -1;
+    if (mkdir(scratch_path("corpus"), 0777) != 0) return -1;
     for (int i = 0; i < 3; i++) {
         char path[320];
-        snprintf(path, sizeof path, "%s/%s", in_scratch("corpus"), names[i]);
+        snprintf(path, sizeof path, "%s/%s", scratch_path("corpus"), names[i]);
         FILE *file = fopen(path, "w");
         if (!file) return -1;
         for (int k = 0; k < 40; k++)

@@ -2,7 +2,6 @@
  * Alignment along a run: an exact learner points exactly where the exact gradient does, others do not; the
  * run itself is not changed by being watched; and a run that was interrupted writes the same lines.
  */
-#define _GNU_SOURCE
 #include "data/npz.h"
 #include "runs.h"
 
@@ -25,7 +24,7 @@ typedef struct verdict {
 static size_t each_line(const char *run, void (*visit)(const verdict *line)) {
     char path[320], *rest;
     size_t length, lines = 0;
-    snprintf(path, sizeof path, "%s/align.jsonl", in_scratch(run));
+    snprintf(path, sizeof path, "%s/align.jsonl", scratch_path(run));
     char *text = read_whole(path, &length);
     for (char *at = strtok_r(text, "\n", &rest); at; at = strtok_r(NULL, "\n", &rest)) {
         cJSON *json = cJSON_Parse(at);
@@ -134,13 +133,13 @@ static void companions_get_the_feedback_of_the_data(void **state) {
     for (int given = 1; given >= 0; given--) {
         char line[400];
         if (!given) all[2].name = NULL;
-        npz_write(in_scratch("data.npz"), all, HTH_COUNT(all));
+        npz_write(scratch_path("data.npz"), all, HTH_COUNT(all));
         snprintf(line, sizeof line,
                  "data=arrays data.file=%s cell=rate network.units=3 loss=mse learner=eprop1 "
                  "learner.steps=5 "
                  "train.epochs=2 train.batch=1 train.validate_every=-1 train.align=80 "
                  "train.align_window=20 train.align_horizon=10 train.align_learners=eprop1,rtrl",
-                 in_scratch("data.npz"));
+                 scratch_path("data.npz"));
         train_whole(line, given ? "fed" : "unfed");
         assert_true(each_line(given ? "fed" : "unfed",
                               given ? judge_without_feedback : see_whether_zero) > 10);
@@ -168,8 +167,8 @@ static void goes_on_after_an_interruption(void **state) {
         assert_int_equal(train_line(line, "parts", i > 0, NULL, &ending, &error), HTH_OK);
     }
     assert_int_equal(train_line(WATCHED, "parts", true, NULL, &ending, &error), HTH_OK);
-    char *whole = read_whole(in_scratch("watched/align.jsonl"), &length[0]);
-    char *other = read_whole(in_scratch("parts/align.jsonl"), &length[1]);
+    char *whole = read_whole(scratch_path("watched/align.jsonl"), &length[0]);
+    char *other = read_whole(scratch_path("parts/align.jsonl"), &length[1]);
     assert_int_equal(length[0], length[1]);
     assert_memory_equal(whole, other, length[0]);
     free(whole);
@@ -202,5 +201,5 @@ int main(void) {
         cmocka_unit_test(goes_on_after_an_interruption),
         cmocka_unit_test(what_cannot_be),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

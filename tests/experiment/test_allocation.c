@@ -1,6 +1,5 @@
 /* Without memory: whichever allocation fails, opening a session and checking it leave a status, a
  * sentence, and no leak. */
-#define _GNU_SOURCE
 #include "experiment/checkpoint.h"
 #include "runs.h"
 
@@ -63,5 +62,5 @@ int main(void) {
         cmocka_unit_test(a_session_without_memory),
         cmocka_unit_test(a_check_without_memory),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

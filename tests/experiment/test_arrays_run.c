@@ -4,7 +4,6 @@
  * that of an implementation of its own (plain_training.h). This is how a user holds another program against this one:
  * docs/conventions.md.
  */
-#define _GNU_SOURCE
 #include "user_arrays.h"
 
 static const plain_case what = {.rules = {.scaled_input = true,
@@ -49,12 +48,12 @@ static const char settings[] =
 static hth_config *load_settings(const char *name) {
     hth_config *config;
     hth_error error;
-    FILE *file = fopen(in_scratch("user.yaml"), "w");
+    FILE *file = fopen(scratch_path("user.yaml"), "w");
     assert_non_null(file);
-    fprintf(file, settings, in_scratch(name));
+    fprintf(file, settings, scratch_path(name));
     fclose(file);
     assert_int_equal(hth_config_create(&config, NULL), HTH_OK);
-    if (hth_config_load(config, in_scratch("user.yaml"), &error) != HTH_OK)
+    if (hth_config_load(config, scratch_path("user.yaml"), &error) != HTH_OK)
         fail_msg("%s", error.message);
     return config;
 }
@@ -67,7 +66,7 @@ static void test_losses(void **state) {
     d->weights.bias[0] = 0.1;
     const double rate = plain_train(&what, d, plain);
     assert_true(rate > 0.01 && rate < 0.3);
-    arrays_write(&what, d, in_scratch("user.npz"));
+    arrays_write(&what, d, scratch_path("user.npz"));
     hth_config *config = load_settings("user.npz");
     arrays_train(config, "run", mine);
     hth_config_destroy(config);
@@ -98,7 +97,7 @@ static void test_digits(void **state) {
     size_t length, most = 0;
     char path[320];
     (void)state;
-    snprintf(path, sizeof path, "%s/metrics.jsonl", in_scratch("run"));
+    snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path("run"));
     char *text = read_whole(path, &length);
     for (size_t k = 0; k < PLAIN_ITERATIONS; k++) {
         const size_t digits = digits_of_loss(text, k);
@@ -124,7 +123,7 @@ static void test_each_array_counts(void **state) {
         if (i == 4) d->weights.bias[1] += 0.1;
         if (i == 5) d->feedback[1][2] += 1;
         snprintf(run, sizeof run, "array%zu", i);
-        arrays_write(&what, d, in_scratch("other.npz"));
+        arrays_write(&what, d, scratch_path("other.npz"));
         hth_config *config = load_settings("other.npz");
         arrays_train(config, run, i ? other : mine);
         hth_config_destroy(config);
@@ -139,5 +138,5 @@ int main(void) {
         cmocka_unit_test(test_digits),
         cmocka_unit_test(test_each_array_counts),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -1,6 +1,5 @@
 /* Runs with network.direction = both: interruptions change no bit, the check holds, whole sequences are taken
  * whatever ends a run or a validation, and what cannot be is refused before it begins. */
-#define _GNU_SOURCE
 #include "experiment/check.h"
 #include "runs.h"
 
@@ -42,7 +41,7 @@ static void interruptions_change_no_bit(void **state) {
 
 /* What the run learned is not what another seed learns: the comparison above can fail. */
 static int train_other(void **state) {
-    if (make_scratch(state)) return -1;
+    if (scratch_make(state)) return -1;
     train_whole(BOTH "learner=bptt cell=lstm network.initial=learned readout.kappa=0.6 "
                      "train.seed=2",
                 "other");
@@ -116,5 +115,5 @@ int main(void) {
         cmocka_unit_test(the_check_holds),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
-    return cmocka_run_group_tests(tests, train_other, remove_scratch);
+    return cmocka_run_group_tests(tests, train_other, scratch_remove);
 }

@@ -1,6 +1,5 @@
 /* That the check passes where the gradients are right, fails where they are not, and warns where it
  * proves nothing. */
-#define _GNU_SOURCE
 #include "data/npz.h"
 #include "experiment/check.h"
 #include "runs.h"
@@ -134,14 +133,14 @@ static void write_arrays(const char *name, bool feedback, double strength) {
         {"b_out", "<f8", "(2,)", false, b_out, sizeof b_out},
         {feedback ? "feedback" : NULL, "<f8", "(2, 3)", false, F, sizeof F},
     };
-    npz_write(in_scratch(name), all, HTH_COUNT(all));
+    npz_write(scratch_path(name), all, HTH_COUNT(all));
 }
 
 static const char *arrays_line(const char *name, const char *more) {
     static char line[512];
     snprintf(line, sizeof line,
              "data=arrays data.file=%s data.shuffle=false cell=rate network.units=3 loss=mse %s",
-             in_scratch(name), more);
+             scratch_path(name), more);
     return line;
 }
 
@@ -307,5 +306,5 @@ int main(void) {
         cmocka_unit_test(a_wrong_gradient_fails),
         cmocka_unit_test(nearness),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

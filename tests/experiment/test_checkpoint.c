@@ -1,6 +1,5 @@
 /* A run that is interrupted after every tape, or killed at any moment, ends with the same bits as one
  * that is not; checkpoints of other runs and damaged ones are refused. */
-#define _GNU_SOURCE
 #include "experiment/checkpoint.h"
 #include "runs.h"
 
@@ -17,7 +16,7 @@
     "train.validation_steps=16 "
 
 static int set_up(void **state) {
-    return make_scratch(state) || write_corpus();
+    return scratch_make(state) || write_corpus();
 }
 
 /* Runs of every kind of state: plain and adaptive optimisers, what RTRL keeps, a leaky readout, units
@@ -36,7 +35,7 @@ static const char *const lines[] = {
 
 static void with_corpus(const char *line, char out[1024]) {
     snprintf(out, 1024, "%s%s%s", line, strstr(line, "data=text") ? " data.dir=" : "",
-             strstr(line, "data=text") ? in_scratch("corpus") : "");
+             strstr(line, "data=text") ? scratch_path("corpus") : "");
 }
 
 /* Interrupted after each and every tape. */
@@ -88,7 +87,7 @@ static void kills_change_no_bit(void **state) {
         assert_true(child >= 0);
         if (child == 0) {
             hth_ending ending = HTH_INTERRUPTED;
-            bool resume = hth_file_exists(in_scratch("killed"));
+            bool resume = hth_file_exists(scratch_path("killed"));
             hth_status status = train_line(line, "killed", resume, NULL, &ending, NULL);
             _exit(status == HTH_OK && ending == HTH_FINISHED ? 0 : 1);
         }
@@ -141,7 +140,7 @@ static void another_network_is_refused(void **state) {
 static void cut_in_half(const char *run, const char *name) {
     char path[320];
     size_t length;
-    snprintf(path, sizeof path, "%s/%s", in_scratch(run), name);
+    snprintf(path, sizeof path, "%s/%s", scratch_path(run), name);
     free(read_whole(path, &length));
     assert_int_equal(truncate(path, (off_t)(length / 2)), 0);
 }
@@ -157,7 +156,7 @@ static void damaged_checkpoints(void **state) {
     train_whole(line, "intact");
     train_whole(line, "damaged");
     cut_in_half("damaged", "checkpoint.safetensors");
-    assert_int_equal(hth_evaluate(in_scratch("damaged"), "test", NULL, NULL, &score, &error),
+    assert_int_equal(hth_evaluate(scratch_path("damaged"), "test", NULL, NULL, &score, &error),
                      HTH_FILE);
     assert_non_null(strstr(error.message, "checkpoint.safetensors"));
     /* The one before it still leads to the same end. */
@@ -179,7 +178,7 @@ static void no_checkpoint_yet(void **state) {
     hth_observer observer = listen(&h);
     hth_ending ending;
     train_whole(line, "complete");
-    assert_int_equal(mkdir(in_scratch("early"), 0777), 0);
+    assert_int_equal(mkdir(scratch_path("early"), 0777), 0);
     assert_int_equal(train_line(line, "early", true, &observer, &ending, NULL), HTH_OK);
     assert_non_null(strstr(h.all, "begins at its first step"));
     assert_int_equal(different_tensors("complete", "early"), 0);
@@ -193,7 +192,7 @@ static void one_run_in_a_directory(void **state) {
     train_whole(line, "taken");
     assert_int_equal(train_line(line, "taken", false, NULL, &ending, &error), HTH_FILE);
     assert_non_null(strstr(error.message, "is not empty"));
-    int lock = open(in_scratch("taken/lock"), O_RDWR);
+    int lock = open(scratch_path("taken/lock"), O_RDWR);
     assert_true(lock >= 0);
     assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
     expect_refusal(line, "taken", HTH_FILE, "another run is writing");
@@ -208,5 +207,5 @@ int main(void) {
         cmocka_unit_test(damaged_checkpoints),         cmocka_unit_test(no_checkpoint_yet),
         cmocka_unit_test(one_run_in_a_directory),
     };
-    return cmocka_run_group_tests(tests, set_up, remove_scratch);
+    return cmocka_run_group_tests(tests, set_up, scratch_remove);
 }

@@ -2,18 +2,10 @@
  * loads back to the same. */
 #include "data/failing_malloc.h"
 #include "experiment/experiment.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "scratch.h"
 
 typedef struct fixture {
-    char folder[64], path[96];
+    char path[96];
     hth_config *config;
     hth_error error;
 } fixture;
@@ -21,8 +13,7 @@ typedef struct fixture {
 static int set_up(void **state) {
     fixture *f = calloc(1, sizeof *f);
     if (!f) return -1;
-    snprintf(f->folder, sizeof f->folder, "/tmp/hitherto-config-XXXXXX");
-    if (!mkdtemp(f->folder) || chdir(f->folder) != 0) return -1;
+    if (scratch_make(NULL) != 0 || chdir(scratch) != 0) return -1;
     snprintf(f->path, sizeof f->path, "run.yaml");
     *state = f;
     return hth_config_create(&f->config, NULL) == HTH_OK ? 0 : -1;
@@ -33,7 +24,7 @@ static int tear_down(void **state) {
     hth_config_destroy(f->config);
     remove(f->path);
     remove("written.yaml");
-    int left = chdir("/") + rmdir(f->folder); /* fails when a temporary file is left behind */
+    int left = chdir("/") + rmdir(scratch); /* fails when a temporary file is left behind */
     free(f);
     return left;
 }
@@ -141,7 +132,7 @@ static void test_a_missing_file(void **state) {
     assert_int_equal(hth_config_load(f->config, "none.yaml", &f->error), HTH_FILE);
     assert_string_equal(f->error.message,
                         "cannot read settings file none.yaml: No such file or directory");
-    assert_int_equal(hth_config_load(f->config, f->folder, &f->error), HTH_FILE);
+    assert_int_equal(hth_config_load(f->config, scratch, &f->error), HTH_FILE);
 }
 
 static void is_invalid(const char *const assignments[], const char *message) {

@@ -1,6 +1,5 @@
 /* Conventions: what they stand for, that it counts less than what is given, that parts which are not chosen do not
  * matter, and that the table of docs/conventions.md is that of the program. */
-#define _GNU_SOURCE
 #include "experiment/config.h"
 #include "runs.h"
 
@@ -107,8 +106,8 @@ static void test_parts_that_are_not_chosen(void **state) {
     hth_config *config = configure_valid("task=add cell=lstm ", "conventions=nest");
     hth_error error;
     size_t length;
-    assert_int_equal(hth_config_write(config, in_scratch("lstm.yaml"), &error), HTH_OK);
-    char *text = read_whole(in_scratch("lstm.yaml"), &length);
+    assert_int_equal(hth_config_write(config, scratch_path("lstm.yaml"), &error), HTH_OK);
+    char *text = read_whole(scratch_path("lstm.yaml"), &length);
     assert_non_null(strstr(text, "conventions:\n"));
     assert_non_null(strstr(text, "  name: nest\n"));
     assert_non_null(strstr(text, "  scale: true\n")); /* readout.scale */
@@ -122,9 +121,9 @@ static void test_written_settings(void **state) {
     hth_error error;
     (void)state;
     hth_config *config = configure_valid(spiking, "conventions=nest readout.scale=false"), *again;
-    assert_int_equal(hth_config_write(config, in_scratch("nest.yaml"), &error), HTH_OK);
+    assert_int_equal(hth_config_write(config, scratch_path("nest.yaml"), &error), HTH_OK);
     assert_int_equal(hth_config_create(&again, NULL), HTH_OK);
-    assert_int_equal(hth_config_load(again, in_scratch("nest.yaml"), &error), HTH_OK);
+    assert_int_equal(hth_config_load(again, scratch_path("nest.yaml"), &error), HTH_OK);
     assert_int_equal(hth_config_validate(again, &error), HTH_OK);
     const hth_settings given = hth_config_given(again);
     hth_setting items[HTH_MOST_CONVENTIONS];
@@ -144,20 +143,20 @@ static void test_in_a_file(void **state) {
     hth_config *config;
     hth_error error;
     (void)state;
-    FILE *file = fopen(in_scratch("file.yaml"), "w");
+    FILE *file = fopen(scratch_path("file.yaml"), "w");
     assert_non_null(file);
     fputs("task: add\nreadout: {scale: false}\nconventions: nest\ncell: {name: lif}\n", file);
     fclose(file);
     assert_int_equal(hth_config_create(&config, NULL), HTH_OK);
-    assert_int_equal(hth_config_load(config, in_scratch("file.yaml"), &error), HTH_OK);
+    assert_int_equal(hth_config_load(config, scratch_path("file.yaml"), &error), HTH_OK);
     assert_int_equal(hth_config_validate(config, &error), HTH_OK);
     assert_string_equal(value_of(config, "readout.scale"), "false");
     assert_string_equal(value_of(config, "cell.scale_input"), "true");
     /* Twice in a file is refused, as of any setting, and what was read is taken back. */
-    file = fopen(in_scratch("file.yaml"), "a");
+    file = fopen(scratch_path("file.yaml"), "a");
     fputs("conventions: bellec2019\n", file);
     fclose(file);
-    assert_int_not_equal(hth_config_load(config, in_scratch("file.yaml"), &error), HTH_OK);
+    assert_int_not_equal(hth_config_load(config, scratch_path("file.yaml"), &error), HTH_OK);
     assert_string_equal(value_of(config, "conventions.name"), "nest");
     assert_string_equal(value_of(config, "cell.scale_input"), "true");
     hth_config_destroy(config);
@@ -212,5 +211,5 @@ int main(void) {
         cmocka_unit_test(test_in_an_arm),
         cmocka_unit_test(test_page),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

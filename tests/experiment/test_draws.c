@@ -3,7 +3,6 @@
  * gradient is wrong by a tenth fails, however it is declared; what is not finite fails; a block whose exact
  * gradient is 0 is judged by the size of the draws; and what a learner has learned in one draw is not in the next.
  */
-#define _GNU_SOURCE
 #include "experiment/check.h"
 #include "runs.h"
 
@@ -229,5 +228,5 @@ int main(void) {
         cmocka_unit_test(draws_are_of_new_learners),
         cmocka_unit_test(a_new_learner_draws_on),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

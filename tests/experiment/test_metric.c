@@ -1,7 +1,6 @@
 /* Metrics of trials: mse and nmse against plain sums over the readout's outputs, decisions in a run, with
  * the same bits when it is interrupted in the middle of one, and stopping when the validation is good
  * enough. */
-#define _GNU_SOURCE
 #include "experiment/session.h"
 #include "network/network.h"
 #include "runs.h"
@@ -206,7 +205,7 @@ static void tapes_change_no_decision(void **state) {
 static bool is_null(const char *run, const char *key) {
     char path[320], wanted[64];
     size_t length;
-    snprintf(path, sizeof path, "%s/summary.json", in_scratch(run));
+    snprintf(path, sizeof path, "%s/summary.json", scratch_path(run));
     snprintf(wanted, sizeof wanted, "\"%s\": null", key);
     char *text = read_whole(path, &length);
     const bool found = strstr(text, wanted) != NULL;
@@ -296,5 +295,5 @@ int main(void) {
         cmocka_unit_test(whole_trials_by_default),
         cmocka_unit_test(says_what_is_wrong),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

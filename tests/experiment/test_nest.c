@@ -4,7 +4,6 @@
  * a window of losses; and each convention, flipped alone, gives others. In single precision a voltage beside its
  * threshold may spike here and not there, so there only the first loss is compared, and roughly.
  */
-#define _GNU_SOURCE
 #include "user_arrays.h"
 
 static const plain_rules nest_rules = {.scaled_input = true,
@@ -64,8 +63,8 @@ static void ours(const plain_case *c, const plain_data *d, const char *settings,
     static int number;
     char run[32];
     snprintf(run, sizeof run, "run%d", number++);
-    arrays_write(c, d, in_scratch("user.npz"));
-    hth_config *config = arrays_config(c, in_scratch("user.npz"), settings);
+    arrays_write(c, d, scratch_path("user.npz"));
+    hth_config *config = arrays_config(c, scratch_path("user.npz"), settings);
     arrays_train(config, run, losses);
     hth_config_destroy(config);
 }
@@ -195,5 +194,5 @@ int main(void) {
         cmocka_unit_test(test_bellec),
         cmocka_unit_test(test_flips),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

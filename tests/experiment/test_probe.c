@@ -1,6 +1,5 @@
 /* Decoding from networks of which it is known what they hold: the bit that is being shown can be read, one that is
  * never shown cannot. */
-#define _GNU_SOURCE
 #include "experiment/probe.h"
 #include "runs.h"
 
@@ -13,7 +12,7 @@
     "cell=alif learner=eprop1 train.sequences=1 train.threads=1 train.validate_every=-1 "
 
 static hth_probe_plan plan_of(const char *name, const hth_settings *overrides, hth_probe_of of) {
-    return (hth_probe_plan){.run = in_scratch(name),
+    return (hth_probe_plan){.run = scratch_path(name),
                             .split = "validation",
                             .overrides = overrides,
                             .of = of,
@@ -150,7 +149,7 @@ static void several_classes(void **state) {
     snprintf(line, sizeof line,
              "data=text data.dir=%s cell=rate network.units=30 network.embedding=10 learner=tbptt "
              "train.steps=40 train.threads=1 train.validate_every=-1",
-             in_scratch("corpus"));
+             scratch_path("corpus"));
     train_whole(line, "words");
     hth_probe_plan plan = plan_of("words", NULL, HTH_PROBE_STATES);
     plan.steps = 7;
@@ -230,5 +229,5 @@ int main(void) {
         cmocka_unit_test(refusals),
         cmocka_unit_test(without_memory),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

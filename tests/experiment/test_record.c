@@ -1,7 +1,6 @@
 /* What a recording shows against passes and equations of its own: states and outputs of a forward pass over the
  * whole sequence at once, the learning signal and the trace of an integrate-and-fire unit from the paper's formulae,
  * and the sum of their products, which is the learner's gradient. */
-#define _GNU_SOURCE
 #include "credit/learner.h"
 #include "experiment/checkpoint.h"
 #include "experiment/trial.h"
@@ -24,7 +23,7 @@
 
 static hth_recorder *open_run(const char *name, bool signals) {
     const hth_record_plan plan = {
-        .run = in_scratch(name), .split = "validation", .signals = signals, .most_steps = 25};
+        .run = scratch_path(name), .split = "validation", .signals = signals, .most_steps = 25};
     hth_recorder *recorder;
     hth_error error;
     if (hth_recorder_open(&plan, &recorder, &error) != HTH_OK) fail_msg("%s", error.message);
@@ -64,7 +63,7 @@ static void a_recording_is_the_forward_pass(void **state) {
         hth_report report = {0};
         hth_tape *tape;
         assert_int_equal(
-            hth_run_open(in_scratch(name), "validation", NULL, &config, &session, NULL), HTH_OK);
+            hth_run_open(scratch_path(name), "validation", NULL, &config, &session, NULL), HTH_OK);
         assert_int_equal(
             hth_tape_create(session.network, STEPS, 1, session.compute, NULL, &tape, NULL), HTH_OK);
         assert_int_equal(session.train.kind->next(session.train.state, STEPS, &chunk, &flags, NULL),
@@ -175,7 +174,7 @@ static void signals_times_traces_are_the_gradient(void **state) {
     hth_report report = {0};
     hth_learner *learner;
     hth_gradient *gradient;
-    assert_int_equal(hth_run_open(in_scratch("signals"), "validation", NULL, &config, &s, NULL),
+    assert_int_equal(hth_run_open(scratch_path("signals"), "validation", NULL, &config, &s, NULL),
                      HTH_OK);
     const hth_settings settings = hth_config_settings(config);
     assert_int_equal(hth_tape_create(s.network, STEPS, 1, s.compute, NULL, &s.tape, NULL), HTH_OK);
@@ -265,11 +264,11 @@ static void refusals(void **state) {
     hth_recorder *recorder;
     hth_trial trial;
     hth_error error;
-    hth_record_plan plan = {.run = in_scratch("traces"), .split = "sometimes"};
+    hth_record_plan plan = {.run = scratch_path("traces"), .split = "sometimes"};
     assert_int_equal(hth_recorder_open(&plan, &recorder, &error), HTH_INVALID);
     assert_string_equal(error.message,
                         "the split is 'sometimes', but must be train, validation or test");
-    plan = (hth_record_plan){.run = in_scratch("nowhere"), .split = "test"};
+    plan = (hth_record_plan){.run = scratch_path("nowhere"), .split = "test"};
     assert_int_equal(hth_recorder_open(&plan, &recorder, &error), HTH_FILE);
     recorder = open_run("traces", true);
     assert_int_equal(hth_trial_record(recorder, 3, 0, 0, NULL, 0, &trial, &error), HTH_INVALID);
@@ -285,7 +284,7 @@ static void without_memory(void **state) {
     (void)state;
     if (!FAILING_MALLOC) skip();
     const hth_record_plan plan = {
-        .run = in_scratch("traces"), .split = "validation", .signals = true};
+        .run = scratch_path("traces"), .split = "validation", .signals = true};
     size_t failures = 0;
     for (size_t n = 0, reached = 1; reached; n++) {
         hth_recorder *recorder = NULL;
@@ -316,5 +315,5 @@ int main(void) {
         cmocka_unit_test(refusals),
         cmocka_unit_test(without_memory),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

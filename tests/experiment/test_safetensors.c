@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "../data/failing_malloc.h"
-#include "../data/scratch.h"
+#include "scratch.h"
 
 enum { REALS = 5, INTEGERS = 3, WORDS = 2, MOST = 4096 };
 

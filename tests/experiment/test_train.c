@@ -1,5 +1,4 @@
 /* The training loop: that it learns, what it writes, when it validates, and what it refuses. */
-#define _GNU_SOURCE
 #include "credit/learner.h"
 #include "experiment/session.h"
 #include "network/network.h"
@@ -13,13 +12,13 @@
     "learner=tbptt learner.steps=20 data.dir="
 
 static int set_up(void **state) {
-    return make_scratch(state) || write_corpus();
+    return scratch_make(state) || write_corpus();
 }
 
 static char *metrics_of(const char *run, unsigned *lines) {
     char path[320];
     size_t length;
-    snprintf(path, sizeof path, "%s/metrics.jsonl", in_scratch(run));
+    snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path(run));
     char *text = read_whole(path, &length);
     *lines = 0;
     for (size_t i = 0; i < length; i++) *lines += text[i] == '\n';
@@ -56,7 +55,7 @@ static void learns_the_task(void **state) {
     assert_true(json_number(text, "train_loss") > 0.6); /* the first line */
     assert_int_equal(occurrences(text, "\"validation_loss\": null"), 90);
     free(text);
-    assert_int_equal(hth_evaluate(in_scratch("add"), "test", NULL, NULL, &score, &error), HTH_OK);
+    assert_int_equal(hth_evaluate(scratch_path("add"), "test", NULL, NULL, &score, &error), HTH_OK);
     assert_int_equal(score.steps, 1000);
     assert_true(fabs(score.loss - summary_number("add", "test_loss")) < 1e-6);
     assert_true(fabs(score.loss - summary_number("add", "validation_loss")) > 1e-6);
@@ -67,7 +66,7 @@ static void counts_epochs(void **state) {
     char line[512];
     unsigned lines;
     snprintf(line, sizeof line, TEXT "%s train.epochs=4 train.validate_every=2",
-             in_scratch("corpus"));
+             scratch_path("corpus"));
     train_whole(line, "text");
     char *text = metrics_of("text", &lines);
     assert_int_equal(lines, 4);
@@ -89,9 +88,9 @@ static void updates_when_told(void **state) {
     for (int i = 0; i < 2; i++) {
         char line[512], path[320];
         snprintf(line, sizeof line, TEXT "%s train.epochs=3 learner.update=%s",
-                 in_scratch("corpus"), moments[i]);
+                 scratch_path("corpus"), moments[i]);
         train_whole(line, moments[i]);
-        snprintf(path, sizeof path, "%s/checkpoint.safetensors", in_scratch(moments[i]));
+        snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(moments[i]));
         hth_safetensors *file;
         hth_field field = {"optimiser.step", HTH_DTYPE_U64, 1, &updates[i]};
         assert_int_equal(hth_safetensors_open(path, &file, NULL), HTH_OK);
@@ -116,7 +115,7 @@ static void keeping_the_state_matters(void **state) {
     for (int i = 0; i < 2; i++) {
         char line[512];
         snprintf(line, sizeof line, TEXT "%s train.epochs=3 train.keep_state=%s",
-                 in_scratch("corpus"), kept[i]);
+                 scratch_path("corpus"), kept[i]);
         train_whole(line, i ? "kept" : "reset");
         loss[i] = summary_number(i ? "kept" : "reset", "train_loss");
     }
@@ -136,8 +135,8 @@ static void a_run_that_diverges_says_so(void **state) {
     assert_non_null(strstr(error.message, "after step "));
     assert_non_null(strstr(error.message, "optimiser.lr"));
     /* The last checkpoint is there and good. */
-    assert_int_equal(hth_evaluate(in_scratch("diverged"), "validation", NULL, NULL, &score, &error),
-                     HTH_OK);
+    assert_int_equal(
+        hth_evaluate(scratch_path("diverged"), "validation", NULL, NULL, &score, &error), HTH_OK);
     assert_true(isfinite(score.loss));
 }
 
@@ -146,7 +145,7 @@ static void refuse(const char *line, const char *part) {
     hth_error error;
     assert_int_equal(train_line(line, "refused", false, NULL, &ending, &error), HTH_INVALID);
     if (!strstr(error.message, part)) fail_msg("'%s' is not in: %s", part, error.message);
-    assert_int_equal(access(in_scratch("refused"), F_OK), -1); /* and leaves nothing behind */
+    assert_int_equal(access(scratch_path("refused"), F_OK), -1); /* and leaves nothing behind */
 }
 
 static void refusals(void **state) {
@@ -272,5 +271,5 @@ int main(void) {
         cmocka_unit_test(given_values_must_fit),
         cmocka_unit_test(given_feedback_reaches_the_learner),
     };
-    return cmocka_run_group_tests(tests, set_up, remove_scratch);
+    return cmocka_run_group_tests(tests, set_up, scratch_remove);
 }

@@ -1,6 +1,5 @@
 /* One update a trial: how e-prop 1 cuts a sequence into tapes when nothing is said, that the cuts change nothing then,
  * and that firing rates over a sequence need all of it. */
-#define _GNU_SOURCE
 #include "experiment/session.h"
 #include "runs.h"
 
@@ -83,5 +82,5 @@ int main(void) {
         cmocka_unit_test(weights_change_after_each_trial),
         cmocka_unit_test(rates_need_whole_sequences),
     };
-    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
