@@ -1,17 +1,25 @@
 /*
- * Our side of the benchmark, over the public header alone: bench WORK THREADS [SAMPLES] does one
- * work on random data and prints a line of JSON, {"work", "threads", "seconds_per_unit": [...]}.
+ * Our side of the benchmark, over the public header alone: bench WORK THREADS [SAMPLES [KEY=VALUE]...]
+ * does one work on random data, with settings changed by KEY=VALUE, and prints a line of JSON,
+ * {"work", "threads", "peak_kib", "hz", "seconds_per_unit": [...]}.
  * The unit of each work is what bench/run calls it: a word, or a time step of the whole batch.
  * `bench memory WORK STEPS` runs that many steps and prints the peak of the resident set.
+ * `bench export WORK STEPS FOLDER` writes what a peer needs to do the same work, and our gradient of the
+ * first STEPS steps of the sequence to hold the peer's against.
+ *
+ * The inputs of spiking networks are Poisson spikes; their input weights are scaled, before anything is
+ * timed, until the units fire at the rate that the work names, and the rate is checked again afterwards.
  */
 #include <hitherto.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MAX_SETTINGS = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
-static const double SAMPLE_SECONDS = 0.1;
+enum { MAX_SETTINGS = 8, MAX_CHANGES = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
+enum { SEQUENCE = 1000, TAPE = 20, CLASSES = 10, HALVINGS = 40 };
+static const double SAMPLE_SECONDS = 0.1, STEPS_A_SECOND = 1000, RATE_TOLERANCE = 0.2;
 
 typedef struct work {
     const char *name;
@@ -20,6 +28,7 @@ typedef struct work {
     bool words;                            /* the unit is a step of one item, not of the batch */
     bool coins;                            /* tapes of the Add task in turn, not one of noise */
     const char *settings[MAX_SETTINGS][2]; /* beside learner.steps, which is `steps` */
+    double input_hz, unit_hz; /* > 0: sequences of SEQUENCE steps of spikes, a class at each step */
 } work;
 
 #define WORD_MODEL                                                                                 \
@@ -41,26 +50,58 @@ typedef struct work {
 /* A learner that is called at every step and changes the weights at every step. */
 #define ONLINE(preset, units)                                                                      \
     {                                                                                              \
-        preset "-" units, 2, 0, 2, 1, 1, true, false, true, {                                      \
-            {"network.units", units}, {"cell.name", "rate"}, {"cell.alpha", "0.5"},                \
+        preset "-" units, 2, 0, 2, 1, 1, true, false, true,                                        \
+            {                                                                                      \
+                {"network.units", units}, {"cell.name", "rate"},    {"cell.alpha", "0.5"},         \
                 {"loss.name", "softmax"}, {"learner.name", preset}, {"optimiser.name", "sgd"},     \
                 {"optimiser.lr", "1e-4"},                                                          \
-        }                                                                                          \
+            },                                                                                     \
+            0, 0                                                                                   \
     }
 
+/* ALIF units with the default time constants and threshold, below a leaky readout. */
+#define SPIKING(label, units, count, tape, items, rule, in_hz, out_hz)                             \
+    {                                                                                              \
+        .name = label, .inputs = count, .outputs = CLASSES, .steps = tape, .batch = items,         \
+        .input_hz = in_hz, .unit_hz = out_hz, .settings = {                                        \
+            {"network.units", units},                                                              \
+            {"cell.name", "alif"},                                                                 \
+            {"readout.tau_out", "20"},                                                             \
+            {"loss.name", "softmax"},                                                              \
+            {"learner.name", rule},                                                                \
+        }                                                                                          \
+    }
+#define ALIF(label, units, count, tape, rule) SPIKING(label, units, count, tape, 32, rule, 20, 15)
+#define ALIF_ONLINE(label, units, count)                                                           \
+    {                                                                                              \
+        .name = label, .inputs = count, .outputs = CLASSES, .steps = 1, .batch = 1,                \
+        .updates = true, .input_hz = 20, .unit_hz = 15, .settings = {                              \
+            {"network.units", units},                                                              \
+            {"cell.name", "alif"},                                                                 \
+            {"readout.tau_out", "20"},                                                             \
+            {"loss.name", "softmax"},                                                              \
+            {"learner.name", "eprop1"},                                                            \
+            {"optimiser.name", "sgd"},                                                             \
+            {"optimiser.lr", "1e-7"},                                                              \
+        }                                                                                          \
+    }
+#define AT_RATE(hz)                                                                                \
+    SPIKING("events400-" #hz, "400", 100, SEQUENCE, 32, "eprop1", hz, hz),                         \
+        SPIKING("events100-" #hz, "100", 40, SEQUENCE, 32, "eprop1", hz, hz)
+
 static const work works[] = {
-    {"word20", 0, 10000, 10000, 20, 20, true, true, false, {WORD_MODEL}},
-    {"word4", 0, 10000, 10000, 4, 20, true, true, false, {WORD_MODEL}},
+    {"word20", 0, 10000, 10000, 20, 20, true, true, false, {WORD_MODEL}, 0, 0},
+    {"word4", 0, 10000, 10000, 4, 20, true, true, false, {WORD_MODEL}, 0, 0},
     /* One output number per item: as good as a given gradient of the LSTM's output. */
-    {"lstm20", 200, 0, 1, 20, 20, false, true, false, {LSTM_ALONE}},
-    {"rnn32b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("32", "bptt")}},
-    {"rnn100b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("100", "bptt")}},
-    {"rnn100b32", 2, 0, 2, 1000, 32, false, false, false, {RATE("100", "bptt")}},
-    {"rtrl32", 2, 0, 2, 1, 1, false, false, false, {RATE("32", "rtrl")}},
-    {"rtrl100", 2, 0, 2, 1, 1, false, false, false, {RATE("100", "rtrl")}},
-    {"rtrlblocks32", 2, 0, 2, 32, 1, false, false, false, {RATE("32", "rtrl")}},
-    {"rtrlblocks100", 2, 0, 2, 100, 1, false, false, false, {RATE("100", "rtrl")}},
-    {"tbptt32", 2, 0, 2, 20, 1, false, false, false, {RATE("32", "tbptt")}},
+    {"lstm20", 200, 0, 1, 20, 20, false, true, false, {LSTM_ALONE}, 0, 0},
+    {"rnn32b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("32", "bptt")}, 0, 0},
+    {"rnn100b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("100", "bptt")}, 0, 0},
+    {"rnn100b32", 2, 0, 2, 1000, 32, false, false, false, {RATE("100", "bptt")}, 0, 0},
+    {"rtrl32", 2, 0, 2, 1, 1, false, false, false, {RATE("32", "rtrl")}, 0, 0},
+    {"rtrl100", 2, 0, 2, 1, 1, false, false, false, {RATE("100", "rtrl")}, 0, 0},
+    {"rtrlblocks32", 2, 0, 2, 32, 1, false, false, false, {RATE("32", "rtrl")}, 0, 0},
+    {"rtrlblocks100", 2, 0, 2, 100, 1, false, false, false, {RATE("100", "rtrl")}, 0, 0},
+    {"tbptt32", 2, 0, 2, 20, 1, false, false, false, {RATE("32", "tbptt")}, 0, 0},
     ONLINE("uoro", "32"),
     ONLINE("uoro", "100"),
     ONLINE("kf-rtrl", "32"),
@@ -77,6 +118,19 @@ static const work works[] = {
     ONLINE("snap1", "100"),
     ONLINE("readout-only", "32"),
     ONLINE("readout-only", "100"),
+    ALIF("alif400", "400", 100, SEQUENCE, "eprop1"),
+    ALIF("alif100", "100", 40, SEQUENCE, "eprop1"),
+    ALIF("alif400-tapes", "400", 100, TAPE, "eprop1"),
+    ALIF("alif100-tapes", "100", 40, TAPE, "eprop1"),
+    ALIF("alif400-bptt", "400", 100, SEQUENCE, "bptt"),
+    ALIF("alif100-bptt", "100", 40, SEQUENCE, "bptt"),
+    ALIF_ONLINE("alif400-online", "400", 100),
+    ALIF_ONLINE("alif100-online", "100", 40),
+    AT_RATE(1),
+    AT_RATE(5),
+    AT_RATE(10),
+    AT_RATE(20),
+    AT_RATE(50),
 };
 
 typedef struct bench {
@@ -89,8 +143,10 @@ typedef struct bench {
     hth_optimiser *optimiser;
     hth_chunk chunk;
     size_t tape_count, at; /* tapes of data, and which is next */
-    hth_real *x, *targets;
+    hth_real *x, *targets, *feedback;
     int32_t *tokens, *classes;
+    size_t units;
+    double spikes, unit_steps; /* what the units have done since they were last counted */
 } bench;
 
 static void stop(const char *sentence) {
@@ -143,9 +199,22 @@ static void fill_coins(hth_real *x, hth_real *targets, size_t steps) {
     }
 }
 
+static void fill_spikes(hth_real *x, size_t count, double hz) {
+    for (size_t i = 0; i < count; i++)
+        x[i] = (double)next_random() < hz / STEPS_A_SECOND * (1 << 24);
+}
+
+static bool is_spiking(const work *w) {
+    return w->input_hz > 0;
+}
+
+static bool has_classes(const work *w) {
+    return w->vocabulary || is_spiking(w);
+}
+
 static void make_data(bench *b) {
     const work *w = b->work;
-    b->tape_count = w->coins ? COIN_TAPES : 1;
+    b->tape_count = w->coins ? COIN_TAPES : is_spiking(w) ? SEQUENCE / w->steps : 1;
     size_t items = w->steps * w->batch * b->tape_count;
     b->chunk = (hth_chunk){.steps = w->steps, .batch = w->batch};
     b->x = room(items * w->inputs, sizeof *b->x);
@@ -154,34 +223,141 @@ static void make_data(bench *b) {
     b->classes = room(items, sizeof *b->classes);
     if (w->coins) {
         fill_coins(b->x, b->targets, items);
+    } else if (is_spiking(w)) {
+        fill_spikes(b->x, items * w->inputs, w->input_hz);
     } else {
         fill_reals(b->x, items * w->inputs);
         fill_reals(b->targets, items * w->outputs);
     }
-    if (w->vocabulary) {
-        fill_kinds(b->tokens, items, w->vocabulary);
-        fill_kinds(b->classes, items, w->outputs);
-        b->chunk.tokens = b->tokens;
-        b->chunk.classes = b->classes;
-    } else {
-        b->chunk.x = b->x;
-        b->chunk.targets = b->targets;
+    if (w->vocabulary) fill_kinds(b->tokens, items, w->vocabulary);
+    if (has_classes(w)) fill_kinds(b->classes, items, w->outputs);
+    b->chunk.tokens = w->vocabulary ? b->tokens : NULL;
+    b->chunk.classes = has_classes(w) ? b->classes : NULL;
+    b->chunk.x = w->vocabulary ? NULL : b->x;
+    b->chunk.targets = has_classes(w) ? NULL : b->targets;
+}
+
+/* Feedback weights of our own choice, so that a peer can be given the same. */
+static void make_feedback(bench *b, const char *rule) {
+    const size_t count = b->work->outputs * b->units;
+    hth_error error;
+    b->feedback = room(count, sizeof *b->feedback);
+    fill_reals(b->feedback, count);
+    if (strcmp(rule, "eprop1") == 0)
+        must(hth_learner_feedback(b->learner, b->feedback, b->work->outputs, b->units, &error),
+             &error);
+}
+
+/* The next tape of data; spikes come as sequences, each from a reset. */
+static hth_chunk next_chunk(bench *b) {
+    hth_chunk chunk = b->chunk;
+    const size_t items = chunk.steps * chunk.batch * b->at;
+    if (is_spiking(b->work) && b->at == 0) {
+        hth_tape_reset(b->tape);
+        hth_learner_reset(b->learner);
+    }
+    if (chunk.x) chunk.x += items * b->work->inputs;
+    if (chunk.targets) chunk.targets += items * b->work->outputs;
+    if (chunk.classes) chunk.classes += items;
+    if (chunk.tokens) chunk.tokens += items;
+    b->at = b->at + 1 < b->tape_count ? b->at + 1 : 0;
+    chunk.ends = is_spiking(b->work) && b->at == 0;
+    return chunk;
+}
+
+static void run_forward(bench *b, const hth_chunk *chunk) {
+    hth_error error;
+    hth_report report = {0};
+    must(hth_forward(b->tape, chunk, &report, &error), &error);
+    b->spikes += report.spikes;
+    b->unit_steps += (double)(chunk->steps * chunk->batch * b->units);
+}
+
+/* One tape: what a training loop does with it. */
+static void run_tape(bench *b) {
+    hth_error error;
+    const hth_chunk chunk = next_chunk(b);
+    hth_gradient_clear(b->gradient);
+    run_forward(b, &chunk);
+    must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
+    if (b->work->updates)
+        must(hth_optimiser_step(b->optimiser, b->network, b->gradient, 1, &error), &error);
+}
+
+/* Spikes of a unit a second since this was last asked. */
+static double count_rate(bench *b) {
+    double rate = b->spikes / b->unit_steps * STEPS_A_SECOND;
+    b->spikes = b->unit_steps = 0;
+    return rate;
+}
+
+static double rate_of_sequence(bench *b) {
+    count_rate(b);
+    do {
+        const hth_chunk chunk = next_chunk(b);
+        run_forward(b, &chunk);
+    } while (b->at);
+    return count_rate(b);
+}
+
+static void scale_inputs(bench *b, hth_real factor) {
+    hth_real *w = hth_network_parameters(b->network); /* the first block: layer0.weight */
+    const size_t n = b->units, m = n + b->work->inputs + 1;
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = n; i < m - 1; i++) w[j * m + i] *= factor;
+}
+
+/* Halves the interval, in the logarithm, of the scale of the input weights that gives the rate. */
+static void set_rate(bench *b) {
+    double low = log(1e-2), high = log(1e2), at = 0, now_at = 0;
+    for (int i = 0; i < HALVINGS; i++) {
+        double rate = rate_of_sequence(b);
+        if (fabs(rate / b->work->unit_hz - 1) < 0.01) return;
+        if (rate < b->work->unit_hz)
+            low = at;
+        else
+            high = at;
+        at = (low + high) / 2;
+        scale_inputs(b, (hth_real)exp(at - now_at));
+        now_at = at;
     }
 }
 
-static void open_bench(bench *b, const work *w, int threads) {
-    *b = (bench){.work = w};
+/* Liveness: what is timed fires as its name says. */
+static double must_fire(bench *b) {
+    if (!is_spiking(b->work)) return 0;
+    double rate = count_rate(b);
+    if (!(fabs(rate / b->work->unit_hz - 1) < RATE_TOLERANCE))
+        stop("the units do not fire at the rate that the work is to have");
+    return rate;
+}
+
+static const char *setting_of(const work *w, const char *key) {
+    for (size_t i = 0; i < MAX_SETTINGS && w->settings[i][0]; i++)
+        if (!strcmp(w->settings[i][0], key)) return w->settings[i][1];
+    return "";
+}
+
+/* changes: texts KEY=VALUE, cut in two here. */
+static void open_bench(bench *b, const work *w, int threads, char **changes, int change_count) {
+    *b = (bench){.work = w, .units = strtoul(setting_of(w, "network.units"), NULL, 10)};
     char steps[32];
     snprintf(steps, sizeof steps, "%zu", w->steps);
-    hth_setting items[MAX_SETTINGS + 1] = {{"learner.steps", steps, NULL}};
+    hth_setting items[MAX_SETTINGS + MAX_CHANGES + 1] = {{"learner.steps", steps, NULL}};
     hth_settings settings = {items, 1};
     for (size_t i = 0; i < MAX_SETTINGS && w->settings[i][0]; i++)
         items[settings.count++] = (hth_setting){w->settings[i][0], w->settings[i][1], NULL};
+    for (int i = 0; i < change_count; i++) {
+        char *sign = strchr(changes[i], '=');
+        if (!sign || i == MAX_CHANGES) stop("a change is KEY=VALUE, and there are at most 8");
+        *sign = '\0';
+        items[settings.count++] = (hth_setting){changes[i], sign + 1, "command line"};
+    }
 
     hth_shape shape = {.inputs = w->inputs,
                        .vocabulary = w->vocabulary,
                        .outputs = w->outputs,
-                       .target = w->vocabulary ? HTH_TARGET_CLASSES : HTH_TARGET_VALUES};
+                       .target = has_classes(w) ? HTH_TARGET_CLASSES : HTH_TARGET_VALUES};
     hth_error error;
     must(hth_compute_create(threads, NULL, &b->compute, &error), &error);
     must(hth_network_create(&settings, &shape, 1, NULL, &b->network, &error), &error);
@@ -194,6 +370,8 @@ static void open_bench(bench *b, const work *w, int threads) {
     must(hth_optimiser_create(&settings, b->network, b->compute, NULL, &b->optimiser, &error),
          &error);
     make_data(b);
+    make_feedback(b, setting_of(w, "learner.name"));
+    if (is_spiking(w)) set_rate(b);
 }
 
 static void close_bench(bench *b) {
@@ -205,45 +383,15 @@ static void close_bench(bench *b) {
     hth_compute_destroy(b->compute);
     free(b->x);
     free(b->targets);
+    free(b->feedback);
     free(b->tokens);
     free(b->classes);
-}
-
-/* One tape: what a training loop does with it. */
-static void run_tape(bench *b) {
-    hth_error error;
-    hth_report report = {0};
-    hth_chunk chunk = b->chunk;
-    size_t items = chunk.steps * chunk.batch * b->at;
-    if (chunk.x) chunk.x += items * b->work->inputs;
-    if (chunk.targets) chunk.targets += items * b->work->outputs;
-    b->at = b->at + 1 < b->tape_count ? b->at + 1 : 0;
-    hth_gradient_clear(b->gradient);
-    must(hth_forward(b->tape, &chunk, &report, &error), &error);
-    must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
-    if (b->work->updates)
-        must(hth_optimiser_step(b->optimiser, b->network, b->gradient, 1, &error), &error);
 }
 
 static double seconds_of(bench *b, size_t tapes) {
     double start = now();
     for (size_t i = 0; i < tapes; i++) run_tape(b);
     return now() - start;
-}
-
-static void measure(const work *w, int threads, size_t samples) {
-    bench b;
-    open_bench(&b, w, threads);
-    for (int i = 0; i < WARM_UP; i++) run_tape(&b);
-    size_t tapes = 1;
-    while (seconds_of(&b, tapes) < SAMPLE_SECONDS) tapes *= 2;
-
-    double units = (double)(tapes * w->steps * (w->words ? w->batch : 1));
-    printf("{\"work\": \"%s\", \"threads\": %d, \"seconds_per_unit\": [", w->name, threads);
-    for (size_t i = 0; i < samples; i++)
-        printf("%s%.6g", i ? ", " : "", seconds_of(&b, tapes) / units);
-    printf("]}\n");
-    close_bench(&b);
 }
 
 /* The peak of this program alone: what getrusage tells counts the program that started it too. */
@@ -257,11 +405,64 @@ static long peak_kib(void) {
     return kib;
 }
 
+static void measure(const work *w, int threads, size_t samples, char **changes, int change_count) {
+    bench b;
+    open_bench(&b, w, threads, changes, change_count);
+    for (int i = 0; i < WARM_UP; i++) run_tape(&b);
+    size_t tapes = 1, whole = is_spiking(w) ? b.tape_count : 1; /* whole sequences */
+    while (b.at) run_tape(&b);
+    while (seconds_of(&b, tapes * whole) < SAMPLE_SECONDS) tapes *= 2;
+    tapes *= whole;
+
+    double units = (double)(tapes * w->steps * (w->words ? w->batch : 1)), seconds[MAX_SAMPLES];
+    for (size_t i = 0; i < samples; i++) seconds[i] = seconds_of(&b, tapes) / units;
+    printf("{\"work\": \"%s\", \"threads\": %d, \"peak_kib\": %ld, \"hz\": %.3g, "
+           "\"seconds_per_unit\": [",
+           w->name, threads, peak_kib(), must_fire(&b));
+    for (size_t i = 0; i < samples; i++) printf("%s%.6g", i ? ", " : "", seconds[i]);
+    printf("]}\n");
+    close_bench(&b);
+}
+
 static void measure_memory(const work *w, size_t steps) {
     bench b;
-    open_bench(&b, w, 1);
+    open_bench(&b, w, 1, NULL, 0);
     for (size_t t = 0; t < steps; t += w->steps) run_tape(&b);
     printf("{\"work\": \"%s\", \"steps\": %zu, \"peak_kib\": %ld}\n", w->name, steps, peak_kib());
+    close_bench(&b);
+}
+
+static void write_array(const char *folder, const char *name, const void *data, size_t count) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(data, sizeof(float), count, file) != count || fclose(file))
+        stop("a file of the export cannot be written");
+}
+
+/* Numbers of 4 bytes: the float build alone is benched. Gradient and spikes: of the first `steps`. */
+static void export_work(const work *w, size_t steps, const char *folder) {
+    _Static_assert(sizeof(hth_real) == sizeof(float), "peers read floats");
+    bench b;
+    hth_error error;
+    if (!is_spiking(w)) stop("only the works with spikes can be exported");
+    open_bench(&b, w, 1, NULL, 0);
+    const size_t count = hth_network_parameter_count(b.network), items = SEQUENCE * w->batch;
+    hth_gradient_clear(b.gradient);
+    for (size_t done = 0; done < steps; done += b.chunk.steps) {
+        hth_chunk chunk = next_chunk(&b);
+        if (chunk.steps > steps - done) chunk.steps = steps - done;
+        run_forward(&b, &chunk);
+        must(hth_learn(b.learner, b.tape, b.gradient, &error), &error);
+    }
+    write_array(folder, "parameters", hth_network_parameters(b.network), count);
+    write_array(folder, "gradient", hth_gradient_values(b.gradient), count);
+    write_array(folder, "feedback", b.feedback, w->outputs * b.units);
+    write_array(folder, "x", b.x, items * w->inputs);
+    write_array(folder, "classes", b.classes, items);
+    printf("{\"work\": \"%s\", \"units\": %zu, \"inputs\": %zu, \"outputs\": %zu, \"steps\": %zu, "
+           "\"batch\": %zu, \"spikes\": %.0f, \"checked_steps\": %zu}\n",
+           w->name, b.units, w->inputs, w->outputs, (size_t)SEQUENCE, w->batch, b.spikes, steps);
     close_bench(&b);
 }
 
@@ -277,8 +478,15 @@ int main(int argc, char **argv) {
         measure_memory(find_work(argv[2]), strtoul(argv[3], NULL, 10));
         return 0;
     }
-    if (argc < 3) stop("usage: bench WORK THREADS [SAMPLES] | bench memory WORK STEPS");
+    if (argc == 5 && !strcmp(argv[1], "export")) {
+        export_work(find_work(argv[2]), strtoul(argv[3], NULL, 10), argv[4]);
+        return 0;
+    }
+    if (argc < 3)
+        stop("usage: bench WORK THREADS [SAMPLES [KEY=VALUE]...] | bench memory WORK STEPS | bench "
+             "export WORK STEPS FOLDER");
     size_t samples = argc > 3 ? strtoul(argv[3], NULL, 10) : 3;
-    measure(find_work(argv[1]), atoi(argv[2]), samples < MAX_SAMPLES ? samples : MAX_SAMPLES);
+    measure(find_work(argv[1]), atoi(argv[2]), samples < MAX_SAMPLES ? samples : MAX_SAMPLES,
+            argv + 4, argc > 4 ? argc - 4 : 0);
     return 0;
 }

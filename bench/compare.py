@@ -4,6 +4,9 @@ A round runs each side once with every thread setting, one after the other, so t
 same moods of the machine. Of each side the thread setting with the lower median counts. A ratio is
 formed within a round; its median and its extremes over the rounds are shown. The floor is what the
 machine, measured in the same run, would need for the work's flops or bytes, whichever is more.
+
+Works on spikes are exported first: the peer has our weights, inputs and classes, and is not timed
+unless its gradient of the first steps is ours.
 """
 
 import argparse
@@ -12,19 +15,23 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 THREADS = (1, 2)
+CHECKED_STEPS = 50
 
 
 class Work:
     """One row of ours. flops and bytes are those of a unit; cache is the size in KiB of the triad
-    whose bandwidth holds for the bytes. peers: (script, its work, name in the table, goal)."""
+    whose bandwidth holds for the bytes. peers: (script, its work, name in the table, goal). Of a
+    work that is exported the peak of memory is shown as well."""
 
-    def __init__(self, name, text, unit, flops, bytes_, cache, peers):
+    def __init__(self, name, text, unit, flops, bytes_, cache, peers, exported=False):
         self.name, self.text, self.unit = name, text, unit
         self.flops, self.bytes, self.cache, self.peers = flops, bytes_, cache, peers
+        self.exported = exported
 
 
 def word_model(steps, goal):
@@ -110,6 +117,62 @@ def online(preset, n):
 
 ONLINE = ("uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "dni", "snap1")
 
+# Units, inputs, and the goals of e-prop beside PyTorch: traces, automatic differentiation, scan.
+ALIF = {"400": (400, 100, 100, 6, 4), "100": (100, 40, 75, 10, 6)}
+ALIF_BATCH, ALIF_TAPE, ALIF_STEPS = 32, 20, 1000
+
+
+def alif_text(size, what):
+    n, inputs = ALIF[size][:2]
+    return f"ALIF, {n} units, {inputs} inputs, {what}"
+
+
+def alif(size, kind, text, flops, bytes_, cache, peers):
+    name = f"alif{size}{kind}"
+    peers = [("torch_alif", form, f"PyTorch, {label}", goal) for form, label, goal in peers]
+    return Work(name, alif_text(size, text), "step", flops, bytes_, cache, peers, exported=True)
+
+
+def alif_works(size):
+    """Flops are counted as if no spike were known to be 0: forward and gradient, 2 n m each for an item
+    and step, and in BPTT the adjoint's n n; so where spikes are treated as events the floor may be
+    passed. Of a tape the least that is written and read again is u, psi, the signal and delta."""
+    n, inputs, by_traces, by_bptt, by_scan = ALIF[size]
+    m, batch = n + inputs + 1, ALIF_BATCH
+    w = batch * n * m
+    tape = 4 * batch * (2 * m + 6 * n)
+    forms = [
+        ("trace", "traces", by_traces),
+        ("trace-in-place", "traces, in place", by_traces),
+        ("bptt", "BPTT", by_bptt),
+        ("scan", "scan and product", by_scan),
+    ]
+    yield alif(size, "", "batch 32, e-prop 1", 4 * w, tape, "262144", forms)
+    # Two traces a synapse and item (that of v is one a presynaptic unit): a product each, and read and
+    # written once a tape.
+    yield alif(
+        size,
+        "-tapes",
+        f"batch 32, e-prop 1, tapes of {ALIF_TAPE}",
+        8 * w,
+        16 * w / ALIF_TAPE,
+        "262144" if n > 200 else "8192",
+        [(form, label, None) for form, label, _ in (forms[1], forms[3])],
+    )
+    flops = 4 * w + 2 * batch * n * n
+    yield alif(size, "-bptt", "batch 32, BPTT", flops, tape, "262144", [forms[2]])
+    # W read forward; W, the trace of b and that of the readout's filter read and written.
+    yield alif(
+        size,
+        "-online",
+        "batch 1, e-prop 1, every step",
+        12 * n * m,
+        4 * 7 * n * m,
+        "8192" if n > 200 else "512",
+        [("online", "traces, in place", None)],
+    )
+
+
 WORKS = [
     word_model(20, 2),
     word_model(4, None),
@@ -122,7 +185,10 @@ WORKS = [
     rtrl_blocks(32, None),
     rtrl_blocks(100, 150),
     *(online(preset, n) for preset in ONLINE for n in (32, 100)),
+    *(work for size in ALIF for work in alif_works(size)),
 ]
+EVENT_RATES = (1, 5, 10, 20, 50)
+EVENTS = ("never", "always", "auto")
 
 
 def call(*command):
@@ -132,25 +198,65 @@ def call(*command):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def ours(work, threads):
-    return statistics.median(call(BUILD / "bench", work, threads)["seconds_per_unit"])
+class Runner:
+    """Calls our programs, of one folder, and the peers."""
+
+    def __init__(self, build):
+        self.build = build
+
+    def ours(self, name, threads, *changes):
+        return call(self.build / "bench", name, threads, 3, *changes)
+
+    def takes(self, change):
+        """Whether our program refuses what the setting cannot be, and so knows it."""
+        command = [self.build / "bench", "alif100-online", "1", "1", f"{change}=?"]
+        return subprocess.run(command, capture_output=True).returncode != 0
+
+    def peer(self, script, name, threads, *more):
+        path = HERE / "peers" / f"{script}.py"
+        return call(sys.executable, path, name, "--threads", threads, *more)
+
+    def export(self, work, folder):
+        about = call(self.build / "bench", "export", work.name, CHECKED_STEPS, folder)
+        (pathlib.Path(folder) / "about.json").write_text(json.dumps(about))
+
+    def check(self, work, folder):
+        """Stops everything when a peer's gradient is not ours."""
+        script = work.peers[0][0]
+        path = HERE / "peers" / f"{script}.py"
+        return call(sys.executable, path, "--check", "--data", folder)
 
 
-def peer(script, work, threads):
-    path = HERE / "peers" / f"{script}.py"
-    times = call(sys.executable, path, work, "--threads", threads)["seconds_per_unit"]
-    return statistics.median(times)
+class Measured:
+    """Of a work: seconds[side, threads] one a round, peaks[side] in KiB, and what else was printed.
+    Side 0 is ours, the others are the peers."""
+
+    def __init__(self):
+        self.seconds, self.peaks, self.hz, self.apart, self.base = {}, {}, 0, None, {}
+
+    def add(self, side, threads, result):
+        self.seconds.setdefault((side, threads), []).append(
+            statistics.median(result["seconds_per_unit"])
+        )
+        self.peaks[side] = max(self.peaks.get(side, 0), result.get("peak_kib") or 0)
+        self.base[side] = result.get("base_kib", 0)
+        self.hz = result.get("hz", self.hz)
 
 
-def run_rounds(work, rounds):
-    """{(side, threads): [seconds, one a round]}; side 0 is ours, the others are the peers."""
-    times = {}
-    for _ in range(rounds):
-        for threads in THREADS:
-            times.setdefault((0, threads), []).append(ours(work.name, threads))
-            for i, (script, name, _, _) in enumerate(work.peers, start=1):
-                times.setdefault((i, threads), []).append(peer(script, name, threads))
-    return times
+def run_rounds(runner, work, rounds):
+    measured = Measured()
+    with tempfile.TemporaryDirectory() as folder:
+        more = []
+        if work.exported:
+            runner.export(work, folder)
+            measured.apart = max(runner.check(work, folder)["apart"].values())
+            more = ["--data", folder]
+        for _ in range(rounds):
+            for threads in THREADS:
+                measured.add(0, threads, runner.ours(work.name, threads))
+                for i, (script, name, _, _) in enumerate(work.peers, start=1):
+                    measured.add(i, threads, runner.peer(script, name, threads, *more))
+    return measured
 
 
 def best(times, side):
@@ -166,8 +272,8 @@ def spread(values):
     return f"{number(statistics.median(values))} [{number(min(values))}, {number(max(values))}]"
 
 
-def rows(work, rounds, ceilings):
-    times = run_rounds(work, rounds)
+def rows(work, measured, ceilings):
+    times = measured.seconds
     our_threads = best(times, 0)
     mine = times[0, our_threads]
     machine = ceilings[our_threads]
@@ -203,10 +309,78 @@ def table(lines, heads):
     return "\n".join(text)
 
 
-def memory_rows():
+def memory_rows(runner):
     for work in ("rtrl32", "rtrlblocks100", "tbptt32", *(f"{preset}-32" for preset in ONLINE)):
-        short, long = (call(BUILD / "bench", "memory", work, steps)["peak_kib"] for steps in (10**4, 10**6))
+        short, long = (
+            call(runner.build / "bench", "memory", work, steps)["peak_kib"] for steps in (10**4, 10**6)
+        )
         yield [work, f"{short}", f"{long}", f"{long - short:+d}"]
+
+
+def spike_rows(work, measured):
+    """What is the same of all sides, and the peak of memory of each."""
+    mib = lambda side: f"{measured.peaks[side] / 1024:.0f}"
+    peers = ", ".join(
+        f"{label} {mib(i)} ({measured.base[i] / 1024:.0f})"
+        for i, (_, _, label, _) in enumerate(work.peers, start=1)
+    )
+    yield [work.text, f"{measured.hz:.3g}", f"{measured.apart:.1e}", mib(0), peers]
+
+
+SPIKE_HEADS = ["work", "units fire, Hz", "peers apart", "ours MiB", "peers MiB (before any data)"]
+
+
+def event_rows(runner, rounds, ceilings):
+    """The same work with every product dense, with every one by events, and as the program chooses."""
+    if not runner.takes("network.events"):
+        sys.exit("our program has no setting network.events")
+    for size in ALIF:
+        for rate in EVENT_RATES:
+            measured = {kind: Measured() for kind in EVENTS}
+            for _ in range(rounds):
+                for threads in THREADS:
+                    for kind in EVENTS:
+                        change = f"network.events={kind}"
+                        result = runner.ours(f"events{size}-{rate}", threads, change)
+                        measured[kind].add(0, threads, result)
+            times = {}
+            for kind in EVENTS:
+                seconds = measured[kind].seconds
+                times[kind] = seconds[0, best(seconds, 0)]
+            gains = [
+                spread([dense / events for dense, events in zip(times["never"], times[kind])])
+                for kind in EVENTS[1:]
+            ]
+            shown = [spread([t * 1e6 for t in times[kind]]) for kind in EVENTS]
+            hz = f"{measured['never'].hz:.3g}"
+            yield [alif_text(size, "batch 32"), f"{rate}", hz, *shown, *gains]
+
+
+EVENT_HEADS = [
+    "e-prop 1 (us a step)",
+    "inputs, Hz",
+    "units, Hz",
+    *EVENTS,
+    "gain, always",
+    "gain, auto",
+]
+
+
+def product_rows(runner, rounds, ceilings):
+    """The gradient's product alone: units x (units + inputs + 1), over all steps and items."""
+    sizes = [(n, n + inputs + 1, ALIF_STEPS * ALIF_BATCH) for n, inputs, *_ in ALIF.values()]
+    flat = [number for size in sizes for number in size]
+    for threads in THREADS:
+        tried = [
+            call(runner.build / "product", threads, *flat)["gflops"] for _ in range(rounds)
+        ]
+        peak = ceilings[threads]["gflops"]
+        for size, rates in zip(sizes, zip(*tried)):
+            fraction = f"{statistics.median(rates) / peak:.0%}"
+            yield [" x ".join(map(str, size)), f"{threads}", spread(rates), f"{peak:.0f}", fraction]
+
+
+PRODUCT_HEADS = ["product M x N x K", "threads", "GFLOP/s", "measured peak", "of peak"]
 
 
 def machine_lines(ceilings):
@@ -226,24 +400,45 @@ def machine_lines(ceilings):
         yield f"Ceilings, {threads} thread(s): {c['gflops']:.0f} GFLOP/s; triad GB/s: {triad}."
 
 
+# name: (what to print above, heads, rows)
+TABLES = {
+    "events": ("Spikes as events (network.events).", EVENT_HEADS, event_rows),
+    "products": ("The product part alone.", PRODUCT_HEADS, product_rows),
+}
+
+
 def main():
+    names = [*(w.name for w in WORKS), *TABLES]
     parser = argparse.ArgumentParser(description="Hitherto beside its peers.")
     parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file")
-    parser.add_argument("--only", action="append", choices=[w.name for w in WORKS])
+    parser.add_argument("--only", action="append", choices=names, metavar="WORK", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--build", type=pathlib.Path, default=BUILD, help="folder of our programs")
     args = parser.parse_args()
 
-    ceilings = {threads: call(BUILD / "ceilings", threads) for threads in THREADS}
-    lines = []
+    runner = Runner(args.build)
+    ceilings = {threads: call(runner.build / "ceilings", threads) for threads in THREADS}
+    lines, spikes = [], []
     for work in WORKS:
         if not args.only or work.name in args.only:
             print(work.text, file=sys.stderr)
-            lines.extend(rows(work, args.rounds, ceilings))
-    text = "\n".join(machine_lines(ceilings))
-    text += "\n\nTimes: median [lowest, highest] of the rounds.\n\n" + table(lines, HEADS) + "\n"
+            measured = run_rounds(runner, work, args.rounds)
+            lines.extend(rows(work, measured, ceilings))
+            if work.exported:
+                spikes.extend(spike_rows(work, measured))
+    text = "\n".join(machine_lines(ceilings)) + "\n\nTimes: median [lowest, highest] of the rounds.\n"
+    if lines:
+        text += "\n" + table(lines, HEADS) + "\n"
+    if spikes:
+        text += f"\nGradients are compared over {CHECKED_STEPS} steps.\n\n"
+        text += table(spikes, SPIKE_HEADS) + "\n"
+    for name, (title, heads, rows_of) in TABLES.items():
+        if not args.only or name in args.only:
+            print(title, file=sys.stderr)
+            text += f"\n{title}\n\n{table(list(rows_of(runner, args.rounds, ceilings)), heads)}\n"
     if not args.only:
         heads = ["run", "peak KiB after 10^4 steps", "after 10^6 steps", "difference"]
-        text += "\n" + table(list(memory_rows()), heads) + "\n"
+        text += "\n" + table(list(memory_rows(runner)), heads) + "\n"
     print(text)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import pathlib
 import time
 
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS, LONG_SECONDS = 0.1, 1
 
 
 def arguments(works):
@@ -15,17 +16,30 @@ def arguments(works):
     return parser.parse_args()
 
 
-def measure(name, threads, samples, units, run):
-    """Times run(), which does `units` units of work, `samples` times after a warm-up."""
-    for _ in range(2):
+def peak_kib():
+    """The peak of the resident set of this program so far, or None where the system does not say."""
+    try:
+        status = pathlib.Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def measure(name, threads, samples, units, run, **more):
+    """Times run(), which does `units` units of work, `samples` times after a warm-up; more: what else
+    to print."""
+    for _ in range(3):
+        start = time.perf_counter()
         run()
-    start = time.perf_counter()
-    run()
-    rounds = max(1, int(SAMPLE_SECONDS / (time.perf_counter() - start)))
+        taken = time.perf_counter() - start
+        if taken > LONG_SECONDS:
+            break  # long enough to have warmed up
+    rounds = max(1, int(SAMPLE_SECONDS / taken))
     seconds = []
     for _ in range(samples):
         start = time.perf_counter()
         for _ in range(rounds):
             run()
         seconds.append((time.perf_counter() - start) / (rounds * units))
-    print(json.dumps({"work": name, "threads": threads, "seconds_per_unit": seconds}))
+    more = {"work": name, "threads": threads, "peak_kib": peak_kib(), **more}
+    print(json.dumps({**more, "seconds_per_unit": seconds}))
