@@ -13,6 +13,7 @@ typedef struct picture {
     const hth_comparison *c;
     const char *path;
     double scale; /* of the horizontal axis */
+    bool logarithmic;
 } picture;
 
 /* ---- Numbers ------------------------------------------------------------------------------------ */
@@ -77,12 +78,32 @@ static void put_axes(FILE *out, picture *p) {
     fprintf(out, "set title 'mean and standard error over the seeds' textcolor rgb '#404040'\n");
 }
 
+/* Where curves end orders of magnitude apart, the lower ones would lie on the axis. */
+static bool is_logarithmic(const hth_comparison *c) {
+    double most = 0, least = INFINITY;
+    for (size_t i = 0; i < c->count; i++)
+        for (size_t j = 0; j < c->rows[i].points; j++) {
+            const double mean = c->rows[i].curve[j].value.mean;
+            if (!(mean > 0)) return false;
+            if (j + 1 < c->rows[i].points) continue;
+            most = fmax(most, mean);
+            least = fmin(least, mean);
+        }
+    return most > 10 * least;
+}
+
 /* A curve that runs away would press all others onto the axis: what is above twice the value at which
  * the middle one of the curves begins is cut off. */
-static void put_range(FILE *out, const hth_comparison *c) {
+static void put_range(FILE *out, const picture *p) {
+    const hth_comparison *c = p->c;
     double most = -INFINITY, least = INFINITY, middle;
-    double *begins = malloc((c->count + 1) * sizeof *begins);
+    double *begins;
     size_t used = 0;
+    if (p->logarithmic) {
+        fprintf(out, "set logscale y\n");
+        return;
+    }
+    begins = malloc((c->count + 1) * sizeof *begins);
     for (size_t i = 0; begins && i < c->count; i++)
         for (size_t j = 0; j < c->rows[i].points; j++) {
             const double mean = c->rows[i].curve[j].value.mean;
@@ -105,8 +126,9 @@ static void put_data(FILE *out, const picture *p, size_t row) {
     for (size_t i = 0; i < r->points; i++) {
         const hth_mean *value = &r->curve[i].value;
         const double error = isfinite(value->error) ? value->error : 0;
+        const double low = value->mean - error, floor = p->logarithmic ? value->mean / 10 : low;
         fprintf(out, "%.10g %.10g %.10g %.10g\n", (double)r->curve[i].step / p->scale, value->mean,
-                value->mean - error, value->mean + error);
+                fmax(low, floor), value->mean + error);
     }
     fprintf(out, "END\n");
 }
@@ -138,7 +160,7 @@ static void put_script(FILE *out, void *context) {
     bool first = true;
     cli_put_terminal(out, p->path);
     put_axes(out, p);
-    put_range(out, p->c);
+    put_range(out, p);
     for (size_t i = 0; i < p->c->count; i++) put_data(out, p, i);
     for (size_t i = 0; i < p->c->count; i++) put_curve(out, p, i, true, &first);
     for (size_t i = 0; i < p->c->count; i++) put_curve(out, p, i, false, &first);
@@ -148,7 +170,7 @@ static void put_script(FILE *out, void *context) {
 static int draw(const hth_comparison *c, const char *folder, const char *name) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    picture p = {c, path, 1};
+    picture p = {c, path, 1, is_logarithmic(c)};
     return cli_draw(path, put_script, &p);
 }
 

@@ -264,12 +264,10 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
 
 /* ---- All steps ---- */
 
-enum { FEW_ROWS = 4 };
-
 /* Whether W_rec is packed for the products of the scan: for a few rows it is read where it lies, with the same
  * bits. */
 static bool is_packed(const hth_adjoint *adjoint) {
-    return adjoint->tape->steps * adjoint->rows > FEW_ROWS;
+    return adjoint->tape->steps * adjoint->rows > HTH_FEW_ROWS;
 }
 
 typedef struct scan_task {
@@ -474,7 +472,7 @@ static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weig
     const hth_real *delta = learned_from(&adjoint->layers[l]), *u = tape->layers[l].u;
     const size_t items = tape->steps * adjoint->rows;
     if (gradient_by_events(adjoint, l, weight)) return;
-    if (items > FEW_ROWS)
+    if (items > HTH_FEW_ROWS)
         hth_product(tape->compute, layer->rows, layer->m, items, hth_transposed(delta, layer->rows),
                     hth_rows(u, layer->stride), true, weight, layer->m);
     else

@@ -1,7 +1,7 @@
 /*
- * A step of the adjoint scan in one loop, for layers whose local derivatives are those of LIF or ALIF, by whatever name:
- * one drive, which enters the first state alone; z is read of it, or of it and a second state that z's own past moves
- * (cells/alif.c). The general step takes a pass over the units for each derivative.
+ * A step of the adjoint scan in one loop, for layers whose local derivatives are those of LIF or ALIF, by whatever
+ * name: one drive, which enters the first state alone; z is read of it, or of it and a second state that z's own past
+ * moves (cells/alif.c). The general step takes a pass over the units for each derivative.
  */
 #ifndef HTH_SCAN_SPIKING_H
 #define HTH_SCAN_SPIKING_H

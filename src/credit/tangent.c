@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    FEW_ROWS = 4,
     BLOCK =
         28, /* rows at a time: their drives are still in the nearest cache when they are needed */
     MOST_TERMS = HTH_MAX_STATES + HTH_MAX_DRIVES + 1
@@ -39,7 +38,7 @@ void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_netwo
         const size_t room = layer->rows + (states + states * states + states) * layer->n;
         hth_tangent_layer *to = counting ? &scratch : &tangent->layers[l];
         to->first = first;
-        to->packed = HTH_TAKE(arena, hth_real, rows > FEW_ROWS ? packed_size(net, l) : 0);
+        to->packed = HTH_TAKE(arena, hth_real, rows > HTH_FEW_ROWS ? packed_size(net, l) : 0);
         if (room > tangent->room) tangent->room = room;
         if (layer->n > widest) widest = layer->n;
         first += hth_joint_layer_states(layer);
@@ -52,7 +51,7 @@ void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_netwo
 void hth_tangent_begin(hth_tangent *tangent, const hth_tape *tape, size_t rows) {
     const hth_network *net = tape->network;
     tangent->tape = tape;
-    for (size_t l = 0; rows > FEW_ROWS && l < net->layer_count; l++) {
+    for (size_t l = 0; rows > HTH_FEW_ROWS && l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const hth_real *w = net->theta + layer->weight;
         hth_real *packed = tangent->layers[l].packed;
@@ -171,7 +170,7 @@ static void weigh(const push *p, size_t l, size_t of, bool accumulate, size_t fi
     const hth_real *dz = p->X + first * N + tangent->layers[of].first + z * source->n;
     const hth_real *w = net->theta + layer->weight + (of < l ? layer->n : 0);
     hth_real *da = tangent->scratch + first * room;
-    if (p->rows > FEW_ROWS) {
+    if (p->rows > HTH_FEW_ROWS) {
         const size_t skip = of < l ? hth_packed_size(layer->n, layer->rows) : 0;
         hth_product_packed(count, layer->rows, source->n, hth_rows(dz, N),
                            tangent->layers[l].packed + skip, accumulate, da, room);

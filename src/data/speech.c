@@ -5,8 +5,8 @@
  * A batch of utterances is one sequence, as long as its longest utterance; where a shorter one has
  * ended, inputs are 0 and so is the weight, and so in places of the last batch that no utterance fills.
  * Each frame is shown for `repeat` steps, whose weights sum to 1, so that the loss is per frame; the
- * decision on its phone is that of the mean output over those steps that count. An epoch is every utterance once. Training draws their order anew for each epoch, keyed by
- * seed and epoch; validation goes from the shortest to the longest, which spares steps without weight.
+ * decision on its phone is that of the mean output over those steps that count. An epoch is every utterance
+ * once. Training draws their order anew for each epoch, keyed by seed and epoch; validation goes from the shortest to the longest, which spares steps without weight.
  * The frames of a split are held in memory.
  */
 #include "base/random.h"

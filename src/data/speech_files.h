@@ -27,8 +27,8 @@ void hth_speech_tree_free(hth_speech_tree *tree);
 const hth_speech_file *hth_speech_tree_find(const hth_speech_tree *tree, const char *stem);
 
 /*
- * Reads a list of utterances, one name a line; a line that begins with # is a comment. A name is the end of a file's path
- * below the folder, with or without an ending ("si1027", "dr1/fcjf0/si1027.wav"), or that of a folder
+ * Reads a list of utterances, one name a line; a line that begins with # is a comment. A name is the end of a file's
+ * path below the folder, with or without an ending ("si1027", "dr1/fcjf0/si1027.wav"), or that of a folder
  * ("fcjf0"), which stands for all files in it. Names are read without regard to case. What has a
  * file name that matches `exclude`, a pattern of the shell ("sa[12]"), is left out. *out, numbers of
  * files of the tree, is from malloc. HTH_INVALID, with line and name, for a name that fits no file or

@@ -5,6 +5,8 @@
 #include "kernels/filter.h"
 #include "kernels/least.h"
 
+#include <assert.h>
+
 /* What is the same for all columns of a row of one item. */
 typedef struct row_coefficients {
     hth_real x[HTH_MOST_TRACES], end[HTH_MOST_TRACES], phi[HTH_MOST_TRACES][HTH_MOST_TRACES];
@@ -172,8 +174,9 @@ static void filter_part(void *argument, size_t part, int worker) {
 void hth_filter_tape_run(hth_compute *compute, const hth_filter_tape *f) {
     const size_t threads = (size_t)hth_compute_threads(compute), drives = f->rows / f->n;
     cut c = {.filter = f};
+    assert(drives <= MOST_DRIVES);
     if (f->last && f->blank) return;
-    for (size_t g = 0; g < drives && g < MOST_DRIVES; g++)
+    for (size_t g = 0; g < drives; g++)
         if (!f->idle || !f->idle[g]) c.drives[c.rows++] = g * f->n;
     c.rows *= f->n;
     c.parts = c.rows < threads ? c.rows : threads;

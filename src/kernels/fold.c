@@ -1,7 +1,7 @@
 /*
- * Passes over matrices whose rows are short and follow each other without a gap: see fold.h. A vector runs on from the
- * end of a row into the next one, so that all but the last are whole: partial ones would cost as much as whole ones, and
- * a masked store holds up a load of its neighbours.
+ * Passes over matrices whose rows are short and follow each other without a gap: see fold.h. A vector runs on from
+ * the end of a row into the next one, so that all but the last are whole: partial ones would cost as much as whole
+ * ones, and a masked store holds up a load of its neighbours.
  */
 #include "kernels/fold.h"
 
@@ -169,7 +169,8 @@ HTH_NO_SANITIZERS double hth_square(size_t n, const hth_real *x) {
     return sum;
 }
 
-/* Some terms of weighted sums. The last vector of a row overlaps the one before it, and is taken before that changes. */
+/* Some terms of weighted sums. The last vector of a row overlaps the one before it, and is taken before that
+ * changes. */
 HTH_ALWAYS_INLINE void weigh(const int count, bool adds, size_t rows, size_t n,
                              const hth_real *const *c, const hth_real *const *x,
                              const size_t *stride, hth_real *out, size_t ldo) {

@@ -29,10 +29,6 @@ HTH_ALWAYS_INLINE hth_vector hth_without_least(hth_vector v) {
 
 #else
 
-#define HTH_ALWAYS_INLINE static
-#define HTH_NO_SANITIZERS
-#define HTH_UNROLL
-
 static inline hth_real hth_without_least(hth_real x) {
     return x < HTH_LEAST && x > -HTH_LEAST ? 0 : x;
 }

@@ -131,6 +131,12 @@ HTH_ALWAYS_INLINE void hth_interleave(hth_vector a, hth_vector b, hth_vector *lo
 
 #endif
 
+#else
+
+#define HTH_ALWAYS_INLINE static
+#define HTH_NO_SANITIZERS
+#define HTH_UNROLL
+
 #endif
 
 #endif

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Up to so many products with W a tape, K times batch, copying W would take longer than they do. */
-enum { FEW_ROWS = 4 };
-
 /* Up to so many numbers are looked at one by one. */
 enum { FEW_NUMBERS = 32 };
 
@@ -30,7 +27,7 @@ static void lay_out_layer(hth_arena *arena, const hth_layer *layer, bool regular
                           hth_tape_layer *tape, size_t steps, size_t batch) {
     const hth_cell *cell = layer->cell;
     const size_t slot = batch * layer->n, slots = steps + 1;
-    const bool packs = steps * batch > FEW_ROWS;
+    const bool packs = steps * batch > HTH_FEW_ROWS;
     tape->u = HTH_TAKE(arena, hth_real, slots * batch * layer->stride);
     tape->drive = HTH_TAKE(arena, hth_real, batch * layer->rows);
     tape->state = HTH_TAKE(arena, hth_real, slots * (cell->states + cell->counters) * slot);
@@ -425,7 +422,7 @@ static void run_layer(hth_tape *tape, size_t l) {
                  run_steps, &task);
     const size_t rows = tape->chunk.steps * tape->batch;
     tape->layers[l].is_sparse =
-        rows > FEW_ROWS && prefers_events(layer, &tape->layers[l].events, 0, rows);
+        rows > HTH_FEW_ROWS && prefers_events(layer, &tape->layers[l].events, 0, rows);
 }
 
 /* [z_0; z_1] of each step, in the order of time. */

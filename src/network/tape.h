@@ -14,6 +14,9 @@
 #include "network/decision.h"
 #include "network/network.h"
 
+/* Up to so many products with W a tape, K times batch, copying W would take longer than they do. */
+enum { HTH_FEW_ROWS = 4 };
+
 /* Slot 0 of state and field is what was carried into the tape; slot t+1 belongs to step t. */
 typedef struct hth_tape_layer {
     hth_real *u;      /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
@@ -48,8 +51,8 @@ struct hth_tape {
     uint64_t fresh;         /* not 0: slot 0 is the start of a sequence */
     hth_chunk chunk;        /* what was read; its arrays are the caller's */
     hth_tape_layer *layers;
-    hth_real *
-        joined; /* [K][batch][2n]: z of both directions, in the order of time; NULL: one direction */
+    /* [K][batch][2n]: z of both directions, in the order of time; NULL: one direction */
+    hth_real *joined;
     hth_tape_readout readout;
 };
 

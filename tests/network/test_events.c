@@ -199,8 +199,8 @@ static void test_large(void **state) {
 /* Any cell can be asked to; what is never 0 is a list of everything. */
 static void test_other_cells(void **state) {
     static const law laws[] = {
-        {"cell.name=rate network.units=12", "learner.name=bptt", 5, 30, 3, 30, SPIKES},
-        {"cell.name=lstm network.units=12", "learner.name=bptt", 5, 30, 3, 30, NUMBERS},
+        {"cell.name=rate network.units=40", "learner.name=bptt", 5, 30, 5, 30, SPIKES},
+        {"cell.name=lstm network.units=40", "learner.name=bptt", 5, 30, 5, 30, NUMBERS},
     };
     (void)state;
     for (size_t i = 0; i < HTH_COUNT(laws); i++) assert_same(&laws[i]);

@@ -27,8 +27,8 @@
  * the gradient of this one has changed already; and the error of the prediction is not sent on into the units (E_SG
  * is no part of the units' loss).
  *
- * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, twice with a copy, 3 times with adam; per tape 3 times
- * as many multiply-adds, and sg_scans scans.
+ * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, once more with a copy, twice more with
+ * adam; per tape 3 times as many multiply-adds, and sg_scans scans.
  */
 #include "credit/joint.h"
 #include "credit/predictor.h"
