@@ -249,13 +249,56 @@ static void test_sums_can_differ(void **state) {
     free_sums(&s);
 }
 
+/* ---- Few rows ----------------------------------------------------------------------------- */
+
+/* Whether a readout of M rows and its gradient have the bits of the products. Of rows with more than `most` events
+ * there is no list. `skip`: leave an event out. */
+static bool same_few(size_t rows, size_t M, size_t K, size_t most, value kind, bool skip) {
+    hth_compute *compute;
+    hth_error error;
+    hth_real *u = room(rows * K), *A = room(M * K), *d = room(M * rows);
+    hth_real *y = room(M * rows), *z = room(M * rows), *C = room(M * K), *D = room(M * K);
+    assert_int_equal(hth_compute_create(1, NULL, &compute, &error), HTH_OK);
+    fill_rows(u, rows, K, K, 0.1, kind);
+    fill(A, M * K);
+    fill(d, M * rows);
+    fill(C, M * K);
+    memcpy(D, C, M * K * sizeof *C);
+    hth_events e = lists_of(u, rows, K, K, most);
+    for (size_t t = 0; skip && t < rows; t++)
+        if (e.count[t] > 1 && e.count[t] <= most) e.count[t]--;
+    const hth_events_rows of = {.events = &e, .rows = rows, .K = K, .M = M, .stride = K, .x = u};
+    hth_product(compute, M, rows, K, hth_rows(A, K), hth_transposed(u, K), false, y, rows);
+    hth_events_outputs(compute, &of, A, z);
+    hth_product(compute, M, K, rows, hth_rows(d, rows), hth_rows(u, K), true, C, K);
+    hth_events_add_few(compute, &of, d, D);
+    const bool same =
+        memcmp(y, z, M * rows * sizeof *y) == 0 && memcmp(C, D, M * K * sizeof *C) == 0;
+    hth_compute_destroy(compute);
+    free_lists(&e);
+    hth_real *const all[] = {u, A, d, y, z, C, D};
+    for (size_t i = 0; i < HTH_COUNT(all); i++) free(all[i]);
+    return same;
+}
+
+static void test_few_rows(void **state) {
+    static const size_t Ks[] = {5, 16, 40, 129};
+    (void)state;
+    for (size_t k = 0; k < HTH_COUNT(Ks); k++)
+        for (size_t M = 1; M <= 16; M += 5) {
+            assert_true(same_few(30, M, Ks[k], Ks[k], ONES, false));
+            assert_true(same_few(30, M, Ks[k], Ks[k], REALS, false));
+            assert_true(same_few(30, M, Ks[k], Ks[k] / 3, REALS, false));
+        }
+    assert_false(same_few(30, 3, 40, 40, ONES, true));
+    assert_false(same_few(30, 3, 40, 40, REALS, true));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_products),
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_blocks_of_sums),
-        cmocka_unit_test(test_sums_can_differ),
+        cmocka_unit_test(test_lists),          cmocka_unit_test(test_products),
+        cmocka_unit_test(test_few_rows),       cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_blocks_of_sums), cmocka_unit_test(test_sums_can_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
