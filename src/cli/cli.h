@@ -154,8 +154,10 @@ int cli_whole(const cli_arguments *arguments, const char *flag, uint64_t least, 
               uint64_t *out);
 
 int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
-/* RUN/trial.svg after training; *drawn: there is one. Silent where the task or the machine has no picture. */
-int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn);
+/* RUN/trial.svg after training; *drawn: there is one; *watchable: there is a trial to draw (a validation split, a
+ * network that runs forward). Silent where the task or the machine has no picture. */
+int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn,
+                             bool *watchable);
 struct hth_trial;
 /* Chosen units and, by the trial's own list, synapses. */
 typedef struct cli_trial_picture {

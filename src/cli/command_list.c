@@ -1,5 +1,7 @@
 /* hitherto list: parts and settings, from the tables that also read them. */
 #include "cli/cli.h"
+#include "credit/axes.h"
+#include "credit/catalogues.h"
 
 #include <string.h>
 
@@ -180,6 +182,15 @@ static void print_conventions(const char *name) {
     for (size_t i = 0; i < count; i++) printf("  %s=%s\n", settings[i].key, settings[i].value);
 }
 
+/* What a name of a learner stands for; what a user gives counts more. */
+static void print_preset(const hth_preset *preset) {
+    printf("Stands for learner.signal=%s learner.recurrence=%s learner.past=%s learner.future=%s\n",
+           preset->signal, preset->recurrence, preset->past, preset->future);
+    for (size_t i = 0; i < HTH_PRESET_SETTINGS && preset->settings[i][0]; i++)
+        printf("  %s=%s\n", preset->settings[i][0], preset->settings[i][1]);
+    printf("\n");
+}
+
 static int list_part(const hth_catalogue *catalogue, const char *name) {
     const hth_setting setting = {catalogue->key, name, NULL};
     const hth_settings settings = {&setting, 1};
@@ -192,6 +203,7 @@ static int list_part(const hth_catalogue *catalogue, const char *name) {
     printf("%s %s: %s\n", catalogue->kind, part->name, part->summary ? part->summary : "");
     if (part->source) printf("Source: %s\n", part->source);
     printf("Chosen by %s=%s\n\n", catalogue->key, part->name);
+    if (catalogue == &hth_learners) print_preset(hth_preset_at(index));
     print_options(&part->options);
     print_options(&catalogue->common);
     if (catalogue == &hth_conventions) print_conventions(part->name);

@@ -45,7 +45,7 @@ static int make_parents(const char *path) {
 /* ---- The end of a run ----------------------------------------------------------------------- */
 
 static int finish(const char *out, const hth_config *config, const cli_progress *progress) {
-    bool drawn;
+    bool drawn, watchable;
 
     printf("Finished.\n");
     cli_print_summary(out);
@@ -58,8 +58,7 @@ static int finish(const char *out, const hth_config *config, const cli_progress 
                   out);
     printf("Learning curve:  hitherto plot %s\n", out);
     fflush(stdout);
-    const int code = cli_trial_after_training(out, config, &drawn);
-    const bool watchable = strcmp(cli_setting(config, "network.direction"), "both") != 0;
+    const int code = cli_trial_after_training(out, config, &drawn, &watchable);
     if (drawn)
         printf("A trial, output and target:  %s/trial.svg\n", out);
     else if (watchable)

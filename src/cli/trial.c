@@ -192,18 +192,20 @@ int cli_plot_trial(const cli_arguments *arguments) {
     return code;
 }
 
-int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn) {
+int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn,
+                             bool *watchable) {
     char path[4096];
-    *drawn = false;
-    if (strcmp(cli_setting(config, "train.picture"), "true") != 0 || !cli_have_gnuplot())
-        return CLI_OK;
+    const bool wanted = strcmp(cli_setting(config, "train.picture"), "true") == 0;
+    *drawn = *watchable = false;
     snprintf(path, sizeof path, "%s/trial.svg", run);
     request q = {.run = run, .split = "validation", .picture = path, .top_layer = true};
     const hth_record_plan plan = {.run = run, .split = q.split, .signals = true};
     hth_recorder *recorder;
     if (hth_recorder_open(&plan, &recorder, NULL) != HTH_OK) return CLI_OK; /* no such data */
+    const bool values = hth_recorder_shape(recorder).stream.target == HTH_TARGET_VALUES;
     int code = CLI_OK;
-    if (hth_recorder_shape(recorder).stream.target == HTH_TARGET_VALUES) {
+    *watchable = true;
+    if (wanted && values && cli_have_gnuplot()) {
         code = run_twice(&q, recorder);
         *drawn = code == CLI_OK;
     }

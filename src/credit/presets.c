@@ -206,7 +206,7 @@ static const hth_option options[] = {
      .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), the whole "
              "sequence or 20 where it has more than 1000 or no end (tbptt), equal parts of the "
              "sequence of at most 1000 or 20 where it has no end (eprop1), 4 (tbptt-sg, "
-             "tbptt-traces, eprop3), or 1 (all others)",
+             "tbptt-traces, eprop3, eprop3-truncated), or 1 (all others)",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,

@@ -1,10 +1,18 @@
 /* The settings of the section compare. */
 #include "experiment/compare_plan.h"
 
+#include <string.h>
+
 #define COMPARE(field) .offset = offsetof(hth_compare_options, field)
 
-const char *const hth_compare_measures[] = {"train_loss", "train_metric", "validation_loss",
-                                            "validation_metric", NULL};
+const char *const hth_compare_measures[] = {
+    "auto", "train_loss", "train_metric", "validation_loss", "validation_metric", NULL};
+
+/* Where sequences grow, the loss is of longer ones the better a learner is. */
+int hth_compare_measure(int measure, const char *metric) {
+    if (measure != HTH_MEASURE_AUTO) return measure;
+    return strcmp(metric, "length") == 0 ? HTH_MEASURE_TRAIN_METRIC : HTH_MEASURE_TRAIN_LOSS;
+}
 
 static const hth_option options[] = {
     {.name = "seeds",
@@ -19,8 +27,10 @@ static const hth_option options[] = {
      .kind = HTH_KIND_TEXT,
      COMPARE(learners)},
     {.name = "measure",
-     .help = "what the table and the curves show",
-     .fallback = "train_loss",
+     .help =
+         "what the table and the curves show; auto: train_loss, or train_metric where that is the "
+         "length of sequences that grow",
+     .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
      .choices = hth_compare_measures,
      COMPARE(measure)},

@@ -248,6 +248,7 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
     const char *report = identity_value(&v->identity, "loss.report");
     snprintf(v->loss, sizeof v->loss, report ? "%.20s (loss.report %.20s)" : "%.20s", prospect.loss,
              report ? report : "");
+    p->plan->options.measure = hth_compare_measure(p->plan->options.measure, prospect.metric);
     if (measure_fits(&p->plan->options, &prospect)) return HTH_OK;
     return hth_fail(
         p->error, HTH_INVALID,

@@ -15,7 +15,16 @@ typedef struct hth_compare_options {
     bool keep;
 } hth_compare_options;
 
+enum {
+    HTH_MEASURE_AUTO,
+    HTH_MEASURE_TRAIN_LOSS,
+    HTH_MEASURE_TRAIN_METRIC,
+    HTH_MEASURE_VALIDATION_LOSS,
+    HTH_MEASURE_VALIDATION_METRIC
+};
 extern const char *const hth_compare_measures[];
+/* What `auto` comes to with that metric; others stay as they are. */
+int hth_compare_measure(int measure, const char *metric);
 
 /* An arm with one value for each setting that is varied: the settings of its runs, but for the seed. */
 typedef struct hth_variant {

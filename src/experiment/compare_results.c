@@ -7,6 +7,10 @@
  * and the curve: the running mean over compare.smooth lines of each run, then mean and standard error
  * over the runs that have come as far. Only finished runs count in the final value; in a curve those that
  * diverged count up to their end.
+ *
+ * A line is written by the tape that passes a multiple of train.report_every. Where sequences grow, that is at another
+ * step in each run; so lines of the same multiple make a point. Where the interval was not given, it is
+ * no shorter than a sequence, or an epoch: then every run has a line for each, and lines of the same number do.
  */
 #include "experiment/compare.h"
 
@@ -22,9 +26,9 @@
 /* The runs of one variant, while it is summed up. */
 typedef struct gathered {
     const hth_stored_run *run;
-    double *values; /* of the measure, at each line that has it; smoothed */
-    uint64_t *steps;
-    size_t count, at; /* at: the line that a curve has come to */
+    double *values;           /* of the measure, at each line that has it; smoothed */
+    uint64_t *steps, *places; /* places: of the same one are lines that make a point of the curve */
+    size_t count, at;         /* at: the line that a curve has come to */
     double final;
 } gathered;
 
@@ -80,8 +84,10 @@ double hth_median(double *values, size_t count) {
 /* ---- One run ------------------------------------------------------------------------------ */
 
 static double measured(const hth_line *line, size_t measure) {
-    const double values[] = {line->train_loss, line->train_metric, line->validation_loss,
-                             line->validation_metric};
+    const double values[] = {[HTH_MEASURE_TRAIN_LOSS] = line->train_loss,
+                             [HTH_MEASURE_TRAIN_METRIC] = line->train_metric,
+                             [HTH_MEASURE_VALIDATION_LOSS] = line->validation_loss,
+                             [HTH_MEASURE_VALIDATION_METRIC] = line->validation_metric};
     return values[measure];
 }
 
@@ -108,21 +114,31 @@ static void smooth(double *values, size_t count, size_t width) {
     }
 }
 
-static hth_status gather(const loader *l, const hth_stored_run *run, gathered *g) {
+static void free_gathered(gathered *g) {
+    free(g->values);
+    free(g->steps);
+    free(g->places);
+}
+
+/* every: train.report_every; 0: not given. */
+static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t every, gathered *g) {
     hth_line *lines;
     size_t count;
     HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
     *g = (gathered){.run = run, .final = NAN};
     g->values = calloc(count + 1, sizeof *g->values);
     g->steps = calloc(count + 1, sizeof *g->steps);
-    for (size_t i = 0; g->values && g->steps && i < count; i++) {
+    g->places = calloc(count + 1, sizeof *g->places);
+    const bool room = g->values && g->steps && g->places;
+    for (size_t i = 0; room && i < count; i++) {
         const double value = measured(&lines[i], l->measure);
         if (!isfinite(value)) continue;
         g->values[g->count] = value;
+        g->places[g->count] = every ? lines[i].step / every : i;
         g->steps[g->count++] = lines[i].step;
     }
     free(lines);
-    if (!g->values || !g->steps) return no_memory(l);
+    if (!room) return no_memory(l);
     if (run->status == HTH_RUN_FINISHED) g->final = final_of(g, l->result->final);
     smooth(g->values, g->count, l->result->smooth);
     return HTH_OK;
@@ -183,37 +199,41 @@ static void sum_up(const gathered *own, size_t count, double *values, hth_compar
     row->ratio = row->speed_ratio = NAN;
 }
 
-/* The earliest step that a curve has not come to in some run; false at the end of all. */
-static bool next_step(const gathered *own, size_t count, uint64_t *step) {
+/* The first place that a curve has not come to in some run; false at the end of all. */
+static bool next_place(const gathered *own, size_t count, uint64_t *place) {
     bool some = false;
     for (size_t i = 0; i < count; i++) {
-        if (own[i].at == own[i].count || (some && own[i].steps[own[i].at] >= *step)) continue;
-        *step = own[i].steps[own[i].at];
+        if (own[i].at == own[i].count || (some && own[i].places[own[i].at] >= *place)) continue;
+        *place = own[i].places[own[i].at];
         some = true;
     }
     return some;
 }
 
-/* The runs' values at that step: some have ended before, and some had no finite number there. */
-static size_t take_step(gathered *own, size_t count, uint64_t step, double *values) {
+/* The runs' values there, and the earliest step of them: some have ended before, and some had no finite number. */
+static size_t take_place(gathered *own, size_t count, uint64_t place, double *values,
+                         uint64_t *step) {
     size_t used = 0;
-    for (size_t i = 0; i < count; i++)
-        if (own[i].at < own[i].count && own[i].steps[own[i].at] == step)
-            values[used++] = own[i].values[own[i].at++];
+    for (size_t i = 0; i < count; i++) {
+        gathered *g = &own[i];
+        if (g->at == g->count || g->places[g->at] != place) continue;
+        if (!used || g->steps[g->at] < *step) *step = g->steps[g->at];
+        values[used++] = g->values[g->at++];
+    }
     return used;
 }
 
 static hth_status draw_curve(const loader *l, gathered *own, size_t count, double *values,
                              hth_compared *row) {
-    uint64_t step = 0;
+    uint64_t place = 0, step = 0;
     size_t points = 0;
-    for (; next_step(own, count, &step); points++) take_step(own, count, step, values);
+    for (; next_place(own, count, &place); points++) take_place(own, count, place, values, &step);
     if (!points) return HTH_OK;
     row->curve = calloc(points, sizeof *row->curve);
     if (!row->curve) return no_memory(l);
     for (size_t i = 0; i < count; i++) own[i].at = 0;
-    while (next_step(own, count, &step)) {
-        const size_t used = take_step(own, count, step, values);
+    while (next_place(own, count, &place)) {
+        const size_t used = take_place(own, count, place, values, &step);
         row->curve[row->points++] = (hth_curve_point){step, mean_of(values, used)};
     }
     return HTH_OK;
@@ -240,24 +260,22 @@ static hth_status tell_diverged(const loader *l, const gathered *own, size_t cou
     return HTH_OK;
 }
 
-static hth_status fill_row(const loader *l, const hth_stored_variant *variant, hth_compared *row) {
+static hth_status fill_row(const loader *l, const hth_stored_variant *variant, uint64_t every,
+                           hth_compared *row) {
     double *values = calloc(l->run_count + 1, sizeof *values);
     hth_status status = values ? HTH_OK : no_memory(l);
     size_t count = 0;
     for (size_t i = 0; i < l->run_count && status == HTH_OK; i++) {
         if (l->runs[i].variant != variant->id) continue;
         count_run(&l->runs[i], row);
-        status = gather(l, &l->runs[i], &l->own[count++]);
+        status = gather(l, &l->runs[i], every, &l->own[count++]);
     }
     if (status == HTH_OK) {
         sum_up(l->own, count, values, row);
         status = draw_curve(l, l->own, count, values, row);
     }
     if (status == HTH_OK) status = tell_diverged(l, l->own, count, row);
-    for (size_t i = 0; i < count; i++) {
-        free(l->own[i].values);
-        free(l->own[i].steps);
-    }
+    for (size_t i = 0; i < count; i++) free_gathered(&l->own[i]);
     free(values);
     return status;
 }
@@ -289,20 +307,30 @@ static hth_status find_keys(const loader *l) {
 }
 
 /* The variant's values of those settings: it need not vary them all. */
-static hth_status name_row(const loader *l, const hth_stored_variant *variant, hth_compared *row) {
-    hth_config *config;
+static hth_status name_row(const loader *l, const hth_stored_variant *variant,
+                           const hth_settings *settings, hth_compared *row) {
     row->arm = strdup(variant->arm);
     row->learner = strdup(variant->learner);
     row->varied = calloc(l->result->key_count + 1, sizeof *row->varied);
     if (!row->arm || !row->learner || !row->varied) return no_memory(l);
+    for (size_t i = 0; i < l->result->key_count; i++) {
+        const hth_setting *found = hth_settings_find(settings, l->result->keys[i]);
+        row->varied[i] = strdup(found ? found->value : "");
+        if (!row->varied[i]) return no_memory(l);
+    }
+    return HTH_OK;
+}
+
+static hth_status add_row(const loader *l, const hth_stored_variant *variant, hth_compared *row) {
+    hth_config *config;
+    int64_t every = 0;
     HTH_TRY(hth_config_create(&config, l->error));
     hth_status status = hth_store_settings(l->store, variant->id, config, l->error);
     const hth_settings settings = hth_config_settings(config);
-    for (size_t i = 0; i < l->result->key_count && status == HTH_OK; i++) {
-        const hth_setting *found = hth_settings_find(&settings, l->result->keys[i]);
-        row->varied[i] = strdup(found ? found->value : "");
-        if (!row->varied[i]) status = no_memory(l);
-    }
+    if (status == HTH_OK) status = name_row(l, variant, &settings, row);
+    if (status == HTH_OK)
+        status = hth_common_option(&hth_train_section, "report_every", &settings, &every, l->error);
+    if (status == HTH_OK) status = fill_row(l, variant, (uint64_t)every, row);
     hth_config_destroy(config);
     return status;
 }
@@ -361,10 +389,11 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
     hth_comparison *r = l->result;
     r->final = options.final;
     r->smooth = (size_t)options.smooth;
-    l->measure = (size_t)options.measure;
-    snprintf(r->measure, sizeof r->measure, "%s", hth_compare_measures[options.measure]);
     HTH_TRY(hth_store_option(l->store, "loss_unit", r->unit, sizeof r->unit, l->error));
-    return hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error);
+    HTH_TRY(hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error));
+    l->measure = (size_t)hth_compare_measure(options.measure, r->metric);
+    snprintf(r->measure, sizeof r->measure, "%s", hth_compare_measures[l->measure]);
+    return HTH_OK;
 }
 
 static hth_status fill(loader *l, const hth_config *overrides) {
@@ -376,11 +405,8 @@ static hth_status fill(loader *l, const hth_config *overrides) {
     r->rows = calloc(l->variant_count + 1, sizeof *r->rows);
     l->own = calloc(l->run_count + 1, sizeof *l->own);
     if (!r->rows || !l->own) return no_memory(l);
-    for (size_t i = 0; i < l->variant_count; i++) {
-        hth_compared *row = &r->rows[r->count++];
-        HTH_TRY(name_row(l, &l->variants[i], row));
-        HTH_TRY(fill_row(l, &l->variants[i], row));
-    }
+    for (size_t i = 0; i < l->variant_count; i++)
+        HTH_TRY(add_row(l, &l->variants[i], &r->rows[r->count++]));
     find_ratios(r);
     return HTH_OK;
 }

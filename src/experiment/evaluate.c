@@ -57,7 +57,8 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
                         stopped ? "interrupted before the first step was scored"
                                 : "no step of the split has weight: there is nothing to score");
     score->loss = hth_mean_loss(&report);
-    score->metric_name = session->metric.name;
+    /* Only training solves lengths. */
+    score->metric_name = session->metric.kind == HTH_METRIC_LENGTH ? "none" : session->metric.name;
     return HTH_OK;
 }
 

@@ -63,7 +63,7 @@ hth_status hth_metric_choose(const hth_settings *settings, int kind, const hth_s
 
 hth_status hth_metric_follow(hth_metric *metric, int kind, const hth_source *source,
                              hth_error *error) {
-    const bool grows = source->kind->reached && isfinite(source->kind->reached(source->state));
+    const bool grows = hth_source_grows(source);
     if (kind == HTH_METRIC_LENGTH && !grows)
         return hth_fail(
             error, HTH_INVALID,

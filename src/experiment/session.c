@@ -136,6 +136,11 @@ static hth_status run_length(hth_session *s, hth_error *error) {
                         "train.sequences is %llu, but the sequences of '%s' have no end: give "
                         "train.steps instead",
                         (unsigned long long)sequences, s->train.kind->part.name);
+    if (sequences && hth_source_grows(&s->train))
+        return hth_fail(error, HTH_INVALID,
+                        "train.sequences is %llu, but the sequences of '%s' grow as they are "
+                        "learned, so that their number says little: give train.steps instead",
+                        (unsigned long long)sequences, s->train.kind->part.name);
     if (sequences && (!s->steps_total || s->steps_total / sequence > sequences))
         s->steps_total = sequences * sequence;
     if (s->epochs_total && !epoch)
@@ -172,10 +177,8 @@ static hth_status read_options(const hth_settings *settings, hth_train_options *
 static hth_status open_network(const hth_settings *settings, hth_split split, size_t batch,
                                hth_session *s, hth_error *error) {
     const uint64_t seed = (uint64_t)s->options.seed;
-    static const char *const splits[] = {"training", "validation", "test"};
     HTH_TRY(hth_source_open(settings, split, batch, seed, &s->train, error));
-    if (!s->train.kind)
-        return hth_fail(error, HTH_INVALID, "the settings of data name no %s data", splits[split]);
+    if (!s->train.kind) return hth_source_absent(settings, split, error);
     HTH_TRY(hth_compute_create((int)s->options.threads, NULL, &s->compute, error));
     HTH_TRY(hth_network_create(settings, &s->train.shape, seed, NULL, &s->network, error));
     HTH_TRY(hth_metric_choose(settings, s->options.metric, &s->train.shape,

@@ -55,12 +55,16 @@ typedef struct hth_source {
     void *start;                          /* position fields as they were at opening, in a row */
 } hth_source;
 
-/* Leaves out->kind NULL when the settings name no data for the split. */
+/* Leaves out->kind NULL when the settings leave out the split. */
 hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
                            uint64_t seed, hth_source *out, hth_error *error);
+/* Says so, HTH_INVALID. */
+hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error);
 void hth_source_close(hth_source *source);
 /* Back to the position at opening, so that each pass sees the same data. */
 hth_status hth_source_rewind(hth_source *source, hth_error *error);
+/* Whether sequences get longer as they are learned: then sequence_steps is that of the longest. */
+bool hth_source_grows(const hth_source *source);
 /* At least so many steps, and at least 1, that end where a sequence does. */
 uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps);
 

@@ -7,6 +7,7 @@
 #include "experiment/session.h"
 #include "network/network.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,16 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     return HTH_OK;
 }
 
+hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error) {
+    static const char *const splits[] = {"training", "validation", "test"};
+    const hth_stream_kind *kind = NULL;
+    HTH_TRY(choose_kind(settings, &kind, error));
+    if (!kind->absent)
+        return hth_fail(error, HTH_INVALID, "the settings of data name no %s data", splits[split]);
+    return hth_fail(error, HTH_INVALID, "task %s has no %s sequences %s", kind->part.name,
+                    splits[split], kind->absent);
+}
+
 void hth_source_close(hth_source *source) {
     if (source->kind) source->kind->close(source->state);
     free(source->start);
@@ -94,6 +105,10 @@ hth_status hth_source_rewind(hth_source *source, hth_error *error) {
     }
     free(fields);
     return HTH_OK;
+}
+
+bool hth_source_grows(const hth_source *source) {
+    return source->kind->reached && isfinite(source->kind->reached(source->state));
 }
 
 uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps) {

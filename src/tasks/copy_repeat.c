@@ -77,7 +77,7 @@ static const hth_option table[] = {
     OPTION(longest,
            .help = "steps of the longest sequence, beyond which nothing grows; bptt has a tape of "
                    "that many",
-           .fallback = "120", .kind = HTH_KIND_INTEGER, .min = 5, .max = 1e6),
+           .fallback = "120", .kind = HTH_KIND_INTEGER, .min = 5, .max = 1e5),
 };
 
 /* ---- Drawing a sequence --------------------------------------------------------------------- */
@@ -226,12 +226,26 @@ static hth_status copy_open(const hth_stream_context *context, void **state, hth
     return HTH_OK;
 }
 
+/* The position may come from a file. A pattern of at most task.longest steps does not overflow in length_of. */
+static hth_status check_position(const copy_state *s, hth_error *error) {
+    const uint64_t longest = (uint64_t)s->options.longest;
+    const bool counts =
+        s->pattern >= 1 && s->pattern <= longest && s->repeats >= 1 && s->repeats <= MOST_REPEATS;
+    const uint64_t steps = counts ? length_of(s->pattern, s->repeats) : 0;
+    if (counts && steps <= longest && s->step < steps) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "task copy-repeat: its saved position is damaged: step %llu of %llu pattern "
+                    "steps and %llu repetitions, which sequences of at most %llu steps do not have",
+                    (unsigned long long)s->step, (unsigned long long)s->pattern,
+                    (unsigned long long)s->repeats, (unsigned long long)longest);
+}
+
 static hth_status copy_next(void *state, size_t max_steps, hth_chunk *chunk,
                             hth_position_flags *flags, hth_error *error) {
     copy_state *s = state;
+    HTH_TRY(check_position(s, error));
     const size_t whole = (size_t)length_of(s->pattern, s->repeats), at = (size_t)s->step;
     const size_t left = whole - at, steps = max_steps < left ? max_steps : left;
-    (void)error;
     draw_sequence(s);
     *flags = (hth_position_flags){.starts = at == 0, .ends = steps == left};
     *chunk = (hth_chunk){.steps = steps,
@@ -269,6 +283,8 @@ const hth_stream_kind hth_task_copy_repeat = {
              .summary = "say a pattern of bits again, as many times as asked for",
              .source = "Bellec et al. 2019, Methods 3.1; Jaderberg et al. 2016",
              .options = {"task", table, HTH_COUNT(table)}},
+    .absent = "while task.curriculum is true: take task.curriculum=false, with task.pattern and "
+              "task.repeats",
     .open = copy_open,
     .next = copy_next,
     .judge = copy_judge,

@@ -36,8 +36,11 @@ typedef struct hth_given {
 /* A kind of stream. Verbs get the state that open() made. */
 typedef struct hth_stream_kind {
     hth_part part; /* options of section "task" for generators, "data" for readers */
-    /* Reads all it needs and fills *shape. On error nothing is left behind. A reader whose settings
-     * name no data for the split leaves *state NULL and returns HTH_OK. */
+    /* Of a task whose settings may leave out a split: when that is, as the end of "task x has no test sequences
+     * ...". */
+    const char *absent;
+    /* Reads all it needs and fills *shape. On error nothing is left behind. Where the settings leave
+     * out the split, *state stays NULL, and HTH_OK is returned. */
     hth_status (*open)(const hth_stream_context *context, void **state, hth_shape *shape,
                        hth_error *error);
     /* Fills chunk (pointers into the state, valid until the next call) with 1..max_steps steps. A

@@ -201,6 +201,15 @@ static void test_a_part(void **state) {
     assert_non_null(strstr(said.out, "Chosen by cell.name=alif\n"));
     assert_non_null(strstr(said.out, "  cell.beta  ("));
     assert_null(strstr(said.out, "cell.phi"));
+    assert_null(strstr(said.out, "Stands for"));
+    RUN("list", "learner", "eprop3");
+    assert_non_null(strstr(said.out, "\nStands for learner.signal=readout learner.recurrence=full "
+                                     "learner.past=trace learner.future=synthetic\n"));
+    assert_non_null(strstr(said.out, "\n  learner.sg_hidden=512\n"));
+    assert_non_null(strstr(said.out, "\n  learner.sg_lr=1e-4\n"));
+    RUN("list", "learner", "tbptt");
+    assert_non_null(strstr(said.out, "learner.past=none learner.future=zero\n\n"));
+    assert_null(strstr(said.out, "sg_hidden"));
     RUN("list", "settings", "train");
     assert_non_null(
         strstr(said.out, "  train.seed  (a whole number from 0 to 9e15; default: 1)\n"));

@@ -17,6 +17,10 @@
         "network.units=5", "learner=eprop1", "cell=alif", "train.sequences=2", "--threads", "1",   \
         "--quiet"
 
+#define GROWING                                                                                    \
+    "train", "task=copy-repeat", "network.units=5", "learner=tbptt", "loss=sigmoid",               \
+        "train.steps=30", "--threads", "1", "--quiet"
+
 static bool have_gnuplot(void) {
     return system("command -v gnuplot > none.txt 2>&1") == 0;
 }
@@ -55,6 +59,16 @@ static void test_training_ends_with_the_picture(void **state) {
     assert_false(is_there("both/trial.svg"));
     RUN("plot", "--trial", "both", "--csv", "t.csv");
     assert_non_null(strstr(said.err, "both has network.direction both"));
+    RUN(GROWING, "--out", "grown"); /* no validation: nothing to watch */
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "\nLearning curve:  hitherto plot grown\n"));
+    assert_null(strstr(said.out, "--trial"));
+    RUN("plot", "--trial", "grown", "--csv", "t.csv");
+    assert_non_null(strstr(said.err, "task copy-repeat has no validation sequences while"));
+    RUN("eval", "grown", "--split", "train");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "train loss"));
+    assert_null(strstr(said.out, "length"));
     char *path = strdup(getenv("PATH"));
     setenv("PATH", "/nowhere", 1);
     RUN(PATTERN, "--out", "alone");

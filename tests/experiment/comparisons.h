@@ -11,6 +11,9 @@
 #define ADD                                                                                        \
     "task=add loss=softmax network.units=6 train.steps=400 train.report_every=40 "                 \
     "optimiser.lr=0.01 "
+#define COPY                                                                                       \
+    "task=copy-repeat task.solved=10 loss=sigmoid cell=lstm network.units=6 optimiser.lr=0.01 "    \
+    "learner=tbptt learner.steps=4 train.batch=3 train.steps=600 "
 #define TWO ADD "compare.learners=tbptt,rtrl compare.seeds=3 "
 
 static inline hth_status compare_line(const char *line, const char *name,

@@ -127,6 +127,43 @@ static void curves_are_means_of_the_same_steps(void **state) {
     free(runs);
 }
 
+/* Where sequences grow, the tapes of two runs pass a multiple of the interval at different steps. The interval is
+ * 60; or none is given, and it is the 120 steps of the longest sequence. */
+static void curves_of_growing_sequences_have_all_seeds(void **state) {
+    (void)state;
+    static const char *const given[] = {"train.report_every=60", ""};
+    static const uint64_t interval[] = {60, 120};
+    for (size_t k = 0; k < 2; k++) {
+        size_t run_count, count, other = 0, apart = 0;
+        char line[400];
+        snprintf(line, sizeof line, COPY "%s compare.seeds=3", given[k]);
+        const char *name = k ? "default" : "given";
+        compare_whole(line, name);
+        hth_comparison *c = results(name, "compare.smooth=1");
+        hth_stored_run *runs = runs_of(name, &run_count);
+        hth_line *lines[3];
+        assert_int_equal(run_count, 3);
+        for (size_t i = 0; i < 3; i++) lines[i] = lines_of(name, runs[i].id, &count);
+        assert_string_equal(c->measure, "train_metric");
+        assert_int_equal(count, 600 / interval[k]);
+        assert_int_equal(c->rows[0].points, count);
+        for (size_t j = 0; j < count; j++) {
+            const hth_curve_point *point = &c->rows[0].curve[j];
+            double mean = 0;
+            for (size_t i = 0; i < 3; i++) mean += lines[i][j].train_metric / 3;
+            for (size_t i = 0; i < 3; i++) apart += lines[i][j].step != point->step;
+            assert_int_equal(point->value.count, 3);
+            assert_true(fabs(point->value.mean - mean) < 1e-12);
+            assert_int_equal(point->step / interval[k], j + 1);
+            other += lines[0][j].train_metric != lines[1][j].train_metric;
+        }
+        assert_true(apart > 0 && other > 0);
+        for (size_t i = 0; i < 3; i++) free(lines[i]);
+        free(runs);
+        hth_comparison_free(c);
+    }
+}
+
 /* ---- A second call -------------------------------------------------------------------------- */
 
 /* When each run ended cannot be the same twice, so that equal times mean that nothing ran. */
@@ -275,6 +312,7 @@ int main(void) {
         TEST(the_final_value_is_the_mean_of_the_last_lines),
         TEST(curves_are_running_means),
         TEST(curves_are_means_of_the_same_steps),
+        TEST(curves_of_growing_sequences_have_all_seeds),
         TEST(only_what_is_missing_runs),
         TEST(other_settings_are_refused),
         TEST(a_run_that_diverges_is_kept_as_such),

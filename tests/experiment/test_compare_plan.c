@@ -70,6 +70,27 @@ static void without_arms_the_learner_is_one(void **state) {
     hth_plan_free(plan);
 }
 
+/* The loss of longer sequences is no worse for that: where they grow, their length is what counts. */
+static void the_measure_follows_the_metric(void **state) {
+    (void)state;
+    const struct {
+        const char *line;
+        int measure;
+    } cases[] = {
+        {ADD, HTH_MEASURE_TRAIN_LOSS},
+        {COPY, HTH_MEASURE_TRAIN_METRIC},
+        {COPY "task.curriculum=false", HTH_MEASURE_TRAIN_LOSS},
+        {COPY "compare.measure=auto", HTH_MEASURE_TRAIN_METRIC},
+        {COPY "compare.measure=train_loss", HTH_MEASURE_TRAIN_LOSS},
+        {ADD "compare.measure=validation_loss", HTH_MEASURE_VALIDATION_LOSS},
+    };
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        hth_plan *plan = plan_of(cases[i].line);
+        assert_int_equal(plan->options.measure, cases[i].measure);
+        hth_plan_free(plan);
+    }
+}
+
 /* A list in brackets is one value. */
 static void lists_can_be_varied(void **state) {
     (void)state;
@@ -209,13 +230,10 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(an_arm_need_not_name_its_learner),
-        TEST(arms_are_crossed_with_what_varies),
-        TEST(seeds_are_numbers_lists_and_ranges),
-        TEST(without_arms_the_learner_is_one),
-        TEST(lists_can_be_varied),
-        TEST(bad_plans_are_refused_in_words),
-        TEST(without_memory),
+        TEST(an_arm_need_not_name_its_learner),   TEST(arms_are_crossed_with_what_varies),
+        TEST(seeds_are_numbers_lists_and_ranges), TEST(without_arms_the_learner_is_one),
+        TEST(the_measure_follows_the_metric),     TEST(lists_can_be_varied),
+        TEST(bad_plans_are_refused_in_words),     TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

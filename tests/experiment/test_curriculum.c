@@ -84,11 +84,52 @@ static void metric_needs_a_curriculum(void **state) {
     assert_true(number_in("fixed", "test_loss") > 0);
 }
 
+/* How many steps a number of sequences has depends on what is learned. */
+static void sequences_are_no_length_of_a_run(void **state) {
+    (void)state;
+    hth_ending ending;
+    hth_error error;
+    assert_int_equal(
+        train_line("task=copy-repeat loss=sigmoid learner=bptt network.units=3 train.sequences=3",
+                   "sequences", false, NULL, &ending, &error),
+        HTH_INVALID);
+    assert_non_null(strstr(error.message, "grow as they are learned"));
+    assert_non_null(strstr(error.message, "give train.steps"));
+    train_whole("task=copy-repeat task.curriculum=false loss=sigmoid learner=bptt network.units=3 "
+                "train.sequences=3",
+                "counted");
+    assert_true(number_in("counted", "steps") == 15);
+}
+
+/* What was solved is no property of a network that is only looked at, and there is nothing to test it on. */
+static void evaluation_has_no_length(void **state) {
+    (void)state;
+    hth_score score;
+    hth_error error;
+    const hth_setting fixed[] = {{"task.curriculum", "false", NULL}, {"task.pattern", "2", NULL}};
+    const hth_settings overrides = {fixed, 2};
+    train_whole(COPY "learner=tbptt learner.steps=4", "grown");
+    assert_true(number_in("grown", "train_metric") > 0);
+    assert_int_equal(hth_evaluate(scratch_path("grown"), "train", NULL, NULL, &score, &error),
+                     HTH_OK);
+    assert_string_equal(score.metric_name, "none");
+    assert_true(score.loss > 0);
+    assert_int_equal(hth_evaluate(scratch_path("grown"), "test", NULL, NULL, &score, &error),
+                     HTH_INVALID);
+    assert_non_null(strstr(error.message, "task copy-repeat has no test sequences while "
+                                          "task.curriculum is true: take task.curriculum=false"));
+    assert_int_equal(hth_evaluate(scratch_path("grown"), "test", &overrides, NULL, &score, &error),
+                     HTH_OK);
+    assert_int_equal(score.steps, 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(length_is_the_metric),
         cmocka_unit_test(resumes_with_the_same_bits),
         cmocka_unit_test(metric_needs_a_curriculum),
+        cmocka_unit_test(sequences_are_no_length_of_a_run),
+        cmocka_unit_test(evaluation_has_no_length),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -226,6 +226,41 @@ static void test_resume(void **unused) {
     kind()->close(a);
 }
 
+/* A position that no sequence of at most 30 steps has, as from a file that was damaged; each with one field wrong. */
+static void test_damaged_positions(void **unused) {
+    (void)unused;
+    enum { STEP = 1, PATTERN = 2, REPEATS = 3, FIELDS = 7 };
+    static const struct {
+        size_t field;
+        uint64_t value;
+    } damages[] = {
+        {PATTERN, 0}, {PATTERN, 14},  {PATTERN, UINT64_C(1) << 63}, {PATTERN, UINT64_MAX / 2},
+        {REPEATS, 0}, {REPEATS, 10},  {REPEATS, UINT64_MAX},        {STEP, 5},
+        {STEP, 30},   {STEP, 100000}, {STEP, UINT64_MAX},
+    };
+    const hth_setting items[] = {{"task.longest", "30", NULL}};
+    hth_field fields[FIELDS];
+    hth_position_flags flags;
+    hth_chunk chunk;
+    void *state = open_task(items, 1, HTH_TRAIN, 2, 1);
+    kind()->state(state, fields, FIELDS);
+    for (size_t i = 0; i < HTH_COUNT(damages); i++) {
+        uint64_t *field = fields[damages[i].field].data;
+        const uint64_t right = *field;
+        hth_error error = {0};
+        *field = damages[i].value;
+        assert_int_equal(kind()->next(state, 4, &chunk, &flags, &error), HTH_INVALID);
+        assert_non_null(strstr(error.message, "saved position is damaged"));
+        *field = right;
+        assert_int_equal(whole(state).steps, 5);
+    }
+    *(uint64_t *)fields[PATTERN].data = 13; /* the longest: 29 steps */
+    *(uint64_t *)fields[STEP].data = 28;
+    assert_int_equal(next(state, 4, &flags).steps, 1);
+    assert_true(flags.ends);
+    kind()->close(state);
+}
+
 static void test_refusals(void **unused) {
     (void)unused;
     static const struct {
@@ -235,6 +270,7 @@ static void test_refusals(void **unused) {
         {{{"task.pattern", "6", NULL}, {"task.longest", "14", NULL}}, "it must be at least that"},
         {{{"task.repeats", "10", NULL}, {"task.longest", "99", NULL}}, "task.repeats"},
         {{{"task.grow", "both", NULL}, {"task.longest", "99", NULL}}, "task.grow"},
+        {{{"task.grow", "pattern", NULL}, {"task.longest", "100001", NULL}}, "task.longest"},
     };
     for (size_t i = 0; i < HTH_COUNT(cases); i++) {
         hth_settings settings = {cases[i].items, 2};
@@ -249,9 +285,13 @@ static void test_refusals(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),        cmocka_unit_test(test_bits_are_even_and_independent),
-        cmocka_unit_test(test_curriculum),    cmocka_unit_test(test_orders_of_growth),
-        cmocka_unit_test(test_fixed_lengths), cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_bits_are_even_and_independent),
+        cmocka_unit_test(test_curriculum),
+        cmocka_unit_test(test_orders_of_growth),
+        cmocka_unit_test(test_fixed_lengths),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_damaged_positions),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

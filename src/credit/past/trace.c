@@ -79,7 +79,7 @@ static const hth_option options[] = {
     {.name = "below",
      .help = "credit of token vectors and lower layers, which have no traces of what upper states "
              "hold: exact, refused where it would depend on the length of a tape; tape, as much as "
-             "the tape shows",
+             "the tape shows. Acts only where learner.recurrence is not full",
      .fallback = "exact",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"exact", "tape", NULL},
