@@ -12,7 +12,6 @@
 #include "kernels/pack.h"
 #include "kernels/vector.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { SLACK = 16 }; /* lists are written in vectors */
@@ -131,18 +130,6 @@ typedef struct few_job {
     size_t parts;
 } few_job;
 
-/* a b + c as products round it: where the machine has a multiply-add, once. A compiler that adds in vectors, in
- * order, would leave it out. */
-static inline hth_real multiply_add(hth_real a, hth_real b, hth_real c) {
-#if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA)
-    return a * b + c;
-#elif defined(HTH_DOUBLE)
-    return fma(a, b, c);
-#else
-    return fmaf(a, b, c);
-#endif
-}
-
 /* y of one row of A and one of x: a chain over the events, or over all of it. */
 static hth_real output_of(const hth_events_rows *of, size_t row, size_t listed, const hth_real *a) {
     const hth_events *e = of->events;
@@ -150,11 +137,11 @@ static hth_real output_of(const hth_events_rows *of, size_t row, size_t listed, 
     const hth_real *x = of->x + row * of->stride;
     hth_real sum = 0;
     if (listed == SIZE_MAX)
-        for (size_t i = 0; i < of->K; i++) sum = multiply_add(a[i], x[i], sum);
+        for (size_t i = 0; i < of->K; i++) sum += a[i] * x[i];
     else if (e->ones[of->from + row])
         for (size_t k = 0; k < listed; k++) sum += a[at[k]];
     else
-        for (size_t k = 0; k < listed; k++) sum = multiply_add(a[at[k]], x[at[k]], sum);
+        for (size_t k = 0; k < listed; k++) sum += a[at[k]] * x[at[k]];
     return sum;
 }
 

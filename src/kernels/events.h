@@ -60,7 +60,8 @@ typedef struct hth_events_rows {
     const hth_real *x;
 } hth_events_rows;
 
-/* y[M][rows] = A[M][K] x^T. */
+/* Of ones and zeros; of other numbers compilers may round the terms otherwise than hth_product does.
+ * y[M][rows] = A[M][K] x^T. */
 void hth_events_outputs(hth_compute *compute, const hth_events_rows *of, const hth_real *A,
                         hth_real *y);
 /* C[M][K] += d[M][rows] x. */

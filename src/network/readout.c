@@ -142,9 +142,11 @@ static const hth_real *top_z(const hth_tape *tape, size_t *stride) {
     return tape->layers[top].u + tape->batch * *stride;
 }
 
-/* With few outputs, by the lists of the top layer: what is read of z then is its spikes, and not all of u. */
+/* With few outputs, by the lists of the top layer: what is read of z then is its spikes, and not all of u. Only of
+ * spikes, for the same bits. */
 static bool by_events(const hth_tape *tape, hth_events_rows *rows) {
     const hth_readout *r = &tape->network->readout;
+    const hth_layer *layer = &tape->network->layers[tape->network->layer_count - 1];
     const hth_tape_layer *top = &tape->layers[tape->network->layer_count - 1];
     *rows = (hth_events_rows){.events = &top->events,
                               .from = tape->batch,
@@ -152,7 +154,8 @@ static bool by_events(const hth_tape *tape, hth_events_rows *rows) {
                               .K = r->n,
                               .M = r->outputs};
     rows->x = top_z(tape, &rows->stride);
-    return top->is_sparse && !tape->joined && r->outputs <= FEW_OUTPUTS && rows->rows > 1;
+    return layer->cell->spikes && top->is_sparse && !tape->joined && r->outputs <= FEW_OUTPUTS &&
+           rows->rows > 1;
 }
 
 static void outputs_of_tile(const hth_tape *tape, const hth_loss_tile *tile, hth_real *y) {

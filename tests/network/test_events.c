@@ -80,6 +80,7 @@ static void set_up(law_rig *rig, const law *l, const char *events, int threads) 
     snprintf(text, sizeof text, "%s network.events=%s", l->network, events);
     const law_case what = {text, l->inputs, 0, OUTPUTS, l->steps, l->batch, false, false};
     law_setup(rig, &what);
+    rig->what.settings = l->network; /* that text goes with this function */
     hth_compute_destroy(rig->compute);
     must(hth_compute_create(threads, NULL, &rig->compute, &error), &error);
     fill_inputs(rig, l->kind);
