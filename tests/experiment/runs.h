@@ -136,6 +136,30 @@ static inline bool same_metrics(const char *run_a, const char *run_b) {
     return same;
 }
 
+/* Trains `line` at a stretch, and interrupted after each and every tape, more than `least` times: the same bits. The
+ * runs are called whole<i> and pieces<i>. */
+static inline void assert_interruptions_change_no_bit(const char *line, size_t i, unsigned least) {
+    static const volatile sig_atomic_t always = 1;
+    enum { TOO_MANY = 60 };
+    char whole[32], pieces[32];
+    snprintf(whole, sizeof whole, "whole%zu", i);
+    snprintf(pieces, sizeof pieces, "pieces%zu", i);
+    train_whole(line, whole);
+    heard h;
+    hth_observer observer = listen(&h);
+    observer.interrupted = &always;
+    hth_ending ending = HTH_INTERRUPTED;
+    unsigned calls = 0;
+    for (; ending == HTH_INTERRUPTED && calls < TOO_MANY; calls++) {
+        hth_error error;
+        if (train_line(line, pieces, calls > 0, &observer, &ending, &error) != HTH_OK)
+            fail_msg("%s: %s", line, error.message);
+    }
+    assert_true(calls > least && calls < TOO_MANY);
+    if (different_tensors(whole, pieces)) fail_msg("other bits: %s", line);
+    if (!same_metrics(whole, pieces)) fail_msg("other metrics: %s", line);
+}
+
 /* The number that a JSON text has for a key. */
 static inline double json_number(const char *text, const char *key) {
     char quoted[64];

@@ -14,27 +14,9 @@ static void interruptions_change_no_bit(void **state) {
         BOTH "learner=bptt cell=lstm network.initial=learned readout.kappa=0.6",
         BOTH "learner=eprop1 cell=alif cell.v_th=0.3",
     };
-    static const volatile sig_atomic_t always = 1;
     (void)state;
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
-        char whole[32], pieces[32];
-        snprintf(whole, sizeof whole, "whole%zu", i);
-        snprintf(pieces, sizeof pieces, "pieces%zu", i);
-        train_whole(lines[i], whole);
-        heard h;
-        hth_observer observer = listen(&h);
-        observer.interrupted = &always;
-        hth_ending ending = HTH_INTERRUPTED;
-        unsigned calls = 0;
-        while (ending == HTH_INTERRUPTED) {
-            hth_error error;
-            hth_status status = train_line(lines[i], pieces, calls > 0, &observer, &ending, &error);
-            if (status != HTH_OK) fail_msg("%s: %s", lines[i], error.message);
-            assert_true(++calls < 20);
-        }
-        assert_true(calls > 3);
-        assert_int_equal(different_tensors(whole, pieces), 0);
-        assert_true(same_metrics(whole, pieces));
+        assert_interruptions_change_no_bit(lines[i], i, 3);
     }
     assert_true(different_tensors("whole0", "other") > 0);
 }

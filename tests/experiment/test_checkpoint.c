@@ -41,27 +41,10 @@ static void with_corpus(const char *line, char out[1024]) {
 /* Interrupted after each and every tape. */
 static void interruptions_change_no_bit(void **state) {
     (void)state;
-    static const volatile sig_atomic_t always = 1;
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
-        char line[1024], whole[32], pieces[32];
+        char line[1024];
         with_corpus(lines[i], line);
-        snprintf(whole, sizeof whole, "whole%zu", i);
-        snprintf(pieces, sizeof pieces, "pieces%zu", i);
-        train_whole(line, whole);
-        heard h;
-        hth_observer observer = listen(&h);
-        observer.interrupted = &always;
-        hth_ending ending = HTH_INTERRUPTED;
-        unsigned calls = 0;
-        while (ending == HTH_INTERRUPTED) {
-            hth_error error;
-            hth_status status = train_line(line, pieces, calls > 0, &observer, &ending, &error);
-            if (status != HTH_OK) fail_msg("%s: %s", line, error.message);
-            assert_true(++calls < 20);
-        }
-        assert_true(calls > 3);
-        if (different_tensors(whole, pieces)) fail_msg("other bits: %s", line);
-        if (!same_metrics(whole, pieces)) fail_msg("other metrics: %s", line);
+        assert_interruptions_change_no_bit(line, i, 3);
     }
 }
 

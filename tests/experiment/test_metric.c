@@ -149,7 +149,6 @@ static void a_run_reports_them(void **state) {
  * that an interruption does not keep it from its end. */
 static void interruptions_change_no_decision(void **state) {
     (void)state;
-    static const volatile sig_atomic_t always = 1;
     static const char *const lines[] = {
         "task=store-recall task.period=5 task.periods=3 task.group=2 task.rules=lsnn task.rate=400 "
         "network.units=6 train.batch=9 learner=tbptt learner.steps=4 train.sequences=10 "
@@ -158,24 +157,7 @@ static void interruptions_change_no_decision(void **state) {
                 "train.validation_steps=40",
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
-        char whole[32], pieces[32];
-        snprintf(whole, sizeof whole, "whole%zu", i);
-        snprintf(pieces, sizeof pieces, "pieces%zu", i);
-        train_whole(lines[i], whole);
-        heard h;
-        hth_observer observer = listen(&h);
-        observer.interrupted = &always;
-        hth_ending ending = HTH_INTERRUPTED;
-        unsigned calls = 0;
-        while (ending == HTH_INTERRUPTED) {
-            hth_error error;
-            if (train_line(lines[i], pieces, calls > 0, &observer, &ending, &error) != HTH_OK)
-                fail_msg("%s", error.message);
-            assert_true(++calls < 60);
-        }
-        assert_true(calls > 5);
-        assert_int_equal(different_tensors(whole, pieces), 0);
-        assert_true(same_metrics(whole, pieces));
+        assert_interruptions_change_no_bit(lines[i], i, 5);
     }
     assert_true(summary_number("whole0", "validation_metric") > 0);
     assert_true(summary_number("whole0", "stop_sequence") == 8);
