@@ -317,6 +317,16 @@ def memory_rows(runner):
         yield [work, f"{short}", f"{long}", f"{long - short:+d}"]
 
 
+def thread_rows(work, measured):
+    """Each side on one core and on two, of which the table above has the better."""
+    for side, label in enumerate(["ours", *(label for _, _, label, _ in work.peers)]):
+        times = [[t * 1e6 for t in measured.seconds[side, threads]] for threads in THREADS]
+        yield [work.text, label, *map(spread, times)]
+
+
+THREAD_HEADS = ["us a step", "of", *(f"{threads} thr." for threads in THREADS)]
+
+
 def spike_rows(work, measured):
     """What is the same of all sides, and the peak of memory of each."""
     mib = lambda side: f"{measured.peaks[side] / 1024:.0f}"
@@ -418,7 +428,7 @@ def main():
 
     runner = Runner(args.build)
     ceilings = {threads: call(runner.build / "ceilings", threads) for threads in THREADS}
-    lines, spikes = [], []
+    lines, spikes, cores = [], [], []
     for work in WORKS:
         if not args.only or work.name in args.only:
             print(work.text, file=sys.stderr)
@@ -426,12 +436,13 @@ def main():
             lines.extend(rows(work, measured, ceilings))
             if work.exported:
                 spikes.extend(spike_rows(work, measured))
+                cores.extend(thread_rows(work, measured))
     text = "\n".join(machine_lines(ceilings)) + "\n\nTimes: median [lowest, highest] of the rounds.\n"
     if lines:
         text += "\n" + table(lines, HEADS) + "\n"
     if spikes:
         text += f"\nGradients are compared over {CHECKED_STEPS} steps.\n\n"
-        text += table(spikes, SPIKE_HEADS) + "\n"
+        text += table(spikes, SPIKE_HEADS) + "\n\n" + table(cores, THREAD_HEADS) + "\n"
     for name, (title, heads, rows_of) in TABLES.items():
         if not args.only or name in args.only:
             print(title, file=sys.stderr)
