@@ -124,6 +124,27 @@ static void test_a_comparison_from_start_to_picture(void **state) {
     assert_true(is_there("runs/a-compare/curves.png"));
 }
 
+/* Curves that end a hundred times apart are drawn over a logarithmic axis, whose labels are powers of ten; the larger
+ * one alone is not. */
+static void test_curves_far_apart(void **state) {
+    (void)state;
+    if (system("command -v gnuplot > none.txt 2>&1") != 0) return;
+    for (int i = 0; i < 2; i++) {
+        char text[640];
+        snprintf(text, sizeof text,
+                 "task: {name: pattern, steps: 20}\nnetwork: {units: 4}\nlearner: {name: bptt}\n"
+                 "train: {sequences: 4, report_every: 20, validate_every: -1}\n"
+                 "compare: {seeds: 1, smooth: 1}\narms:\n"
+                 "  large: {task: {amplitude_min: 2, amplitude_max: 2}}\n%s",
+                 i ? "" : "  small: {task: {amplitude_min: 0.02, amplitude_max: 0.02}}\n");
+        write_whole("far.yaml", text);
+        RUN("compare", "far.yaml", "--out", i ? "near" : "far");
+        assert_int_equal(said.code, 0);
+        read_whole(i ? "near/curves.svg" : "far/curves.svg", said.out);
+        assert_int_equal(strstr(said.out, "> 0.1<") != NULL, !i);
+    }
+}
+
 static void test_without_gnuplot(void **state) {
     (void)state;
     char *path = strdup(getenv("PATH"));
@@ -259,6 +280,7 @@ int main(void) {
         TEST(test_bad_files),
         TEST(test_a_file_for_compare_can_be_trained),
         TEST(test_a_comparison_from_start_to_picture),
+        TEST(test_curves_far_apart),
         TEST(test_without_gnuplot),
         TEST(test_killed_twenty_times),
         TEST(test_interrupted),
