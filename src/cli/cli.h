@@ -67,9 +67,10 @@ bool cli_is_assignment(const char *word);
 
 /* ---- settings.c ----------------------------------------------------------------------------- */
 
-/* Settings from the files among the words, then the key=value, then --seed and --threads; checked. A
- * run directory among `first_file` (may be NULL) is read before all. Prints and returns the exit
- * code. */
+bool cli_is_folder(const char *path);
+
+/* Settings from the files among the words, where the folder of a run stands for its settings.yaml, then the key=value,
+ * then --seed and --threads; checked. `first_file` (may be NULL) is read before all. Prints and returns the exit code. */
 int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out);
 /* The same, unchecked: for whoever makes several runs of them. */
 int cli_load_settings(const cli_arguments *arguments, hth_config **out);

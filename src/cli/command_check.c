@@ -36,12 +36,25 @@ static void print_warning(void *context, const char *sentence) {
     fprintf(stderr, "%s\n", sentence);
 }
 
-static int check(const hth_config *config) {
+/* The folder of a run, among the files of settings; NULL: none is given. */
+static int find_run(const cli_arguments *arguments, const char **run) {
+    *run = NULL;
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        if (cli_is_assignment(arguments->words[i]) || !cli_is_folder(arguments->words[i])) continue;
+        if (*run)
+            return cli_complain(CLI_BAD_INPUT, "check takes one run, but '%s' and '%s' are given",
+                                *run, arguments->words[i]);
+        *run = arguments->words[i];
+    }
+    return CLI_OK;
+}
+
+static int check(const hth_config *config, const char *run) {
     check_table table = {0};
     cli_catch_interrupts();
     const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted};
     hth_error error;
-    hth_status status = hth_check(config, &observer, print_row, &table, &error);
+    hth_status status = hth_check(config, run, &observer, print_row, &table, &error);
     if (cli_interrupted) return CLI_INTERRUPTED;
     if (status != HTH_OK && status != HTH_FAILED) return cli_fail(&error);
     if (table.failed)
@@ -57,15 +70,17 @@ static int check(const hth_config *config) {
 
 int cli_check(const cli_arguments *arguments) {
     hth_config *config;
+    const char *run;
     hth_error error;
-    int code = cli_read_settings(arguments, NULL, &config);
+    int code = find_run(arguments, &run);
+    if (code == CLI_OK) code = cli_read_settings(arguments, NULL, &config);
     if (code != CLI_OK) return code;
     code = cli_need_double(arguments);
     /* Whatever precision the run itself will have, its formulae are proved in double. */
     if (code == CLI_OK &&
         hth_config_set(config, "train.precision", "double", NULL, &error) != HTH_OK)
         code = cli_fail(&error);
-    if (code == CLI_OK) code = check(config);
+    if (code == CLI_OK) code = check(config, run);
     hth_config_destroy(config);
     return code;
 }

@@ -150,11 +150,10 @@ static int inspect_run(const char *run) {
 }
 
 int cli_inspect(const cli_arguments *arguments) {
-    struct stat found;
     if (arguments->word_count != 1)
         return cli_complain(CLI_BAD_INPUT,
                             "inspect takes one checkpoint or one run: hitherto inspect PATH");
     const char *path = arguments->words[0];
-    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode)) return inspect_run(path);
+    if (cli_is_folder(path)) return inspect_run(path);
     return inspect_file(path);
 }

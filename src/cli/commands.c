@@ -92,7 +92,7 @@ static const cli_command commands[] = {
     },
     {
         .name = "check",
-        .usage = "[SETTINGS.yaml...] [key=value...]",
+        .usage = "[SETTINGS.yaml... | RUN] [key=value...]",
         .summary = "hold every gradient of these settings against the exact one",
         .text =
             "Builds the network, the learner and the data of the settings, in double precision, "
@@ -104,7 +104,11 @@ static const cli_command commands[] = {
             "and the tolerance. A network that is silent or saturated proves nothing; that is "
             "said. "
             "The exit status is 1 when a claim fails.\n\n"
+            "With the folder of a run, the parameters, what the learner has learned, and the place "
+            "in the data are those of its newest checkpoint, and the batch is the run's: how near "
+            "to the exact gradient the learner comes there.\n\n"
             "  hitherto check experiments/demo.yaml\n"
+            "  hitherto check runs/copy-repeat-s1 check.steps=40\n"
             "  hitherto check task=add cell=gru learner=rtrl learner.steps=30",
         .flags = {SEED, THREADS},
         .run = cli_check,

@@ -3,11 +3,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+bool cli_is_folder(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+/* The folder of a run stands for the run's settings. */
+static hth_status load_file(const char *path, hth_config *config, hth_error *error) {
+    char inside[1024];
+    if (!cli_is_folder(path)) return hth_config_load(config, path, error);
+    snprintf(inside, sizeof inside, "%s/settings.yaml", path);
+    return hth_config_load(config, inside, error);
+}
 
 static hth_status load_files(const cli_arguments *arguments, hth_config *config, hth_error *error) {
     for (size_t i = 0; i < arguments->word_count; i++)
         if (!cli_is_assignment(arguments->words[i]))
-            HTH_TRY(hth_config_load(config, arguments->words[i], error));
+            HTH_TRY(load_file(arguments->words[i], config, error));
     return HTH_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "experiment/check.h"
 #include "credit/catalogues.h"
 #include "credit/learner.h"
+#include "experiment/checkpoint.h"
 #include "network/catalogues.h"
 
 #include <math.h>
@@ -97,6 +98,7 @@ typedef struct check {
     hth_check_run run;
     hth_check_options options;
     hth_train_options train;
+    const char *from;      /* the run whose checkpoint is looked at; NULL: a network as it begins */
     hth_settings settings; /* owned */
     hth_source source;
     hth_sample sample;
@@ -110,6 +112,8 @@ static hth_status open_network(check *c, const hth_settings *settings, hth_netwo
     HTH_TRY(
         hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
     hth_status status = hth_given_apply(&c->source, *out, error);
+    if (status == HTH_OK && c->from)
+        status = hth_run_restore(c->from, &c->settings, &(hth_session){.network = *out}, error);
     if (status != HTH_OK) {
         hth_network_destroy(*out);
         *out = NULL;
@@ -118,11 +122,14 @@ static hth_status open_network(check *c, const hth_settings *settings, hth_netwo
 }
 
 static hth_status open_data(check *c, hth_error *error) {
-    const int64_t batch = c->train.batch < c->options.batch ? c->train.batch : c->options.batch;
+    const int64_t few = c->train.batch < c->options.batch ? c->train.batch : c->options.batch;
+    const int64_t batch = c->from ? c->train.batch : few; /* a run's state is that of its batch */
     HTH_TRY(hth_source_open(&c->settings, HTH_TRAIN, (size_t)batch, (uint64_t)c->train.seed,
                             &c->source, error));
     if (!c->source.kind)
         return hth_fail(error, HTH_INVALID, "the settings of data name no training data");
+    if (c->from)
+        HTH_TRY(hth_run_restore(c->from, &c->settings, &(hth_session){.train = c->source}, error));
     return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
 }
 
@@ -337,9 +344,12 @@ static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
 }
 
 static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
+    hth_subject subject = c->subject;
     hth_trial trial;
+    if (who->overrides.count == 0)
+        subject.run = c->from; /* the user's own: what it has learned counts */
     HTH_TRY(settle(c, who, error));
-    HTH_TRY(hth_trial_open(&c->subject, &who->overrides, who->steps, &trial, error));
+    HTH_TRY(hth_trial_open(&subject, &who->overrides, who->steps, &trial, error));
     hth_status status = compare_one(c, who, &trial, error);
     const bool draws = trial.learner->noise.drawn > 0;
     hth_trial_close(&trial);
@@ -474,11 +484,12 @@ static hth_status verdict(const hth_check_run *run, hth_error *error) {
                     run->rows, run->first_failed);
 }
 
-hth_status hth_check(const hth_config *config, const hth_observer *observer,
+hth_status hth_check(const hth_config *config, const char *run, const hth_observer *observer,
                      void (*row)(void *context, const hth_check_row *row), void *context,
                      hth_error *error) {
     static const hth_observer nobody;
-    check c = {.run = {.observer = observer ? observer : &nobody, .row = row, .context = context}};
+    check c = {.from = run,
+               .run = {.observer = observer ? observer : &nobody, .row = row, .context = context}};
     const hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_config_validate(config, error));
     hth_status status = open_check(&c, &settings, error);

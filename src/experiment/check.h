@@ -5,7 +5,7 @@
 #include "experiment/session.h"
 #include "network/network.h"
 
-/* The first steps of a stream, in memory of its own. */
+/* Steps of a stream, in memory of their own. */
 typedef struct hth_sample {
     size_t steps, batch;
     hth_shape shape;
@@ -14,7 +14,7 @@ typedef struct hth_sample {
     uint32_t *lengths; /* of the items, where the data say them */
 } hth_sample;
 
-/* At most `steps` steps, and no more than the first sequence has. */
+/* At most `steps` steps, and no more than the first sequence that begins has. */
 hth_status hth_sample_take(hth_source *source, size_t steps, size_t batch, hth_sample *out,
                            hth_error *error);
 void hth_sample_free(hth_sample *sample);
@@ -23,7 +23,8 @@ hth_chunk hth_sample_chunk(const hth_sample *sample, size_t from, size_t steps);
 
 /* A network whose parameters stay as they are, and what it is to learn. */
 typedef struct hth_subject {
-    hth_settings settings;    /* with what the check overrides */
+    hth_settings settings; /* with what the check overrides */
+    const char *run; /* whose checkpoint holds what learners have learned; NULL: nothing yet */
     const hth_source *source; /* whose feedback weights learners get that take some; NULL: none */
     uint64_t seed;            /* of learners */
     hth_compute *compute;

@@ -3,6 +3,7 @@
  * network with fixed parameters whose gradient is taken by any learner, with tapes of any length.
  */
 #include "experiment/check.h"
+#include "experiment/checkpoint.h"
 
 #include "credit/learner.h"
 
@@ -65,7 +66,10 @@ hth_status hth_sample_take(hth_source *source, size_t steps, size_t batch, hth_s
     while (status == HTH_OK && sample.steps < steps && !flags.ends && !flags.epoch_end) {
         hth_chunk chunk;
         status = source->kind->next(source->state, steps - sample.steps, &chunk, &flags, error);
-        if (status == HTH_OK) status = append_chunk(&sample, &chunk, steps, error);
+        if (source->sequence_steps && sample.steps == 0 && !flags.starts)
+            flags.ends = flags.epoch_end = false; /* the rest of a sequence */
+        else if (status == HTH_OK)
+            status = append_chunk(&sample, &chunk, steps, error);
     }
     if (status == HTH_OK)
         *out = sample;
@@ -116,8 +120,10 @@ static hth_status open_learner(const hth_trial *t, hth_learner **out, hth_error 
     const hth_subject *s = t->subject;
     HTH_TRY(hth_learner_create(&t->settings, s->network, t->steps, s->sample->batch, s->seed,
                                s->compute, NULL, out, error));
-    if (!s->source || !(*out)->axes.signal->give) return HTH_OK;
-    hth_status status = hth_given_feedback(s->source, *out, error);
+    hth_status status = HTH_OK;
+    if (s->source && (*out)->axes.signal->give) status = hth_given_feedback(s->source, *out, error);
+    if (status == HTH_OK && s->run)
+        status = hth_run_restore(s->run, &s->settings, &(hth_session){.learner = *out}, error);
     if (status == HTH_OK) return HTH_OK;
     hth_learner_destroy(*out);
     *out = NULL;

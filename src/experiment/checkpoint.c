@@ -28,23 +28,24 @@ typedef struct field_list {
     size_t count;
 } field_list;
 
-/* A handle's list of fields, whatever the handle. */
+/* A handle's list of fields, whatever the handle; none where there is no handle. */
 typedef size_t (*lister)(const hth_session *session, hth_field *fields, size_t capacity);
 
 static size_t list_network(const hth_session *s, hth_field *fields, size_t capacity) {
-    return hth_network_state(s->network, fields, capacity);
+    return s->network ? hth_network_state(s->network, fields, capacity) : 0;
 }
 static size_t list_tape(const hth_session *s, hth_field *fields, size_t capacity) {
-    return hth_tape_state(s->tape, fields, capacity);
+    return s->tape ? hth_tape_state(s->tape, fields, capacity) : 0;
 }
 static size_t list_learner(const hth_session *s, hth_field *fields, size_t capacity) {
-    return hth_learner_state(s->learner, fields, capacity);
+    return s->learner ? hth_learner_state(s->learner, fields, capacity) : 0;
 }
 static size_t list_optimiser(const hth_session *s, hth_field *fields, size_t capacity) {
-    return hth_optimiser_state(s->optimiser, fields, capacity);
+    return s->optimiser ? hth_optimiser_state(s->optimiser, fields, capacity) : 0;
 }
 static size_t list_stream(const hth_session *s, hth_field *fields, size_t capacity) {
-    return s->train.kind->state ? s->train.kind->state(s->train.state, fields, capacity) : 0;
+    const hth_stream_kind *kind = s->train.kind;
+    return kind && kind->state ? kind->state(s->train.state, fields, capacity) : 0;
 }
 static size_t list_align(const hth_session *s, hth_field *fields, size_t capacity) {
     return s->align ? hth_align_state(s->align, fields, capacity) : 0;
@@ -58,7 +59,7 @@ static size_t list_moments(const hth_session *s, hth_field *fields, size_t capac
 /* Between updates the gradient is 0, unless a sequence is under way. */
 static size_t list_gradient(const hth_session *s, hth_field *fields, size_t capacity) {
     hth_gradient *g = s->gradient;
-    if (!s->update_sequence) return 0;
+    if (!g || !s->update_sequence) return 0;
     hth_gradient_fill(g);
     if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
     if (!g->sparse) return 1;
@@ -150,13 +151,12 @@ static void list_counters(hth_counters *counters, hth_field *fields) {
 /* Gathering settles the tape's carried state, so it is done anew each time. */
 static hth_status gather(const hth_session *session, hth_counters *counters, field_list *out,
                          hth_error *error) {
-    const size_t handles = counters ? HTH_COUNT(lists) : 1;
     size_t total = counters ? HTH_COUNT(counter_list) : 0, used = 0;
-    for (size_t i = 0; i < handles; i++) total += lists[i].list(session, NULL, 0);
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(session, NULL, 0);
     hth_field *fields = calloc(total + 1, sizeof *fields);
     hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
     if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
-    for (size_t i = 0; i < handles && status == HTH_OK; i++) {
+    for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
         size_t count = lists[i].list(session, fields + used, total - used);
         for (size_t j = 0; j < count && status == HTH_OK; j++)
             status = add_prefix(lists[i].prefix, &fields[used + j], error);

@@ -47,11 +47,16 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
                                const hth_identity *identity, hth_error *error);
 
 /* Restores the newest checkpoint, or, when that one cannot be read and `observer` is not NULL, the one
- * before, telling so. counters NULL: the network alone. *found false, and HTH_OK: there is none.
+ * before, telling so. Handles that the session does not have are passed over. *found false, and HTH_OK: there is none.
  * HTH_MISMATCH names the setting that differs; then nothing has been changed. */
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, const hth_observer *observer,
                                bool *found, hth_error *error);
+
+/* evaluate.c: to look at a run without going on with it. Of its newest checkpoint, whose network has to be that
+ * of the settings, the handles that the session has are restored; numbers of the other precision are converted. */
+hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_session *into,
+                           hth_error *error);
 
 /* evaluate.c: the network of a run's newest checkpoint over a split ("train", "validation", "test"), by its own
  * settings and the overrides (NULL: none): what hth_session_open_forward opens. *config holds the texts of the

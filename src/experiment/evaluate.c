@@ -27,15 +27,15 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
     return hth_config_validate(config, error);
 }
 
-static hth_status load_network(const char *run, const hth_settings *settings, hth_session *session,
-                               hth_error *error) {
+hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_session *into,
+                           hth_error *error) {
     hth_identity identity;
     bool found = false;
     HTH_TRY(hth_identity_make(settings, &identity, error));
     identity.network_only = true;
-    hth_status status = hth_checkpoint_load(run, session, NULL, &identity, NULL, &found, error);
+    hth_status status = hth_checkpoint_load(run, into, NULL, &identity, NULL, &found, error);
     if (status == HTH_OK && !found)
-        status = hth_fail(error, HTH_FILE, "%s: there is no checkpoint to evaluate", run);
+        status = hth_fail(error, HTH_FILE, "%s: there is no checkpoint", run);
     hth_identity_free(&identity);
     return status;
 }
@@ -67,7 +67,7 @@ static hth_status open_run(const char *run, hth_split split, const hth_settings 
     HTH_TRY(load_settings(run, overrides, config, error));
     hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_session_open_forward(&settings, split, session, error));
-    return load_network(run, &settings, session, error);
+    return hth_run_restore(run, &settings, &(hth_session){.network = session->network}, error);
 }
 
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,

@@ -319,6 +319,16 @@ static void test_check_shows_each_claim(void **state) {
     assert_non_null(strstr(said.out, "bptt = finite differences"));
     assert_non_null(strstr(said.out, "layer0.weight"));
     assert_non_null(strstr(said.out, "comparisons hold, 0 are shown without a claim.\n"));
+    /* Of a trained network, whose numbers are of the other precision. */
+    RUN("train", SMALL, "train.steps=30", "learner=tbptt", "learner.steps=3", "--out", "checked");
+    RUN("check", "checked", "check.steps=6");
+    assert_string_equal(said.err, "");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "your learner ~ bptt"));
+    REFUSED("check takes one run, but 'checked' and '.' are given", "check", "checked", ".");
+    RUN("check", "checked", "network.units=3");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "network.units"));
 }
 
 /* Alone in a folder, the single-precision program says what it misses. */

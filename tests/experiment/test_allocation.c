@@ -24,7 +24,7 @@ static hth_status open_and_close(const hth_config *config, hth_error *error) {
 }
 
 static hth_status check(const hth_config *config, hth_error *error) {
-    return hth_check(config, NULL, NULL, NULL, error);
+    return hth_check(config, NULL, NULL, NULL, NULL, error);
 }
 
 static void fail_at_every_allocation(hth_status (*use)(const hth_config *, hth_error *),

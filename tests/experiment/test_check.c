@@ -31,7 +31,7 @@ static rows check_line(const char *line, heard *h) {
     hth_error error;
     hth_observer observer = listen(h);
     hth_config *config = configure(line);
-    hth_status status = hth_check(config, &observer, count_row, &r, &error);
+    hth_status status = hth_check(config, NULL, &observer, count_row, &r, &error);
     if (status != HTH_OK) fail_msg("%s: %s", line, error.message);
     hth_config_destroy(config);
     assert_int_equal(r.failed, 0);
@@ -158,7 +158,7 @@ static void feedback_of_the_data_is_used(void **state) {
     assert_true(r.learner > 0.01 && r.learner != 1);
     /* As training does. */
     hth_config *config = configure(arrays_line("some.npz", "learner=rtrl"));
-    assert_int_equal(hth_check(config, &observer, NULL, NULL, &error), HTH_INVALID);
+    assert_int_equal(hth_check(config, NULL, &observer, NULL, NULL, &error), HTH_INVALID);
     assert_non_null(strstr(error.message, "feedback weights are given"));
     hth_config_destroy(config);
 }
@@ -179,7 +179,7 @@ static void what_training_refuses_is_refused(void **state) {
         assert_int_not_equal(train_line(cases[i].line, "refused", false, NULL, &ending, &trained),
                              HTH_OK);
         hth_config *config = configure(cases[i].line);
-        assert_int_not_equal(hth_check(config, NULL, NULL, NULL, &checked), HTH_OK);
+        assert_int_not_equal(hth_check(config, NULL, NULL, NULL, NULL, &checked), HTH_OK);
         hth_config_destroy(config);
         assert_non_null(strstr(checked.message, cases[i].part));
         assert_string_equal(checked.message, trained.message);
@@ -197,6 +197,55 @@ static void the_learner_has_the_seed_of_the_run(void **state) {
     assert_true(first.finite_differences == other.finite_differences); /* the same network */
     assert_true(first.learner == again.learner && first.learner > 0);
     assert_true(first.learner != other.learner);
+}
+
+/* ---- A run ---- */
+
+/* e-prop 3, whose prediction begins with 0. */
+#define PREDICTING                                                                                 \
+    "task=copy-repeat task.solved=100 cell=lstm network.units=5 loss=sigmoid learner=eprop3 "      \
+    "learner.steps=2 learner.sg_hidden=6 learner.sg_lr=1e-2 optimiser.lr=0.01 "                    \
+    "train.batch=3 train.steps=202 train.report_every=100 check.steps=30 check.samples=6 "
+
+#define STILL "learner.sg_lr=0" /* nothing is learned in the check itself */
+
+static rows check_run(const char *more) {
+    char line[1024];
+    rows r = {0};
+    heard h;
+    hth_error error;
+    hth_observer observer = listen(&h);
+    snprintf(line, sizeof line, PREDICTING "%s", more);
+    hth_config *config = configure(line);
+    if (hth_check(config, scratch_path("predicting"), &observer, count_row, &r, &error) != HTH_OK)
+        fail_msg("%s", error.message);
+    hth_config_destroy(config);
+    assert_int_equal(r.failed, 0);
+    return r;
+}
+
+/* The parameters, what the learner has learned and how far the sequences have grown are those of the checkpoint. */
+static void a_run_is_checked_where_it_stands(void **state) {
+    (void)state;
+    heard h;
+    hth_error error;
+    train_whole(PREDICTING, "predicting");
+    const rows fresh = check_line(PREDICTING STILL, &h), stands = check_run(STILL);
+    assert_true(fresh.learner > 0 && stands.learner > 0);
+    assert_true(stands.finite_differences > 0);
+    assert_true(stands.finite_differences < (sizeof(hth_real) == sizeof(double) ? 1e-5 : 5e-2));
+    assert_true(stands.finite_differences != fresh.finite_differences); /* other parameters */
+    assert_true(fabs(stands.learner - check_run("learner.sg_scale=0").learner) >
+                1e-4 * stands.learner);
+    assert_true(fresh.learner == check_line(PREDICTING "learner.sg_scale=0", &h).learner);
+    hth_config *config = configure(PREDICTING "network.units=4");
+    assert_int_equal(hth_check(config, scratch_path("predicting"), NULL, NULL, NULL, &error),
+                     HTH_MISMATCH);
+    assert_non_null(strstr(error.message, "network.units '5', the settings say '4'"));
+    assert_int_equal(hth_check(config, scratch_path("nowhere"), NULL, NULL, NULL, &error),
+                     HTH_FILE);
+    assert_non_null(strstr(error.message, "there is no checkpoint"));
+    hth_config_destroy(config);
 }
 
 static void a_network_that_proves_nothing_is_told(void **state) {
@@ -301,6 +350,7 @@ int main(void) {
         cmocka_unit_test(feedback_of_the_data_is_used),
         cmocka_unit_test(what_training_refuses_is_refused),
         cmocka_unit_test(the_learner_has_the_seed_of_the_run),
+        cmocka_unit_test(a_run_is_checked_where_it_stands),
         cmocka_unit_test(a_network_that_proves_nothing_is_told),
         cmocka_unit_test(a_tensor_that_is_too_large_is_told),
         cmocka_unit_test(a_wrong_gradient_fails),
