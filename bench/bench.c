@@ -41,6 +41,11 @@ typedef struct work {
     {"network.units", "200"}, {"cell.name", "lstm"}, {"loss.name", "mse"}, {                       \
         "learner.name", "tbptt"                                                                    \
     }
+#define COPY_REPEAT                                                                                \
+    {"network.units", "256"}, {"cell.name", "lstm"}, {"loss.name", "mse"},                         \
+        {"learner.name", "tbptt"}, {                                                               \
+        "optimiser.name", "adam"                                                                   \
+    }
 #define RATE(units, learner)                                                                       \
     {"network.units", units}, {"cell.name", "rate"}, {"cell.alpha", "0.5"}, {"loss.name", "mse"},  \
     {                                                                                              \
@@ -92,6 +97,7 @@ typedef struct work {
 static const work works[] = {
     {"word20", 0, 10000, 10000, 20, 20, true, true, false, {WORD_MODEL}, 0, 0},
     {"word4", 0, 10000, 10000, 4, 20, true, true, false, {WORD_MODEL}, 0, 0},
+    {"copy4", 9, 0, 9, 4, 256, true, false, false, {COPY_REPEAT}, 0, 0},
     /* One output number per item: as good as a given gradient of the LSTM's output. */
     {"lstm20", 200, 0, 1, 20, 20, false, true, false, {LSTM_ALONE}, 0, 0},
     {"rnn32b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("32", "bptt")}, 0, 0},

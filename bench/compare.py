@@ -376,6 +376,68 @@ EVENT_HEADS = [
 ]
 
 
+# Units, what they read (bias too), items, and steps of a unit of `bench` in a tape of 4.
+TAPES = {
+    "word4": ("word model, 200 LSTM, batch 20", 200, 401, 20, 80, ["learner.sg_hidden=400"]),
+    "copy4": ("copy-repeat, 256 LSTM, batch 256", 256, 266, 256, 4, []),
+}
+TAPE_LEARNERS = [  # name, whether it has traces, a prediction, and its settings
+    ("tbptt", False, False, []),
+    ("tbptt-sg", False, True, []),
+    ("tbptt-traces", True, False, []),
+    ("eprop1-symmetric", True, False, ["learner.below=tape"]),
+    ("eprop3", True, True, []),
+    ("eprop3, cheap target", True, True, ["learner.sg_scans=1"]),
+    ("eprop3-truncated", False, True, []),
+]
+BANDWIDTH_KIB = {"word4": "8192", "copy4": "262144"}
+
+
+def tape_rows(runner, rounds, ceilings):
+    """One tape of 4 steps by each learner, update included, with traces of a sequence that goes on. The floor of the
+    traces is that of the bytes of those of the three gates with a bearing on c, read and written once; below `floor` the
+    time of the same learner without traces is added."""
+    for name, (text, n, m, items, units, hidden) in TAPES.items():
+        traces = 4 * 3 * n * m * items
+        for threads in THREADS:
+            times = {}
+            for _ in range(rounds):
+                for label, _, predicts, changes in TAPE_LEARNERS:
+                    learner = "learner.name=" + label.split(",")[0]
+                    more = [learner, *changes, *(hidden if predicts else [])]
+                    result = runner.ours(name, threads, *more)
+                    seconds = statistics.median(result["seconds_per_unit"]) * units
+                    times.setdefault(label, []).append(seconds * 1e3)
+            pass_ms = 2 * traces / (ceilings[threads]["triad_gbs"][BANDWIDTH_KIB[name]] * 1e6)
+            for label, has_traces, predicts, _ in TAPE_LEARNERS:
+                ratios = [a / b for a, b in zip(times[label], times["tbptt"])]
+                without = {"eprop3": "tbptt-sg"}.get(label, "tbptt")
+                cheap = label == "eprop3, cheap target" or not has_traces
+                floor = statistics.median(times[without]) + pass_ms
+                yield [
+                    f"{text}: {label}",
+                    f"{threads}",
+                    spread(times[label]),
+                    spread(ratios),
+                    number(2 * traces / 1e6) if has_traces else "",
+                    number(pass_ms) if has_traces else "",
+                    "" if cheap else number(floor),
+                    "" if cheap else f"{statistics.median(times[label]) / floor:.2f}",
+                ]
+
+
+TAPE_HEADS = [
+    "a tape of 4 steps",
+    "threads",
+    "ms",
+    "to tbptt",
+    "MB of traces",
+    "floor of traces, ms",
+    "floor, ms",
+    "to floor",
+]
+
+
 def product_rows(runner, rounds, ceilings):
     """The gradient's product alone: units x (units + inputs + 1), over all steps and items."""
     sizes = [(n, n + inputs + 1, ALIF_STEPS * ALIF_BATCH) for n, inputs, *_ in ALIF.values()]
@@ -412,6 +474,7 @@ def machine_lines(ceilings):
 
 # name: (what to print above, heads, rows)
 TABLES = {
+    "tapes": ("Synthetic gradients and eligibility traces.", TAPE_HEADS, tape_rows),
     "events": ("Spikes as events (network.events).", EVENT_HEADS, event_rows),
     "products": ("The product part alone.", PRODUCT_HEADS, product_rows),
 }
