@@ -106,7 +106,7 @@ static const cli_command commands[] = {
             "The exit status is 1 when a claim fails.\n\n"
             "With the folder of a run, the parameters, what the learner has learned, and the place "
             "in the data are those of its newest checkpoint, and the batch is the run's: how near "
-            "to the exact gradient the learner comes there.\n\n"
+            "to the exact gradient the learner comes there. Those of check.learners begin anew.\n\n"
             "  hitherto check experiments/demo.yaml\n"
             "  hitherto check runs/copy-repeat-s1 check.steps=40\n"
             "  hitherto check task=add cell=gru learner=rtrl learner.steps=30",

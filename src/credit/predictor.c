@@ -9,7 +9,7 @@
 #include <string.h>
 
 size_t hth_predictor_stride(size_t columns) {
-    const size_t vector = 64 / sizeof(hth_real);
+    enum { vector = 64 / sizeof(float) }; /* in both precisions, which read each other's weights */
     return columns > SIZE_MAX - vector ? SIZE_MAX : (columns + vector - 1) / vector * vector;
 }
 

@@ -75,7 +75,6 @@ void hth_adjoint_keep_end(hth_adjoint *adjoint) {
         const size_t slot = adjoint->rows * net->layers[l].n, states = net->layers[l].cell->states;
         if (!a->end) continue;
         memcpy(a->end, a->sbar, states * slot * sizeof(hth_real));
-        memcpy(a->end + states * slot, a->zbar, slot * sizeof(hth_real));
     }
 }
 

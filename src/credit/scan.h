@@ -46,7 +46,7 @@ typedef struct hth_adjoint_layer {
     hth_real *mixed;          /* [K][rows][n], scratch of that */
     const hth_real *jacobian; /* [states of the layer][the same]: recurrence = learned */
     hth_real *joint;          /* [2][rows][states of the layer], scratch of that */
-    hth_real *end;            /* [states + 1][rows][n]: sbar, zbar at the end of the tape, kept */
+    hth_real *end;            /* [states][rows][n]: sbar at the end of the tape, kept */
     /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in place of delta; the last
      * slot is scratch. NULL: they learn by delta */
     hth_real *own;

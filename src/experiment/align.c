@@ -63,6 +63,13 @@ static hth_status add(hth_align *a, const hth_settings *settings, const hth_sess
         return hth_fail(error, status, "train.align compares '%s', which cannot be: %.300s", name,
                         reason.message);
     a->count++;
+    if (c->learner->axes.future == &hth_future_synthetic && c->learner->axes.past->carry)
+        return hth_fail(
+            error, HTH_INVALID,
+            "train.align compares '%s', which cannot be: with a past and a prediction a "
+            "window's gradient is of uses before it and of losses after it, and there is "
+            "no exact one of these; 'hitherto check RUN' compares whole sequences",
+            name);
     c->facing = facing_of(c->learner);
     c->lag = c->facing == LAGGED ? c->learner->axes.future->lag(c->learner) : 0;
     if (c->learner->axes.signal->give)

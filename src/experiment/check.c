@@ -7,6 +7,9 @@
  *      if they are of those that do by construction; a learner that draws and is unbiased, in the mean;
  *      otherwise how near it comes is only told.
  *   3. RTRL gives BPTT's gradient, step by step and in blocks.
+ *
+ * The piece of data is a sequence of its own: it begins with the state at rest, and nothing follows it. What a learner
+ * learns by itself, such as a prediction, it goes on learning on the way through it.
  */
 #include "experiment/check.h"
 #include "credit/catalogues.h"
@@ -107,13 +110,14 @@ typedef struct check {
     hth_real *exact, *other; /* gradients: BPTT's, and the one compared */
 } check;
 
-static hth_status open_network(check *c, const hth_settings *settings, hth_network **out,
-                               hth_error *error) {
+/* As it begins, or as the run has made it. */
+static hth_status open_network(check *c, const hth_settings *settings, const char *from,
+                               hth_network **out, hth_error *error) {
     HTH_TRY(
         hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
     hth_status status = hth_given_apply(&c->source, *out, error);
-    if (status == HTH_OK && c->from)
-        status = hth_run_restore(c->from, &c->settings, &(hth_session){.network = *out}, error);
+    if (status == HTH_OK && from)
+        status = hth_run_restore(from, &c->settings, &(hth_session){.network = *out}, error);
     if (status != HTH_OK) {
         hth_network_destroy(*out);
         *out = NULL;
@@ -151,12 +155,27 @@ static hth_status refuse(check *c, const hth_settings *given, hth_error *error) 
     hth_network *network;
     size_t steps;
     HTH_TRY(hth_tape_steps(given, &c->source, &steps, error));
-    HTH_TRY(open_network(c, given, &network, error));
+    HTH_TRY(open_network(c, given, NULL, &network, error));
     hth_status status = hth_learner_plan(given, network, steps, (size_t)c->train.batch,
                                          (uint64_t)c->train.seed, drawers, &plan, error);
     if (status == HTH_OK) status = refuse_feedback(c, given, network, steps, error);
     hth_network_destroy(network);
     return status;
+}
+
+/* The check sums over time; what a prediction has learned would be in another unit. */
+static hth_status refuse_unit(const check *c, const hth_settings *given, hth_error *error) {
+    const hth_setting *time = hth_settings_find(given, "loss.time");
+    hth_axes axes;
+    HTH_TRY(hth_axes_read(given, &axes, error));
+    if (!c->from || axes.future != &hth_future_synthetic || !time ||
+        hth_same_value(time->value, "sum"))
+        return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "loss.time is '%.20s' in %.200s, and what its learner predicts is in that unit, but check "
+        "sums over time: only a run with loss.time = sum can be checked",
+        time->value, c->from);
 }
 
 static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
@@ -177,7 +196,8 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
                                .sample = &c->sample};
     HTH_TRY(hth_compute_create((int)c->train.threads, NULL, &c->subject.compute, error));
     HTH_TRY(refuse(c, given, error));
-    HTH_TRY(open_network(c, &c->settings, &c->subject.network, error));
+    HTH_TRY(refuse_unit(c, given, error));
+    HTH_TRY(open_network(c, &c->settings, c->from, &c->subject.network, error));
     c->parameters = hth_network_parameter_count(c->subject.network);
     c->exact = calloc(c->parameters, sizeof *c->exact);
     c->other = calloc(c->parameters, sizeof *c->other);
@@ -229,7 +249,7 @@ static hth_status check_differences(check *c, hth_error *error) {
                             "the smooth function whose derivative the pseudo-derivative is "
                             "(cell.spike = smooth, cell.reset_gradient = true).");
     HTH_TRY(hth_settings_join(&c->settings, &overrides, &smooth.settings, error));
-    hth_status status = open_network(c, &smooth.settings, &smooth.network, error);
+    hth_status status = open_network(c, &smooth.settings, c->from, &smooth.network, error);
     if (status == HTH_OK) status = check_smooth(c, &smooth, error);
     hth_network_destroy(smooth.network == c->subject.network ? NULL : smooth.network);
     free((void *)(uintptr_t)smooth.settings.items);
@@ -330,7 +350,7 @@ static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
     bool done = sample.batch != 1;
     HTH_TRY(hth_settings_join(&c->settings, &two_units, &tiny.settings, error));
     /* Weights that the data bring along have a size of their own. */
-    hth_status status = open_network(c, &tiny.settings, &tiny.network, NULL);
+    hth_status status = open_network(c, &tiny.settings, NULL, &tiny.network, NULL);
     done = done || status != HTH_OK;
     status = HTH_OK;
     for (size_t steps = 3; steps > 1 && !done && status == HTH_OK; steps--) {

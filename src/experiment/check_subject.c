@@ -161,11 +161,12 @@ hth_status hth_trial_renew(hth_trial *t, hth_error *error) {
     return HTH_OK;
 }
 
-/* For a network that runs both ways the sample is a sequence, which ends where it does. */
-static void take_whole(const hth_subject *subject, hth_chunk *chunk) {
-    if (!subject->network->both_ways || chunk->steps != subject->sample->steps) return;
-    chunk->ends = true;
-    chunk->lengths = subject->sample->lengths;
+/* Steps from .. from+steps-1. The sample is all that there is: nothing follows it, and no loss after it is predicted. */
+static hth_chunk piece(const hth_subject *subject, size_t from, size_t steps) {
+    hth_chunk chunk = hth_sample_chunk(subject->sample, from, steps);
+    chunk.ends = from + steps == subject->sample->steps;
+    if (subject->network->both_ways) chunk.lengths = subject->sample->lengths;
+    return chunk;
 }
 
 /* A sliding window still holds steps when the sample ends. One step of weight 0, the first of another sequence,
@@ -182,15 +183,13 @@ static hth_status flush(const hth_trial *t, hth_error *error) {
 }
 
 hth_status hth_trial_run(const hth_trial *t, hth_report *report, hth_error *error) {
-    const hth_sample *sample = t->subject->sample;
-    const size_t total = sample->steps;
+    const size_t total = t->subject->sample->steps;
     hth_tape_reset(t->tape);
     hth_learner_reset(t->learner);
     hth_gradient_clear(t->gradient);
     for (size_t from = 0; from < total; from += t->steps) {
-        hth_chunk chunk =
-            hth_sample_chunk(sample, from, total - from < t->steps ? total - from : t->steps);
-        take_whole(t->subject, &chunk);
+        const size_t left = total - from;
+        const hth_chunk chunk = piece(t->subject, from, left < t->steps ? left : t->steps);
         HTH_TRY(hth_forward(t->tape, &chunk, report, error));
         HTH_TRY(hth_learn(t->learner, t->tape, t->gradient, error));
     }
@@ -219,9 +218,8 @@ hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overri
 }
 
 hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, hth_error *error) {
-    hth_chunk chunk = hth_sample_chunk(s->sample, 0, s->sample->steps);
+    const hth_chunk chunk = piece(s, 0, s->sample->steps);
     hth_report report = {0};
-    take_whole(s, &chunk);
     hth_tape_reset(tape);
     HTH_TRY(hth_forward(tape, &chunk, &report, error));
     /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */

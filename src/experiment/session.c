@@ -159,6 +159,17 @@ static hth_status run_length(hth_session *s, hth_error *error) {
     return HTH_OK;
 }
 
+/* A reported mean would decide what is solved, where it is to change nothing but what is reported. */
+static hth_status refuse_mean(const hth_settings *settings, const hth_source *source,
+                              hth_error *error) {
+    const hth_setting *report = hth_settings_find(settings, "loss.report");
+    if (!hth_source_grows(source) || !report || strcmp(report->value, "mean") != 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "loss.report is 'mean', but the sequences of '%s' grow by their summed loss: "
+                    "take loss.report = sum",
+                    source->kind->part.name);
+}
+
 /* ---- Opening and closing ------------------------------------------------------------------ */
 
 static hth_status read_options(const hth_settings *settings, hth_train_options *options,
@@ -184,6 +195,7 @@ static hth_status open_network(const hth_settings *settings, hth_split split, si
     HTH_TRY(hth_metric_choose(settings, s->options.metric, &s->train.shape,
                               s->network->readout.loss->part.name, &s->metric, error));
     HTH_TRY(hth_metric_follow(&s->metric, s->options.metric, &s->train, error));
+    HTH_TRY(refuse_mean(settings, &s->train, error));
     HTH_TRY(hth_moments_create(&s->train.shape, &s->moments, error));
     return hth_given_apply(&s->train, s->network, error);
 }

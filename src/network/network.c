@@ -268,7 +268,8 @@ static void add_block(hth_network *net, const char *name, const char *group, siz
 static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index,
                         size_t inputs) {
     const hth_cell *cell = p->cell;
-    const size_t n = p->units[index], unit = 64 / sizeof(hth_real);
+    enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
+    const size_t n = p->units[index];
     *layer = (hth_layer){.cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;

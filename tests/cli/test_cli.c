@@ -207,6 +207,10 @@ static void test_a_part(void **state) {
                                      "learner.past=trace learner.future=synthetic\n"));
     assert_non_null(strstr(said.out, "\n  learner.sg_hidden=512\n"));
     assert_non_null(strstr(said.out, "\n  learner.sg_lr=1e-4\n"));
+    assert_non_null(strstr(said.out, "\n  learner.sg_optimiser=adam\n"));
+    assert_non_null(strstr(said.out, "\n  learner.sg_scans=2\n"));
+    assert_non_null(strstr(said.out, "\n  learner.sg_scale=0.1\n"));
+    assert_non_null(strstr(said.out, "\n  learner.sg_label=false\n"));
     RUN("list", "learner", "tbptt");
     assert_non_null(strstr(said.out, "learner.past=none learner.future=zero\n\n"));
     assert_null(strstr(said.out, "sg_hidden"));
@@ -325,6 +329,16 @@ static void test_check_shows_each_claim(void **state) {
     assert_string_equal(said.err, "");
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.out, "your learner ~ bptt"));
+    static const char *const learners[] = {"eprop3", "dni", "f-bptt"};
+    for (size_t i = 0; i < HTH_COUNT(learners); i++) {
+        char learner[32], out[32];
+        snprintf(learner, sizeof learner, "learner=%s", learners[i]);
+        snprintf(out, sizeof out, "checked-%s", learners[i]);
+        RUN("train", "task=add", "network.units=5", learner, "train.steps=30", "--out", out);
+        RUN("check", out);
+        assert_string_equal(said.err, "");
+        assert_int_equal(said.code, 0);
+    }
     REFUSED("check takes one run, but 'checked' and '.' are given", "check", "checked", ".");
     RUN("check", "checked", "network.units=3");
     assert_int_equal(said.code, CLI_BAD_INPUT);

@@ -68,7 +68,7 @@ static hth_real *with_boundaries(law_rig *rig, const char *settings, size_t K, h
 }
 
 static const law_case cells[] = {
-    {"cell.name=lstm network.units=6 loss.name=softmax", 3, 0, 4, 24, 2, true, true},
+    {"cell.name=lstm network.units=6 loss.name=softmax", 3, 0, 4, 24, 11, true, true},
     {"cell.name=lstm network.units=5 network.initial=learned loss.name=sigmoid", 3, 0, 4, 24, 3,
      false, false},
     {"cell.name=lstm network.units=5,4 network.embedding=3 loss.name=softmax", 0, 6, 4, 24, 2, true,
@@ -85,7 +85,7 @@ static const law_case cells[] = {
 static void test_true_boundary_is_exact(void **state) {
     (void)state;
     static const char *const names[] = {"learner.name=eprop3", "learner.name=tbptt-sg"};
-    static const size_t lengths[] = {1, 4, 7, 24};
+    static const size_t lengths[] = {1, 4, 7, 20, 24};
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
         law_rig rig;
         law_setup(&rig, &cells[c]);

@@ -189,6 +189,7 @@ static void what_cannot_be(void **state) {
                 "train.align_horizon=40",
             "at least 130");
     refuses(RUN "train.align=150 train.align_learners=nobody", "nobody");
+    refuses(RUN "train.align=150 train.align_learners=dni,eprop3", "'eprop3', which cannot be");
     refuses(RUN "train.align=100 train.align_window=1 learner.steps=5", "at least the 5 steps");
 }
 

@@ -238,7 +238,14 @@ static void a_run_is_checked_where_it_stands(void **state) {
     assert_true(fabs(stands.learner - check_run("learner.sg_scale=0").learner) >
                 1e-4 * stands.learner);
     assert_true(fresh.learner == check_line(PREDICTING "learner.sg_scale=0", &h).learner);
-    hth_config *config = configure(PREDICTING "network.units=4");
+    /* Beside it, a run of a prediction in another unit. */
+    train_whole(PREDICTING "loss.time=mean", "means");
+    hth_config *config = configure(PREDICTING "loss.time=mean");
+    assert_int_equal(hth_check(config, scratch_path("means"), NULL, NULL, NULL, &error),
+                     HTH_INVALID);
+    assert_non_null(strstr(error.message, "loss.time is 'mean'"));
+    hth_config_destroy(config);
+    config = configure(PREDICTING "network.units=4");
     assert_int_equal(hth_check(config, scratch_path("predicting"), NULL, NULL, NULL, &error),
                      HTH_MISMATCH);
     assert_non_null(strstr(error.message, "network.units '5', the settings say '4'"));
@@ -246,6 +253,52 @@ static void a_run_is_checked_where_it_stands(void **state) {
                      HTH_FILE);
     assert_non_null(strstr(error.message, "there is no checkpoint"));
     hth_config_destroy(config);
+}
+
+/* Its place in the data is the checkpoint's, and the piece is the sequence that begins next: with parameters that stay
+ * as they are, whatever the step of a sequence at which the run was stopped. The sequences have 5 steps. */
+static void a_run_is_checked_on_what_comes_next(void **state) {
+    (void)state;
+    static const char *const stops[] = {"6", "8",
+                                        "11"}; /* in the second sequence, twice; the third */
+    double error_at[HTH_COUNT(stops)];
+    heard h;
+    for (size_t i = 0; i < HTH_COUNT(stops); i++) {
+        char line[512];
+        snprintf(line, sizeof line,
+                 "task=copy-repeat task.solved=0 cell=lstm network.units=5 loss=sigmoid "
+                 "learner=tbptt learner.steps=2 optimiser=sgd optimiser.lr=0 train.batch=3 "
+                 "check.batch=3 train.steps=%s",
+                 stops[i]);
+        train_whole(line, "stopped");
+        hth_config *config = configure(line);
+        hth_observer observer = listen(&h);
+        hth_error error;
+        rows r = {0}, fresh = check_line(line, &h);
+        if (hth_check(config, scratch_path("stopped"), &observer, count_row, &r, &error) != HTH_OK)
+            fail_msg("%s", error.message);
+        hth_config_destroy(config);
+        error_at[i] = r.learner;
+        assert_true(r.learner > 1e-3 && r.learner != fresh.learner); /* the first sequence */
+        scratch_remove_tree(scratch_path("stopped"));
+    }
+    assert_true(error_at[0] == error_at[1]);
+    assert_true(error_at[0] != error_at[2]);
+}
+
+/* The piece is a sequence of its own, after which nothing is predicted: a tape of all of it is backpropagation. */
+static void nothing_follows_what_is_checked(void **state) {
+    (void)state;
+    heard h;
+    for (size_t K = 4; K <= 5; K++) {
+        char line[512];
+        snprintf(line, sizeof line,
+                 "task=copy-repeat task.solved=0 cell=lstm network.units=5 loss=sigmoid "
+                 "learner=eprop3 learner.sg_init=normal learner.sg_hidden=4 learner.steps=%zu",
+                 K);
+        const rows r = check_line(line, &h);
+        assert_true(K == 5 ? r.learner == 0 : r.learner > 1e-3);
+    }
 }
 
 static void a_network_that_proves_nothing_is_told(void **state) {
@@ -351,6 +404,8 @@ int main(void) {
         cmocka_unit_test(what_training_refuses_is_refused),
         cmocka_unit_test(the_learner_has_the_seed_of_the_run),
         cmocka_unit_test(a_run_is_checked_where_it_stands),
+        cmocka_unit_test(a_run_is_checked_on_what_comes_next),
+        cmocka_unit_test(nothing_follows_what_is_checked),
         cmocka_unit_test(a_network_that_proves_nothing_is_told),
         cmocka_unit_test(a_tensor_that_is_too_large_is_told),
         cmocka_unit_test(a_wrong_gradient_fails),

@@ -101,6 +101,45 @@ static void sequences_are_no_length_of_a_run(void **state) {
     assert_true(number_in("counted", "steps") == 15);
 }
 
+/* Nothing follows the end of a sequence: where a tape is one, e-prop 3 has no other gradient than backpropagation.
+ * With train.keep_state it goes on, and the prediction counts. */
+static void nothing_follows_a_sequence(void **state) {
+    (void)state;
+    static const char *const runs[] = {"learner=eprop3 learner.sg_hidden=4 learner.sg_lr=0.01",
+                                       "learner=tbptt"};
+    double loss[2][2];
+    for (int kept = 0; kept < 2; kept++)
+        for (int i = 0; i < 2; i++) {
+            char line[512];
+            snprintf(line, sizeof line,
+                     COPY "task.curriculum=false task.pattern=2 task.repeats=2 learner.steps=9 "
+                          "train.keep_state=%s %s",
+                     kept ? "true" : "false", runs[i]);
+            char name[16];
+            snprintf(name, sizeof name, "end%d%d", kept, i);
+            train_whole(line, name);
+            loss[kept][i] = number_in(name, "train_loss");
+        }
+    assert_true(loss[0][0] > 0 && loss[0][0] == loss[0][1]);
+    assert_true(fabs(loss[1][0] - loss[1][1]) > 1e-6 * loss[1][1]);
+}
+
+/* What is reported would decide what is solved. */
+static void solved_is_by_the_sum(void **state) {
+    (void)state;
+    hth_ending ending;
+    hth_error error;
+    assert_int_equal(train_line("task=copy-repeat loss=mse loss.report=mean learner=tbptt "
+                                "network.units=3 train.steps=10",
+                                "mean", false, NULL, &ending, &error),
+                     HTH_INVALID);
+    assert_string_equal(error.message, "loss.report is 'mean', but the sequences of 'copy-repeat' "
+                                       "grow by their summed loss: take loss.report = sum");
+    train_whole("task=copy-repeat loss=mse loss.report=mean learner=tbptt network.units=3 "
+                "train.steps=10 task.curriculum=false",
+                "mean");
+}
+
 /* What was solved is no property of a network that is only looked at, and there is nothing to test it on. */
 static void evaluation_has_no_length(void **state) {
     (void)state;
@@ -129,6 +168,8 @@ int main(void) {
         cmocka_unit_test(resumes_with_the_same_bits),
         cmocka_unit_test(metric_needs_a_curriculum),
         cmocka_unit_test(sequences_are_no_length_of_a_run),
+        cmocka_unit_test(nothing_follows_a_sequence),
+        cmocka_unit_test(solved_is_by_the_sum),
         cmocka_unit_test(evaluation_has_no_length),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

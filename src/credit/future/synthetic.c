@@ -68,9 +68,8 @@ static const hth_option options[] = {
     NUMBER(
         scans,
         "2: the target comes of a scan of its own, and the gradient uses the prediction that has "
-        "learned from it (Marschall et al. 2019); 1: the gradient's scan gives the target (Bellec "
-        "et "
-        "al. 2019)",
+        "learned from it (Marschall et al. 2019; Bellec et al. 2019, Algorithm 1); 1: the "
+        "gradient's scan gives the target, a tape later and for less",
         "1", INTEGER, 1, 2),
     NUMBER(refresh,
            "tapes after which the copy that the target is predicted with is renewed; 1: no copy; "

@@ -340,7 +340,7 @@ static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
     at->vhat = HTH_TAKE(arena, hth_real, hth_times(voltages, n));
     at->post = HTH_TAKE(arena, hth_real, hth_times(hth_times(voltages, plan->steps), n));
     if (plan->axes.future == &hth_future_zero) return;
-    hth_real *end = HTH_TAKE(arena, hth_real, hth_times((layer->cell->states + 1) * batch, n));
+    hth_real *end = HTH_TAKE(arena, hth_real, hth_times(layer->cell->states * batch, n));
     if (end) plan->adjoint.layers[l].end = end;
 }
 

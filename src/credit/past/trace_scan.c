@@ -79,7 +79,9 @@ void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_
     hth_real *xbar = at->xbar + slot * at->e * n, *end = at->end + slot * at->e * n;
     gather(kept, layer, a->sbar, a->zbar, batch, item, xbar);
     if (kept->has_end)
-        gather(kept, layer, a->end, a->end + layer->cell->states * batch * n, batch, item, end);
+        for (size_t k = 0; k < layer->cell->states;
+             k++) /* X is s: z of its own has no prediction */
+            memcpy(end + k * n, a->end + (k * batch + item) * n, n * sizeof *end);
     for (size_t j = 0; at->e > f && j < n; j++)
         xbar[f * n + j] = learner->network->readout.kappa * a->q[item * n + j];
 }
