@@ -431,7 +431,7 @@ TAPE_HEADS = [
     "threads",
     "ms",
     "to tbptt",
-    "MB of traces",
+    "traces, MB moved",
     "floor of traces, ms",
     "floor, ms",
     "to floor",
