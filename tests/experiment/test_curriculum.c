@@ -115,7 +115,7 @@ static void nothing_follows_a_sequence(void **state) {
                      COPY "task.curriculum=false task.pattern=2 task.repeats=2 learner.steps=9 "
                           "train.keep_state=%s %s",
                      kept ? "true" : "false", runs[i]);
-            char name[16];
+            char name[32];
             snprintf(name, sizeof name, "end%d%d", kept, i);
             train_whole(line, name);
             loss[kept][i] = number_in(name, "train_loss");
