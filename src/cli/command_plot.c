@@ -111,11 +111,17 @@ static void scale_points(plot_request *plot, double scale) {
         for (size_t j = 0; j < plot->curves[i].count; j++) plot->curves[i].points[j].x /= scale;
 }
 
+static bool has_validation(const plot_request *plot) {
+    for (size_t i = 0; i < plot->count; i++)
+        if (plot->curves[i].validations) return true;
+    return false;
+}
+
 static void put_axes(FILE *out, plot_request *plot) {
     const char *unit, *label = strcmp(plot->x, "step") == 0      ? "time step"
                                : strcmp(plot->x, "seconds") == 0 ? "time in seconds"
                                                                  : "epoch";
-    bool rises = strcmp(plot->label, "accuracy") == 0;
+    bool rises = strcmp(plot->label, "accuracy") == 0 || strcmp(plot->label, "length") == 0;
     scale_points(plot, scale_of(plot, &unit));
     fprintf(out, "set xlabel '%s%s'\nset ylabel ", label, unit);
     cli_put_quoted(out, plot->label);
@@ -124,7 +130,8 @@ static void put_axes(FILE *out, plot_request *plot) {
             : rises                      ? "bottom right"
                                          : "top right");
     if (plot->out && plot->count > 1)
-        fprintf(out, "set title 'dashed: training, bold: validation' textcolor rgb '#404040'\n");
+        fprintf(out, "set title '%s' textcolor rgb '#404040'\n",
+                has_validation(plot) ? "dashed: training, bold: validation" : "training");
     if (plot->logarithmic) fprintf(out, "set logscale y\n");
     if (plot->out)
         fprintf(out, "set grid linecolor rgb '#d8d8d8' linetype 1 linewidth 0.6\n"
@@ -153,7 +160,7 @@ static void put_ranges(FILE *out, const plot_request *plot) {
     }
 }
 
-/* Training is a thin dashed line, validation a bold one with its points. */
+/* Training is a thin dashed line, or a bold one where there is no other; validation a bold one with its points. */
 static const char *style_of(const plot_request *plot, bool train, size_t count) {
     if (!plot->out && !train) return "points";
     return count > 1 && (train || count > 40) ? "lines" : "linespoints";
@@ -184,9 +191,10 @@ static void put_curve(FILE *out, const plot_request *plot, size_t index, bool tr
     const char *style = style_of(plot, train, count);
     fprintf(out, "%s $%s%zu using 1:2 with %s", *first ? "plot" : ",", train ? "train" : "valid",
             index, style);
+    const bool thin = train && has_validation(plot);
     if (plot->out)
-        fprintf(out, " linewidth %s dashtype %s linecolor rgb '%s'", train ? "1.6" : "2.4",
-                train ? "'-'" : "1", cli_colour(index));
+        fprintf(out, " linewidth %s dashtype %s linecolor rgb '%s'", thin ? "1.6" : "2.4",
+                thin ? "'-'" : "1", cli_colour(index));
     if (plot->out && strcmp(style, "linespoints") == 0) fprintf(out, " pointtype 7 pointsize 0.6");
     put_title(out, plot, curve, train);
     *first = false;

@@ -253,6 +253,14 @@ static void test_a_run_from_start_to_picture(void **state) {
     RUN("plot", "runs/add-tbptt-s3");
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.out, "training"));
+    /* Lines of training alone need not be dashed to be told apart. */
+    RUN("train", SMALL, "train.steps=2000", "train.validate_every=-1", "--out", "runs/alone");
+    RUN("plot", "runs/alone", "runs/alone", "--out", "curve.svg");
+    read_whole("curve.svg", said.out);
+    assert_null(strstr(said.out, "dashed: training"));
+    RUN("plot", "runs/alone", "runs/add-tbptt-s3", "--out", "curve.svg");
+    read_whole("curve.svg", said.out);
+    assert_non_null(strstr(said.out, "dashed: training"));
 }
 
 /* A task is enough: everything else has a default. */
