@@ -105,7 +105,7 @@ static void sequences_are_no_length_of_a_run(void **state) {
  * With train.keep_state it goes on, and the prediction counts. */
 static void nothing_follows_a_sequence(void **state) {
     (void)state;
-    static const char *const runs[] = {"learner=eprop3 learner.sg_hidden=4 learner.sg_lr=0.01",
+    static const char *const runs[] = {"learner=eprop3 learner.sg_hidden=4 learner.sg_init=normal",
                                        "learner=tbptt"};
     double loss[2][2];
     for (int kept = 0; kept < 2; kept++)

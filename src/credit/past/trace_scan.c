@@ -78,10 +78,9 @@ void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_
     const size_t n = layer->n, f = row_of_f(layer, kept), batch = learner->batch;
     hth_real *xbar = at->xbar + slot * at->e * n, *end = at->end + slot * at->e * n;
     gather(kept, layer, a->sbar, a->zbar, batch, item, xbar);
-    if (kept->has_end)
-        for (size_t k = 0; k < layer->cell->states;
-             k++) /* X is s: z of its own has no prediction */
-            memcpy(end + k * n, a->end + (k * batch + item) * n, n * sizeof *end);
+    /* X is then s alone: a z of its own is in X only with a recurrence that predictions refuse. */
+    for (size_t k = 0; kept->has_end && k < layer->cell->states; k++)
+        memcpy(end + k * n, a->end + (k * batch + item) * n, n * sizeof *end);
     for (size_t j = 0; at->e > f && j < n; j++)
         xbar[f * n + j] = learner->network->readout.kappa * a->q[item * n + j];
 }
