@@ -1,7 +1,6 @@
 /* The Add task: exact lags, the formula of the targets, the statistics of the coin, independence of
  * items and splits, and that the position alone restores a stream. */
 #include "base/random.h"
-#include "tasks/stream.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -10,22 +9,15 @@
 
 #include <cmocka.h>
 
-enum { STEPS = 20000 };
+#define TASK "add"
+#include "task.h"
 
-static const hth_stream_kind *kind(void) {
-    for (size_t i = 0; i < hth_tasks.count; i++)
-        if (!strcmp(hth_tasks.at(i)->name, "add")) return hth_task_at(i);
-    return NULL;
-}
+enum { STEPS = 20000 };
 
 static void *open_add(const hth_setting *items, size_t count, hth_split split, size_t batch,
                       uint64_t seed) {
-    hth_settings settings = {items, count};
-    hth_stream_context context = {&settings, split, batch, seed};
     hth_shape shape;
-    hth_error error;
-    void *state = NULL;
-    assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_OK);
+    void *state = open_stream(items, count, split, batch, seed, &shape);
     assert_int_equal(shape.inputs, 2);
     assert_int_equal(shape.outputs, 2);
     assert_int_equal(shape.vocabulary, 0);
@@ -90,14 +82,7 @@ static void test_options(void **unused) {
 static void test_bad_option(void **unused) {
     (void)unused;
     const hth_setting item = {"task.stretch", "0", "run.yaml:3"};
-    hth_settings settings = {&item, 1};
-    hth_stream_context context = {&settings, HTH_TRAIN, 1, 1};
-    hth_shape shape;
-    hth_error error = {0};
-    void *state = NULL;
-    assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_INVALID);
-    assert_non_null(strstr(error.message, "task.stretch"));
-    assert_null(state);
+    assert_refuses(&item, 1, "task.stretch");
 }
 
 /* Mean of x 1/2, of y 5/8, and cov(y_k, x_{k-lag}) = 1/8 at lag1, -1/16 at lag2, 0 elsewhere. */

@@ -1,7 +1,6 @@
 /* Copy-repeat: a sequence is laid out as the paper has it, bits are even and independent, the curriculum takes the
  * published lengths when every sequence is solved and stays when none is, chunks of any length give the same
  * stream, and the position alone restores it. */
-#include "tasks/stream.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,22 +10,15 @@
 
 #include <cmocka.h>
 
-enum { CHANNELS = 9, LONGEST = 120 };
+#define TASK "copy-repeat"
+#include "task.h"
 
-static const hth_stream_kind *kind(void) {
-    for (size_t i = 0; i < hth_tasks.count; i++)
-        if (!strcmp(hth_tasks.at(i)->name, "copy-repeat")) return hth_task_at(i);
-    return NULL;
-}
+enum { CHANNELS = 9, LONGEST = 120 };
 
 static void *open_task(const hth_setting *items, size_t count, hth_split split, size_t batch,
                        uint64_t seed) {
-    hth_settings settings = {items, count};
-    hth_stream_context context = {&settings, split, batch, seed};
     hth_shape shape;
-    hth_error error;
-    void *state;
-    if (kind()->open(&context, &state, &shape, &error) != HTH_OK) fail_msg("%s", error.message);
+    void *state = open_stream(items, count, split, batch, seed, &shape);
     assert_true(!state || (shape.inputs == CHANNELS && shape.outputs == CHANNELS));
     return state;
 }
@@ -276,15 +268,7 @@ static void test_refusals(void **unused) {
         {{{"task.grow", "both", NULL}, {"task.longest", "99", NULL}}, "task.grow"},
         {{{"task.grow", "pattern", NULL}, {"task.longest", "100001", NULL}}, "task.longest"},
     };
-    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
-        hth_settings settings = {cases[i].items, 2};
-        hth_stream_context context = {&settings, HTH_TRAIN, 1, 1};
-        hth_shape shape;
-        hth_error error;
-        void *state;
-        assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_INVALID);
-        assert_non_null(strstr(error.message, cases[i].says));
-    }
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) assert_refuses(cases[i].items, 2, cases[i].says);
 }
 
 int main(void) {

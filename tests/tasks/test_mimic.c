@@ -2,7 +2,6 @@
  * are put into it, and then run again here, plainly; its weights have the distribution that the paper
  * gives; chunks of any length and a stream that resumes give the same bits. */
 #include "base/random.h"
-#include "tasks/stream.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,6 +10,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#define TASK "mimic"
+#include "task.h"
 
 /* Few inputs, so that they soon show every pattern; units and outputs that are no multiple of a block. */
 enum { UNITS = 40, INPUTS = 3, OUTPUTS = 33, U = UNITS + INPUTS + 1, R = UNITS + 1 };
@@ -27,20 +29,10 @@ static double tolerance(double in_double, double in_float) {
     return sizeof(hth_real) == sizeof(double) ? in_double : in_float;
 }
 
-static const hth_stream_kind *kind(void) {
-    for (size_t i = 0; i < hth_tasks.count; i++)
-        if (!strcmp(hth_tasks.at(i)->name, "mimic")) return hth_task_at(i);
-    return NULL;
-}
-
 static void *open_with(const hth_setting *items, size_t count, hth_split split, size_t batch,
                        uint64_t seed) {
-    hth_settings settings = {items, count};
-    hth_stream_context context = {&settings, split, batch, seed};
     hth_shape shape;
-    hth_error error;
-    void *state = NULL;
-    assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_OK);
+    void *state = open_stream(items, count, split, batch, seed, &shape);
     assert_int_equal(shape.inputs, count ? INPUTS : 32);
     assert_int_equal(shape.outputs, count ? OUTPUTS : 32);
     assert_int_equal(shape.vocabulary, 0);
@@ -384,16 +376,7 @@ static void test_bad_options(void **unused) {
     const hth_setting bad[] = {{"task.target_units", "0", "run.yaml:3"},
                                {"task.alpha", "1.5", "run.yaml:3"},
                                {"task.start", "one", "run.yaml:3"}};
-    for (size_t i = 0; i < HTH_COUNT(bad); i++) {
-        hth_settings settings = {&bad[i], 1};
-        hth_stream_context context = {&settings, HTH_TRAIN, 1, 1};
-        hth_shape shape;
-        hth_error error = {0};
-        void *state = NULL;
-        assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_INVALID);
-        assert_non_null(strstr(error.message, bad[i].key));
-        assert_null(state);
-    }
+    for (size_t i = 0; i < HTH_COUNT(bad); i++) assert_refuses(&bad[i], 1, bad[i].key);
 }
 
 int main(void) {

@@ -2,7 +2,6 @@
  * is the regular code of time, every trial, item and split is the same one, chunks of any length give the
  * same stream, and the position alone restores it. */
 #include "base/random.h"
-#include "tasks/stream.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -12,13 +11,10 @@
 
 #include <cmocka.h>
 
-#define TAU 6.283185307179586477
+#define TASK "pattern"
+#include "task.h"
 
-static const hth_stream_kind *kind(void) {
-    for (size_t i = 0; i < hth_tasks.count; i++)
-        if (!strcmp(hth_tasks.at(i)->name, "pattern")) return hth_task_at(i);
-    return NULL;
-}
+#define TAU 6.283185307179586477
 
 typedef struct opened {
     void *state;
@@ -27,12 +23,8 @@ typedef struct opened {
 
 static opened open_pattern(const hth_setting *items, size_t count, hth_split split, size_t batch,
                            uint64_t seed) {
-    hth_settings settings = {items, count};
-    hth_stream_context context = {&settings, split, batch, seed};
     opened o;
-    hth_error error;
-    hth_status status = kind()->open(&context, &o.state, &o.shape, &error);
-    if (status != HTH_OK) fail_msg("%s", error.message);
+    o.state = open_stream(items, count, split, batch, seed, &o.shape);
     assert_int_equal(o.shape.vocabulary, 0);
     assert_int_equal(o.shape.target, HTH_TARGET_VALUES);
     assert_false(o.shape.decides);
@@ -294,16 +286,7 @@ static void says_what_is_wrong(void **unused) {
         {{"task.rate", "1001", NULL}, "at most 1000"},
         {{"task.input", "regulra", NULL}, "did you mean 'regular'"},
     };
-    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
-        hth_settings settings = {&cases[i].item, 1};
-        hth_stream_context context = {&settings, HTH_TRAIN, 1, 1};
-        hth_shape shape;
-        hth_error error = {0};
-        void *state = NULL;
-        assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_INVALID);
-        if (!strstr(error.message, cases[i].words)) fail_msg("%s", error.message);
-        assert_null(state);
-    }
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) assert_refuses(&cases[i].item, 1, cases[i].words);
 }
 
 int main(void) {

@@ -3,7 +3,6 @@
  * of Poisson neurons; items, trials and splits differ; chunks of any length give the same stream, and the
  * position alone restores it. */
 #include "base/random.h"
-#include "tasks/stream.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,32 +13,26 @@
 
 #include <cmocka.h>
 
-enum { VALUE_0, VALUE_1, STORE, RECALL, GROUPS };
+#define TASK "store-recall"
+#include "task.h"
 
-static const hth_stream_kind *kind(void) {
-    for (size_t i = 0; i < hth_tasks.count; i++)
-        if (!strcmp(hth_tasks.at(i)->name, "store-recall")) return hth_task_at(i);
-    return NULL;
-}
+enum { VALUE_0, VALUE_1, STORE, RECALL, GROUPS };
 
 /* Settings as "rules=lsnn period=3", of section task. */
 static void *open_recall(const char *line, hth_split split, size_t batch, uint64_t seed) {
     char text[256], keys[8][40];
     hth_setting items[8];
-    hth_settings settings = {items, 0};
     hth_shape shape;
-    hth_error error;
-    void *state = NULL;
+    size_t count = 0;
     snprintf(text, sizeof text, "%s", line);
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
         char *value = strchr(word, '=');
         *value++ = 0;
-        snprintf(keys[settings.count], sizeof keys[0], "task.%s", word);
-        items[settings.count] = (hth_setting){keys[settings.count], value, NULL};
-        settings.count++;
+        snprintf(keys[count], sizeof keys[0], "task.%s", word);
+        items[count] = (hth_setting){keys[count], value, NULL};
+        count++;
     }
-    hth_stream_context context = {&settings, split, batch, seed};
-    if (kind()->open(&context, &state, &shape, &error) != HTH_OK) fail_msg("%s", error.message);
+    void *state = open_stream(items, count, split, batch, seed, &shape);
     assert_int_equal(shape.outputs, 2);
     assert_int_equal(shape.inputs % GROUPS, 0);
     assert_int_equal(shape.target, HTH_TARGET_CLASSES);
@@ -446,16 +439,7 @@ static void says_what_is_wrong(void **unused) {
         {{{"task.rate", "501", NULL}, {"task.dt", "2", NULL}}, "at most 500"},
         {{{"task.period", "0", NULL}, {"task.dt", "2", NULL}}, "task.period"},
     };
-    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
-        hth_settings settings = {cases[i].items, 2};
-        hth_stream_context context = {&settings, HTH_TRAIN, 1, 1};
-        hth_shape shape;
-        hth_error error = {0};
-        void *state = NULL;
-        assert_int_equal(kind()->open(&context, &state, &shape, &error), HTH_INVALID);
-        if (!strstr(error.message, cases[i].words)) fail_msg("%s", error.message);
-        assert_null(state);
-    }
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) assert_refuses(cases[i].items, 2, cases[i].words);
 }
 
 int main(void) {
