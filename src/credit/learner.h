@@ -1,5 +1,5 @@
 /*
- * A learner is a choice on four axes: signal, recurrence, past, future (design: the one idea). Each choice
+ * A learner is a choice on four axes: signal, recurrence, past, future. Each choice
  * on an axis is a part: a table of verbs, options of its own and memory of its own. learner.c runs them in
  * order over the one scan.
  */

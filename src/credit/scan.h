@@ -1,6 +1,5 @@
 /*
- * The adjoint scan, shared by every learner (algorithms.md 3.1, 4.1; design: "what a learner does").
- * For t = K..1, letters as in cell.h:
+ * The adjoint scan, shared by every learner. For t = K..1, letters as in cell.h:
  *
  *     zeta_t   = q_t + zbar_t                      dE/dz_t
  *     lambda_t = zeta_t Z_t + sbar_t               dE/ds_t
@@ -24,7 +23,7 @@
 #include "credit/axes.h"
 #include "network/tape.h"
 
-/* What stands for Z_t, the way from a unit's state to its z (seed 003's postsynaptic factor). */
+/* What stands for Z_t, the way from a unit's state to its z (the postsynaptic factor of e-prop). */
 typedef enum hth_postsynaptic {
     HTH_POST_DERIVATIVE, /* Z_t itself */
     HTH_POST_ONE,        /* 1 for the first state, 0 for others */

@@ -7,7 +7,7 @@
  *     dz_t = Z ds_t + Q da
  *     dy_t = kappa dy_{t-1} + gain W_out dz_t              a leaky readout
  *
- * (algorithms.md 1.2: the Jacobian J_t of the joint state, never formed.) Rows are tangents: of the items of the
+ * J_t, the Jacobian of the joint state, is never formed. Rows are tangents: of the items of the
  * batch, one each, or any number of one item.
  */
 #ifndef HTH_TANGENT_H

@@ -1,7 +1,7 @@
 /*
- * What the pasts that keep an unbiased estimate of the influence tensor have in common (algorithms.md 5.4 to
- * 5.6): M = dX/dtheta is kept as a product A (x) B, and a step's J M + G, a sum of two products, becomes one again by
- * random signs nu,
+ * What the pasts that keep an unbiased estimate of the influence tensor have in common
+ * (Marschall et al. 2019, Table 1): M = dX/dtheta is kept as a product A (x) B, and a step's J M + G, a sum of two
+ * products, becomes one again by random signs nu,
  *
  *     (rho0 J A + rho1 nu) (x) (B / rho0 + nu^T G / rho1)        mean: J A (x) B + G
  *

@@ -8,7 +8,7 @@
  * weights in those steps, with the losses that follow; a learner that predicts later losses (a synthetic
  * future) is after that one. It is known when those losses are: H steps of backpropagation (f-bptt) give it
  * with a lag of H - K steps, so that is when such a learner is judged (Marschall et al. 2019, eq. 1 and its
- * two readings; algorithms.md 5.1); one that has a longer lag itself is judged when its own window is whole.
+ * two readings); one that has a longer lag itself is judged when its own window is whole.
  * A readout's weights are used for the loss of the same step alone, so of these blocks there is one reading:
  * they are compared with the exact past-facing gradient, over the same steps and without a lag, for every learner.
  */

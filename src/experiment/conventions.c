@@ -3,7 +3,7 @@
  * bundle of settings of other sections, which count less than what a user gives. docs/conventions.md shows the
  * table below with the source of each value and what it changes in the result; a test holds the two together.
  *
- *     bellec2019   the equations of Bellec et al. 2019, misprints mended (algorithms.md 8/B)
+ *     bellec2019   the equations of Bellec et al. 2019, misprints mended
  *     bellec2020   the authors' framewise code of 2020 (eligibility_propagation, Figure_2_TIMIT)
  *     nest         NEST's models *_bsshslm_2020
  */

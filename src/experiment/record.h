@@ -64,7 +64,7 @@ hth_status hth_recorder_next(hth_recorder *recorder, hth_instant *out, hth_error
 /* Of the step at hand: z_t and state k, [units]. */
 const hth_real *hth_recorder_z(const hth_recorder *recorder, size_t layer);
 const hth_real *hth_recorder_state(const hth_recorder *recorder, size_t layer, size_t k);
-/* e_t = sum_k Z_t[k] eps_t[k] + Q_t u_t of one synapse (Bellec et al. 2019, eq. 4; algorithms.md 4.1), and of all,
+/* e_t = sum_k Z_t[k] eps_t[k] + Q_t u_t of one synapse (Bellec et al. 2019, eq. 4), and of all,
  * out[rows][columns]: 0 where there is no connection. */
 hth_real hth_recorder_trace(const hth_recorder *recorder, size_t layer, size_t row, size_t column);
 void hth_recorder_traces(const hth_recorder *recorder, size_t layer, hth_real *out);

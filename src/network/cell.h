@@ -3,7 +3,7 @@
  *
  *     s_t, z_t = unit(s_{t-1}, a_t, z_{t-1})
  *
- * and its local derivatives (letters as in algorithms.md 1.2)
+ * and its local derivatives
  *
  *     D = ds_t/ds_{t-1}   B = ds_t/da_t   R = ds_t/dz_{t-1} (reset)   Z = dz_t/ds_t   Q = dz_t/da_t.
  *

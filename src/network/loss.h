@@ -5,7 +5,7 @@
  *     measure   adds up the loss that is reported; may leave in y what error needs (softmax:
  *               exponentials)
  *     finish    optional: joins what the tiles found, per item
- *     error     writes dE/dy (algorithms.md 1.3)
+ *     error     writes dE/dy
  *
  * By default what is reported is E. Where an option changes that, its help says so, and its default
  * (the first of its choices, or 0) is E.

@@ -30,7 +30,7 @@ typedef struct hth_layer {
     unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
 } hth_layer;
 
-/* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41; algorithms.md 1.3) */
+/* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41) */
 typedef struct hth_readout {
     size_t outputs, n;   /* n: units that it reads, those of both directions */
     size_t weight, bias; /* offsets of W[outputs][n] and b[outputs] */

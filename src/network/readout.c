@@ -1,5 +1,5 @@
 /*
- * The readout and its error (Bellec et al. 2019, eqs. 41-42, 48; algorithms.md 1.3):
+ * The readout and its error (Bellec et al. 2019, eqs. 41-42, 48):
  *
  *     y_t = kappa y_{t-1} + gain W z_t (+ b)                    forward, loss
  *     err_t = dE/dy_t + kappa err_{t+1}                         backwards over the tape
@@ -383,7 +383,7 @@ static void error_of_tile(const hth_tape *tape, const hth_readout_backward *to,
 }
 
 /* q_t = gain F_t^T err_t + kappa q_{t+1} from the direct errors: an error goes by the F of its own time,
- * and what the filter hands back to earlier steps is summed unit by unit (algorithms.md 6.1). */
+ * and what the filter hands back to earlier steps is summed unit by unit. */
 static void changing_feedback(const hth_tape *tape, const hth_readout_backward *to,
                               const hth_real *err) {
     const hth_readout *r = &tape->network->readout;

@@ -1,5 +1,5 @@
 /*
- * Firing-rate regularisation (Bellec et al. 2019, eqs. 54-56; algorithms.md 6.1 and 8/B11). With f_j the mean of
+ * Firing-rate regularisation (Bellec et al. 2019, eqs. 54-56). With f_j the mean of
  * z_t[j] over T steps and the B items of the batch, in spikes per step,
  *
  *     E_reg = C sum_j (f_j - f*)^2        dE_reg/dz_t[j] = 2 C (f_j - f*) / (T B),

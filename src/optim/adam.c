@@ -4,8 +4,8 @@
  *     m <- b1 m + (1-b1) g     v <- b2 v + (1-b2) g^2
  *     theta <- theta - rate m^ / (sqrt(v^) + epsilon),   m^ = m / (1 - b1^k),  v^ = v / (1 - b2^k)
  *
- * Option epsilon_hat: epsilon is added to the uncorrected sqrt(v), the form of TensorFlow and NEST
- * (tasks.md 4): theta <- theta - rate sqrt(1-b2^k)/(1-b1^k) m / (sqrt(v) + epsilon).
+ * Option epsilon_hat: epsilon is added to the uncorrected sqrt(v), the form of TensorFlow and NEST:
+ *     theta <- theta - rate sqrt(1-b2^k)/(1-b1^k) m / (sqrt(v) + epsilon)
  */
 #include "kernels/elementwise.h"
 #include "optim/method.h"

@@ -1,6 +1,6 @@
 /*
  * e-prop 1 on LIF and ALIF units, synapse by synapse and step by step, from the equations (Bellec et al. 2019,
- * eqs. 20-29, 41-57; algorithms.md 2.5-2.8, 6.1). Of the library it uses the parameters, their layout, and the spikes
+ * eqs. 20-29, 41-57). Of the library it uses the parameters, their layout, and the spikes
  * of a tape of the whole sequence, so that rounding cannot make others; in double precision these must be its own.
  */
 #ifndef HTH_TEST_PLAIN_EPROP_H

@@ -1,6 +1,6 @@
 /*
- * Truncated backpropagation with traces, with predicted credit, and with both (Bellec et al. 2019, eqs. 62-70;
- * algorithms.md 6.3), tapes of K steps:
+ * Truncated backpropagation with traces, with predicted credit, and with both (Bellec et al. 2019, eqs. 62-70),
+ * tapes of K steps:
  *
  *   - with the true adjoint of all that follows at the end of each tape, e-prop 3 and tbptt-sg give the gradient
  *     of backpropagation through the whole sequence;

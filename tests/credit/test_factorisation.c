@@ -1,7 +1,7 @@
 /*
  * Bellec et al. 2019, eq. 1: dE/dW = sum over t of the ideal learning signal, zeta_t = dE/dz_t, times the
  * eligibility trace e_t. zeta_t is put together from what backpropagation leaves, the traces are computed in the
- * plainest way, synapse by synapse and step by step (algorithms.md 3.3), for every cell that the paper has.
+ * plainest way, synapse by synapse and step by step, for every cell that the paper has.
  */
 #include "credit/handles.h"
 

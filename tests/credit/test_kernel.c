@@ -1,6 +1,6 @@
 /*
- * KeRNL: with a kernel that does not learn it is RFLO; every step equal to a plain implementation of the
- * equations of algorithms.md 5.9, for every cell.
+ * KeRNL: with a kernel that does not learn it is RFLO; every step equal to a plain implementation of its
+ * equations (Roth et al. 2019), for every cell.
  */
 #include "credit/kernel_cases.h"
 

@@ -66,7 +66,7 @@ static void test_every_cell_with_every_loss(void **state) {
     assert_true(number >= 18);
 }
 
-/* With diagonal recurrent weights the diagonal is all there is (algorithms.md 5.3). */
+/* With diagonal recurrent weights the diagonal is all there is. */
 static void test_diagonal_recurrence(void **state) {
     (void)state;
     static const char *const cells[] = {

@@ -6,7 +6,7 @@
 
 #include "credit/predictor.h"
 
-/* ---- DNI and DNI(b) by their equations (algorithms.md 5.10, 5.11) ---- */
+/* ---- DNI and DNI(b) by their equations ---- */
 
 static const law_case add = {"cell.name=rate cell.alpha=0.4 network.units=6 loss.name=softmax",
                              3,
@@ -304,7 +304,7 @@ static void test_right_prediction_is_exact(void **state) {
     }
 }
 
-/* With traces a right prediction is exact too: e-prop 3 (algorithms.md 6.3, test 1). */
+/* With traces a right prediction is exact too: e-prop 3. */
 static void test_right_prediction_with_traces(void **state) {
     (void)state;
     law_rig rig;

@@ -1,7 +1,7 @@
 /*
  * Eligibility traces: the same gradient for tapes of any length, for every cell, recurrence none and diagonal;
- * RFLO and truncated backpropagation + traces against a plain implementation of seed 001's and seed 003's
- * equations; RFLO and SnAp-1 = RTRL where they must be.
+ * RFLO and truncated backpropagation + traces against a plain implementation of the equations of
+ * Marschall et al. 2019 and of Bellec et al. 2019; RFLO and SnAp-1 = RTRL where they must be.
  */
 #include "laws.h"
 
@@ -130,7 +130,7 @@ static void run_plain(plain *p, size_t item) {
 }
 
 /* g += sum_t zeta_t e_t with B_t = (1 - alpha) B + alpha phi' u_t, never cut; zeta_t = q_t, and with `crosses`
- * the later errors of the same interval of K steps, by way of other units (algorithms.md 6.3). */
+ * the later errors of the same interval of K steps, by way of other units. */
 static void learn_plain(const plain *p, size_t K, bool crosses, double *trace, double *gradient) {
     const hth_real *W = p->rig->network->theta + p->rig->network->layers[0].weight;
     const size_t T = p->rig->what.steps, n = p->n, m = p->m;

@@ -104,7 +104,7 @@ static hth_real *predicted_gradient(law_rig *rig, const char *past) {
 }
 
 /* e-prop 3 with a perfect prediction is backpropagation, and so is the form without traces; with a wrong one
- * they are two rules (algorithms.md 6.3, tests 1 and 3). */
+ * they are two rules. */
 static void test_perfect_prediction(void **state) {
     (void)state;
     static const char *const cells[] = {

@@ -1,7 +1,6 @@
 /*
  * The unbiased pasts, UORO, KF-RTRL and R-KF: their mean over the signs that they draw is the gradient of RTRL, exactly
- * by enumeration on tiny networks and at the rate 1/sqrt(N) on a larger one (algorithms.md 5.4 to 5.6); and what
- * holds for every draw.
+ * by enumeration on tiny networks and at the rate 1/sqrt(N) on a larger one; and what holds for every draw.
  */
 #include "handles.h"
 

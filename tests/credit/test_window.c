@@ -133,7 +133,7 @@ static void test_losses_reach_no_further_than_the_window(void **state) {
     law_teardown(&rig);
 }
 
-/* ---- A plain implementation, weights changing (algorithms.md 5.1) ---- */
+/* ---- A plain implementation, weights changing ---- */
 
 static const law_case plain_case = {
     "cell.name=rate cell.alpha=0.4 network.units=6 loss.name=softmax",

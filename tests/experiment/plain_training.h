@@ -1,7 +1,7 @@
 /*
  * Training by e-prop 1, written from the equations with nothing of the library: double precision, explicit loops over
- * synapses, traces step by step (Bellec et al. 2019, eqs. 20-29, 41-56; algorithms.md 2.5-2.8, 3.3, 6.1; tasks.md 4
- * and 11). What differs from place to place is a field of plain_rules; plain_nest is what NEST's models do.
+ * synapses, traces step by step (Bellec et al. 2019, eqs. 20-29, 41-56). What differs from place to
+ * place is a field of plain_rules; plain_nest is what NEST's models do.
  *
  *     v_t  = alpha v_{t-1} + g a_t - v_th z_{t-1}        b_t = rho b_{t-1} + z_{t-1}
  *     z_t  = H(v_t - v_th - beta b_t), 0 while refractory
@@ -224,7 +224,7 @@ typedef struct plain_moments {
     double first[PLAIN_COUNT], second[PLAIN_COUNT];
 } plain_moments;
 
-/* Adam as NEST and TensorFlow have it: epsilon beside the uncorrected root (tasks.md 4). */
+/* Adam as NEST and TensorFlow have it: epsilon beside the uncorrected root. */
 static inline void plain_update(const plain_case *c, const plain_weights *gradient, size_t k,
                                 plain_moments *m, plain_weights *weights) {
     const double *g = (const double *)gradient;

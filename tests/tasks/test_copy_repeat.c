@@ -126,7 +126,7 @@ static size_t play(void *state, size_t batch, double loss) {
     return play_by(4, state, batch, loss);
 }
 
-/* What comes of n_p n_r + n_p + 3 with n_p and n_r growing by turns (tasks.md 9). */
+/* What comes of n_p n_r + n_p + 3 with n_p and n_r growing by turns. */
 static void test_curriculum(void **unused) {
     (void)unused;
     static const size_t lengths[] = {5,  7,  9,  12, 15, 19, 23, 28, 33,

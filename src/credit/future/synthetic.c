@@ -1,7 +1,7 @@
 /*
  * Synthetic gradients: a small network predicts what later losses will say of the state X at the end of a
  * tape (DNI: Jaderberg et al. 2017; Marschall et al. 2019, Table 1; with hidden units Bellec et al. 2019,
- * Algorithm 1; algorithms.md 5.10, 6.3). It reads
+ * Algorithm 1). It reads
  *
  *     x = [X; label of the last step; 1]      label: targets, or 1 for the class; 0 where the weight is 0
  *
@@ -18,7 +18,8 @@
  *
  * sg_scans = 1: that adjoint is what the scan for the gradient leaves (Bellec et al., one tape late). 2: a
  * scan of its own, from the prediction f(c(x)) of a copy of A that is renewed every sg_refresh tapes; then A
- * learns, and the scan for the gradient begins with the new A. With K = 1 that is DNI of seed 001:
+ * learns, and the scan for the gradient begins with the new A. With K = 1 that is DNI of
+ * Marschall et al. 2019, Table 1:
  *
  *     c* = q_{t-1} + J_t^T f(c^-(x_t)),   A learns for x_{t-1},   gradient (c(x_t) B_t) u_t^T.
  *

@@ -1,6 +1,6 @@
 /*
  * A sliding window: every step is learned from once, by backpropagation from the losses of the H steps from
- * it on (F-BPTT, the "BPTT" of Marschall et al. 2019, Fig. 1; algorithms.md 5.1). The steps that have not
+ * it on (F-BPTT, the "BPTT" of Marschall et al. 2019, Fig. 1). The steps that have not
  * been learned from are kept; when a tape of k <= K new steps has been added, all of them but the newest
  * H - K are, from one scan back over the whole window:
  *

@@ -1,6 +1,5 @@
 /*
- * The postsynaptic factor that Clopath et al. 2010 fitted to long-term potentiation (Bellec et al. 2019, eq. 57;
- * algorithms.md 6.1, 8/B12):
+ * The postsynaptic factor that Clopath et al. 2010 fitted to long-term potentiation (Bellec et al. 2019, eq. 57):
  *
  *     post_t = [v_t - v+]_+ [vhat_t - v-]_+        vhat_t = q vhat_{t-1} + (1 - q) v_t
  *

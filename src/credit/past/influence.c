@@ -1,6 +1,6 @@
 /*
  * The influence tensor: real-time recurrent learning (Williams & Zipser 1989; Marschall et al. 2019,
- * p. 2), in blocks of K steps (Schmidhuber 1992; algorithms.md 4.4). Exact while the weights are constant.
+ * p. 2), in blocks of K steps (Schmidhuber 1992). Exact while the weights are constant.
  *
  * Kept, per item: M = dX/dtheta, N x P, of all states X of the stack (s, z where it is a state of its own,
  * and y of a leaky readout) to all parameters theta that they depend on.

@@ -1,5 +1,5 @@
 /*
- * Truncated eligibility traces (Bellec et al. 2019, "e-prop 3 with truncated traces"; algorithms.md 6.1): a
+ * Truncated eligibility traces (Bellec et al. 2019, "e-prop 3 with truncated traces"): a
  * synapse remembers nothing but the step at hand, eps_t = ds_t/dW = B_t u_t^T, so that
  *
  *     g = sum_t zeta_t (Z_t B_t + Q_t) u_t^T.

@@ -1,5 +1,5 @@
 /*
- * Kernel RNN learning (KeRNL: Roth et al. 2019; Marschall et al. 2019, Table 1 and eq. 4; algorithms.md 5.9).
+ * Kernel RNN learning (KeRNL: Roth et al. 2019; Marschall et al. 2019, Table 1 and eq. 4).
  * The effect of unit i on unit k is taken to be a matrix times an exponential of the time between,
  *
  *     dz_k(t)/dz_i(t') ~ A_ki k_i^(t-t')        k_i = max(0, 1 - alpha_i),

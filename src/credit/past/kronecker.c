@@ -1,5 +1,5 @@
 /*
- * KF-RTRL (Mujika et al. 2018; Marschall et al. 2019, Table 1; algorithms.md 5.5): the influence tensor of each layer
+ * KF-RTRL (Mujika et al. 2018; Marschall et al. 2019, Table 1): the influence tensor of each layer
  * as a Kronecker product, A over what the layer reads and B over states and rows of W,
  *
  *     M[k, (row, column)] ~ A[column] B[k, row].

@@ -1,6 +1,6 @@
 /*
- * The influence tensor on a pattern: SnAp-n, the sparse n-step approximation of RTRL (Menick et al. 2020;
- * algorithms.md 5.3). Of the influence of unit j's weights, only that on the units S_j is kept, those that j
+ * The influence tensor on a pattern: SnAp-n, the sparse n-step approximation of RTRL (Menick et al. 2020).
+ * Of the influence of unit j's weights, only that on the units S_j is kept, those that j
  * reaches in at most learner.order - 1 recurrent steps over the connections that exist (network.connections;
  * weights that are 0 by chance or by learning count as there). order = 1 is SnAp-1, S_j = {j}; where S_j is
  * every unit, this is RTRL.

@@ -1,6 +1,6 @@
 /*
  * Unbiased online recurrent optimisation, UORO (Tallec & Ollivier 2017; Marschall et al. 2019, Table 1 and
- * Appendix A; algorithms.md 5.4): the influence tensor as a product of two vectors, M ~ A (x) B, A over all states X
+ * Appendix A): the influence tensor as a product of two vectors, M ~ A (x) B, A over all states X
  * of the stack, B over all parameters that they depend on. With tapes of K steps, the memory-K hybrid:
  *
  *     contract   g += (xbar . A) B              xbar: the adjoint of X at the start of the tape

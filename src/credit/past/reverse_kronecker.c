@@ -1,5 +1,5 @@
 /*
- * R-KF, reverse KF-RTRL (Marschall et al. 2019, Table 1; algorithms.md 5.6): the influence tensor of each layer as a
+ * R-KF, reverse KF-RTRL (Marschall et al. 2019, Table 1): the influence tensor of each layer as a
  * Kronecker product, A over rows of W and B over states and what the layer reads,
  *
  *     M[k, (row, column)] ~ A[row] B[k, column].

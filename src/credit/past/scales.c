@@ -3,7 +3,7 @@
  * them too: a spike adds g_j to the trace of unit j, and a trace e adds G e to its filtered copy. A convention may
  * have other numbers g'_j and G' there,
  *
- *     ubar_t = alpha ubar_{t-1} + g' u_t     ebar_t = kappa ebar_{t-1} + G' e_t     (algorithms.md 1.3, 2.9, 3.3)
+ *     ubar_t = alpha ubar_{t-1} + g' u_t     ebar_t = kappa ebar_{t-1} + G' e_t
  *
  * and the gradient is linear in both. So the errors are scaled instead: q_t by G'/G g'_j/g_j, and what the
  * regulariser asks, which meets the trace unfiltered, by g'_j/g_j. One pass over q.

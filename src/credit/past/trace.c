@@ -1,7 +1,7 @@
 /*
  * Eligibility traces: for each synapse of unit j the vector eps[j] = dX[j]/dW[j] of the unit's own states
  * X[j], by its own past alone (RFLO: Murray 2019; SnAp-1: Menick et al. 2020; e-prop: Bellec et al. 2019,
- * eqs. 1-4; algorithms.md 3.3, 4.1-4.3, 6.3). X[j] is s; with recurrence = diagonal also z, where that is a
+ * eqs. 1-4). X[j] is s; with recurrence = diagonal also z, where that is a
  * state of its own; and, for the top layer below a leaky readout, the filtered z,
  * f_t = kappa f_{t-1} + z_t. With e numbers in X[j], per item and tape,
  *
@@ -14,7 +14,7 @@
  * gradient is that of the step by step rule, sum_t zeta_t (Z_t eps_t + Q_t u_t), for tapes of any length.
  *
  * With recurrence = full (truncated backpropagation + traces, e-prop 3) the tape's adjoint crosses units
- * and the traces do not. Summed by parts (algorithms.md 6.3),
+ * and the traces do not. Summed by parts,
  *
  *     sum_t zeta_t e_t = sum_t delta_t u_t^T + sbar_start eps_start - sbar_end eps_end:
  *
@@ -27,7 +27,7 @@
  * That part would depend on K, so a stack or token vectors need K = 1, recurrence = full or, for whoever
  * accepts it, below = tape.
  *
- * Three settings make other traces of it (Bellec et al. 2019; algorithms.md 6.1). trace = instantaneous: D is
+ * Three settings make other traces of it (Bellec et al. 2019). trace = instantaneous: D is
  * taken as 0, so that eps_t = ds_t/dW is what the step itself adds (presynaptic factor: the bare spike).
  * postsynaptic = clopath: [v_t - v+]_+ [vhat_t - v-]_+ in place of psi_t (clopath.c); postsynaptic = one: 1 in
  * place of it. Instantaneous and one together are e_t = z_{t-1} alone, and x_t. These are the same scan with

@@ -1,12 +1,12 @@
 /*
  * A learned Jacobian: per layer a matrix J that predicts the layer's states X (s, and z where that is a state
  * of its own) from those of the step before, and that credit crosses in place of the true derivative
- * (DNI(b): Marschall et al. 2019, eq. 3; algorithms.md 5.11). For each step of the tape, after the tape has
+ * (DNI(b): Marschall et al. 2019, eq. 3). For each step of the tape, after the tape has
  * been learned from,
  *
  *     J <- J + jacobian_lr (X_t - J X_{t-1}) X_{t-1}^T        (mean over the batch)
  *
- * The printed minus sign diverges (algorithms.md 8/M6). In a driven or nonlinear network J goes to the best
+ * The printed minus sign diverges. In a driven or nonlinear network J goes to the best
  * linear predictor, not to the derivative. The scan takes the whole adjoint of the layer over a step by J;
  * delta_t, and so the gradient, still uses the cell's own derivatives.
  *

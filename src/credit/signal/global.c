@@ -1,6 +1,6 @@
 /*
  * Global feedback: every entry of F is 1/sqrt(n), so that all units get the same number, the sum of the
- * errors (Bellec et al. 2019, pattern generation; algorithms.md 6.1). The same cost as readout.
+ * errors (Bellec et al. 2019, pattern generation). The same cost as readout.
  */
 #include "credit/signal/feedback.h"
 

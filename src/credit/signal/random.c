@@ -1,6 +1,6 @@
 /*
- * Random feedback (Lillicrap et al. 2016; for recurrent networks Murray 2019; Bellec et al. 2019, eqs. 42-53;
- * algorithms.md 6.1): q_t = F^T err_t with a fixed matrix F in place of the readout's weights, drawn by seed
+ * Random feedback (Lillicrap et al. 2016; for recurrent networks Murray 2019; Bellec et al. 2019, eqs. 42-53):
+ * q_t = F^T err_t with a fixed matrix F in place of the readout's weights, drawn by seed
  * or given with the data. It is not trained, so nothing of it is in the state. The same cost as readout.
  */
 #include "credit/signal/feedback.h"

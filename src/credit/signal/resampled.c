@@ -1,5 +1,5 @@
 /*
- * Feedback that is drawn anew (Bellec et al. 2019, Methods 1.1; algorithms.md 6.1): an independent matrix
+ * Feedback that is drawn anew (Bellec et al. 2019, Methods 1.1): an independent matrix
  * F_w for each window w of feedback_steps steps, the same sequence of matrices in every sequence of the
  * data. An error goes by the matrix of its own time, so that with a leaky readout
  *

@@ -1,5 +1,5 @@
 /*
- * Adaptive leaky integrate-and-fire unit (Bellec et al. 2019, eqs. 25-26; algorithms.md 2.6):
+ * Adaptive leaky integrate-and-fire unit (Bellec et al. 2019, eqs. 25-26):
  *
  *     v_t = alpha v_{t-1} + gain a_t - v_th z_{t-1}
  *     b_t = rho b_{t-1} + z_{t-1}                       rho = exp(-dt/tau_a)
@@ -8,7 +8,7 @@
  *     D = [ alpha        0                 ]     B = (gain, 0)   R = (-v_th or 0, 0)
  *         [ psi_{t-1}    rho - beta psi_{t-1} ]     Z = psi_t (1, -beta)
  *
- * The path of a unit's spike to its own threshold is in D: e-prop keeps it (algorithms.md 2.7). beta = 0
+ * The path of a unit's spike to its own threshold is in D: e-prop keeps it. beta = 0
  * is LIF; a mixed population is a vector beta with zeros.
  */
 #include "kernels/elementwise.h"

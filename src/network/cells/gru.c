@@ -1,5 +1,5 @@
 /*
- * GRU with the reset gate after the recurrent product (algorithms.md 2.4), drive rows r, u, cx, ch;
+ * GRU (Cho et al. 2014) with the reset gate after the recurrent product, as in cuDNN, drive rows r, u, cx, ch;
  * cx reads the input and its bias, ch the recurrent units and its bias:
  *
  *     r, u = sigmoid(a_r), sigmoid(a_u)     h~ = tanh(a_cx + r a_ch)     h_t = u h_{t-1} + (1-u) h~

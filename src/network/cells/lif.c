@@ -1,5 +1,5 @@
 /*
- * Leaky integrate-and-fire unit (Bellec et al. 2019, eqs. 20-21; algorithms.md 2.5):
+ * Leaky integrate-and-fire unit (Bellec et al. 2019, eqs. 20-21):
  *
  *     v_t = alpha v_{t-1} + gain a_t - v_th z_{t-1}     alpha = exp(-dt/tau_m)
  *     z_t = H(v_t - v_th), 0 while refractory

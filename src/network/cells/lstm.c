@@ -1,5 +1,5 @@
 /*
- * LSTM (algorithms.md 2.3), drive rows in the order i, f, o, g:
+ * LSTM (Hochreiter & Schmidhuber 1997; Bellec et al. 2019, eqs. 31-40), drive rows in the order i, f, o, g:
  *
  *     i, f, o = sigmoid(a_i), sigmoid(a_f), sigmoid(a_o)     g = tanh(a_g)     c_t = f c_{t-1} + i g
  *     standard form        z_t = o tanh(c_t)     Z = o (1 - tanh^2 c_t)     Q_o = tanh(c_t) o (1-o)

@@ -1,5 +1,5 @@
 /*
- * Leaky rate unit of Marschall et al. 2019 (seed 001, p. 1-2; algorithms.md 2.1):
+ * Leaky rate unit of Marschall et al. 2019 (p. 1-2):
  *
  *     r_t = (1 - alpha) r_{t-1} + alpha phi(a_t)        z_t = s_t = r_t
  *     D = 1 - alpha     B = alpha phi'(a_t)

@@ -1,6 +1,6 @@
 /*
  * Rate unit with the leak before the nonlinearity (Bellec et al. 2019, "artificial neuron models",
- * eq. 30; algorithms.md 2.2):
+ * eq. 30):
  *
  *     s_t = alpha s_{t-1} + a_t        z_t = phi(s_t)
  *     D = alpha     B = 1     Z = phi'(s_t)

@@ -39,7 +39,7 @@ hth_status hth_spiking_prepare(const hth_spiking_options *options, size_t n, hth
 
 /*
  * From x[j] = (v - threshold)/v_th: the spikes z, the pseudo-derivatives psi = dz/dv, and the
- * refractory counters (algorithms.md 2.8: refractory_rule).
+ * refractory counters.
  * psi may be the array x.
  */
 void hth_spike(const hth_spiking_options *options, size_t n, const hth_real *x,
