@@ -50,6 +50,21 @@ static void page_options(const hth_options *options) {
     }
 }
 
+/* What the names of learners stand for beside their choices on the axes. */
+static void page_presets(void) {
+    printf("\nSome names stand for settings of their parts as well, in place of the defaults "
+           "below:\n\n"
+           "| name | settings |\n|---|---|\n");
+    for (size_t i = 0; i < hth_learners.count; i++) {
+        const hth_preset *preset = hth_preset_at(i);
+        if (!preset->settings[0][0]) continue;
+        printf("| `%s` |", preset->part.name);
+        for (size_t j = 0; j < HTH_PRESET_SETTINGS && preset->settings[j][0]; j++)
+            printf(" `%s=%s`", preset->settings[j][0], preset->settings[j][1]);
+        printf(" |\n");
+    }
+}
+
 static void page_catalogue(const hth_catalogue *catalogue) {
     printf("\n## %s\n\n%s\n", catalogue->kind, catalogue->summary);
     if (catalogue->key) {
@@ -65,6 +80,7 @@ static void page_catalogue(const hth_catalogue *catalogue) {
         put_cell(part->source ? part->source : "");
         printf(" |\n");
     }
+    if (catalogue == &hth_learners) page_presets();
     page_options(&catalogue->common);
     for (size_t i = 0; i < catalogue->count; i++) {
         const hth_part *part = catalogue->at(i);
@@ -76,13 +92,16 @@ static void page_catalogue(const hth_catalogue *catalogue) {
 static int print_page(void) {
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
-    printf("# Settings\n\n"
-           "Written by `hitherto list settings --markdown` from the tables that the program reads\n"
-           "settings with; do not edit it by hand.\n\n"
-           "A setting is given as `section.name=value` on the command line, or in a YAML file as\n"
-           "`name: value` below `section:`. The name of a section alone chooses its part: "
-           "`cell=lstm`\n"
-           "means `cell.name=lstm`. Settings of a part count only when that part is chosen.\n");
+    printf(
+        "# Settings\n\n"
+        "Written by `hitherto list settings --markdown` from the tables that the program reads\n"
+        "settings with; do not edit it by hand.\n\n"
+        "A setting is given as `section.name=value` on the command line, or in a YAML file as\n"
+        "`name: value` below `section:`. The name of a section alone chooses its part: "
+        "`cell=lstm`\n"
+        "means `cell.name=lstm`. Settings of a part count only when that part is chosen. What is\n"
+        "given on the command line counts more than a file, a file more than `conventions`, these\n"
+        "more than what a learner's name stands for, and that more than the defaults.\n");
     for (size_t i = 0; i < count; i++) page_catalogue(all[i]);
     return CLI_OK;
 }

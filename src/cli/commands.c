@@ -61,7 +61,7 @@ static const cli_command commands[] = {
             "section vary takes each of its values in turn. All else is as for train, and every "
             "run "
             "ends with the bits that train gives for its settings and seed.\n\n"
-            "  hitherto compare task=add compare.learners=tbptt,rtrl compare.seeds=5 --out runs/x\n"
+            "  hitherto compare task=add loss=softmax compare.learners=tbptt,rtrl --out runs/x\n"
             "  hitherto compare experiments/demo.yaml vary.optimiser.lr=1e-3,1e-2\n"
             "  hitherto compare --out runs/x\n\n"
             "Results go to DIR/results.db (SQLite) as each run ends. Called again, it runs what is "
@@ -108,7 +108,7 @@ static const cli_command commands[] = {
             "in the data are those of its newest checkpoint, and the batch is the run's: how near "
             "to the exact gradient the learner comes there. Those of check.learners begin anew.\n\n"
             "  hitherto check experiments/demo.yaml\n"
-            "  hitherto check runs/copy-repeat-s1 check.steps=40\n"
+            "  hitherto check runs/copy-repeat-eprop3-s1 check.steps=40\n"
             "  hitherto check task=add cell=gru learner=rtrl learner.steps=30",
         .flags = {SEED, THREADS},
         .run = cli_check,

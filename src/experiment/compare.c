@@ -324,7 +324,7 @@ static hth_status look_at(const char *out, bool stored, bool *resume, hth_error 
     if (stored)
         return hth_fail(error, HTH_FILE,
                         "%s holds no comparison to go on with: give settings, as in hitherto "
-                        "compare task=add compare.learners=bptt,rtrl --out %s",
+                        "compare task=add compare.learners=tbptt,rtrl --out %s",
                         out, out);
     if (!hth_file_exists(out) || hth_rundir_check(out, false, NULL) == HTH_OK) return HTH_OK;
     return hth_fail(error, HTH_FILE,

@@ -42,7 +42,7 @@ static void test_bad_input(void **state) {
     REFUSED("option --jobs is '0', but must be a whole number from 1 to 1024", "compare",
             "task=add", "--jobs", "0");
     REFUSED("nowhere holds no comparison to go on with: give settings, as in hitherto compare "
-            "task=add compare.learners=bptt,rtrl --out nowhere",
+            "task=add compare.learners=tbptt,rtrl --out nowhere",
             "compare", "--out", "nowhere");
     REFUSED("nowhere holds no comparison: there is no results.db in it", "compare", "--table",
             "--out", "nowhere");
