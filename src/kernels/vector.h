@@ -1,16 +1,19 @@
 /*
  * Vectors of hth_real as wide as the machine's registers, through the vector types that gcc and clang
- * share. Multiply-adds are written a * b + c and contracted by the compiler (-ffp-contract=fast).
+ * share. Multiply-adds are hth_vector_fma; a * b + c is rounded twice.
  */
 #ifndef HTH_KERNELS_VECTOR_H
 #define HTH_KERNELS_VECTOR_H
 
+#include "base/fma.h"
 #include "kernels/internal.h"
 
 #ifdef HTH_VECTOR_KERNELS
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -57,6 +60,33 @@ HTH_ALWAYS_INLINE hth_vector hth_load(const hth_real *p) {
 
 HTH_ALWAYS_INLINE void hth_store(hth_real *p, hth_vector v) {
     *(hth_unaligned *)p = v;
+}
+
+/* a b + c in every lane, rounded once where the level fuses (base/fma.h). */
+HTH_ALWAYS_INLINE hth_vector hth_vector_fma(hth_vector a, hth_vector b, hth_vector c) {
+#if defined(HTH_UNFUSED)
+    return a * b + c;
+#elif defined(__AVX512F__) && defined(HTH_DOUBLE)
+    return (hth_vector)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX512F__)
+    return (hth_vector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && defined(HTH_DOUBLE)
+    return (hth_vector)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__FMA__)
+    return (hth_vector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__) && defined(HTH_DOUBLE)
+    return (hth_vector)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(__aarch64__)
+    return (hth_vector)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    for (int i = 0; i < HTH_LANES; i++) c[i] = hth_fma(a[i], b[i], c[i]);
+    return c;
+#endif
+}
+
+/* The same number in every lane. */
+HTH_ALWAYS_INLINE hth_vector hth_all_lanes(hth_real x) {
+    return x - (hth_vector){0};
 }
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
