@@ -18,11 +18,11 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool w
                                const hth_real *u, hth_real *eps, size_t stride, hth_real *g) {
     const hth_vector in = whole ? hth_load(u) : hth_load_some(u, count);
     hth_vector sum = whole ? hth_load(g) : hth_load_some(g, count), old[HTH_MOST_TRACES];
-    sum += f->delta * in;
+    sum = hth_add_scaled_vector(f->delta, in, sum);
     HTH_UNROLL
     for (size_t k = 0; k < e; k++) {
         old[k] = whole ? hth_load(eps + k * stride) : hth_load_some(eps + k * stride, count);
-        sum += f->x[k] * old[k];
+        sum = hth_add_scaled_vector(f->x[k], old[k], sum);
     }
     if (whole)
         hth_store(g, sum);
@@ -32,7 +32,7 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool w
     for (size_t k = 0; k < e; k++) {
         hth_vector next = f->gamma[k] * in;
         HTH_UNROLL
-        for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
+        for (size_t l = 0; l < e; l++) next = hth_add_scaled_vector(f->phi[k][l], old[l], next);
         next = hth_without_least(next);
         if (whole)
             hth_store(eps + k * stride, next);
@@ -56,14 +56,14 @@ static void filter_row(size_t e, size_t m, const row_filter *f, const hth_real *
                        size_t stride, hth_real *g) {
     for (size_t i = 0; i < m; i++) {
         hth_real old[HTH_MOST_TRACES];
-        g[i] += f->delta * u[i];
+        g[i] = hth_fma(f->delta, u[i], g[i]);
         for (size_t k = 0; k < e; k++) {
             old[k] = eps[k * stride + i];
-            g[i] += f->x[k] * old[k];
+            g[i] = hth_fma(f->x[k], old[k], g[i]);
         }
         for (size_t k = 0; k < e; k++) {
             hth_real next = f->gamma[k] * u[i];
-            for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
+            for (size_t l = 0; l < e; l++) next = hth_fma(f->phi[k][l], old[l], next);
             eps[k * stride + i] = hth_without_least(next);
         }
     }
