@@ -3,7 +3,7 @@
 A call is 1000 steps in one jitted lax.scan: forward, softmax cross-entropy and its error, the update of
 what the learner carries, its gradient, gradient descent on all weights. Weights and carried arrays are
 donated. J v is (1-alpha) v + slope (W v), without a Jacobian. The signs of UORO are drawn for all steps
-of a call at once, outside the scan. The unit is a time step.
+of a call at once, outside the scan; tuned-uoro goes over B once less. The unit is a time step.
 
 The check: from our weights, on our data, the same updates as ours lead to the same weights. What is
 compared is their change. The signs of UORO are those that ours has drawn: they follow from its vector A,
@@ -140,7 +140,7 @@ class UORO(Learner):
         gradient = (now.credit @ pushed) * b + jnp.outer(now.credit * now.slope, now.u)
         a = rho0 * pushed + rho1 * signs
         b = b / rho0 + jnp.outer(signs * now.slope / rho1, now.u)
-        return (a, b, jnp.linalg.norm(b)), gradient
+        return (a, b, jnp.sqrt(jnp.vdot(b, b))), gradient
 
     def signs_of(self, export):
         """A = rho0 J A' + rho1 nu tells nu, step by step."""
@@ -158,6 +158,20 @@ class UORO(Learner):
             copy = jax.tree.map(jnp.copy, (weights, (r, kept)))  # what is donated is gone
             weights, (r, kept) = self.train(*copy, *one, export.rate)
         return np.stack(signs)
+
+
+class TunedUORO(UORO):
+    """|B| from |B| of the step before and one product."""
+
+    def learn(self, kept, now, signs):
+        a, b, norm = kept
+        pushed = now.push(a)
+        rho0, rho1 = self.factors(norm, pushed, now)
+        gradient = (now.credit @ pushed) * b + jnp.outer(now.credit * now.slope, now.u)
+        fresh, keep = signs * now.slope / rho1, 1 / rho0
+        square = (keep * norm) ** 2 + 2 * keep * (fresh @ (b @ now.u)) + (fresh @ fresh) * (now.u @ now.u)
+        a = rho0 * pushed + rho1 * signs
+        return (a, keep * b + jnp.outer(fresh, now.u), jnp.sqrt(square)), gradient
 
 
 class DNI(Learner):
@@ -180,7 +194,7 @@ class DNI(Learner):
         return kept, jnp.outer(says * now.slope, now.u)
 
 
-LEARNERS = {"rflo": RFLO, "snap1": SnAp1, "uoro": UORO, "dni": DNI}
+LEARNERS = {"rflo": RFLO, "snap1": SnAp1, "uoro": UORO, "tuned-uoro": TunedUORO, "dni": DNI}
 
 if __name__ == "__main__":
     jax_common.main(LEARNERS)
