@@ -3,7 +3,7 @@
     v = alpha v + W_rec z + W_in x - v_th z,   b = rho b + z,   z = H(v - v_th - beta b)
     y = kappa y + W_out z, then + b_out; softmax cross-entropy at every step, a mean over the batch
 
-A forward scan that keeps z and psi, a backward scan per unit, one product for the gradient; the input's part
+A forward scan that keeps z and psi, a backward scan per unit, a product for each gradient; the input's part
 of W and the readout are products for all steps, outside the scans. One call of one jitted function; the unit
 is a time step of the whole batch.
 """
@@ -15,7 +15,6 @@ import jax_common  # before jax
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 ALPHA, RHO, KAPPA = math.exp(-1 / 20), math.exp(-1 / 200), math.exp(-1 / 20)
@@ -71,17 +70,17 @@ class Scan:
     def gradient(self, weights, x, classes):
         """The gradient, and the number of spikes."""
         w, w_out, b_out = weights
-        n, (steps, batch, _) = self.n, x.shape
-        flat = lambda values: values.reshape(steps * batch, -1)
+        n, batch = self.n, x.shape[1]
+        flat = lambda values: values.reshape(-1, values.shape[2])
         z, psi = self.forward(w[:, :n], x @ w[:, n:-1].T)
         y = self.leak(z @ w_out.T) + b_out
         error = (jax.nn.softmax(y) - jax.nn.one_hot(classes, len(b_out))) / batch
         filtered = self.leak(error, reverse=True)
         delta = self.backward(psi, filtered @ self.feedback)
-        before = jnp.concatenate((jnp.zeros_like(z[:1]), z[:-1]))
-        g = flat(delta).T @ flat(jnp.concatenate((before, x), axis=2))
-        g = g.at[jnp.diag_indices(n)].set(0)  # no unit feeds itself
-        return (g, flat(filtered).T @ flat(z), error.sum((0, 1))), z.sum()
+        g_rec = flat(delta[1:]).T @ flat(z[:-1])  # z is 0 before the first step
+        g_rec = g_rec.at[jnp.diag_indices(n)].set(0)  # no unit feeds itself
+        g_in = flat(delta).T @ flat(x)
+        return (g_rec, g_in, flat(filtered).T @ flat(z), error.sum((0, 1))), z.sum()
 
     def call(self):
         jax.block_until_ready(self.run(self.weights, self.x, self.classes))
@@ -92,7 +91,8 @@ class Scan:
         if spikes != export.spikes:
             sys.exit(f"e-prop in JAX counts {spikes:.0f} spikes, ours {export.spikes}: no time is taken")
         w, w_out, b_out = export.weights("gradient")
-        return jax_common.apart(gradient, (np.delete(w, -1, axis=1), w_out, b_out))
+        ours = w[:, : self.n], w[:, self.n : -1], w_out, b_out
+        return jax_common.apart(gradient, ours)
 
 
 if __name__ == "__main__":
