@@ -79,7 +79,9 @@ def check(name: str, peer: type, export: Export) -> None:
     """Stops with a sentence when the peer does not compute what we do."""
     difference = peer(export, 1).apart(export)
     if not difference < TOLERANCE:
-        sys.exit(f"{name} in JAX and we are apart by {difference:.1e}, more than {TOLERANCE}: no time is taken")
+        sys.exit(
+            f"{name} in JAX and we are apart by {difference:.1e}, more than {TOLERANCE}: no time is taken"
+        )
     print(json.dumps({"apart": {name: difference}, "unroll": best_unroll(peer, export)}))
 
 
