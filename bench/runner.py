@@ -67,12 +67,12 @@ class Peers:
 
     def look_at_blas(self, package: str, about: dict) -> None:
         """The reference BLAS would be a dishonest peer, and an unknown one could be that."""
-        if not about["knows_blas"]:
+        if about["blas"] is None:
             sys.exit("Which BLAS the peers run on is not known without Python's threadpoolctl: install it.")
-        if not about["blas"]:
+        if about["reference_blas"] or not about["blas"]:
             sys.exit(
-                f"{package} runs on the reference BLAS, 4 to 10 times slower than it can be:"
-                " install libopenblas0-pthread (update-alternatives chooses among several)."
+                f"{package} runs on the reference BLAS, 4 to 10 times slower than it can be: install"
+                " libopenblas0-pthread, and let update-alternatives choose it for libblas.so.3."
             )
         self.blas = sorted({*self.blas, *about["blas"]})
 

@@ -3,7 +3,10 @@ on, with its version and the kernel that it has chosen: about.py [numpy | torch 
 
 import importlib
 import json
+import pathlib
 import sys
+
+NAMES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS"}
 
 
 def version_of(package: str) -> str | None:
@@ -19,19 +22,21 @@ def blas() -> list[str] | None:
         from threadpoolctl import threadpool_info
     except ImportError:
         return None
-    names = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS"}
     return [
-        f"{names.get(found['internal_api'], found['internal_api'])} {found['version']}"
+        f"{NAMES.get(found['internal_api'], found['internal_api'])} {found['version']}"
         f" ({found.get('architecture', 'unknown')} kernel)"
         for found in threadpool_info()
         if found["user_api"] == "blas"
     ]
 
 
+def reference_blas() -> list[str]:
+    """Debian's libraries of the common name libblas that are none of the fast ones."""
+    files = {line.split()[-1] for line in pathlib.Path("/proc/self/maps").read_text().splitlines()}
+    libraries = [file for file in files if pathlib.Path(file).name.startswith("libblas.so")]
+    return [file for file in libraries if not any(name in file for name in (*NAMES, "atlas"))]
+
+
 if __name__ == "__main__":
     versions = {package: version_of(package) for package in sys.argv[1:]}
-    print(
-        json.dumps(
-            {"versions": versions, "blas": sorted(set(blas() or [])), "knows_blas": blas() is not None}
-        )
-    )
+    print(json.dumps({"versions": versions, "blas": blas(), "reference_blas": reference_blas()}))
