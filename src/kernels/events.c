@@ -1,5 +1,5 @@
 /*
- * Lists of events and products with them: see events.h. A product with a row adds up rows of B in registers, as many
+ * Lists of events and products with them: see events.h; events_few.c has those of few rows. A product with a row adds up rows of B in registers, as many
  * columns at a time as there are chains to hide the latency of an addition. A sum of outer products is cut into blocks
  * of rows whose d stays in the second level cache, and the lists of a block are turned round: for each column of u the
  * rows in which it has an event, so that a row of C^T is read and written once a block. C is kept transposed, in the
@@ -104,95 +104,12 @@ void hth_events_list(const hth_events *events, size_t row, size_t width, const h
                                           &events->ones[row]);
 }
 
-/* The events of a row that are among its first K numbers; SIZE_MAX: it is not listed. */
-static size_t listed_among(const hth_events *events, size_t row, size_t K) {
-    const uint32_t *at = events->at + row * events->stride;
-    size_t count = events->count[row];
-    if (count > events->most) return SIZE_MAX;
-    while (count > 0 && at[count - 1] >= K) count--;
-    return count;
-}
-
 size_t hth_events_among(const hth_events *events, size_t row, size_t width, const hth_real *x) {
-    size_t count = events->count ? listed_among(events, row, width) : SIZE_MAX;
+    size_t count = events->count ? hth_events_listed(events, row, width) : SIZE_MAX;
     if (count != SIZE_MAX) return count;
     count = 0;
     for (size_t i = 0; i < width; i++) count += x[i] != 0;
     return count;
-}
-
-/* ---- Products with few rows ----------------------------------------------------------------- */
-
-typedef struct few_job {
-    const hth_events_rows *of;
-    const hth_real *A; /* or d */
-    hth_real *y;       /* or C */
-    size_t parts;
-} few_job;
-
-/* y of one row of A and one of x: a chain over the events, or over all of it. */
-static hth_real output_of(const hth_events_rows *of, size_t row, size_t listed, const hth_real *a) {
-    const hth_events *e = of->events;
-    const uint32_t *at = e->at + (of->from + row) * e->stride;
-    const hth_real *x = of->x + row * of->stride;
-    hth_real sum = 0;
-    if (listed == SIZE_MAX)
-        for (size_t i = 0; i < of->K; i++) sum = hth_fma(a[i], x[i], sum);
-    else if (e->ones[of->from + row])
-        for (size_t k = 0; k < listed; k++) sum += a[at[k]];
-    else
-        for (size_t k = 0; k < listed; k++) sum = hth_fma(a[at[k]], x[at[k]], sum);
-    return sum;
-}
-
-static void outputs_task(void *arg, size_t part, int worker) {
-    const few_job *job = arg;
-    const hth_events_rows *of = job->of;
-    const size_t end = (part + 1) * of->rows / job->parts;
-    (void)worker;
-    for (size_t row = part * of->rows / job->parts; row < end; row++) {
-        const size_t listed = listed_among(of->events, of->from + row, of->K);
-        for (size_t m = 0; m < of->M; m++)
-            job->y[m * of->rows + row] = output_of(of, row, listed, job->A + m * of->K);
-    }
-}
-
-/* One row of C. */
-static void add_task(void *arg, size_t m, int worker) {
-    const few_job *job = arg;
-    const hth_events_rows *of = job->of;
-    const hth_events *e = of->events;
-    hth_real *c = job->y + m * of->K;
-    (void)worker;
-    for (size_t row = 0; row < of->rows; row++) {
-        const uint32_t *at = e->at + (of->from + row) * e->stride;
-        const hth_real *x = of->x + row * of->stride, d = job->A[m * of->rows + row];
-        const size_t listed = listed_among(e, of->from + row, of->K);
-        if (listed == SIZE_MAX)
-            for (size_t i = 0; i < of->K; i++) c[i] = hth_fma(d, x[i], c[i]);
-        else if (e->ones[of->from + row])
-            for (size_t k = 0; k < listed; k++) c[at[k]] += d;
-        else
-            for (size_t k = 0; k < listed; k++) c[at[k]] = hth_fma(d, x[at[k]], c[at[k]]);
-    }
-}
-
-/* Rough operations: an event takes about as long as so many numbers of a product. */
-static double few_work(const hth_events_rows *of) {
-    return (double)(of->rows * of->M) * (double)of->K / 4;
-}
-
-void hth_events_outputs(hth_compute *compute, const hth_events_rows *of, const hth_real *A,
-                        hth_real *y) {
-    const size_t threads = (size_t)hth_compute_threads(compute);
-    few_job job = {of, A, y, of->rows < threads ? of->rows : threads};
-    hth_parallel(compute, job.parts, few_work(of), outputs_task, &job);
-}
-
-void hth_events_add_few(hth_compute *compute, const hth_events_rows *of, const hth_real *d,
-                        hth_real *C) {
-    few_job job = {of, d, C, of->M};
-    hth_parallel(compute, of->M, few_work(of), add_task, &job);
 }
 
 /* ---- Products ------------------------------------------------------------------------------- */

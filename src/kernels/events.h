@@ -32,6 +32,15 @@ HTH_VERB(size_t, hth_events_total,
          (const hth_events *events, size_t from, size_t to, size_t unlisted));
 #define hth_events_total HTH_NOW(hth_events_total)
 
+/* The events of a row that are among its first K numbers; SIZE_MAX: it is not listed. */
+static inline size_t hth_events_listed(const hth_events *events, size_t row, size_t K) {
+    const uint32_t *at = events->at + row * events->stride;
+    size_t count = events->count[row];
+    if (count > events->most) return SIZE_MAX;
+    while (count > 0 && at[count - 1] >= K) count--;
+    return count;
+}
+
 /* How many of the first `width` numbers of row x[] are not 0; counted where it is not listed, or no row is. */
 HTH_VERB(size_t, hth_events_among,
          (const hth_events *events, size_t row, size_t width, const hth_real *x));
