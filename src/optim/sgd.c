@@ -2,8 +2,15 @@
 #include "kernels/elementwise.h"
 #include "optim/method.h"
 
+enum { RATE, DECAY };
+
+static void prepare(hth_update *u) {
+    u->number[RATE] = (hth_real)(u->rate * u->factor);
+    u->number[DECAY] = (hth_real)(u->rate * u->decay);
+}
+
 static void update(const hth_update *u) {
-    const hth_real rate = (hth_real)(u->rate * u->factor), decay = (hth_real)(u->rate * u->decay);
+    const hth_real rate = u->number[RATE], decay = u->number[DECAY];
     hth_real *theta = u->theta;
     const hth_real *g = u->gradient;
     HTH_SIMD
@@ -15,5 +22,6 @@ const hth_method hth_method_sgd = {
              .summary = "stochastic gradient descent",
              .source = "Robbins & Monro 1951",
              .options = {"optimiser", NULL, 0}},
+    .prepare = prepare,
     .update = update,
 };
