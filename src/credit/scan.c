@@ -428,7 +428,6 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values) {
 
 void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_network *net = adjoint->tape->network;
-    hth_gradient_fill(gradient);
     for (size_t l = 0; adjoint->tape->fresh && l < net->layer_count; l++)
         if (net->layers[l].learns_initial)
             initial_gradient(adjoint, l, 0, adjoint->rows,
@@ -480,14 +479,17 @@ static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weig
                           weight, layer->m);
 }
 
-void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
+void hth_scan_gradient_weights(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
-    hth_gradient_fill(gradient);
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         hth_real *weight = gradient->values + layer->weight;
         weight_gradient(adjoint, l, weight);
         hth_layer_mask(layer, weight);
     }
+}
+
+void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
+    hth_scan_gradient_weights(adjoint, gradient);
     hth_scan_gradient_rest(adjoint, gradient);
 }

@@ -94,9 +94,10 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values);
 void hth_scan_row_rest(const hth_adjoint *adjoint, size_t row, hth_real *values);
 
 /* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
- * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _rest: the latter
- * two. */
+ * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _weights: the first alone;
+ * _rest: the other two. The caller has called hth_gradient_fill. */
 void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient);
+void hth_scan_gradient_weights(const hth_adjoint *adjoint, hth_gradient *gradient);
 void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient);
 
 #endif
