@@ -141,11 +141,8 @@ bool hth_filter_is_bounded(const hth_filter *f, hth_trace_bound *bound) {
 }
 
 static void gradient_of_filter(const void *of, size_t part, size_t from, size_t to, hth_real *g) {
-    hth_filter f = *(const hth_filter *)of;
     (void)part;
-    memset(g, 0, (to - from) * f.m * sizeof *g);
-    f.g = g - from * f.m;
-    hth_filter_rows(&f, from, to);
+    hth_filter_rows_to(of, from, to, g);
 }
 
 void hth_filter_descend(hth_learner *learner, size_t l, const hth_filter *f) {

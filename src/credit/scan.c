@@ -5,6 +5,7 @@
 #include "credit/scan_spiking.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"
+#include "kernels/vectors.h"
 #include "optim/gradient.h"
 
 #include <string.h>
@@ -418,8 +419,7 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values) {
             for (size_t i = 0; i < layer->rows; i++) {
                 hth_real *w = values + layer->weight + i * layer->m;
                 const hth_real d = delta[i];
-                HTH_SIMD
-                for (size_t k = 0; k < layer->m; k++) w[k] += d * u[k];
+                hth_add_scaled(layer->m, d, u, w);
             }
         }
     }

@@ -68,36 +68,50 @@ typedef struct hth_adjoint {
 #define HTH_EVERY_ITEM SIZE_MAX
 
 /* Memory for an adjoint of `rows` rows over tapes of K steps; with_top_q: errors enter at the top. */
-void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *network,
-                         size_t steps, size_t rows, bool with_top_q);
+HTH_VERB(void, hth_adjoint_lay_out,
+         (hth_arena * arena, hth_adjoint *adjoint, const hth_network *network, size_t steps,
+          size_t rows, bool with_top_q));
+#define hth_adjoint_lay_out HTH_NOW(hth_adjoint_lay_out)
 
 /* Where the readout leaves the direct errors, and their way from there to the layers of both directions. */
-hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *network);
-void hth_adjoint_split(hth_adjoint *adjoint);
+HTH_VERB(hth_real *, hth_adjoint_errors, (const hth_adjoint *adjoint, const hth_network *network));
+#define hth_adjoint_errors HTH_NOW(hth_adjoint_errors)
+HTH_VERB(void, hth_adjoint_split, (hth_adjoint * adjoint));
+#define hth_adjoint_split HTH_NOW(hth_adjoint_split)
 
 /* What the regulariser asks of z[n] at step t of an item; NULL: nothing, as of padding. */
-const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item);
+HTH_VERB(const hth_real *, hth_adjoint_pull,
+         (const hth_adjoint *adjoint, size_t l, size_t t, size_t item));
+#define hth_adjoint_pull HTH_NOW(hth_adjoint_pull)
 
 /* Sets the boundary at the end of the tape to zero. */
-void hth_adjoint_clear_boundary(hth_adjoint *adjoint);
+HTH_VERB(void, hth_adjoint_clear_boundary, (hth_adjoint * adjoint));
+#define hth_adjoint_clear_boundary HTH_NOW(hth_adjoint_clear_boundary)
 
 /* The scan through all layers, from the top down. */
-void hth_scan(hth_adjoint *adjoint);
+HTH_VERB(void, hth_scan, (hth_adjoint * adjoint));
+#define hth_scan HTH_NOW(hth_scan)
 
 /* Copies the boundary into `end`, where there is one. */
-void hth_adjoint_keep_end(hth_adjoint *adjoint);
+HTH_VERB(void, hth_adjoint_keep_end, (hth_adjoint * adjoint));
+#define hth_adjoint_keep_end HTH_NOW(hth_adjoint_keep_end)
 
 /* Adds to values[P], the recurrent parameters, what one row contributes to dX_end/dtheta or the like: that
  * row's sum_t delta_t u_t^T of each layer, token vectors, learned initial states. _rest: the latter two.
  * Entries that do not exist are not masked. */
-void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values);
-void hth_scan_row_rest(const hth_adjoint *adjoint, size_t row, hth_real *values);
+HTH_VERB(void, hth_scan_row, (const hth_adjoint *adjoint, size_t row, hth_real *values));
+#define hth_scan_row HTH_NOW(hth_scan_row)
+HTH_VERB(void, hth_scan_row_rest, (const hth_adjoint *adjoint, size_t row, hth_real *values));
+#define hth_scan_row_rest HTH_NOW(hth_scan_row_rest)
 
 /* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
  * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _weights: the first alone;
  * _rest: the other two. The caller has called hth_gradient_fill. */
-void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient);
-void hth_scan_gradient_weights(const hth_adjoint *adjoint, hth_gradient *gradient);
-void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient);
+HTH_VERB(void, hth_scan_gradient, (const hth_adjoint *adjoint, hth_gradient *gradient));
+#define hth_scan_gradient HTH_NOW(hth_scan_gradient)
+HTH_VERB(void, hth_scan_gradient_weights, (const hth_adjoint *adjoint, hth_gradient *gradient));
+#define hth_scan_gradient_weights HTH_NOW(hth_scan_gradient_weights)
+HTH_VERB(void, hth_scan_gradient_rest, (const hth_adjoint *adjoint, hth_gradient *gradient));
+#define hth_scan_gradient_rest HTH_NOW(hth_scan_gradient_rest)
 
 #endif

@@ -9,9 +9,11 @@
 #include "credit/scan.h"
 
 /* Whether a layer's steps can be taken so in this scan. */
-bool hth_scan_is_spiking(const hth_adjoint *adjoint, size_t layer);
+HTH_VERB(bool, hth_scan_is_spiking, (const hth_adjoint *adjoint, size_t layer));
+#define hth_scan_is_spiking HTH_NOW(hth_scan_is_spiking)
 
 /* Step t of a row; of zbar without what W carries across. */
-void hth_scan_spiking(const hth_adjoint *adjoint, size_t layer, size_t t, size_t row);
+HTH_VERB(void, hth_scan_spiking, (const hth_adjoint *adjoint, size_t layer, size_t t, size_t row));
+#define hth_scan_spiking HTH_NOW(hth_scan_spiking)
 
 #endif

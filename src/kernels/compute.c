@@ -29,6 +29,7 @@ static hth_compute *place(hth_arena *arena, int threads) {
 
 hth_status hth_compute_create(int threads, const hth_allocator *allocator, hth_compute **out,
                               hth_error *error) {
+    HTH_TRY(hth_level_check(error));
     if (threads < 0 || threads > MAX_THREADS)
         return hth_fail(error, HTH_INVALID,
                         "threads is %d; it must be a number from 1 to %d, or 0 for all cores",

@@ -1,13 +1,14 @@
 /*
  * Products and parallel loops: the only room that knows SIMD and threads.
  *
- * Bits: every element of a product is one chain of multiply-adds over k = 0, 1, ..., K-1, starting
- * from 0 or from C. So neither the number of threads nor the way the work is tiled changes a result.
+ * Bits: every element of a product is one chain of multiply-adds, each rounded once, over k = 0, 1, ..., K-1, starting
+ * from 0 or from C. A reduction adds up in 16 lanes and one tree (rows.h). So neither the number of threads, nor the
+ * width of the registers, nor the way the work is tiled, nor the compiler changes a result.
  */
 #ifndef HTH_COMPUTE_H
 #define HTH_COMPUTE_H
 
-#include "base/base.h"
+#include "kernels/level.h"
 
 /* Matrix operand: element (i, j) is data[i*row + j*column]. A transpose is a swap of the strides. */
 typedef struct hth_matrix {
@@ -31,26 +32,37 @@ typedef void (*hth_task)(void *arg, size_t index, int worker);
 void hth_parallel(hth_compute *compute, size_t count, double work, hth_task task, void *arg);
 
 /* C[M][N] (rows ldc apart) = A B, or += A B. C overlaps neither. Threaded. */
-void hth_product(hth_compute *compute, size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B,
-                 bool accumulate, hth_real *C, size_t ldc);
+HTH_VERB(void, hth_product,
+         (hth_compute * compute, size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B,
+          bool accumulate, hth_real *C, size_t ldc));
+#define hth_product HTH_NOW(hth_product)
 
-/* An operand B[K][N] that is used many times, laid out for the kernel once. */
-size_t hth_packed_size(size_t K, size_t N); /* numbers of memory */
-void hth_pack(size_t K, size_t N, hth_matrix B, hth_real *packed);
+/* An operand B[K][N] that is used many times, laid out for the kernel once, in so many numbers. */
+HTH_VERB(size_t, hth_packed_size, (size_t K, size_t N));
+#define hth_packed_size HTH_NOW(hth_packed_size)
+HTH_VERB(void, hth_pack, (size_t K, size_t N, hth_matrix B, hth_real *packed));
+#define hth_pack HTH_NOW(hth_pack)
 /* As hth_product, on the calling thread alone (for use inside a task). */
-void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_real *packed,
-                        bool accumulate, hth_real *C, size_t ldc);
+HTH_VERB(void, hth_product_packed,
+         (size_t M, size_t N, size_t K, hth_matrix A, const hth_real *packed, bool accumulate,
+          hth_real *C, size_t ldc));
+#define hth_product_packed HTH_NOW(hth_product_packed)
 
-/* out[P] += x[N] M, then M[N][P] <- A[N][N] M in place, so that M is read once; rows of M ldm apart.
+/* out[P] += x[N] M, then M[N][P] <- A[N][N] M in place, so that M is read once; rows of M ldm apart; N is at most hth_product_in_place_limit().
  * Threaded over columns. (RTRL: the influence tensor, contracted and taken over the tape.) */
-size_t hth_product_in_place_limit(void); /* largest N */
-void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, const hth_real *x,
-                          hth_real *M, size_t ldm, hth_real *out);
+HTH_VERB(size_t, hth_product_in_place_limit, (void));
+#define hth_product_in_place_limit HTH_NOW(hth_product_in_place_limit)
+HTH_VERB(void, hth_product_in_place,
+         (hth_compute * compute, size_t N, size_t P, hth_matrix A, const hth_real *x, hth_real *M,
+          size_t ldm, hth_real *out));
+#define hth_product_in_place HTH_NOW(hth_product_in_place)
 
 /* Sum of squares in double, the same for any number of threads. */
-double hth_sum_of_squares(hth_compute *compute, size_t count, const hth_real *x);
+HTH_VERB(double, hth_sum_of_squares, (hth_compute * compute, size_t count, const hth_real *x));
+#define hth_sum_of_squares HTH_NOW(hth_sum_of_squares)
 
 /* 0 where all numbers are finite, else NaN: a fraction of the time of a sum of squares. */
-double hth_zero_or_nan(hth_compute *compute, size_t count, const hth_real *x);
+HTH_VERB(double, hth_zero_or_nan, (hth_compute * compute, size_t count, const hth_real *x));
+#define hth_zero_or_nan HTH_NOW(hth_zero_or_nan)
 
 #endif

@@ -137,11 +137,11 @@ static hth_real output_of(const hth_events_rows *of, size_t row, size_t listed, 
     const hth_real *x = of->x + row * of->stride;
     hth_real sum = 0;
     if (listed == SIZE_MAX)
-        for (size_t i = 0; i < of->K; i++) sum += a[i] * x[i];
+        for (size_t i = 0; i < of->K; i++) sum = hth_fma(a[i], x[i], sum);
     else if (e->ones[of->from + row])
         for (size_t k = 0; k < listed; k++) sum += a[at[k]];
     else
-        for (size_t k = 0; k < listed; k++) sum += a[at[k]] * x[at[k]];
+        for (size_t k = 0; k < listed; k++) sum = hth_fma(a[at[k]], x[at[k]], sum);
     return sum;
 }
 
@@ -169,11 +169,11 @@ static void add_task(void *arg, size_t m, int worker) {
         const hth_real *x = of->x + row * of->stride, d = job->A[m * of->rows + row];
         const size_t listed = listed_among(e, of->from + row, of->K);
         if (listed == SIZE_MAX)
-            for (size_t i = 0; i < of->K; i++) c[i] += d * x[i];
+            for (size_t i = 0; i < of->K; i++) c[i] = hth_fma(d, x[i], c[i]);
         else if (e->ones[of->from + row])
             for (size_t k = 0; k < listed; k++) c[at[k]] += d;
         else
-            for (size_t k = 0; k < listed; k++) c[at[k]] += d * x[at[k]];
+            for (size_t k = 0; k < listed; k++) c[at[k]] = hth_fma(d, x[at[k]], c[at[k]]);
     }
 }
 
@@ -225,8 +225,9 @@ HTH_ALWAYS_INLINE void add_terms(const int vectors, const bool whole, const term
         HTH_UNROLL
         for (int v = 0; v < vectors; v++) {
             const hth_real *from = row + (size_t)(v / 2) * panel + v % 2 * HTH_LANES;
-            sum[v] +=
-                value * (whole || v + 1 < vectors ? hth_load(from) : hth_load_some(from, last));
+            const hth_vector x =
+                whole || v + 1 < vectors ? hth_load(from) : hth_load_some(from, last);
+            sum[v] = hth_add_scaled_vector(value, x, sum[v]);
         }
     }
 }
@@ -451,7 +452,7 @@ void hth_events_times(const hth_events *events, size_t row, size_t N, size_t K, 
     memset(y, 0, N * sizeof *y);
     for (size_t k = 0; k < events->count[row]; k++) {
         const hth_real *B = packed + at[k] * N, value = x[at[k]];
-        for (size_t j = 0; j < N; j++) y[j] += value * B[j];
+        for (size_t j = 0; j < N; j++) y[j] = hth_fma(value, B[j], y[j]);
     }
 }
 
@@ -459,12 +460,21 @@ size_t hth_events_widest(void) {
     return UINT32_MAX;
 }
 
+/* C += d u[i]^T of one column of u. */
+static void add_column(const hth_events_sum *s, const hth_real *d, size_t i, hth_real u) {
+    for (size_t j = 0; j < s->N; j++) s->C[j * s->ldc + i] = hth_fma(d[j], u, s->C[j * s->ldc + i]);
+}
+
 void hth_events_add(hth_compute *compute, const hth_events_sum *s) {
+    const hth_events *e = s->events;
     (void)compute;
     for (size_t row = 0; row < s->rows; row++) {
         const hth_real *u = s->u + row * s->u_stride, *d = s->d + row * s->N;
-        for (size_t i = 0; i < s->K; i++)
-            for (size_t j = 0; u[i] != 0 && j < s->N; j++) s->C[j * s->ldc + i] += d[j] * u[i];
+        const uint32_t *at = e->at + row * e->stride;
+        const bool listed = e->count[row] <= e->most;
+        for (size_t k = 0; listed && k < e->count[row]; k++) add_column(s, d, at[k], u[at[k]]);
+        for (size_t i = 0; !listed && i < s->K; i++)
+            if (u[i] != 0) add_column(s, d, i, u[i]);
     }
 }
 

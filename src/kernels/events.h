@@ -18,24 +18,36 @@ typedef struct hth_events {
 } hth_events;
 
 /* Room for at most `most` events a row. */
-void hth_events_lay_out(hth_arena *arena, size_t rows, size_t most, hth_events *events);
+HTH_VERB(void, hth_events_lay_out,
+         (hth_arena * arena, size_t rows, size_t most, hth_events *events));
+#define hth_events_lay_out HTH_NOW(hth_events_lay_out)
 
 /* Lists row x[width]. */
-void hth_events_list(const hth_events *events, size_t row, size_t width, const hth_real *x);
+HTH_VERB(void, hth_events_list,
+         (const hth_events *events, size_t row, size_t width, const hth_real *x));
+#define hth_events_list HTH_NOW(hth_events_list)
 
 /* The events of some rows; one that is not listed counts as `unlisted`. */
-size_t hth_events_total(const hth_events *events, size_t from, size_t to, size_t unlisted);
+HTH_VERB(size_t, hth_events_total,
+         (const hth_events *events, size_t from, size_t to, size_t unlisted));
+#define hth_events_total HTH_NOW(hth_events_total)
 
 /* How many of the first `width` numbers of row x[] are not 0; counted where it is not listed, or no row is. */
-size_t hth_events_among(const hth_events *events, size_t row, size_t width, const hth_real *x);
+HTH_VERB(size_t, hth_events_among,
+         (const hth_events *events, size_t row, size_t width, const hth_real *x));
+#define hth_events_among HTH_NOW(hth_events_among)
 
 /* Where products by events are faster: up to so many events in a row of K; of these rows. */
-size_t hth_events_worth(size_t K);
-bool hth_events_pay(const hth_events *events, size_t from, size_t to, size_t K);
+HTH_VERB(size_t, hth_events_worth, (size_t K));
+#define hth_events_worth HTH_NOW(hth_events_worth)
+HTH_VERB(bool, hth_events_pay, (const hth_events *events, size_t from, size_t to, size_t K));
+#define hth_events_pay HTH_NOW(hth_events_pay)
 
 /* y[N] = x[K] B, x being row `row` (which is listed) and B as hth_pack leaves it. On the calling thread. */
-void hth_events_times(const hth_events *events, size_t row, size_t N, size_t K, const hth_real *x,
-                      const hth_real *packed, hth_real *y);
+HTH_VERB(void, hth_events_times,
+         (const hth_events *events, size_t row, size_t N, size_t K, const hth_real *x,
+          const hth_real *packed, hth_real *y));
+#define hth_events_times HTH_NOW(hth_events_times)
 
 /* C[N][K] += sum over the rows t = 0, 1, ... of d[t][N] u[t][K]^T; rows of C ldc apart, those of u u_stride. Rows of u
  * that are not listed are searched. */
@@ -49,9 +61,12 @@ typedef struct hth_events_sum {
     hth_real *scratch; /* hth_packed_size(K, N) numbers */
 } hth_events_sum;
 
-size_t hth_events_widest(void);                      /* largest K */
-bool hth_events_add_pays(const hth_events_sum *sum); /* against hth_product */
-void hth_events_add(hth_compute *compute, const hth_events_sum *sum);
+HTH_VERB(size_t, hth_events_widest, (void));
+#define hth_events_widest HTH_NOW(hth_events_widest) /* largest K */
+HTH_VERB(bool, hth_events_add_pays, (const hth_events_sum *sum));
+#define hth_events_add_pays HTH_NOW(hth_events_add_pays) /* against hth_product */
+HTH_VERB(void, hth_events_add, (hth_compute * compute, const hth_events_sum *sum));
+#define hth_events_add HTH_NOW(hth_events_add)
 
 /* The first K numbers of rows from..from+rows-1, x[rows][stride], and few rows of another matrix, M of them. */
 typedef struct hth_events_rows {
@@ -60,12 +75,13 @@ typedef struct hth_events_rows {
     const hth_real *x;
 } hth_events_rows;
 
-/* Of ones and zeros; of other numbers compilers may round the terms otherwise than hth_product does.
- * y[M][rows] = A[M][K] x^T. */
-void hth_events_outputs(hth_compute *compute, const hth_events_rows *of, const hth_real *A,
-                        hth_real *y);
+/* y[M][rows] = A[M][K] x^T. */
+HTH_VERB(void, hth_events_outputs,
+         (hth_compute * compute, const hth_events_rows *of, const hth_real *A, hth_real *y));
+#define hth_events_outputs HTH_NOW(hth_events_outputs)
 /* C[M][K] += d[M][rows] x. */
-void hth_events_add_few(hth_compute *compute, const hth_events_rows *of, const hth_real *d,
-                        hth_real *C);
+HTH_VERB(void, hth_events_add_few,
+         (hth_compute * compute, const hth_events_rows *of, const hth_real *d, hth_real *C));
+#define hth_events_add_few HTH_NOW(hth_events_add_few)
 
 #endif

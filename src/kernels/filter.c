@@ -14,15 +14,17 @@ typedef struct row_filter {
 #ifdef HTH_VECTOR_KERNELS
 
 /* One vector of columns, of which the first `count`. */
-HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool whole, size_t count,
-                               const hth_real *u, hth_real *eps, size_t stride, hth_real *g) {
+HTH_ALWAYS_INLINE void columns(const size_t e, const bool sets, const row_filter *f,
+                               const bool whole, size_t count, const hth_real *u, hth_real *eps,
+                               size_t stride, hth_real *g) {
     const hth_vector in = whole ? hth_load(u) : hth_load_some(u, count);
-    hth_vector sum = whole ? hth_load(g) : hth_load_some(g, count), old[HTH_MOST_TRACES];
-    sum += f->delta * in;
+    hth_vector sum = {0}, old[HTH_MOST_TRACES];
+    if (!sets) sum = whole ? hth_load(g) : hth_load_some(g, count);
+    sum = hth_add_scaled_vector(f->delta, in, sum);
     HTH_UNROLL
     for (size_t k = 0; k < e; k++) {
         old[k] = whole ? hth_load(eps + k * stride) : hth_load_some(eps + k * stride, count);
-        sum += f->x[k] * old[k];
+        sum = hth_add_scaled_vector(f->x[k], old[k], sum);
     }
     if (whole)
         hth_store(g, sum);
@@ -32,7 +34,7 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool w
     for (size_t k = 0; k < e; k++) {
         hth_vector next = f->gamma[k] * in;
         HTH_UNROLL
-        for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
+        for (size_t l = 0; l < e; l++) next = hth_add_scaled_vector(f->phi[k][l], old[l], next);
         next = hth_without_least(next);
         if (whole)
             hth_store(eps + k * stride, next);
@@ -41,29 +43,29 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const row_filter *f, const bool w
     }
 }
 
-HTH_ALWAYS_INLINE void filter_row(const size_t e, size_t m, const row_filter *f, const hth_real *u,
-                                  hth_real *eps, size_t stride, hth_real *g) {
+HTH_ALWAYS_INLINE void filter_row(const size_t e, const bool sets, size_t m, const row_filter *f,
+                                  const hth_real *u, hth_real *eps, size_t stride, hth_real *g) {
     const size_t rest = m % HTH_LANES;
     size_t i = 0;
     for (; i < m - rest; i += HTH_LANES)
-        columns(e, f, true, HTH_LANES, u + i, eps + i, stride, g + i);
-    if (rest) columns(e, f, false, rest, u + i, eps + i, stride, g + i);
+        columns(e, sets, f, true, HTH_LANES, u + i, eps + i, stride, g + i);
+    if (rest) columns(e, sets, f, false, rest, u + i, eps + i, stride, g + i);
 }
 
 #else
 
-static void filter_row(size_t e, size_t m, const row_filter *f, const hth_real *u, hth_real *eps,
-                       size_t stride, hth_real *g) {
+static void filter_row(size_t e, bool sets, size_t m, const row_filter *f, const hth_real *u,
+                       hth_real *eps, size_t stride, hth_real *g) {
     for (size_t i = 0; i < m; i++) {
         hth_real old[HTH_MOST_TRACES];
-        g[i] += f->delta * u[i];
+        g[i] = hth_fma(f->delta, u[i], sets ? 0 : g[i]);
         for (size_t k = 0; k < e; k++) {
             old[k] = eps[k * stride + i];
-            g[i] += f->x[k] * old[k];
+            g[i] = hth_fma(f->x[k], old[k], g[i]);
         }
         for (size_t k = 0; k < e; k++) {
             hth_real next = f->gamma[k] * u[i];
-            for (size_t l = 0; l < e; l++) next += f->phi[k][l] * old[l];
+            for (size_t l = 0; l < e; l++) next = hth_fma(f->phi[k][l], old[l], next);
             eps[k * stride + i] = hth_without_least(next);
         }
     }
@@ -72,7 +74,8 @@ static void filter_row(size_t e, size_t m, const row_filter *f, const hth_real *
 #endif
 
 /* From the last row to the first: a masked store holds up loads of what lies behind it, which is then done. */
-HTH_ALWAYS_INLINE void filter_rows(const size_t e, const hth_filter *f, size_t from, size_t to) {
+HTH_ALWAYS_INLINE void filter_rows(const size_t e, const bool sets, const hth_filter *f,
+                                   size_t from, size_t to, hth_real *g) {
     const size_t n = f->n, m = f->m, stride = f->rows * m;
     size_t j = to % n;
     for (size_t row = to; row-- > from;) {
@@ -86,28 +89,39 @@ HTH_ALWAYS_INLINE void filter_rows(const size_t e, const hth_filter *f, size_t f
             HTH_UNROLL
             for (size_t l = 0; l < e; l++) own.phi[k][l] = f->phi[(k * e + l) * n + j];
         }
-        filter_row(e, m, &own, f->u, f->eps + row * m, stride, f->g + row * m);
+        filter_row(e, sets, m, &own, f->u, f->eps + row * m, stride, g + (row - from) * m);
+    }
+}
+
+/* `sets` is a constant of each instance, and so is e. */
+HTH_ALWAYS_INLINE void filter_any(const bool sets, const hth_filter *f, size_t from, size_t to,
+                                  hth_real *g) {
+    switch (f->e) {
+    case 1:
+        filter_rows(1, sets, f, from, to, g);
+        break;
+    case 2:
+        filter_rows(2, sets, f, from, to, g);
+        break;
+    case 3:
+        filter_rows(3, sets, f, from, to, g);
+        break;
+    case 4:
+        filter_rows(4, sets, f, from, to, g);
+        break;
+    default:
+        filter_rows(5, sets, f, from, to, g);
+        break;
     }
 }
 
 HTH_NO_SANITIZERS void hth_filter_rows(const hth_filter *f, size_t from, size_t to) {
-    switch (f->e) {
-    case 1:
-        filter_rows(1, f, from, to);
-        break;
-    case 2:
-        filter_rows(2, f, from, to);
-        break;
-    case 3:
-        filter_rows(3, f, from, to);
-        break;
-    case 4:
-        filter_rows(4, f, from, to);
-        break;
-    default:
-        filter_rows(5, f, from, to);
-        break;
-    }
+    filter_any(false, f, from, to, f->g + from * f->m);
+}
+
+HTH_NO_SANITIZERS void hth_filter_rows_to(const hth_filter *f, size_t from, size_t to,
+                                          hth_real *g) {
+    filter_any(true, f, from, to, g);
 }
 
 /* ---- Over the threads ---- */

@@ -22,9 +22,14 @@ typedef struct hth_filter {
 
 /* Rows from..to-1, in one pass: eps is read and written once, and so is g. Nothing overlaps; e is 1 to
  * HTH_MOST_TRACES. */
-void hth_filter_rows(const hth_filter *filter, size_t from, size_t to);
+HTH_VERB(void, hth_filter_rows, (const hth_filter *filter, size_t from, size_t to));
+#define hth_filter_rows HTH_NOW(hth_filter_rows)
+/* The same, with g[to-from][m] of these rows alone, which is set: the bits of adding to 0. */
+HTH_VERB(void, hth_filter_rows_to, (const hth_filter *filter, size_t from, size_t to, hth_real *g));
+#define hth_filter_rows_to HTH_NOW(hth_filter_rows_to)
 /* All rows, spread over the threads. */
-void hth_filter_run(hth_compute *compute, const hth_filter *filter);
+HTH_VERB(void, hth_filter_run, (hth_compute * compute, const hth_filter *filter));
+#define hth_filter_run HTH_NOW(hth_filter_run)
 
 /*
  * The same over the steps of a tape and several items, in one pass over the traces of all:
@@ -49,6 +54,7 @@ typedef struct hth_filter_tape {
 } hth_filter_tape;
 
 /* Threaded over rows. */
-void hth_filter_tape_run(hth_compute *compute, const hth_filter_tape *filter);
+HTH_VERB(void, hth_filter_tape_run, (hth_compute * compute, const hth_filter_tape *filter));
+#define hth_filter_tape_run HTH_NOW(hth_filter_tape_run)
 
 #endif

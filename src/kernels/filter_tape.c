@@ -1,6 +1,7 @@
 /* Each vector of columns of a row is loaded, taken over all steps in registers, and stored: time 2 e numbers of
  * memory and e (e + steps + 2) multiply-adds a column and item, so that for a few steps memory is what it waits
  * for. */
+#include "base/fma.h"
 #include "kernels/elementwise.h"
 #include "kernels/filter.h"
 #include "kernels/least.h"
@@ -31,13 +32,14 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const size_t vectors, const bool 
         for (size_t k = 0; k < e; k++) {
             const hth_real *in = eps + k * stride + from;
             old[k] = f->blank ? (hth_vector){0} : whole ? hth_load(in) : hth_load_some(in, count);
-            sum[i] += c->x[k] * old[k];
+            sum[i] = hth_add_scaled_vector(c->x[k], old[k], sum[i]);
         }
         HTH_UNROLL
         for (size_t k = 0; k < e; k++) {
             next[k][i] = c->phi[k][0] * old[0];
             HTH_UNROLL
-            for (size_t l = 1; l < e; l++) next[k][i] += c->phi[k][l] * old[l];
+            for (size_t l = 1; l < e; l++)
+                next[k][i] = hth_add_scaled_vector(c->phi[k][l], old[l], next[k][i]);
         }
     }
     for (size_t t = 0; t < f->steps; t++) {
@@ -47,7 +49,8 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const size_t vectors, const bool 
             const hth_vector in =
                 whole ? hth_load(u + i * HTH_LANES) : hth_load_some(u + i * HTH_LANES, count);
             HTH_UNROLL
-            for (size_t k = 0; k < e; k++) next[k][i] += gamma[k * f->rows] * in;
+            for (size_t k = 0; k < e; k++)
+                next[k][i] = hth_add_scaled_vector(gamma[k * f->rows], in, next[k][i]);
         }
     }
     HTH_UNROLL
@@ -56,7 +59,7 @@ HTH_ALWAYS_INLINE void columns(const size_t e, const size_t vectors, const bool 
         HTH_UNROLL
         for (size_t k = 0; k < e; k++) {
             const hth_vector left = hth_without_least(next[k][i]);
-            sum[i] -= c->end[k] * left;
+            sum[i] = hth_add_scaled_vector(-c->end[k], left, sum[i]);
             if (whole)
                 hth_store(eps + k * stride + from, left);
             else
@@ -88,15 +91,15 @@ static void filter_row(size_t e, const hth_filter_tape *f, const row_coefficient
         hth_real old[HTH_MOST_TRACES];
         for (size_t k = 0; k < e; k++) {
             old[k] = f->blank ? 0 : eps[k * stride + i];
-            g[i] += c->x[k] * old[k];
+            g[i] = hth_fma(c->x[k], old[k], g[i]);
         }
         for (size_t k = 0; k < e; k++) {
             hth_real next = c->phi[k][0] * old[0];
-            for (size_t l = 1; l < e; l++) next += c->phi[k][l] * old[l];
+            for (size_t l = 1; l < e; l++) next = hth_fma(c->phi[k][l], old[l], next);
             for (size_t t = 0; t < f->steps; t++)
-                next += c->gamma[(t * e + k) * f->rows] * c->u[t * f->u_step + i];
+                next = hth_fma(c->gamma[(t * e + k) * f->rows], c->u[t * f->u_step + i], next);
             eps[k * stride + i] = hth_without_least(next);
-            g[i] -= c->end[k] * eps[k * stride + i];
+            g[i] = hth_fma(-c->end[k], eps[k * stride + i], g[i]);
         }
     }
 }
@@ -109,7 +112,7 @@ static void contract_row(const hth_filter_tape *f, const row_coefficients *c, co
     for (size_t k = 0; k < f->e; k++, eps += f->rows * f->m) {
         const hth_real x = c->x[k];
         HTH_SIMD
-        for (size_t i = 0; i < f->m; i++) g[i] += x * eps[i];
+        for (size_t i = 0; i < f->m; i++) g[i] = hth_fma(x, eps[i], g[i]);
     }
 }
 

@@ -2,6 +2,7 @@
  * Products in plain loops: what a product means, and what is used where the compiler has no vector
  * types. Time 2 M N K operations; memory none, but for a column of scratch in hth_product_in_place.
  */
+#include "base/fma.h"
 #include "kernels/internal.h"
 
 #ifndef HTH_VECTOR_KERNELS
@@ -9,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* C_ij = sum over k, in order, of A_ik B_kj, from 0 or from C_ij. */
+/* C_ij <- fma(A_ik, B_kj, C_ij) for k = 0, 1, ..., from 0 or from C_ij. */
 static void multiply(size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B, bool accumulate,
                      hth_real *C, size_t ldc) {
     for (size_t i = 0; i < M; i++) {
@@ -18,7 +19,7 @@ static void multiply(size_t M, size_t N, size_t K, hth_matrix A, hth_matrix B, b
         for (size_t k = 0; k < K; k++) {
             hth_real a = A.data[i * A.row + k * A.column];
             const hth_real *b = B.data + k * B.row;
-            for (size_t j = 0; j < N; j++) c[j] += a * b[j * B.column];
+            for (size_t j = 0; j < N; j++) c[j] = hth_fma(a, b[j * B.column], c[j]);
         }
     }
 }

@@ -1,37 +1,35 @@
 /*
  * Loops over the rows of a matrix: see rows.h. Every number of the matrix is read once, in vectors where the
  * machine has them; the last, partial vector of a row is masked, because rows of an online learner are short.
- * The order of the sums depends on the sizes alone.
+ * The order of the sums is that of the plain loops at the end, which say what each of them means.
  */
 #include "kernels/rows.h"
 
-#include "kernels/elementwise.h"
+#include "base/fma.h"
 #include "kernels/vector.h"
 
 #ifdef HTH_VECTOR_KERNELS
 
 enum {
-    TOGETHER = 4, /* rows at a time, so that their sums do not wait for each other */
-    MOST = 8      /* vectors of a row at a time */
+    MOST = 8, /* vectors of a row at a time, in sums over rows */
+/* rows at a time in sums along rows: as many chains as hide the latency of an addition, and no more than there are
+     * registers for */
+#if defined(__AVX512F__)
+    TOGETHER = HTH_LANES
+#elif defined(__aarch64__)
+    TOGETHER = 16 / HTH_SUM_VECTORS
+#else
+    TOGETHER = 8 / HTH_SUM_VECTORS
+#endif
 };
 
-/* Lanes j and j + HTH_LANES/2 are added, then the halves of what that gives, and so on. */
-HTH_ALWAYS_INLINE hth_real sum_of(hth_vector v) {
-#if defined(__AVX512F__) && defined(HTH_DOUBLE)
-    return _mm512_reduce_add_pd((__m512d)v);
-#elif defined(__AVX512F__)
-    return _mm512_reduce_add_ps((__m512)v);
-#else
-    for (int half = HTH_LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) v[i] += v[i + half];
-    return v[0];
-#endif
-}
+#if defined(__AVX512F__) && defined(HTH_TURN_IN_REGISTERS)
 
-/* The sums of the lanes of every vector. A round folds vectors i and i + half into one; the rows end up in
- * their order. */
-HTH_ALWAYS_INLINE hth_vector sums_of(hth_vector v[HTH_LANES]) {
-#ifdef HTH_TURN_IN_REGISTERS
+/* The sums of TOGETHER rows. A round folds vectors i and i + half into one; the rows end up in their order. */
+HTH_ALWAYS_INLINE void put_sums(hth_lanes sum[TOGETHER], bool accumulate, hth_real *y) {
+    hth_vector v[TOGETHER];
+    HTH_UNROLL
+    for (int r = 0; r < TOGETHER; r++) v[r] = hth_join_lanes(sum[r]);
 #define FOLD(half)                                                                                 \
     HTH_UNROLL                                                                                     \
     for (int i = 0; i < (half); i++) {                                                             \
@@ -42,79 +40,75 @@ HTH_ALWAYS_INLINE hth_vector sums_of(hth_vector v[HTH_LANES]) {
 #if HTH_LANES >= 16
     FOLD(8)
 #endif
-#if HTH_LANES >= 8
     FOLD(4)
-#endif
-#if HTH_LANES >= 4
     FOLD(2)
-#endif
     FOLD(1)
 #undef FOLD
-    return v[0];
+    hth_store(y, accumulate ? v[0] + hth_load(y) : v[0]);
+}
+
+#elif defined(__AVX2__) && !defined(HTH_DOUBLE)
+
+/* Four rows. A round adds the halves of what is left of each, two rows in a vector, then four. */
+HTH_ALWAYS_INLINE void put_sums(hth_lanes sum[TOGETHER], bool accumulate, hth_real *y) {
+    const __m256 a = (__m256)hth_join_lanes(sum[0]), b = (__m256)hth_join_lanes(sum[1]);
+    const __m256 c = (__m256)hth_join_lanes(sum[2]), d = (__m256)hth_join_lanes(sum[3]);
+    const __m256 ab =
+        _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+    const __m256 cd =
+        _mm256_add_ps(_mm256_permute2f128_ps(c, d, 0x20), _mm256_permute2f128_ps(c, d, 0x31));
+    const __m256 acbd =
+        _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
+    const __m256 sums = _mm256_hadd_ps(acbd, acbd); /* a c a c, b d b d */
+    __m128 all = _mm_unpacklo_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+    if (accumulate) all = _mm_add_ps(all, _mm_loadu_ps(y));
+    _mm_storeu_ps(y, all);
+}
+
 #else
-    hth_vector out;
-    for (int i = 0; i < HTH_LANES; i++) out[i] = sum_of(v[i]);
-    return out;
+
+HTH_ALWAYS_INLINE void put_sums(hth_lanes sum[TOGETHER], bool accumulate, hth_real *y) {
+    HTH_UNROLL
+    for (int r = 0; r < TOGETHER; r++) y[r] = hth_sum_lanes(sum[r]) + (accumulate ? y[r] : 0);
+}
+
 #endif
-}
 
-/* HTH_LANES rows of A times x. A pointer serves three rows: an address can hold a stride and its double. The
- * last part of a row is read even if it is empty: a branch would send the sums to memory and back. */
-HTH_ALWAYS_INLINE hth_vector dot_block(size_t N, const hth_real *A, size_t lda, const hth_real *x) {
-    enum { GROUP = 3, GROUPS = (HTH_LANES + GROUP - 1) / GROUP };
-    const size_t rest = N % HTH_LANES;
-    const hth_real *row[GROUPS], *end = x + (N - rest);
-    hth_vector sum[HTH_LANES];
-    HTH_UNROLL
-    for (int g = 0; g < GROUPS; g++) row[g] = A + (size_t)(g * GROUP) * lda;
-    HTH_UNROLL
-    for (int r = 0; r < HTH_LANES; r++) sum[r] = (hth_vector){0};
-    for (; x < end; x += HTH_LANES) {
-        const hth_vector v = hth_load(x);
-        HTH_UNROLL
-        for (int r = 0; r < HTH_LANES; r++)
-            sum[r] += hth_load(row[r / GROUP] + (size_t)(r % GROUP) * lda) * v;
-        HTH_UNROLL
-        for (int g = 0; g < GROUPS; g++) row[g] += HTH_LANES;
-    }
-    const hth_vector v = hth_load_some(x, rest);
-    HTH_UNROLL
-    for (int r = 0; r < HTH_LANES; r++)
-        sum[r] += hth_load_some(row[r / GROUP] + (size_t)(r % GROUP) * lda, rest) * v;
-    return sums_of(sum);
-}
-
+/* Some rows of A times x. A pointer serves three of them: an address can hold a stride and its double. The last part
+ * of a row is read even if it is empty: a branch would send the sums to memory and back. */
 HTH_ALWAYS_INLINE void dot_rows(const int rows, size_t N, const hth_real *A, size_t lda,
-                                const hth_real *x, bool accumulate, hth_real *y) {
-    const size_t wide = N / HTH_LANES * HTH_LANES, rest = N - wide;
-    hth_vector sum[TOGETHER];
+                                const hth_real *x, hth_lanes *sum) {
+    enum { GROUP = 3, GROUPS = (TOGETHER + GROUP - 1) / GROUP };
+    const size_t rest = N % HTH_SUM_LANES;
+    const hth_real *row[GROUPS], *end = x + (N - rest);
     HTH_UNROLL
-    for (int r = 0; r < rows; r++) sum[r] = (hth_vector){0};
-    for (size_t k = 0; k < wide; k += HTH_LANES) {
-        const hth_vector v = hth_load(x + k);
-        HTH_UNROLL
-        for (int r = 0; r < rows; r++) sum[r] += hth_load(A + (size_t)r * lda + k) * v;
-    }
-    if (rest) {
-        const hth_vector v = hth_load_some(x + wide, rest);
+    for (int g = 0; g * GROUP < rows; g++) row[g] = A + (size_t)(g * GROUP) * lda;
+    HTH_UNROLL
+    for (int r = 0; r < rows; r++) sum[r] = (hth_lanes){{{0}}};
+    for (; x < end; x += HTH_SUM_LANES) {
         HTH_UNROLL
         for (int r = 0; r < rows; r++)
-            sum[r] += hth_load_some(A + (size_t)r * lda + wide, rest) * v;
+            hth_add_all_lanes(&sum[r], row[r / GROUP] + (size_t)(r % GROUP) * lda, x);
+        HTH_UNROLL
+        for (int g = 0; g * GROUP < rows; g++) row[g] += HTH_SUM_LANES;
     }
     HTH_UNROLL
-    for (int r = 0; r < rows; r++) y[r] = sum_of(sum[r]) + (accumulate ? y[r] : 0);
+    for (int r = 0; r < rows; r++)
+        hth_add_lanes(&sum[r], row[r / GROUP] + (size_t)(r % GROUP) * lda, x, rest);
 }
 
 HTH_NO_SANITIZERS void hth_matrix_vector(size_t M, size_t N, const hth_real *A, size_t lda,
                                          const hth_real *x, bool accumulate, hth_real *y) {
+    hth_lanes sum[TOGETHER];
     size_t i = 0;
-    for (; i + HTH_LANES <= M; i += HTH_LANES) {
-        const hth_vector sum = dot_block(N, A + i * lda, lda, x);
-        hth_store(y + i, accumulate ? sum + hth_load(y + i) : sum);
+    for (; i + TOGETHER <= M; i += TOGETHER) {
+        dot_rows(TOGETHER, N, A + i * lda, lda, x, sum);
+        put_sums(sum, accumulate, y + i);
     }
-    for (; i + TOGETHER <= M; i += TOGETHER)
-        dot_rows(TOGETHER, N, A + i * lda, lda, x, accumulate, y + i);
-    for (; i < M; i++) dot_rows(1, N, A + i * lda, lda, x, accumulate, y + i);
+    for (; i < M; i++) {
+        dot_rows(1, N, A + i * lda, lda, x, sum);
+        y[i] = hth_sum_lanes(sum[0]) + (accumulate ? y[i] : 0);
+    }
 }
 
 /* Columns of y, in at most `vectors` vectors, of which the last may be a part of one. */
@@ -130,8 +124,9 @@ HTH_ALWAYS_INLINE void add_rows(const int vectors, size_t columns, size_t M, con
     for (size_t k = 0; k < M; k++, A += lda) {
         const hth_real c = x[k];
         HTH_UNROLL
-        for (int v = 0; v < last; v++) sum[v] += c * hth_load(A + v * HTH_LANES);
-        sum[last] += c * hth_load_some(A + last * HTH_LANES, rest);
+        for (int v = 0; v < last; v++)
+            sum[v] = hth_add_scaled_vector(c, hth_load(A + v * HTH_LANES), sum[v]);
+        sum[last] = hth_add_scaled_vector(c, hth_load_some(A + last * HTH_LANES, rest), sum[last]);
     }
     HTH_UNROLL
     for (int v = 0; v < last; v++) hth_store(y + v * HTH_LANES, sum[v]);
@@ -163,9 +158,9 @@ HTH_NO_SANITIZERS void hth_vector_matrix(size_t M, size_t N, const hth_real *x, 
 }
 
 HTH_NO_SANITIZERS hth_real hth_dot(size_t n, const hth_real *x, const hth_real *y) {
-    hth_real sum;
-    dot_rows(1, n, x, n, y, false, &sum);
-    return sum;
+    hth_lanes sum;
+    dot_rows(1, n, x, n, y, &sum);
+    return hth_sum_lanes(sum);
 }
 
 /* Of N numbers, N >= HTH_LANES: the last vector overlaps the one before it, and is taken before that one changes.
@@ -178,9 +173,9 @@ HTH_NO_SANITIZERS void hth_outer_add(size_t M, size_t N, const hth_real *x, cons
     for (size_t i = 0; i < M; i++) {
         hth_real *c = C + i * ldc;
         const hth_real d = x[i];
-        const hth_vector end = hth_load_some(c + last, some) + d * y_last;
+        const hth_vector end = hth_add_scaled_vector(d, y_last, hth_load_some(c + last, some));
         for (size_t k = 0; k < last; k += HTH_LANES)
-            hth_store(c + k, hth_load(c + k) + d * hth_load(y + k));
+            hth_store(c + k, hth_add_scaled_vector(d, hth_load(y + k), hth_load(c + k)));
         if (narrow)
             hth_store_some(c, end, N);
         else
@@ -199,19 +194,24 @@ void hth_vector_matrix(size_t M, size_t N, const hth_real *x, const hth_real *A,
                        bool accumulate, hth_real *y) {
     for (size_t j = 0; j < N && !accumulate; j++) y[j] = 0;
     for (size_t k = 0; k < M; k++)
-        for (size_t j = 0; j < N; j++) y[j] += x[k] * A[k * lda + j];
+        for (size_t j = 0; j < N; j++) y[j] = hth_fma(x[k], A[k * lda + j], y[j]);
 }
 
+/* A last group of lanes is filled up with zeros. */
 hth_real hth_dot(size_t n, const hth_real *x, const hth_real *y) {
-    hth_real sum = 0;
-    for (size_t k = 0; k < n; k++) sum += x[k] * y[k];
-    return sum;
+    enum { LANES = 16 };
+    hth_real lane[LANES] = {0};
+    for (size_t k = 0; k < (n + LANES - 1) / LANES * LANES; k++)
+        lane[k % LANES] = hth_fma(k < n ? x[k] : 0, k < n ? y[k] : 0, lane[k % LANES]);
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
 }
 
 void hth_outer_add(size_t M, size_t N, const hth_real *x, const hth_real *y, hth_real *C,
                    size_t ldc) {
     for (size_t i = 0; i < M; i++)
-        for (size_t k = 0; k < N; k++) C[i * ldc + k] += x[i] * y[k];
+        for (size_t k = 0; k < N; k++) C[i * ldc + k] = hth_fma(x[i], y[k], C[i * ldc + k]);
 }
 
 #endif

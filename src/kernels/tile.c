@@ -68,7 +68,7 @@ HTH_ALWAYS_INLINE void add_products(const int rows, const int vectors, sums sum,
         for (int r = 0; r < rows; r++) {
             const hth_real y = a[r / GROUP][(size_t)(r % GROUP) * row];
             HTH_UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] += y * x[v];
+            for (int v = 0; v < vectors; v++) sum[r][v] = hth_add_scaled_vector(y, x[v], sum[r][v]);
         }
         HTH_UNROLL
         for (int g = 0; g * GROUP < rows; g++) a[g] += column;

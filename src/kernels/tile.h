@@ -21,7 +21,8 @@ typedef struct hth_strip {
     size_t ldc;
 } hth_strip;
 
-void hth_strip_run(size_t rows, const hth_strip *strip);
+HTH_VERB(void, hth_strip_run, (size_t rows, const hth_strip *strip));
+#define hth_strip_run HTH_NOW(hth_strip_run)
 
 #endif
 

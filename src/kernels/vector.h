@@ -84,6 +84,11 @@ HTH_ALWAYS_INLINE hth_vector hth_vector_fma(hth_vector a, hth_vector b, hth_vect
 #endif
 }
 
+/* a x + y */
+HTH_ALWAYS_INLINE hth_vector hth_add_scaled_vector(hth_real a, hth_vector x, hth_vector y) {
+    return hth_vector_fma(a - (hth_vector){0}, x, y);
+}
+
 /* The same number in every lane. */
 HTH_ALWAYS_INLINE hth_vector hth_all_lanes(hth_real x) {
     return x - (hth_vector){0};
@@ -160,6 +165,79 @@ HTH_ALWAYS_INLINE void hth_interleave(hth_vector a, hth_vector b, hth_vector *lo
 }
 
 #endif
+
+/* ---- Sums ---- */
+
+/* A reduction adds up in 16 virtual lanes, number i of a row in lane i mod 16, whatever the width of the registers:
+ * then lane j takes up lane j + 8, j + 4, j + 2 and j + 1. */
+enum { HTH_SUM_LANES = 16, HTH_SUM_VECTORS = HTH_SUM_LANES / HTH_LANES };
+
+typedef struct hth_lanes {
+    hth_vector part[HTH_SUM_VECTORS];
+} hth_lanes;
+
+/* The tree within a vector. */
+HTH_ALWAYS_INLINE hth_real hth_sum_vector(hth_vector v) {
+#if defined(__AVX512F__) && defined(HTH_DOUBLE)
+    const __m256d four =
+        _mm256_add_pd(_mm512_castpd512_pd256((__m512d)v), _mm512_extractf64x4_pd((__m512d)v, 1));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return two[0] + two[1];
+#elif defined(__AVX512F__)
+    const __m256 eight =
+        _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return two[0] + two[1];
+#elif defined(__AVX2__) && defined(HTH_DOUBLE)
+    const __m128d two =
+        _mm_add_pd(_mm256_castpd256_pd128((__m256d)v), _mm256_extractf128_pd((__m256d)v, 1));
+    return two[0] + two[1];
+#elif defined(__AVX2__)
+    const __m128 four =
+        _mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return two[0] + two[1];
+#else
+    for (int half = HTH_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) v[i] += v[i + half];
+    return v[0];
+#endif
+}
+
+/* The first rounds of the tree, which add whole vectors. */
+HTH_ALWAYS_INLINE hth_vector hth_join_lanes(hth_lanes sum) {
+    HTH_UNROLL
+    for (int half = HTH_SUM_VECTORS / 2; half > 0; half /= 2) {
+        HTH_UNROLL
+        for (int i = 0; i < half; i++) sum.part[i] += sum.part[i + half];
+    }
+    return sum.part[0];
+}
+
+HTH_ALWAYS_INLINE hth_real hth_sum_lanes(hth_lanes sum) {
+    return hth_sum_vector(hth_join_lanes(sum));
+}
+
+/* sum += x y, of the first `count` of 16 numbers; the others count as 0. */
+HTH_ALWAYS_INLINE void hth_add_lanes(hth_lanes *sum, const hth_real *x, const hth_real *y,
+                                     size_t count) {
+    HTH_UNROLL
+    for (int i = 0; i < HTH_SUM_VECTORS; i++) {
+        const size_t at = (size_t)i * HTH_LANES;
+        const size_t some = count < at ? 0 : count - at < HTH_LANES ? count - at : HTH_LANES;
+        sum->part[i] =
+            hth_vector_fma(hth_load_some(x + at, some), hth_load_some(y + at, some), sum->part[i]);
+    }
+}
+
+/* Of 16 numbers. */
+HTH_ALWAYS_INLINE void hth_add_all_lanes(hth_lanes *sum, const hth_real *x, const hth_real *y) {
+    HTH_UNROLL
+    for (int i = 0; i < HTH_SUM_VECTORS; i++)
+        sum->part[i] =
+            hth_vector_fma(hth_load(x + i * HTH_LANES), hth_load(y + i * HTH_LANES), sum->part[i]);
+}
 
 #else
 

@@ -2,15 +2,15 @@
 #include "network/cells/cells.h"
 #include "network/catalogues.h"
 
-#define LIST(name) &hth_cell_##name,
-static const hth_cell *const cells[] = {HTH_CELLS(LIST)};
+#define LIST(name) HTH_EVERY_LEVEL(hth_cell_##name),
+static const hth_cell *const cells[][HTH_LEVEL_COUNT] = {HTH_CELLS(LIST)};
 
 const hth_cell *hth_cell_at(size_t index) {
-    return cells[index];
+    return cells[index][hth_level];
 }
 
 static const hth_part *part_at(size_t index) {
-    return &cells[index]->part;
+    return &cells[index][HTH_LEVEL_PLAIN]->part;
 }
 
 const hth_catalogue hth_cells = {

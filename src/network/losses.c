@@ -2,8 +2,8 @@
 #include "network/losses/losses.h"
 #include "network/catalogues.h"
 
-#define LIST(name) &hth_loss_##name,
-static const hth_loss *const losses[] = {HTH_LOSSES(LIST)};
+#define LIST(name) HTH_EVERY_LEVEL(hth_loss_##name),
+static const hth_loss *const losses[][HTH_LEVEL_COUNT] = {HTH_LOSSES(LIST)};
 
 static const hth_option common[] = {
     {.name = "batch",
@@ -25,11 +25,11 @@ static const hth_option common[] = {
 };
 
 const hth_loss *hth_loss_at(size_t index) {
-    return losses[index];
+    return losses[index][hth_level];
 }
 
 static const hth_part *part_at(size_t index) {
-    return &losses[index]->part;
+    return &losses[index][HTH_LEVEL_PLAIN]->part;
 }
 
 const hth_catalogue hth_losses = {

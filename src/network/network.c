@@ -378,6 +378,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     plan p = {0};
     hth_arena arena = {0};
     size_t blocks, count;
+    HTH_TRY(hth_level_check(error));
     HTH_TRY(read_plan(&p, settings, shape, error));
     counts(&p, shape, &blocks, &count);
     lay_out(&arena, &p, shape, blocks, count);

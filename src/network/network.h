@@ -58,7 +58,9 @@ struct hth_network {
 };
 
 /* What loss.batch and loss.time make of an item's loss on a tape: its factor. */
-double hth_loss_factor(const hth_readout *readout, const hth_chunk *chunk, size_t item);
+HTH_VERB(double, hth_loss_factor,
+         (const hth_readout *readout, const hth_chunk *chunk, size_t item));
+#define hth_loss_factor HTH_NOW(hth_loss_factor)
 
 /* The layers that the readout reads are this one and those after it. */
 static inline size_t hth_first_read(const hth_network *network) {

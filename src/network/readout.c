@@ -264,7 +264,7 @@ hth_status hth_readout_forward(hth_tape *tape, hth_report *report, hth_error *er
     return HTH_OK;
 }
 
-void hth_tape_outputs(const hth_tape *tape, hth_real *outputs) {
+void hth_readout_outputs(const hth_tape *tape, hth_real *outputs) {
     const hth_readout *r = &tape->network->readout;
     const size_t items = tape->steps * tape->batch;
     const hth_real *b = r->has_bias ? tape->network->theta + r->bias : NULL;

@@ -484,3 +484,7 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
     tape->steps = chunk->steps;
     return HTH_OK;
 }
+
+void hth_tape_outputs(const hth_tape *tape, hth_real *outputs) {
+    hth_readout_outputs(tape, outputs);
+}

@@ -74,9 +74,14 @@ hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error);
 enum { HTH_READOUT_TILE = 256 }; /* outputs that pass through the cache together */
 
 /* readout.c */
-void hth_readout_lay_out(hth_arena *arena, hth_tape *tape);
-void hth_readout_reset(hth_tape *tape);
-hth_status hth_readout_forward(hth_tape *tape, hth_report *report, hth_error *error);
+HTH_VERB(void, hth_readout_lay_out, (hth_arena * arena, hth_tape *tape));
+#define hth_readout_lay_out HTH_NOW(hth_readout_lay_out)
+HTH_VERB(void, hth_readout_reset, (hth_tape * tape));
+#define hth_readout_reset HTH_NOW(hth_readout_reset)
+HTH_VERB(hth_status, hth_readout_forward, (hth_tape * tape, hth_report *report, hth_error *error));
+#define hth_readout_forward HTH_NOW(hth_readout_forward)
+HTH_VERB(void, hth_readout_outputs, (const hth_tape *tape, hth_real *outputs));
+#define hth_readout_outputs HTH_NOW(hth_readout_outputs)
 
 /* What the readout gives to a learner. */
 typedef struct hth_readout_backward {
@@ -91,8 +96,10 @@ typedef struct hth_readout_backward {
     hth_real *scratch; /* hth_readout_scratch numbers */
 } hth_readout_backward;
 
-size_t hth_readout_scratch(const hth_network *network, size_t steps, size_t batch);
-void hth_readout_learn(const hth_tape *tape, const hth_readout_backward *to);
+HTH_VERB(size_t, hth_readout_scratch, (const hth_network *network, size_t steps, size_t batch));
+#define hth_readout_scratch HTH_NOW(hth_readout_scratch)
+HTH_VERB(void, hth_readout_learn, (const hth_tape *tape, const hth_readout_backward *to));
+#define hth_readout_learn HTH_NOW(hth_readout_learn)
 
 /* One local derivative of a row of units: times data, plus `plus`, as far as there are these. */
 typedef struct hth_derivative {

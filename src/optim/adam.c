@@ -81,7 +81,7 @@ static void update(const hth_update *u) {
     }
 }
 
-const hth_method hth_method_adam = {
+HTH_PART_OF(const hth_method, hth_method_adam) = {
     .part = {.name = "adam",
              .summary = "adaptive moments",
              .source = "Kingma & Ba 2015",

@@ -6,6 +6,7 @@
 #define HTH_METHOD_H
 
 #include "base/options.h"
+#include "kernels/level.h"
 
 enum { HTH_MAX_MOMENTS = 2, HTH_MAX_NUMBERS = 8 };
 
@@ -33,11 +34,12 @@ typedef struct hth_method {
 } hth_method;
 
 const hth_method *hth_method_at(size_t index);
+const hth_method *hth_method_named(const char *name); /* one that there is */
 
 /* <name>.c: a new method is a file in this folder and a name in this list. */
 #define HTH_METHODS(X) X(sgd) X(momentum) X(adam)
 
-#define HTH_DECLARE_METHOD(name) extern const hth_method hth_method_##name;
+#define HTH_DECLARE_METHOD(name) HTH_DECLARE_PARTS(const hth_method, hth_method_##name)
 HTH_METHODS(HTH_DECLARE_METHOD)
 
 /* Schedules: the factor of the learning rate. */

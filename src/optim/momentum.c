@@ -47,7 +47,7 @@ static void update(const hth_update *u) {
     }
 }
 
-const hth_method hth_method_momentum = {
+HTH_PART_OF(const hth_method, hth_method_momentum) = {
     .part = {.name = "momentum",
              .summary = "gradient descent with momentum",
              .source = "Polyak 1964; Nesterov 1983",

@@ -78,15 +78,21 @@ static const hth_option common[] = {
      .offset = offsetof(common_options, shape.start)},
 };
 
-#define LIST(name) &hth_method_##name,
-static const hth_method *const methods[] = {HTH_METHODS(LIST)};
+#define LIST(name) HTH_EVERY_LEVEL(hth_method_##name),
+static const hth_method *const methods[][HTH_LEVEL_COUNT] = {HTH_METHODS(LIST)};
 
 const hth_method *hth_method_at(size_t index) {
-    return methods[index];
+    return methods[index][hth_level];
+}
+
+const hth_method *hth_method_named(const char *name) {
+    size_t i = 0;
+    while (strcmp(methods[i][hth_level]->part.name, name) != 0) i++;
+    return methods[i][hth_level];
 }
 
 static const hth_part *part_at(size_t index) {
-    return &methods[index]->part;
+    return &methods[index][HTH_LEVEL_PLAIN]->part;
 }
 
 const hth_catalogue hth_optimisers = {
@@ -171,18 +177,18 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     HTH_TRY(hth_options_read(&hth_optimisers.common, settings, &options, error));
     HTH_TRY(hth_part_choose(&hth_optimisers, settings, &method, error));
     HTH_TRY(hth_part_choose(&hth_schedules, settings, &schedule, error));
-    lay_out(&arena, methods[method], block_count, count);
+    lay_out(&arena, hth_method_at(method), block_count, count);
     arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the optimiser of %zu parameters", count);
-    hth_optimiser *o = lay_out(&arena, methods[method], block_count, count);
+    hth_optimiser *o = lay_out(&arena, hth_method_at(method), block_count, count);
     o->options = options;
     o->compute = compute;
     o->schedule = hth_schedule_at(schedule);
     find_stretches(o, blocks, block_count);
     hth_status status =
-        hth_options_read(&methods[method]->part.options, settings, o->method_options, error);
+        hth_options_read(&hth_method_at(method)->part.options, settings, o->method_options, error);
     if (status != HTH_OK)
         hth_release(o);
     else

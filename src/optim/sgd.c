@@ -17,7 +17,7 @@ static void update(const hth_update *u) {
     for (size_t i = 0; i < u->count; i++) theta[i] -= rate * g[i] + decay * theta[i];
 }
 
-const hth_method hth_method_sgd = {
+HTH_PART_OF(const hth_method, hth_method_sgd) = {
     .part = {.name = "sgd",
              .summary = "stochastic gradient descent",
              .source = "Robbins & Monro 1951",

@@ -76,7 +76,7 @@ static void test_adam(void **state) {
     law_setup(&rig, &any);
     hth_predictor counted = {.in = IN, .hidden = HIDDEN, .out = OUT, .rows = ROWS}, p[2];
     char *memory[2];
-    counted.method = &hth_method_adam;
+    counted.method = hth_method_named("adam");
     for (int i = 0; i < 2; i++) {
         hth_arena arena = {0};
         p[i] = counted;

@@ -249,7 +249,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
                                 .hidden = (size_t)o->hidden,
                                 .out = kept->N,
                                 .rows = plan->batch,
-                                .method = o->optimiser == ADAM ? &hth_method_adam : NULL};
+                                .method = o->optimiser == ADAM ? hth_method_named("adam") : NULL};
     kept->share = net->readout.mean_over_batch ? 1 / (hth_real)plan->batch : 1;
     hth_predictor_lay_out(arena, &kept->net);
     kept->lagged = HTH_TAKE(arena, hth_real, o->refresh > 1 ? hth_predictor_count(&kept->net) : 0);

@@ -21,7 +21,7 @@
  */
 #include "credit/learner.h"
 
-#include "kernels/elementwise.h"
+#include "kernels/vectors.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -122,8 +122,7 @@ static void pass_errors_back(hth_learner *learner, const window *kept) {
                 hth_rows(learner->start, r->outputs),
                 hth_rows(learner->axes.signal->feedback(learner), r->n), false, kept->tail, r->n);
     for (size_t t = kept->held; t-- > 0; power *= r->kappa) {
-        HTH_SIMD
-        for (size_t i = 0; i < each; i++) q[t * each + i] += power * kept->tail[i];
+        hth_add_scaled(each, power, kept->tail, q + t * each);
     }
 }
 

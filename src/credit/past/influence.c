@@ -16,7 +16,7 @@
  */
 #include "credit/joint.h"
 
-#include "kernels/elementwise.h"
+#include "kernels/vectors.h"
 
 #include <string.h>
 
@@ -61,8 +61,7 @@ static void add_outer(const hth_adjoint *rows, size_t l, size_t i, hth_real *wei
         const hth_real d = delta[row];
         hth_real *w = weight + row * layer->m;
         if (d == 0) continue;
-        HTH_SIMD
-        for (size_t k = 0; k < layer->m; k++) w[k] += d * u[k];
+        hth_add_scaled(layer->m, d, u, w);
     }
 }
 

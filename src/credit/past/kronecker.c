@@ -18,8 +18,8 @@
 #include "credit/factors.h"
 #include "credit/joint.h"
 
-#include "kernels/elementwise.h"
 #include "kernels/fold.h"
+#include "kernels/vectors.h"
 
 #include <string.h>
 
@@ -38,8 +38,7 @@ static scales scale_A(hth_learner *learner, const hth_factor_pair *p, double Bx_
     hth_real nu;
     hth_noise_signs(&learner->noise, 1, &nu);
     const hth_real a = (hth_real)rho0, b = nu * (hth_real)rho1;
-    HTH_SIMD
-    for (size_t k = 0; k < p->length; k++) p->A[k] = a * p->A[k] + b * p->u[k];
+    hth_scale_and_add(p->length, a, b, p->u, p->A);
     return (scales){1 / rho0, nu / (hth_real)rho1};
 }
 
@@ -49,8 +48,7 @@ static void scale_B(const hth_factor_pair *p, double decay) {
     if (*p->scale<LONGEST && * p->scale> 1 / LONGEST) return;
     const size_t count = p->rows * p->kept->N;
     const hth_real scale = (hth_real)*p->scale;
-    HTH_SIMD
-    for (size_t i = 0; i < count; i++) p->B[i] *= scale;
+    hth_scale(count, scale, p->B);
     *p->scale = 1;
 }
 
@@ -83,8 +81,7 @@ static void join_all(hth_learner *learner, const hth_factor_pair *p) {
     hth_tangent_drive(&kept->tangent, p->step, p->layer, p->rows, kept->drive, kept->X);
     const scales s = scale_A(learner, p, hth_square(count, kept->X));
     const hth_real decay = (hth_real)s.decay;
-    HTH_SIMD
-    for (size_t i = 0; i < count; i++) p->B[i] = decay * p->B[i] + s.add * kept->X[i];
+    hth_scale_and_add(count, decay, s.add, kept->X, p->B);
 }
 
 static bool is_alone(const hth_network *net, size_t l) {

@@ -21,7 +21,7 @@
  */
 #include "credit/joint.h"
 
-#include "kernels/elementwise.h"
+#include "kernels/vectors.h"
 
 #include <string.h>
 
@@ -185,8 +185,7 @@ static void grow_row(const hth_layer *layer, const pattern *kept, size_t j, size
         const hth_real by = delta[g * layer->n];
         hth_real *to = M + g * layer->m;
         if (by == 0) continue; /* K = 1: other units' weights */
-        HTH_SIMD
-        for (size_t i = 0; i < layer->m; i++) to[i] += by * u[i];
+        hth_add_scaled(layer->m, by, u, to);
     }
     if (!tape->fresh || !layer->learns_initial) return;
     for (size_t i = 0; i < hth_layer_initial_rows(layer); i++)
@@ -213,8 +212,7 @@ static void add_sum(const hth_layer *layer, const pattern *kept, size_t j, hth_r
     const hth_real *sum = kept->sum;
     for (size_t g = 0; g < layer->cell->drives; g++, sum += layer->m) {
         hth_real *to = gradient + layer->weight + (g * layer->n + j) * layer->m;
-        HTH_SIMD
-        for (size_t i = 0; i < layer->m; i++) to[i] += sum[i];
+        hth_add(layer->m, sum, to);
     }
     for (size_t i = 0; layer->learns_initial && i < hth_layer_initial_rows(layer); i++)
         gradient[layer->initial + i * layer->n + j] += sum[i];
@@ -231,8 +229,7 @@ static void add_errors(const hth_learner *learner, size_t j, size_t item, const 
     M += (kept->each - 1) * count * kept->columns;
     for (size_t a = 0; a < count; a++, M += kept->columns) {
         const hth_real error = q[kept->member[kept->first[j] + a]];
-        HTH_SIMD
-        for (size_t i = 0; i < columns; i++) kept->sum[i] += error * M[i];
+        hth_add_scaled(columns, error, M, kept->sum);
     }
 }
 

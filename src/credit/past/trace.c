@@ -42,8 +42,8 @@
 #include "credit/past/clopath.h"
 #include "credit/past/scales.h"
 
-#include "kernels/elementwise.h"
 #include "kernels/filter.h"
+#include "kernels/vectors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -110,8 +110,7 @@ static void take_end(const hth_filter *f, const hth_real *end) {
             const hth_real x = end[k * f->n + row % f->n];
             const hth_real *eps = f->eps + (k * f->rows + row) * f->m;
             hth_real *g = f->g + row * f->m;
-            HTH_SIMD
-            for (size_t i = 0; i < f->m; i++) g[i] -= x * eps[i];
+            hth_add_scaled(f->m, -x, eps, g);
         }
 }
 

@@ -4,6 +4,7 @@
 #define HTH_ACTIVATION_H
 
 #include "kernels/elementwise.h"
+#include "kernels/level.h"
 
 typedef enum hth_activation {
     HTH_ACTIVATION_TANH,
@@ -19,7 +20,8 @@ typedef enum hth_activation {
     }
 
 /* value[j] = phi(a[j]), slope[j] = phi'(a[j]). */
-void hth_activate(hth_activation phi, size_t n, const hth_real *a, hth_real *value,
-                  hth_real *slope);
+HTH_VERB(void, hth_activate,
+         (hth_activation phi, size_t n, const hth_real *a, hth_real *value, hth_real *slope));
+#define hth_activate HTH_NOW(hth_activate)
 
 #endif

@@ -80,7 +80,7 @@ static void step(const hth_row *row) {
               psi);
 }
 
-const hth_cell hth_cell_alif = {
+HTH_PART_OF(const hth_cell, hth_cell_alif) = {
     .part = {.name = "alif",
              .summary = "leaky integrate-and-fire unit with an adaptive threshold (LSNN)",
              .source = "Bellec et al. 2019, eqs. 25-26",

@@ -2,12 +2,13 @@
 #ifndef HTH_CELLS_H
 #define HTH_CELLS_H
 
+#include "kernels/level.h"
 #include "network/cell.h"
 
 /* <name>.c */
 #define HTH_CELLS(X) X(rate) X(rate_pre) X(lstm) X(gru) X(lif) X(alif)
 
-#define HTH_DECLARE_CELL(name) extern const hth_cell hth_cell_##name;
+#define HTH_DECLARE_CELL(name) HTH_DECLARE_PARTS(const hth_cell, hth_cell_##name)
 HTH_CELLS(HTH_DECLARE_CELL)
 
 #endif

@@ -31,7 +31,7 @@ static void step(const hth_row *row) {
     }
 }
 
-const hth_cell hth_cell_gru = {
+HTH_PART_OF(const hth_cell, hth_cell_gru) = {
     .part = {.name = "gru",
              .summary = "gated recurrent unit, reset gate after the recurrent product",
              .source = "Cho et al. 2014; the form of cuDNN",

@@ -51,7 +51,7 @@ static hth_status prepare(const void *options, size_t n, hth_real *constants, ht
     return hth_spiking_prepare(options, n, constants, error);
 }
 
-const hth_cell hth_cell_lif = {
+HTH_PART_OF(const hth_cell, hth_cell_lif) = {
     .part = {.name = "lif",
              .summary = "leaky integrate-and-fire unit",
              .source = "Bellec et al. 2019, eqs. 20-21",

@@ -86,7 +86,7 @@ static double bias(const void *given, size_t drive) {
     return drive == 1 ? ((const lstm_options *)given)->forget_bias : 0;
 }
 
-const hth_cell hth_cell_lstm = {
+HTH_PART_OF(const hth_cell, hth_cell_lstm) = {
     .part = {.name = "lstm",
              .summary = "long short-term memory, gates i, f, o, g",
              .source = "Hochreiter & Schmidhuber 1997; Bellec et al. 2019, eqs. 31-40",

@@ -54,7 +54,7 @@ static void step(const hth_row *row) {
     }
 }
 
-const hth_cell hth_cell_rate = {
+HTH_PART_OF(const hth_cell, hth_cell_rate) = {
     .part = {.name = "rate",
              .summary = "leaky rate unit, r = (1-alpha) r + alpha phi(drive)",
              .source = "Marschall et al. 2019, p. 1-2",

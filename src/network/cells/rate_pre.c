@@ -46,7 +46,7 @@ static void step(const hth_row *row) {
     hth_activate((hth_activation)o->phi, row->n, s, row->z_out, row->field[0]);
 }
 
-const hth_cell hth_cell_rate_pre = {
+HTH_PART_OF(const hth_cell, hth_cell_rate_pre) = {
     .part = {.name = "rate-pre",
              .summary = "rate unit with a leaky drive, s = alpha s + drive, z = phi(s)",
              .source = "Bellec et al. 2019, eq. 30",

@@ -4,6 +4,7 @@
 #ifndef HTH_SPIKING_H
 #define HTH_SPIKING_H
 
+#include "kernels/level.h"
 #include "network/cell.h"
 
 #include <math.h>
@@ -21,7 +22,10 @@ typedef struct hth_spiking_options {
 
 /* One table: LIF has its first part, ALIF all of it. */
 enum { HTH_LIF_OPTIONS = 13, HTH_ALIF_OPTIONS = 15 };
+#ifdef HTH_LEVEL
+#define hth_spiking_options_table HTH_JOIN(hth_spiking_options_table, HTH_LEVEL)
 extern const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS];
+#endif
 
 /* alpha = exp(-dt/tau_m), the gain of the drive, v_th, -v_th or 0, and what psi is where its shape is 1: constants of
  * both cells. */
@@ -34,22 +38,28 @@ enum {
     HTH_SPIKING_CONSTANTS
 };
 
-hth_status hth_spiking_prepare(const hth_spiking_options *options, size_t n, hth_real *constants,
-                               hth_error *error);
+HTH_VERB(hth_status, hth_spiking_prepare,
+         (const hth_spiking_options *options, size_t n, hth_real *constants, hth_error *error));
+#define hth_spiking_prepare HTH_NOW(hth_spiking_prepare)
 
 /*
  * From x[j] = (v - threshold)/v_th: the spikes z, the pseudo-derivatives psi = dz/dv, and the
  * refractory counters.
  * psi may be the array x.
  */
-void hth_spike(const hth_spiking_options *options, size_t n, const hth_real *x,
-               const hth_real *v_th, const hth_real *height, const hth_real *counter_in,
-               hth_real *counter_out, hth_real *z, hth_real *psi);
+HTH_VERB(void, hth_spike,
+         (const hth_spiking_options *options, size_t n, const hth_real *x, const hth_real *v_th,
+          const hth_real *height, const hth_real *counter_in, hth_real *counter_out, hth_real *z,
+          hth_real *psi));
+#define hth_spike HTH_NOW(hth_spike)
 
 /* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular and no unit
  * is refractory. The counters then are 0, as they were made, and stay so unwritten. */
-bool hth_spikes_plainly(const hth_spiking_options *options);
-hth_real hth_spike_edge(const hth_spiking_options *options); /* a spike: x above it */
+HTH_VERB(bool, hth_spikes_plainly, (const hth_spiking_options *options));
+#define hth_spikes_plainly HTH_NOW(hth_spikes_plainly)
+/* a spike: x above it */
+HTH_VERB(hth_real, hth_spike_edge, (const hth_spiking_options *options));
+#define hth_spike_edge HTH_NOW(hth_spike_edge)
 
 static inline hth_real hth_triangle(hth_real x, hth_real inverse_width) {
     const hth_real y = 1 - (hth_real)fabs(x) * inverse_width;

@@ -2,12 +2,13 @@
 #ifndef HTH_LOSSES_H
 #define HTH_LOSSES_H
 
+#include "kernels/level.h"
 #include "network/loss.h"
 
 /* <name>.c */
 #define HTH_LOSSES(X) X(mse) X(softmax) X(sigmoid)
 
-#define HTH_DECLARE_LOSS(name) extern const hth_loss hth_loss_##name;
+#define HTH_DECLARE_LOSS(name) HTH_DECLARE_PARTS(const hth_loss, hth_loss_##name)
 HTH_LOSSES(HTH_DECLARE_LOSS)
 
 #endif

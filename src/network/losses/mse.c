@@ -46,7 +46,7 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *err
                 hth_item_weight(tile->chunk, i);
 }
 
-const hth_loss hth_loss_mse = {
+HTH_PART_OF(const hth_loss, hth_loss_mse) = {
     .part = {.name = "mse",
              .summary = "half the squared error, summed over outputs",
              .source = "Bellec et al. 2019, text before eq. 41",

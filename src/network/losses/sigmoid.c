@@ -51,7 +51,7 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *err
                 hth_item_weight(tile->chunk, i) * scale;
 }
 
-const hth_loss hth_loss_sigmoid = {
+HTH_PART_OF(const hth_loss, hth_loss_sigmoid) = {
     .part = {.name = "sigmoid",
              .summary = "cross-entropy of independent bits",
              .source = "Bellec et al. 2019, Methods 3.1",

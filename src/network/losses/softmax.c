@@ -134,7 +134,7 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *err
             for (size_t i = 0; i < items; i++) error[k * items + i] *= chunk->weights[i];
 }
 
-const hth_loss hth_loss_softmax = {
+HTH_PART_OF(const hth_loss, hth_loss_softmax) = {
     .part = {.name = "softmax",
              .summary = "cross-entropy of one class out of many, in nats",
              .source = "Marschall et al. 2019, p. 3; Bellec et al. 2019, Methods 1.2",
