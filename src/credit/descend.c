@@ -8,8 +8,10 @@
 #include <string.h>
 
 enum {
-    ROOM = 2048
-}; /* numbers of the gradient at a time: with W and the traces they fit the nearest cache */
+    ROOM =
+        2048, /* numbers of the gradient at a time: with W and the traces they fit the nearest cache */
+    ALIGNED = 16 /* rows, if that many fit: then a part begins a line of the cache */
+};
 
 /* Far below overflow, with room for the rounding of sums. */
 #ifdef HTH_DOUBLE
@@ -18,9 +20,13 @@ enum {
 #define SAFE 1e30
 #endif
 
-size_t hth_row_parts(size_t rows, size_t columns) {
+size_t hth_rows_of_part(size_t columns) {
     const size_t tall = ROOM / columns ? ROOM / columns : 1;
-    return (rows + tall - 1) / tall;
+    return tall < ALIGNED ? tall : tall / ALIGNED * ALIGNED;
+}
+
+size_t hth_row_parts(size_t rows, size_t columns) {
+    return (rows + hth_rows_of_part(columns) - 1) / hth_rows_of_part(columns);
 }
 
 typedef struct pass {
@@ -35,9 +41,11 @@ typedef struct pass {
 static void descend_part(void *argument, size_t part, int worker) {
     const pass *p = argument;
     const hth_layer *layer = p->layer;
-    const size_t from = part * layer->rows / p->parts, to = (part + 1) * layer->rows / p->parts;
+    const size_t tall = hth_rows_of_part(layer->m), from = part * tall;
+    const size_t to = from + tall < layer->rows ? from + tall : layer->rows;
     const size_t at = layer->weight + from * layer->m, count = (to - from) * layer->m;
-    hth_real room[ROOM], *g = count <= ROOM ? room : p->descent->gradient->values + at;
+    _Alignas(64) hth_real room[ROOM];
+    hth_real *g = count <= ROOM ? room : p->descent->gradient->values + at;
     (void)worker;
     p->gradient(p->of, part, from, to, g);
     hth_layer_mask_rows(layer, from, to, g);

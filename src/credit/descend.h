@@ -14,7 +14,8 @@
 #include "kernels/filter.h"
 #include "optim/descent.h"
 
-/* The rows of a matrix pass in so many parts, of some 2000 numbers: part i is rows i*rows/parts..(i+1)*rows/parts-1. */
+/* The rows of a matrix pass in parts of at most so many rows, some 2000 numbers; and how many parts there are. */
+size_t hth_rows_of_part(size_t columns);
 size_t hth_row_parts(size_t rows, size_t columns);
 
 /* Sets g[to-from][m] to the gradient of the weights of these rows, which are those of a part. */

@@ -98,7 +98,8 @@ static void fold_some(const fold *f, size_t tile, size_t from, size_t to, hth_re
 
 static void fold_tile(void *argument, size_t tile, int worker) {
     const fold *f = argument;
-    const size_t from = tile * f->rows / f->tiles, to = (tile + 1) * f->rows / f->tiles;
+    const size_t tall = hth_rows_of_part(f->columns), from = tile * tall;
+    const size_t to = from + tall < f->rows ? from + tall : f->rows;
     (void)worker;
     fold_some(f, tile, from, to, f->g + from * f->columns);
 }
