@@ -328,9 +328,12 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     for (size_t b = 0; b < batch; b++) {
         const size_t slot = grouped ? b % GROUP : 0, items = slot + 1;
         const bool full = grouped && (items == GROUP || b + 1 == batch);
-        hth_trace_scan(kept, b);
+        if (steps == 1)
+            hth_trace_single(kept, b, slot);
+        else
+            hth_trace_scan(kept, b);
         for (size_t l = 0; l < net->layer_count; l++) {
-            hth_trace_transition(kept, l, slot);
+            if (steps > 1) hth_trace_transition(kept, l, slot);
             hth_trace_adjoints(learner, l, b, slot);
             if (grouped) hth_trace_gamma(kept, l, slot);
         }

@@ -39,6 +39,9 @@ void hth_trace_scan(hth_trace *kept, size_t item);
 void hth_trace_transition(const hth_trace *kept, size_t layer, size_t slot);
 void hth_trace_gamma(const hth_trace *kept, size_t layer, size_t slot);
 
+/* The three in one, of a tape of one step: Phi of all layers, and Gamma where the scan would have left it. */
+void hth_trace_single(hth_trace *kept, size_t item, size_t slot);
+
 /* xbar and end of an item, from the adjoint of the batch. */
 void hth_trace_adjoints(const hth_learner *learner, size_t layer, size_t item, size_t slot);
 
