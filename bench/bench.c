@@ -4,8 +4,9 @@
  * {"work", "threads", "peak_kib", "hz", "seconds_per_unit": [...]}.
  * The unit of each work is what bench/run calls it: a word, or a time step of the whole batch.
  * `bench memory WORK STEPS` runs that many steps and prints the peak of the resident set.
- * `bench export WORK STEPS FOLDER` writes what a peer needs to do the same work, and our gradient of the
- * first STEPS steps of the sequence to hold the peer's against.
+ * `bench export WORK STEPS FOLDER` writes what a peer needs to do the same work, and our result of the first
+ * STEPS steps to hold the peer's against: the gradient, or, of a work that changes the weights at every step,
+ * the weights after those steps. `bench about` prints the version and the compiler.
  *
  * The inputs of spiking networks are Poisson spikes; their input weights are scaled, before anything is
  * timed, until the units fire at the rate that the work names, and the rate is checked again afterwards.
@@ -18,8 +19,10 @@
 #include <time.h>
 
 enum { MAX_SETTINGS = 8, MAX_CHANGES = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
-enum { SEQUENCE = 1000, TAPE = 20, CLASSES = 10, HALVINGS = 40 };
+enum { SEQUENCE = 1000, TAPE = 20, CLASSES = 10, HALVINGS = 40, MAX_FIELDS = 16 };
 static const double SAMPLE_SECONDS = 0.1, STEPS_A_SECOND = 1000, RATE_TOLERANCE = 0.2;
+/* Of weights that are exported after some updates: so large that their change is far above rounding. */
+#define EXPORTED_RATE "0.05"
 
 typedef struct work {
     const char *name;
@@ -450,30 +453,80 @@ static void write_array(const char *folder, const char *name, const void *data, 
         stop("a file of the export cannot be written");
 }
 
-/* Numbers of 4 bytes: the float build alone is benched. Gradient and spikes: of the first `steps`. */
+/* A field of the learner's state; count 0: it has none of that name. */
+static hth_field field_of(bench *b, const char *name) {
+    hth_field fields[MAX_FIELDS];
+    const size_t count = hth_learner_state(b->learner, fields, MAX_FIELDS);
+    for (size_t i = 0; i < count && i < MAX_FIELDS; i++)
+        if (!strcmp(fields[i].name, name)) return fields[i];
+    return (hth_field){.count = 0};
+}
+
+/* The gradient of the first `steps`. */
+static void export_gradient(bench *b, size_t steps, const char *folder) {
+    hth_error error;
+    hth_gradient_clear(b->gradient);
+    for (size_t done = 0; done < steps; done += b->chunk.steps) {
+        hth_chunk chunk = next_chunk(b);
+        if (chunk.steps > steps - done) chunk.steps = steps - done;
+        run_forward(b, &chunk);
+        must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
+    }
+    write_array(folder, "gradient", hth_gradient_values(b->gradient),
+                hth_network_parameter_count(b->network));
+}
+
+/* The weights after `steps` tapes of one step. Of DNI its prediction as it is at first; of UORO the vector A after
+ * every step, from which the random signs follow. */
+static void export_trajectory(bench *b, size_t steps, const char *folder) {
+    const hth_field prediction = field_of(b, "sg.weights"), vector = field_of(b, "rank-one.A");
+    hth_real *vectors = room(steps * vector.count, sizeof *vectors);
+    write_array(folder, "prediction", prediction.data, prediction.count);
+    for (size_t t = 0; t < steps; t++) {
+        run_tape(b);
+        if (vector.count)
+            memcpy(vectors + t * vector.count, vector.data, vector.count * sizeof *vectors);
+    }
+    write_array(folder, "vectors", vectors, steps * vector.count);
+    write_array(folder, "trained", hth_network_parameters(b->network),
+                hth_network_parameter_count(b->network));
+    free(vectors);
+}
+
+/* Numbers of 4 bytes: the float build alone is benched. */
 static void export_work(const work *w, size_t steps, const char *folder) {
     _Static_assert(sizeof(hth_real) == sizeof(float), "peers read floats");
+    const bool updates = w->updates && !is_spiking(w);
+    char rate[] = "optimiser.lr=" EXPORTED_RATE, *changes[] = {rate};
     bench b;
-    hth_error error;
-    if (!is_spiking(w)) stop("only the works with spikes can be exported");
-    open_bench(&b, w, 1, NULL, 0);
-    const size_t count = hth_network_parameter_count(b.network), items = SEQUENCE * w->batch;
-    hth_gradient_clear(b.gradient);
-    for (size_t done = 0; done < steps; done += b.chunk.steps) {
-        hth_chunk chunk = next_chunk(&b);
-        if (chunk.steps > steps - done) chunk.steps = steps - done;
-        run_forward(&b, &chunk);
-        must(hth_learn(b.learner, b.tape, b.gradient, &error), &error);
-    }
+    if (w->vocabulary) stop("the works with words cannot be exported");
+    if (updates && w->steps > 1) stop("works that update can be exported if a tape is one step");
+    open_bench(&b, w, 1, changes, updates);
+    const size_t count = hth_network_parameter_count(b.network);
+    const size_t length = w->steps * b.tape_count, items = length * w->batch;
     write_array(folder, "parameters", hth_network_parameters(b.network), count);
-    write_array(folder, "gradient", hth_gradient_values(b.gradient), count);
     write_array(folder, "feedback", b.feedback, w->outputs * b.units);
     write_array(folder, "x", b.x, items * w->inputs);
+    write_array(folder, "targets", b.targets, items * w->outputs);
     write_array(folder, "classes", b.classes, items);
+    if (updates)
+        export_trajectory(&b, steps, folder);
+    else
+        export_gradient(&b, steps, folder);
     printf("{\"work\": \"%s\", \"units\": %zu, \"inputs\": %zu, \"outputs\": %zu, \"steps\": %zu, "
-           "\"batch\": %zu, \"spikes\": %.0f, \"checked_steps\": %zu}\n",
-           w->name, b.units, w->inputs, w->outputs, (size_t)SEQUENCE, w->batch, b.spikes, steps);
+           "\"batch\": %zu, \"spikes\": %.0f, \"checked_steps\": %zu, \"rate\": %s}\n",
+           w->name, b.units, w->inputs, w->outputs, length, w->batch, b.spikes, steps,
+           updates ? EXPORTED_RATE : "0");
     close_bench(&b);
+}
+
+static void tell_about(void) {
+#ifdef __clang__
+    const char *compiler = __VERSION__; /* begins with its name */
+#else
+    const char *compiler = "GCC " __VERSION__;
+#endif
+    printf("{\"version\": \"%s\", \"compiler\": \"%s\"}\n", hth_version(), compiler);
 }
 
 static const work *find_work(const char *name) {
@@ -492,9 +545,13 @@ int main(int argc, char **argv) {
         export_work(find_work(argv[2]), strtoul(argv[3], NULL, 10), argv[4]);
         return 0;
     }
+    if (argc == 2 && !strcmp(argv[1], "about")) {
+        tell_about();
+        return 0;
+    }
     if (argc < 3)
         stop("usage: bench WORK THREADS [SAMPLES [KEY=VALUE]...] | bench memory WORK STEPS | bench "
-             "export WORK STEPS FOLDER");
+             "export WORK STEPS FOLDER | bench about");
     size_t samples = argc > 3 ? strtoul(argv[3], NULL, 10) : 3;
     measure(find_work(argv[1]), atoi(argv[2]), samples < MAX_SAMPLES ? samples : MAX_SAMPLES,
             argv + 4, argc > 4 ? argc - 4 : 0);

@@ -1,261 +1,79 @@
-"""Runs every work on our side and on the peer's, in turn, and makes one table of the times.
+"""Runs every work on our side and on the peers', in turn, and makes one table of the times.
 
-A round runs each side once with every thread setting, one after the other, so that both see the
-same moods of the machine. Of each side the thread setting with the lower median counts. A ratio is
-formed within a round; its median and its extremes over the rounds are shown. The floor is what the
-machine, measured in the same run, would need for the work's flops or bytes, whichever is more.
+A round runs each side once with every thread setting, one after the other, so that both see the same
+moods of the machine. Of each side the thread setting with the lower median counts. A ratio is formed
+within a round; its median and its extremes are shown. With fewer than 5 rounds every sample counts, else
+the median of a round's samples. The floor is what the machine, measured in the same run, would need for
+the work's flops or bytes, whichever is more.
 
-Works on spikes are exported first: the peer has our weights, inputs and classes, and is not timed
-unless its gradient of the first steps is ours.
+A peer in JAX or on spikes gets our weights and data (`bench export`) and is not timed unless its gradient
+of the first steps, or its change of the weights in the first updates, is ours.
 """
 
 import argparse
-import json
+import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-BUILD = HERE.parent / "build"
+from runner import BUILD, HERE, Peers, Runner, call
+from works import ALIF, ALIF_BATCH, ALIF_STEPS, ONLINE, WORKS, alif_text
+
 THREADS = (1, 2)
-CHECKED_STEPS = 50
-
-
-class Work:
-    """One row of ours. flops and bytes are those of a unit; cache is the size in KiB of the triad
-    whose bandwidth holds for the bytes. peers: (script, its work, name in the table, goal). Of a
-    work that is exported the peak of memory is shown as well."""
-
-    def __init__(self, name, text, unit, flops, bytes_, cache, peers, exported=False):
-        self.name, self.text, self.unit = name, text, unit
-        self.flops, self.bytes, self.cache, self.peers = flops, bytes_, cache, peers
-        self.exported = exported
-
-
-def word_model(steps, goal):
-    words = steps * 20
-    lstm = 6 * 800 * 400
-    softmax = 6 * 200 * 10_000
-    # The readout's matrix, 8 MB: read forward, read backward, gradient written, read for its norm,
-    # read for the update, weight read and written.
-    return Work(
-        f"word{steps}",
-        f"word model, T = {steps}",
-        "word",
-        lstm + softmax,
-        7 * 8e6 / words,
-        "262144",
-        [("torch_word_model", f"word{steps}", "PyTorch", goal)],
-    )
-
-
-def lstm_alone():
-    flops = 2 * 800 * 400 * 2 + 2 * 800 * 200  # forward, dW, and the adjoint's recurrent half
-    bytes_ = 4 * (800 * 400 + 800 * 200) / 20  # weights read once a step, by 20 words
-    peer = ("torch_word_model", "lstm20", "PyTorch", 3)
-    return Work("lstm20", "LSTM alone, T = 20", "word", flops, bytes_, "512", [peer])
-
-
-def rnn(n, batch, goal):
-    m = n + 3
-    name = f"{n}b{batch}"
-    flops = batch * (4 * n * m + 2 * n * n)  # forward, dW, adjoint
-    bytes_ = 4 * (n * m + n * n)  # weights read once forward, once backward
-    cache = "16" if bytes_ < 32768 else "512"
-    peers = [
-        ("torch_rnn", f"plain{name}", "PyTorch", goal),
-        ("torch_rnn", f"rnn{name}", "PyTorch, tuned loop", None),
-    ]
-    return Work(f"rnn{name}", f"RNN, BPTT, n = {n}, batch {batch}", "step", flops, bytes_, cache, peers)
-
-
-def rtrl(n, goal):
-    m = n + 3
-    peers = [
-        ("numpy_rtrl", f"rtrl{n}", "numpy float64", goal),
-        ("numpy_rtrl", f"tight{n}", "numpy float32, tuned", None),
-    ]
-    cache = "512" if n < 60 else "8192"
-    text = f"RTRL, every step, n = {n}"
-    return Work(f"rtrl{n}", text, "step", 2 * n**3 * m, 8 * n * n * m, cache, peers)
-
-
-def rtrl_blocks(n, goal):
-    m = n + 3
-    peers = [("numpy_rtrl", f"rtrl{n}", "numpy float64, every step", goal)]
-    cache = "512" if n < 60 else "8192"
-    # Tensor, contraction and the tape's own steps: about 2 n^3 each, a step.
-    text = f"RTRL, blocks of {n}, n = {n}"
-    return Work(f"rtrlblocks{n}", text, "step", 6 * n**3, 8 * n * m, cache, peers)
-
-
-def online(preset, n):
-    """Forward, error, the learner's own update, gradient and SGD, at every step. Flops and numbers
-    moved are those that the equations need when every array is read, or read and written, once per
-    use and the gradient is never stored: W read forward, read and written by the update; and so on."""
-    m, q = n + 3, n + 3  # q: what DNI's map reads, [state; 2 labels; 1]
-    w, j, a = n * m, n * n, n * q
-    flops, numbers = {
-        "rflo": (7 * w, 5 * w),  # trace: decay, outer product
-        "snap1": (7 * w, 5 * w),
-        "uoro": (9 * w + 2 * j, 5 * w + j),  # J A; B: scaled, outer product, its norm
-        "kf-rtrl": (4 * w + 2 * n**3 + 4 * j, 3 * w + 4 * j),  # J B, n x n
-        "r-kf": (11 * w + 2 * n * w, 6 * w + j),  # J B, n x m
-        "kernl": (9 * w + 8 * j, 5 * w + 5 * j),  # two networks; A four times
-        "dni": (4 * w + 8 * a + 2 * j, 3 * w + 5.4 * a + j),  # maps A and its lagged copy
-    }[preset]
-    cubic = preset in ("kf-rtrl", "r-kf")
-    goal = (40 if n == 32 else 12) if cubic else (100 if n == 32 else 50)
-    cache = "16" if n == 32 else "512"
-    peers = [("numpy_learners", f"{preset}-{n}", "numpy float64", goal)]
-    if preset in ("uoro", "dni"):
-        peers.append(("numpy_learners", f"tight-{preset}-{n}", "numpy float64, no Jacobian", None))
-    return Work(f"{preset}-{n}", f"{preset}, every step, n = {n}", "step", flops, 4 * numbers, cache, peers)
-
-
-ONLINE = ("uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "dni", "snap1")
-
-# Units, inputs, and the goals of e-prop beside PyTorch: traces, automatic differentiation, scan.
-ALIF = {"400": (400, 100, 100, 6, 4), "100": (100, 40, 75, 10, 6)}
-ALIF_BATCH, ALIF_TAPE, ALIF_STEPS = 32, 20, 1000
-
-
-def alif_text(size, what):
-    n, inputs = ALIF[size][:2]
-    return f"ALIF, {n} units, {inputs} inputs, {what}"
-
-
-def alif(size, kind, text, flops, bytes_, cache, peers):
-    name = f"alif{size}{kind}"
-    peers = [("torch_alif", form, f"PyTorch, {label}", goal) for form, label, goal in peers]
-    return Work(name, alif_text(size, text), "step", flops, bytes_, cache, peers, exported=True)
-
-
-def alif_works(size):
-    """Flops are counted as if no spike were known to be 0: forward and gradient, 2 n m each for an item
-    and step, and in BPTT the adjoint's n n; so where spikes are treated as events the floor may be
-    passed. Of a tape the least that is written and read again is u, psi, the signal and delta."""
-    n, inputs, by_traces, by_bptt, by_scan = ALIF[size]
-    m, batch = n + inputs + 1, ALIF_BATCH
-    w = batch * n * m
-    tape = 4 * batch * (2 * m + 6 * n)
-    forms = [
-        ("trace", "traces", by_traces),
-        ("trace-in-place", "traces, in place", by_traces),
-        ("bptt", "BPTT", by_bptt),
-        ("scan", "scan and product", by_scan),
-    ]
-    yield alif(size, "", "batch 32, e-prop 1", 4 * w, tape, "262144", forms)
-    # Two traces a synapse and item (that of v is one a presynaptic unit): a product each, and read and
-    # written once a tape.
-    yield alif(
-        size,
-        "-tapes",
-        f"batch 32, e-prop 1, tapes of {ALIF_TAPE}",
-        8 * w,
-        16 * w / ALIF_TAPE,
-        "262144" if n > 200 else "8192",
-        [(form, label, None) for form, label, _ in (forms[1], forms[3])],
-    )
-    flops = 4 * w + 2 * batch * n * n
-    yield alif(size, "-bptt", "batch 32, BPTT", flops, tape, "262144", [forms[2]])
-    # W read forward; W, the trace of b and that of the readout's filter read and written.
-    yield alif(
-        size,
-        "-online",
-        "batch 1, e-prop 1, every step",
-        12 * n * m,
-        4 * 7 * n * m,
-        "8192" if n > 200 else "512",
-        [("online", "traces, in place", None)],
-    )
-
-
-WORKS = [
-    word_model(20, 2),
-    word_model(4, None),
-    lstm_alone(),
-    rnn(32, 1, 80),
-    rnn(100, 1, 20),
-    rnn(100, 32, 6),
-    rtrl(32, 15),
-    rtrl(100, 5),
-    rtrl_blocks(32, None),
-    rtrl_blocks(100, 150),
-    *(online(preset, n) for preset in ONLINE for n in (32, 100)),
-    *(work for size in ALIF for work in alif_works(size)),
-]
+FEW_ROUNDS, SAMPLES, QUICK_SAMPLES = 5, 3, 5
 EVENT_RATES = (1, 5, 10, 20, 50)
 EVENTS = ("never", "always", "auto")
 
 
-def call(*command):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-class Runner:
-    """Calls our programs, of one folder, and the peers."""
-
-    def __init__(self, build):
-        self.build = build
-
-    def ours(self, name, threads, *changes):
-        return call(self.build / "bench", name, threads, 3, *changes)
-
-    def takes(self, change):
-        """Whether our program refuses what the setting cannot be, and so knows it."""
-        command = [self.build / "bench", "alif100-online", "1", "1", f"{change}=?"]
-        return subprocess.run(command, capture_output=True).returncode != 0
-
-    def peer(self, script, name, threads, *more):
-        path = HERE / "peers" / f"{script}.py"
-        return call(sys.executable, path, name, "--threads", threads, *more)
-
-    def export(self, work, folder):
-        about = call(self.build / "bench", "export", work.name, CHECKED_STEPS, folder)
-        (pathlib.Path(folder) / "about.json").write_text(json.dumps(about))
-
-    def check(self, work, folder):
-        """Stops everything when a peer's gradient is not ours."""
-        script = work.peers[0][0]
-        path = HERE / "peers" / f"{script}.py"
-        return call(sys.executable, path, "--check", "--data", folder)
-
-
 class Measured:
-    """Of a work: seconds[side, threads] one a round, peaks[side] in KiB, and what else was printed.
-    Side 0 is ours, the others are the peers."""
+    """Of a work and those of its peers that are there: seconds[side, threads], peaks[side] in KiB, and what
+    else was printed. Side 0 is ours, the others are the peers. found[side]: how far a peer's result is from
+    ours."""
 
-    def __init__(self):
-        self.seconds, self.peaks, self.hz, self.apart, self.base = {}, {}, 0, None, {}
+    def __init__(self, peers=(), rounds=1):
+        self.peers, self.rounds = list(peers), rounds
+        self.seconds, self.peaks, self.hz, self.found, self.base = {}, {}, 0, {}, {}
 
     def add(self, side, threads, result):
-        self.seconds.setdefault((side, threads), []).append(
-            statistics.median(result["seconds_per_unit"])
-        )
+        seconds = result["seconds_per_unit"]
+        if self.rounds >= FEW_ROUNDS:
+            seconds = [statistics.median(seconds)]
+        self.seconds.setdefault((side, threads), []).extend(seconds)
         self.peaks[side] = max(self.peaks.get(side, 0), result.get("peak_kib") or 0)
         self.base[side] = result.get("base_kib", 0)
         self.hz = result.get("hz", self.hz)
 
 
-def run_rounds(runner, work, rounds):
-    measured = Measured()
+def check_peers(runner, measured, folder):
+    """Holds the peers against us; returns what each is to be called with when it is timed."""
+    more, checked = {}, {}
+    for side, peer in enumerate(measured.peers, start=1):
+        if not peer.reads_data:
+            continue
+        key = peer.script, peer.work if peer.package == "jax" else ""
+        if key not in checked:
+            checked[key] = runner.check(peer, folder)
+        told = checked[key]
+        more[side] = ["--data", folder]
+        if "unroll" in told:
+            more[side] += ["--unroll", told["unroll"]]
+        measured.found[side] = told["apart"].get(peer.work, max(told["apart"].values())), told.get("unroll")
+    return more
+
+
+def run_rounds(runner, work, peers, rounds):
+    measured = Measured(peers, rounds)
     with tempfile.TemporaryDirectory() as folder:
-        more = []
-        if work.exported:
+        if any(peer.reads_data for peer in peers):
             runner.export(work, folder)
-            measured.apart = max(runner.check(work, folder)["apart"].values())
-            more = ["--data", folder]
+        more = check_peers(runner, measured, folder)
         for _ in range(rounds):
             for threads in THREADS:
                 measured.add(0, threads, runner.ours(work.name, threads))
-                for i, (script, name, _, _) in enumerate(work.peers, start=1):
-                    measured.add(i, threads, runner.peer(script, name, threads, *more))
+                for side, peer in enumerate(peers, start=1):
+                    measured.add(side, threads, runner.peer(peer, threads, *more.get(side, [])))
     return measured
 
 
@@ -280,25 +98,45 @@ def rows(work, measured, ceilings):
     by_flops = work.flops / (machine["gflops"] * 1e9)
     by_bytes = work.bytes / (machine["triad_gbs"][work.cache] * 1e9)
     floor = max(by_flops, by_bytes)
-    for i, (_, _, name, goal) in enumerate(work.peers, start=1):
+    rate = work.flops / statistics.median(mine) / 1e9
+    first = [
+        f"{work.text} (us a {work.unit})",
+        number(work.flops / 1e6),
+        number(work.bytes / 1e3),
+        f"{number(floor * 1e6)} ({'flops' if by_flops > by_bytes else 'bytes'})",
+    ]
+    ours = f"{spread([t * 1e6 for t in mine])}, {our_threads} thr."
+    last = [
+        f"{floor / statistics.median(mine):.0%}",
+        f"{number(rate)} ({rate / machine['gflops']:.0%})" if work.is_heavy else "",
+    ]
+    if not measured.peers:
+        yield [*first, "none", "", ours, "", "", *last]
+    for i, peer in enumerate(measured.peers, start=1):
         threads = best(times, i)
         theirs = times[i, threads]
         ratios = [b / a for a, b in zip(mine, theirs)]
-        yield [
-            f"{work.text} (us a {work.unit})",
-            number(work.flops / 1e6),
-            number(work.bytes / 1e3),
-            f"{number(floor * 1e6)} ({'flops' if by_flops > by_bytes else 'bytes'})",
-            name,
-            f"{spread([t * 1e6 for t in theirs])}, {threads} thr.",
-            f"{spread([t * 1e6 for t in mine])}, {our_threads} thr.",
-            spread(ratios),
-            f"{goal}" if goal else "",
-            f"{floor / statistics.median(mine):.0%}",
-        ]
+        shown = f"{spread([t * 1e6 for t in theirs])}, {threads} thr."
+        yield [*first, peer.label, shown, ours, spread(ratios), f"{peer.goal or ''}", *last]
 
 
-HEADS = ["work", "Mflop", "kB", "floor us", "peer", "peer us", "ours us", "ratio", "goal", "of floor"]
+HEADS = [
+    *("work", "Mflop", "kB", "floor us", "peer", "peer us", "ours us", "ratio", "goal", "of floor"),
+    "GFLOP/s (of peak)",
+]
+
+
+def check_rows(work, measured):
+    """What was compared before the peer was timed."""
+    for side, (difference, unroll) in measured.found.items():
+        what = "change of the weights" if work in ONLINE_WORKS else "gradient"
+        steps = f"{what}, {work.checked} steps"
+        peer = measured.peers[side - 1]
+        yield [work.text, peer.label, steps, f"{difference:.1e}", f"{unroll or ''}"]
+
+
+CHECK_HEADS = ["work", "peer", "compared", "apart", "scan unrolled"]
+ONLINE_WORKS = [work for work in WORKS if work.name.split("-")[0] in ("rflo", "snap1", "uoro", "dni")]
 
 
 def table(lines, heads):
@@ -319,7 +157,7 @@ def memory_rows(runner):
 
 def thread_rows(work, measured):
     """Each side on one core and on two, of which the table above has the better."""
-    for side, label in enumerate(["ours", *(label for _, _, label, _ in work.peers)]):
+    for side, label in enumerate(["ours", *(peer.label for peer in measured.peers)]):
         times = [[t * 1e6 for t in measured.seconds[side, threads]] for threads in THREADS]
         yield [work.text, label, *map(spread, times)]
 
@@ -331,13 +169,13 @@ def spike_rows(work, measured):
     """What is the same of all sides, and the peak of memory of each."""
     mib = lambda side: f"{measured.peaks[side] / 1024:.0f}"
     peers = ", ".join(
-        f"{label} {mib(i)} ({measured.base[i] / 1024:.0f})"
-        for i, (_, _, label, _) in enumerate(work.peers, start=1)
+        f"{peer.label} {mib(i)} ({measured.base[i] / 1024:.0f})"
+        for i, peer in enumerate(measured.peers, start=1)
     )
-    yield [work.text, f"{measured.hz:.3g}", f"{measured.apart:.1e}", mib(0), peers]
+    yield [work.text, f"{measured.hz:.3g}", mib(0), peers]
 
 
-SPIKE_HEADS = ["work", "units fire, Hz", "peers apart", "ours MiB", "peers MiB (before any data)"]
+SPIKE_HEADS = ["work", "units fire, Hz", "ours MiB", "peers MiB (before any data)"]
 
 
 def event_rows(runner, rounds, ceilings):
@@ -346,7 +184,7 @@ def event_rows(runner, rounds, ceilings):
         sys.exit("our program has no setting network.events")
     for size in ALIF:
         for rate in EVENT_RATES:
-            measured = {kind: Measured() for kind in EVENTS}
+            measured = {kind: Measured(rounds=rounds) for kind in EVENTS}
             for _ in range(rounds):
                 for threads in THREADS:
                     for kind in EVENTS:
@@ -443,9 +281,7 @@ def product_rows(runner, rounds, ceilings):
     sizes = [(n, n + inputs + 1, ALIF_STEPS * ALIF_BATCH) for n, inputs, *_ in ALIF.values()]
     flat = [number for size in sizes for number in size]
     for threads in THREADS:
-        tried = [
-            call(runner.build / "product", threads, *flat)["gflops"] for _ in range(rounds)
-        ]
+        tried = [call(runner.build / "product", threads, *flat)["gflops"] for _ in range(rounds)]
         peak = ceilings[threads]["gflops"]
         for size, rates in zip(sizes, zip(*tried)):
             fraction = f"{statistics.median(rates) / peak:.0%}"
@@ -455,7 +291,7 @@ def product_rows(runner, rounds, ceilings):
 PRODUCT_HEADS = ["product M x N x K", "threads", "GFLOP/s", "measured peak", "of peak"]
 
 
-def machine_lines(ceilings):
+def machine_lines(runner, peers, ceilings, load):
     model = "unknown processor"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -463,13 +299,15 @@ def machine_lines(ceilings):
             break
     git = ["git", "-C", HERE, "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
-    import numpy
-    import torch
-
-    yield f"Machine: {model}; commit {commit}; PyTorch {torch.__version__}, numpy {numpy.__version__}."
+    names = {"numpy": "numpy", "torch": "PyTorch", "jax": "JAX"}
+    versions = [f"{names[package]} {version}" for package, version in peers.versions.items()]
+    yield f"Machine: {model}, {os.cpu_count()} cores, load {load:.1f} when this began."
+    yield f"Ours: {runner.about()}, commit {commit}."
+    yield f"Peers: {', '.join(versions) or 'none'}; BLAS: {', '.join(peers.blas) or 'none asked for'}."
     for threads, c in ceilings.items():
         triad = ", ".join(f"{int(k)} KiB {v:.0f}" for k, v in c["triad_gbs"].items())
-        yield f"Ceilings, {threads} thread(s): {c['gflops']:.0f} GFLOP/s; triad GB/s: {triad}."
+        peak = f"{c['gflops']:.0f} GFLOP/s ({c['vectors']})"
+        yield f"Ceilings, {threads} thread(s): {peak}; triad GB/s: {triad}."
 
 
 # name: (what to print above, heads, rows)
@@ -480,39 +318,64 @@ TABLES = {
 }
 
 
+def work_tables(runner, peers, works, args, ceilings):
+    lines, checks, spikes, cores = [], [], [], []
+    for work in works:
+        print(work.text, file=sys.stderr)
+        measured = run_rounds(runner, work, peers.there(work, args.quick), args.rounds)
+        lines.extend(rows(work, measured, ceilings))
+        checks.extend(check_rows(work, measured))
+        if work.spiking:
+            spikes.extend(spike_rows(work, measured))
+            cores.extend(thread_rows(work, measured))
+    if lines:
+        yield "Times: median [lowest, highest].\n\n" + table(lines, HEADS)
+    if checks:
+        yield "Held against ours before anything was timed.\n\n" + table(checks, CHECK_HEADS)
+    if spikes:
+        yield table(spikes, SPIKE_HEADS)
+        yield table(cores, THREAD_HEADS)
+
+
+def other_tables(runner, args, ceilings):
+    if args.quick:
+        return
+    for name, (title, heads, rows_of) in TABLES.items():
+        if not args.only or name in args.only:
+            print(title, file=sys.stderr)
+            yield f"{title}\n\n{table(list(rows_of(runner, args.rounds, ceilings)), heads)}"
+    if not args.only:
+        heads = ["run", "peak KiB after 10^4 steps", "after 10^6 steps", "difference"]
+        yield table(list(memory_rows(runner)), heads)
+
+
 def main():
     names = [*(w.name for w in WORKS), *TABLES]
     parser = argparse.ArgumentParser(description="Hitherto beside its peers.")
     parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file")
     parser.add_argument("--only", action="append", choices=names, metavar="WORK", help=", ".join(names))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help=f"{FEW_ROUNDS}, or 1 with --quick")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of the works and peers with a goal of today"
+    )
     parser.add_argument("--build", type=pathlib.Path, default=BUILD, help="folder of our programs")
+    parser.add_argument("--needs", action="store_true", help="print the packages of the peers, and stop")
     args = parser.parse_args()
+    args.rounds = args.rounds or (1 if args.quick else FEW_ROUNDS)
 
-    runner = Runner(args.build)
+    works = [w for w in WORKS if (w.name in args.only if args.only else w.quick or not args.quick)]
+    needed = {p.package for w in works for p in w.peers if p.quick or not args.quick}
+    if args.needs:
+        print(*sorted(needed))
+        return
+    load = os.getloadavg()[0]
+    runner = Runner(args.build, QUICK_SAMPLES if args.rounds < FEW_ROUNDS else SAMPLES)
+    peers = Peers(needed)
     ceilings = {threads: call(runner.build / "ceilings", threads) for threads in THREADS}
-    lines, spikes, cores = [], [], []
-    for work in WORKS:
-        if not args.only or work.name in args.only:
-            print(work.text, file=sys.stderr)
-            measured = run_rounds(runner, work, args.rounds)
-            lines.extend(rows(work, measured, ceilings))
-            if work.exported:
-                spikes.extend(spike_rows(work, measured))
-                cores.extend(thread_rows(work, measured))
-    text = "\n".join(machine_lines(ceilings)) + "\n\nTimes: median [lowest, highest] of the rounds.\n"
-    if lines:
-        text += "\n" + table(lines, HEADS) + "\n"
-    if spikes:
-        text += f"\nGradients are compared over {CHECKED_STEPS} steps.\n\n"
-        text += table(spikes, SPIKE_HEADS) + "\n\n" + table(cores, THREAD_HEADS) + "\n"
-    for name, (title, heads, rows_of) in TABLES.items():
-        if not args.only or name in args.only:
-            print(title, file=sys.stderr)
-            text += f"\n{title}\n\n{table(list(rows_of(runner, args.rounds, ceilings)), heads)}\n"
-    if not args.only:
-        heads = ["run", "peak KiB after 10^4 steps", "after 10^6 steps", "difference"]
-        text += "\n" + table(list(memory_rows(runner)), heads) + "\n"
+    parts = ["\n".join(machine_lines(runner, peers, ceilings, load))]
+    parts.extend(work_tables(runner, peers, works, args, ceilings))
+    parts.extend(other_tables(runner, args, ceilings))
+    text = "\n\n".join(parts) + "\n"
     print(text)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 /* hitherto help and hitherto version. */
 #include "cli/cli.h"
+#include "kernels/level.h"
 
 #include <string.h>
 
@@ -24,8 +25,10 @@ int cli_help(const cli_arguments *arguments) {
 }
 
 int cli_version(const cli_arguments *arguments) {
+    hth_error error;
     (void)arguments;
-    printf("hitherto %s (%s precision)\n", hth_version(),
-           sizeof(hth_real) == sizeof(double) ? "double" : "single");
+    if (hth_level_check(&error)) return cli_fail(&error);
+    printf("hitherto %s (%s precision, level %s)\n", hth_version(),
+           sizeof(hth_real) == sizeof(double) ? "double" : "single", hth_level_name());
     return CLI_OK;
 }

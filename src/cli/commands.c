@@ -237,8 +237,14 @@ static const cli_command commands[] = {
     {
         .name = "version",
         .usage = "",
-        .summary = "version and precision of this program",
-        .text = "Prints one line.",
+        .summary = "version, precision and level of this program",
+        .text =
+            "Prints one line. The level is the kind of processor that the loops over numbers are "
+            "compiled for: x86-64-v4 (AVX-512), x86-64-v3 (AVX2), x86-64-v2, aarch64 or plain (C "
+            "alone). The best that this processor has is taken; HTH_LEVEL in the environment names "
+            "another. All give the same results, bit for bit, but for x86-64-v2, which has no "
+            "fused multiply-add.\n\n"
+            "  HTH_LEVEL=x86-64-v3 hitherto version",
         .run = cli_version,
     },
 };

@@ -4,6 +4,7 @@
  * the training loop reads.
  */
 #include "cli/cli.h"
+#include "kernels/level.h"
 
 #include <math.h>
 #include <signal.h>
@@ -32,7 +33,18 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+/* Results of a processor without fused multiply-add are not those of others. */
+static void note_level(void) {
+    if (hth_level_fuses(hth_level)) return;
+    fprintf(stderr,
+            "Note: level %s has no fused multiply-add, so its results differ in their last bits "
+            "from those of other "
+            "levels; HTH_LEVEL=plain computes theirs, slowly\n",
+            hth_level_name());
+}
+
 void cli_progress_start(cli_progress *progress, double every) {
+    note_level();
     *progress = (cli_progress){.terminal = isatty(STDERR_FILENO) != 0, .every = every};
     progress->last = now();
 }

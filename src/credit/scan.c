@@ -2,6 +2,7 @@
  * passes over the units; memory K rows (g + 1) n. */
 #include "credit/scan.h"
 
+#include "credit/scan_one.h"
 #include "credit/scan_spiking.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"
@@ -328,11 +329,14 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const size_t to = (part + 1) * rows / task->parts;
     const hth_real *w = adjoint->tape->network->theta + layer->weight;
     const bool spiking = hth_scan_is_spiking(adjoint, task->layer);
+    const bool one = !spiking && hth_scan_is_one(adjoint, task->layer);
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
         for (size_t row = from; row < to; row++)
             if (spiking)
                 hth_scan_spiking(adjoint, task->layer, t, row);
+            else if (one)
+                hth_scan_one(adjoint, task->layer, t, row);
             else
                 step_row(adjoint, task->layer, t, row);
         const hth_real *delta = a->delta + (t * rows + from) * layer->rows;

@@ -19,8 +19,10 @@
 #include <string.h>
 
 enum {
-    MAX_GROUPS = 8,  /* groups of tiles whose shares of q are joined at the end */
-    FEW_OUTPUTS = 16 /* up to so many, products with z go by events */
+    MAX_GROUPS = 8,   /* groups of tiles whose shares of q are joined at the end */
+    FEW_OUTPUTS = 16, /* up to so many, products with z go by events */
+    FEW_SUMS = 4,     /* up to so many, they are sums along z */
+    BLOCK_ITEMS = 32  /* of these */
 };
 
 static size_t tile_count(const hth_readout *r) {
@@ -158,16 +160,31 @@ static bool by_events(const hth_tape *tape, hth_events_rows *rows) {
            rows->rows > 1;
 }
 
+/* y[outputs][items] of few outputs: sums along z where it lies, as for a single item, with the same bits. A product of
+ * matrices would turn all of z round first. Not of spikes, whose products by events are chains. The z of a block of items stay in the nearest cache. */
+static void few_outputs(const hth_tape *tape, const hth_loss_tile *tile, const hth_real *w,
+                        const hth_real *z, size_t stride, hth_real *y) {
+    const size_t n = tape->network->readout.n;
+    for (size_t i = 0; i < tile->items; i += BLOCK_ITEMS) {
+        const size_t left = tile->items - i, items = left < BLOCK_ITEMS ? left : BLOCK_ITEMS;
+        for (size_t k = 0; k < tile->rows; k++)
+            hth_matrix_vector(items, n, z + i * stride, stride, w + k * n, false,
+                              y + k * tile->items + i);
+    }
+}
+
 static void outputs_of_tile(const hth_tape *tape, const hth_loss_tile *tile, hth_real *y) {
     const hth_readout *r = &tape->network->readout;
     hth_matrix w = hth_rows(tape->network->theta + r->weight + tile->first * r->n, r->n);
-    size_t stride;
+    size_t stride, top = tape->network->layer_count - 1;
     const hth_real *z = top_z(tape, &stride);
     hth_events_rows rows;
     if (by_events(tape, &rows))
         hth_events_outputs(tape->compute, &rows, w.data, y);
     else if (tile->items == 1)
         hth_matrix_vector(tile->rows, r->n, w.data, r->n, z, false, y);
+    else if (r->outputs <= FEW_SUMS && !tape->network->layers[top].cell->spikes)
+        few_outputs(tape, tile, w.data, z, stride, y);
     else if (tape->readout.tile_count > 1)
         hth_product_packed(tile->rows, tile->items, r->n, w, tape->readout.packed, false, y,
                            tile->items);

@@ -2,6 +2,7 @@
  * its start to its picture. */
 #include "cli/cli.h"
 #include "cli/program.h"
+#include "kernels/level.h"
 
 #include <time.h>
 
@@ -158,8 +159,8 @@ static void test_the_manual_page(void **state) {
 static void test_version(void **state) {
     (void)state;
     char expected[80];
-    snprintf(expected, sizeof expected, "hitherto %s (%s precision)\n", hth_version(),
-             sizeof(hth_real) == 8 ? "double" : "single");
+    snprintf(expected, sizeof expected, "hitherto %s (%s precision, level %s)\n", hth_version(),
+             sizeof(hth_real) == 8 ? "double" : "single", hth_level_name());
     RUN("--version");
     assert_string_equal(said.out, expected);
     RUN("version");
@@ -384,6 +385,44 @@ static void test_plot_without_gnuplot(void **state) {
     REFUSED("r/metrics.jsonl has no loss over epoch to draw", "plot", "r", "--x", "epoch");
 }
 
+/* Runs `hitherto version` with HTH_LEVEL. */
+static void version_at(const char *level) {
+    char before[40];
+    const char *given = getenv("HTH_LEVEL");
+    snprintf(before, sizeof before, "%s", given ? given : "");
+    setenv("HTH_LEVEL", level, 1);
+    RUN("version");
+    if (given)
+        setenv("HTH_LEVEL", before, 1);
+    else
+        unsetenv("HTH_LEVEL");
+}
+
+/* Every level that this processor runs can be named; another is told what there is. */
+static void test_levels(void **state) {
+    char expected[80];
+    size_t running = 0;
+    (void)state;
+    for (size_t i = 0; i < hth_level_count(); i++) {
+        snprintf(expected, sizeof expected, ", level %s)\n", hth_level_name_of(i));
+        version_at(hth_level_name_of(i));
+        if (hth_level_runs(i)) {
+            running++;
+            assert_int_equal(said.code, 0);
+            assert_non_null(strstr(said.out, expected));
+        } else {
+            assert_int_equal(said.code, 2);
+            assert_non_null(strstr(said.err, "which this processor cannot run; it runs plain"));
+        }
+    }
+    assert_true(running >= 1);
+    version_at("x86-64-v9");
+    assert_int_equal(said.code, 2);
+    assert_non_null(
+        strstr(said.err, "hitherto: HTH_LEVEL is 'x86-64-v9', but must be one of plain"));
+    assert_string_equal(said.out, "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
 
 int main(void) {
@@ -397,6 +436,7 @@ int main(void) {
         TEST(test_without_a_word_help_goes_to_the_error_output),
         TEST(test_the_manual_page),
         TEST(test_version),
+        TEST(test_levels),
         TEST(test_lists_have_every_kind_part_and_setting),
         TEST(test_a_part),
         TEST(test_a_run_from_start_to_picture),
