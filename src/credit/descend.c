@@ -153,7 +153,31 @@ static void gradient_of_filter(const void *of, size_t part, size_t from, size_t 
     hth_filter_rows_to(of, from, to, g);
 }
 
+/* Plain descent: the filter changes the weights itself. Those that do not exist are 0 again afterwards. */
+typedef struct linear_pass {
+    const hth_filter *filter;
+    const hth_layer *layer;
+    hth_linear by;
+    hth_real *theta;
+} linear_pass;
+
+static void descend_linearly(void *argument, size_t part, int worker) {
+    const linear_pass *p = argument;
+    const hth_filter *f = p->filter;
+    const size_t tall = hth_rows_of_part(f->m), from = part * tall;
+    const size_t to = from + tall < f->rows ? from + tall : f->rows;
+    (void)worker;
+    hth_filter_rows_descend(f, from, to, p->by, p->theta + from * f->m);
+    hth_layer_mask_rows(p->layer, from, to, p->theta + from * f->m);
+}
+
 void hth_filter_descend(hth_learner *learner, size_t l, const hth_filter *f) {
-    hth_descend_rows(learner, l, (double)(2 * (f->e + 1) * f->rows) * (double)f->m,
-                     gradient_of_filter, f);
+    const hth_layer *layer = &learner->network->layers[l];
+    const double work = (double)(2 * (f->e + 1) * f->rows) * (double)f->m;
+    linear_pass p = {
+        .filter = f, .layer = layer, .theta = learner->descent->update.theta + layer->weight};
+    if (hth_descent_is_linear(learner->descent, &p.by))
+        hth_parallel(learner->compute, hth_row_parts(f->rows, f->m), work, descend_linearly, &p);
+    else
+        hth_descend_rows(learner, l, work, gradient_of_filter, f);
 }

@@ -10,6 +10,7 @@
 #ifndef HTH_DESCENT_H
 #define HTH_DESCENT_H
 
+#include "kernels/linear.h"
 #include "optim/gradient.h"
 #include "optim/method.h"
 
@@ -32,6 +33,9 @@ bool hth_descent_may(hth_descent *descent);
 
 /* Parameters from..from+count-1 descend by g[count]. Several threads may do so, each with its own parameters. */
 void hth_descend(const hth_descent *descent, size_t from, size_t count, const hth_real *g);
+
+/* Whether the method is that of kernels/linear.h. Then a pass may change the parameters itself. */
+bool hth_descent_is_linear(const hth_descent *descent, hth_linear *by);
 
 /* The other parameters descend by what is in the gradient. */
 void hth_descent_end(hth_descent *descent);

@@ -27,6 +27,8 @@ typedef struct hth_method {
     hth_part part;
     size_t options_size;
     size_t moments; /* numbers kept per parameter; 0: a parameter with gradient 0 stays as it is */
+    /* The update is that of kernels/linear.h, with number[0] and number[1]: a pass may make it itself. */
+    bool is_linear;
     /* Computes update->number, once for all parameters of a stretch. */
     void (*prepare)(hth_update *update);
     /* Each parameter by itself, so that any cut of a stretch gives the same bits. */

@@ -276,13 +276,13 @@ static void update_from(const hth_optimiser *o, hth_update *update, double rate,
     }
 }
 
-/* The update that follows, with nothing prepared. */
-static hth_update next_update(const hth_optimiser *o) {
-    return (hth_update){.rate = NAN,
-                        .decay = o->options.weight_decay,
-                        .factor = 1,
-                        .step = o->step + 1,
-                        .options = o->method_options};
+/* The update that follows, with nothing prepared; the rest of *update is set before it is read. */
+static void begin(const hth_optimiser *o, hth_update *update) {
+    update->rate = NAN;
+    update->decay = o->options.weight_decay;
+    update->factor = 1;
+    update->step = o->step + 1;
+    update->options = o->method_options;
 }
 
 static double next_rate(const hth_optimiser *o, uint64_t epoch) {
@@ -304,7 +304,8 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
                         "optimiser.clip_norm may help",
                         (unsigned long long)(o->step + 1));
     if (!g->of_readout_only) hth_gradient_fill(g);
-    hth_update update = next_update(o);
+    hth_update update;
+    begin(o, &update);
     if (clips && sqrt(sum) > o->options.clip_norm) update.factor = o->options.clip_norm / sqrt(sum);
     update_from(o, &update, next_rate(o, epoch), hth_network_parameters(network), g, 0);
     o->step++;
@@ -323,7 +324,7 @@ bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, 
     d->gradient = g;
     d->rate = rate;
     d->is_open = false;
-    d->update = next_update(o);
+    begin(o, &d->update);
     prepare(o, &d->update, of_layers);
     place(o, &d->update, 0, 0, hth_network_parameters(network), NULL);
     return true;
@@ -340,6 +341,11 @@ void hth_descend(const hth_descent *d, size_t from, size_t count, const hth_real
     hth_update update = d->update;
     place(d->optimiser, &update, from, count, update.theta, g);
     d->optimiser->method->update(&update);
+}
+
+bool hth_descent_is_linear(const hth_descent *d, hth_linear *by) {
+    *by = (hth_linear){d->update.number[0], d->update.number[1]};
+    return d->optimiser->method->is_linear;
 }
 
 void hth_descent_end(hth_descent *d) {
