@@ -89,9 +89,17 @@ typedef struct hth_allocator {
     void *context;
 } hth_allocator;
 
-/* Threads (1..1024; 0: all cores) and the scratch memory of the kernels. The number of threads changes
- * the time that a result takes, never its bits. One compute handle serves one calling thread at a
- * time. */
+/* Threads and the scratch memory of the kernels. The number of threads changes the time that a result
+ * takes, never its bits. One compute handle serves one calling thread at a time.
+ *
+ * threads: 1 to 1024, the calling thread included; 0: one for each core that this process may use (its
+ * affinity, and the quota of its control group). Threads start with the first loop that is large enough
+ * to be shared, so a small network never starts one; their stacks are the only memory that is taken after
+ * creation. They sleep while there is nothing to do, and end with the handle. If the system refuses to
+ * start a thread, the handle works with fewer.
+ *
+ * After fork a child may use or destroy the handles that it has inherited: it starts threads of its own.
+ * (A handle that another thread of the parent was using at that moment may only be destroyed.) */
 typedef struct hth_compute hth_compute;
 HTH_API hth_status hth_compute_create(int threads, const hth_allocator *allocator,
                                       hth_compute **out, hth_error *error);

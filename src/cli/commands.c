@@ -10,7 +10,7 @@
 #define THREADS                                                                                    \
     {                                                                                              \
         "--threads", "N",                                                                          \
-            "threads, 0 for one per core; the same as train.threads=N. Changes the "               \
+            "threads, 0 for one per usable core; the same as train.threads=N. Changes the "        \
             "time, never the result"                                                               \
     }
 
@@ -70,7 +70,7 @@ static const cli_command commands[] = {
             "diverges is kept as such, with its step. Without --out, DIR is runs/NAME-compare. "
             "docs/compare.md tells all of it.",
         .flags = {{"--out", "DIR", "directory of the comparison"},
-                  {"--jobs", "N", "runs at a time (one per core); each uses one thread"},
+                  {"--jobs", "N", "runs at a time (one per usable core); each uses one thread"},
                   {"--table", NULL, "run nothing: show what there is so far"},
                   {"--progress-every", "SECONDS",
                    "time between two lines of progress when not on a terminal (5)"},

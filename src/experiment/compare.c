@@ -8,6 +8,7 @@
 
 #include "experiment/compare_folder.h"
 #include "experiment/compare_pool.h"
+#include "kernels/cores.h"
 
 #include <errno.h>
 #include <math.h>
@@ -285,8 +286,8 @@ static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error
 }
 
 static size_t processors(int jobs) {
-    const long cores = jobs > 0 ? jobs : sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > MOST_JOBS ? MOST_JOBS : (size_t)cores;
+    const int wanted = jobs > 0 ? jobs : hth_cores();
+    return wanted > MOST_JOBS ? MOST_JOBS : (size_t)wanted;
 }
 
 static hth_status run_missing(comparing *c, int jobs, hth_error *error) {

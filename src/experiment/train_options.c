@@ -26,9 +26,8 @@ static const hth_option train_options[] = {
      .max = 9e15,
      TRAIN(seed)},
     {.name = "threads",
-     .help = "threads; 0: one per core. Changes the time, never the result; on a machine with "
-             "other work to "
-             "do, fewer than cores are faster",
+     .help = "threads; 0: one per core that the process may use. Changes the time, never the "
+             "result; on a machine with other work to do, fewer than cores are faster",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,

@@ -25,9 +25,9 @@ static inline hth_matrix hth_transposed(const hth_real *data, size_t stride) {
 
 int hth_compute_threads(const hth_compute *compute);
 
-/* task(arg, i, worker) for i = 0..count-1, spread over the threads; worker < threads. `work` is a
- * rough number of operations of the whole loop: a small one runs on the calling thread. Calls do not
- * nest. */
+/* task(arg, i, worker) for i = 0..count-1, spread over the threads; worker < threads, and no two tasks
+ * run at once with the same worker. A result must depend on i alone, not on worker. `work` is a rough
+ * number of operations of the whole loop: a small one runs on the calling thread. Calls do not nest. */
 typedef void (*hth_task)(void *arg, size_t index, int worker);
 void hth_parallel(hth_compute *compute, size_t count, double work, hth_task task, void *arg);
 

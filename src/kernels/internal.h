@@ -3,6 +3,7 @@
 #define HTH_KERNELS_INTERNAL_H
 
 #include "kernels/compute.h"
+#include "kernels/threads.h"
 
 /* The fast kernels need the vector types that gcc and clang share; else the reference ones serve. */
 #if defined(__GNUC__) && !defined(HTH_REFERENCE_KERNELS)
@@ -23,11 +24,22 @@ enum { HTH_B_SCRATCH = 0, HTH_A_SCRATCH = 16 * 1024 };
 
 struct hth_compute {
     int threads;
+    bool always;       /* every loop is shared, however small: for tests */
     hth_real *scratch; /* [threads][HTH_A_SCRATCH + HTH_B_SCRATCH] */
+#ifdef HTH_THREADS
+    hth_threads *pool; /* NULL with one thread */
+#endif
 };
 
 static inline bool hth_is_shared(const hth_compute *compute, double work) {
-    return compute->threads > 1 && work >= HTH_SMALL_WORK;
+#ifdef HTH_THREADS
+    if (compute->threads == 1) return false;
+    return compute->always || (work >= HTH_SMALL_WORK && hth_threads_pay(compute->pool));
+#else
+    (void)compute;
+    (void)work;
+    return false;
+#endif
 }
 
 static inline hth_real *hth_a_scratch(const hth_compute *compute, int worker) {

@@ -11,7 +11,7 @@
  * whatever the compiler and the number of threads. Exit code 77: this processor cannot run that level.
  */
 #include "credit/catalogues.h"
-#include "kernels/level.h"
+#include "kernels/internal.h"
 #include "network/catalogues.h"
 
 #include <stdio.h>
@@ -207,6 +207,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", error.message);
         return strstr(error.message, "cannot run") ? CANNOT_RUN : 1;
     }
+    compute->always = true; /* small loops too are spread over the threads */
     const size_t count = write_all(compute, only, lines);
     size_t differing = 0;
     hth_compute_destroy(compute);
