@@ -286,11 +286,15 @@ static void run_forward(bench *b, const hth_chunk *chunk) {
 static void run_tape(bench *b) {
     hth_error error;
     const hth_chunk chunk = next_chunk(b);
-    hth_gradient_clear(b->gradient);
+    if (!b->work->updates) {
+        hth_gradient_clear(b->gradient);
+        run_forward(b, &chunk);
+        must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
+        return;
+    }
     run_forward(b, &chunk);
-    must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
-    if (b->work->updates)
-        must(hth_optimiser_step(b->optimiser, b->network, b->gradient, 1, &error), &error);
+    must(hth_learn_and_step(b->learner, b->tape, b->gradient, b->optimiser, b->network, 1, &error),
+         &error);
 }
 
 /* Spikes of a unit a second since this was last asked. */

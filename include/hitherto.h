@@ -9,6 +9,8 @@
  *     hth_optimiser_step(optimiser, network, gradient, epoch, &error);
  *     hth_gradient_clear(gradient);
  *
+ * Where an update follows every tape, hth_learn_and_step is the last three in one, and faster.
+ *
  * Conventions, for every function below:
  *   - every handle is made from settings, a flat list of texts (`docs/settings.md` has them all);
  *   - a fallible function returns a status and, when `error` is not NULL, leaves one sentence for a
@@ -266,6 +268,14 @@ HTH_API void hth_optimiser_destroy(hth_optimiser *optimiser);
  * is not finite: the parameters are then unchanged. */
 HTH_API hth_status hth_optimiser_step(hth_optimiser *optimiser, hth_network *network,
                                       hth_gradient *gradient, uint64_t epoch, hth_error *error);
+/* hth_gradient_clear, hth_learn and hth_optimiser_step in one call, with the bits and errors of the three: for those
+ * who update after every tape and do not look at the gradient. Where a tape has one step of one item, the weights of
+ * the layers may then change while their gradient is found, which moves half as much memory; with optimiser.clip_norm
+ * they cannot. `gradient` is scratch: what it holds afterwards has no meaning until hth_gradient_clear. `network` is
+ * the learner's. HTH_NOT_FINITE: the parameters are unchanged, and the learner has taken the tape. */
+HTH_API hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
+                                      hth_optimiser *optimiser, hth_network *network,
+                                      uint64_t epoch, hth_error *error);
 /* The learning rate of the last update, schedule included (group factors are not). */
 HTH_API double hth_optimiser_rate(const hth_optimiser *optimiser, uint64_t epoch);
 
@@ -287,7 +297,9 @@ typedef struct hth_field {
     void *data;
 } hth_field;
 
-/* Each writes at most `capacity` fields and returns how many there are. hth_tape_state first takes the
+/* Each writes at most `capacity` fields and returns how many there are. Write to fields before the handle is used
+ * again, or ask for them anew: handles may know things of their state that a later write would make false.
+ * hth_tape_state first takes the
  * tape over to its next one: what was on it can no longer be learned from. */
 HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity);
 HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);

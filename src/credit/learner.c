@@ -2,7 +2,7 @@
  * Making a learner from a choice on each axis, and running it: the six steps of the design, "what a
  * learner does with a tape of K steps".
  */
-#include "credit/learner.h"
+#include "credit/descend.h"
 
 #include <math.h>
 #include <string.h>
@@ -124,6 +124,17 @@ static hth_status read_options(hth_learner *plan, const hth_settings *settings,
     return HTH_OK;
 }
 
+/* Whether the weights may descend while their gradient is found, of tapes of one step. */
+static bool may_descend(const hth_learner *learner) {
+    const hth_network *net = learner->network;
+    const hth_past *past = learner->axes.past;
+    bool learns_initial = false;
+    for (size_t l = 0; l < net->layer_count; l++)
+        learns_initial = learns_initial || net->layers[l].learns_initial;
+    return learner->batch == 1 && learner->axes.signal->reaches_units && !net->both_ways &&
+           !learns_initial && !learner->axes.future->assign && (!past->carry || past->descends);
+}
+
 static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
                            hth_learner **out, hth_error *error) {
     hth_arena arena = {0};
@@ -136,6 +147,7 @@ static hth_status allocate(const hth_learner *plan, const hth_allocator *allocat
                         "units, a smaller batch or another past need less",
                         bytes >> 20, plan->axes.past->axis.part.name);
     *out = lay_out(&arena, plan);
+    (*out)->may_descend = may_descend(*out);
     return HTH_OK;
 }
 
@@ -227,34 +239,42 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
     hth_adjoint_split(&learner->adjoint);
 }
 
-/* Steps 1 and 3 to 6 of the design's list. */
+/* Steps 4 and 5 of the design's list. Where the weights descend, their own step goes with them. */
+static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
+    const hth_past *past = learner->axes.past;
+    const bool carries = past->carry && !learner->network->both_ways; /* whole: no past */
+    const bool adds_step = carries && past->adds_step && learner->adjoint.tape->steps == 1;
+    if (!learner->descent) hth_gradient_fill(gradient);
+    hth_scan_gradient_rest(&learner->adjoint, gradient);
+    if (learner->descent && !carries && hth_descend_step(learner)) return;
+    if (!adds_step) hth_scan_gradient_weights(&learner->adjoint, gradient);
+    if (carries) past->carry(learner, gradient);
+}
+
+/* Steps 1 and 3 to 6. */
 static void learn_units(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
-    const bool carries = axes->past->carry && !learner->network->both_ways; /* whole: no past */
     axes->future->boundary(learner);
     hth_adjoint_keep_end(&learner->adjoint);
     hth_scan(&learner->adjoint);
-    if (carries && axes->past->adds_step && learner->adjoint.tape->steps == 1)
-        hth_scan_gradient_rest(&learner->adjoint, gradient);
-    else
-        hth_scan_gradient(&learner->adjoint, gradient);
-    if (carries) axes->past->carry(learner, gradient);
+    learn_weights(learner, gradient);
     if (axes->future->learn) axes->future->learn(learner);
 }
 
 static void learn_all(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
     if (axes->past->before) axes->past->before(learner);
-    if (axes->future->assign)
+    if (axes->future->assign) {
+        hth_gradient_fill(gradient);
         axes->future->assign(learner, gradient);
-    else
+    } else {
         learn_units(learner, gradient);
+    }
     if (axes->recurrence->learn) axes->recurrence->learn(learner);
 }
 
-hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
-                     hth_error *error) {
-    const hth_axes *axes = &learner->axes;
+static hth_status check_fit(const hth_learner *learner, const hth_tape *tape,
+                            const hth_gradient *gradient, hth_error *error) {
     if (tape->network != learner->network || tape->batch != learner->batch ||
         tape->steps > learner->steps || tape->steps == 0)
         return hth_fail(
@@ -265,14 +285,44 @@ hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradien
         return hth_fail(error, HTH_MISMATCH,
                         "the gradient has %zu numbers, but the network %zu parameters",
                         gradient->count, learner->network->count);
+    return HTH_OK;
+}
+
+/* descent NULL: into the gradient. */
+static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
+                  hth_descent *descent) {
+    const bool reaches_units = learner->axes.signal->reaches_units;
     learner->adjoint.tape = tape;
-    for (size_t l = 0; axes->signal->reaches_units && l < tape->network->layer_count; l++)
+    learner->descent = descent;
+    for (size_t l = 0; reaches_units && l < tape->network->layer_count; l++)
         learner->adjoint.layers[l].pull = tape->layers[l].pull;
-    gradient->of_readout_only = !axes->signal->reaches_units;
+    gradient->of_readout_only = !reaches_units;
     if (tape->fresh) learner->time = 0;
     learn_readout(learner, tape, gradient);
-    if (axes->signal->reaches_units) learn_all(learner, gradient);
+    if (reaches_units) learn_all(learner, gradient);
+    learner->descent = NULL;
     learner->time += tape->steps;
+}
+
+hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
+                     hth_error *error) {
+    HTH_TRY(check_fit(learner, tape, gradient, error));
+    learn(learner, tape, gradient, NULL);
+    return HTH_OK;
+}
+
+hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
+                              hth_optimiser *optimiser, hth_network *network, uint64_t epoch,
+                              hth_error *error) {
+    hth_descent descent;
+    HTH_TRY(check_fit(learner, tape, gradient, error));
+    hth_gradient_clear(gradient);
+    const bool descends = learner->may_descend && tape->steps == 1 && network == learner->network &&
+                          hth_descent_begin(optimiser, network, gradient, epoch, &descent);
+    learn(learner, tape, gradient, descends ? &descent : NULL);
+    if (!descends || !descent.is_open)
+        return hth_optimiser_step(optimiser, network, gradient, epoch, error);
+    hth_descent_end(&descent);
     return HTH_OK;
 }
 

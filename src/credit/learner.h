@@ -92,6 +92,8 @@ typedef struct hth_past {
     bool forgets; /* even within a tape, so that the whole sequence in one is no exact gradient */
     bool
         adds_step; /* carry adds delta_1 u_1^T too where the tape has one step: one pass over the gradient */
+    /* carry looks at learner->descent: see there. Others take the general way. */
+    bool descends;
 } hth_past;
 
 /* What stands in for losses after the tape. */
@@ -114,6 +116,8 @@ HTH_RECURRENCES(HTH_DECLARE_RECURRENCE)
 HTH_PASTS(HTH_DECLARE_PAST)
 HTH_FUTURES(HTH_DECLARE_FUTURE)
 
+struct hth_descent;
+
 struct hth_learner {
     const hth_network *network;
     hth_compute *compute;
@@ -125,8 +129,12 @@ struct hth_learner {
     hth_own signal, recurrence, past, future; /* what the parts chosen on the axes have */
     hth_noise noise;                          /* of the parts that draw */
     hth_adjoint adjoint; /* of the batch; adjoint.tape is the tape being learned from */
-    hth_real *start;     /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */
-    hth_real *scratch;   /* of the readout */
+    /* Not NULL: an update follows, and the layers' part of the gradient has not been cleared. `carry` then
+     * either lets the weights descend on its way (descend.h) or calls hth_gradient_fill and does as ever. */
+    struct hth_descent *descent;
+    bool may_descend;  /* there may be such an update, of tapes of one step */
+    hth_real *start;   /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */
+    hth_real *scratch; /* of the readout */
 };
 
 /* Options structs of the parts, until a learner has memory of its own. */

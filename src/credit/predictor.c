@@ -162,6 +162,7 @@ static void update_part(void *argument, size_t part, int worker) {
                          .options = p->options};
     (void)worker;
     for (size_t i = 0; i < p->method->moments; i++) update.moment[i] = p->moment[i] + from;
+    p->method->prepare(&update);
     p->method->update(&update);
 }
 

@@ -116,15 +116,59 @@ static void zero_if(bool untouched, size_t n, hth_real *out) {
     if (untouched) memset(out, 0, n * sizeof *out);
 }
 
+/* One step of one item in one layer. */
+typedef struct place {
+    const hth_layer *layer;
+    const hth_tape_layer *on;
+    size_t t, batch, item;
+} place;
+
+static place place_of(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
+    const hth_tape *tape = adjoint->tape;
+    return (place){&tape->network->layers[l], &tape->layers[l], t, tape->batch, item};
+}
+
+/* times, of the step's derivative; x NULL: zero. */
+static bool weigh(const place *at, hth_entry entry, const hth_real *x, bool first, hth_real *out) {
+    if (!x || entry.where == HTH_AT_ZERO) return first;
+    return times(at->layer->n, entry,
+                 hth_entry_at(at->layer, at->on, entry, at->t, at->batch, at->item), x, first, out);
+}
+
+/* delta_t = lambda_t B_t + zeta_t Q_t; rows of lambda and zeta may be NULL: zero. */
+static void find_delta(const place *at, const hth_real *zeta, hth_real *const *lambda,
+                       hth_real *delta) {
+    const hth_cell *cell = at->layer->cell;
+    const size_t n = at->layer->n;
+    for (size_t g = 0; g < cell->drives; g++, delta += n) {
+        bool untouched = weigh(at, cell->Q[g], zeta, true, delta);
+        for (size_t i = 0; i < cell->states; i++)
+            untouched = weigh(at, cell->B[i][g], lambda[i], untouched, delta);
+        zero_if(untouched, n, delta);
+    }
+}
+
+/* sbar_{t-1} = lambda_t D_t, rows `slot` apart. */
+static void find_sbar(const hth_adjoint *adjoint, const place *at, hth_real *const *lambda,
+                      hth_real *sbar, size_t slot) {
+    const hth_cell *cell = at->layer->cell;
+    for (size_t k = 0; k < cell->states; k++, sbar += slot) {
+        bool untouched = true;
+        for (size_t i = 0; i < cell->states && !adjoint->memoryless; i++)
+            untouched = weigh(at, cell->D[i][k], lambda[i], untouched, sbar);
+        zero_if(untouched, at->layer->n, sbar);
+    }
+}
+
 /* The row's share of zbar_{t-1} that does not cross units. */
-static void local_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
-                             hth_real *const *lambda, const hth_entry *R, const hth_derivative *at,
-                             const hth_real *delta, hth_real *zbar) {
+static void find_zbar(const hth_adjoint *adjoint, const place *at, hth_real *const *lambda,
+                      const hth_real *delta, hth_real *zbar) {
+    const hth_layer *layer = at->layer;
     const size_t n = layer->n;
     bool untouched = true;
     if (adjoint->crossing != HTH_CROSS_NONE)
         for (size_t i = 0; i < layer->cell->states; i++)
-            untouched = times(n, R[i], at[i], lambda[i], untouched, zbar);
+            untouched = weigh(at, layer->cell->R[i], lambda[i], untouched, zbar);
     zero_if(untouched, n, zbar);
     if (adjoint->crossing != HTH_CROSS_DIAGONAL) return;
     const hth_real *w = adjoint->tape->network->theta + layer->weight;
@@ -220,47 +264,47 @@ static void own_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row, 
 }
 
 static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
-    const hth_tape *tape = adjoint->tape;
-    const hth_layer *layer = &tape->network->layers[l];
-    const hth_tape_layer *on = &tape->layers[l];
-    const hth_cell *cell = layer->cell;
-    const hth_adjoint_layer *a = &adjoint->layers[l];
-    const size_t n = layer->n, slot = adjoint->rows * n, batch = tape->batch;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    hth_derivative reset[HTH_MAX_STATES];
-    hth_real *zeta = a->zeta + row * n, *zbar = a->zbar + row * n, *lambda[HTH_MAX_STATES];
+    const place at = place_of(adjoint, l, t, item);
+    const hth_layer *layer = at.layer;
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = layer->n, slot = adjoint->rows * n;
+    hth_real *zeta = a->zeta + row * n, *lambda[HTH_MAX_STATES];
     hth_real *delta = a->delta + (t * adjoint->rows + row) * layer->rows;
     direct_error(adjoint, l, t, row, item, zeta);
-    for (size_t i = 0; i < cell->states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
+    for (size_t i = 0; i < layer->cell->states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
         lambda[i] = a->lambda + i * slot + row * n;
-        reset[i] = hth_entry_at(layer, on, cell->R[i], t, batch, item);
         memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));
         observe(adjoint, l, i, t, item, zeta, lambda[i]);
     }
-    for (size_t g = 0; g < cell->drives; g++) { /* delta_t = lambda_t B_t + zeta_t Q_t */
-        bool untouched = times(n, cell->Q[g], hth_entry_at(layer, on, cell->Q[g], t, batch, item),
-                               zeta, true, delta + g * n);
-        for (size_t i = 0; i < cell->states; i++)
-            untouched =
-                times(n, cell->B[i][g], hth_entry_at(layer, on, cell->B[i][g], t, batch, item),
-                      lambda[i], untouched, delta + g * n);
-        zero_if(untouched, n, delta + g * n);
-    }
+    find_delta(&at, zeta, lambda, delta);
     if (a->own) own_row(adjoint, l, t, row, item);
+    if (t == 0 && adjoint->skips_start) return;
     if (adjoint->crossing == HTH_CROSS_LEARNED) {
-        if (t > 0 || !adjoint->skips_start) learned_recurrence(adjoint, layer, a, row);
+        learned_recurrence(adjoint, layer, a, row);
         return;
     }
-    for (size_t k = 0; k < cell->states; k++) { /* sbar_{t-1} = lambda_t D_t */
-        hth_real *sbar = a->sbar + k * slot + row * n;
-        bool untouched = true;
-        for (size_t i = 0; i < cell->states && !adjoint->memoryless; i++)
-            untouched =
-                times(n, cell->D[i][k], hth_entry_at(layer, on, cell->D[i][k], t, batch, item),
-                      lambda[i], untouched, sbar);
-        zero_if(untouched, n, sbar);
+    find_sbar(adjoint, &at, lambda, a->sbar + row * n, slot);
+    find_zbar(adjoint, &at, lambda, delta, a->zbar + row * n);
+}
+
+void hth_scan_unit(const hth_adjoint *adjoint, size_t l, size_t item, size_t k, hth_real *delta,
+                   hth_real *sbar, hth_real *zbar) {
+    const place at = place_of(adjoint, l, 0, item);
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = at.layer->n, states = at.layer->cell->states;
+    const bool of_z = k == states;
+    hth_real *one = a->zeta, *lambda[HTH_MAX_STATES] = {NULL};
+    EACH(n, one[j] = 1)
+    if (!of_z) lambda[k] = one;
+    for (size_t i = 0; of_z && i < states; i++) {
+        lambda[i] = a->lambda + i * n;
+        memset(lambda[i], 0, n * sizeof(hth_real));
+        observe(adjoint, l, i, 0, item, one, lambda[i]);
     }
-    local_recurrence(adjoint, layer, lambda, cell->R, reset, delta, zbar);
+    find_delta(&at, of_z ? one : NULL, lambda, delta);
+    find_sbar(adjoint, &at, lambda, sbar, n);
+    if (zbar) find_zbar(adjoint, &at, lambda, delta, zbar);
 }
 
 /* ---- All steps ---- */
@@ -432,7 +476,6 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values) {
 
 void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_network *net = adjoint->tape->network;
-    hth_gradient_fill(gradient);
     for (size_t l = 0; adjoint->tape->fresh && l < net->layer_count; l++)
         if (net->layers[l].learns_initial)
             initial_gradient(adjoint, l, 0, adjoint->rows,
@@ -484,14 +527,17 @@ static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weig
                           weight, layer->m);
 }
 
-void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
+void hth_scan_gradient_weights(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
-    hth_gradient_fill(gradient);
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         hth_real *weight = gradient->values + layer->weight;
         weight_gradient(adjoint, l, weight);
         hth_layer_mask(layer, weight);
     }
+}
+
+void hth_scan_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
+    hth_scan_gradient_weights(adjoint, gradient);
     hth_scan_gradient_rest(adjoint, gradient);
 }

@@ -92,6 +92,14 @@ HTH_VERB(void, hth_adjoint_clear_boundary, (hth_adjoint * adjoint));
 HTH_VERB(void, hth_scan, (hth_adjoint * adjoint));
 #define hth_scan HTH_NOW(hth_scan)
 
+/* What a scan of a tape of one step leaves of a row whose only adjoint at its end is 1, of state k of all units or
+ * (k = states) of their z: delta[drives*n], sbar[states][n], and zbar[n] without what W carries across. zbar NULL: not
+ * wanted. */
+HTH_VERB(void, hth_scan_unit,
+         (const hth_adjoint *adjoint, size_t layer, size_t item, size_t k, hth_real *delta,
+          hth_real *sbar, hth_real *zbar));
+#define hth_scan_unit HTH_NOW(hth_scan_unit)
+
 /* Copies the boundary into `end`, where there is one. */
 HTH_VERB(void, hth_adjoint_keep_end, (hth_adjoint * adjoint));
 #define hth_adjoint_keep_end HTH_NOW(hth_adjoint_keep_end)
@@ -105,10 +113,12 @@ HTH_VERB(void, hth_scan_row_rest, (const hth_adjoint *adjoint, size_t row, hth_r
 #define hth_scan_row_rest HTH_NOW(hth_scan_row_rest)
 
 /* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
- * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _rest: the latter
- * two. */
+ * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _weights: the first alone;
+ * _rest: the other two. The caller has called hth_gradient_fill. */
 HTH_VERB(void, hth_scan_gradient, (const hth_adjoint *adjoint, hth_gradient *gradient));
 #define hth_scan_gradient HTH_NOW(hth_scan_gradient)
+HTH_VERB(void, hth_scan_gradient_weights, (const hth_adjoint *adjoint, hth_gradient *gradient));
+#define hth_scan_gradient_weights HTH_NOW(hth_scan_gradient_weights)
 HTH_VERB(void, hth_scan_gradient_rest, (const hth_adjoint *adjoint, hth_gradient *gradient));
 #define hth_scan_gradient_rest HTH_NOW(hth_scan_gradient_rest)
 

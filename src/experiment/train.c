@@ -76,14 +76,18 @@ static void find_due(hth_run *r, uint64_t before, bool epoch_end) {
 static hth_status learn(hth_run *r, const hth_chunk *chunk, bool update, hth_error *error) {
     hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
+    const uint64_t epoch = c->epoch ? c->epoch : 1;
     HTH_TRY(hth_forward(s->tape, chunk, &r->counters.sums, error));
     hth_moments_add(&s->moments, chunk);
+    if (!s->update_sequence &&
+        !s->align) /* nobody looks at the gradient, which is that of a tape */
+        return hth_learn_and_step(s->learner, s->tape, s->gradient, s->optimiser, s->network, epoch,
+                                  error);
     HTH_TRY(hth_learn(s->learner, s->tape, s->gradient, error));
     if (s->align)
         HTH_TRY(hth_align_tape(s->align, s->tape, c->step + chunk->steps, r->alignment, error));
     if (!update) return HTH_OK;
-    HTH_TRY(
-        hth_optimiser_step(s->optimiser, s->network, s->gradient, c->epoch ? c->epoch : 1, error));
+    HTH_TRY(hth_optimiser_step(s->optimiser, s->network, s->gradient, epoch, error));
     hth_gradient_clear(s->gradient);
     return HTH_OK;
 }

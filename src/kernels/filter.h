@@ -9,6 +9,7 @@
 #define HTH_KERNELS_FILTER_H
 
 #include "kernels/compute.h"
+#include "kernels/linear.h"
 
 enum { HTH_MOST_TRACES = 5 };
 
@@ -24,6 +25,13 @@ typedef struct hth_filter {
  * HTH_MOST_TRACES. */
 HTH_VERB(void, hth_filter_rows, (const hth_filter *filter, size_t from, size_t to));
 #define hth_filter_rows HTH_NOW(hth_filter_rows)
+/* The same, with g[to-from][m] of these rows alone, which is set: the bits of adding to 0. */
+HTH_VERB(void, hth_filter_rows_to, (const hth_filter *filter, size_t from, size_t to, hth_real *g));
+#define hth_filter_rows_to HTH_NOW(hth_filter_rows_to)
+/* The same, where theta[to-from][m] of these rows descends by it at once. */
+HTH_VERB(void, hth_filter_rows_descend,
+         (const hth_filter *filter, size_t from, size_t to, hth_linear by, hth_real *theta));
+#define hth_filter_rows_descend HTH_NOW(hth_filter_rows_descend)
 /* All rows, spread over the threads. */
 HTH_VERB(void, hth_filter_run, (hth_compute * compute, const hth_filter *filter));
 #define hth_filter_run HTH_NOW(hth_filter_run)

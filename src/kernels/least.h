@@ -22,8 +22,10 @@ HTH_ALWAYS_INLINE hth_vector hth_without_least(hth_vector v) {
     return (hth_vector)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(x), least, _CMP_NLT_UQ),
                                            x);
 #else
-    for (int i = 0; i < HTH_LANES; i++) v[i] = v[i] < HTH_LEAST && v[i] > -HTH_LEAST ? 0 : v[i];
-    return v;
+    /* as bits: compilers would go lane by lane */
+    const hth_mask sign = (hth_mask)hth_all_lanes(-HTH_C(0.0));
+    const hth_vector size = (hth_vector)((hth_mask)v & ~sign);
+    return (hth_vector)((hth_mask)v & ~(size < hth_all_lanes(HTH_LEAST)));
 #endif
 }
 

@@ -4,8 +4,9 @@
  * the same bits for any number of threads.
  */
 #include "kernels/internal.h"
+#include "kernels/largest.h"
 
-enum { LANES = 16, WIDE = 64, MAX_PIECES = 64, MIN_PIECE = 4096 };
+enum { LANES = 16, MAX_PIECES = 64, MIN_PIECE = 4096 };
 
 typedef struct sum_job {
     double (*sum)(size_t count, const hth_real *x);
@@ -25,17 +26,8 @@ static double sum_of_squares(size_t count, const hth_real *x) {
     return lane[0];
 }
 
-/* x 0 is 0, or NaN where x is not finite; a sum of such is the same in any order. */
 static double zero_or_nan(size_t count, const hth_real *x) {
-    hth_real lane[WIDE] = {0};
-    size_t i = 0;
-    for (; i + WIDE <= count; i += WIDE)
-        for (size_t j = 0; j < WIDE; j++) lane[j] += x[i + j] * 0;
-    if (i > 0) i = count - WIDE; /* some twice, and none alone */
-    for (size_t j = 0; i < count; i++, j++) lane[j] += x[i] * 0;
-    for (size_t half = WIDE / 2; half > 0; half /= 2)
-        for (size_t j = 0; j < half; j++) lane[j] += lane[j + half];
-    return (double)lane[0];
+    return (double)hth_largest(count, x) * 0;
 }
 
 static void sum_piece(void *arg, size_t index, int worker) {

@@ -51,9 +51,12 @@ static void mask_row(const hth_layer *layer, size_t unit, const hth_reads *reads
     if (!layer->has_bias || !reads->bias) w[layer->m - 1] = 0;
 }
 
-void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
+void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_real *w) {
     if (layer->is_complete) return;
-    for (size_t row = 0; row < layer->rows; row++)
-        mask_row(layer, row % layer->n, &layer->cell->reads[row / layer->n],
-                 weight + row * layer->m);
+    for (size_t row = from; row < to; row++, w += layer->m)
+        mask_row(layer, row % layer->n, &layer->cell->reads[row / layer->n], w);
+}
+
+void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
+    hth_layer_mask_rows(layer, 0, layer->rows, weight);
 }

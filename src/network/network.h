@@ -74,6 +74,9 @@ size_t hth_layer_initial_rows(const hth_layer *layer);
  * columns that a drive does not read. Works on the weights as on their gradient. */
 void hth_layer_mask(const hth_layer *layer, hth_real *weight);
 
+/* The same of rows from..to-1 alone, w[to-from][m]. */
+void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_real *w);
+
 /* Whether there are recurrent weights from one unit to another, or to itself. */
 bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from);
 

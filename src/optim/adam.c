@@ -51,14 +51,25 @@ static const hth_option options[] = {
 #define hth_square_root sqrtf
 #endif
 
-static void update(const hth_update *u) {
+enum { RATE, DECAY, FACTOR, B1, B2, REST1, REST2, EPSILON };
+
+static void prepare(hth_update *u) {
     const adam_options *o = u->options;
     const double c1 = 1 - pow(o->beta1, (double)u->step), c2 = 1 - pow(o->beta2, (double)u->step);
-    const hth_real b1 = (hth_real)o->beta1, b2 = (hth_real)o->beta2;
-    const hth_real rest1 = (hth_real)(1 - o->beta1), rest2 = (hth_real)(1 - o->beta2);
-    const hth_real rate = (hth_real)(u->rate * sqrt(c2) / c1);
-    const hth_real epsilon = (hth_real)(o->epsilon_hat ? o->epsilon : o->epsilon * sqrt(c2));
-    const hth_real factor = (hth_real)u->factor, decay = (hth_real)u->decay;
+    u->number[RATE] = (hth_real)(u->rate * sqrt(c2) / c1);
+    u->number[DECAY] = (hth_real)u->decay;
+    u->number[FACTOR] = (hth_real)u->factor;
+    u->number[B1] = (hth_real)o->beta1;
+    u->number[B2] = (hth_real)o->beta2;
+    u->number[REST1] = (hth_real)(1 - o->beta1);
+    u->number[REST2] = (hth_real)(1 - o->beta2);
+    u->number[EPSILON] = (hth_real)(o->epsilon_hat ? o->epsilon : o->epsilon * sqrt(c2));
+}
+
+static void update(const hth_update *u) {
+    const hth_real rate = u->number[RATE], decay = u->number[DECAY], factor = u->number[FACTOR];
+    const hth_real b1 = u->number[B1], b2 = u->number[B2], epsilon = u->number[EPSILON];
+    const hth_real rest1 = u->number[REST1], rest2 = u->number[REST2];
     hth_real *theta = u->theta, *m = u->moment[0], *v = u->moment[1];
     const hth_real *gradient = u->gradient;
     HTH_SIMD
@@ -77,5 +88,6 @@ HTH_PART_OF(const hth_method, hth_method_adam) = {
              .options = {"optimiser", options, HTH_COUNT(options)}},
     .options_size = sizeof(adam_options),
     .moments = 2,
+    .prepare = prepare,
     .update = update,
 };

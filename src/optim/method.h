@@ -8,24 +8,30 @@
 #include "base/options.h"
 #include "kernels/level.h"
 
-enum { HTH_MAX_MOMENTS = 2 };
+enum { HTH_MAX_MOMENTS = 2, HTH_MAX_NUMBERS = 8 };
 
 typedef struct hth_update {
-    size_t count;
     double rate;   /* learning rate of this stretch, schedule included */
     double decay;  /* weight decay: added to the gradient as decay * theta */
     double factor; /* of the gradient, from clipping */
     uint64_t step; /* from 1 */
+    const void *options;
+    hth_real number[HTH_MAX_NUMBERS]; /* what the method's `prepare` makes of the five above */
+    size_t count;
     hth_real *theta;
     const hth_real *gradient;
     hth_real *moment[HTH_MAX_MOMENTS];
-    const void *options;
 } hth_update;
 
 typedef struct hth_method {
     hth_part part;
     size_t options_size;
     size_t moments; /* numbers kept per parameter; 0: a parameter with gradient 0 stays as it is */
+    /* The update is that of kernels/linear.h, with number[0] and number[1]: a pass may make it itself. */
+    bool is_linear;
+    /* Computes update->number, once for all parameters of a stretch. */
+    void (*prepare)(hth_update *update);
+    /* Each parameter by itself, so that any cut of a stretch gives the same bits. */
     void (*update)(const hth_update *update);
 } hth_method;
 

@@ -22,11 +22,21 @@ static const hth_option options[] = {
      .offset = offsetof(momentum_options, nesterov)},
 };
 
-static void update(const hth_update *u) {
+enum { RATE, DECAY, FACTOR, MU, AHEAD, DIRECT };
+
+static void prepare(hth_update *u) {
     const momentum_options *o = u->options;
-    const hth_real mu = (hth_real)o->momentum, rate = (hth_real)u->rate;
-    const hth_real factor = (hth_real)u->factor, decay = (hth_real)u->decay;
-    const hth_real ahead = o->nesterov ? mu : 1, direct = o->nesterov ? HTH_C(1.0) : HTH_C(0.0);
+    u->number[RATE] = (hth_real)u->rate;
+    u->number[DECAY] = (hth_real)u->decay;
+    u->number[FACTOR] = (hth_real)u->factor;
+    u->number[MU] = (hth_real)o->momentum;
+    u->number[AHEAD] = o->nesterov ? u->number[MU] : 1;
+    u->number[DIRECT] = o->nesterov ? HTH_C(1.0) : HTH_C(0.0);
+}
+
+static void update(const hth_update *u) {
+    const hth_real rate = u->number[RATE], decay = u->number[DECAY], factor = u->number[FACTOR];
+    const hth_real mu = u->number[MU], ahead = u->number[AHEAD], direct = u->number[DIRECT];
     hth_real *theta = u->theta, *v = u->moment[0];
     const hth_real *gradient = u->gradient;
     HTH_SIMD
@@ -44,5 +54,6 @@ HTH_PART_OF(const hth_method, hth_method_momentum) = {
              .options = {"optimiser", options, HTH_COUNT(options)}},
     .options_size = sizeof(momentum_options),
     .moments = 1,
+    .prepare = prepare,
     .update = update,
 };

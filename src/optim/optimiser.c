@@ -4,8 +4,7 @@
  */
 #include "kernels/compute.h"
 #include "optim/catalogues.h"
-#include "optim/gradient.h"
-#include "optim/method.h"
+#include "optim/descent.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -234,13 +233,19 @@ static void update_piece(void *argument, size_t index, int worker) {
     whole->optimiser->method->update(&piece);
 }
 
-/* The rest of `update` says how. */
-static void update_part(const hth_optimiser *o, hth_update *update, hth_real *theta,
-                        const hth_gradient *g, size_t offset, size_t count) {
+/* Sets the arrays of `update` to parameters offset..offset+count-1. */
+static void place(const hth_optimiser *o, hth_update *update, size_t offset, size_t count,
+                  hth_real *theta, const hth_real *gradient) {
     update->count = count;
     update->theta = theta + offset;
-    update->gradient = g->values + offset;
+    update->gradient = gradient;
     for (size_t i = 0; i < o->method->moments; i++) update->moment[i] = o->moments[i] + offset;
+}
+
+/* `update` has been prepared. */
+static void update_part(const hth_optimiser *o, hth_update *update, hth_real *theta,
+                        const hth_gradient *g, size_t offset, size_t count) {
+    place(o, update, offset, count, theta, g->values + offset);
     if (count <= PIECE) {
         o->method->update(update);
         return;
@@ -250,38 +255,104 @@ static void update_part(const hth_optimiser *o, hth_update *update, hth_real *th
                  &whole);
 }
 
+/* Prepares the update of a stretch; stretches of the same rate share what is prepared. */
+static void prepare(const hth_optimiser *o, hth_update *update, double rate) {
+    if (update->rate == rate) return;
+    update->rate = rate;
+    o->method->prepare(update);
+}
+
+/* Parameters from..count-1. The rows of an embedding lie behind the layers. */
+static void update_from(const hth_optimiser *o, hth_update *update, double rate, hth_real *theta,
+                        const hth_gradient *g, size_t from) {
+    for (size_t i = 0; i < o->stretch_count; i++) {
+        const stretch *s = &o->stretches[i];
+        const size_t begin = s->offset > from ? s->offset : from, end = s->offset + s->count;
+        if (begin >= end || rate * s->rate == 0 || (g->of_readout_only && !s->of_readout)) continue;
+        prepare(o, update, rate * s->rate);
+        if (s->columns == 0) update_part(o, update, theta, g, begin, end - begin);
+        for (size_t k = 0; s->columns && k < g->touched_count; k++)
+            update_part(o, update, theta, g, s->offset + g->touched[k] * s->columns, s->columns);
+    }
+}
+
+/* The update that follows, with nothing prepared; the rest of *update is set before it is read. */
+static void begin(const hth_optimiser *o, hth_update *update) {
+    update->rate = NAN;
+    update->decay = o->options.weight_decay;
+    update->factor = 1;
+    update->step = o->step + 1;
+    update->options = o->method_options;
+}
+
+static double next_rate(const hth_optimiser *o, uint64_t epoch) {
+    return o->options.lr * o->schedule->factor(&o->options.shape, o->step + 1, epoch);
+}
+
 hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradient *g,
                               uint64_t epoch, hth_error *error) {
     const bool clips = o->options.clip_norm > 0; /* else it only matters whether all is finite */
-    const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
-    hth_real *theta = hth_network_parameters(network);
     if (g->count != o->count || hth_network_parameter_count(network) != o->count)
         return hth_fail(error, HTH_MISMATCH,
                         "the optimiser was made for %zu parameters, the gradient has %zu and the "
                         "network %zu",
                         o->count, g->count, hth_network_parameter_count(network));
+    const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
     if (!isfinite(sum))
         return hth_fail(error, HTH_NOT_FINITE,
                         "the gradient is not finite at update %llu; a smaller optimiser.lr or an "
                         "optimiser.clip_norm may help",
                         (unsigned long long)(o->step + 1));
     if (!g->of_readout_only) hth_gradient_fill(g);
-    o->step++;
-    double rate = o->options.lr * o->schedule->factor(&o->options.shape, o->step, epoch);
-    hth_update update = {.decay = o->options.weight_decay,
-                         .factor = 1,
-                         .step = o->step,
-                         .options = o->method_options};
+    hth_update update;
+    begin(o, &update);
     if (clips && sqrt(sum) > o->options.clip_norm) update.factor = o->options.clip_norm / sqrt(sum);
-    for (size_t i = 0; i < o->stretch_count; i++) {
-        const stretch *s = &o->stretches[i];
-        update.rate = rate * s->rate;
-        if (update.rate == 0 || (g->of_readout_only && !s->of_readout)) continue;
-        if (s->columns == 0) update_part(o, &update, theta, g, s->offset, s->count);
-        for (size_t k = 0; s->columns && k < g->touched_count; k++)
-            update_part(o, &update, theta, g, s->offset + g->touched[k] * s->columns, s->columns);
-    }
+    update_from(o, &update, next_rate(o, epoch), hth_network_parameters(network), g, 0);
+    o->step++;
     return HTH_OK;
+}
+
+/* ---- An update on the way ---- */
+
+bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, uint64_t epoch,
+                       hth_descent *d) {
+    const size_t count = hth_network_parameter_count(network);
+    const double rate = next_rate(o, epoch), of_layers = rate * o->options.lr_recurrent;
+    if (o->options.clip_norm > 0 || of_layers == 0 || g->count != o->count || count != o->count)
+        return false;
+    d->optimiser = o;
+    d->gradient = g;
+    d->rate = rate;
+    d->is_open = false;
+    begin(o, &d->update);
+    prepare(o, &d->update, of_layers);
+    place(o, &d->update, 0, 0, hth_network_parameters(network), NULL);
+    return true;
+}
+
+bool hth_descent_may(hth_descent *d) {
+    const hth_gradient *g = d->gradient;
+    d->is_open =
+        g->put_off == g->layers && isfinite(sum_over(d->optimiser->compute, g, hth_zero_or_nan));
+    return d->is_open;
+}
+
+void hth_descend(const hth_descent *d, size_t from, size_t count, const hth_real *g) {
+    hth_update update = d->update;
+    place(d->optimiser, &update, from, count, update.theta, g);
+    d->optimiser->method->update(&update);
+}
+
+bool hth_descent_is_linear(const hth_descent *d, hth_linear *by) {
+    *by = (hth_linear){d->update.number[0], d->update.number[1]};
+    return d->optimiser->method->is_linear;
+}
+
+void hth_descent_end(hth_descent *d) {
+    hth_optimiser *o = d->optimiser;
+    hth_real *theta = d->update.theta;
+    update_from(o, &d->update, d->rate, theta, d->gradient, d->gradient->layers);
+    o->step++;
 }
 
 double hth_optimiser_rate(const hth_optimiser *o, uint64_t epoch) {

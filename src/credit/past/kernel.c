@@ -33,6 +33,7 @@
 
 #include "kernels/filter.h"
 
+#include <math.h>
 #include <string.h>
 
 static const hth_option options[] = {
@@ -119,9 +120,8 @@ static void fill_influence(const hth_learner *learner, hth_kernel *kept, size_t 
 }
 
 /* g += (q A) (k B + kappa C) + delta u, where delta u, (q A) times the step's own influence, is the scan's;
- * B <- k B + influence u, C <- kappa C + the new B. */
-static void pass_item(const hth_learner *learner, const hth_kernel *kept, size_t item,
-                      hth_real *gradient) {
+ * B <- k B + influence u, C <- kappa C + the new B. The gradient's place is left open. */
+static hth_filter filter_of(const hth_learner *learner, const hth_kernel *kept, size_t item) {
     const hth_layer *layer = hth_kernel_layer(learner);
     const size_t n = layer->n, rows = layer->rows, e = kept->e;
     const hth_real kappa = learner->network->readout.kappa, *k = kept->keep;
@@ -136,18 +136,16 @@ static void pass_item(const hth_learner *learner, const hth_kernel *kept, size_t
         kept->phi[2 * n + j] = k[j];
         kept->phi[3 * n + j] = kappa;
     }
-    const hth_filter f = {.e = e,
-                          .rows = rows,
-                          .n = n,
-                          .m = layer->m,
-                          .x = kept->x,
-                          .phi = kept->phi,
-                          .delta = learner->adjoint.layers[0].delta + item * rows,
-                          .gamma = own,
-                          .u = learner->adjoint.tape->layers[0].u + item * layer->stride,
-                          .eps = kept->traces + item * e * rows * layer->m,
-                          .g = gradient + layer->weight};
-    hth_filter_run(learner->compute, &f);
+    return (hth_filter){.e = e,
+                        .rows = rows,
+                        .n = n,
+                        .m = layer->m,
+                        .x = kept->x,
+                        .phi = kept->phi,
+                        .delta = learner->adjoint.layers[0].delta + item * rows,
+                        .gamma = own,
+                        .u = learner->adjoint.tape->layers[0].u + item * layer->stride,
+                        .eps = kept->traces + item * e * rows * layer->m};
 }
 
 /* ---- Verbs ---- */
@@ -161,6 +159,7 @@ static size_t trace_numbers(const hth_learner *learner) {
 static void reset(hth_learner *learner) {
     hth_kernel *kept = learner->past.kept;
     memset(kept->traces, 0, trace_numbers(learner) * sizeof *kept->traces);
+    hth_trace_bound_set(&kept->bound, 0);
     kept->age = 0;
 }
 
@@ -181,8 +180,15 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     const hth_layer *layer = hth_kernel_layer(learner);
     for (size_t b = 0; b < learner->batch; b++) {
         fill_influence(learner, kept, b);
-        pass_item(learner, kept, b, gradient->values);
+        hth_filter f = filter_of(learner, kept, b);
+        if (hth_descends(learner, learner->descent && hth_filter_is_bounded(&f, &kept->bound))) {
+            hth_filter_descend(learner, 0, &f);
+            return;
+        }
+        f.g = gradient->values + layer->weight;
+        hth_filter_run(learner->compute, &f);
     }
+    hth_trace_bound_set(&kept->bound, NAN);
     hth_layer_mask(layer, gradient->values + layer->weight);
 }
 
@@ -241,6 +247,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         hth_noise_field(&learner->noise),
     };
     size_t count = 0;
+    hth_trace_bound_set(&kept->bound, NAN); /* whoever asks may write to them */
     for (size_t i = 0; i < HTH_COUNT(all); i++) {
         if (all[i].count == 0) continue;
         if (count < capacity) fields[count] = all[i];
@@ -304,4 +311,5 @@ const hth_past hth_past_kernel = {
     .before = before,
     .carry = carry,
     .adds_step = true,
+    .descends = true,
 };

@@ -3,7 +3,7 @@
 #ifndef HTH_KERNEL_H
 #define HTH_KERNEL_H
 
-#include "credit/learner.h"
+#include "credit/descend.h"
 
 typedef struct hth_kernel_options {
     double noise, lr, rate;
@@ -19,6 +19,7 @@ typedef struct hth_kernel {
     hth_real *A, *alpha;     /* [n][n], [n] */
     size_t e;                /* traces of a synapse: B and, with a leaky readout, C */
     hth_real *traces;        /* [batch][e][rows][m] */
+    hth_trace_bound bound;   /* of traces, of one item */
     hth_real *Omega, *Gamma; /* [batch][n] */
     uint64_t age;            /* steps since the copy was taken from the network; 0: take it */
     hth_tape_layer copy;     /* a tape of one step: slot 0 what was, slot 1 what is */

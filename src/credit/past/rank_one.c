@@ -15,15 +15,18 @@
  * Memory per item N + P numbers and |B|; operations per step g n^2 (A~), the same of the second scan where K > 1, P
  * (G) and 2 P / K (contraction, decay). xbar . A is found as q . dz, without the scan's way to the start of the tape.
  */
+#include "credit/descend.h"
 #include "credit/joint.h"
 #include "credit/tangent.h"
 #include "credit/unbiased.h"
 #include "kernels/fold.h"
+#include "kernels/largest.h"
 #include "kernels/rows.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { TILE = 16 * 1024 }; /* numbers of B that are one task of a pass */
+enum { TILE = 16 * 1024 }; /* numbers of B that are one task of a pass over all as one row */
 
 typedef struct rank_one {
     size_t N, P;
@@ -31,6 +34,7 @@ typedef struct rank_one {
     hth_real *A;     /* [batch][N] */
     hth_real *B;     /* [batch][P] */
     double *square;  /* [batch]: |B|^2 */
+    double bound;    /* of the magnitudes in B, of one item; NAN: not known */
     hth_real *nu;    /* [batch][N] */
     hth_real *c;     /* [batch]: xbar . A */
     hth_real *G;     /* [P]; where it is delta (x) u: delta / rho1 of one layer */
@@ -38,11 +42,6 @@ typedef struct rank_one {
     hth_tangent tangent;
     hth_adjoint probe; /* the scan with the boundary nu, one row an item */
 } rank_one;
-
-static size_t tiles_of(size_t rows, size_t columns) {
-    const size_t tall = TILE / columns ? TILE / columns : 1;
-    return (rows + tall - 1) / tall;
-}
 
 /* ---- G = nu^T dX_end/dtheta ---- */
 
@@ -92,25 +91,40 @@ typedef struct fold {
     hth_real *g, *B;
 } fold;
 
-static void fold_tile(void *argument, size_t tile, int worker) {
-    const fold *f = argument;
-    const size_t from = tile * f->rows / f->tiles, to = (tile + 1) * f->rows / f->tiles;
-    const size_t at = from * f->columns;
-    (void)worker;
-    f->kept->partial[tile] = hth_outer_fold(to - from, f->columns, f->c, f->e + from, f->g + at,
-                                            f->keep, f->x + from, f->u, f->B + at);
+static void fold_some(const fold *f, size_t tile, size_t from, size_t to, hth_real *g) {
+    f->kept->partial[tile] = hth_outer_fold(to - from, f->columns, f->c, f->e + from, g, f->keep,
+                                            f->x + from, f->u, f->B + from * f->columns);
 }
 
-/* Returns |B|^2 of these rows. */
-static double fold_rows(hth_learner *learner, fold f) {
+static void fold_tile(void *argument, size_t tile, int worker) {
+    const fold *f = argument;
+    const size_t tall = hth_rows_of_part(f->columns), from = tile * tall;
+    const size_t to = from + tall < f->rows ? from + tall : f->rows;
+    (void)worker;
+    fold_some(f, tile, from, to, f->g + from * f->columns);
+}
+
+/* The same rows, where the weights descend on the way. */
+static void fold_rows_to(const void *of, size_t tile, size_t from, size_t to, hth_real *g) {
+    const fold *f = of;
+    memset(g, 0, (to - from) * f->columns * sizeof *g);
+    fold_some(f, tile, from, to, g);
+}
+
+/* g NULL: the weights descend. Returns |B|^2 of these rows. */
+static double fold_layer(hth_learner *learner, size_t l, fold f) {
+    const double work = 4.0 * (double)(f.rows * f.columns);
     double sum = 0;
-    f.tiles = tiles_of(f.rows, f.columns);
-    hth_parallel(learner->compute, f.tiles, 4.0 * (double)(f.rows * f.columns), fold_tile, &f);
+    f.tiles = hth_row_parts(f.rows, f.columns);
+    if (f.g)
+        hth_parallel(learner->compute, f.tiles, work, fold_tile, &f);
+    else
+        hth_descend_rows(learner, l, work, fold_rows_to, &f);
     for (size_t i = 0; i < f.tiles; i++) sum += f.kept->partial[i];
     return sum;
 }
 
-/* G is delta (x) u, layer by layer. */
+/* G is delta (x) u, layer by layer; g NULL: the weights descend. */
 static double fold_outer(hth_learner *learner, rank_one *kept, size_t item, hth_real keep,
                          hth_real add, hth_real *g) {
     const hth_network *net = learner->network;
@@ -119,16 +133,17 @@ static double fold_outer(hth_learner *learner, rank_one *kept, size_t item, hth_
         const hth_layer *layer = &net->layers[l];
         const hth_real *delta = delta_of(kept, l, item);
         for (size_t i = 0; i < layer->rows; i++) kept->G[i] = add * delta[i];
-        sum += fold_rows(learner, (fold){.kept = kept,
-                                         .rows = layer->rows,
-                                         .columns = layer->m,
-                                         .c = kept->c[item],
-                                         .keep = keep,
-                                         .e = learner->adjoint.layers[l].delta + item * layer->rows,
-                                         .x = kept->G,
-                                         .u = u_of(kept, l, item),
-                                         .g = g + layer->weight,
-                                         .B = kept->B + item * kept->P + layer->weight});
+        sum += fold_layer(learner, l,
+                          (fold){.kept = kept,
+                                 .rows = layer->rows,
+                                 .columns = layer->m,
+                                 .c = kept->c[item],
+                                 .keep = keep,
+                                 .e = learner->adjoint.layers[l].delta + item * layer->rows,
+                                 .x = kept->G,
+                                 .u = u_of(kept, l, item),
+                                 .g = g ? g + layer->weight : NULL,
+                                 .B = kept->B + item * kept->P + layer->weight});
     }
     return sum;
 }
@@ -175,13 +190,34 @@ static void reset(hth_learner *learner) {
     memset(kept->A, 0, learner->batch * kept->N * sizeof *kept->A);
     memset(kept->B, 0, learner->batch * kept->P * sizeof *kept->B);
     memset(kept->square, 0, learner->batch * sizeof *kept->square);
+    kept->bound = 0;
+}
+
+/* Whether c B + delta u^T is finite: |B| is known of the last pass, or is looked for. */
+static bool is_bounded(const hth_learner *learner, rank_one *kept) {
+    const hth_network *net = learner->network;
+    double step = 0;
+    for (size_t l = 0; l < net->layer_count; l++)
+        step += (double)hth_largest(net->layers[l].rows, learner->adjoint.layers[l].delta) *
+                (double)hth_largest(net->layers[l].m, u_of(kept, l, 0));
+    const double c = fabs((double)kept->c[0]);
+    if (hth_is_bounded(step + c * kept->bound)) return true;
+    kept->bound = (double)hth_largest(kept->P, kept->B);
+    return hth_is_bounded(step + c * kept->bound);
+}
+
+/* |B|^2 is summed in hth_real for a while, and squares of the smallest numbers are 0. */
+static void find_bound(rank_one *kept) {
+    kept->bound = 1.01 * sqrt(kept->square[0]) + 1e-15;
 }
 
 /* What one item keeps, taken over the tape. */
 static void advance(hth_learner *learner, rank_one *kept, size_t item, hth_gradient *gradient) {
     const hth_unbiased_options *o = learner->past.options;
     const bool outer = kept->probe.tape->steps == 1 && !kept->has_rest;
-    hth_real *A = kept->A + item * kept->N, *g = gradient->values;
+    const bool descends =
+        hth_descends(learner, learner->descent && outer && is_bounded(learner, kept));
+    hth_real *A = kept->A + item * kept->N, *g = descends ? NULL : gradient->values;
     const hth_real *nu = kept->nu + item * kept->N;
     if (kept->probe.tape->steps == 1 && !outer) add_step(learner, item, g);
     const double G_square = outer ? outer_square(kept, item) : form_G(learner, kept, item);
@@ -192,6 +228,7 @@ static void advance(hth_learner *learner, rank_one *kept, size_t item, hth_gradi
     kept->square[item] =
         outer ? fold_outer(learner, kept, item, keep, add, g)
               : fold_formed(learner, (fold_all){kept, item, kept->c[item], keep, add, g});
+    find_bound(kept);
 }
 
 /* xbar . A, as the pairing of direct errors with tangents: q_t . dz_t at every step, and before the tape what y of a
@@ -238,14 +275,15 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     hth_scan(&kept->probe);
     take_A_over(learner, kept);
     for (size_t b = 0; b < learner->batch; b++) advance(learner, kept, b, gradient);
-    hth_unbiased_clean(learner->network, gradient);
+    if (!learner->descent || !learner->descent->is_open)
+        hth_unbiased_clean(learner->network, gradient);
 }
 
 /* Partial sums that a pass over any of the matrices needs. */
 static size_t most_tiles(const hth_network *net) {
     size_t most = net->recurrent_count / TILE + 1;
     for (size_t l = 0; l < net->layer_count; l++) {
-        const size_t tiles = tiles_of(net->layers[l].rows, net->layers[l].m);
+        const size_t tiles = hth_row_parts(net->layers[l].rows, net->layers[l].m);
         if (tiles > most) most = tiles;
     }
     return most;
@@ -285,6 +323,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         {"rank-one.square", HTH_DTYPE_F64, learner->batch, kept->square},
         hth_noise_field(&learner->noise),
     };
+    kept->bound = NAN; /* whoever asks may write to B */
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);
 }
@@ -321,4 +360,5 @@ const hth_past hth_past_rank_one = {
     .before = before,
     .carry = carry,
     .adds_step = true,
+    .descends = true,
 };

@@ -45,6 +45,7 @@
 #include "kernels/filter.h"
 #include "kernels/vectors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,28 +151,54 @@ static void carry_group(hth_learner *learner, size_t l, size_t first, size_t ite
     hth_filter_tape_run(learner->compute, &f);
 }
 
-/* One item, over a single step or many. */
-static void carry_weights(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
+/* One item, over a single step or many; the gradient's place is left open. */
+static hth_filter filter_of(const hth_learner *learner, size_t l, size_t item) {
     const hth_trace *kept = learner->past.kept;
     const hth_layer *layer = &learner->network->layers[l];
     const hth_tape *tape = kept->rows.tape;
     const hth_trace_layer *at = &kept->layers[l];
     const bool single = tape->steps == 1;
-    const hth_filter f = {.e = at->e,
-                          .rows = layer->rows,
-                          .n = layer->n,
-                          .m = layer->m,
-                          .x = at->xbar,
-                          .phi = at->Phi,
-                          .delta =
-                              single ? learner->adjoint.layers[l].delta + item * layer->rows : NULL,
-                          .gamma = single ? kept->rows.layers[l].delta : NULL,
-                          .u = tape->layers[l].u + item * layer->stride,
-                          .eps = at->eps + item * at->e * layer->rows * layer->m,
-                          .g = gradient + layer->weight};
+    return (hth_filter){.e = at->e,
+                        .rows = layer->rows,
+                        .n = layer->n,
+                        .m = layer->m,
+                        .x = at->xbar,
+                        .phi = at->Phi,
+                        .delta =
+                            single ? learner->adjoint.layers[l].delta + item * layer->rows : NULL,
+                        .gamma = single ? kept->rows.layers[l].delta : NULL,
+                        .u = tape->layers[l].u + item * layer->stride,
+                        .eps = at->eps + item * at->e * layer->rows * layer->m};
+}
+
+static void carry_weights(hth_learner *learner, size_t l, size_t item, hth_real *gradient) {
+    const hth_trace *kept = learner->past.kept;
+    hth_filter f = filter_of(learner, l, item);
+    f.g = gradient + learner->network->layers[l].weight;
     hth_filter_run(learner->compute, &f);
-    if (!single) add_products(learner, &f, l);
-    if (kept->has_end) take_end(&f, at->end);
+    if (kept->rows.tape->steps > 1) add_products(learner, &f, l);
+    if (kept->has_end) take_end(&f, kept->layers[l].end);
+}
+
+static void forget_bounds(hth_trace *kept, size_t layers, double bound) {
+    for (size_t l = 0; l < layers; l++) hth_trace_bound_set(&kept->layers[l].bound, bound);
+}
+
+/* A tape of one step and one item, where an update follows: the weights descend in the same pass. */
+static bool descend(hth_learner *learner) {
+    hth_trace *kept = learner->past.kept;
+    const size_t layers = learner->network->layer_count;
+    bool bounded = !kept->has_end;
+    for (size_t l = 0; learner->descent && bounded && l < layers; l++) {
+        const hth_filter f = filter_of(learner, l, 0);
+        bounded = hth_filter_is_bounded(&f, &kept->layers[l].bound);
+    }
+    if (!hth_descends(learner, bounded)) return false;
+    for (size_t l = 0; l < layers; l++) {
+        const hth_filter f = filter_of(learner, l, 0);
+        hth_filter_descend(learner, l, &f);
+    }
+    return true;
 }
 
 /* ---- Learned initial states ---- */
@@ -243,6 +270,7 @@ static void clear_blank(hth_learner *learner) {
     hth_trace *kept = learner->past.kept;
     for (size_t l = 0; kept->is_blank && l < learner->network->layer_count; l++)
         memset(kept->layers[l].eps, 0, weights_size(learner, l) * sizeof(hth_real));
+    if (kept->is_blank) forget_bounds(kept, learner->network->layer_count, 0);
     kept->is_zero = kept->is_zero || kept->is_blank;
     kept->is_blank = false;
 }
@@ -300,17 +328,27 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     for (size_t b = 0; b < batch; b++) {
         const size_t slot = grouped ? b % GROUP : 0, items = slot + 1;
         const bool full = grouped && (items == GROUP || b + 1 == batch);
-        hth_trace_scan(kept, b);
+        if (steps == 1)
+            hth_trace_single(kept, b, slot);
+        else
+            hth_trace_scan(kept, b);
         for (size_t l = 0; l < net->layer_count; l++) {
-            hth_trace_transition(kept, l, slot);
+            if (steps > 1) hth_trace_transition(kept, l, slot);
             hth_trace_adjoints(learner, l, b, slot);
             if (grouped) hth_trace_gamma(kept, l, slot);
+        }
+        if (descend(learner)) {
+            kept->is_zero = false;
+            return;
+        }
+        for (size_t l = 0; l < net->layer_count; l++) {
             if (full) carry_group(learner, l, b - slot, items, gradient->values);
             if (!grouped) carry_weights(learner, l, b, gradient->values);
             carry_initial(learner, l, b, slot, gradient->values);
         }
     }
     if (!grouped || !kept->rows.tape->chunk.ends) kept->is_zero = kept->is_blank = false;
+    forget_bounds(kept, net->layer_count, NAN);
     for (size_t l = 0; l < net->layer_count; l++)
         hth_layer_mask(&net->layers[l], gradient->values + net->layers[l].weight);
 }
@@ -370,6 +408,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     size_t count = 0;
     clear_blank(learner);
     kept->is_zero = false; /* whoever asks may write to them */
+    forget_bounds(kept, learner->network->layer_count, NAN);
     for (size_t l = 0; l < learner->network->layer_count; l++) {
         const struct {
             const char *what;
@@ -449,4 +488,5 @@ const hth_past hth_past_trace = {
     .before = before,
     .carry = carry,
     .adds_step = true,
+    .descends = true,
 };

@@ -2,19 +2,20 @@
 #ifndef HTH_TRACE_H
 #define HTH_TRACE_H
 
-#include "credit/learner.h"
+#include "credit/descend.h"
 
 enum { HTH_TRACE_MOST = HTH_MAX_STATES + 2 }; /* numbers in X of a unit: states, z, f */
 
 /* A slot is an item of a group that passes together. */
 typedef struct hth_trace_layer {
-    size_t e;          /* numbers in X of a unit */
-    hth_real *eps;     /* [batch][e][rows][m] */
-    hth_real *initial; /* [batch][e][initial rows][n]: the same for learned initial states */
-    hth_real *xbar;    /* [slots][e][n]: at the start of the tape */
-    hth_real *end;     /* [slots][e][n]: what the future axis put into its end */
-    hth_real *Phi;     /* [slots][e][e][n] */
-    hth_real *gamma;   /* [slots][K][e][rows] */
+    size_t e;              /* numbers in X of a unit */
+    hth_real *eps;         /* [batch][e][rows][m] */
+    hth_real *initial;     /* [batch][e][initial rows][n]: the same for learned initial states */
+    hth_real *xbar;        /* [slots][e][n]: at the start of the tape */
+    hth_real *end;         /* [slots][e][n]: what the future axis put into its end */
+    hth_real *Phi;         /* [slots][e][e][n] */
+    hth_trace_bound bound; /* of eps, of tapes of one step and one item */
+    hth_real *gamma;       /* [slots][K][e][rows] */
     bool idle[HTH_MAX_DRIVES]; /* no number in X depends on that drive */
     hth_real *vhat;            /* [batch][n]: filtered voltage; post = clopath only */
     hth_real *post;            /* [K][batch][n] */
@@ -37,6 +38,9 @@ void hth_trace_scan(hth_trace *kept, size_t item);
 /* What it has left of a layer: Phi, and Gamma of all steps. */
 void hth_trace_transition(const hth_trace *kept, size_t layer, size_t slot);
 void hth_trace_gamma(const hth_trace *kept, size_t layer, size_t slot);
+
+/* The three in one, of a tape of one step: Phi of all layers, and Gamma where the scan would have left it. */
+void hth_trace_single(hth_trace *kept, size_t item, size_t slot);
 
 /* xbar and end of an item, from the adjoint of the batch. */
 void hth_trace_adjoints(const hth_learner *learner, size_t layer, size_t item, size_t slot);

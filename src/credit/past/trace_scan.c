@@ -1,6 +1,7 @@
 /*
  * How traces are taken over a tape (trace.c): Phi = dX_end/dX_start and Gamma_t = dX_end/da_t, with the units
- * decoupled, from one scan with a row per number in X. Cost per item and tape: that scan, e K rows of a few n.
+ * decoupled, from one scan with a row per number in X; of a single step, these are the cell's derivatives themselves.
+ * Cost per item and tape: that scan, e K rows of a few n.
  */
 #include "credit/past/trace.h"
 
@@ -44,6 +45,12 @@ void hth_trace_scan(hth_trace *kept, size_t item) {
     hth_scan(&kept->rows);
 }
 
+/* The column of f, which depends on its own past alone. */
+static void fill_f(size_t e, size_t f, size_t n, hth_real power, hth_real *Phi) {
+    for (size_t k = 0; k < e; k++)
+        for (size_t j = 0; j < n; j++) Phi[(k * e + f) * n + j] = k == f ? power : 0;
+}
+
 void hth_trace_transition(const hth_trace *kept, size_t l, size_t slot) {
     const hth_network *net = kept->rows.tape->network;
     const hth_adjoint_layer *a = &kept->rows.layers[l];
@@ -53,11 +60,29 @@ void hth_trace_transition(const hth_trace *kept, size_t l, size_t slot) {
     hth_real *Phi = at->Phi + slot * at->e * at->e * n;
     for (size_t k = 0; k < at->e; k++)
         gather(kept, layer, a->sbar, a->zbar, kept->rows.rows, k, Phi + k * at->e * n);
-    if (at->e == f) return;
     hth_real power = 1;
     for (size_t t = 0; t < kept->rows.tape->steps; t++) power *= net->readout.kappa;
-    for (size_t k = 0; k < at->e; k++)
-        for (size_t j = 0; j < n; j++) Phi[(k * at->e + f) * n + j] = k == f ? power : 0;
+    if (at->e > f) fill_f(at->e, f, n, power, Phi);
+}
+
+void hth_trace_single(hth_trace *kept, size_t item, size_t slot) {
+    const hth_network *net = kept->rows.tape->network;
+    const bool crosses = kept->rows.crossing == HTH_CROSS_DIAGONAL;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_adjoint_layer *a = &kept->rows.layers[l];
+        const hth_layer *layer = &net->layers[l];
+        const hth_trace_layer *at = &kept->layers[l];
+        const size_t n = layer->n, e = at->e, d = layer->cell->states, f = row_of_f(layer, kept);
+        hth_real *Phi = at->Phi + slot * e * e * n;
+        for (size_t k = 0; k < e; k++) {
+            hth_real *to = Phi + k * e * n, *zbar = a->zbar;
+            hth_scan_unit(&kept->rows, l, item, k < d ? k : d, a->delta + k * layer->rows, to,
+                          crosses ? zbar : NULL);
+            if (kept->has_z) memcpy(to + d * n, zbar, n * sizeof *to);
+            for (size_t j = 0; crosses && kept->together && j < n; j++) to[j] += zbar[j];
+        }
+        if (e > f) fill_f(e, f, n, net->readout.kappa, Phi);
+    }
 }
 
 void hth_trace_gamma(const hth_trace *kept, size_t l, size_t slot) {
