@@ -391,18 +391,18 @@ static void mix_errors(const hth_adjoint *adjoint, size_t l) {
 
 void hth_scan(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
-    const size_t threads = (size_t)hth_compute_threads(tape->compute);
     for (size_t l = tape->network->layer_count; l-- > 0;) {
         const hth_layer *layer = &tape->network->layers[l];
+        const double work =
+            (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows);
+        const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
         if (adjoint->crossing == HTH_CROSS_FULL && is_packed(adjoint))
             hth_pack(layer->rows, layer->n,
                      hth_rows(tape->network->theta + layer->weight, layer->m),
                      adjoint->layers[l].packed);
         mix_errors(adjoint, l);
-        hth_parallel(tape->compute, task.parts,
-                     (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows),
-                     scan_rows, &task);
+        hth_parallel(tape->compute, task.parts, work, scan_rows, &task);
         pass_down(adjoint, l);
     }
 }

@@ -57,10 +57,14 @@ int hth_compute_threads(const hth_compute *compute) {
     return compute->threads;
 }
 
+int hth_compute_spread(const hth_compute *compute, double work) {
+    return hth_is_shared(compute, work) ? compute->threads : 1;
+}
+
 void hth_parallel(hth_compute *compute, size_t count, double work, hth_task task, void *arg) {
 #ifdef HTH_THREADS
     if (count > 1 && hth_is_shared(compute, work)) {
-        hth_threads_run(compute->pool, count, task, arg);
+        hth_threads_run(compute->pool, count, work, task, arg);
         return;
     }
 #else

@@ -9,8 +9,9 @@
  *
  * A thread that waits spins for a short time and then sleeps on a condition variable.
  *
- * Other programs may keep the workers from their cores. So every loop is timed, and if sharing loses
- * time, the handle does without its workers for a while (hth_threads_pay).
+ * Other programs may keep the workers from their cores, and some loops are too small to be worth sharing.
+ * So every loop is timed, and if sharing loses time, loops of that size stay on the calling thread for
+ * a while (hth_threads_pay).
  *
  * A child after fork has a copy of the handle, but none of its threads. The handle remembers the process
  * that started them; another process starts its own.
@@ -20,6 +21,7 @@
 
 #ifdef HTH_THREADS
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,13 +32,18 @@
 
 enum { CACHE_LINE = 64, CHECKS = 32 /* while spinning, between two looks at the clock */ };
 
-/* About twice what it costs to wake a thread that sleeps, so that threads stay awake from one loop of a
- * step to the next; longer gains nothing that can be measured. */
+/* A thread that sleeps begins some 20 us late (see HTH_SMALL_WORK for the machine). With twice that, threads
+ * stay awake from one loop of a step to the next: word20 of bench/bench takes 101 us, with 20 us here
+ * 104, and 100 us gain nothing more. */
 enum { SPIN_NANOSECONDS = 50000 };
 
-/* See judge. Work that is cut for threads takes up to a third longer on one of them, so a loop has to
- * gain a quarter. */
-static const double WORTH = 0.75, MOST_LOST = 3e4, MOST_AT_ONCE = 1e9, ALONE = 16;
+/* See judge. A product that is cut for two threads takes a third longer on one of them than a product in
+ * one piece (rnn100b32: 53 us and 41), so a loop has to gain a quarter. */
+static const double WORTH = 0.75, MOST_LOST = 3e4, MOST_WON = 3e5, MOST_AT_ONCE = 1e9, ALONE = 16;
+
+/* Sizes of loops that are judged together: work of 2^i to 2^(i+1), but all smaller ones at FIRST_SIZE,
+ * and all larger ones at the last. */
+enum { FIRST_SIZE = 20, SIZES = 16 };
 
 /* Where a thread waits. turn is odd from an offer until it is taken; of two threads that try to take
  * it, one succeeds. */
@@ -49,6 +56,11 @@ typedef struct seat {
     hth_threads *all;
 } seat;
 
+typedef struct balance {
+    double lost;         /* by sharing, in nanoseconds */
+    int64_t alone_until; /* the time before which no loop is shared */
+} balance;
+
 struct hth_threads {
     /* The loop: written by the caller before it offers the shares. */
     alignas(CACHE_LINE) size_t count, shares;
@@ -60,10 +72,9 @@ struct hth_threads {
 
     alignas(CACHE_LINE) bool spin;
     int wanted, running; /* threads, the calling one included */
-    double lost;         /* by sharing, in nanoseconds */
-    int64_t alone_until; /* the time before which no loop is shared */
     pid_t process;       /* that started the threads; 0: not started yet */
     seat *seats;         /* [wanted]; the caller waits at seats[0] until the workers are done */
+    balance sizes[SIZES];
 };
 
 /* ---- Offering, taking, waiting -------------------------------------------------------------- */
@@ -143,7 +154,7 @@ static bool finish(hth_threads *t, size_t shares) {
     return atomic_fetch_sub(&t->unfinished, shares) == shares;
 }
 
-static void *work(void *argument) {
+static void *be_a_worker(void *argument) {
     seat *own = argument;
     hth_threads *t = own->all;
     const size_t share = (size_t)(own - t->seats);
@@ -177,7 +188,7 @@ static bool start_thread(seat *s) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool started = pthread_create(&s->thread, NULL, work, s) == 0;
+    const bool started = pthread_create(&s->thread, NULL, be_a_worker, s) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
@@ -213,21 +224,29 @@ void hth_threads_stop(hth_threads *t) {
 
 /* ---- Whether sharing pays -------------------------------------------------------------------- */
 
-bool hth_threads_pay(const hth_threads *t) {
-    return t->alone_until == 0 || nanoseconds(CLOCK_MONOTONIC) >= t->alone_until;
+static int size_of(double work) {
+    int exponent;
+    frexp(work, &exponent);
+    const int size = exponent - 1 - FIRST_SIZE;
+    return size < 0 ? 0 : size < SIZES ? size : SIZES - 1;
+}
+
+bool hth_threads_pay(const hth_threads *t, double work) {
+    const int64_t until = t->sizes[size_of(work)].alone_until;
+    return until == 0 || nanoseconds(CLOCK_MONOTONIC) >= until;
 }
 
 /* The caller alone would have taken `own`, the processor's time of its own share, once for every share.
  * What a loop took above WORTH of that is lost, what it took below is won back. After MOST_LOST the caller
- * works alone, ALONE times as long as was lost: so bad luck costs one part in ALONE. */
-static void judge(hth_threads *t, int64_t own, int64_t took, int64_t now) {
+ * does loops of this size alone, ALONE times as long as was lost: so bad luck costs one part in ALONE. */
+static void judge(const hth_threads *t, balance *b, int64_t own, int64_t took, int64_t now) {
     const size_t tasks = t->count / t->shares + (t->count % t->shares > 0);
     const double alone = (double)own * (double)t->count / (double)tasks;
-    t->lost += (double)took - WORTH * alone;
-    if (t->lost < 0) t->lost = 0;
-    if (t->lost < MOST_LOST) return;
-    t->alone_until = now + (int64_t)(ALONE * (t->lost < MOST_AT_ONCE ? t->lost : MOST_AT_ONCE));
-    t->lost = 0;
+    b->lost += (double)took - WORTH * alone;
+    if (b->lost < -MOST_WON) b->lost = -MOST_WON;
+    if (b->lost < MOST_LOST) return;
+    b->alone_until = now + (int64_t)(ALONE * (b->lost < MOST_AT_ONCE ? b->lost : MOST_AT_ONCE));
+    b->lost = 0;
 }
 
 /* ---- The loop ------------------------------------------------------------------------------- */
@@ -263,7 +282,7 @@ static int64_t do_shares(hth_threads *t) {
     return own;
 }
 
-void hth_threads_run(hth_threads *t, size_t count, hth_task task, void *arg) {
+void hth_threads_run(hth_threads *t, size_t count, double work, hth_task task, void *arg) {
     const pid_t process = getpid();
     if (t->process != process) start(t, process);
     if (t->running < 2) {
@@ -277,7 +296,7 @@ void hth_threads_run(hth_threads *t, size_t count, hth_task task, void *arg) {
     const int64_t begin = nanoseconds(CLOCK_MONOTONIC);
     const int64_t own = do_shares(t);
     const int64_t end = nanoseconds(CLOCK_MONOTONIC);
-    judge(t, own, end - begin, end);
+    judge(t, &t->sizes[size_of(work)], own, end - begin, end);
 }
 
 #endif

@@ -413,13 +413,13 @@ static void run_steps(void *argument, size_t part, int worker) {
 
 static void run_layer(hth_tape *tape, size_t l) {
     const hth_layer *layer = &tape->network->layers[l];
-    const size_t threads = (size_t)hth_compute_threads(tape->compute);
+    const double work =
+        (double)(tape->chunk.steps * tape->batch) * (double)(layer->m * layer->rows);
+    const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
     steps_task task = {tape, l, tape->batch < threads ? tape->batch : threads};
     if (tape->layers[l].packed)
         hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), tape->layers[l].packed);
-    hth_parallel(tape->compute, task.parts,
-                 (double)(tape->chunk.steps * tape->batch) * (double)(layer->m * layer->rows),
-                 run_steps, &task);
+    hth_parallel(tape->compute, task.parts, work, run_steps, &task);
     const size_t rows = tape->chunk.steps * tape->batch;
     tape->layers[l].is_sparse =
         rows > HTH_FEW_ROWS && prefers_events(layer, &tape->layers[l].events, 0, rows);
