@@ -53,7 +53,8 @@ static const hth_option options[] = {
 
 static void update(const hth_update *u) {
     const adam_options *o = u->options;
-    const double c1 = 1 - pow(o->beta1, (double)u->step), c2 = 1 - pow(o->beta2, (double)u->step);
+    const double c1 = 1 - hth_pow64(o->beta1, (double)u->step);
+    const double c2 = 1 - hth_pow64(o->beta2, (double)u->step);
     const hth_real b1 = (hth_real)o->beta1, b2 = (hth_real)o->beta2;
     const hth_real rest1 = (hth_real)(1 - o->beta1), rest2 = (hth_real)(1 - o->beta2);
     const hth_real rate = (hth_real)(u->rate * sqrt(c2) / c1);
