@@ -148,13 +148,14 @@ static inline double hth_log64(double x) {
     return x > 0.0 ? y : outside;
 }
 
-/* log(1 + exp(x)): 2.2 ulp; below -708 it stays at 3.3e-308. */
+/* log(1 + exp(x)): 2.2 ulp; below -708 it stays at 3.3e-308. For y = exp(-|x|) above sqrt(2) - 1: log(1 + y) =
+ * log(2) + log(1 + (y - 1) / 2). The choice is a number, since compilers made a branch of it. */
 static inline double hth_softplus64(double x) {
     double y = hth_exp_bounded64(-fabs(x)); /* 0..1 */
-    bool large = y > 0.41421356237309503;   /* log(1 + y) = log(2) + log(1 + (y - 1) / 2) */
-    double f = large ? hth_fma64(0.5, y, -0.5) : y;
+    double scale = y > 0.41421356237309503 ? 0.5 : 1.0;
+    double f = hth_fma64(scale, y, scale - 1.0);
     double z = f + hth_log1p_rest64(f);
-    return (x > 0.0 ? x : 0.0) + (large ? z + 0.69314718055994531 : z);
+    return (x > 0.0 ? x : 0.0) + hth_fma64(1.0 - scale, 1.3862943611198906, z); /* 2 log(2) */
 }
 
 /* ---- Sine and cosine ----------------------------------------------------------------------------- */

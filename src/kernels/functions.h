@@ -121,12 +121,13 @@ static inline float hth_sigmoid(float x) {
     return 1.0f / (1.0f + hth_exp_bounded(-x));
 }
 
-/* log(1 + exp(x)): 1.7 ulp; below -87 it stays at 1.6e-38. */
+/* log(1 + exp(x)): 1.7 ulp; below -87 it stays at 1.6e-38. For y = exp(-|x|) above sqrt(2) - 1: log(1 + y) =
+ * log(2) + log(1 + (y - 1) / 2). The choice is a number, since compilers made a branch of it. */
 static inline float hth_softplus(float x) {
     float y = hth_exp_bounded(-fabsf(x)); /* 0..1 */
-    bool large = y > 0.41421356f;         /* log(1 + y) = log(2) + log(1 + (y - 1) / 2) */
-    float z = hth_log1p_reduced(large ? hth_fma(0.5f, y, -0.5f) : y);
-    return (x > 0.0f ? x : 0.0f) + (large ? z + 0.69314718f : z);
+    float scale = y > 0.41421356f ? 0.5f : 1.0f;
+    float z = hth_log1p_reduced(hth_fma(scale, y, scale - 1.0f));
+    return (x > 0.0f ? x : 0.0f) + hth_fma(1.0f - scale, 1.38629436f, z); /* 2 log(2) */
 }
 
 /* cos and sin of x turns, x in 0..1, to 1e-7: x less the nearest quarter, and then the quarters. */
