@@ -9,9 +9,7 @@
  */
 #include "base/random.h"
 
-#include <math.h>
-
-static const double TWO_PI = 6.283185307179586;
+#include "base/functions64.h"
 
 void hth_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
@@ -56,8 +54,9 @@ double hth_random_uniform(const hth_random *r, uint64_t index) {
 double hth_random_normal(const hth_random *r, uint64_t index) {
     uint64_t w[2];
     hth_random_words(r, index, w);
-    double radius = sqrt(-2.0 * log(1.0 - unit(w[0]))); /* 1 - [0, 1): the logarithm is finite */
-    return radius * cos(TWO_PI * unit(w[1]));
+    const double above_zero = 1.0 - unit(w[0]); /* the logarithm is finite */
+    const double radius = sqrt(-2.0 * hth_log64(above_zero));
+    return radius * hth_cos_turns64(unit(w[1]));
 }
 
 /* Upper half of the 128-bit product, in plain C11. */

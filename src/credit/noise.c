@@ -44,31 +44,9 @@ void hth_noise_signs(hth_noise *noise, size_t count, hth_real *out) {
 /* ---- Normal deviates ---- */
 
 #ifdef HTH_DOUBLE
-static inline double root(double x) {
-    return sqrt(x);
-}
-
-static inline void turn(double x, double *cosine, double *sine) {
-    *cosine = cos(6.283185307179586 * x);
-    *sine = sin(6.283185307179586 * x);
-}
+#define root sqrt
 #else
-static inline float root(float x) {
-    return sqrtf(x);
-}
-
-/* cos and sin of x turns, x in 0..1, to 1e-7: x less the nearest quarter, by Taylor, then the quarters. */
-static inline void turn(float x, float *cosine, float *sine) {
-    const float quarters = (float)(int32_t)(4.0f * x + 0.5f);
-    const float a = 6.2831853f * (x - 0.25f * quarters), b = a * a;
-    const float s = a + a * b * (-1.6666667e-1f + b * (8.3333333e-3f + b * -1.9841270e-4f));
-    const float c =
-        1.0f + b * (-0.5f + b * (4.1666667e-2f + b * (-1.3888889e-3f + b * 2.48015e-5f)));
-    const bool odd = quarters == 1.0f || quarters == 3.0f;
-    const float first = odd ? s : c, second = odd ? c : s;
-    *cosine = quarters == 1.0f || quarters == 2.0f ? -first : first;
-    *sine = quarters == 2.0f || quarters == 3.0f ? -second : second;
-}
+#define root sqrtf
 #endif
 
 enum { PAIRS = 32 }; /* at a time */
@@ -89,7 +67,7 @@ static void fill_pairs(const hth_random *r, uint64_t block, size_t pairs, hth_re
         hth_real cosine, sine;
         const hth_real u = ((hth_real)length[i] + HTH_C(0.5)) * unit; /* not 0 */
         const hth_real radius = root(-2 * hth_log(u));
-        turn((hth_real)angle[i] * unit, &cosine, &sine);
+        hth_turn((hth_real)angle[i] * unit, &cosine, &sine);
         out[2 * i] = radius * cosine;
         out[2 * i + 1] = radius * sine;
     }

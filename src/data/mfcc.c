@@ -16,11 +16,10 @@
  */
 #include "data/mfcc.h"
 
-#include <math.h>
+#include "base/functions64.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-static const double PI = 3.14159265358979323846;
 
 enum { LONGEST = 1 << 20 }; /* samples of a window */
 
@@ -57,22 +56,24 @@ static void lay_out(hth_mfcc *m, hth_arena *arena) {
 static void fill_tables(hth_mfcc *m) {
     const double last = m->window > 1 ? (double)(m->window - 1) : 1;
     for (size_t n = 0; n < m->window; n++)
-        m->hamming[n] = 0.54 - 0.46 * cos(2 * PI * (double)n / last);
+        m->hamming[n] = 0.54 - 0.46 * hth_cos_turns64((double)n / last);
     for (size_t k = 0; k < m->points / 2; k++) {
-        m->cosine[k] = cos(2 * PI * (double)k / (double)m->points);
-        m->sine[k] = -sin(2 * PI * (double)k / (double)m->points);
+        m->cosine[k] = hth_cos_turns64((double)k / (double)m->points);
+        m->sine[k] = -hth_sin_turns64((double)k / (double)m->points);
     }
     const double count = (double)m->filters, lifter = m->options.ceplifter;
     for (size_t i = 0; i < m->cepstra; i++) {
-        const double lift = lifter > 0 ? 1 + lifter / 2 * sin(PI * (double)i / lifter) : 1;
+        const double lift =
+            lifter > 0 ? 1 + lifter / 2 * hth_sin_turns64((double)i / (2 * lifter)) : 1;
         for (size_t j = 0; j < m->filters; j++)
             m->transform[i * m->filters + j] =
-                lift * sqrt(2 / count) * cos(PI * (double)i * ((double)j + 0.5) / count);
+                lift * sqrt(2 / count) *
+                hth_cos_turns64((double)i * ((double)j + 0.5) / (2 * count));
     }
 }
 
 static double mel(double frequency) {
-    return 1127 * log(1 + frequency / 700);
+    return 1127 * hth_log64(1 + frequency / 700);
 }
 
 /* Triangle j rises from centre j to centre j + 1 and falls to centre j + 2. */
@@ -217,7 +218,7 @@ static void frame(hth_mfcc *m, const double *samples, double *out) {
         double sum = 0;
         for (size_t b = m->first[j]; b < m->end[j]; b++)
             sum += m->filter[j * m->bins + b] * m->re[b];
-        m->energy[j] = log(sum > 1 ? sum : 1);
+        m->energy[j] = hth_log64(sum > 1 ? sum : 1);
     }
     for (size_t i = 0; i < m->cepstra; i++) {
         out[i] = 0;

@@ -16,7 +16,8 @@
  */
 #include "experiment/logistic.h"
 
-#include <math.h>
+#include "base/functions64.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,15 +56,6 @@ static void solve(const double *L, size_t n, double *x) {
 
 /* ---- The problem ------------------------------------------------------------------------------ */
 
-static double probability(double f) {
-    return f >= 0 ? 1 / (1 + exp(-f)) : exp(f) / (1 + exp(f));
-}
-
-/* log(1 + e^-x) */
-static double cost(double x) {
-    return x >= 0 ? log1p(exp(-x)) : log1p(exp(x)) - x;
-}
-
 /* f and the loss at (alpha, b). */
 static double evaluate(solver *v, const double *alpha, double b) {
     const hth_logistic *p = v->problem;
@@ -72,7 +64,7 @@ static double evaluate(solver *v, const double *alpha, double b) {
         double sum = 0;
         for (size_t k = 0; k < p->count; k++) sum += p->gram[i * p->count + k] * alpha[k];
         v->f[i] = sum + b;
-        loss += cost(p->labels[i] ? v->f[i] : -v->f[i]) + 0.5 * p->l2 * alpha[i] * sum;
+        loss += hth_softplus64(p->labels[i] ? -v->f[i] : v->f[i]) + 0.5 * p->l2 * alpha[i] * sum;
     }
     return loss;
 }
@@ -83,7 +75,7 @@ static double residual(const solver *v, const double *alpha) {
     const hth_logistic *p = v->problem;
     double worst = 0, sum = 0;
     for (size_t i = 0; i < p->count; i++) {
-        const double error = p->labels[i] - probability(v->f[i]);
+        const double error = p->labels[i] - hth_sigmoid64(v->f[i]);
         worst = fmax(worst, fabs(p->l2 * alpha[i] - error));
         sum += error;
     }
@@ -95,7 +87,7 @@ static bool newton(solver *v, double *b) {
     const hth_logistic *p = v->problem;
     const size_t n = p->count;
     for (size_t i = 0; i < n; i++) {
-        const double now = probability(v->f[i]), error = p->labels[i] - now;
+        const double now = hth_sigmoid64(v->f[i]), error = p->labels[i] - now;
         v->s[i] = sqrt(fmax(now * (1 - now), 1e-300));
         v->right[i] = v->s[i] * v->f[i] + error / v->s[i];
         v->ones[i] = v->s[i];

@@ -7,9 +7,9 @@
  * N the sum of the weights w, m_k the mean of target k over the same steps; so nmse is 1 for a readout
  * that stays at the mean (Bellec et al. 2019, Fig. 1 c-d).
  */
+#include "base/functions64.h"
 #include "experiment/session.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,7 +102,7 @@ double hth_metric_value(const hth_metric *metric, const hth_report *report,
     if (!(report->weight > 0)) return NAN;
     switch (metric->kind) {
     case HTH_METRIC_PERPLEXITY:
-        return exp(mean);
+        return hth_exp64(mean);
     case HTH_METRIC_ACCURACY:
         return report->correct / report->weight;
     case HTH_METRIC_BITS:

@@ -1,7 +1,6 @@
 /*
- * Elementwise functions and loops that a compiler can turn into vector code. In float the
- * transcendental functions are branch-free approximations of our own (error stated at each); in double
- * they are those of the C library.
+ * Elementwise functions and loops that a compiler can turn into vector code. The transcendental functions are
+ * branch-free approximations of our own, in either precision (error stated at each): none of the C library's.
  */
 #ifndef HTH_ELEMENTWISE_H
 #define HTH_ELEMENTWISE_H
@@ -17,11 +16,11 @@
 #define HTH_SIMD
 #endif
 
-/* Loops that call the C library stay as they are; that is no mistake. */
+/* A loop may stay scalar, as where the processor has no vectors that serve it; that is no mistake. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
-#include "kernels/functions.h" /* hth_exp, hth_log, hth_tanh, hth_sigmoid, hth_softplus */
+#include "kernels/functions.h" /* hth_exp, hth_log, hth_tanh, hth_sigmoid, hth_softplus, hth_turn */
 
 #endif

@@ -4,9 +4,9 @@
  */
 #include "network/network.h"
 
+#include "base/functions64.h"
 #include "network/catalogues.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -286,7 +286,7 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
 
 static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     hth_readout *r = &net->readout;
-    double kappa = p->readout.tau_out > 0 ? exp(-1 / p->readout.tau_out) : p->readout.kappa;
+    double kappa = p->readout.tau_out > 0 ? hth_exp64(-1 / p->readout.tau_out) : p->readout.kappa;
     *r = (hth_readout){.outputs = net->shape.outputs,
                        .n = p->units[p->layers - 1] * (p->both_ways ? 2 : 1),
                        .kappa = (hth_real)kappa,

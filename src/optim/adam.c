@@ -55,7 +55,8 @@ enum { RATE, DECAY, FACTOR, B1, B2, REST1, REST2, EPSILON };
 
 static void prepare(hth_update *u) {
     const adam_options *o = u->options;
-    const double c1 = 1 - pow(o->beta1, (double)u->step), c2 = 1 - pow(o->beta2, (double)u->step);
+    const double c1 = 1 - hth_pow64(o->beta1, (double)u->step);
+    const double c2 = 1 - hth_pow64(o->beta2, (double)u->step);
     u->number[RATE] = (hth_real)(u->rate * sqrt(c2) / c1);
     u->number[DECAY] = (hth_real)u->decay;
     u->number[FACTOR] = (hth_real)u->factor;

@@ -1,8 +1,7 @@
 /* Learning-rate schedules: the factor of optimiser.lr at an update (from 1) and epoch (from 1). */
+#include "base/functions64.h"
 #include "optim/catalogues.h"
 #include "optim/method.h"
-
-#include <math.h>
 
 static double constant(const hth_schedule_options *o, uint64_t step, uint64_t epoch) {
     (void)o, (void)step, (void)epoch;
@@ -11,17 +10,18 @@ static double constant(const hth_schedule_options *o, uint64_t step, uint64_t ep
 
 static double steps(const hth_schedule_options *o, uint64_t step, uint64_t epoch) {
     (void)epoch;
-    return pow(o->factor, (double)((step - 1) / (uint64_t)o->every));
+    return hth_pow64(o->factor, (double)((step - 1) / (uint64_t)o->every));
 }
 
 static double exponential(const hth_schedule_options *o, uint64_t step, uint64_t epoch) {
     (void)epoch;
-    return pow(o->factor, (double)(step - 1) / (double)o->every);
+    return hth_pow64(o->factor, (double)(step - 1) / (double)o->every);
 }
 
 static double halving(const hth_schedule_options *o, uint64_t step, uint64_t epoch) {
     (void)step;
-    return epoch > (uint64_t)o->start ? pow(o->factor, (double)(epoch - (uint64_t)o->start)) : 1;
+    const uint64_t start = (uint64_t)o->start;
+    return epoch > start ? hth_pow64(o->factor, (double)(epoch - start)) : 1;
 }
 
 static const hth_schedule schedules[] = {

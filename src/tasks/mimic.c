@@ -17,10 +17,10 @@
  * (loss.report = mean). Cost per step and item: units (units + inputs + outputs) multiply-adds and
  * units tanh; memory: the weights and one chunk.
  */
+#include "base/functions64.h"
 #include "base/random.h"
 #include "tasks/stream.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { START_NORMAL, START_ZERO };
@@ -119,7 +119,7 @@ static void draw_start(mimic_state *m) {
     for (size_t b = 0; b < m->batch && m->options.start == START_NORMAL; b++) {
         const hth_random random = random_of_item(m, b);
         for (size_t j = 0; j < m->n; j++)
-            m->r[b * m->n + j] = tanh(hth_random_normal(&random, UINT64_C(1) << 63 | j));
+            m->r[b * m->n + j] = hth_tanh64(hth_random_normal(&random, UINT64_C(1) << 63 | j));
     }
 }
 
@@ -157,7 +157,7 @@ static void step_item(mimic_state *m, double *restrict r, hth_real *restrict tar
     for (size_t i = 0; i < m->n; i++) m->drive[i] = m->bias[i];
     add_columns(m->drive, m->w_rec, r, m->n, m->n);
     add_columns(m->drive, m->w_in, m->coins, m->inputs, m->n);
-    for (size_t i = 0; i < m->n; i++) r[i] = (1 - alpha) * r[i] + alpha * tanh(m->drive[i]);
+    for (size_t i = 0; i < m->n; i++) r[i] = (1 - alpha) * r[i] + alpha * hth_tanh64(m->drive[i]);
 
     for (size_t k = 0; k < m->outputs; k++) m->y[k] = m->b_out[k];
     add_columns(m->y, m->w_out, r, m->n, m->outputs);

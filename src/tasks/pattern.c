@@ -15,10 +15,10 @@
  * A sequence is a trial; there is no end of them. Cost per step: nothing, the trial is kept; memory:
  * steps x batch x (inputs + outputs) numbers.
  */
+#include "base/functions64.h"
 #include "base/random.h"
 #include "tasks/stream.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { INPUT_REGULAR, INPUT_POISSON };
@@ -89,14 +89,14 @@ static double drawn(const pattern_state *p, uint32_t stream, uint64_t index) {
 
 static double curve(const pattern_state *p, size_t k, size_t t) {
     const pattern_options *o = &p->options;
-    const double tau = 6.283185307179586477, seconds = (double)t * o->dt / 1000;
+    const double seconds = (double)t * o->dt / 1000;
     double sum = 0;
     for (size_t f = 0; f < p->frequency_count; f++) {
         const uint64_t index = k * p->frequency_count + f;
         const double spread = o->amplitude_max - o->amplitude_min;
         const double amplitude = o->amplitude_min + spread * drawn(p, STREAM_AMPLITUDE, index);
-        const double phase = tau * drawn(p, STREAM_PHASE, index);
-        sum += amplitude * sin(tau * p->frequencies[f] * seconds + phase);
+        const double phase = drawn(p, STREAM_PHASE, index);
+        sum += amplitude * hth_sin_turns64(p->frequencies[f] * seconds + phase);
     }
     return sum;
 }

@@ -21,7 +21,7 @@ void hth_clopath_factor(const hth_clopath *o, const hth_tape *tape, size_t l, ht
     const size_t slot = (layer->cell->states + layer->cell->counters) * batch * n;
     const hth_real *v_th =
         hth_entry_at(layer, &tape->layers[l], layer->cell->threshold, 0, 1, 0).data;
-    const hth_real q = (hth_real)exp(-1 / o->tau), low = (hth_real)o->low;
+    const hth_real q = (hth_real)hth_exp64(-1 / o->tau), low = (hth_real)o->low;
     const hth_real high = (hth_real)o->high, gain = o->trace == HTH_CLOPATH_SUM ? 1 : 1 - q;
     for (size_t i = 0; i < tape->steps * batch; i++) {
         const size_t item = i % batch * n;

@@ -25,7 +25,7 @@ static hth_status prepare(const void *given, size_t n, hth_real *constants, hth_
     HTH_TRY(hth_units_expand(o->tau_a, n, 1e-3, 1e9, "cell.tau_a", rho, error));
     HTH_TRY(hth_units_expand(o->beta, n, 0, 1e6, "cell.beta", constants + BETA * n, error));
     for (size_t j = 0; j < n; j++) {
-        rho[j] = (hth_real)exp(-o->dt / (double)rho[j]);
+        rho[j] = (hth_real)hth_exp64(-o->dt / (double)rho[j]);
         constants[MINUS_BETA * n + j] = -constants[BETA * n + j];
     }
     return HTH_OK;

@@ -134,7 +134,7 @@ hth_status hth_spiking_prepare(const hth_spiking_options *o, size_t n, hth_real 
     HTH_TRY(hth_units_expand(o->tau_m, n, 1e-3, 1e9, "cell.tau_m", alpha, error));
     HTH_TRY(hth_units_expand(o->v_th, n, 1e-9, 1e9, "cell.v_th", v_th, error));
     for (size_t j = 0; j < n; j++) {
-        double decay = exp(-o->dt / (double)alpha[j]);
+        double decay = hth_exp64(-o->dt / (double)alpha[j]);
         alpha[j] = (hth_real)decay;
         gain[j] = (hth_real)(o->scale_input ? 1 - decay : 1);
         reset[j] = o->reset_gradient ? -v_th[j] : 0;
@@ -192,9 +192,9 @@ static double integral(int kind, double x) {
     case FAST_SIGMOID:
         return 1 + sign * u / (1 + u);
     case GAUSSIAN:
-        return 1.2533141373155003 * (1 + erf(x * 0.7071067811865476));
+        return 1.2533141373155003 * (1 + hth_erf64(x * 0.7071067811865476));
     default:
-        return 1.5707963267948966 + atan(x);
+        return 1.5707963267948966 + hth_atan64(x);
     }
 }
 

@@ -81,7 +81,7 @@ static double clipped(const hth_loss_tile *tiles, size_t count, size_t item, dou
         for (size_t k = 0; k < tile->rows; k++) {
             double t = (double)hth_item_target(chunk, tile->outputs, item, tile->first + k);
             double p = scale * (double)tile->y[k * tile->items + item];
-            if (t != 0) loss -= t * log(p > clip ? p : clip);
+            if (t != 0) loss -= t * hth_log64(p > clip ? p : clip);
         }
     }
     return loss;
@@ -97,7 +97,7 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
                 peak = (double)tiles[q].statistics.peak[i];
         for (size_t q = 0; q < count; q++) {
             const hth_loss_statistics *s = &tiles[q].statistics;
-            double relative = exp((double)s->peak[i] - peak);
+            double relative = hth_exp64((double)s->peak[i] - peak);
             s->scale[i] = (hth_real)relative;
             sum += relative * (double)s->sum[i];
             product += (double)s->cross[i];
@@ -105,7 +105,7 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
         double targets = target_sum(tiles, i);
         for (size_t q = 0; q < count; q++)
             tiles[q].statistics.scale[i] *= (hth_real)(targets / sum);
-        double loss = targets * (peak + log(sum)) - product;
+        double loss = targets * (peak + hth_log64(sum)) - product;
         if (clip > 0 && isfinite(loss)) loss = clipped(tiles, count, i, targets);
         total += (double)hth_item_weight(tiles->chunk, i) * loss;
     }
