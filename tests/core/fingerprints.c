@@ -125,11 +125,9 @@ static hth_status update(run *r, hth_error *error) {
     for (size_t i = 0; i < HTH_COUNT(x); i++) x[i] = draw();
     for (size_t i = 0; i < HTH_COUNT(y); i++) y[i] = draw();
     const hth_chunk chunk = {.steps = r->steps, .batch = r->batch, .x = x, .targets = y};
-    hth_gradient_clear(r->gradient);
     HTH_TRY(hth_forward(r->tape, &chunk, &report, error));
-    HTH_TRY(hth_learn(r->learner, r->tape, r->gradient, error));
     r->spikes += report.spikes;
-    return hth_optimiser_step(r->optimiser, r->network, r->gradient, 1, error);
+    return hth_learn_and_step(r->learner, r->tape, r->gradient, r->optimiser, r->network, 1, error);
 }
 
 /* The line of a run; empty where the combination has no meaning. */

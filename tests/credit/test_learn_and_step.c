@@ -412,8 +412,7 @@ static void test_overflow(void **state) {
         "learner.name=rflo learner.signal=random optimiser.name=sgd optimiser.lr=1e-12",
         "learner.name=tbptt learner.signal=random optimiser.name=adam",
         "learner.name=uoro learner.signal=random optimiser.name=momentum optimiser.lr=1e-12",
-        "learner.name=kernl learner.kernel_lr=0 learner.signal=random optimiser.name=sgd "
-        "optimiser.lr=1e-12",
+        "learner.name=kernl learner.kernel_lr=0 learner.signal=random optimiser.name=sgd",
     };
     const double huge = tolerance(1e250, 1e25);
     (void)state;

@@ -57,6 +57,15 @@ static void drop(online *o) {
     hth_compute_destroy(o->compute);
 }
 
+static hth_status update(online *o, bool in_one, hth_error *error) {
+    if (in_one)
+        return hth_learn_and_step(o->learner, o->tape, o->gradient, o->optimiser, o->network, 1,
+                                  error);
+    hth_gradient_clear(o->gradient);
+    HTH_TRY(hth_learn(o->learner, o->tape, o->gradient, error));
+    return hth_optimiser_step(o->optimiser, o->network, o->gradient, 1, error);
+}
+
 /* Steps of a square wave and its shift; 0, or what the first call that failed returned. */
 static int run(online *o, size_t steps) {
     hth_real x[INPUTS] = {0}, y[OUTPUTS] = {0};
@@ -66,10 +75,8 @@ static int run(online *o, size_t steps) {
     for (size_t t = 0; t < steps; t++) {
         for (size_t i = 0; i < INPUTS; i++) x[i] = t >> i & 1 ? 1 : -1;
         for (size_t i = 0; i < OUTPUTS; i++) y[i] = (t + 3) >> i & 1 ? HTH_C(0.5) : HTH_C(-0.5);
-        hth_gradient_clear(o->gradient);
         int status = hth_forward(o->tape, &chunk, &report, &error);
-        if (!status) status = hth_learn(o->learner, o->tape, o->gradient, &error);
-        if (!status) status = hth_optimiser_step(o->optimiser, o->network, o->gradient, 1, &error);
+        if (!status) status = update(o, t % 2, &error);
         if (status) return status;
     }
     return 0;
