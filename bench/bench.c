@@ -90,7 +90,7 @@ typedef struct work {
             {"loss.name", "softmax"},                                                              \
             {"learner.name", "eprop1"},                                                            \
             {"optimiser.name", "sgd"},                                                             \
-            {"optimiser.lr", "1e-7"},                                                              \
+            {"optimiser.lr", "1e-8"},                                                              \
         }                                                                                          \
     }
 #define AT_RATE(hz)                                                                                \

@@ -97,17 +97,19 @@ HTH_ALWAYS_INLINE void dot_rows(const int rows, size_t N, const hth_real *A, siz
         hth_add_lanes(&sum[r], row[r / GROUP] + (size_t)(r % GROUP) * lda, x, rest);
 }
 
+/* From the last row to the first: an update of A goes the other way (filter.c), and its last rows are still in the
+ * nearest cache. */
 HTH_NO_SANITIZERS void hth_matrix_vector(size_t M, size_t N, const hth_real *A, size_t lda,
                                          const hth_real *x, bool accumulate, hth_real *y) {
     hth_lanes sum[TOGETHER];
-    size_t i = 0;
-    for (; i + TOGETHER <= M; i += TOGETHER) {
-        dot_rows(TOGETHER, N, A + i * lda, lda, x, sum);
-        put_sums(sum, accumulate, y + i);
+    size_t i = M;
+    for (; i % TOGETHER > 0; i--) {
+        dot_rows(1, N, A + (i - 1) * lda, lda, x, sum);
+        y[i - 1] = hth_sum_lanes(sum[0]) + (accumulate ? y[i - 1] : 0);
     }
-    for (; i < M; i++) {
-        dot_rows(1, N, A + i * lda, lda, x, sum);
-        y[i] = hth_sum_lanes(sum[0]) + (accumulate ? y[i] : 0);
+    for (; i > 0; i -= TOGETHER) {
+        dot_rows(TOGETHER, N, A + (i - TOGETHER) * lda, lda, x, sum);
+        put_sums(sum, accumulate, y + i - TOGETHER);
     }
 }
 
