@@ -12,6 +12,8 @@ enum { SAID_LENGTH = 128 * 1024 };
 
 typedef struct program_result {
     int code;
+    bool
+        noted; /* err began with the note on a level without fused multiply-add, which is taken off it */
     char out[SAID_LENGTH], err[SAID_LENGTH];
 } program_result;
 
@@ -44,6 +46,12 @@ static inline bool is_there(const char *path) {
     return access(path, F_OK) == 0;
 }
 
+static inline void take_note(void) {
+    const char *end = strchr(said.err, '\n');
+    said.noted = strncmp(said.err, "Note: level ", 12) == 0 && end;
+    if (said.noted) memmove(said.err, end + 1, strlen(end + 1) + 1);
+}
+
 /* Starts the program with the NULL-terminated arguments; its output goes to files. */
 static inline pid_t start_program(const char *program, const char *const arguments[]) {
     const char *argv[32] = {"hitherto"};
@@ -65,6 +73,7 @@ static inline void finish_program(pid_t child) {
     said.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
     read_whole("out.txt", said.out);
     read_whole("err.txt", said.err);
+    take_note();
 }
 
 static inline void run_program(const char *program, const char *const arguments[]) {

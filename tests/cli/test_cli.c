@@ -385,17 +385,29 @@ static void test_plot_without_gnuplot(void **state) {
     REFUSED("r/metrics.jsonl has no loss over epoch to draw", "plot", "r", "--x", "epoch");
 }
 
-/* Runs `hitherto version` with HTH_LEVEL. */
-static void version_at(const char *level) {
+/* Runs the program with HTH_LEVEL. */
+static void run_at(const char *level, const char *const arguments[]) {
     char before[40];
     const char *given = getenv("HTH_LEVEL");
     snprintf(before, sizeof before, "%s", given ? given : "");
     setenv("HTH_LEVEL", level, 1);
-    RUN("version");
+    run_program(HTH_PROGRAM, arguments);
     if (given)
         setenv("HTH_LEVEL", before, 1);
     else
         unsetenv("HTH_LEVEL");
+}
+
+static void version_at(const char *level) {
+    run_at(level, (const char *const[]){"version", NULL});
+}
+
+/* A level without fused multiply-add says so, and no other does. */
+static void check_note(size_t level, const char *out) {
+    run_at(hth_level_name_of(level), (const char *const[]){"train", "task=add", "loss=softmax",
+                                                           "train.steps=20", "--out", out, NULL});
+    assert_int_equal(said.code, 0);
+    assert_int_equal(said.noted, !hth_level_fuses(level));
 }
 
 /* Every level that this processor runs can be named; another is told what there is. */
@@ -410,6 +422,7 @@ static void test_levels(void **state) {
             running++;
             assert_int_equal(said.code, 0);
             assert_non_null(strstr(said.out, expected));
+            check_note(i, hth_level_name_of(i));
         } else {
             assert_int_equal(said.code, 2);
             assert_non_null(strstr(said.err, "which this processor cannot run; it runs plain"));
