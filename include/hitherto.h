@@ -76,7 +76,7 @@ typedef struct hth_error {
 HTH_API const char *hth_status_text(hth_status status);
 HTH_API const char *hth_version(void);
 /* The level of the processor that the loops over numbers run at, chosen when the library is loaded: x86-64-v4,
- * x86-64-v3, x86-64-v2, aarch64 or plain (C alone). HTH_LEVEL in the environment names another. All but x86-64-v2,
+ * x86-64-v3, x86-64-v2, aarch64 or plain (C alone). HTH_LEVEL in the environment, read at that time, names another. All but x86-64-v2,
  * which has no fused multiply-add, give the same bits. */
 HTH_API const char *hth_level_name(void);
 

@@ -3,7 +3,7 @@
  * compiler to make others (-ffp-contract=off), so that a result does not hang on the compiler, on its tuning,
  * or on the width of the registers.
  *
- * HTH_UNFUSED is set for the levels of processors that have no such instruction (kernels/levels.h): there a
+ * HTH_UNFUSED is set for the levels of processors that have no such instruction (kernels/level.h): there a
  * product is rounded before it is added, and the bits of a run are those of such processors.
  */
 #ifndef HTH_FMA_H

@@ -119,11 +119,14 @@ static void look(const hth_filter *f, hth_trace_bound *bound) {
         bound->eps[k] = (double)hth_largest(f->rows * f->m, f->eps + k * f->rows * f->m);
 }
 
-/* |delta| |u| + sum_k |x_k| |eps_k| */
+/* |delta| |u| + sum_k |x_k| |eps_k|; a trace that may be infinite counts even where x_k is 0, for 0 times it is no
+ * number. */
 static double bound_of_gradient(const hth_filter *f, double u, const hth_trace_bound *bound) {
     double sum = (double)hth_largest(f->rows, f->delta) * u;
-    for (size_t k = 0; k < f->e; k++)
+    for (size_t k = 0; k < f->e; k++) {
+        if (!hth_is_bounded(bound->eps[k])) return (double)INFINITY;
         sum += (double)hth_largest(f->n, f->x + k * f->n) * bound->eps[k];
+    }
     return sum;
 }
 

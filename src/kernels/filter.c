@@ -99,7 +99,8 @@ HTH_ALWAYS_INLINE void filter_rows(const size_t e, const hth_way way, hth_linear
     const hth_real *u = f->u;
     hth_real *eps = f->eps + from * m;
     size_t i = 0, j = from % n; /* column of the row, unit */
-    if (m < HTH_LANES || from == to) {
+    if (from == to) return;
+    if (m < HTH_LANES) {
         filter_narrow(e, way, by, f, from, to, g);
         return;
     }

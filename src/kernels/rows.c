@@ -199,11 +199,11 @@ void hth_vector_matrix(size_t M, size_t N, const hth_real *x, const hth_real *A,
         for (size_t j = 0; j < N; j++) y[j] = hth_fma(x[k], A[k * lda + j], y[j]);
 }
 
-/* A last group of lanes is filled up with zeros. */
+/* A last group of lanes, which may be empty, is filled up with zeros: adding 0 makes 0 of a lane that is -0. */
 hth_real hth_dot(size_t n, const hth_real *x, const hth_real *y) {
     enum { LANES = 16 };
     hth_real lane[LANES] = {0};
-    for (size_t k = 0; k < (n + LANES - 1) / LANES * LANES; k++)
+    for (size_t k = 0; k < (n / LANES + 1) * LANES; k++)
         lane[k % LANES] = hth_fma(k < n ? x[k] : 0, k < n ? y[k] : 0, lane[k % LANES]);
     for (size_t half = LANES / 2; half > 0; half /= 2)
         for (size_t j = 0; j < half; j++) lane[j] += lane[j + half];

@@ -132,7 +132,7 @@ static void await(seat *s) {
     pthread_mutex_lock(&s->mutex);
     for (;;) {
         atomic_store(&s->asleep, true);
-        if (is_offered(s)) break;
+        if (atomic_load(&s->turn) & 1) break;
         pthread_cond_wait(&s->called, &s->mutex);
     }
     atomic_store(&s->asleep, false);
@@ -183,10 +183,12 @@ static void dismantle(seat *s) {
     pthread_mutex_destroy(&s->mutex);
 }
 
-/* Signals are for the threads of the program: the workers block all of them. */
+/* Signals are for the threads of the program: the workers block all but those of a fault of their own. */
 static bool start_thread(seat *s) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < HTH_COUNT(faults); i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const bool started = pthread_create(&s->thread, NULL, be_a_worker, s) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

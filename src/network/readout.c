@@ -161,7 +161,8 @@ static bool by_events(const hth_tape *tape, hth_events_rows *rows) {
 }
 
 /* y[outputs][items] of few outputs: sums along z where it lies, as for a single item, with the same bits. A product of
- * matrices would turn all of z round first. Not of spikes, whose products by events are chains. The z of a block of items stay in the nearest cache. */
+ * matrices would turn all of z round first. Not of spikes, whose products by events are chains.
+ * The z of a block of items stay in the nearest cache. */
 static void few_outputs(const hth_tape *tape, const hth_loss_tile *tile, const hth_real *w,
                         const hth_real *z, size_t stride, hth_real *y) {
     const size_t n = tape->network->readout.n;

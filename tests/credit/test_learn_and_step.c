@@ -9,7 +9,7 @@
 #include "credit/catalogues.h"
 #include "credit/learner.h"
 
-enum { UPDATES = 50, MOST_FIELDS = 48 };
+enum { UPDATES = 50, MOST_FIELDS = 48, GROWING = 3000 };
 
 /* How a run makes its updates. */
 typedef enum way { THREE_CALLS, ONE_CALL, IN_TURN } way;
@@ -425,6 +425,64 @@ static void test_overflow(void **state) {
     }
 }
 
+/* Units that never fire and hold themselves by 2, so that their traces double at every step until they overflow, while
+ * the error that reaches them is `weight` times that of the readout. */
+static void open_growing(run *r, const char *how, double weight) {
+    const law_case what = {"network.units=3 cell.name=rate cell.alpha=1 loss.name=mse",
+                           2,
+                           0,
+                           2,
+                           GROWING,
+                           1,
+                           false,
+                           false};
+    assert_true(open_run(r, &what, how, 1));
+    const hth_network *net = r->rig.network;
+    const hth_layer *layer = &net->layers[0];
+    memset(net->theta, 0, r->rig.count * sizeof(hth_real));
+    for (size_t j = 0; j < layer->n; j++) net->theta[layer->weight + j * layer->m + j] = 2;
+    for (size_t i = 0; i < net->readout.outputs * net->readout.n; i++)
+        net->theta[net->readout.weight + i] = (hth_real)weight;
+}
+
+/* One call and three find the same at every step, up to the one that is refused. */
+static void check_growing(const char *how, double weight) {
+    static const hth_real x[2] = {0, 0}, y[2] = {1, -1};
+    const hth_chunk chunk = {.steps = 1, .batch = 1, .x = x, .targets = weight != 0 ? y : x};
+    run runs[2];
+    hth_status status = HTH_OK;
+    for (int one = 0; one < 2; one++) open_growing(&runs[one], how, weight);
+    for (size_t t = 0; t < GROWING && status == HTH_OK; t++) {
+        hth_status found[2];
+        hth_error error;
+        for (int one = 0; one < 2; one++) {
+            run *r = &runs[one];
+            found[one] = hth_forward(r->tape, &chunk, &r->report, &error);
+            if (found[one] == HTH_OK) found[one] = update(r, one, &error);
+        }
+        status = found[0];
+        assert_int_equal(found[1], status);
+        assert_memory_equal(runs[0].rig.network->theta, runs[1].rig.network->theta,
+                            runs[0].rig.count * sizeof(hth_real));
+    }
+    assert_int_equal(status, HTH_NOT_FINITE);
+    close_run(&runs[0]);
+    close_run(&runs[1]);
+}
+
+static void test_traces_that_overflow(void **state) {
+    static const char *const rules[] = {
+        "learner.name=snap1 optimiser.name=sgd optimiser.lr=1e-30",
+        "learner.name=snap1 optimiser.name=momentum optimiser.lr=1e-30",
+        "learner.name=uoro optimiser.name=sgd optimiser.lr=1e-30"};
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(rules); i++) {
+        check_growing(rules[i], 0);
+        check_growing(rules[i], 1e-20);
+        check_growing(rules[i], 1);
+    }
+}
+
 /* The readout's part of the gradient is not finite, though that of the layers is. */
 static void test_rest_not_finite(void **state) {
     const law_case what = {"network.units=5 cell.name=rate cell.phi=identity loss.name=mse",
@@ -491,7 +549,8 @@ int main(void) {
         cmocka_unit_test(test_every_preset),    cmocka_unit_test(test_general_way),
         cmocka_unit_test(test_forms),           cmocka_unit_test(test_negative_control),
         cmocka_unit_test(test_written_state),   cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_rest_not_finite), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_rest_not_finite), cmocka_unit_test(test_traces_that_overflow),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

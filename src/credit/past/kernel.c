@@ -247,7 +247,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         hth_noise_field(&learner->noise),
     };
     size_t count = 0;
-    hth_trace_bound_set(&kept->bound, NAN); /* whoever asks may write to them */
+    hth_trace_bound_set(&kept->bound, NAN); /* the caller may write to the fields */
     for (size_t i = 0; i < HTH_COUNT(all); i++) {
         if (all[i].count == 0) continue;
         if (count < capacity) fields[count] = all[i];

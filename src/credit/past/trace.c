@@ -407,7 +407,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     hth_trace *kept = learner->past.kept;
     size_t count = 0;
     clear_blank(learner);
-    kept->is_zero = false; /* whoever asks may write to them */
+    kept->is_zero = false; /* the caller may write to the fields */
     forget_bounds(kept, learner->network->layer_count, NAN);
     for (size_t l = 0; l < learner->network->layer_count; l++) {
         const struct {
