@@ -1,6 +1,6 @@
 /*
- * Making a learner from a choice on each axis, and running it: the six steps of the design, "what a
- * learner does with a tape of K steps".
+ * Making a learner from a choice on each axis, and running it: what it does with a tape of K
+ * steps (docs/idea.md).
  */
 #include "credit/descend.h"
 
@@ -239,7 +239,7 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
     hth_adjoint_split(&learner->adjoint);
 }
 
-/* Steps 4 and 5 of the design's list. Where the weights descend, their own step goes with them. */
+/* The gradient of the tape's own steps, and what the past adds. Where the weights descend, their own step goes with them. */
 static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const hth_past *past = learner->axes.past;
     const bool carries = past->carry && !learner->network->both_ways; /* whole: no past */
