@@ -79,10 +79,6 @@ bool hth_level_fuses(size_t index) {
     return levels[index].fuses;
 }
 
-void hth_level_use(size_t index) {
-    hth_level = index;
-}
-
 const char *hth_level_name(void) {
     return levels[hth_level].name;
 }

@@ -50,9 +50,6 @@ bool hth_level_fuses(size_t level); /* whether its bits are those of every other
 /* HTH_INVALID, with what HTH_LEVEL can be, where it names no level that this processor can run. */
 hth_status hth_level_check(hth_error *error);
 
-/* From now on another level; for tests. Handles that there are must not be used any more. */
-void hth_level_use(size_t level);
-
 /* ---- Names ---- */
 
 #define HTH_JOIN_NOW(name, level) name##_##level

@@ -23,7 +23,3 @@ void hth_scale_and_add(size_t n, hth_real a, hth_real b, const hth_real *x, hth_
     HTH_SIMD
     for (size_t i = 0; i < n; i++) y[i] = hth_fma(a, y[i], b * x[i]);
 }
-
-hth_real hth_multiply_add(hth_real a, hth_real b, hth_real c) {
-    return hth_fma(a, b, c);
-}

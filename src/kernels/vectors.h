@@ -21,8 +21,4 @@ HTH_VERB(void, hth_scale_and_add,
          (size_t n, hth_real a, hth_real b, const hth_real *x, hth_real *y));
 #define hth_scale_and_add HTH_NOW(hth_scale_and_add)
 
-/* a b + c, as the level in use rounds it: what tests hold kernels against. */
-HTH_VERB(hth_real, hth_multiply_add, (hth_real a, hth_real b, hth_real c));
-#define hth_multiply_add HTH_NOW(hth_multiply_add)
-
 #endif

@@ -17,7 +17,7 @@
  *
  * The gradients of A and alpha scale with sigma^2: eta sigma^2 is the rate that counts. Where the authors'
  * scripts differ, an option follows them: kernel_order = authors adds zeta to the copy only after e was taken,
- * while Omega has it already, so that no prediction is ever right (8/M14); kernel_gain = complement is Omega =
+ * while Omega has it already, so that no prediction is ever right; kernel_gain = complement is Omega =
  * k Omega + (1-k) zeta with Gamma as above, which then is not quite dOmega/dalpha. kernel_reset takes the
  * copy from the network again every so many steps, since in a chaotic network it soon has nothing to do
  * with it; the traces stay as they are.

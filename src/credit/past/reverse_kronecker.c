@@ -5,7 +5,7 @@
  *     M[k, (row, column)] ~ A[row] B[k, column].
  *
  * A step's own influence is u_t (x) Bx_t, Bx_t = dX_t/da_t of the layer's drive, and joins by random signs nu, one a
- * row of W (the table prints the index of the wrong side: 8/M2):
+ * row of W (the table prints the index of the wrong side):
  *
  *     A <- rho0 A + rho1 nu                             rho0 = sqrt(|J B| / |A|)
  *     B <- J_t B / rho0 + (Bx_t nu) (x) u_t / rho1      rho1 = sqrt(|Bx_t nu| |u_t| / |nu|)

@@ -6,7 +6,7 @@
  *     Bellec et al. eq. 36 z_t = o c_t           Z = o                      Q_o = c_t o (1-o)
  *     D = f     B_i = g i (1-i)     B_f = c_{t-1} f (1-f)     B_o = 0     B_g = i (1 - g^2)
  *
- * Their eq. 37 prints three errors (8/B7); the derivatives here are those of the forward formula.
+ * Their eq. 37 prints three errors; the derivatives here are those of the forward formula.
  */
 #include "kernels/elementwise.h"
 #include "network/cells/cells.h"

@@ -4,7 +4,7 @@
  *     r_t = (1 - alpha) r_{t-1} + alpha phi(a_t)        z_t = s_t = r_t
  *     D = 1 - alpha     B = alpha phi'(a_t)
  *
- * alpha belongs in B: where it was left out, every gradient is 1/alpha too large (8/M1).
+ * alpha belongs in B: where it was left out, every gradient is 1/alpha too large.
  */
 #include "network/cells/activation.h"
 #include "network/cells/cells.h"

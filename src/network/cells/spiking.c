@@ -1,7 +1,7 @@
 /*
  * The spike and its pseudo-derivative. With x = (v - threshold)/v_th the spike is z = H(x), and
  *
- *     psi = dz/dv = gamma/v_th * shape(x)        (Bellec et al. 2019 print it without 1/v_th, 8/B3)
+ *     psi = dz/dv = gamma/v_th * shape(x)        (Bellec et al. 2019 print it without 1/v_th)
  *
  *     triangular    max(0, 1 - |x/w|)                           Bellec et al. 2018, 2019
  *     fast-sigmoid  1 / (1 + |x/w|)^2                           Zenke & Ganguli 2018

@@ -1,7 +1,7 @@
 /*
  * Squared error, E = 1/2 sum_k (y_k - y*_k)^2, dE/dy = y - y* (Bellec et al. 2019, before eq. 41). What
  * is differentiated is always this sum over outputs, without 1/n_out. Marschall et al. 2019 do the same
- * but show the mean (8/M12): report = mean divides what is reported, and nothing else, by n_out.
+ * but show the mean: report = mean divides what is reported, and nothing else, by n_out.
  */
 #include "network/losses/losses.h"
 

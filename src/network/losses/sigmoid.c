@@ -5,7 +5,7 @@
  *     dE/dy = sigma(y) - b
  *
  * in nats, or in bits (loss and gradient divided by ln 2; Bellec et al. 2019, task 3.1, where b and 1-b
- * are printed the wrong way round, 8/B17).
+ * are printed the wrong way round).
  */
 #include "kernels/elementwise.h"
 #include "network/losses/losses.h"
