@@ -1,6 +1,6 @@
 /* hitherto compare: many runs side by side, a table, and learning curves. */
 #include "cli/cli.h"
-#include "experiment/compare.h"
+#include "compare/compare.h"
 
 #include <errno.h>
 #include <math.h>

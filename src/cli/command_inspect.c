@@ -1,7 +1,7 @@
 /* hitherto inspect: what a checkpoint or a run directory holds. */
 #include "cli/cli.h"
 
-#include "experiment/safetensors.h"
+#include "files/safetensors.h"
 
 #include <dirent.h>
 #include <math.h>

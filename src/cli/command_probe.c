@@ -1,6 +1,6 @@
 /* hitherto probe: a class decoded over time from what trained networks hold; a table, a picture, numbers. */
 #include "cli/cli.h"
-#include "experiment/probe.h"
+#include "watch/probe.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * every machine of a kind; speed.csv what was measured by the clock.
  */
 #include "cli/cli.h"
-#include "experiment/compare.h"
+#include "compare/compare.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* hitherto list learners --cost and --plausibility: what the learners' parts say of themselves, for the
  * user's own network. */
+#include "check/survey.h"
 #include "cli/cli.h"
-#include "experiment/survey.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * with. The trial is run twice: the first time shows which units and inputs are the liveliest, whose traces the
  * second one keeps.
  */
-#include "experiment/trial.h"
+#include "watch/trial.h"
 #include "cli/cli.h"
 
 #include <stdlib.h>

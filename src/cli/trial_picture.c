@@ -4,7 +4,7 @@
  * curves are lines; many are a map of colours.
  */
 #include "cli/cli.h"
-#include "experiment/trial.h"
+#include "watch/trial.h"
 
 #include <math.h>
 #include <stdlib.h>

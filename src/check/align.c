@@ -1,0 +1,300 @@
+/* The learners beside the one that trains: see align.h. */
+#include "check/align.h"
+
+#include "check/check.h"
+#include "credit/catalogues.h"
+#include "credit/learner.h"
+#include "files/lines.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LEARNERS = 16, NAME_LENGTH = 32 };
+
+/* Whose gradient the window of a learner is compared with, and when. */
+typedef enum facing { PAST, FUTURE, LAGGED } facing;
+
+typedef struct companion {
+    char name[NAME_LENGTH];
+    facing facing;
+    uint64_t
+        lag; /* steps after which it gives the gradient of a step; the readout's it gives at once */
+    hth_learner *learner;
+    hth_gradient *gradient; /* the sum over the window */
+} companion;
+
+struct hth_align {
+    const hth_network *network;
+    uint64_t every, window;
+    hth_gradient *scrap;
+    companion items[MOST_LEARNERS + 2]; /* the exact ones first */
+    size_t count;
+};
+
+enum { EXACT_PAST, EXACT_FUTURE, FIRST_OTHER };
+
+/* ---- Making ---------------------------------------------------------------------------------- */
+
+static facing facing_of(const hth_learner *learner) {
+    const hth_future *future = learner->axes.future;
+    if (future->lag) return LAGGED;
+    return future == &hth_future_zero ? PAST : FUTURE;
+}
+
+/* own: with all that the user set; else a preset, whose other settings are the user's. */
+static hth_status add(hth_align *a, const hth_settings *settings, const hth_session *session,
+                      const char *name, bool own, const char *horizon, hth_error *error) {
+    const hth_setting items[] = {
+        {"learner.name", name, NULL},           {"learner.signal", "preset", NULL},
+        {"learner.recurrence", "preset", NULL}, {"learner.past", "preset", NULL},
+        {"learner.future", "preset", NULL},     {"learner.window", horizon, NULL}};
+    const hth_settings overrides = {items, own ? 0 : horizon ? 6 : 5};
+    companion *c = &a->items[a->count];
+    hth_settings joined;
+    hth_error reason;
+    HTH_TRY(hth_settings_join(settings, &overrides, &joined, error));
+    snprintf(c->name, sizeof c->name, "%s", name);
+    hth_status status = hth_learner_create(&joined, session->network, session->steps,
+                                           session->batch, (uint64_t)session->options.seed,
+                                           session->compute, NULL, &c->learner, &reason);
+    free((void *)(uintptr_t)joined.items);
+    if (status != HTH_OK)
+        return hth_fail(error, status, "train.align compares '%s', which cannot be: %.300s", name,
+                        reason.message);
+    a->count++;
+    if (c->learner->axes.future == &hth_future_synthetic && c->learner->axes.past->carry)
+        return hth_fail(
+            error, HTH_INVALID,
+            "train.align compares '%s', which cannot be: with a past and a prediction a "
+            "window's gradient is of uses before it and of losses after it, and there is "
+            "no exact one of these; 'hitherto check RUN' compares whole sequences",
+            name);
+    c->facing = facing_of(c->learner);
+    c->lag = c->facing == LAGGED ? c->learner->axes.future->lag(c->learner) : 0;
+    if (c->learner->axes.signal->give)
+        HTH_TRY(hth_given_feedback(&session->train, c->learner, error));
+    return hth_gradient_create(session->network, NULL, &c->gradient, error);
+}
+
+/* The exact ones, then those that the user names; the run's own learner when none is named. */
+static hth_status add_all(hth_align *a, const hth_settings *settings, const hth_session *session,
+                          hth_error *error) {
+    const hth_train_options *o = &session->options;
+    const hth_setting *given = hth_settings_find(settings, hth_learners.key);
+    const char *own = given ? given->value : hth_learners.fallback;
+    char names[512], horizon[32], *rest;
+    snprintf(names, sizeof names, "%s", *o->align_learners ? o->align_learners : own);
+    snprintf(horizon, sizeof horizon, "%lld", (long long)o->align_horizon);
+    HTH_TRY(add(a, settings, session, "rtrl", false, NULL, error));
+    HTH_TRY(add(a, settings, session, "f-bptt", false, horizon, error));
+    for (char *name = strtok_r(names, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
+        if (a->count == HTH_COUNT(a->items))
+            return hth_fail(error, HTH_INVALID, "train.align_learners names more than %d learners",
+                            MOST_LEARNERS);
+        HTH_TRY(add(a, settings, session, name, strcmp(name, own) == 0, NULL, error));
+    }
+    return HTH_OK;
+}
+
+static hth_status check_sizes(const hth_align *a, const hth_session *session, hth_error *error) {
+    const hth_train_options *o = &session->options;
+    if ((uint64_t)o->align_horizon >= session->steps && a->window >= session->steps) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "train.align_window is %lld and train.align_horizon %lld; both must be at "
+                    "least the %zu steps of a tape",
+                    (long long)o->align_window, (long long)o->align_horizon, session->steps);
+}
+
+/* When a companion is judged: as many steps after the end of the window as it and the exact one need. */
+static uint64_t wait_of(const hth_align *a, const companion *c) {
+    const uint64_t exact = a->items[EXACT_FUTURE].lag;
+    if (c->facing == PAST) return 0;
+    return c->lag > exact ? c->lag : exact;
+}
+
+/* A window is judged before the next begins: the tape that completes it may have up to K - 1 steps more. */
+static hth_status check_every(const hth_align *a, const hth_session *session, hth_error *error) {
+    const companion *longest = &a->items[EXACT_FUTURE];
+    for (size_t i = FIRST_OTHER; i < a->count; i++)
+        if (wait_of(a, &a->items[i]) > longest->lag) longest = &a->items[i];
+    const uint64_t least = a->window + longest->lag + session->steps - 1;
+    if (a->every >= least) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "train.align is %llu; it must be at least %llu, the window, the steps after "
+                    "which %s%s is known, and those of a tape less one",
+                    (unsigned long long)a->every, (unsigned long long)least,
+                    longest == &a->items[EXACT_FUTURE] ? "the exact future-facing gradient"
+                                                       : "that of ",
+                    longest == &a->items[EXACT_FUTURE] ? "" : longest->name);
+}
+
+hth_status hth_align_create(const hth_settings *settings, const hth_session *session,
+                            hth_align **out, hth_error *error) {
+    const hth_train_options *o = &session->options;
+    *out = NULL;
+    if (o->align == 0) return HTH_OK;
+    hth_align *a = calloc(1, sizeof *a);
+    if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
+    a->network = session->network;
+    a->every = (uint64_t)o->align;
+    a->window = (uint64_t)o->align_window;
+    hth_status status = check_sizes(a, session, error);
+    if (status == HTH_OK) status = hth_gradient_create(session->network, NULL, &a->scrap, error);
+    if (status == HTH_OK) status = add_all(a, settings, session, error);
+    if (status == HTH_OK) status = check_every(a, session, error);
+    if (status == HTH_OK)
+        *out = a;
+    else
+        hth_align_destroy(a);
+    return status;
+}
+
+void hth_align_destroy(hth_align *a) {
+    if (a) hth_gradient_destroy(a->scrap);
+    for (size_t i = 0; a && i < HTH_COUNT(a->items); i++) {
+        hth_learner_destroy(a->items[i].learner);
+        hth_gradient_destroy(a->items[i].gradient);
+    }
+    free(a);
+}
+
+void hth_align_reset(hth_align *a) {
+    for (size_t i = 0; i < a->count; i++) hth_learner_reset(a->items[i].learner);
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------- */
+
+static double norm(const hth_real *x, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)x[i] * (double)x[i];
+    return sqrt(sum);
+}
+
+static hth_status write_line(const companion *c, const companion *exact, const hth_block *block,
+                             uint64_t step, uint64_t end, FILE *file, hth_error *error) {
+    const size_t size = block->rows * block->columns;
+    const hth_real *ours = hth_gradient_values(c->gradient) + block->offset;
+    const hth_real *theirs = hth_gradient_values(exact->gradient) + block->offset;
+    const double length = norm(theirs, size);
+    char cosine[32], ratio[32];
+    if (fprintf(file,
+                "{\"step\": %llu, \"window_end\": %llu, \"learner\": \"%s\", \"exact\": "
+                "\"%s\", \"block\": \"%s\", \"cosine\": %s, \"norm_ratio\": %s}\n",
+                (unsigned long long)step, (unsigned long long)end, c->name, exact->name,
+                block->name, hth_json_number(hth_nearness_of(ours, theirs, size).cosine, 9, cosine),
+                hth_json_number(length > 0 ? norm(ours, size) / length : (double)NAN, 9, ratio)) <
+        0)
+        return hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
+    return HTH_OK;
+}
+
+/* The readout's weights are used for the loss of the same step alone: no reading of it faces the future. */
+static hth_status write_lines(const hth_align *a, const companion *c, uint64_t step, uint64_t end,
+                              FILE *file, hth_error *error) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(a->network, &count);
+    for (size_t i = 0; i < count; i++) {
+        const bool of_readout = blocks[i].offset >= a->network->recurrent_count;
+        const size_t exact = c->facing == PAST || of_readout ? EXACT_PAST : EXACT_FUTURE;
+        HTH_TRY(write_line(c, &a->items[exact], &blocks[i], step, end, file, error));
+    }
+    return fflush(file) == 0 ? HTH_OK : hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
+}
+
+/* ---- Along the run --------------------------------------------------------------------------- */
+
+/* The window whose part `step` would be ends at this step; 0: none. */
+static uint64_t window_of(const hth_align *a, uint64_t step) {
+    const uint64_t end = (step + a->every - 1) / a->every * a->every;
+    return step + a->window > end ? end : 0;
+}
+
+/* Whether what a tape gives after `lag` steps is wanted, and whether it is the first of its window. */
+static bool wants(const hth_align *a, uint64_t lag, uint64_t steps, uint64_t step, bool *begins) {
+    const uint64_t end = step > lag ? window_of(a, step - lag) : 0;
+    *begins = end && (step <= lag + steps || window_of(a, step - lag - steps) != end);
+    return end != 0;
+}
+
+static void add_part(hth_real *to, const hth_real *from, size_t first, size_t end, bool begins) {
+    for (size_t i = first; i < end; i++) to[i] = (begins ? 0 : to[i]) + from[i];
+}
+
+/* The window of the readout's blocks is `lag` steps before that of the others. */
+static void add_lagged(const hth_align *a, const companion *c, uint64_t steps, uint64_t step) {
+    const size_t recurrent = a->network->recurrent_count, all = a->network->count;
+    bool begins, readout_begins;
+    const bool wanted = wants(a, c->lag, steps, step, &begins);
+    const bool readout_wanted = wants(a, 0, steps, step, &readout_begins);
+    if (!wanted && !readout_wanted) return;
+    const hth_real *from = hth_gradient_values(a->scrap);
+    hth_real *to = hth_gradient_edit(c->gradient);
+    if (wanted) add_part(to, from, 0, recurrent, begins);
+    if (readout_wanted) add_part(to, from, recurrent, all, readout_begins);
+}
+
+/* What a learner gives outside of a window is not wanted, but it has to see every tape. */
+static hth_status learn(const hth_align *a, const companion *c, hth_tape *tape, uint64_t step,
+                        hth_error *error) {
+    bool begins;
+    const bool direct = c->lag == 0 && wants(a, 0, tape->steps, step, &begins);
+    hth_gradient *to = direct ? c->gradient : a->scrap;
+    if (!direct || begins) hth_gradient_clear(to);
+    HTH_TRY(hth_learn(c->learner, tape, to, error));
+    if (c->lag > 0) add_lagged(a, c, tape->steps, step);
+    return HTH_OK;
+}
+
+/* Whether a window that ends at a multiple of `every` was completed by this tape. */
+static bool completes(const hth_align *a, uint64_t step, uint64_t steps, uint64_t *end) {
+    *end = step / a->every * a->every;
+    return step >= a->every && step < *end + steps;
+}
+
+hth_status hth_align_tape(hth_align *a, hth_tape *tape, uint64_t step, FILE *file,
+                          hth_error *error) {
+    for (size_t i = 0; i < a->count; i++) HTH_TRY(learn(a, &a->items[i], tape, step, error));
+    for (size_t i = FIRST_OTHER; i < a->count; i++) {
+        const uint64_t wait = wait_of(a, &a->items[i]);
+        uint64_t end;
+        if (step > wait && completes(a, step - wait, tape->steps, &end))
+            HTH_TRY(write_lines(a, &a->items[i], step, end, file, error));
+    }
+    return HTH_OK;
+}
+
+/* ---- State ----------------------------------------------------------------------------------- */
+
+/* "<index>.", in what room there is: the names of parts are far shorter. */
+static void add_prefix(size_t index, char name[sizeof((hth_field *)0)->name]) {
+    const size_t size = sizeof((hth_field *)0)->name;
+    char prefix[24];
+    size_t length = strlen(name), before;
+    snprintf(prefix, sizeof prefix, "%zu.", index);
+    before = strlen(prefix);
+    if (length + before >= size) length = size - 1 - before;
+    memmove(name + before, name, length);
+    memcpy(name, prefix, before);
+    name[before + length] = '\0';
+}
+
+size_t hth_align_state(hth_align *a, hth_field *fields, size_t capacity) {
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        companion *c = &a->items[i];
+        const size_t left = count < capacity ? capacity - count : 0;
+        hth_field *from = fields ? fields + (count < capacity ? count : capacity) : NULL;
+        const size_t own = hth_learner_state(c->learner, from, left);
+        for (size_t k = 0; k < own && k < left; k++) add_prefix(i, from[k].name);
+        count += own;
+        if (count < capacity) {
+            fields[count] = (hth_field){.dtype = HTH_DTYPE_REAL,
+                                        .count = c->gradient->count,
+                                        .data = hth_gradient_edit(c->gradient)};
+            snprintf(fields[count].name, sizeof fields->name, "%zu.gradient", i);
+        }
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,35 @@
+/*
+ * How well other learners point: along a training run, learners named by the user read the same tapes with the
+ * same weights as the one that trains, and every N steps the gradients that they gave in the last W steps
+ * are compared, block by block, with the exact one. Internal to this room.
+ *
+ * There are two exact gradients of W steps. The past-facing one sums dE_t/dW over the losses of those steps,
+ * however old the weights' use is: RTRL gives it at once. The future-facing one sums over the uses of the
+ * weights in those steps, with the losses that follow; a learner that predicts later losses (a synthetic
+ * future) is after that one. It is known when those losses are: H steps of backpropagation (f-bptt) give it
+ * with a lag of H - K steps, so that is when such a learner is judged (Marschall et al. 2019, eq. 1 and its
+ * two readings); one that has a longer lag itself is judged when its own window is whole.
+ * A readout's weights are used for the loss of the same step alone, so of these blocks there is one reading:
+ * they are compared with the exact past-facing gradient, over the same steps and without a lag, for every learner.
+ */
+#ifndef HTH_ALIGN_H
+#define HTH_ALIGN_H
+
+#include "session/session.h"
+
+#include <stdio.h>
+
+typedef struct hth_align hth_align;
+
+/* *out NULL: the settings do not ask for it. */
+hth_status hth_align_create(const hth_settings *settings, const hth_session *session,
+                            hth_align **out, hth_error *error);
+void hth_align_destroy(hth_align *align);
+void hth_align_reset(hth_align *align); /* the start of a sequence */
+/* After the run's own learner, before the weights change; `step` is the tape's last. A window that is whole is
+ * written to the file, a line of JSON for each learner. */
+hth_status hth_align_tape(hth_align *align, hth_tape *tape, uint64_t step, FILE *file,
+                          hth_error *error);
+size_t hth_align_state(hth_align *align, hth_field *fields, size_t capacity);
+
+#endif

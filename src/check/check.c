@@ -1,0 +1,520 @@
+/*
+ * The claims of a user's own settings, on the first steps of the user's own data:
+ *
+ *   1. BPTT's gradient is that of central differences. Spiking cells have the step function replaced
+ *      by the smooth function whose derivative the pseudo-derivative is.
+ *   2. The user's learner, and those of check.learners, with the weights held fixed, give BPTT's gradient,
+ *      if they are of those that do by construction; a learner that draws and is unbiased, in the mean;
+ *      otherwise how near it comes is only told.
+ *   3. RTRL gives BPTT's gradient, step by step and in blocks.
+ *
+ * The piece of data is a sequence of its own: it begins with the state at rest, and nothing follows it. What a learner
+ * learns by itself, such as a prediction, it goes on learning on the way through it.
+ */
+#include "check/check.h"
+#include "credit/catalogues.h"
+#include "credit/learner.h"
+#include "network/catalogues.h"
+#include "session/checkpoint.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTINGS(array)                                                                            \
+    { array, HTH_COUNT(array) }
+
+/* ---- Reporting ---------------------------------------------------------------------------- */
+
+void hth_check_tell(const hth_check_run *run, const char *format, ...) {
+    char sentence[600];
+    va_list arguments;
+    if (!run->observer->message) return;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    run->observer->message(run->observer->context, sentence);
+}
+
+bool hth_check_stopped(const hth_check_run *run) {
+    return run->observer->interrupted && *run->observer->interrupted;
+}
+
+void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
+                            const hth_nearness *n, double limit, double deviation) {
+    const hth_check_row row = {.claim = claim,
+                               .block = block,
+                               .relative_error = n->relative_error,
+                               .cosine = n->cosine,
+                               .tolerance = limit,
+                               .deviation = deviation,
+                               .passed = !n->not_finite && n->relative_error <= limit};
+    run->rows++;
+    if (!row.passed && run->failed++ == 0)
+        snprintf(run->first_failed, sizeof run->first_failed, "%s, %s: relative error %.2g", claim,
+                 block, n->relative_error);
+    if (run->row) run->row(run->context, &row);
+}
+
+void hth_check_report(hth_check_run *run, const char *claim, const char *block,
+                      const hth_nearness *n, double tolerance, double noise) {
+    /* Where the gradient is tiny, rounding of the loss is what limits the comparison. */
+    const double limit = n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
+    hth_check_report_draws(run, claim, block, n, limit, (double)NAN);
+}
+
+static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,
+                          const hth_real *ours, const hth_real *theirs, double tolerance) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = blocks[i].offset, entries = blocks[i].rows * blocks[i].columns;
+        const hth_nearness nearness = hth_nearness_of(ours + at, theirs + at, entries);
+        hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0);
+    }
+}
+
+/* ---- Learners ----------------------------------------------------------------------------- */
+
+static const hth_setting bptt_items[] = {
+    {"learner.name", "bptt", NULL},       {"learner.signal", "readout", NULL},
+    {"learner.recurrence", "full", NULL}, {"learner.past", "none", NULL},
+    {"learner.future", "zero", NULL},
+};
+static const hth_setting rtrl_items[] = {
+    {"learner.name", "rtrl", NULL},       {"learner.signal", "readout", NULL},
+    {"learner.recurrence", "full", NULL}, {"learner.past", "influence", NULL},
+    {"learner.future", "zero", NULL},
+};
+static const hth_settings bptt = SETTINGS(bptt_items), rtrl = SETTINGS(rtrl_items);
+
+/* Between two exact algorithms, which differ by rounding alone. */
+static double exact_tolerance(void) {
+    return sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
+}
+
+/* ---- The state of a check ----------------------------------------------------------------- */
+
+typedef struct check {
+    hth_check_run run;
+    hth_check_options options;
+    hth_train_options train;
+    const char *from;      /* the run whose checkpoint is looked at; NULL: a network as it begins */
+    hth_settings settings; /* owned */
+    hth_source source;
+    hth_sample sample;
+    hth_subject subject;
+    size_t parameters;
+    hth_real *exact, *other; /* gradients: BPTT's, and the one compared */
+} check;
+
+/* As it begins, or as the run has made it. */
+static hth_status open_network(check *c, const hth_settings *settings, const char *from,
+                               hth_network **out, hth_error *error) {
+    HTH_TRY(
+        hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
+    hth_status status = hth_given_apply(&c->source, *out, error);
+    if (status == HTH_OK && from)
+        status = hth_run_restore(from, &c->settings, &(hth_session){.network = *out}, error);
+    if (status != HTH_OK) {
+        hth_network_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+static hth_status open_data(check *c, hth_error *error) {
+    const int64_t few = c->train.batch < c->options.batch ? c->train.batch : c->options.batch;
+    const int64_t batch = c->from ? c->train.batch : few; /* a run's state is that of its batch */
+    HTH_TRY(hth_source_open(&c->settings, HTH_TRAIN, (size_t)batch, (uint64_t)c->train.seed,
+                            &c->source, error));
+    if (!c->source.kind)
+        return hth_fail(error, HTH_INVALID, "the settings of data name no training data");
+    if (c->from)
+        HTH_TRY(hth_run_restore(c->from, &c->settings, &(hth_session){.train = c->source}, error));
+    return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
+}
+
+static hth_status refuse_feedback(const check *c, const hth_settings *given,
+                                  const hth_network *network, size_t steps, hth_error *error) {
+    hth_learner *learner;
+    const size_t few = steps < c->sample.steps ? steps : c->sample.steps;
+    HTH_TRY(hth_learner_create(given, network, few, 1, (uint64_t)c->train.seed, c->subject.compute,
+                               NULL, &learner, error));
+    hth_status status = hth_given_feedback(&c->source, learner, error);
+    hth_learner_destroy(learner);
+    return status;
+}
+
+/* A learner that training with these settings refuses is refused here. */
+static hth_status refuse(check *c, const hth_settings *given, hth_error *error) {
+    hth_drawer drawers[HTH_AXES];
+    hth_learner plan;
+    hth_network *network;
+    size_t steps;
+    HTH_TRY(hth_tape_steps(given, &c->source, &steps, error));
+    HTH_TRY(open_network(c, given, NULL, &network, error));
+    hth_status status = hth_learner_plan(given, network, steps, (size_t)c->train.batch,
+                                         (uint64_t)c->train.seed, drawers, &plan, error);
+    if (status == HTH_OK) status = refuse_feedback(c, given, network, steps, error);
+    hth_network_destroy(network);
+    return status;
+}
+
+/* The check sums over time; what a prediction has learned would be in another unit. */
+static hth_status refuse_unit(const check *c, const hth_settings *given, hth_error *error) {
+    const hth_setting *time = hth_settings_find(given, "loss.time");
+    hth_axes axes;
+    HTH_TRY(hth_axes_read(given, &axes, error));
+    if (!c->from || axes.future != &hth_future_synthetic || !time ||
+        hth_same_value(time->value, "sum"))
+        return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "loss.time is '%.20s' in %.200s, and what its learner predicts is in that unit, but check "
+        "sums over time: only a run with loss.time = sum can be checked",
+        time->value, c->from);
+}
+
+static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
+    /* The loss is a plain sum over time, without firing rates, so that tapes of any length add up to the same, and
+     * what is reported is what is differentiated. */
+    static const hth_setting items[] = {{"loss.time", "sum", NULL},
+                                        {"loss.report", "sum", NULL},
+                                        {"loss.clip", "0", NULL},
+                                        {"regulariser.rate", "0", NULL}};
+    static const hth_settings overrides = SETTINGS(items);
+    HTH_TRY(hth_settings_join(given, &overrides, &c->settings, error));
+    HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
+    HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
+    HTH_TRY(open_data(c, error));
+    c->subject = (hth_subject){.settings = c->settings,
+                               .source = &c->source,
+                               .seed = (uint64_t)c->train.seed,
+                               .sample = &c->sample};
+    HTH_TRY(hth_compute_create((int)c->train.threads, NULL, &c->subject.compute, error));
+    HTH_TRY(refuse(c, given, error));
+    HTH_TRY(refuse_unit(c, given, error));
+    HTH_TRY(open_network(c, &c->settings, c->from, &c->subject.network, error));
+    c->parameters = hth_network_parameter_count(c->subject.network);
+    c->exact = calloc(c->parameters, sizeof *c->exact);
+    c->other = calloc(c->parameters, sizeof *c->other);
+    if (!c->exact || !c->other)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the gradients of the check");
+    return HTH_OK;
+}
+
+static void close_check(check *c) {
+    free(c->exact);
+    free(c->other);
+    hth_network_destroy(c->subject.network);
+    hth_compute_destroy(c->subject.compute);
+    hth_sample_free(&c->sample);
+    hth_source_close(&c->source);
+    free((void *)(uintptr_t)c->settings.items);
+}
+
+/* ---- 1: central differences --------------------------------------------------------------- */
+
+static bool has_option(const hth_options *options, const char *name) {
+    for (size_t i = 0; i < options->count; i++)
+        if (strcmp(options->items[i].name, name) == 0) return true;
+    return false;
+}
+
+/* What makes a cell differentiable: smooth spikes, and every path of the forward pass counted. */
+static size_t smoothing(const hth_network *network, hth_setting items[2]) {
+    const hth_options *options = &network->layers[0].cell->part.options;
+    size_t count = 0;
+    if (has_option(options, "spike")) items[count++] = (hth_setting){"cell.spike", "smooth", NULL};
+    if (has_option(options, "reset_gradient"))
+        items[count++] = (hth_setting){"cell.reset_gradient", "true", NULL};
+    return count;
+}
+
+static hth_status check_smooth(check *c, const hth_subject *smooth, hth_error *error) {
+    hth_report report;
+    HTH_TRY(hth_subject_gradient(smooth, &bptt, c->sample.steps, c->other, &report, error));
+    return hth_check_differences(&c->run, smooth, (size_t)c->options.samples, c->other, error);
+}
+
+static hth_status check_differences(check *c, hth_error *error) {
+    hth_setting items[2];
+    const hth_settings overrides = {items, smoothing(c->subject.network, items)};
+    hth_subject smooth = c->subject;
+    if (overrides.count == 0) return check_smooth(c, &smooth, error);
+    hth_check_tell(&c->run, "For the comparison with finite differences the spikes are replaced by "
+                            "the smooth function whose derivative the pseudo-derivative is "
+                            "(cell.spike = smooth, cell.reset_gradient = true).");
+    HTH_TRY(hth_settings_join(&c->settings, &overrides, &smooth.settings, error));
+    hth_status status = open_network(c, &smooth.settings, c->from, &smooth.network, error);
+    if (status == HTH_OK) status = check_smooth(c, &smooth, error);
+    hth_network_destroy(smooth.network == c->subject.network ? NULL : smooth.network);
+    free((void *)(uintptr_t)smooth.settings.items);
+    return status;
+}
+
+/* ---- 2: learners ---------------------------------------------------------------------------- */
+
+/* A learner of the check: the user's own, or a preset of check.learners. */
+typedef struct candidate {
+    const char *name;
+    hth_setting items[6];
+    hth_settings overrides;
+    hth_axes axes;
+    size_t steps;
+} candidate;
+
+static candidate own_candidate(void) {
+    return (candidate){.name = "your learner"};
+}
+
+static candidate preset_candidate(const char *name) {
+    return (candidate){.name = name,
+                       .items = {{"learner.name", name, NULL},
+                                 {"learner.steps", "0", NULL},
+                                 {"learner.signal", "preset", NULL},
+                                 {"learner.recurrence", "preset", NULL},
+                                 {"learner.past", "preset", NULL},
+                                 {"learner.future", "preset", NULL}},
+                       .overrides = {NULL, 6}};
+}
+
+/* Its axes and K on the sample, which has an end even where the stream has none. */
+static hth_status settle(const check *c, candidate *who, hth_error *error) {
+    hth_settings settings;
+    who->overrides.items = who->items;
+    HTH_TRY(hth_settings_join(&c->settings, &who->overrides, &settings, error));
+    hth_status status = hth_axes_read(&settings, &who->axes, error);
+    if (hth_tape_steps(&settings, &c->source, &who->steps, NULL) != HTH_OK ||
+        who->steps > c->sample.steps)
+        who->steps = c->sample.steps;
+    free((void *)(uintptr_t)settings.items);
+    return status;
+}
+
+static const char *sign_of(hth_bias bias) {
+    return bias == HTH_EXACT ? "=" : "~";
+}
+
+/* A sliding window that has the whole sample before it learns from its first step is backpropagation. */
+static hth_bias bias_of(const check *c, const candidate *who, const hth_trial *trial) {
+    hth_axes axes = who->axes;
+    const size_t K = who->steps, total = c->sample.steps;
+    if (!axes.future->lag) return hth_axes_bias(&axes, K, total);
+    if (axes.future->lag(trial->learner) / K * K + K < total) return HTH_BIASED;
+    axes.future = &hth_future_zero;
+    return hth_axes_bias(&axes, total, total);
+}
+
+static hth_status compare_one(check *c, const candidate *who, hth_trial *trial, hth_error *error) {
+    const hth_bias bias = bias_of(c, who, trial);
+    char claim[80];
+    hth_report report = {0};
+    HTH_TRY(hth_trial_run(trial, &report, error));
+    if (trial->learner->noise.drawn > 0)
+        return hth_check_draws(&c->run, trial, who->name, (size_t)c->options.draws, c->exact,
+                               bias != HTH_BIASED, error);
+    snprintf(claim, sizeof claim, "%.40s %s bptt", who->name, sign_of(bias));
+    report_blocks(&c->run, c->subject.network, claim, hth_gradient_values(trial->gradient),
+                  c->exact, bias == HTH_EXACT ? exact_tolerance() : (double)INFINITY);
+    return HTH_OK;
+}
+
+/* All signs that a run over the first steps can draw, if there are few enough. */
+static hth_status try_all_signs(check *c, const candidate *who, const hth_subject *tiny, bool *done,
+                                hth_error *error) {
+    hth_trial trial;
+    hth_report report;
+    hth_real *exact = calloc(tiny->network->count, sizeof *exact);
+    if (!exact) return hth_fail(error, HTH_NO_MEMORY, "not enough memory");
+    hth_status status =
+        hth_subject_gradient(tiny, &bptt, tiny->sample->steps, exact, &report, error);
+    if (status == HTH_OK) status = hth_trial_open(tiny, &who->overrides, 1, &trial, error);
+    if (status == HTH_OK) {
+        status = hth_check_signs(&c->run, &trial, who->name, exact, done, error);
+        hth_trial_close(&trial);
+    }
+    free(exact);
+    return status;
+}
+
+/* Two units of the user's own cell, and three steps, or two where that is too many signs. */
+static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
+    static const hth_setting items[] = {{"network.units", "2", NULL}};
+    static const hth_settings two_units = SETTINGS(items);
+    hth_sample sample = c->sample;
+    hth_subject tiny = {.seed = c->subject.seed, .compute = c->subject.compute, .sample = &sample};
+    bool done = sample.batch != 1;
+    HTH_TRY(hth_settings_join(&c->settings, &two_units, &tiny.settings, error));
+    /* Weights that the data bring along have a size of their own. */
+    hth_status status = open_network(c, &tiny.settings, NULL, &tiny.network, NULL);
+    done = done || status != HTH_OK;
+    status = HTH_OK;
+    for (size_t steps = 3; steps > 1 && !done && status == HTH_OK; steps--) {
+        if (steps > c->sample.steps) continue;
+        sample.steps = steps;
+        status = try_all_signs(c, who, &tiny, &done, error);
+    }
+    hth_network_destroy(tiny.network);
+    free((void *)(uintptr_t)tiny.settings.items);
+    return status;
+}
+
+static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
+    hth_subject subject = c->subject;
+    hth_trial trial;
+    if (who->overrides.count == 0)
+        subject.run = c->from; /* the user's own: what it has learned counts */
+    HTH_TRY(settle(c, who, error));
+    HTH_TRY(hth_trial_open(&subject, &who->overrides, who->steps, &trial, error));
+    hth_status status = compare_one(c, who, &trial, error);
+    const bool draws = trial.learner->noise.drawn > 0;
+    hth_trial_close(&trial);
+    if (status == HTH_OK && draws && hth_axes_bias(&who->axes, 1, c->sample.steps) == HTH_UNBIASED)
+        status = check_tiny(c, who, error);
+    return status;
+}
+
+/* The names of check.learners, one after the other. */
+static hth_status check_others(check *c, hth_error *error) {
+    char names[512], *rest;
+    snprintf(names, sizeof names, "%s", c->options.learners);
+    for (char *name = strtok_r(names, ", ", &rest); name && !hth_check_stopped(&c->run);
+         name = strtok_r(NULL, ", ", &rest)) {
+        candidate who = preset_candidate(name);
+        hth_status status = check_candidate(c, &who, error);
+        if (status == HTH_INVALID && error) /* one that this network cannot have says why */
+            hth_check_tell(&c->run, "%s was not compared: %s", name, error->message);
+        else if (status != HTH_OK)
+            return status;
+    }
+    return HTH_OK;
+}
+
+static hth_status check_learners(check *c, hth_error *error) {
+    candidate own = own_candidate();
+    HTH_TRY(check_candidate(c, &own, error));
+    return check_others(c, error);
+}
+
+/* ---- 3: RTRL ------------------------------------------------------------------------------ */
+
+/* The influence of every parameter on every state, in GiB. */
+static double influence_size(const check *c) {
+    const hth_network *network = c->subject.network;
+    double states = 0;
+    for (size_t l = 0; l < network->layer_count; l++)
+        states += (double)network->layers[l].n * (double)(network->layers[l].cell->states + 1);
+    return states * (double)network->recurrent_count * (double)c->sample.batch * sizeof(hth_real) /
+           (1024.0 * 1024 * 1024);
+}
+
+static hth_status check_rtrl(check *c, hth_error *error) {
+    static const struct {
+        size_t steps;
+        const char *claim;
+    } ways[] = {{1, "rtrl, step by step = bptt"}, {7, "rtrl, blocks of 7 = bptt"}};
+    const double size = influence_size(c);
+    if (size > c->options.memory) {
+        hth_check_tell(&c->run,
+                       "RTRL was not compared: its influence tensor may take %.1f GiB, more than "
+                       "check.memory = %g; compare a smaller network.",
+                       size, c->options.memory);
+        return HTH_OK;
+    }
+    for (size_t i = 0; i < HTH_COUNT(ways) && !hth_check_stopped(&c->run); i++) {
+        hth_report report;
+        hth_status status =
+            hth_subject_gradient(&c->subject, &rtrl, ways[i].steps, c->other, &report, error);
+        if (status == HTH_INVALID) { /* a network for which RTRL is not there says why */
+            hth_check_tell(&c->run, "RTRL was not compared: %s",
+                           error ? error->message : "refused");
+            return HTH_OK;
+        }
+        if (status != HTH_OK) return status;
+        report_blocks(&c->run, c->subject.network, ways[i].claim, c->other, c->exact,
+                      exact_tolerance());
+    }
+    return HTH_OK;
+}
+
+/* ---- What a gradient proves nothing without ----------------------------------------------- */
+
+static void warn_of_spikes(const check *c, const hth_report *report) {
+    const hth_network *network = c->subject.network;
+    double places = 0;
+    if (!network->layers[0].cell->spikes) return;
+    for (size_t l = 0; l < network->layer_count; l++)
+        places += (double)(network->layers[l].n * c->sample.steps * c->sample.batch);
+    if (report->spikes == 0)
+        hth_check_tell(&c->run,
+                       "The network is silent: no unit spiked in %zu steps, so what was "
+                       "compared proves little; raise the input weights or lower "
+                       "cell.v_th.",
+                       c->sample.steps);
+    else if (report->spikes > 0.5 * places)
+        hth_check_tell(&c->run,
+                       "The network is saturated: %.0f %% of all units spike at every "
+                       "step, so what was compared proves little; lower the weights or "
+                       "raise cell.v_th.",
+                       100 * report->spikes / places);
+}
+
+static void warn_of_nothing(const check *c, const hth_report *report) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(c->subject.network, &count);
+    if (!(report->weight > 0)) {
+        hth_check_tell(&c->run,
+                       "No step of the %zu that were compared has a weight: there is no "
+                       "error and no gradient; raise check.steps.",
+                       c->sample.steps);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const hth_real *gradient = c->exact + blocks[i].offset;
+        size_t at = 0, entries = blocks[i].rows * blocks[i].columns;
+        while (at < entries && gradient[at] == 0) at++;
+        if (at == entries)
+            hth_check_tell(&c->run,
+                           "The gradient of %s is 0 everywhere: what was compared there "
+                           "proves nothing.",
+                           blocks[i].name);
+    }
+}
+
+/* ---- All ---------------------------------------------------------------------------------- */
+
+static hth_status check_all(check *c, hth_error *error) {
+    hth_report report;
+    HTH_TRY(hth_subject_gradient(&c->subject, &bptt, c->sample.steps, c->exact, &report, error));
+    warn_of_spikes(c, &report);
+    warn_of_nothing(c, &report);
+    HTH_TRY(check_differences(c, error));
+    if (!hth_check_stopped(&c->run)) HTH_TRY(check_learners(c, error));
+    if (!hth_check_stopped(&c->run)) HTH_TRY(check_rtrl(c, error));
+    return HTH_OK;
+}
+
+static hth_status verdict(const hth_check_run *run, hth_error *error) {
+    if (run->failed == 0) return HTH_OK;
+    return hth_fail(error, HTH_FAILED, "%zu of %zu comparisons failed; the first: %s", run->failed,
+                    run->rows, run->first_failed);
+}
+
+hth_status hth_check(const hth_config *config, const char *run, const hth_observer *observer,
+                     void (*row)(void *context, const hth_check_row *row), void *context,
+                     hth_error *error) {
+    static const hth_observer nobody;
+    check c = {.from = run,
+               .run = {.observer = observer ? observer : &nobody, .row = row, .context = context}};
+    const hth_settings settings = hth_config_settings(config);
+    HTH_TRY(hth_config_validate(config, error));
+    hth_status status = open_check(&c, &settings, error);
+    if (status == HTH_OK) status = check_all(&c, error);
+    if (status == HTH_OK) status = verdict(&c.run, error);
+    close_check(&c);
+    return status;
+}

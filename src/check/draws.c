@@ -1,0 +1,186 @@
+/*
+ * Learners that draw: the mean over many draws against the exact gradient. With N draws of a gradient g,
+ *
+ *     bias = |mean g - exact| / |exact|       deviation = sqrt(sum of the variances of g) / |exact|
+ *
+ * and if the learner is unbiased, bias is about deviation / sqrt(N), the standard error. More than LIMIT
+ * standard errors refute that: even where all variance lies in one direction, chance gets there once in
+ * 16,000 comparisons. Where |exact| = 0 the size of the draws stands in its place. What is not a finite number is an
+ * infinite error. On a tiny network the mean over all signs that can be drawn is taken, which is exact.
+ */
+#include "check/check.h"
+
+#include "credit/learner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double LIMIT = 4;
+enum {
+    RATE = 16,
+    MOST_SIGNS = 14
+}; /* draws of the second mean are RATE times those of the first */
+
+/* ---- The mean and variance of many draws ----------------------------------------------------- */
+
+typedef struct moments {
+    size_t count, parameters;
+    double *mean, *squares; /* of the differences from the mean: Welford 1962 */
+} moments;
+
+static hth_status moments_make(size_t parameters, moments *out, hth_error *error) {
+    *out = (moments){.parameters = parameters,
+                     .mean = calloc(parameters, sizeof(double)),
+                     .squares = calloc(parameters, sizeof(double))};
+    if (out->mean && out->squares) return HTH_OK;
+    return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the mean of gradients");
+}
+
+static void moments_free(moments *m) {
+    free(m->mean);
+    free(m->squares);
+}
+
+static void moments_add(moments *m, const hth_real *x) {
+    m->count++;
+    for (size_t i = 0; i < m->parameters; i++) {
+        const double before = (double)x[i] - m->mean[i];
+        m->mean[i] += before / (double)m->count;
+        m->squares[i] += before * ((double)x[i] - m->mean[i]);
+    }
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+typedef struct summary {
+    double bias, deviation, cosine;
+    double rounding; /* a bias that rounding may be the cause of */
+    bool not_finite;
+} summary;
+
+/* What rounding alone may make of a block that cancels out: in proportion to the whole gradient. */
+static double floor_of(const moments *m, const hth_real *exact) {
+    double norm = 0, size = 0;
+    for (size_t i = 0; i < m->parameters; i++) {
+        norm += (double)exact[i] * (double)exact[i], size += m->mean[i] * m->mean[i];
+        if (m->count > 1) size += m->squares[i] / (double)(m->count - 1);
+    }
+    return 64 * HTH_EPSILON * sqrt(fmax(norm, size));
+}
+
+/* Where the exact gradient is 0, all is relative to the draws themselves. */
+static summary sum_up(const moments *m, const hth_block *block, const hth_real *exact) {
+    const double epsilon = sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
+    double difference = 0, norm = 0, mean = 0, both = 0, variance = 0;
+    const size_t end = block->offset + block->rows * block->columns;
+    for (size_t i = block->offset; i < end; i++) {
+        const double e = (double)exact[i], d = m->mean[i] - e;
+        difference += d * d, norm += e * e;
+        mean += m->mean[i] * m->mean[i], both += m->mean[i] * e;
+        if (m->count > 1) variance += m->squares[i] / (double)(m->count - 1);
+    }
+    const double size = mean + variance, scale = norm > 0 ? norm : size;
+    if (!isfinite(difference) || !isfinite(norm) || !isfinite(size))
+        return (summary){.bias = (double)INFINITY,
+                         .deviation = (double)NAN,
+                         .cosine = (double)NAN,
+                         .not_finite = true};
+    return (summary){.bias = difference > 0 ? sqrt(difference / scale) : 0,
+                     .deviation = variance > 0 ? sqrt(variance / scale) : 0,
+                     .cosine = mean > 0 && norm > 0     ? both / sqrt(mean * norm)
+                               : norm == 0 && mean == 0 ? (double)NAN
+                                                        : 0,
+                     .rounding =
+                         scale > 0 ? fmax(epsilon, floor_of(m, exact) / sqrt(scale)) : epsilon};
+}
+
+static void report_block(hth_check_run *run, const char *claim, const hth_block *block,
+                         const summary *s, double tolerance) {
+    const hth_nearness nearness = {
+        .relative_error = s->bias, .cosine = s->cosine, .largest = 1, .not_finite = s->not_finite};
+    hth_check_report_draws(run, claim, block->name, &nearness, tolerance, s->deviation);
+}
+
+/* A block that the learner gives without drawing (the readout's) must be right by itself. */
+static void report(hth_check_run *run, const char *claim, const hth_network *network,
+                   const moments *m, const hth_real *exact, bool unbiased) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    for (size_t i = 0; i < count; i++) {
+        const summary s = sum_up(m, &blocks[i], exact);
+        const double limit = LIMIT * s.deviation / sqrt((double)m->count);
+        report_block(run, claim, &blocks[i], &s,
+                     unbiased ? fmax(limit, s.rounding) : (double)INFINITY);
+    }
+}
+
+/* ---- Draws --------------------------------------------------------------------------------- */
+
+static hth_status draw_all(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
+                           const hth_real *exact, bool unbiased, moments *m, hth_error *error) {
+    for (size_t i = 0; i < draws && !hth_check_stopped(run); i++) {
+        char claim[64];
+        hth_report losses = {0};
+        if (!unbiased) HTH_TRY(hth_trial_renew(trial, error));
+        HTH_TRY(hth_trial_run(trial, &losses, error));
+        moments_add(m, hth_gradient_values(trial->gradient));
+        if (i + 1 != draws && i + 1 != draws / RATE) continue;
+        snprintf(claim, sizeof claim, "%.20s, mean of %zu draws %s bptt", name, i + 1,
+                 unbiased ? "=" : "~");
+        report(run, claim, trial->subject->network, m, exact, unbiased);
+    }
+    return HTH_OK;
+}
+
+hth_status hth_check_draws(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
+                           const hth_real *exact, bool unbiased, hth_error *error) {
+    moments m;
+    hth_status status = moments_make(trial->subject->network->count, &m, error);
+    if (status == HTH_OK) status = draw_all(run, trial, name, draws, exact, unbiased, &m, error);
+    moments_free(&m);
+    return status;
+}
+
+/* ---- All signs ----------------------------------------------------------------------------- */
+
+/* How many signs one run draws; SIZE_MAX when it draws what is no sign. */
+static hth_status count_signs(const hth_trial *trial, size_t *signs, hth_error *error) {
+    hth_report losses = {0};
+    hth_learner_enumerate(trial->learner, 0);
+    HTH_TRY(hth_trial_run(trial, &losses, error));
+    *signs = (size_t)trial->learner->noise.drawn;
+    return HTH_OK;
+}
+
+static hth_status enumerate(const hth_trial *trial, size_t signs, moments *m, hth_error *error) {
+    for (uint64_t code = 0; code < (uint64_t)1 << signs; code++) {
+        hth_report losses = {0};
+        hth_learner_enumerate(trial->learner, code);
+        HTH_TRY(hth_trial_run(trial, &losses, error));
+        moments_add(m, hth_gradient_values(trial->gradient));
+    }
+    return HTH_OK;
+}
+
+hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const char *name,
+                           const hth_real *exact, bool *done, hth_error *error) {
+    const hth_network *network = trial->subject->network;
+    char claim[64];
+    size_t signs, count;
+    moments m;
+    HTH_TRY(count_signs(trial, &signs, error));
+    *done = signs <= MOST_SIGNS;
+    if (signs == 0 || !*done) return HTH_OK;
+    hth_status status = moments_make(network->count, &m, error);
+    if (status == HTH_OK) status = enumerate(trial, signs, &m, error);
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);
+    for (size_t i = 0; i < count && status == HTH_OK; i++) {
+        const summary s = sum_up(&m, &blocks[i], exact);
+        report_block(run, claim, &blocks[i], &s, s.rounding);
+    }
+    moments_free(&m);
+    return status;
+}

@@ -1,0 +1,260 @@
+/*
+ * The things that a check handles: a piece of data that can be run through again and again, and a
+ * network with fixed parameters whose gradient is taken by any learner, with tapes of any length.
+ */
+#include "check/check.h"
+#include "session/checkpoint.h"
+
+#include "credit/learner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The sample --------------------------------------------------------------------------- */
+
+/* Bytes of one step of an array of the chunk, and where the sample keeps it. */
+typedef struct part {
+    const void *from;
+    void **to;
+    size_t bytes;
+} part;
+
+enum { PARTS = 5 };
+
+static void list_parts(hth_sample *s, const hth_chunk *chunk, part parts[PARTS]) {
+    const size_t b = s->batch, real = b * sizeof(hth_real), code = b * sizeof(int32_t);
+    parts[0] = (part){chunk->x, (void **)&s->x, s->shape.inputs * real};
+    parts[1] = (part){chunk->tokens, (void **)&s->tokens, code};
+    parts[2] = (part){chunk->targets, (void **)&s->targets, s->shape.outputs * real};
+    parts[3] = (part){chunk->classes, (void **)&s->classes, code};
+    parts[4] = (part){chunk->weights, (void **)&s->weights, real};
+}
+
+/* An item goes on until the first chunk that it does not fill. */
+static hth_status append_lengths(hth_sample *s, const hth_chunk *chunk, hth_error *error) {
+    if (!chunk->lengths) return HTH_OK;
+    if (!s->lengths) s->lengths = calloc(s->batch, sizeof *s->lengths);
+    if (!s->lengths)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the data of the check");
+    for (size_t b = 0; b < s->batch; b++) s->lengths[b] += chunk->lengths[b];
+    return HTH_OK;
+}
+
+static hth_status append_chunk(hth_sample *s, const hth_chunk *chunk, size_t most,
+                               hth_error *error) {
+    part parts[PARTS];
+    list_parts(s, chunk, parts);
+    for (size_t i = 0; i < PARTS; i++) {
+        const part *p = &parts[i];
+        if (!p->from) continue;
+        if (!*p->to) *p->to = calloc(most, p->bytes);
+        if (!*p->to)
+            return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the data of the check");
+        memcpy((char *)*p->to + s->steps * p->bytes, p->from, chunk->steps * p->bytes);
+    }
+    HTH_TRY(append_lengths(s, chunk, error));
+    s->steps += chunk->steps;
+    return HTH_OK;
+}
+
+hth_status hth_sample_take(hth_source *source, size_t steps, size_t batch, hth_sample *out,
+                           hth_error *error) {
+    hth_sample sample = {.batch = batch, .shape = source->shape};
+    hth_position_flags flags = {0};
+    hth_status status = HTH_OK;
+    while (status == HTH_OK && sample.steps < steps && !flags.ends && !flags.epoch_end) {
+        hth_chunk chunk;
+        status = source->kind->next(source->state, steps - sample.steps, &chunk, &flags, error);
+        if (source->sequence_steps && sample.steps == 0 && !flags.starts)
+            flags.ends = flags.epoch_end = false; /* the rest of a sequence */
+        else if (status == HTH_OK)
+            status = append_chunk(&sample, &chunk, steps, error);
+    }
+    if (status == HTH_OK)
+        *out = sample;
+    else
+        hth_sample_free(&sample);
+    return status;
+}
+
+void hth_sample_free(hth_sample *s) {
+    free(s->x);
+    free(s->tokens);
+    free(s->targets);
+    free(s->classes);
+    free(s->weights);
+    free(s->lengths);
+    *s = (hth_sample){0};
+}
+
+hth_chunk hth_sample_chunk(const hth_sample *s, size_t from, size_t steps) {
+    const size_t at = from * s->batch;
+    return (hth_chunk){
+        .steps = steps,
+        .batch = s->batch,
+        .x = s->x ? s->x + at * s->shape.inputs : NULL,
+        .tokens = s->tokens ? s->tokens + at : NULL,
+        .targets = s->targets ? s->targets + at * s->shape.outputs : NULL,
+        .classes = s->classes ? s->classes + at : NULL,
+        .weights = s->weights ? s->weights + at : NULL,
+    };
+}
+
+/* ---- Settings ----------------------------------------------------------------------------- */
+
+hth_status hth_settings_join(const hth_settings *settings, const hth_settings *overrides,
+                             hth_settings *out, hth_error *error) {
+    const size_t count = settings->count + overrides->count;
+    hth_setting *items = calloc(count + 1, sizeof *items);
+    if (!items) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for settings");
+    for (size_t i = 0; i < settings->count; i++) items[i] = settings->items[i];
+    for (size_t i = 0; i < overrides->count; i++) items[settings->count + i] = overrides->items[i];
+    *out = (hth_settings){items, count};
+    return HTH_OK;
+}
+
+/* ---- The gradient ------------------------------------------------------------------------- */
+
+static hth_status open_learner(const hth_trial *t, hth_learner **out, hth_error *error) {
+    const hth_subject *s = t->subject;
+    HTH_TRY(hth_learner_create(&t->settings, s->network, t->steps, s->sample->batch, s->seed,
+                               s->compute, NULL, out, error));
+    hth_status status = HTH_OK;
+    if (s->source && (*out)->axes.signal->give) status = hth_given_feedback(s->source, *out, error);
+    if (status == HTH_OK && s->run)
+        status = hth_run_restore(s->run, &s->settings, &(hth_session){.learner = *out}, error);
+    if (status == HTH_OK) return HTH_OK;
+    hth_learner_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
+static hth_status open_handles(hth_trial *t, hth_error *error) {
+    const hth_subject *s = t->subject;
+    const size_t batch = s->sample->batch;
+    t->nothing = calloc(batch, sizeof *t->nothing);
+    if (!t->nothing) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the check");
+    HTH_TRY(hth_gradient_create(s->network, NULL, &t->gradient, error));
+    HTH_TRY(hth_tape_create(s->network, t->steps, batch, s->compute, NULL, &t->tape, error));
+    return open_learner(t, &t->learner, error);
+}
+
+hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overrides, size_t steps,
+                          hth_trial *out, hth_error *error) {
+    hth_trial trial = {.subject = subject, .steps = steps};
+    HTH_TRY(hth_settings_join(&subject->settings, overrides, &trial.settings, error));
+    hth_status status = open_handles(&trial, error);
+    if (status == HTH_OK)
+        *out = trial;
+    else
+        hth_trial_close(&trial);
+    return status;
+}
+
+hth_status hth_trial_renew(hth_trial *t, hth_error *error) {
+    hth_learner *learner;
+    HTH_TRY(open_learner(t, &learner, error));
+    learner->noise = t->learner->noise;
+    hth_learner_destroy(t->learner);
+    t->learner = learner;
+    return HTH_OK;
+}
+
+/* Steps from .. from+steps-1. The sample is all that there is: nothing follows it, and no loss after it is predicted. */
+static hth_chunk piece(const hth_subject *subject, size_t from, size_t steps) {
+    hth_chunk chunk = hth_sample_chunk(subject->sample, from, steps);
+    chunk.ends = from + steps == subject->sample->steps;
+    if (subject->network->both_ways) chunk.lengths = subject->sample->lengths;
+    return chunk;
+}
+
+/* A sliding window still holds steps when the sample ends. One step of weight 0, the first of another sequence,
+ * makes it learn from them: all their losses have been seen. */
+static hth_status flush(const hth_trial *t, hth_error *error) {
+    hth_chunk chunk = hth_sample_chunk(t->subject->sample, 0, 1);
+    hth_report unseen = {0};
+    if (!t->learner->axes.future->lag) return HTH_OK;
+    chunk.weights = t->nothing;
+    hth_tape_reset(t->tape);
+    hth_learner_reset(t->learner);
+    HTH_TRY(hth_forward(t->tape, &chunk, &unseen, error));
+    return hth_learn(t->learner, t->tape, t->gradient, error);
+}
+
+hth_status hth_trial_run(const hth_trial *t, hth_report *report, hth_error *error) {
+    const size_t total = t->subject->sample->steps;
+    hth_tape_reset(t->tape);
+    hth_learner_reset(t->learner);
+    hth_gradient_clear(t->gradient);
+    for (size_t from = 0; from < total; from += t->steps) {
+        const size_t left = total - from;
+        const hth_chunk chunk = piece(t->subject, from, left < t->steps ? left : t->steps);
+        HTH_TRY(hth_forward(t->tape, &chunk, report, error));
+        HTH_TRY(hth_learn(t->learner, t->tape, t->gradient, error));
+    }
+    return flush(t, error);
+}
+
+void hth_trial_close(hth_trial *t) {
+    hth_learner_destroy(t->learner);
+    hth_tape_destroy(t->tape);
+    hth_gradient_destroy(t->gradient);
+    free(t->nothing);
+    free((void *)(uintptr_t)t->settings.items);
+    *t = (hth_trial){0};
+}
+
+hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overrides, size_t steps,
+                                hth_real *out, hth_report *report, hth_error *error) {
+    hth_trial t;
+    *report = (hth_report){0};
+    HTH_TRY(hth_trial_open(s, overrides, steps, &t, error));
+    hth_status status = hth_trial_run(&t, report, error);
+    if (status == HTH_OK)
+        memcpy(out, hth_gradient_values(t.gradient), s->network->count * sizeof *out);
+    hth_trial_close(&t);
+    return status;
+}
+
+hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, hth_error *error) {
+    const hth_chunk chunk = piece(s, 0, s->sample->steps);
+    hth_report report = {0};
+    hth_tape_reset(tape);
+    HTH_TRY(hth_forward(tape, &chunk, &report, error));
+    /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */
+    *loss =
+        s->network->readout.mean_over_batch ? report.loss / (double)s->sample->batch : report.loss;
+    return HTH_OK;
+}
+
+/* ---- Comparing ---------------------------------------------------------------------------- */
+
+void hth_parameter_mask(const hth_network *network, hth_real *mask) {
+    for (size_t i = 0; i < network->count; i++) mask[i] = 1;
+    for (size_t l = 0; l < network->layer_count; l++)
+        hth_layer_mask(&network->layers[l], mask + network->layers[l].weight);
+}
+
+hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count) {
+    double worst = 0, largest = 0, ab = 0, aa = 0, bb = 0;
+    bool finite = true;
+    for (size_t i = 0; i < count; i++) {
+        const double x = (double)a[i], y = (double)b[i];
+        finite = finite && isfinite(x) && isfinite(y);
+        if (fabs(x - y) > worst) worst = fabs(x - y);
+        if (fabs(y) > largest) largest = fabs(y);
+        ab += x * y, aa += x * x, bb += y * y;
+    }
+    const double norm = sqrt(aa) * sqrt(bb);
+    return (hth_nearness){
+        .relative_error = !finite      ? (double)INFINITY
+                          : worst == 0 ? 0
+                                       : worst / largest, /* infinite where b is 0 and a is not */
+        .cosine = norm > 0   ? ab / norm
+                  : aa == bb ? (double)NAN
+                             : 0,
+        .largest = largest,
+        .not_finite = !finite,
+    };
+}

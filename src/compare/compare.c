@@ -1,0 +1,478 @@
+/*
+ * Runs side by side. The store is the plan and the results at once: first the wanted runs go into it,
+ * then each that waits is begun in a process of its own, and its results replace the row that waited.
+ * Nothing else is remembered, so that this process may be killed at any moment and called again: what is
+ * in the store is done, what is under way lies in DIR/runs with its checkpoint, all else begins.
+ */
+#include "compare/compare.h"
+
+#include "compare/folder.h"
+#include "compare/pool.h"
+#include "kernels/cores.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_JOBS = 1024, OFTEN = 250 /* milliseconds */ };
+
+static const char store_name[] = "results.db", runs_name[] = "runs";
+
+/* A comparison that is being computed. */
+typedef struct comparing {
+    const hth_compare_observer *observer;
+    hth_rundir dir;
+    hth_store *store;
+    hth_stored_run *runs;
+    hth_stored_variant *variants;
+    size_t run_count, stored_count; /* runs of this call, then those that wait for a later one */
+    size_t variant_count, next;     /* next: the first run that may still be begun */
+    hth_job *jobs;
+    size_t job_count, running;
+    bool keep, stopping;
+    double begun, told;
+} comparing;
+
+/* ---- Folders of runs ---------------------------------------------------------------------- */
+
+static const hth_stored_variant *variant_of(const comparing *c, const hth_stored_run *run) {
+    for (size_t i = 0; i < c->variant_count; i++)
+        if (c->variants[i].id == run->variant) return &c->variants[i];
+    return &c->variants[0];
+}
+
+static hth_status folder_of(const comparing *c, const hth_stored_run *run, char *out,
+                            hth_error *error) {
+    return hth_run_folder(c->dir.path, variant_of(c, run)->arm, run, out, error);
+}
+
+/* Folders of runs whose results are stored, left behind when their call was killed before it could take
+ * them away. Nothing else goes: not what is under way, nor what was kept, nor what is unknown here. */
+static void sweep(const comparing *c) {
+    char path[HTH_PATH_LENGTH];
+    if (hth_rundir_file(c->dir.path, runs_name, path, NULL) != HTH_OK || !hth_file_exists(path))
+        return;
+    for (size_t i = 0; i < c->stored_count; i++) {
+        const hth_stored_run *run = &c->runs[i];
+        const bool ended = run->status == HTH_RUN_FINISHED || run->status == HTH_RUN_DIVERGED;
+        char folder[HTH_PATH_LENGTH];
+        if (ended && !run->kept && folder_of(c, run, folder, NULL) == HTH_OK)
+            hth_folder_remove(folder, NULL);
+    }
+    rmdir(path); /* if nothing is left in it */
+}
+
+/* ---- Results ------------------------------------------------------------------------------ */
+
+/* Steps per second while training, undisturbed by validation and by what else the machine did for a
+ * while: the median over the lines. */
+static double median_rate(const hth_line *lines, size_t count) {
+    double *rates = malloc((count + 1) * sizeof *rates);
+    size_t used = 0;
+    for (size_t i = 0; rates && i < count; i++) rates[used++] = lines[i].steps_per_second;
+    const double median = rates ? hth_median(rates, used) : (double)NAN;
+    free(rates);
+    return median;
+}
+
+static void take_outcome(const hth_job_report *report, bool keep, hth_stored_run *run) {
+    const hth_outcome *outcome = &report->outcome;
+    run->status = report->status == HTH_OK           ? HTH_RUN_FINISHED
+                  : report->status == HTH_NOT_FINITE ? HTH_RUN_DIVERGED
+                                                     : HTH_RUN_FAILED;
+    run->steps = outcome->step;
+    run->parameters = (double)outcome->parameters;
+    run->learner_bytes = (double)outcome->learner_bytes;
+    run->memory_bytes = (double)outcome->memory_bytes;
+    run->test_loss = outcome->test_loss;
+    run->test_metric = outcome->test_metric;
+    run->seconds = outcome->seconds;
+    run->steps_per_second = NAN;
+    run->kept = keep;
+    snprintf(run->message, sizeof run->message, "%s", outcome->cause.message);
+}
+
+/* {"optimiser.lr":"1e-4"} as ", optimiser.lr 1e-4". */
+static void tell_varied(const char *json, char *out, size_t size) {
+    size_t used = strlen(json) > 2 ? (size_t)snprintf(out, size, ", ") : 0;
+    for (; *json && used + 1 < size; json++)
+        if (!strchr("{}\"", *json)) out[used++] = *json == ':' ? ' ' : *json;
+    out[used] = '\0';
+}
+
+static void say(const comparing *c, const hth_stored_run *run) {
+    const hth_stored_variant *variant = variant_of(c, run);
+    char sentence[900], varied[200];
+    if (!c->observer->message || run->status == HTH_RUN_FINISHED) return;
+    tell_varied(variant->varied, varied, sizeof varied);
+    snprintf(sentence, sizeof sentence, "%s, seed %llu%s: %s after step %llu: %s", variant->arm,
+             (unsigned long long)run->seed, varied,
+             run->status == HTH_RUN_FAILED ? "failed" : "diverged", (unsigned long long)run->steps,
+             run->message);
+    c->observer->message(c->observer->context, sentence);
+}
+
+/* Results into the store; then, and not before, the folder may go. That of a failed run stays, so that
+ * the next call goes on from there. */
+static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
+    char folder[HTH_PATH_LENGTH], path[HTH_PATH_LENGTH];
+    hth_stored_run *run = &c->runs[job->index];
+    hth_line *lines = NULL;
+    size_t count = 0;
+    const bool interrupted =
+        (job->latest.status == HTH_OK && job->latest.outcome.ending == HTH_INTERRUPTED) ||
+        (job->latest.status == HTH_FAILED && c->stopping);
+    if (interrupted) return HTH_OK;
+    HTH_TRY(folder_of(c, run, folder, error));
+    HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
+    take_outcome(&job->latest, c->keep, run);
+    if (run->status != HTH_RUN_FAILED) {
+        hth_status status =
+            hth_file_exists(path) ? hth_metrics_read(path, &lines, &count, error) : HTH_OK;
+        if (status != HTH_OK) return status;
+        run->steps_per_second = median_rate(lines, count);
+    }
+    hth_status status = hth_store_finish(c->store, run, lines, count, error);
+    free(lines);
+    if (status != HTH_OK) return status;
+    say(c, run);
+    if (!c->keep && run->status != HTH_RUN_FAILED) hth_folder_remove(folder, NULL);
+    return HTH_OK;
+}
+
+/* ---- How long it will take ----------------------------------------------------------------- */
+
+/* Seconds that one run of a variant takes, as far as runs of it have got; NAN: none has begun. */
+static double typical_seconds(const comparing *c, int64_t variant) {
+    const double short_while = 0.2; /* seconds that tell nothing yet */
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < c->run_count; i++) {
+        const hth_stored_run *run = &c->runs[i];
+        if (run->variant != variant || run->status != HTH_RUN_FINISHED) continue;
+        sum += run->seconds;
+        count++;
+    }
+    for (size_t i = 0; i < c->job_count && !count; i++) {
+        const hth_job *job = &c->jobs[i];
+        const hth_outcome *at = &job->latest.outcome;
+        if (!job->process || c->runs[job->index].variant != variant) continue;
+        if (!(at->seconds > short_while) || !at->steps_total) continue;
+        sum += at->seconds * (double)at->steps_total / (double)at->step;
+        count++;
+    }
+    return count && sum > 0 ? sum / (double)count : (double)NAN;
+}
+
+static double part_done(const comparing *c, size_t index) {
+    for (size_t i = 0; i < c->job_count; i++) {
+        const hth_outcome *at = &c->jobs[i].latest.outcome;
+        if (c->jobs[i].process && c->jobs[i].index == index && at->steps_total)
+            return (double)at->step / (double)at->steps_total;
+    }
+    return 0;
+}
+
+/* A variant of which nothing is known takes as long as the mean of the others. */
+static double estimate(const comparing *c) {
+    double known = 0, unknown = 0, sum = 0, variants = 0;
+    for (size_t v = 0; v < c->variant_count; v++) {
+        const double seconds = typical_seconds(c, c->variants[v].id);
+        double left = 0;
+        for (size_t i = 0; i < c->run_count; i++)
+            if (c->runs[i].variant == c->variants[v].id && c->runs[i].status == HTH_RUN_WAITING)
+                left += 1 - part_done(c, i);
+        if (isfinite(seconds)) {
+            known += left * seconds;
+            sum += seconds;
+            variants++;
+        } else {
+            unknown += left;
+        }
+    }
+    if (variants == 0 || !c->running) return NAN;
+    return (known + unknown * sum / variants) / (double)c->running;
+}
+
+static void show(comparing *c) {
+    hth_compare_progress p = {.total = c->run_count, .running = c->running};
+    const double now = hth_clock();
+    if (!c->observer->progress || now - c->told < 0.8e-3 * OFTEN) return;
+    for (size_t i = 0; i < c->run_count; i++) {
+        p.finished += c->runs[i].status == HTH_RUN_FINISHED;
+        p.diverged += c->runs[i].status == HTH_RUN_DIVERGED;
+        p.failed += c->runs[i].status == HTH_RUN_FAILED;
+    }
+    p.seconds = now - c->begun;
+    p.eta_seconds = estimate(c);
+    c->told = now;
+    c->observer->progress(c->observer->context, &p);
+}
+
+/* ---- The processes ------------------------------------------------------------------------ */
+
+/* What is the same for every run of a variant, and what is the run's own. */
+static hth_status settings_of(const comparing *c, const hth_stored_run *run, hth_config **out,
+                              hth_error *error) {
+    char seed[24];
+    HTH_TRY(hth_config_create(out, error));
+    hth_status status = hth_store_settings(c->store, run->variant, *out, error);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
+    if (status == HTH_OK) status = hth_config_set(*out, "train.seed", seed, NULL, error);
+    if (status == HTH_OK) status = hth_config_set(*out, "train.threads", "1", NULL, error);
+    if (status != HTH_OK) hth_config_destroy(*out);
+    return status;
+}
+
+static hth_status begin_run(comparing *c, size_t index, hth_job *job, hth_error *error) {
+    const hth_stored_run *run = &c->runs[index];
+    char folder[HTH_PATH_LENGTH];
+    hth_config *config;
+    HTH_TRY(folder_of(c, run, folder, error));
+    HTH_TRY(settings_of(c, run, &config, error));
+    hth_status status = hth_job_start(config, folder, c->observer->interrupted, job, error);
+    job->index = index;
+    hth_config_destroy(config);
+    return status;
+}
+
+static hth_status fill_slots(comparing *c, hth_error *error) {
+    for (size_t i = 0; i < c->job_count && !c->stopping; i++) {
+        if (c->jobs[i].process) continue;
+        while (c->next < c->run_count && c->runs[c->next].status != HTH_RUN_WAITING) c->next++;
+        if (c->next == c->run_count) return HTH_OK;
+        HTH_TRY(begin_run(c, c->next, &c->jobs[i], error));
+        c->next++;
+        c->running++;
+    }
+    return HTH_OK;
+}
+
+/* Each saves what it has and ends. */
+static void stop_all(comparing *c) {
+    for (size_t i = 0; i < c->job_count && !c->stopping; i++)
+        if (c->jobs[i].process) kill(c->jobs[i].process, SIGTERM);
+    c->stopping = true;
+}
+
+static void await(const comparing *c, struct pollfd *waiting) {
+    for (size_t i = 0; i < c->job_count; i++)
+        waiting[i] = (struct pollfd){c->jobs[i].process ? c->jobs[i].pipe : -1, POLLIN, 0};
+    if (poll(waiting, c->job_count, OFTEN) < 0)
+        for (size_t i = 0; i < c->job_count; i++) waiting[i].revents = 0;
+}
+
+/* Until no run is left or, after an error or an interruption, no process. */
+static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error) {
+    hth_status status = fill_slots(c, error);
+    while (c->running) {
+        if (status != HTH_OK || (c->observer->interrupted && *c->observer->interrupted))
+            stop_all(c);
+        await(c, waiting);
+        for (size_t i = 0; i < c->job_count; i++) {
+            if (!waiting[i].revents || !hth_job_listen(&c->jobs[i])) continue;
+            c->running--;
+            if (status == HTH_OK) status = settle(c, &c->jobs[i], error);
+        }
+        if (status == HTH_OK) status = fill_slots(c, error);
+        if (c->running) show(c);
+    }
+    return status;
+}
+
+static size_t processors(int jobs) {
+    const int wanted = jobs > 0 ? jobs : hth_cores();
+    return wanted > MOST_JOBS ? MOST_JOBS : (size_t)wanted;
+}
+
+static hth_status run_missing(comparing *c, int jobs, hth_error *error) {
+    c->job_count = processors(jobs);
+    c->jobs = calloc(c->job_count, sizeof *c->jobs);
+    struct pollfd *waiting = calloc(c->job_count, sizeof *waiting);
+    hth_status status = HTH_NO_MEMORY;
+    if (c->jobs && waiting)
+        status = run_all(c, waiting, error);
+    else
+        hth_fail(error, status, "not enough memory for %zu processes", c->job_count);
+    free(waiting);
+    return status;
+}
+
+/* ---- The directory ------------------------------------------------------------------------ */
+
+/* Processes of a call that was killed hold the lock until they are gone, which is soon. */
+static hth_status take_directory(const char *out, bool resume, hth_rundir *dir, hth_error *error) {
+    enum { TRIES = 150 };
+    const struct timespec pause = {0, 20000000};
+    for (int i = 0;; i++) {
+        HTH_TRY(hth_rundir_check(out, resume, error));
+        hth_status status = hth_rundir_open(out, resume, dir, error);
+        if (status == HTH_OK || i == TRIES) return status;
+        nanosleep(&pause, NULL);
+    }
+}
+
+static hth_status look_at(const char *out, bool stored, bool *resume, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    HTH_TRY(hth_rundir_file(out, store_name, path, error));
+    *resume = hth_file_exists(path);
+    if (*resume) return HTH_OK;
+    if (stored)
+        return hth_fail(error, HTH_FILE,
+                        "%s holds no comparison to go on with: give settings, as in hitherto "
+                        "compare task=add compare.learners=tbptt,rtrl --out %s",
+                        out, out);
+    if (!hth_file_exists(out) || hth_rundir_check(out, false, NULL) == HTH_OK) return HTH_OK;
+    return hth_fail(error, HTH_FILE,
+                    "%s cannot take a comparison: other things are in it; name another directory",
+                    out);
+}
+
+static hth_status open_store(const char *out, hth_store **store, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    HTH_TRY(hth_rundir_file(out, store_name, path, error));
+    return hth_store_open(path, store, error);
+}
+
+/* ---- All of it ---------------------------------------------------------------------------- */
+
+static hth_status check_run(const comparing *c, const hth_stored_run *run, hth_error *error) {
+    hth_config *config;
+    hth_prospect prospect;
+    hth_error reason = {0};
+    HTH_TRY(settings_of(c, run, &config, error));
+    hth_status status = hth_train_check(config, &prospect, &reason);
+    hth_config_destroy(config);
+    if (status == HTH_OK) return HTH_OK;
+    return hth_fail(error, status, "%s (arm '%s')", reason.message, variant_of(c, run)->arm);
+}
+
+/* Without a plan everything goes on that has not ended; of each variant a run is tried first, as a plan
+ * does it. */
+static hth_status go_on(comparing *c, hth_error *error) {
+    for (size_t v = 0; v < c->variant_count; v++) {
+        const hth_stored_run *first = NULL;
+        for (size_t i = 0; i < c->run_count && !first; i++) {
+            const hth_stored_run *run = &c->runs[i];
+            const bool open = run->status == HTH_RUN_WAITING || run->status == HTH_RUN_FAILED;
+            if (open && run->variant == c->variants[v].id) first = run;
+        }
+        if (first) HTH_TRY(check_run(c, first, error));
+    }
+    HTH_TRY(hth_store_want_failed(c->store, error));
+    for (size_t i = 0; i < c->run_count; i++)
+        if (c->runs[i].status == HTH_RUN_FAILED) c->runs[i].status = HTH_RUN_WAITING;
+    return HTH_OK;
+}
+
+/* The variants of a plan are the first of all. */
+static bool is_planned(const comparing *c, const hth_plan *plan, const hth_stored_run *run) {
+    bool variant = false, seed = false;
+    for (size_t i = 0; i < plan->count && i < c->variant_count; i++)
+        variant = variant || c->variants[i].id == run->variant;
+    for (size_t i = 0; i < plan->seed_count && variant; i++)
+        seed = seed || plan->seeds[i] == run->seed;
+    return variant && seed;
+}
+
+/* Runs that wait for a later call go behind those of this one. */
+static hth_status set_aside(comparing *c, const hth_plan *plan, hth_error *error) {
+    hth_stored_run *sorted = malloc((c->stored_count + 1) * sizeof *sorted);
+    if (!sorted) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
+    size_t used = 0;
+    for (int aside = 0; aside < 2; aside++) {
+        for (size_t i = 0; i < c->stored_count; i++) {
+            const hth_stored_run *run = &c->runs[i];
+            const bool waits = run->status == HTH_RUN_WAITING && !is_planned(c, plan, run);
+            if (waits == aside) sorted[used++] = *run;
+        }
+        if (!aside) c->run_count = used;
+    }
+    free(c->runs);
+    c->runs = sorted;
+    return HTH_OK;
+}
+
+static hth_status prepare(comparing *c, const hth_plan *plan, hth_error *error) {
+    char keep[8];
+    HTH_TRY(open_store(c->dir.path, &c->store, error));
+    if (plan) HTH_TRY(hth_store_want(c->store, plan, c->dir.path, error));
+    HTH_TRY(hth_store_option(c->store, "compare.keep", keep, sizeof keep, error));
+    c->keep = strcmp(keep, "true") == 0;
+    HTH_TRY(hth_store_variants(c->store, &c->variants, &c->variant_count, error));
+    HTH_TRY(hth_store_runs(c->store, &c->runs, &c->stored_count, error));
+    c->run_count = c->stored_count;
+    HTH_TRY(plan ? set_aside(c, plan, error) : go_on(c, error));
+    sweep(c);
+    return HTH_OK;
+}
+
+static hth_status compute(comparing *c, const hth_plan *plan, int jobs, hth_ending *ending,
+                          hth_error *error) {
+    HTH_TRY(prepare(c, plan, error));
+    HTH_TRY(run_missing(c, jobs, error));
+    sweep(c);
+    *ending = c->stopping ? HTH_INTERRUPTED : HTH_FINISHED;
+    c->told = 0;
+    show(c);
+    return HTH_OK;
+}
+
+static void leave(comparing *c) {
+    hth_store_free_variants(c->variants, c->variant_count);
+    free(c->runs);
+    free(c->jobs);
+    hth_store_close(c->store);
+    hth_rundir_close(&c->dir);
+    free(c);
+}
+
+static hth_status compare(const hth_plan *plan, const char *out, int jobs,
+                          const hth_compare_observer *observer, hth_ending *ending,
+                          hth_error *error) {
+    bool resume;
+    HTH_TRY(look_at(out, !plan, &resume, error));
+    comparing *c = calloc(1, sizeof *c);
+    if (!c) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
+    c->observer = observer;
+    c->begun = hth_clock();
+    hth_status status = take_directory(out, resume, &c->dir, error);
+    if (status != HTH_OK) {
+        free(c);
+        return status;
+    }
+    status = compute(c, plan, jobs, ending, error);
+    leave(c);
+    return status;
+}
+
+hth_status hth_compare(const hth_config *config, const char *out, int jobs,
+                       const hth_compare_observer *observer, hth_ending *ending, hth_error *error) {
+    static const hth_compare_observer nobody;
+    hth_plan *plan = NULL;
+    if (config) HTH_TRY(hth_plan_make(config, &plan, error));
+    hth_status status = compare(plan, out, jobs, observer ? observer : &nobody, ending, error);
+    hth_plan_free(plan);
+    return status;
+}
+
+hth_status hth_compare_stored(const char *out, hth_config *config, hth_error *error) {
+    hth_store *store;
+    hth_stored_variant *variants;
+    size_t count;
+    bool resume;
+    HTH_TRY(look_at(out, true, &resume, error));
+    HTH_TRY(open_store(out, &store, error));
+    hth_status status = hth_store_variants(store, &variants, &count, error);
+    if (status == HTH_OK) {
+        if (count) status = hth_store_settings(store, variants[0].id, config, error);
+        hth_store_free_variants(variants, count);
+    }
+    hth_store_close(store);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* From settings to a list of runs. Internal. */
+#ifndef HTH_COMPARE_PLAN_H
+#define HTH_COMPARE_PLAN_H
+
+#include "compare/compare.h"
+#include "session/checkpoint.h"
+#include "settings/config.h"
+
+/* The section compare. */
+typedef struct hth_compare_options {
+    const char *seeds, *learners;
+    double final;
+    int64_t smooth;
+    int measure;
+    bool keep;
+} hth_compare_options;
+
+enum {
+    HTH_MEASURE_AUTO,
+    HTH_MEASURE_TRAIN_LOSS,
+    HTH_MEASURE_TRAIN_METRIC,
+    HTH_MEASURE_VALIDATION_LOSS,
+    HTH_MEASURE_VALIDATION_METRIC
+};
+extern const char *const hth_compare_measures[];
+/* What `auto` comes to with that metric; others stay as they are. */
+int hth_compare_measure(int measure, const char *metric);
+
+/* An arm with one value for each setting that is varied: the settings of its runs, but for the seed. */
+typedef struct hth_variant {
+    char arm[HTH_KEY_LENGTH];
+    char *varied;                        /* a JSON object: {"optimiser.lr": "1e-4"} */
+    hth_config *config;                  /* all settings that a run of it has */
+    hth_identity identity;               /* defaults included; points into config */
+    char metric[32], loss[64], unit[32]; /* unit: of the loss */
+} hth_variant;
+
+typedef struct hth_plan {
+    hth_compare_options options;
+    uint64_t *seeds;
+    size_t seed_count;
+    hth_variant *variants;
+    size_t count;
+} hth_plan;
+
+/* Everything that can be found wrong with any run is found here. */
+hth_status hth_plan_make(const hth_config *config, hth_plan **out, hth_error *error);
+void hth_plan_free(hth_plan *plan);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * A run in a process of its own. The process is a copy of this one (fork), trains as `hitherto train`
+ * does, and tells through a pipe how far it is and what came of it. It ends with the process that began
+ * it, however that one ends; until it has, it holds the lock on the comparison's directory, which it
+ * has inherited.
+ */
+#define _DEFAULT_SOURCE
+#include "compare/pool.h"
+
+#include "session/checkpoint.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+_Static_assert(sizeof(hth_job_report) <= 4096, "what PIPE_BUF is at least on Linux");
+
+/* ---- In the process of the run ------------------------------------------------------------ */
+
+static void tell(int pipe, const hth_job_report *report) {
+    ssize_t written;
+    do written = write(pipe, report, sizeof *report);
+    while (written < 0 && errno == EINTR);
+    if (written < 0) _exit(1); /* nobody listens any more */
+}
+
+/* Where the data say when a run ends, its length follows from its speed. */
+static void tell_progress(void *context, const hth_progress *progress) {
+    const double left = progress->eta_seconds * progress->steps_per_second;
+    const bool known = progress->steps_total || !(left > 0);
+    const hth_job_report report = {
+        .outcome = {.step = progress->step,
+                    .steps_total = known ? progress->steps_total : progress->step + (uint64_t)left,
+                    .seconds = progress->seconds}};
+    tell(*(int *)context, &report);
+}
+
+static void end_with(pid_t parent) {
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent) _exit(1);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Whether the checkpoint, and nothing else, stands in the way: data and settings are as they should be,
+ * but what the folder has cannot be read, or is of other settings. */
+static bool is_useless(const hth_config *config, const char *folder) {
+    static const hth_observer nobody;
+    const hth_settings settings = hth_config_settings(config);
+    hth_session session;
+    hth_identity identity;
+    hth_counters counters;
+    hth_status status = HTH_OK;
+    bool found;
+    if (hth_session_open(&settings, &session, NULL) != HTH_OK) return false;
+    if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
+        status = hth_checkpoint_load(folder, &session, &counters, &identity, &nobody, &found, NULL);
+        hth_identity_free(&identity);
+    }
+    hth_session_close(&session);
+    return status == HTH_FILE || status == HTH_MISMATCH;
+}
+
+/* A checkpoint that cannot be gone on from is no reason not to run: then from the start. Whatever else
+ * is wrong, data that are away for a moment above all, leaves it as it is. */
+static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
+                        hth_outcome *outcome, hth_error *error) {
+    const bool begun = hth_file_exists(folder);
+    hth_status status = hth_train_outcome(config, folder, begun, observer, outcome, error);
+    const bool refused = status == HTH_FILE || status == HTH_MISMATCH;
+    if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
+    HTH_TRY(hth_folder_remove(folder, error));
+    return hth_train_outcome(config, folder, false, observer, outcome, error);
+}
+
+static void run(const hth_config *config, const char *folder,
+                const volatile sig_atomic_t *interrupted, int pipe) {
+    const hth_observer observer = {tell_progress, NULL, &pipe, interrupted};
+    hth_job_report report = {.ended = true};
+    hth_error error = {0};
+    report.status = train(config, folder, &observer, &report.outcome, &error);
+    if (report.status != HTH_OK && !report.outcome.cause.message[0]) report.outcome.cause = error;
+    tell(pipe, &report);
+}
+
+/* ---- In the process that began it --------------------------------------------------------- */
+
+hth_status hth_job_start(const hth_config *config, const char *folder,
+                         const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error) {
+    int ends[2];
+    const pid_t parent = getpid();
+    if (pipe(ends) != 0)
+        return hth_fail(error, HTH_FILE, "cannot start a run: no pipe: %s", strerror(errno));
+    const pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        end_with(parent);
+        run(config, folder, interrupted, ends[1]);
+        _exit(0);
+    }
+    const int reason = errno;
+    close(ends[1]);
+    if (child < 0) {
+        close(ends[0]);
+        return hth_fail(error, HTH_FILE, "cannot start a run: no process: %s", strerror(reason));
+    }
+    *job = (hth_job){.process = child, .pipe = ends[0]};
+    return HTH_OK;
+}
+
+/* The process is gone; if it has not said why, its exit status tells. */
+static void bury(hth_job *job) {
+    int status = 0;
+    while (waitpid(job->process, &status, 0) < 0 && errno == EINTR) continue;
+    close(job->pipe);
+    job->process = 0;
+    if (job->latest.ended) return;
+    job->latest.ended = true;
+    job->latest.status = HTH_FAILED;
+    if (WIFSIGNALED(status))
+        hth_fail(&job->latest.outcome.cause, HTH_FAILED, "its process was killed by signal %d%s",
+                 WTERMSIG(status),
+                 WTERMSIG(status) == SIGKILL ? " (was there enough memory?)" : "");
+    else
+        hth_fail(&job->latest.outcome.cause, HTH_FAILED, "its process ended without a word");
+}
+
+bool hth_job_listen(hth_job *job) {
+    hth_job_report report;
+    const ssize_t length = read(job->pipe, &report, sizeof report);
+    if (length < 0 && errno == EINTR) return false;
+    if (length != (ssize_t)sizeof report) {
+        bury(job);
+        return true;
+    }
+    job->latest = report;
+    return false;
+}

@@ -1,0 +1,451 @@
+/*
+ * What a comparison has come to: per variant the final value over the seeds,
+ *
+ *     final of a run = mean of its lines in the last part of it (compare.final)
+ *     mean +- standard error = m +- s / sqrt(n),   s^2 = sum (x - m)^2 / (n - 1)
+ *
+ * and the curve: the running mean over compare.smooth lines of each run, then mean and standard error
+ * over the runs that have come as far. Only finished runs count in the final value; in a curve those that
+ * diverged count up to their end.
+ *
+ * A line is written by the tape that passes a multiple of train.report_every. Where sequences grow, that is at another
+ * step in each run; so lines of the same multiple make a point. Where the interval was not given, it is
+ * no shorter than a sequence, or an epoch: then every run has a line for each, and lines of the same number do.
+ */
+#include "compare/compare.h"
+
+#include "compare/store/store.h"
+#include "files/folder.h"
+
+#include <cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The runs of one variant, while it is summed up. */
+typedef struct gathered {
+    const hth_stored_run *run;
+    double *values;           /* of the measure, at each line that has it; smoothed */
+    uint64_t *steps, *places; /* places: of the same one are lines that make a point of the curve */
+    size_t count, at;         /* at: the line that a curve has come to */
+    double final;
+} gathered;
+
+typedef struct loader {
+    hth_store *store;
+    hth_comparison *result;
+    size_t measure; /* position in hth_compare_measures */
+    hth_stored_variant *variants;
+    hth_stored_run *runs;
+    size_t variant_count, run_count;
+    gathered *own; /* room for all runs */
+    hth_error *error;
+} loader;
+
+static hth_status no_memory(const loader *l) {
+    return hth_fail(l->error, HTH_NO_MEMORY, "not enough memory for the results");
+}
+
+/* ---- Means -------------------------------------------------------------------------------- */
+
+/* Of the numbers that are finite. */
+static hth_mean mean_of(const double *values, size_t count) {
+    hth_mean mean = {0, NAN, NAN};
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(values[i])) {
+            sum += values[i];
+            mean.count++;
+        }
+    if (!mean.count) return mean;
+    const double n = (double)mean.count;
+    mean.mean = sum / n;
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(values[i])) squares += (values[i] - mean.mean) * (values[i] - mean.mean);
+    if (mean.count > 1) mean.error = sqrt(squares / (n - 1) / n);
+    return mean;
+}
+
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double hth_median(double *values, size_t count) {
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(values[i])) values[used++] = values[i];
+    if (!used) return NAN;
+    qsort(values, used, sizeof *values, by_size);
+    return 0.5 * (values[(used - 1) / 2] + values[used / 2]);
+}
+
+/* ---- One run ------------------------------------------------------------------------------ */
+
+static double measured(const hth_line *line, size_t measure) {
+    const double values[] = {[HTH_MEASURE_TRAIN_LOSS] = line->train_loss,
+                             [HTH_MEASURE_TRAIN_METRIC] = line->train_metric,
+                             [HTH_MEASURE_VALIDATION_LOSS] = line->validation_loss,
+                             [HTH_MEASURE_VALIDATION_METRIC] = line->validation_metric};
+    return values[measure];
+}
+
+/* The mean over the last part of the run; NAN when there is no line in it. */
+static double final_of(const gathered *g, double part) {
+    const double from = (double)g->run->steps * (1 - part);
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < g->count; i++)
+        if ((double)g->steps[i] > from) {
+            sum += g->values[i];
+            count++;
+        }
+    return count ? sum / (double)count : (double)NAN;
+}
+
+/* Each value becomes the mean of itself and the ones before it, `width` of them where there are. */
+static void smooth(double *values, size_t count, size_t width) {
+    for (size_t i = count; i-- > 0;) {
+        const size_t from = i + 1 > width ? i + 1 - width : 0;
+        double sum = 0;
+        for (size_t j = from; j <= i; j++) sum += values[j];
+        values[i] = sum / (double)(i + 1 - from);
+    }
+}
+
+static void free_gathered(gathered *g) {
+    free(g->values);
+    free(g->steps);
+    free(g->places);
+}
+
+/* every: train.report_every; 0: not given. */
+static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t every, gathered *g) {
+    hth_line *lines;
+    size_t count;
+    HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
+    *g = (gathered){.run = run, .final = NAN};
+    g->values = calloc(count + 1, sizeof *g->values);
+    g->steps = calloc(count + 1, sizeof *g->steps);
+    g->places = calloc(count + 1, sizeof *g->places);
+    const bool room = g->values && g->steps && g->places;
+    for (size_t i = 0; room && i < count; i++) {
+        const double value = measured(&lines[i], l->measure);
+        if (!isfinite(value)) continue;
+        g->values[g->count] = value;
+        g->places[g->count] = every ? lines[i].step / every : i;
+        g->steps[g->count++] = lines[i].step;
+    }
+    free(lines);
+    if (!room) return no_memory(l);
+    if (run->status == HTH_RUN_FINISHED) g->final = final_of(g, l->result->final);
+    smooth(g->values, g->count, l->result->smooth);
+    return HTH_OK;
+}
+
+/* ---- One variant -------------------------------------------------------------------------- */
+
+/* A number of each run, into values. */
+static size_t collect(const gathered *own, size_t count, bool finished_only,
+                      double (*of)(const gathered *g), double *values) {
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!finished_only || own[i].run->status == HTH_RUN_FINISHED) values[used++] = of(&own[i]);
+    return used;
+}
+
+static double the_final(const gathered *g) {
+    return g->final;
+}
+static double the_test_loss(const gathered *g) {
+    return g->run->test_loss;
+}
+static double the_test_metric(const gathered *g) {
+    return g->run->test_metric;
+}
+static double the_rate(const gathered *g) {
+    return g->run->steps_per_second;
+}
+static double the_seconds(const gathered *g) {
+    return g->run->seconds;
+}
+static double the_memory(const gathered *g) {
+    return g->run->memory_bytes;
+}
+static double the_bytes(const gathered *g) {
+    return g->run->learner_bytes;
+}
+static double the_parameters(const gathered *g) {
+    return g->run->parameters;
+}
+
+static double largest(const double *values, size_t count) {
+    double most = NAN;
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(values[i]) && !(most >= values[i])) most = values[i];
+    return most;
+}
+
+static void sum_up(const gathered *own, size_t count, double *values, hth_compared *row) {
+    row->final = mean_of(values, collect(own, count, true, the_final, values));
+    row->test_loss = mean_of(values, collect(own, count, true, the_test_loss, values));
+    row->test_metric = mean_of(values, collect(own, count, true, the_test_metric, values));
+    row->steps_per_second = hth_median(values, collect(own, count, true, the_rate, values));
+    row->seconds = hth_median(values, collect(own, count, true, the_seconds, values));
+    row->memory_bytes = largest(values, collect(own, count, false, the_memory, values));
+    row->learner_bytes = largest(values, collect(own, count, false, the_bytes, values));
+    row->parameters = largest(values, collect(own, count, false, the_parameters, values));
+    row->ratio = row->speed_ratio = NAN;
+}
+
+/* The first place that a curve has not come to in some run; false at the end of all. */
+static bool next_place(const gathered *own, size_t count, uint64_t *place) {
+    bool some = false;
+    for (size_t i = 0; i < count; i++) {
+        if (own[i].at == own[i].count || (some && own[i].places[own[i].at] >= *place)) continue;
+        *place = own[i].places[own[i].at];
+        some = true;
+    }
+    return some;
+}
+
+/* The runs' values there, and the earliest step of them: some have ended before, and some had no finite number. */
+static size_t take_place(gathered *own, size_t count, uint64_t place, double *values,
+                         uint64_t *step) {
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        gathered *g = &own[i];
+        if (g->at == g->count || g->places[g->at] != place) continue;
+        if (!used || g->steps[g->at] < *step) *step = g->steps[g->at];
+        values[used++] = g->values[g->at++];
+    }
+    return used;
+}
+
+static hth_status draw_curve(const loader *l, gathered *own, size_t count, double *values,
+                             hth_compared *row) {
+    uint64_t place = 0, step = 0;
+    size_t points = 0;
+    for (; next_place(own, count, &place); points++) take_place(own, count, place, values, &step);
+    if (!points) return HTH_OK;
+    row->curve = calloc(points, sizeof *row->curve);
+    if (!row->curve) return no_memory(l);
+    for (size_t i = 0; i < count; i++) own[i].at = 0;
+    while (next_place(own, count, &place)) {
+        const size_t used = take_place(own, count, place, values, &step);
+        row->curve[row->points++] = (hth_curve_point){step, mean_of(values, used)};
+    }
+    return HTH_OK;
+}
+
+static void count_run(const hth_stored_run *run, hth_compared *row) {
+    row->finished += run->status == HTH_RUN_FINISHED;
+    row->diverged += run->status == HTH_RUN_DIVERGED;
+    row->failed += run->status == HTH_RUN_FAILED;
+    row->waiting += run->status == HTH_RUN_WAITING;
+}
+
+/* "1200, 5400": where runs diverged. */
+static hth_status tell_diverged(const loader *l, const gathered *own, size_t count,
+                                hth_compared *row) {
+    const size_t size = row->diverged * 24 + 1;
+    size_t used = 0;
+    row->diverged_at = calloc(size, 1);
+    if (!row->diverged_at) return no_memory(l);
+    for (size_t i = 0; i < count; i++)
+        if (own[i].run->status == HTH_RUN_DIVERGED)
+            used += (size_t)snprintf(row->diverged_at + used, size - used, "%s%llu",
+                                     used ? ", " : "", (unsigned long long)own[i].run->steps);
+    return HTH_OK;
+}
+
+static hth_status fill_row(const loader *l, const hth_stored_variant *variant, uint64_t every,
+                           hth_compared *row) {
+    double *values = calloc(l->run_count + 1, sizeof *values);
+    hth_status status = values ? HTH_OK : no_memory(l);
+    size_t count = 0;
+    for (size_t i = 0; i < l->run_count && status == HTH_OK; i++) {
+        if (l->runs[i].variant != variant->id) continue;
+        count_run(&l->runs[i], row);
+        status = gather(l, &l->runs[i], every, &l->own[count++]);
+    }
+    if (status == HTH_OK) {
+        sum_up(l->own, count, values, row);
+        status = draw_curve(l, l->own, count, values, row);
+    }
+    if (status == HTH_OK) status = tell_diverged(l, l->own, count, row);
+    for (size_t i = 0; i < count; i++) free_gathered(&l->own[i]);
+    free(values);
+    return status;
+}
+
+/* ---- Names -------------------------------------------------------------------------------- */
+
+static hth_status add_key(const loader *l, const char *key) {
+    hth_comparison *r = l->result;
+    for (size_t i = 0; i < r->key_count; i++)
+        if (strcmp(r->keys[i], key) == 0) return HTH_OK;
+    char **keys = realloc(r->keys, (r->key_count + 1) * sizeof *keys);
+    if (!keys) return no_memory(l);
+    r->keys = keys;
+    keys[r->key_count] = strdup(key);
+    return keys[r->key_count++] ? HTH_OK : no_memory(l);
+}
+
+/* All settings that any variant varies. */
+static hth_status find_keys(const loader *l) {
+    hth_status status = HTH_OK;
+    for (size_t i = 0; i < l->variant_count; i++) {
+        cJSON *object = cJSON_Parse(l->variants[i].varied);
+        const cJSON *item;
+        if (!object) return no_memory(l);
+        cJSON_ArrayForEach(item, object) if (status == HTH_OK) status = add_key(l, item->string);
+        cJSON_Delete(object);
+    }
+    return status;
+}
+
+/* The variant's values of those settings: it need not vary them all. */
+static hth_status name_row(const loader *l, const hth_stored_variant *variant,
+                           const hth_settings *settings, hth_compared *row) {
+    row->arm = strdup(variant->arm);
+    row->learner = strdup(variant->learner);
+    row->varied = calloc(l->result->key_count + 1, sizeof *row->varied);
+    if (!row->arm || !row->learner || !row->varied) return no_memory(l);
+    for (size_t i = 0; i < l->result->key_count; i++) {
+        const hth_setting *found = hth_settings_find(settings, l->result->keys[i]);
+        row->varied[i] = strdup(found ? found->value : "");
+        if (!row->varied[i]) return no_memory(l);
+    }
+    return HTH_OK;
+}
+
+static hth_status add_row(const loader *l, const hth_stored_variant *variant, hth_compared *row) {
+    hth_config *config;
+    int64_t every = 0;
+    HTH_TRY(hth_config_create(&config, l->error));
+    hth_status status = hth_store_settings(l->store, variant->id, config, l->error);
+    const hth_settings settings = hth_config_settings(config);
+    if (status == HTH_OK) status = name_row(l, variant, &settings, row);
+    if (status == HTH_OK)
+        status = hth_common_option(&hth_train_section, "report_every", &settings, &every, l->error);
+    if (status == HTH_OK) status = fill_row(l, variant, (uint64_t)every, row);
+    hth_config_destroy(config);
+    return status;
+}
+
+/* ---- Ratios ------------------------------------------------------------------------------- */
+
+/* The arm of the learner that looks back in time in the plainest way. */
+static const char *reference_of(const hth_comparison *r) {
+    static const char *const learners[] = {"bptt", "f-bptt", "tbptt"};
+    for (size_t i = 0; i < HTH_COUNT(learners); i++)
+        for (size_t j = 0; j < r->count; j++)
+            if (strcmp(r->rows[j].learner, learners[i]) == 0) return r->rows[j].arm;
+    return "";
+}
+
+static bool same_varied(const hth_comparison *r, const hth_compared *a, const hth_compared *b) {
+    for (size_t i = 0; i < r->key_count; i++)
+        if (strcmp(a->varied[i], b->varied[i]) != 0) return false;
+    return true;
+}
+
+static void find_ratios(hth_comparison *r) {
+    bool several = false;
+    for (size_t i = 1; i < r->count; i++)
+        several = several || strcmp(r->rows[i].arm, r->rows[0].arm) != 0;
+    snprintf(r->reference, sizeof r->reference, "%s", several ? reference_of(r) : "");
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t j = 0; j < r->count; j++) {
+            hth_compared *row = &r->rows[i], *to = &r->rows[j];
+            if (strcmp(to->arm, r->reference) != 0 || !same_varied(r, row, to)) continue;
+            row->speed_ratio = row->steps_per_second / to->steps_per_second;
+            if (row->final.mean > 0 && to->final.mean > 0)
+                row->ratio = row->final.mean / to->final.mean;
+        }
+}
+
+/* ---- All of it ---------------------------------------------------------------------------- */
+
+/* As the directory has it, unless the overrides say otherwise. */
+static hth_status read_options(loader *l, const hth_config *overrides) {
+    static const char *const keys[] = {"compare.measure", "compare.final", "compare.smooth"};
+    const hth_settings given = overrides ? hth_config_settings(overrides) : (hth_settings){0};
+    hth_setting items[HTH_COUNT(keys)];
+    char texts[HTH_COUNT(keys)][64];
+    hth_compare_options options;
+    hth_settings settings = {items, 0};
+    for (size_t i = 0; i < HTH_COUNT(keys); i++) {
+        const hth_setting *found = hth_settings_find(&given, keys[i]);
+        HTH_TRY(hth_store_option(l->store, keys[i], texts[i], sizeof texts[i], l->error));
+        if (found)
+            items[settings.count++] = *found;
+        else if (*texts[i])
+            items[settings.count++] = (hth_setting){keys[i], texts[i], NULL};
+    }
+    HTH_TRY(hth_options_read(&hth_compare_section.common, &settings, &options, l->error));
+    hth_comparison *r = l->result;
+    r->final = options.final;
+    r->smooth = (size_t)options.smooth;
+    HTH_TRY(hth_store_option(l->store, "loss_unit", r->unit, sizeof r->unit, l->error));
+    HTH_TRY(hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error));
+    l->measure = (size_t)hth_compare_measure(options.measure, r->metric);
+    snprintf(r->measure, sizeof r->measure, "%s", hth_compare_measures[l->measure]);
+    return HTH_OK;
+}
+
+static hth_status fill(loader *l, const hth_config *overrides) {
+    hth_comparison *r = l->result;
+    HTH_TRY(read_options(l, overrides));
+    HTH_TRY(hth_store_variants(l->store, &l->variants, &l->variant_count, l->error));
+    HTH_TRY(hth_store_runs(l->store, &l->runs, &l->run_count, l->error));
+    HTH_TRY(find_keys(l));
+    r->rows = calloc(l->variant_count + 1, sizeof *r->rows);
+    l->own = calloc(l->run_count + 1, sizeof *l->own);
+    if (!r->rows || !l->own) return no_memory(l);
+    for (size_t i = 0; i < l->variant_count; i++)
+        HTH_TRY(add_row(l, &l->variants[i], &r->rows[r->count++]));
+    find_ratios(r);
+    return HTH_OK;
+}
+
+hth_status hth_comparison_load(const char *out, const hth_config *overrides,
+                               hth_comparison **result, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    loader l = {.error = error};
+    HTH_TRY(hth_rundir_file(out, "results.db", path, error));
+    if (!hth_file_exists(path))
+        return hth_fail(error, HTH_FILE, "%s holds no comparison: there is no results.db in it",
+                        out);
+    HTH_TRY(hth_store_open(path, &l.store, error));
+    l.result = calloc(1, sizeof *l.result);
+    hth_status status = l.result ? fill(&l, overrides) : no_memory(&l);
+    hth_store_free_variants(l.variants, l.variant_count);
+    free(l.runs);
+    free(l.own);
+    hth_store_close(l.store);
+    if (status == HTH_OK)
+        *result = l.result;
+    else
+        hth_comparison_free(l.result);
+    return status;
+}
+
+void hth_comparison_free(hth_comparison *r) {
+    if (!r) return;
+    for (size_t i = 0; i < r->count; i++) {
+        hth_compared *row = &r->rows[i];
+        for (size_t j = 0; row->varied && j < r->key_count; j++) free(row->varied[j]);
+        free(row->varied);
+        free(row->arm);
+        free(row->learner);
+        free(row->diverged_at);
+        free(row->curve);
+    }
+    for (size_t i = 0; i < r->key_count; i++) free(r->keys[i]);
+    free(r->keys);
+    free(r->rows);
+    free(r);
+}

@@ -1,0 +1,238 @@
+/*
+ * Results in SQLite. A statement is prepared, bound by a short format and stepped; `error` says which
+ * file, and what SQLite says of it. A journal beside the file makes each transaction whole or absent.
+ */
+#include "compare/store/sql.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCHEMA = 2 };
+
+static const char schema[] =
+    "CREATE TABLE experiment (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, position INTEGER NOT NULL,"
+    " arm TEXT NOT NULL, learner TEXT NOT NULL, varied TEXT NOT NULL);"
+    "CREATE TABLE settings (variant INTEGER NOT NULL REFERENCES variants ON DELETE CASCADE,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (variant, key)) WITHOUT ROWID;"
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " variant INTEGER NOT NULL REFERENCES variants ON DELETE CASCADE, seed INTEGER NOT NULL,"
+    " status TEXT NOT NULL DEFAULT 'waiting'"
+    " CHECK (status IN ('waiting', 'finished', 'diverged', 'failed')),"
+    " steps INTEGER NOT NULL DEFAULT 0, parameters INTEGER, learner_bytes INTEGER,"
+    " memory_bytes INTEGER, test_loss REAL, test_metric REAL, seconds REAL, steps_per_second REAL,"
+    " message TEXT NOT NULL DEFAULT '', kept INTEGER NOT NULL DEFAULT 0, UNIQUE (variant, seed));"
+    "CREATE TABLE lines (run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,"
+    " step INTEGER NOT NULL, epoch INTEGER NOT NULL, train_loss REAL, train_metric REAL,"
+    " validation_loss REAL, validation_metric REAL, spike_rate REAL, learning_rate REAL,"
+    " seconds REAL, steps_per_second REAL, memory_bytes INTEGER, regulariser REAL,"
+    " PRIMARY KEY (run, step)) WITHOUT ROWID;"
+    "CREATE VIEW results AS SELECT variants.arm, variants.learner, variants.varied, runs.seed,"
+    " runs.status, runs.steps, avg(lines.train_loss) AS final_train_loss,"
+    " avg(lines.train_metric) AS final_train_metric,"
+    " avg(lines.validation_loss) AS final_validation_loss,"
+    " avg(lines.validation_metric) AS final_validation_metric, runs.test_loss, runs.test_metric,"
+    " runs.steps_per_second, runs.learner_bytes, runs.memory_bytes, runs.seconds, runs.message"
+    " FROM runs JOIN variants ON variants.id = runs.variant"
+    " LEFT JOIN lines ON lines.run = runs.id AND lines.step > runs.steps * (1 - (SELECT value FROM"
+    " experiment WHERE key = 'compare.final')) GROUP BY runs.id"
+    " ORDER BY variants.position, runs.seed;";
+
+/* From layout 1, which knew neither the regulariser of a line nor whose folders were kept. */
+static const char upgrade[] =
+    "ALTER TABLE lines ADD COLUMN regulariser REAL;"
+    "ALTER TABLE runs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE runs SET kept = 1 WHERE status IN ('finished', 'diverged') AND"
+    " EXISTS (SELECT 1 FROM experiment WHERE key = 'compare.keep' AND value = 'true');";
+
+const char *const hth_run_statuses[] = {"waiting", "finished", "diverged", "failed", NULL};
+
+/* ---- Statements --------------------------------------------------------------------------- */
+
+hth_status hth_sql_complain(const hth_store *store, hth_error *error) {
+    return hth_fail(error,
+                    sqlite3_errcode(store->database) == SQLITE_NOMEM ? HTH_NO_MEMORY : HTH_FILE,
+                    "%s: %s", store->path, sqlite3_errmsg(store->database));
+}
+
+hth_status hth_sql_execute(hth_store *store, const char *sql, hth_error *error) {
+    if (sqlite3_exec(store->database, sql, NULL, NULL, NULL) == SQLITE_OK) return HTH_OK;
+    return hth_sql_complain(store, error);
+}
+
+static void bind_number(sqlite3_stmt *statement, int at, double value) {
+    if (isfinite(value))
+        sqlite3_bind_double(statement, at, value);
+    else
+        sqlite3_bind_null(statement, at);
+}
+
+/* A count that is stored as a whole number where it is known. */
+static void bind_count(sqlite3_stmt *statement, int at, double value) {
+    if (isfinite(value))
+        sqlite3_bind_int64(statement, at, (int64_t)value);
+    else
+        sqlite3_bind_null(statement, at);
+}
+
+static void bind(sqlite3_stmt *statement, const char *format, va_list arguments) {
+    for (int at = 1; *format; format++, at++) {
+        if (*format == 'i')
+            sqlite3_bind_int64(statement, at, va_arg(arguments, int64_t));
+        else if (*format == 'n')
+            bind_number(statement, at, va_arg(arguments, double));
+        else if (*format == 'c')
+            bind_count(statement, at, va_arg(arguments, double));
+        else
+            sqlite3_bind_text(statement, at, va_arg(arguments, const char *), -1, SQLITE_STATIC);
+    }
+}
+
+hth_status hth_sql_prepare(hth_store *store, sqlite3_stmt **out, hth_error *error, const char *sql,
+                           const char *format, ...) {
+    if (sqlite3_prepare_v2(store->database, sql, -1, out, NULL) != SQLITE_OK)
+        return hth_sql_complain(store, error);
+    va_list arguments;
+    va_start(arguments, format);
+    bind(*out, format, arguments);
+    va_end(arguments);
+    return HTH_OK;
+}
+
+bool hth_sql_step(hth_store *store, sqlite3_stmt *statement, hth_status *status, hth_error *error) {
+    if (*status != HTH_OK) return false;
+    const int code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) *status = hth_sql_complain(store, error);
+    return code == SQLITE_ROW;
+}
+
+hth_status hth_sql_change(hth_store *store, hth_error *error, const char *sql, const char *format,
+                          ...) {
+    sqlite3_stmt *statement;
+    hth_status status = HTH_OK;
+    if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) != SQLITE_OK)
+        return hth_sql_complain(store, error);
+    va_list arguments;
+    va_start(arguments, format);
+    bind(statement, format, arguments);
+    va_end(arguments);
+    hth_sql_step(store, statement, &status, error);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+hth_status hth_sql_conclude(hth_store *store, hth_status status, hth_error *error) {
+    if (status == HTH_OK) status = hth_sql_execute(store, "COMMIT", error);
+    if (status != HTH_OK) sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+static hth_status read_version(hth_store *store, int *version, hth_error *error) {
+    sqlite3_stmt *statement;
+    hth_status status = HTH_OK;
+    HTH_TRY(hth_sql_prepare(store, &statement, error, "PRAGMA user_version", ""));
+    if (hth_sql_step(store, statement, &status, error)) *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static hth_status check_version(const hth_store *store, int version, hth_error *error) {
+    if (version >= 0 && version <= SCHEMA) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s was written by another version of hitherto (its tables are of kind %d, "
+                    "this program knows kinds up to %d)",
+                    store->path, version, SCHEMA);
+}
+
+/* Whoever opens the file at the same moment must not make the tables twice. */
+static hth_status make_tables(hth_store *store, hth_error *error) {
+    int version = 0;
+    HTH_TRY(hth_sql_execute(store, "PRAGMA foreign_keys = ON", error));
+    HTH_TRY(read_version(store, &version, error));
+    HTH_TRY(check_version(store, version, error));
+    if (version == SCHEMA) return HTH_OK;
+    HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
+    hth_status status = read_version(store, &version, error);
+    if (status == HTH_OK && version < SCHEMA)
+        status = hth_sql_execute(store, version ? upgrade : schema, error);
+    if (status == HTH_OK) status = hth_sql_execute(store, "PRAGMA user_version = 2", error);
+    return hth_sql_conclude(store, status, error);
+}
+
+hth_status hth_store_open(const char *path, hth_store **out, hth_error *error) {
+    enum { PATIENCE = 10000 }; /* milliseconds, for whoever writes just now */
+    hth_store *store = calloc(1, sizeof *store + strlen(path));
+    if (!store) return hth_fail(error, HTH_NO_MEMORY, "not enough memory to open %s", path);
+    memcpy(store->path, path, strlen(path) + 1);
+    hth_status status = HTH_OK;
+    if (sqlite3_open(path, &store->database) != SQLITE_OK) status = hth_sql_complain(store, error);
+    if (status == HTH_OK) {
+        sqlite3_busy_timeout(store->database, PATIENCE);
+        status = make_tables(store, error);
+    }
+    if (status == HTH_OK)
+        *out = store;
+    else
+        hth_store_close(store);
+    return status;
+}
+
+void hth_store_close(hth_store *store) {
+    if (!store) return;
+    sqlite3_close(store->database);
+    free(store);
+}
+
+/* ---- What has come ------------------------------------------------------------------------ */
+
+static hth_status put_run(hth_store *store, const hth_stored_run *run, hth_error *error) {
+    return hth_sql_change(
+        store, error,
+        "UPDATE runs SET status = ?, steps = ?, parameters = ?, learner_bytes = ?, "
+        "memory_bytes = ?, test_loss = ?, test_metric = ?, seconds = ?, steps_per_second = "
+        "?, message = ?, kept = ? WHERE id = ?",
+        "ticccnnnntii", hth_run_statuses[run->status], (int64_t)run->steps, run->parameters,
+        run->learner_bytes, run->memory_bytes, run->test_loss, run->test_metric, run->seconds,
+        run->steps_per_second, run->message, (int64_t)run->kept, run->id);
+}
+
+static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines, size_t count,
+                            hth_error *error) {
+    sqlite3_stmt *insert;
+    hth_status status = HTH_OK;
+    HTH_TRY(hth_sql_change(store, error, "DELETE FROM lines WHERE run = ?", "i", run));
+    HTH_TRY(hth_sql_prepare(
+        store, &insert, error,
+        "INSERT INTO lines (run, step, epoch, train_loss, train_metric, validation_loss, "
+        "validation_metric, spike_rate, learning_rate, seconds, steps_per_second, regulariser, "
+        "memory_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "i", run));
+    for (size_t i = 0; i < count && status == HTH_OK; i++) {
+        const hth_line *line = &lines[i];
+        const double numbers[] = {
+            line->train_loss,        line->train_metric,     line->validation_loss,
+            line->validation_metric, line->spike_rate,       line->learning_rate,
+            line->seconds,           line->steps_per_second, line->regulariser};
+        sqlite3_bind_int64(insert, 2, (int64_t)line->step);
+        sqlite3_bind_int64(insert, 3, (int64_t)line->epoch);
+        for (size_t j = 0; j < HTH_COUNT(numbers); j++) bind_number(insert, (int)j + 4, numbers[j]);
+        bind_count(insert, 13, line->memory_bytes);
+        hth_sql_step(store, insert, &status, error);
+        sqlite3_reset(insert);
+    }
+    sqlite3_finalize(insert);
+    return status;
+}
+
+hth_status hth_store_finish(hth_store *store, const hth_stored_run *run, const hth_line *lines,
+                            size_t count, hth_error *error) {
+    HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
+    hth_status status = put_run(store, run, error);
+    if (status == HTH_OK) status = put_lines(store, run->id, lines, count, error);
+    return hth_sql_conclude(store, status, error);
+}

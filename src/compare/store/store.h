@@ -1,0 +1,70 @@
+/*
+ * The results of a comparison: one SQLite file, whose schema docs/compare.md describes. Every function
+ * that changes more than one row is one transaction, so that whoever is killed at any moment leaves
+ * either all of it or nothing. Internal.
+ */
+#ifndef HTH_STORE_H
+#define HTH_STORE_H
+
+#include "compare/plan.h"
+#include "files/lines.h"
+
+typedef struct hth_store hth_store;
+
+typedef enum hth_run_status {
+    HTH_RUN_WAITING,
+    HTH_RUN_FINISHED,
+    HTH_RUN_DIVERGED,
+    HTH_RUN_FAILED
+} hth_run_status;
+
+/* One run of the table runs. NAN: not known. */
+typedef struct hth_stored_run {
+    int64_t id, variant;
+    uint64_t seed;
+    hth_run_status status;
+    uint64_t steps;
+    double parameters, learner_bytes, memory_bytes;
+    double test_loss, test_metric, seconds, steps_per_second;
+    char message[480];
+    bool kept; /* its folder stays, as the call that ran it was asked to keep it */
+} hth_stored_run;
+
+/* One row of the table variants. */
+typedef struct hth_stored_variant {
+    int64_t id;
+    char *arm, *learner, *varied; /* varied: a JSON object */
+} hth_stored_variant;
+
+/* Opens the file, or makes it. */
+hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
+void hth_store_close(hth_store *store);
+
+/* From now on the runs of the plan are wanted: adds what is new, and takes away what waited, is not wanted
+ * any more and has no folder in `out` (compare_folder.h); what has one goes on waiting. The variants of the
+ * plan become the first ones. HTH_MISMATCH, and nothing changed, when a variant has results or begun runs
+ * of other settings, or when others stay whose numbers mean something else. */
+hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *out,
+                          hth_error *error);
+/* Runs that have failed wait again. */
+hth_status hth_store_want_failed(hth_store *store, hth_error *error);
+/* The run's results and lines take the place of what the row has. */
+hth_status hth_store_finish(hth_store *store, const hth_stored_run *run, const hth_line *lines,
+                            size_t count, hth_error *error);
+
+/* A setting of the comparison as a whole; *out[0] '\0': none. */
+hth_status hth_store_option(hth_store *store, const char *key, char *out, size_t size,
+                            hth_error *error);
+/* Adds the settings of a variant to the list. */
+hth_status hth_store_settings(hth_store *store, int64_t variant, hth_config *out, hth_error *error);
+/* All variants, in the order of the arms. */
+hth_status hth_store_variants(hth_store *store, hth_stored_variant **out, size_t *count,
+                              hth_error *error);
+void hth_store_free_variants(hth_stored_variant *variants, size_t count);
+/* All runs: the first seed of each variant, then the second, ...; free() *out. */
+hth_status hth_store_runs(hth_store *store, hth_stored_run **out, size_t *count, hth_error *error);
+/* The lines of one run; free() *out. */
+hth_status hth_store_lines(hth_store *store, int64_t run, hth_line **out, size_t *count,
+                           hth_error *error);
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * The plan goes into the store: what is there already is compared with it, setting by setting, and what
+ * is missing is added. All of it is one transaction.
+ */
+#include "compare/folder.h"
+#include "compare/store/sql.h"
+
+#include <cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The plan, and what was in the store before it. */
+typedef struct wanting {
+    hth_store *store;
+    const hth_plan *plan;
+    const char *out; /* where folders of runs are */
+    hth_stored_variant *variants;
+    hth_stored_run *runs;
+    size_t variant_count, run_count;
+    hth_error *error;
+} wanting;
+
+/* {"optimiser.lr":"1e-4"} and {"optimiser.lr":"0.0001"} are the same. */
+static bool same_varied(const char *a, const char *b) {
+    cJSON *one = cJSON_Parse(a), *other = cJSON_Parse(b);
+    bool same = one && other && cJSON_GetArraySize(one) == cJSON_GetArraySize(other);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, one) {
+        const cJSON *twin = cJSON_GetObjectItemCaseSensitive(other, item->string);
+        same = same && cJSON_IsString(twin) && hth_same_value(item->valuestring, twin->valuestring);
+    }
+    cJSON_Delete(one);
+    cJSON_Delete(other);
+    return same;
+}
+
+static bool has_ended(const hth_stored_run *run) {
+    return run->status == HTH_RUN_FINISHED || run->status == HTH_RUN_DIVERGED;
+}
+
+/* What a change of the variant's settings would contradict: a run with results, else one that has begun;
+ * NULL: none. */
+static const hth_stored_run *evidence(const wanting *w, const hth_stored_variant *variant) {
+    const hth_stored_run *begun = NULL;
+    for (size_t i = 0; i < w->run_count; i++) {
+        const hth_stored_run *run = &w->runs[i];
+        if (run->variant != variant->id) continue;
+        if (has_ended(run)) return run;
+        if (!begun && hth_run_begun(w->out, variant->arm, run)) begun = run;
+    }
+    return begun;
+}
+
+/* What may change from call to call: it never changes a number. */
+static const char free_key[] = "train.checkpoint_every";
+
+/* Of two lists of settings, the first key that differs; NULL: none. */
+static const char *difference(const hth_identity *identity, const hth_settings *stored,
+                              const char **then, const char **now) {
+    for (size_t i = 0; i < identity->count; i++) {
+        const hth_setting *found = hth_settings_find(stored, identity->items[i].key);
+        *now = identity->items[i].value;
+        *then = found ? found->value : "not set";
+        if (strcmp(identity->items[i].key, free_key) == 0) continue;
+        if (!found || !hth_same_value(*then, *now)) return identity->items[i].key;
+    }
+    for (size_t i = 0; i < stored->count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < identity->count; j++)
+            known = known || strcmp(identity->items[j].key, stored->items[i].key) == 0;
+        *now = "not set";
+        *then = stored->items[i].value;
+        if (!known) return stored->items[i].key;
+    }
+    return NULL;
+}
+
+/* Settings that a run has begun with are not what is wanted. */
+static hth_status refuse(const wanting *w, const hth_stored_variant *stored,
+                         const hth_stored_run *run, const char *key, const char *then,
+                         const char *now) {
+    char folder[HTH_PATH_LENGTH];
+    if (has_ended(run))
+        return hth_fail(w->error, HTH_MISMATCH,
+                        "%s has results of arm '%s' with %s '%.60s', the settings now say '%.60s': "
+                        "give the arm another label, or compare in another directory",
+                        w->store->path, stored->arm, key, then, now);
+    HTH_TRY(hth_run_folder(w->out, stored->arm, run, folder, w->error));
+    return hth_fail(w->error, HTH_MISMATCH,
+                    "a run of arm '%s' is under way in %s with %s '%.60s', the settings now say "
+                    "'%.60s': give the arm another label, or compare in another directory, or "
+                    "remove that folder to give the run up",
+                    stored->arm, folder, key, then, now);
+}
+
+/* *same: the stored variant is what is wanted. False: it is not, and nothing has come of it. */
+static hth_status compare_settings(const wanting *w, const hth_stored_variant *stored,
+                                   const hth_variant *wanted, bool *same) {
+    hth_config *config;
+    const char *then, *now;
+    HTH_TRY(hth_config_create(&config, w->error));
+    hth_status status = hth_store_settings(w->store, stored->id, config, w->error);
+    const hth_settings given = hth_config_given(config);
+    const char *key = status == HTH_OK ? difference(&wanted->identity, &given, &then, &now) : NULL;
+    const hth_stored_run *run = key ? evidence(w, stored) : NULL;
+    *same = status == HTH_OK && !key;
+    if (run) status = refuse(w, stored, run, key, then, now);
+    hth_config_destroy(config);
+    return status;
+}
+
+static hth_status add_variant(hth_store *store, const hth_variant *v, int64_t *id,
+                              hth_error *error) {
+    const char *name = "";
+    for (size_t i = 0; i < v->identity.count; i++)
+        if (strcmp(v->identity.items[i].key, "learner.name") == 0)
+            name = v->identity.items[i].value;
+    HTH_TRY(hth_sql_change(
+        store, error, "INSERT INTO variants (position, arm, learner, varied) VALUES (0, ?, ?, ?)",
+        "ttt", v->arm, name, v->varied));
+    *id = sqlite3_last_insert_rowid(store->database);
+    for (size_t i = 0; i < v->identity.count; i++)
+        HTH_TRY(hth_sql_change(store, error, "INSERT INTO settings VALUES (?, ?, ?)", "itt", *id,
+                               v->identity.items[i].key, v->identity.items[i].value));
+    return HTH_OK;
+}
+
+static hth_status refresh(hth_store *store, int64_t id, const hth_variant *v, hth_error *error) {
+    for (size_t i = 0; i < v->identity.count; i++)
+        if (strcmp(v->identity.items[i].key, free_key) == 0)
+            return hth_sql_change(store, error, "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)",
+                                  "itt", id, free_key, v->identity.items[i].value);
+    return HTH_OK;
+}
+
+/* The row of a variant, new or old, in its place. */
+static hth_status place_variant(const wanting *w, const hth_variant *v, size_t position,
+                                int64_t *id) {
+    bool found = false;
+    for (size_t i = 0; i < w->variant_count && !found; i++) {
+        const hth_stored_variant *stored = &w->variants[i];
+        if (strcmp(stored->arm, v->arm) != 0 || !same_varied(stored->varied, v->varied)) continue;
+        *id = stored->id;
+        HTH_TRY(compare_settings(w, stored, v, &found));
+        if (!found)
+            HTH_TRY(
+                hth_sql_change(w->store, w->error, "DELETE FROM variants WHERE id = ?", "i", *id));
+    }
+    HTH_TRY(found ? refresh(w->store, *id, v, w->error) : add_variant(w->store, v, id, w->error));
+    return hth_sql_change(w->store, w->error, "UPDATE variants SET position = ? WHERE id = ?", "ii",
+                          (int64_t)position, *id);
+}
+
+static hth_status want_seeds(hth_store *store, const hth_plan *plan, int64_t variant,
+                             hth_error *error) {
+    for (size_t i = 0; i < plan->seed_count; i++) {
+        const int64_t seed = (int64_t)plan->seeds[i];
+        HTH_TRY(hth_sql_change(store, error,
+                               "INSERT OR IGNORE INTO runs (variant, seed) VALUES (?, ?)", "ii",
+                               variant, seed));
+        HTH_TRY(hth_sql_change(
+            store, error,
+            "UPDATE runs SET status = 'waiting' WHERE variant = ? AND seed = ? AND status "
+            "= 'failed'",
+            "ii", variant, seed));
+    }
+    return HTH_OK;
+}
+
+static hth_status put_option(hth_store *store, const char *key, const char *value,
+                             hth_error *error) {
+    return hth_sql_change(store, error, "INSERT OR REPLACE INTO experiment VALUES (?, ?)", "tt",
+                          key, value);
+}
+
+static hth_status put_options(hth_store *store, const hth_plan *plan, hth_error *error) {
+    char number[40];
+    HTH_TRY(put_option(store, "version", hth_version(), error));
+    HTH_TRY(put_option(store, "metric", plan->variants[0].metric, error));
+    HTH_TRY(put_option(store, "loss", plan->variants[0].loss, error));
+    HTH_TRY(put_option(store, "loss_unit", plan->variants[0].unit, error));
+    HTH_TRY(
+        put_option(store, "compare.measure", hth_compare_measures[plan->options.measure], error));
+    HTH_TRY(put_option(store, "compare.keep", plan->options.keep ? "true" : "false", error));
+    snprintf(number, sizeof number, "%.17g", plan->options.final);
+    HTH_TRY(put_option(store, "compare.final", number, error));
+    snprintf(number, sizeof number, "%lld", (long long)plan->options.smooth);
+    return put_option(store, "compare.smooth", number, error);
+}
+
+static const char *arm_of(const wanting *w, const hth_stored_run *run) {
+    for (size_t i = 0; i < w->variant_count; i++)
+        if (w->variants[i].id == run->variant) return w->variants[i].arm;
+    return "";
+}
+
+/* What nobody has begun need not be remembered. */
+static hth_status drop_waiting(const wanting *w) {
+    for (size_t i = 0; i < w->run_count; i++) {
+        const hth_stored_run *run = &w->runs[i];
+        if (run->status != HTH_RUN_WAITING || hth_run_begun(w->out, arm_of(w, run), run)) continue;
+        HTH_TRY(hth_sql_change(w->store, w->error, "DELETE FROM runs WHERE id = ?", "i", run->id));
+    }
+    return HTH_OK;
+}
+
+/* Variants behind those of the plan stay in the table, where the same column must mean the same. */
+static hth_status check_others(const wanting *w) {
+    const hth_variant *v = &w->plan->variants[0];
+    const char *const options[][3] = {{"loss", v->loss, "the loss"},
+                                      {"loss_unit", v->unit, "the unit of the loss"},
+                                      {"metric", v->metric, "the metric"}};
+    sqlite3_stmt *row;
+    hth_status status = HTH_OK;
+    HTH_TRY(hth_sql_prepare(w->store, &row, w->error, "SELECT 1 FROM variants WHERE position >= ?",
+                            "i", (int64_t)w->plan->count));
+    const bool others = hth_sql_step(w->store, row, &status, w->error);
+    sqlite3_finalize(row);
+    for (size_t i = 0; i < HTH_COUNT(options) && others && status == HTH_OK; i++) {
+        char then[64];
+        status = hth_store_option(w->store, options[i][0], then, sizeof then, w->error);
+        if (status != HTH_OK || !*then || strcmp(then, options[i][1]) == 0) continue;
+        status = hth_fail(w->error, HTH_MISMATCH,
+                          "%s has other arms, for which %s is %s, but here it is %s, and one table "
+                          "cannot show both: compare in another directory",
+                          w->store->path, options[i][2], then, options[i][1]);
+    }
+    return status;
+}
+
+static hth_status want_all(const wanting *w) {
+    hth_store *store = w->store;
+    HTH_TRY(drop_waiting(w));
+    HTH_TRY(hth_sql_change(store, w->error, "UPDATE variants SET position = position + ?", "i",
+                           (int64_t)w->plan->count));
+    for (size_t i = 0; i < w->plan->count; i++) {
+        int64_t id;
+        HTH_TRY(place_variant(w, &w->plan->variants[i], i, &id));
+        HTH_TRY(want_seeds(store, w->plan, id, w->error));
+    }
+    HTH_TRY(hth_sql_change(store, w->error,
+                           "DELETE FROM variants WHERE id NOT IN (SELECT variant FROM runs)", ""));
+    HTH_TRY(check_others(w));
+    return put_options(store, w->plan, w->error);
+}
+
+hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *out,
+                          hth_error *error) {
+    wanting w = {.store = store, .plan = plan, .out = out, .error = error};
+    HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
+    hth_status status = hth_store_variants(store, &w.variants, &w.variant_count, error);
+    if (status == HTH_OK) status = hth_store_runs(store, &w.runs, &w.run_count, error);
+    if (status == HTH_OK) status = want_all(&w);
+    hth_store_free_variants(w.variants, w.variant_count);
+    free(w.runs);
+    return hth_sql_conclude(store, status, error);
+}
+
+hth_status hth_store_want_failed(hth_store *store, hth_error *error) {
+    return hth_sql_change(store, error,
+                          "UPDATE runs SET status = 'waiting' WHERE status = 'failed'", "");
+}

@@ -1,0 +1,99 @@
+/*
+ * What a run tells its observer: where it stands, how fast it goes and what it takes.
+ *
+ * Time is measured here; of a run's course nothing but the moment of a checkpoint depends on it.
+ */
+#include "network/network.h"
+#include "run/run.h"
+
+#include <math.h>
+#include <sys/resource.h>
+#include <time.h>
+
+double hth_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Peak of the resident set. Where /proc tells it, from there: what getrusage says includes the program
+ * that started this one. */
+size_t hth_peak_memory(void) {
+    struct rusage usage;
+    unsigned long kilobytes = 0;
+    char line[128];
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status) &&
+           sscanf(line, "VmHWM: %lu", &kilobytes) != 1)
+        continue;
+    if (status) fclose(status);
+    if (kilobytes) return kilobytes * 1024;
+    getrusage(RUSAGE_SELF, &usage);
+    return (size_t)usage.ru_maxrss * 1024;
+}
+
+void hth_run_tell(const hth_run *r, const char *sentence) {
+    if (r->observer->message) r->observer->message(r->observer->context, sentence);
+}
+
+static double eta(const hth_run *r, double rate) {
+    const hth_session *s = &r->session;
+    uint64_t total = s->epochs_total * s->train.epoch_steps;
+    if (!total || (s->steps_total && s->steps_total < total)) total = s->steps_total;
+    if (!(rate > 0) || total <= r->counters.step) return 0;
+    return (double)(total - r->counters.step) / rate;
+}
+
+/* Spikes per unit and step since the last line. */
+static double spike_rate(const hth_run *r) {
+    const hth_counters *c = &r->counters;
+    const hth_network *network = r->session.network;
+    double units = 0;
+    for (size_t l = 0; l < network->layer_count; l++)
+        if (network->layers[l].cell->spikes) units += (double)network->layers[l].n;
+    const double steps = (double)(c->step - c->line_step) * (double)r->session.batch;
+    return units * steps > 0 ? c->sums.spikes / (units * steps) : (double)NAN;
+}
+
+/* Mean of the tapes since the last line. */
+static double regulariser(const hth_run *r) {
+    const hth_counters *c = &r->counters;
+    const double steps = (double)(c->step - c->line_step);
+    const bool has = r->session.network->regulariser.rate > 0 && steps > 0;
+    return has ? c->sums.regulariser * (double)r->session.steps / steps : (double)NAN;
+}
+
+hth_progress hth_run_describe(const hth_run *r, double now) {
+    const hth_counters *c = &r->counters;
+    const bool fresh = c->sums.weight > 0;
+    double rate = (double)(c->step - r->begun_step) / (now - r->begun);
+    return (hth_progress){
+        .step = c->step,
+        .steps_total = r->session.steps_total,
+        .epoch = c->epoch,
+        .epochs_total = r->session.epochs_total,
+        .train_loss = fresh ? hth_mean_loss(&c->sums) : c->train_loss,
+        .train_metric = fresh ? hth_metric_value(&r->session.metric, &c->sums, &r->session.moments)
+                              : c->train_metric,
+        .validation_loss = c->validation_loss,
+        .validation_metric = c->validation_metric,
+        .metric = r->session.metric.name,
+        .spike_rate = spike_rate(r),
+        .regulariser = regulariser(r),
+        .learning_rate = hth_optimiser_rate(r->session.optimiser, c->epoch ? c->epoch : 1),
+        .seconds = r->before + now - r->begun,
+        .steps_per_second = rate,
+        .eta_seconds = eta(r, rate),
+        .memory_bytes = hth_peak_memory(),
+    };
+}
+
+void hth_run_tick(void *context) {
+    const double often = 0.25;
+    hth_run *r = context;
+    double now = hth_clock();
+    if (!r->observer->progress || now - r->told < often) return;
+    r->told = now;
+    hth_progress progress = hth_run_describe(r, now);
+    r->observer->progress(r->observer->context, &progress);
+}

@@ -1,0 +1,48 @@
+/* A run while it goes on, as the files of the training loop share it. Internal to train*.c. */
+#ifndef HTH_TRAIN_RUN_H
+#define HTH_TRAIN_RUN_H
+
+#include "run/train.h"
+#include "session/checkpoint.h"
+
+#include <stdio.h>
+
+enum { HTH_LINE_TRAINING = 1, HTH_LINE_VALIDATION = 2 }; /* counters.line_due */
+
+typedef struct hth_run {
+    const hth_observer *observer;
+    hth_outcome *outcome;
+    hth_settings settings;
+    hth_session session;
+    hth_scorer validation; /* tape NULL: none */
+    hth_rundir dir;
+    hth_identity identity;
+    hth_counters counters;
+    FILE *metrics, *alignment;             /* metrics.jsonl; align.jsonl, with train.align */
+    uint64_t report_every, validate_every; /* steps; 0: at the ends of epochs, or never */
+    uint64_t validate_epochs;              /* 0: not by epochs */
+    double begun, before;                  /* clock at the start; seconds before it */
+    double line_time, saved, told;         /* clock of the last line, checkpoint, progress */
+    uint64_t begun_step;
+    bool warned; /* that the network is silent */
+} hth_run;
+
+/* ---- train_progress.c: what a run tells its observer -------------------------------------- */
+
+size_t hth_peak_memory(void); /* of the process, in bytes */
+void hth_run_tell(const hth_run *run, const char *sentence);
+/* Where the run stands at that clock; losses are those since the last line, or else of it. */
+hth_progress hth_run_describe(const hth_run *run, double now);
+/* Called after every tape (`run` is a hth_run); cheap unless it is time to tell. */
+void hth_run_tick(void *run);
+
+/* ---- train_report.c: what a run writes of itself ------------------------------------------ */
+
+/* Writes the line of metrics.jsonl that is due, after its validation. When that is interrupted, it stays
+ * due. */
+hth_status hth_run_report(hth_run *run, hth_error *error);
+/* summary.json, after a pass over the test data. *ending becomes HTH_INTERRUPTED when that pass is cut
+ * short; there is no summary then. */
+hth_status hth_run_sum_up(hth_run *run, hth_ending *ending, hth_error *error);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * A run may end before its last step: when the metric on validation, or its mean over the last few
+ * validations, is as good as the settings ask (Bellec et al. 2019, Methods 1.2: "Training was stopped when
+ * a misclassification rate below 0.05 was reached").
+ */
+#include "run/stop.h"
+
+#include <math.h>
+#include <string.h>
+
+hth_status hth_stop_check(const hth_session *session, bool has_validation, hth_error *error) {
+    if (session->options.stop_at < 0) return HTH_OK;
+    if (session->metric.kind == HTH_METRIC_NONE)
+        return hth_fail(error, HTH_INVALID,
+                        "train.stop_at is %g, but the metric is none: name one with train.metric",
+                        session->options.stop_at);
+    if (!has_validation)
+        return hth_fail(error, HTH_INVALID,
+                        "train.stop_at is %g, but the run has no validation: see "
+                        "train.validate_every and the settings of data",
+                        session->options.stop_at);
+    return HTH_OK;
+}
+
+void hth_stop_note(hth_counters *counters, double metric) {
+    memmove(counters->recent + 1, counters->recent, (HTH_STOP_MOST - 1) * sizeof metric);
+    counters->recent[0] = metric;
+}
+
+bool hth_stop_reached(const hth_session *session, const hth_counters *counters) {
+    const double goal = session->options.stop_at;
+    double sum = 0;
+    if (goal < 0) return false;
+    for (int64_t i = 0; i < session->options.stop_over; i++) sum += counters->recent[i];
+    const double mean = sum / (double)session->options.stop_over; /* NAN: too few validations */
+    return session->metric.rises ? mean >= goal : mean <= goal;
+}

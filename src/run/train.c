@@ -1,0 +1,322 @@
+/*
+ * The training loop: stream -> tape -> learner -> optimiser, with reports, validations and
+ * checkpoints in between.
+ *
+ * Everything that the course of a run depends on stands in the handles' states and in the counters,
+ * and both are in every checkpoint; so a run that was interrupted, or killed at any moment, takes the
+ * same way as one that was not. Time is measured, but nothing but the moment of a checkpoint depends
+ * on it.
+ */
+#include "check/align.h"
+#include "credit/cost.h"
+#include "files/lines.h"
+#include "network/network.h"
+#include "run/run.h"
+#include "run/stop.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool interrupted(const hth_run *r) {
+    return r->observer->interrupted && *r->observer->interrupted;
+}
+
+/* ---- Checkpoints -------------------------------------------------------------------------- */
+
+static hth_status save(hth_run *r, hth_error *error) {
+    double now = hth_clock();
+    r->counters.seconds = r->before + now - r->begun;
+    hth_metrics_sync(r->metrics);
+    if (r->alignment) hth_metrics_sync(r->alignment);
+    HTH_TRY(hth_checkpoint_save(r->dir.path, &r->session, &r->counters, &r->identity, error));
+    r->saved = hth_clock();
+    return HTH_OK;
+}
+
+/* A disk that is full for a while is no reason to lose a run. */
+static void save_now_and_then(hth_run *r) {
+    hth_error error;
+    double every = r->session.options.checkpoint_every;
+    if (hth_clock() - r->saved < every || save(r, &error) == HTH_OK) return;
+    r->saved = hth_clock();
+    hth_run_tell(r, error.message);
+}
+
+/* ---- When a line is due ------------------------------------------------------------------- */
+
+static bool finished(const hth_run *r) {
+    const hth_session *s = &r->session;
+    const hth_counters *c = &r->counters;
+    if (s->steps_total && c->step >= s->steps_total) return true;
+    if (hth_stop_reached(s, c)) return true;
+    return s->epochs_total &&
+           (c->epoch > s->epochs_total || (c->epoch == s->epochs_total && c->epoch_over));
+}
+
+/* Whether a multiple of `every` lies in (before, now]. */
+static bool passed(uint64_t every, uint64_t before, uint64_t now) {
+    return every && now / every > before / every;
+}
+
+/* The last step always has a line, with validation. */
+static void find_due(hth_run *r, uint64_t before, bool epoch_end) {
+    hth_counters *c = &r->counters;
+    bool line = passed(r->report_every, before, c->step) || (epoch_end && !r->report_every);
+    bool validation = passed(r->validate_every, before, c->step);
+    if (epoch_end && r->validate_epochs) validation = c->epoch % r->validate_epochs == 0;
+    if (validation || finished(r))
+        c->line_due = HTH_LINE_VALIDATION;
+    else if (line)
+        c->line_due = HTH_LINE_TRAINING;
+}
+
+/* ---- The loop ----------------------------------------------------------------------------- */
+
+static hth_status learn(hth_run *r, const hth_chunk *chunk, bool update, hth_error *error) {
+    hth_session *s = &r->session;
+    const hth_counters *c = &r->counters;
+    const uint64_t epoch = c->epoch ? c->epoch : 1;
+    HTH_TRY(hth_forward(s->tape, chunk, &r->counters.sums, error));
+    hth_moments_add(&s->moments, chunk);
+    if (!s->update_sequence &&
+        !s->align) /* nobody looks at the gradient, which is that of a tape */
+        return hth_learn_and_step(s->learner, s->tape, s->gradient, s->optimiser, s->network, epoch,
+                                  error);
+    HTH_TRY(hth_learn(s->learner, s->tape, s->gradient, error));
+    if (s->align)
+        HTH_TRY(hth_align_tape(s->align, s->tape, c->step + chunk->steps, r->alignment, error));
+    if (!update) return HTH_OK;
+    HTH_TRY(hth_optimiser_step(s->optimiser, s->network, s->gradient, epoch, error));
+    hth_gradient_clear(s->gradient);
+    return HTH_OK;
+}
+
+static void begin_epoch(hth_counters *c) {
+    if (!c->epoch_over) return;
+    c->epoch++;
+    c->epoch_over = 0;
+}
+
+static hth_status train_tape(hth_run *r, hth_error *error) {
+    hth_session *s = &r->session;
+    hth_counters *c = &r->counters;
+    hth_position_flags flags = {0};
+    hth_chunk chunk;
+    size_t most = s->steps;
+    if (!s->network->both_ways && s->steps_total && s->steps_total - c->step < most)
+        most = (size_t)(s->steps_total - c->step);
+    HTH_TRY(s->train.kind->next(s->train.state, most, &chunk, &flags, error));
+    begin_epoch(c);
+    if (c->step == 0 || (flags.starts && !s->options.keep_state)) {
+        hth_tape_reset(s->tape);
+        hth_learner_reset(s->learner);
+        if (s->align) hth_align_reset(s->align);
+    }
+    const bool update = !s->update_sequence || flags.ends;
+    chunk.ends = flags.ends && !s->options.keep_state;
+    const double before = c->sums.loss;
+    HTH_TRY(learn(r, &chunk, update, error));
+    if (s->train.kind->judge) s->train.kind->judge(s->train.state, c->sums.loss - before);
+    c->step += chunk.steps;
+    c->epoch_over = flags.epoch_end;
+    find_due(r, c->step - chunk.steps, flags.epoch_end);
+    return HTH_OK;
+}
+
+/* Names the step and what to try; the last checkpoint stays as it is. */
+static hth_status explain(const hth_run *r, hth_status status, hth_error *error) {
+    char reason[300];
+    if (!error) return status;
+    r->outcome->cause = *error;
+    snprintf(reason, sizeof reason, "%.299s", error->message);
+    if (status != HTH_NOT_FINITE)
+        return hth_fail(error, status, "after step %llu: %s", (unsigned long long)r->counters.step,
+                        reason);
+    return hth_fail(error, status,
+                    "after step %llu: %s; if the data are right, training diverged: try a smaller "
+                    "optimiser.lr or an optimiser.clip_norm (%.60s holds the last checkpoint)",
+                    (unsigned long long)r->counters.step, reason, r->dir.path);
+}
+
+/* A call takes at least one step, however soon it is interrupted. */
+static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
+    for (bool first = true;; first = false) {
+        hth_status status = r->counters.line_due ? hth_run_report(r, error) : HTH_OK;
+        if (status != HTH_OK) return explain(r, status, error);
+        *ending = finished(r) && !r->counters.line_due ? HTH_FINISHED : HTH_INTERRUPTED;
+        if (*ending == HTH_FINISHED || r->counters.line_due) return HTH_OK;
+        if (!first && interrupted(r)) return HTH_OK;
+        status = train_tape(r, error);
+        if (status != HTH_OK) return explain(r, status, error);
+        hth_run_tick(r);
+        if (!r->counters.line_due) save_now_and_then(r);
+    }
+}
+
+/* ---- The end ------------------------------------------------------------------------------ */
+
+/* The last checkpoint, and the summary. */
+static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
+    HTH_TRY(save(r, error));
+    if (*ending == HTH_FINISHED) HTH_TRY(hth_run_sum_up(r, ending, error));
+    if (r->observer->progress) {
+        hth_progress progress = hth_run_describe(r, hth_clock());
+        r->observer->progress(r->observer->context, &progress);
+    }
+    return HTH_OK;
+}
+
+/* ---- The beginning ------------------------------------------------------------------------ */
+
+static void set_intervals(hth_run *r) {
+    enum { LINES = 100, VALIDATIONS = 10 };
+    const hth_session *s = &r->session;
+    const int64_t validate = r->validation.tape ? s->options.validate_every : -1;
+    r->report_every = (uint64_t)s->options.report_every;
+    r->validate_every = validate > 0 ? (uint64_t)validate : 0;
+    if (s->train.epoch_steps) {
+        r->validate_epochs = validate < 0 ? 0 : validate ? (uint64_t)validate : 1;
+        r->validate_every = 0;
+        return;
+    }
+    if (!r->report_every) r->report_every = hth_whole_sequences(&s->train, s->steps_total / LINES);
+    if (validate == 0)
+        r->validate_every = hth_whole_sequences(&s->train, s->steps_total / VALIDATIONS);
+}
+
+static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
+    hth_counters *c = &r->counters;
+    bool found = false;
+    *c = (hth_counters){.epoch = r->session.train.epoch_steps ? 1 : 0,
+                        .train_loss = NAN,
+                        .train_metric = NAN,
+                        .validation_loss = NAN,
+                        .validation_metric = NAN,
+                        .best_loss = NAN,
+                        .best_metric = NAN};
+    for (size_t i = 0; i < HTH_STOP_MOST; i++) c->recent[i] = NAN;
+    HTH_TRY(hth_identity_make(&r->settings, &r->identity, error));
+    if (!resume) return HTH_OK;
+    HTH_TRY(
+        hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity, r->observer, &found, error));
+    if (!found) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
+    return HTH_OK;
+}
+
+/* Files that a run begins with. */
+static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    HTH_TRY(hth_rundir_file(r->dir.path, "settings.yaml", path, error));
+    HTH_TRY(hth_config_write(config, path, error));
+    HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
+    HTH_TRY(hth_metrics_open(path, r->counters.step, &r->metrics, error));
+    if (r->session.align) {
+        HTH_TRY(hth_rundir_file(r->dir.path, "align.jsonl", path, error));
+        HTH_TRY(hth_metrics_open(path, r->counters.step, &r->alignment, error));
+    }
+    r->begun = r->line_time = hth_clock();
+    r->before = r->counters.seconds;
+    r->begun_step = r->counters.step;
+    /* A run that goes astray at once still has a checkpoint to look at. */
+    return r->counters.step == 0 ? save(r, error) : HTH_OK;
+}
+
+static hth_status open_handles(hth_run *r, const hth_config *config, hth_error *error) {
+    HTH_TRY(hth_config_validate(config, error));
+    HTH_TRY(hth_session_open(&r->settings, &r->session, error));
+    if (r->session.options.validate_every >= 0)
+        HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
+    set_intervals(r);
+    return hth_stop_check(&r->session, r->validation.tape != NULL, error);
+}
+
+static hth_status open_run(hth_run *r, const hth_config *config, const char *out, bool resume,
+                           hth_error *error) {
+    HTH_TRY(hth_config_validate(config, error));
+    HTH_TRY(hth_rundir_check(out, resume, error));
+    HTH_TRY(open_handles(r, config, error));
+    HTH_TRY(hth_rundir_open(out, resume, &r->dir, error));
+    HTH_TRY(take_up(r, resume, error));
+    return set_out(r, config, error);
+}
+
+static hth_run *make_run(const hth_config *config, const hth_observer *observer,
+                         hth_outcome *outcome, hth_error *error) {
+    static const hth_observer nobody;
+    hth_run *r = calloc(1, sizeof *r);
+    *outcome = (hth_outcome){.ending = HTH_INTERRUPTED, .test_loss = NAN, .test_metric = NAN};
+    if (!r) {
+        hth_fail(error, HTH_NO_MEMORY, "not enough memory for a run");
+        return NULL;
+    }
+    r->observer = observer ? observer : &nobody;
+    r->outcome = outcome;
+    r->settings = hth_config_settings(config);
+    r->dir.lock = -1;
+    return r;
+}
+
+static void close_run(hth_run *r) {
+    if (r->metrics) fclose(r->metrics);
+    if (r->alignment) fclose(r->alignment);
+    hth_identity_free(&r->identity);
+    hth_scorer_close(&r->validation);
+    hth_session_close(&r->session);
+    hth_rundir_close(&r->dir);
+    free(r);
+}
+
+static hth_status count_learner(const hth_run *r, hth_error *error) {
+    hth_kept kept;
+    HTH_TRY(hth_learner_kept(r->session.learner, &kept, error));
+    r->outcome->learner_bytes = kept.bytes;
+    return HTH_OK;
+}
+
+/* What is known however the run ended. */
+static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) {
+    hth_outcome *outcome = r->outcome;
+    outcome->step = r->counters.step;
+    outcome->steps_total = r->session.steps_total;
+    outcome->memory_bytes = hth_peak_memory();
+    if (r->begun > 0) outcome->seconds = r->before + hth_clock() - r->begun;
+    if (status != HTH_OK && !outcome->cause.message[0] && error) outcome->cause = *error;
+}
+
+hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
+                             const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
+    hth_run *r = make_run(config, observer, outcome, error);
+    if (!r) return HTH_NO_MEMORY;
+    hth_status status = open_run(r, config, out, resume, error);
+    if (status == HTH_OK) {
+        outcome->parameters = hth_network_parameter_count(r->session.network);
+        status = count_learner(r, error);
+    }
+    if (status == HTH_OK) status = loop(r, &outcome->ending, error);
+    if (status == HTH_OK) status = finish(r, &outcome->ending, error);
+    tell_outcome(r, status, error);
+    close_run(r);
+    return status;
+}
+
+hth_status hth_train(const hth_config *config, const char *out, bool resume,
+                     const hth_observer *observer, hth_ending *ending, hth_error *error) {
+    hth_outcome outcome;
+    hth_status status = hth_train_outcome(config, out, resume, observer, &outcome, error);
+    *ending = outcome.ending;
+    return status;
+}
+
+hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error) {
+    hth_outcome outcome;
+    hth_run *r = make_run(config, NULL, &outcome, error);
+    if (!r) return HTH_NO_MEMORY;
+    hth_status status = open_handles(r, config, error);
+    if (status == HTH_OK)
+        *prospect =
+            (hth_prospect){r->session.metric.name, r->session.network->readout.loss->part.name,
+                           r->validation.tape != NULL};
+    close_run(r);
+    return status;
+}

@@ -1,0 +1,289 @@
+/*
+ * A checkpoint is the list of all state fields of all handles, as named tensors, beside the settings
+ * that they fit. The newest lies in checkpoint.safetensors, the one before in
+ * checkpoint.previous.safetensors; each is written whole under another name and renamed, so that at
+ * every moment one of the two can be read.
+ */
+#include "session/checkpoint.h"
+
+#include "check/align.h"
+#include "files/safetensors.h"
+#include "optim/gradient.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char newest[] = "checkpoint.safetensors";
+static const char previous[] = "checkpoint.previous.safetensors";
+
+/* ---- Gathering ---------------------------------------------------------------------------- */
+
+/* All of a checkpoint. */
+typedef struct field_list {
+    hth_field *items;
+    size_t count;
+} field_list;
+
+/* A handle's list of fields, whatever the handle; none where there is no handle. */
+typedef size_t (*lister)(const hth_session *session, hth_field *fields, size_t capacity);
+
+static size_t list_network(const hth_session *s, hth_field *fields, size_t capacity) {
+    return s->network ? hth_network_state(s->network, fields, capacity) : 0;
+}
+static size_t list_tape(const hth_session *s, hth_field *fields, size_t capacity) {
+    return s->tape ? hth_tape_state(s->tape, fields, capacity) : 0;
+}
+static size_t list_learner(const hth_session *s, hth_field *fields, size_t capacity) {
+    return s->learner ? hth_learner_state(s->learner, fields, capacity) : 0;
+}
+static size_t list_optimiser(const hth_session *s, hth_field *fields, size_t capacity) {
+    return s->optimiser ? hth_optimiser_state(s->optimiser, fields, capacity) : 0;
+}
+static size_t list_stream(const hth_session *s, hth_field *fields, size_t capacity) {
+    const hth_stream_kind *kind = s->train.kind;
+    return kind && kind->state ? kind->state(s->train.state, fields, capacity) : 0;
+}
+static size_t list_align(const hth_session *s, hth_field *fields, size_t capacity) {
+    return s->align ? hth_align_state(s->align, fields, capacity) : 0;
+}
+static size_t list_moments(const hth_session *s, hth_field *fields, size_t capacity) {
+    const hth_moments *m = &s->moments;
+    if (m->sums && capacity > 0)
+        fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums};
+    return m->sums ? 1 : 0;
+}
+/* Between updates the gradient is 0, unless a sequence is under way. */
+static size_t list_gradient(const hth_session *s, hth_field *fields, size_t capacity) {
+    hth_gradient *g = s->gradient;
+    if (!g || !s->update_sequence) return 0;
+    hth_gradient_fill(g);
+    if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
+    if (!g->sparse) return 1;
+    if (capacity > 2) {
+        fields[1] = (hth_field){"touched", HTH_DTYPE_I32, g->sparse->rows, g->touched};
+        fields[2] = (hth_field){"touched_count", HTH_DTYPE_U64, 1, &g->touched_count};
+    }
+    return 3;
+}
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is saved as it is");
+
+/* What follows from fields that have been restored. */
+static void settle(const hth_session *s) {
+    hth_gradient *g = s->gradient;
+    if (!s->update_sequence || !g->sparse) return;
+    const size_t rows = g->sparse->rows;
+    if (g->touched_count > rows) g->touched_count = rows; /* whatever the file says */
+    memset(g->is_touched, 0, rows);
+    for (size_t i = 0; i < g->touched_count; i++) {
+        if (g->touched[i] >= rows) g->touched[i] = (uint32_t)(rows - 1);
+        g->is_touched[g->touched[i]] = 1;
+    }
+}
+
+static const struct {
+    const char *prefix; /* of the lists whose names do not say whose they are */
+    lister list;
+} lists[] = {
+    {"", list_network},    {"", list_tape},           {"learner.", list_learner},
+    {"", list_optimiser},  {"stream.", list_stream},  {"gradient.", list_gradient},
+    {"align", list_align}, {"metric.", list_moments},
+};
+
+#define COUNTER(member)                                                                            \
+    { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member), 1 }
+#define NUMBER(member)                                                                             \
+    { "run." #member, HTH_DTYPE_F64, offsetof(hth_counters, member), 1 }
+static const struct {
+    const char *name;
+    hth_dtype dtype;
+    size_t offset, count;
+} counter_list[] = {
+    COUNTER(step),
+    COUNTER(epoch),
+    COUNTER(epoch_over),
+    COUNTER(line_due),
+    COUNTER(line_step),
+    COUNTER(best_step),
+    NUMBER(seconds),
+    NUMBER(sums.loss),
+    NUMBER(sums.weight),
+    NUMBER(sums.correct),
+    NUMBER(sums.spikes),
+    NUMBER(sums.regulariser),
+    NUMBER(sums.decisions),
+    NUMBER(sums.right),
+    NUMBER(train_loss),
+    NUMBER(train_metric),
+    NUMBER(validation_loss),
+    NUMBER(validation_metric),
+    NUMBER(best_loss),
+    NUMBER(best_metric),
+    {"run.recent", HTH_DTYPE_F64, offsetof(hth_counters, recent), HTH_STOP_MOST},
+};
+_Static_assert(sizeof(hth_counters) ==
+                   (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
+               "every counter is in the list");
+
+static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *error) {
+    char name[sizeof field->name];
+    int length = snprintf(name, sizeof name, "%s%s", prefix, field->name);
+    if (length < 0 || (size_t)length >= sizeof name)
+        return hth_fail(error, HTH_INVALID,
+                        "the name of the state '%s%s' is too long for a checkpoint", prefix,
+                        field->name);
+    memcpy(field->name, name, sizeof name);
+    return HTH_OK;
+}
+
+static void list_counters(hth_counters *counters, hth_field *fields) {
+    for (size_t i = 0; i < HTH_COUNT(counter_list); i++) {
+        fields[i] = (hth_field){.dtype = counter_list[i].dtype,
+                                .count = counter_list[i].count,
+                                .data = (char *)counters + counter_list[i].offset};
+        snprintf(fields[i].name, sizeof fields[i].name, "%s", counter_list[i].name);
+    }
+}
+
+/* Gathering settles the tape's carried state, so it is done anew each time. */
+static hth_status gather(const hth_session *session, hth_counters *counters, field_list *out,
+                         hth_error *error) {
+    size_t total = counters ? HTH_COUNT(counter_list) : 0, used = 0;
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(session, NULL, 0);
+    hth_field *fields = calloc(total + 1, sizeof *fields);
+    hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
+    if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
+    for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
+        size_t count = lists[i].list(session, fields + used, total - used);
+        for (size_t j = 0; j < count && status == HTH_OK; j++)
+            status = add_prefix(lists[i].prefix, &fields[used + j], error);
+        used += count;
+    }
+    if (status != HTH_OK) {
+        free(fields);
+        return status;
+    }
+    if (counters) list_counters(counters, fields + used);
+    *out = (field_list){fields, total};
+    return HTH_OK;
+}
+
+/* ---- Saving ------------------------------------------------------------------------------- */
+
+/* The newest becomes also the previous; where links are unknown, it is moved there. */
+static void keep_previous(const char *now, const char *before) {
+    if (!hth_file_exists(now)) return;
+    unlink(before);
+    if (link(now, before) != 0) rename(now, before);
+}
+
+static hth_status write_newest(const char *run, const field_list *fields,
+                               const hth_metadata *metadata, size_t count, hth_error *error) {
+    char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH];
+    HTH_TRY(hth_rundir_file(run, newest, now, error));
+    HTH_TRY(hth_rundir_file(run, previous, before, error));
+    keep_previous(now, before);
+    return hth_safetensors_write(now, fields->items, fields->count, metadata, count, error);
+}
+
+hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
+                               const hth_identity *identity, hth_error *error) {
+    char step[32];
+    field_list fields;
+    HTH_TRY(gather(session, counters, &fields, error));
+    hth_metadata *metadata = calloc(identity->count + 2, sizeof *metadata);
+    for (size_t i = 0; metadata && i < identity->count; i++)
+        metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
+    snprintf(step, sizeof step, "%llu", (unsigned long long)counters->step);
+    hth_status status = HTH_NO_MEMORY;
+    if (metadata) {
+        metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};
+        metadata[identity->count + 1] = (hth_metadata){"step", step};
+        status = write_newest(run, &fields, metadata, identity->count + 2, error);
+    } else
+        hth_fail(error, status, "not enough memory for a checkpoint");
+    free(metadata);
+    free(fields.items);
+    return status;
+}
+
+/* ---- Loading ------------------------------------------------------------------------------ */
+
+static hth_status compare_identity(const hth_safetensors *file, const char *path,
+                                   const hth_identity *identity, hth_error *error) {
+    for (size_t i = 0; i < identity->count; i++) {
+        const struct hth_identity_item *item = &identity->items[i];
+        const char *stored = hth_safetensors_metadata(file, item->key);
+        if (!hth_identity_counts(identity, item->key)) continue;
+        if (stored && hth_same_value(stored, item->value)) continue;
+        if (stored)
+            return hth_fail(error, HTH_MISMATCH,
+                            "%s: the checkpoint has %s '%.60s', the settings say '%.60s'", path,
+                            item->key, stored, item->value);
+        return hth_fail(error, HTH_MISMATCH,
+                        "%s: the checkpoint is of a run without %s, the settings say '%.60s'", path,
+                        item->key, item->value);
+    }
+    hth_metadata entry;
+    for (size_t i = 0; hth_safetensors_metadata_at(file, i, &entry); i++) {
+        bool known = !hth_identity_counts(identity, entry.key);
+        for (size_t j = 0; !known && j < identity->count; j++)
+            known = strcmp(identity->items[j].key, entry.key) == 0;
+        if (!known)
+            return hth_fail(error, HTH_MISMATCH,
+                            "%s: the checkpoint has %s '%.60s', the settings have none", path,
+                            entry.key, entry.value);
+    }
+    return HTH_OK;
+}
+
+/* damaged: another file may do. */
+static hth_status load_file(const char *path, const field_list *fields,
+                            const hth_identity *identity, bool *damaged, hth_error *error) {
+    const unsigned flags = identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
+    hth_safetensors *file;
+    hth_status status = hth_safetensors_open(path, &file, error);
+    *damaged = status == HTH_FILE;
+    if (status != HTH_OK) return status;
+    status = compare_identity(file, path, identity, error);
+    if (status == HTH_OK)
+        status = hth_safetensors_restore(file, fields->items, fields->count, flags, error);
+    *damaged = status == HTH_FILE;
+    hth_safetensors_close(file);
+    return status;
+}
+
+static hth_status load_newest(const char *run, const field_list *fields,
+                              const hth_identity *identity, const hth_observer *observer,
+                              bool *found, hth_error *error) {
+    char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH], sentence[640];
+    bool damaged = false;
+    hth_error reason = {0};
+    HTH_TRY(hth_rundir_file(run, newest, now, error));
+    HTH_TRY(hth_rundir_file(run, previous, before, error));
+    const bool has_now = hth_file_exists(now), has_before = hth_file_exists(before);
+    *found = has_now || has_before;
+    if (!*found) return HTH_OK;
+    if (!has_now) return load_file(before, fields, identity, &damaged, error);
+    hth_status status = load_file(now, fields, identity, &damaged, &reason);
+    if (status == HTH_OK) return status;
+    if (!damaged || !has_before || !observer) return hth_fail(error, status, "%s", reason.message);
+    snprintf(sentence, sizeof sentence, "%s; going on from the checkpoint before it",
+             reason.message);
+    if (observer->message) observer->message(observer->context, sentence);
+    return load_file(before, fields, identity, &damaged, error);
+}
+
+hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
+                               const hth_identity *identity, const hth_observer *observer,
+                               bool *found, hth_error *error) {
+    field_list fields;
+    HTH_TRY(gather(session, counters, &fields, error));
+    hth_status status = load_newest(run, &fields, identity, observer, found, error);
+    if (status == HTH_OK && *found && counters) settle(session);
+    free(fields.items);
+    return status;
+}

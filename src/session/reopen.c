@@ -1,0 +1,100 @@
+/* The loss and the metric of a run's newest checkpoint on a split. */
+#include "session/checkpoint.h"
+
+#include <string.h>
+
+static hth_status find_split(const char *name, hth_split *split, hth_error *error) {
+    static const char *const names[] = {"train", "validation", "test"};
+    for (size_t i = 0; i < HTH_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *split = (hth_split)i;
+            return HTH_OK;
+        }
+    return hth_fail(error, HTH_INVALID,
+                    "the split is '%.60s', but must be train, validation or test", name);
+}
+
+/* The settings of the run, then the overrides. */
+static hth_status load_settings(const char *run, const hth_settings *overrides, hth_config *config,
+                                hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    HTH_TRY(hth_rundir_file(run, "settings.yaml", path, error));
+    HTH_TRY(hth_config_load(config, path, error));
+    for (size_t i = 0; overrides && i < overrides->count; i++) {
+        const hth_setting *s = &overrides->items[i];
+        HTH_TRY(hth_config_set(config, s->key, s->value, s->origin, error));
+    }
+    return hth_config_validate(config, error);
+}
+
+hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_session *into,
+                           hth_error *error) {
+    hth_identity identity;
+    bool found = false;
+    HTH_TRY(hth_identity_make(settings, &identity, error));
+    identity.network_only = true;
+    hth_status status = hth_checkpoint_load(run, into, NULL, &identity, NULL, &found, error);
+    if (status == HTH_OK && !found)
+        status = hth_fail(error, HTH_FILE, "%s: there is no checkpoint", run);
+    hth_identity_free(&identity);
+    return status;
+}
+
+static hth_status score_session(hth_session *session, const hth_observer *observer,
+                                hth_score *score, hth_error *error) {
+    hth_watch watch = {.stop = observer ? observer->interrupted : NULL};
+    hth_scorer scorer = {0};
+    hth_report report;
+    bool stopped;
+    HTH_TRY(hth_scorer_take(session, &scorer, error));
+    hth_status status = hth_scorer_run(&scorer, &watch, &report, &score->steps, &stopped, error);
+    if (status == HTH_OK)
+        score->metric = hth_metric_value(&session->metric, &report, &scorer.moments);
+    hth_scorer_close(&scorer);
+    if (status != HTH_OK) return status;
+    if (!(report.weight > 0))
+        return hth_fail(error, HTH_INVALID, "%s",
+                        stopped ? "interrupted before the first step was scored"
+                                : "no step of the split has weight: there is nothing to score");
+    score->loss = hth_mean_loss(&report);
+    /* Only training solves lengths. */
+    score->metric_name = session->metric.kind == HTH_METRIC_LENGTH ? "none" : session->metric.name;
+    return HTH_OK;
+}
+
+static hth_status open_run(const char *run, hth_split split, const hth_settings *overrides,
+                           hth_config *config, hth_session *session, hth_error *error) {
+    HTH_TRY(load_settings(run, overrides, config, error));
+    hth_settings settings = hth_config_settings(config);
+    HTH_TRY(hth_session_open_forward(&settings, split, session, error));
+    return hth_run_restore(run, &settings, &(hth_session){.network = session->network}, error);
+}
+
+hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
+                        hth_config **config, hth_session *session, hth_error *error) {
+    hth_session opened = {0};
+    hth_split which = HTH_TEST;
+    *config = NULL;
+    HTH_TRY(find_split(split, &which, error));
+    HTH_TRY(hth_config_create(config, error));
+    hth_status status = open_run(run, which, overrides, *config, &opened, error);
+    if (status == HTH_OK) {
+        *session = opened;
+        return HTH_OK;
+    }
+    hth_session_close(&opened);
+    hth_config_destroy(*config);
+    *config = NULL;
+    return status;
+}
+
+hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
+                        const hth_observer *observer, hth_score *score, hth_error *error) {
+    hth_session session;
+    hth_config *config;
+    HTH_TRY(hth_run_open(run, split, overrides, &config, &session, error));
+    hth_status status = score_session(&session, observer, score, error);
+    hth_session_close(&session);
+    hth_config_destroy(config);
+    return status;
+}

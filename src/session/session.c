@@ -1,0 +1,257 @@
+/*
+ * From settings to handles: stream -> network -> tape -> learner -> gradient -> optimiser.
+ *
+ * Here it is decided how long a tape is (K): learner.steps, or the whole sequence when that is 0 or
+ * the learner is bptt; and how long a run is.
+ */
+#include "session/session.h"
+
+#include "check/align.h"
+#include "credit/axes.h"
+#include "credit/catalogues.h"
+#include "credit/learner.h"
+#include "network/catalogues.h"
+#include "network/network.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
+
+/* ---- How long a tape is ------------------------------------------------------------------- */
+
+/* K of tbptt when nothing is said: all of a sequence that is not too long, else that of the word model. */
+enum { LONGEST_WHOLE = 1000, TRUNCATED = 20 };
+
+/* A part of the rate's own sequence would have a rate of its own. */
+static bool wants_whole_rates(const hth_regulariser *r) {
+    return r->rate > 0 && r->rate_over == HTH_RATE_OF_SEQUENCE;
+}
+
+static size_t default_steps(hth_default_steps kind, uint64_t whole, const hth_regulariser *r) {
+    const uint64_t tapes = (whole + LONGEST_WHOLE - 1) / LONGEST_WHOLE;
+    if (kind == HTH_ONE_STEP) return 1;
+    if (kind == HTH_FOUR_STEPS) return whole > 0 && whole < 4 ? (size_t)whole : 4;
+    if (whole == 0) return TRUNCATED;
+    if (kind == HTH_WHOLE_SEQUENCE || wants_whole_rates(r)) return (size_t)whole;
+    if (kind == HTH_WHOLE_TRIALS) return (size_t)((whole + tapes - 1) / tapes);
+    return whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
+}
+
+/* Both ways: the whole sequence, whatever the learner. */
+static hth_status whole_steps(const hth_settings *settings, const hth_source *source, int64_t given,
+                              size_t *steps, hth_error *error) {
+    const uint64_t whole = source->sequence_steps;
+    bool keeps = false;
+    HTH_TRY(hth_common_option(&hth_train_section, "keep_state", settings, &keeps, error));
+    if (keeps)
+        return hth_fail(error, HTH_INVALID,
+                        "train.keep_state is true, but with network.direction both a layer begins "
+                        "at the end of each sequence, where no state comes from: leave it false");
+    if (whole == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, but the sequences of '%s' have no end to begin "
+                        "from: take network.direction=forward",
+                        source->kind->part.name);
+    if (given > 0 && (uint64_t)given < whole)
+        return hth_fail(error, HTH_INVALID,
+                        "learner.steps is %lld, but with network.direction both a tape is the "
+                        "whole sequence, %llu steps of '%s': leave learner.steps out",
+                        (long long)given, (unsigned long long)whole, source->kind->part.name);
+    *steps = (size_t)whole;
+    return HTH_OK;
+}
+
+hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
+                          hth_error *error) {
+    int64_t given;
+    int direction;
+    hth_axes axes;
+    hth_regulariser regulariser;
+    HTH_TRY(hth_common_option(&hth_network_section, "direction", settings, &direction, error));
+    HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
+    HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &regulariser, error));
+    HTH_TRY(hth_axes_read(settings, &axes, error));
+    if (direction == HTH_BOTH_WAYS) return whole_steps(settings, source, given, steps, error);
+    const char *learner = axes.preset->part.name, *stream = source->kind->part.name;
+    const uint64_t whole = source->sequence_steps;
+    const bool wants_all = axes.preset->steps == HTH_WHOLE_SEQUENCE;
+    if (wants_all && given > 0 && (uint64_t)given < whole)
+        return hth_fail(
+            error, HTH_INVALID,
+            "learner.steps is %lld, but learner '%s' looks at the whole sequence, %llu steps "
+            "of '%s': take learner=tbptt, or leave learner.steps out",
+            (long long)given, learner, (unsigned long long)whole, stream);
+    if (wants_all && given == 0 && whole == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "the sequences of '%s' have no end, and learner '%s' wants the whole of "
+                        "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
+                        "many steps it looks at together",
+                        stream, learner);
+    *steps = given > 0 ? (size_t)given : default_steps(axes.preset->steps, whole, &regulariser);
+    return HTH_OK;
+}
+
+static hth_status check_rates(const hth_session *s, hth_error *error) {
+    const uint64_t whole = s->train.sequence_steps;
+    const bool learns = s->learner->axes.signal->reaches_units;
+    if (!wants_whole_rates(&s->network->regulariser) || !learns || (whole > 0 && s->steps >= whole))
+        return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "regulariser.rate needs the firing rates of whole sequences, but learner.steps "
+                    "is %zu and a sequence of '%s' has %s: take whole sequences, or "
+                    "regulariser.rate_over=tape",
+                    s->steps, s->train.kind->part.name, whole ? "more steps" : "no end");
+}
+
+static hth_status update_moment(const hth_settings *settings, const hth_source *source,
+                                bool *sequence, hth_error *error) {
+    int update = UPDATE_TAPE;
+    hth_axes axes;
+    HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
+    HTH_TRY(hth_axes_read(settings, &axes, error));
+    if (update == UPDATE_AUTO)
+        update = axes.preset->steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0
+                     ? UPDATE_SEQUENCE
+                     : UPDATE_TAPE;
+    *sequence = update == UPDATE_SEQUENCE;
+    if (*sequence && source->sequence_steps == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "learner.update is 'sequence', but the sequences of '%s' have no end: it "
+                        "must be 'tape'",
+                        source->kind->part.name);
+    return HTH_OK;
+}
+
+/* ---- How long a run is -------------------------------------------------------------------- */
+
+static hth_status run_length(hth_session *s, hth_error *error) {
+    enum { DEFAULT_STEPS = 100000, DEFAULT_SEQUENCES = 2000, DEFAULT_EPOCHS = 10 };
+    const uint64_t epoch = s->train.epoch_steps, sequence = s->train.sequence_steps;
+    const uint64_t sequences = (uint64_t)s->options.sequences;
+    s->steps_total = (uint64_t)s->options.steps;
+    s->epochs_total = (uint64_t)s->options.epochs;
+    if (sequences && !sequence)
+        return hth_fail(error, HTH_INVALID,
+                        "train.sequences is %llu, but the sequences of '%s' have no end: give "
+                        "train.steps instead",
+                        (unsigned long long)sequences, s->train.kind->part.name);
+    if (sequences && hth_source_grows(&s->train))
+        return hth_fail(error, HTH_INVALID,
+                        "train.sequences is %llu, but the sequences of '%s' grow as they are "
+                        "learned, so that their number says little: give train.steps instead",
+                        (unsigned long long)sequences, s->train.kind->part.name);
+    if (sequences && (!s->steps_total || s->steps_total / sequence > sequences))
+        s->steps_total = sequences * sequence;
+    if (s->epochs_total && !epoch)
+        return hth_fail(error, HTH_INVALID,
+                        "train.epochs is %llu, but '%s' has no epochs: give train.steps instead",
+                        (unsigned long long)s->epochs_total, s->train.kind->part.name);
+    if (!s->steps_total && !s->epochs_total) {
+        if (epoch)
+            s->epochs_total = DEFAULT_EPOCHS;
+        else
+            s->steps_total =
+                sequence > DEFAULT_STEPS / DEFAULT_SEQUENCES
+                    ? DEFAULT_SEQUENCES * sequence /* where an update takes a sequence, many */
+                    : hth_whole_sequences(&s->train, DEFAULT_STEPS);
+    }
+    return HTH_OK;
+}
+
+/* A reported mean would decide what is solved, where it is to change nothing but what is reported. */
+static hth_status refuse_mean(const hth_settings *settings, const hth_source *source,
+                              hth_error *error) {
+    const hth_setting *report = hth_settings_find(settings, "loss.report");
+    if (!hth_source_grows(source) || !report || strcmp(report->value, "mean") != 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "loss.report is 'mean', but the sequences of '%s' grow by their summed loss: "
+                    "take loss.report = sum",
+                    source->kind->part.name);
+}
+
+/* ---- Opening and closing ------------------------------------------------------------------ */
+
+static hth_status read_options(const hth_settings *settings, hth_train_options *options,
+                               hth_error *error) {
+    static const char *const names[] = {"single", "double"};
+    const int built = sizeof(hth_real) == sizeof(double);
+    HTH_TRY(hth_options_read(&hth_train_section.common, settings, options, error));
+    if (options->precision != built)
+        return hth_fail(error, HTH_INVALID,
+                        "train.precision is '%s', but this program computes in %s precision",
+                        names[options->precision], names[built]);
+    return HTH_OK;
+}
+
+/* Stream, compute and network. */
+static hth_status open_network(const hth_settings *settings, hth_split split, size_t batch,
+                               hth_session *s, hth_error *error) {
+    const uint64_t seed = (uint64_t)s->options.seed;
+    HTH_TRY(hth_source_open(settings, split, batch, seed, &s->train, error));
+    if (!s->train.kind) return hth_source_absent(settings, split, error);
+    HTH_TRY(hth_compute_create((int)s->options.threads, NULL, &s->compute, error));
+    HTH_TRY(hth_network_create(settings, &s->train.shape, seed, NULL, &s->network, error));
+    HTH_TRY(hth_metric_choose(settings, s->options.metric, &s->train.shape,
+                              s->network->readout.loss->part.name, &s->metric, error));
+    HTH_TRY(hth_metric_follow(&s->metric, s->options.metric, &s->train, error));
+    HTH_TRY(refuse_mean(settings, &s->train, error));
+    HTH_TRY(hth_moments_create(&s->train.shape, &s->moments, error));
+    return hth_given_apply(&s->train, s->network, error);
+}
+
+static hth_status open_all(const hth_settings *settings, hth_session *s, hth_error *error) {
+    HTH_TRY(read_options(settings, &s->options, error));
+    s->batch = (size_t)s->options.batch;
+    HTH_TRY(open_network(settings, HTH_TRAIN, s->batch, s, error));
+    HTH_TRY(run_length(s, error));
+    HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
+    HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
+    HTH_TRY(hth_tape_create(s->network, s->steps, s->batch, s->compute, NULL, &s->tape, error));
+    HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
+                               s->compute, NULL, &s->learner, error));
+    HTH_TRY(check_rates(s, error));
+    HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
+    HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
+    HTH_TRY(hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error));
+    return hth_align_create(settings, s, &s->align, error);
+}
+
+static hth_status open_forward(const hth_settings *settings, hth_split split, hth_session *s,
+                               hth_error *error) {
+    HTH_TRY(read_options(settings, &s->options, error));
+    s->batch = hth_scoring_batch(&s->options);
+    return open_network(settings, split, s->batch, s, error);
+}
+
+static hth_status keep_or_close(hth_status status, hth_session *session, hth_session *out) {
+    if (status == HTH_OK)
+        *out = *session;
+    else
+        hth_session_close(session);
+    return status;
+}
+
+hth_status hth_session_open(const hth_settings *settings, hth_session *out, hth_error *error) {
+    hth_session session = {0};
+    return keep_or_close(open_all(settings, &session, error), &session, out);
+}
+
+hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
+                                    hth_error *error) {
+    hth_session session = {0};
+    return keep_or_close(open_forward(settings, split, &session, error), &session, out);
+}
+
+void hth_session_close(hth_session *s) {
+    hth_align_destroy(s->align);
+    hth_optimiser_destroy(s->optimiser);
+    hth_gradient_destroy(s->gradient);
+    hth_learner_destroy(s->learner);
+    hth_tape_destroy(s->tape);
+    hth_network_destroy(s->network);
+    hth_compute_destroy(s->compute);
+    hth_moments_destroy(&s->moments);
+    hth_source_close(&s->train);
+    *s = (hth_session){0};
+}

@@ -1,0 +1,265 @@
+/*
+ * An open stream, whichever room it comes from, and the initial values that it may bring along.
+ *
+ * Rewinding writes back the position fields that the stream had at opening, so that a corpus is read
+ * once and every validation sees the same data.
+ */
+#include "network/network.h"
+#include "session/session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Choosing, opening, closing ----------------------------------------------------------- */
+
+static hth_status choose_kind(const hth_settings *settings, const hth_stream_kind **kind,
+                              hth_error *error) {
+    const hth_setting *task = hth_settings_find(settings, hth_tasks.key);
+    const hth_setting *data = hth_settings_find(settings, hth_readers.key);
+    size_t index;
+    if (task && data)
+        return hth_fail(error, HTH_INVALID,
+                        "task.name is '%s' and data.name is '%s', but a run learns one of them: "
+                        "leave the other out",
+                        task->value, data->value);
+    if (!task && !data)
+        return hth_fail(error, HTH_INVALID,
+                        "neither task.name nor data.name is given: name a task or a kind of data "
+                        "to learn");
+    HTH_TRY(hth_part_choose(task ? &hth_tasks : &hth_readers, settings, &index, error));
+    *kind = task ? hth_task_at(index) : hth_reader_at(index);
+    return HTH_OK;
+}
+
+/* The position fields, in an array that the caller frees; NULL when there are none or no memory. */
+static hth_field *position_fields(const hth_source *source, size_t *count, size_t *bytes) {
+    *bytes = 0;
+    *count = source->kind->state ? source->kind->state(source->state, NULL, 0) : 0;
+    hth_field *fields = *count ? calloc(*count, sizeof *fields) : NULL;
+    if (!fields) return NULL;
+    source->kind->state(source->state, fields, *count);
+    for (size_t i = 0; i < *count; i++) *bytes += hth_field_bytes(&fields[i]);
+    return fields;
+}
+
+static hth_status remember_start(hth_source *source, hth_error *error) {
+    size_t count, bytes;
+    hth_field *fields = position_fields(source, &count, &bytes);
+    source->start = fields ? malloc(bytes ? bytes : 1) : NULL;
+    char *at = source->start;
+    for (size_t i = 0; at && i < count; i++) {
+        memcpy(at, fields[i].data, hth_field_bytes(&fields[i]));
+        at += hth_field_bytes(&fields[i]);
+    }
+    free(fields);
+    if (count && !at) return hth_fail(error, HTH_NO_MEMORY, "no memory for the stream's position");
+    return HTH_OK;
+}
+
+hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
+                           uint64_t seed, hth_source *out, hth_error *error) {
+    hth_source source = {0};
+    hth_stream_context context = {settings, split, batch, seed};
+    HTH_TRY(choose_kind(settings, &source.kind, error));
+    HTH_TRY(source.kind->open(&context, &source.state, &source.shape, error));
+    if (!source.state) {
+        *out = (hth_source){0};
+        return HTH_OK;
+    }
+    if (source.kind->extent)
+        source.kind->extent(source.state, &source.sequence_steps, &source.epoch_steps);
+    hth_status status = remember_start(&source, error);
+    if (status != HTH_OK) {
+        hth_source_close(&source);
+        return status;
+    }
+    *out = source;
+    return HTH_OK;
+}
+
+hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error) {
+    static const char *const splits[] = {"training", "validation", "test"};
+    const hth_stream_kind *kind = NULL;
+    HTH_TRY(choose_kind(settings, &kind, error));
+    if (!kind->absent)
+        return hth_fail(error, HTH_INVALID, "the settings of data name no %s data", splits[split]);
+    return hth_fail(error, HTH_INVALID, "task %s has no %s sequences %s", kind->part.name,
+                    splits[split], kind->absent);
+}
+
+void hth_source_close(hth_source *source) {
+    if (source->kind) source->kind->close(source->state);
+    free(source->start);
+    *source = (hth_source){0};
+}
+
+hth_status hth_source_rewind(hth_source *source, hth_error *error) {
+    size_t count, bytes;
+    hth_field *fields = position_fields(source, &count, &bytes);
+    if (count && !fields) return hth_fail(error, HTH_NO_MEMORY, "no memory to rewind the stream");
+    const char *at = source->start;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(fields[i].data, at, hth_field_bytes(&fields[i]));
+        at += hth_field_bytes(&fields[i]);
+    }
+    free(fields);
+    return HTH_OK;
+}
+
+bool hth_source_grows(const hth_source *source) {
+    return source->kind->reached && isfinite(source->kind->reached(source->state));
+}
+
+uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps) {
+    const uint64_t length = source->sequence_steps ? source->sequence_steps : 1;
+    return (steps ? (steps - 1) / length + 1 : 1) * length;
+}
+
+/* ---- Initial values ----------------------------------------------------------------------- */
+
+/* Where a given array goes: columns `from`.. of a block, or its transpose when it is a bias. */
+typedef struct target {
+    const hth_block *block;
+    size_t from, columns;
+    const char *meaning;
+} target;
+
+static const hth_block *find_block(const hth_network *network, const char *name) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(blocks[i].name, name) == 0) return &blocks[i];
+    return NULL;
+}
+
+/* False for a name that is none of the network's parameters. */
+static bool find_target(const char *name, const hth_network *network, size_t inputs, target *out) {
+    const hth_block *layer = find_block(network, "layer0.weight");
+    const hth_block *readout = find_block(network, "readout.weight");
+    const hth_block *bias = find_block(network, "readout.bias");
+    const size_t units = layer->columns - inputs - 1;
+    const struct {
+        const char *name;
+        target target;
+    } targets[] = {
+        {"w_rec", {layer, 0, units, "drives x units"}},
+        {"w_in", {layer, units, inputs, "drives x inputs"}},
+        {"b_rec", {layer, units + inputs, 1, "drives"}},
+        {"w_out", {readout, 0, readout ? readout->columns : 0, "outputs x units"}},
+        {"b_out", {bias, 0, bias ? bias->columns : 0, "outputs"}},
+    };
+    for (size_t i = 0; i < HTH_COUNT(targets); i++)
+        if (strcmp(name, targets[i].name) == 0) {
+            *out = targets[i].target;
+            return out->block != NULL;
+        }
+    return false;
+}
+
+static bool fits(const hth_given *given, const target *to) {
+    bool vector = to->block->rows == 1 || to->columns == 1;
+    if (vector && (given->rows == 1 || given->columns == 1))
+        return given->rows * given->columns == to->block->rows * to->columns;
+    return given->rows == to->block->rows && given->columns == to->columns;
+}
+
+static hth_status check_given(const hth_given *given, const target *to, hth_error *error) {
+    if (fits(given, to)) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s of the data is %zu x %zu, but %s of this network takes %zu x %zu (%s)",
+                    given->name, given->rows, given->columns, to->block->name, to->block->rows,
+                    to->columns, to->meaning);
+}
+
+static void copy_given(const hth_given *given, const target *to, hth_real *parameters) {
+    hth_real *block = parameters + to->block->offset;
+    for (size_t i = 0; i < to->block->rows; i++)
+        for (size_t j = 0; j < to->columns; j++)
+            block[i * to->block->columns + to->from + j] =
+                (hth_real)given->values[i * to->columns + j];
+}
+
+/* A weight of a connection that the network does not have is refused unless it is 0. */
+static hth_status check_masked(hth_network *network, hth_error *error) {
+    const hth_layer *layer = &network->layers[0];
+    const hth_real *weight = network->theta + layer->weight;
+    const size_t count = layer->rows * layer->m;
+    hth_real *masked = malloc(count * sizeof *masked);
+    if (!masked) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
+    memcpy(masked, weight, count * sizeof *masked);
+    hth_layer_mask(layer, masked);
+    size_t at = 0;
+    while (at < count && masked[at] == weight[at]) at++;
+    free(masked);
+    if (at == count) return HTH_OK;
+    return hth_fail(
+        error, HTH_MISMATCH,
+        "the data give layer0.weight %g in row %zu, column %zu, where this network has no "
+        "connection (see network.connections, network.self_connections, network.bias and the cell)",
+        (double)weight[at], at / layer->m, at % layer->m);
+}
+
+enum { MOST_GIVEN = 16 };
+
+static size_t list_given(const hth_source *source, hth_given given[MOST_GIVEN]) {
+    if (!source->kind->given) return 0;
+    const size_t count = source->kind->given(source->state, given, MOST_GIVEN);
+    return count < MOST_GIVEN ? count : MOST_GIVEN;
+}
+
+/* The learner's, not the network's. */
+static bool is_feedback(const hth_given *given) {
+    return strcmp(given->name, "feedback") == 0;
+}
+
+/* Those of the layer: there are two of them where the network runs both ways. */
+static hth_status check_direction(const hth_given *given, const hth_network *network,
+                                  hth_error *error) {
+    const bool of_layer = strcmp(given->name, "w_in") == 0 || strcmp(given->name, "w_rec") == 0 ||
+                          strcmp(given->name, "b_rec") == 0;
+    if (!network->both_ways || !of_layer) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "the data bring %s along, but with network.direction both there is a layer in "
+                    "each direction, and the array is for one; take it out of the file",
+                    given->name);
+}
+
+hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error) {
+    hth_given given[MOST_GIVEN];
+    target to;
+    const size_t count = list_given(source, given);
+    const size_t inputs = network->layers[0].inputs;
+    for (size_t i = 0; i < count; i++) {
+        if (is_feedback(&given[i])) continue;
+        if (!find_target(given[i].name, network, inputs, &to))
+            return hth_fail(
+                error, HTH_MISMATCH,
+                "the data brings %s along, but nothing in this network uses it; take the "
+                "array out of the file, or choose settings that do",
+                given[i].name);
+        HTH_TRY(check_direction(&given[i], network, error));
+        HTH_TRY(check_given(&given[i], &to, error));
+    }
+    for (size_t i = 0; i < count; i++)
+        if (find_target(given[i].name, network, inputs, &to))
+            copy_given(&given[i], &to, hth_network_parameters(network));
+    return check_masked(network, error);
+}
+
+hth_status hth_given_feedback(const hth_source *source, hth_learner *learner, hth_error *error) {
+    hth_given given[MOST_GIVEN];
+    const size_t count = list_given(source, given);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_feedback(&given[i])) continue;
+        const size_t numbers = given[i].rows * given[i].columns;
+        hth_real *values = malloc(numbers * sizeof *values);
+        if (!values) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for feedback");
+        for (size_t k = 0; k < numbers; k++) values[k] = (hth_real)given[i].values[k];
+        hth_status status =
+            hth_learner_feedback(learner, values, given[i].rows, given[i].columns, error);
+        free(values);
+        HTH_TRY(status);
+    }
+    return HTH_OK;
+}

@@ -1,0 +1,116 @@
+/*
+ * Which settings make a run what it is: network, cell, readout, loss, learner, task, the kinds of
+ * data and optimiser, seed, batch and precision. They stand in a checkpoint, and a run with others is
+ * refused. All else (learning rates, how long, where the data lie) may change when a run is resumed.
+ */
+#include "session/checkpoint.h"
+
+#include "files/safetensors.h"
+#include "settings/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What ends with '.' is a section: all of its settings count. The first few are the network's. */
+enum { NETWORK_SECTIONS = 3 };
+static const char *const kept[] = {
+    "network.",   "cell.",       "readout.",        "loss.",        "learner.",
+    "task.",      "data.name",   "data.level",      "data.eos",     "optimiser.name",
+    "train.seed", "train.batch", "train.precision", "regulariser.",
+};
+
+/* What a run of a comparison has not of its own, or never needs. */
+static const char *const foreign[] = {"train.seed", "train.threads", "train.picture", "check.",
+                                      "compare."};
+
+static bool begins_with_any(const char *key, const char *const names[], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const size_t length = strlen(names[i]);
+        const bool section = names[i][length - 1] == '.';
+        if (strncmp(key, names[i], section ? length : length + 1) == 0) return true;
+    }
+    return false;
+}
+
+bool hth_identity_counts(const hth_identity *identity, const char *key) {
+    if (identity->whole) return !begins_with_any(key, foreign, HTH_COUNT(foreign));
+    return begins_with_any(key, kept, identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept));
+}
+
+typedef struct collector {
+    hth_identity *identity;
+    const hth_settings *settings;
+    bool full; /* no memory */
+} collector;
+
+static void collect(collector *to, const char *key, const char *value) {
+    hth_identity *identity = to->identity;
+    if (!value || !hth_identity_counts(identity, key) || to->full) return;
+    for (size_t i = 0; i < identity->count; i++)
+        if (strcmp(identity->items[i].key, key) == 0) return;
+    if (identity->count == identity->capacity) {
+        size_t capacity = identity->capacity ? 2 * identity->capacity : 64;
+        void *items = realloc(identity->items, capacity * sizeof *identity->items);
+        to->full = !items;
+        if (to->full) return;
+        identity->items = items;
+        identity->capacity = capacity;
+    }
+    struct hth_identity_item *item = &identity->items[identity->count++];
+    snprintf(item->key, sizeof item->key, "%s", key);
+    item->value = value;
+}
+
+/* The options of a table whose part is chosen. */
+static void collect_table(void *context, const hth_table *table) {
+    collector *to = context;
+    bool chosen =
+        !table->part || table->part == hth_catalogue_chosen(table->catalogue, to->settings);
+    for (size_t i = 0; table->active && i < table->options->count; i++) {
+        const hth_option *option = &table->options->items[i];
+        char key[HTH_KEY_LENGTH];
+        snprintf(key, sizeof key, "%s.%s", table->options->section, option->name);
+        collect(to, key, hth_config_value(to->settings, key, chosen ? option->fallback : NULL));
+    }
+}
+
+static hth_status make(const hth_settings *settings, bool whole, hth_identity *out,
+                       hth_error *error) {
+    hth_identity identity = {.whole = whole};
+    collector to = {&identity, settings, false};
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    for (size_t i = 0; i < count; i++) {
+        const hth_part *part = hth_catalogue_chosen(all[i], settings);
+        if (part) collect(&to, all[i]->key, part->name);
+    }
+    hth_config_each_table(settings, collect_table, &to);
+    if (to.full) {
+        hth_identity_free(&identity);
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the settings of a checkpoint");
+    }
+    *out = identity;
+    return HTH_OK;
+}
+
+hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error) {
+    return make(settings, false, out, error);
+}
+
+hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
+                                   hth_error *error) {
+    return make(settings, true, out, error);
+}
+
+bool hth_same_value(const char *a, const char *b) {
+    char *end_a, *end_b;
+    double x = strtod(a, &end_a), y = strtod(b, &end_b);
+    if (end_a != a && end_b != b && !*end_a && !*end_b) return x == y;
+    return strcmp(a, b) == 0;
+}
+
+void hth_identity_free(hth_identity *identity) {
+    free(identity->items);
+    *identity = (hth_identity){0};
+}

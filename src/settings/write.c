@@ -1,0 +1,157 @@
+/*
+ * The full settings of a run as YAML: every section, every setting that counts, defaults included,
+ * each with its help. The file loads back to the same settings.
+ */
+#include "settings/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct yaml_writer {
+    FILE *file;
+    const hth_settings *settings;
+    const char *section; /* being written */
+    bool begun;          /* its heading is out */
+} yaml_writer;
+
+static bool is_plain(const char *text) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    if (!*text || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 ||
+        strcmp(text, "NULL") == 0)
+        return false;
+    size_t length = strlen(text);
+    if (!strchr(letters, text[0]) && text[0] != '/' && text[0] != '.') {
+        bool number = text[0] == '-' && text[1] && strchr("0123456789.", text[1]);
+        if (!number) return false;
+    }
+    /* "..." alone would end the document. */
+    if (strncmp(text, "...", 3) == 0 || text[length - 1] == ' ') return false;
+    for (const char *at = text; *at; at++)
+        if (!strchr(letters, *at) && !strchr("_./+-, ", *at)) return false;
+    return true;
+}
+
+static void write_value(FILE *file, const char *text) {
+    if (is_plain(text)) {
+        fputs(text, file);
+        return;
+    }
+    fputc('"', file);
+    for (const char *at = text; *at; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '"' || byte == '\\')
+            fprintf(file, "\\%c", byte);
+        else if (byte < 0x20 || byte == 0x7f)
+            fprintf(file, "\\x%02X", byte);
+        else
+            fputc(byte, file);
+    }
+    fputc('"', file);
+}
+
+static void begin_section(yaml_writer *writer) {
+    if (!writer->begun) fprintf(writer->file, "\n%s:\n", writer->section);
+    writer->begun = true;
+}
+
+static void write_setting(yaml_writer *writer, const char *name, const char *value,
+                          const char *help) {
+    begin_section(writer);
+    if (help) fprintf(writer->file, "  # %s\n", help);
+    fprintf(writer->file, "  %s: ", name);
+    write_value(writer->file, value);
+    fputc('\n', writer->file);
+}
+
+static void write_table(void *context, const hth_table *table) {
+    yaml_writer *writer = context;
+    if (!table->options->section || strcmp(table->options->section, writer->section) != 0) return;
+    bool chosen =
+        !table->part || table->part == hth_catalogue_chosen(table->catalogue, writer->settings);
+    for (size_t i = 0; table->active && i < table->options->count; i++) {
+        const hth_option *option = &table->options->items[i];
+        char key[HTH_KEY_LENGTH];
+        snprintf(key, sizeof key, "%s.%s", writer->section, option->name);
+        const char *value =
+            hth_config_value(writer->settings, key, chosen ? option->fallback : NULL);
+        if (value) write_setting(writer, option->name, value, option->help);
+    }
+}
+
+/* A choice that is an option too is written with the options. */
+static bool is_option(const hth_options *options, const char *name) {
+    for (size_t i = 0; i < options->count; i++)
+        if (strcmp(options->items[i].name, name) == 0) return true;
+    return false;
+}
+
+static bool is_common_option(const char *section, const char *name) {
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    for (size_t i = 0; i < count; i++) {
+        const hth_options *common = &all[i]->common;
+        if (common->section && strcmp(common->section, section) == 0 && is_option(common, name))
+            return true;
+    }
+    return false;
+}
+
+/* The settings that choose parts come first in their section. */
+static void write_choices(yaml_writer *writer) {
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    for (size_t i = 0; i < count; i++) {
+        char section[HTH_KEY_LENGTH];
+        hth_catalogue_section(all[i], section, sizeof section);
+        if (!all[i]->key || strcmp(section, writer->section) != 0) continue;
+        const char *name = strchr(all[i]->key, '.') + 1;
+        const hth_setting *setting = hth_settings_find(writer->settings, all[i]->key);
+        const char *value = setting ? setting->value : all[i]->fallback;
+        if (value && !is_common_option(section, name))
+            write_setting(writer, name, value, all[i]->summary);
+    }
+}
+
+static void write_all(yaml_writer *writer) {
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    char sections[32][HTH_KEY_LENGTH];
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < HTH_COUNT(sections); i++) {
+        bool seen = false;
+        hth_catalogue_section(all[i], sections[used], sizeof sections[used]);
+        for (size_t j = 0; j < used; j++) seen = seen || strcmp(sections[j], sections[used]) == 0;
+        if (seen) continue;
+        writer->section = sections[used++];
+        writer->begun = false;
+        write_choices(writer);
+        hth_config_each_table(writer->settings, write_table, writer);
+    }
+}
+
+/* To a temporary name first, so that the file is never seen half written. */
+hth_status hth_config_write(const hth_config *config, const char *path, hth_error *error) {
+    const hth_settings settings = hth_config_settings(config);
+    size_t size = strlen(path) + 5;
+    char *temporary = malloc(size);
+    if (!temporary) return hth_fail(error, HTH_NO_MEMORY, "not enough memory to write %s", path);
+    snprintf(temporary, size, "%s.tmp", path);
+    FILE *file = fopen(temporary, "wb");
+    bool good = file != NULL;
+    if (file) {
+        yaml_writer writer = {.file = file, .settings = &settings};
+        fprintf(file, "# All settings of this run, defaults included.\n");
+        write_all(&writer);
+        good = fflush(file) == 0 && fsync(fileno(file)) == 0;
+        good = fclose(file) == 0 && good;
+        good = good && rename(temporary, path) == 0;
+    }
+    int reason = errno;
+    if (!good && file) remove(temporary);
+    free(temporary);
+    if (good) return HTH_OK;
+    return hth_fail(error, HTH_FILE, "cannot write %s: %s", path, strerror(reason));
+}

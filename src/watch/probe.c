@@ -1,0 +1,348 @@
+/*
+ * Decoding: see probe.h. The mean of each number over each window is kept for every trial; then, window by window,
+ * the numbers are brought to mean 0 and deviation 1 over the training trials, and a logistic regression with an L2
+ * penalty tells the class (two classes; of more, one against the rest each, and the surest wins).
+ *
+ * Memory: trials x windows x numbers floats. Time: that of the trials, and for each window trials^2 x numbers / 2 and
+ * a few trials^3 / 6 operations.
+ */
+#include "watch/probe.h"
+#include "base/random.h"
+#include "watch/logistic.h"
+#include "watch/record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_CLASSES = 64, ITERATIONS = 100 };
+static const double most_bytes = 8e9;
+
+typedef struct probe {
+    const hth_probe_plan *plan;
+    hth_recorder *recorder;
+    hth_record_shape shape;
+    hth_record_layer of;
+    size_t layer, steps, windows, trials, classes;
+    size_t numbers, all, *chosen; /* [numbers], of all */
+    hth_real *now;                /* [all]: of the step at hand */
+    float *means;                 /* [trials][windows][numbers] */
+    int *labels;                  /* [trials] */
+    /* Of one window: */
+    double *x;           /* [numbers][trials], standardised */
+    double *gram;        /* [training][training] */
+    double *alpha, *w;   /* [training], [numbers] */
+    double *score;       /* [trials]: of the surest class so far */
+    int *said;           /* [trials] */
+    unsigned char *is_k; /* [training] */
+} probe;
+
+static hth_status no_memory(hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "not enough memory to decode");
+}
+
+/* ---- Which numbers ------------------------------------------------------------------------------ */
+
+static size_t count_all(const probe *p) {
+    if (p->plan->of == HTH_PROBE_TRACES) return p->of.rows * p->of.columns;
+    return p->plan->of == HTH_PROBE_STATES ? p->of.states * p->of.units : p->of.units;
+}
+
+/* Those that exist, or `most` of them: each is a draw without replacement. */
+static hth_status choose_numbers(probe *p, hth_error *error) {
+    const hth_random random = {hth_recorder_seed(p->recorder), HTH_RANDOM_CHECK, 1};
+    p->all = count_all(p);
+    p->now = calloc(p->all, sizeof *p->now);
+    p->chosen = calloc(p->all, sizeof *p->chosen);
+    if (!p->now || !p->chosen) return no_memory(error);
+    if (p->plan->of == HTH_PROBE_TRACES) hth_recorder_synapses(p->recorder, p->layer, p->now);
+    for (size_t i = 0; i < p->all; i++)
+        if (p->plan->of != HTH_PROBE_TRACES || p->now[i] != 0) p->chosen[p->numbers++] = i;
+    p->all = p->numbers;
+    if (p->plan->most == 0 || p->plan->most >= p->numbers) return HTH_OK;
+    for (size_t i = 0; i < p->plan->most; i++) {
+        const size_t k = i + (size_t)hth_random_below(&random, i, p->numbers - i);
+        const size_t other = p->chosen[k];
+        p->chosen[k] = p->chosen[i];
+        p->chosen[i] = other;
+    }
+    p->numbers = (size_t)p->plan->most;
+    return HTH_OK;
+}
+
+static void look(probe *p) {
+    if (p->plan->of == HTH_PROBE_TRACES) {
+        hth_recorder_traces(p->recorder, p->layer, p->now);
+        return;
+    }
+    const size_t n = p->of.units;
+    if (p->plan->of == HTH_PROBE_SPIKES)
+        memcpy(p->now, hth_recorder_z(p->recorder, p->layer), n * sizeof *p->now);
+    for (size_t k = 0; p->plan->of == HTH_PROBE_STATES && k < p->of.states; k++)
+        memcpy(p->now + k * n, hth_recorder_state(p->recorder, p->layer, k), n * sizeof *p->now);
+}
+
+/* ---- Trials ------------------------------------------------------------------------------------- */
+
+/* The step belongs to the windows that begin at most window-1 steps before it. */
+static void add_step(probe *p, size_t trial, size_t step) {
+    const size_t window = (size_t)p->plan->window, spacing = (size_t)p->plan->spacing;
+    const size_t last = step / spacing;
+    const size_t first = step < window ? 0 : (step - window) / spacing + 1;
+    const float share = 1 / (float)window;
+    if (first >= p->windows || first > last) return;
+    look(p);
+    for (size_t w = first; w <= last && w < p->windows; w++) {
+        float *to = p->means + (trial * p->windows + w) * p->numbers;
+        for (size_t i = 0; i < p->numbers; i++) to[i] += share * (float)p->now[p->chosen[i]];
+    }
+}
+
+/* One sequence; *steps: those it had. */
+static hth_status run_sequence(probe *p, size_t trial, size_t *steps, hth_error *error) {
+    const size_t at = p->plan->at == HTH_PROBE_LAST ? p->steps - 1 : (size_t)p->plan->at;
+    hth_instant now = {0};
+    p->labels[trial] = -1;
+    memset(p->means + trial * p->windows * p->numbers, 0,
+           p->windows * p->numbers * sizeof *p->means);
+    for (*steps = 0; !now.ends; ++*steps) {
+        HTH_TRY(hth_recorder_next(p->recorder, &now, error));
+        if (*steps < p->steps) add_step(p, trial, *steps);
+        if (*steps == at) p->labels[trial] = now.target_class;
+    }
+    return HTH_OK;
+}
+
+/* Sequences that are too short, such as the last piece of a text, are passed over. */
+static hth_status run_trial(probe *p, size_t trial, hth_error *error) {
+    enum { PATIENCE = 1000 };
+    size_t steps = 0;
+    for (int i = 0; i < PATIENCE && steps < p->steps; i++)
+        HTH_TRY(run_sequence(p, trial, &steps, error));
+    if (steps < p->steps)
+        return hth_fail(error, HTH_INVALID,
+                        "trials of the %s data have %zu steps, but %zu are to be decoded: take "
+                        "--steps %zu",
+                        p->plan->split, steps, p->steps, steps);
+    const int label = p->labels[trial];
+    if (label >= 0 && (size_t)label < p->classes) return HTH_OK;
+    return hth_fail(error, HTH_INVALID, "trial %zu has no class at the step to be decoded",
+                    trial + 1);
+}
+
+static hth_status run_trials(probe *p, bool *stopped, hth_error *error) {
+    for (size_t i = 0; i < p->trials; i++) {
+        HTH_TRY(run_trial(p, i, error));
+        if (p->plan->tick) p->plan->tick(p->plan->context, i + 1, p->trials);
+        if ((*stopped = p->plan->interrupted && *p->plan->interrupted)) return HTH_OK;
+    }
+    return HTH_OK;
+}
+
+/* ---- One window --------------------------------------------------------------------------------- */
+
+/* A number that is the same in all training trials tells nothing, and becomes 0. */
+static void standardise(probe *p, size_t window) {
+    const size_t training = (size_t)p->plan->trials;
+    for (size_t i = 0; i < p->numbers; i++) {
+        double *x = p->x + i * p->trials, sum = 0, squares = 0;
+        for (size_t t = 0; t < p->trials; t++)
+            x[t] = (double)p->means[(t * p->windows + window) * p->numbers + i];
+        for (size_t t = 0; t < training; t++) sum += x[t];
+        const double mean = sum / (double)training;
+        for (size_t t = 0; t < training; t++) squares += (x[t] - mean) * (x[t] - mean);
+        const double deviation = sqrt(squares / (double)training);
+        const double scale = deviation > 1e-6 * fabs(mean) && deviation > 0 ? 1 / deviation : 0;
+        for (size_t t = 0; t < p->trials; t++) x[t] = (x[t] - mean) * scale;
+    }
+}
+
+/* Outer products, number by number, so that the innermost loop runs over trials. */
+static void fill_gram(probe *p) {
+    const size_t n = (size_t)p->plan->trials;
+    memset(p->gram, 0, n * n * sizeof *p->gram);
+    for (size_t i = 0; i < p->numbers; i++) {
+        const double *x = p->x + i * p->trials;
+        for (size_t a = 0; a < n; a++)
+            for (size_t b = 0; b <= a; b++) p->gram[a * n + b] += x[a] * x[b];
+    }
+    for (size_t a = 0; a < n; a++)
+        for (size_t b = 0; b < a; b++) p->gram[b * n + a] = p->gram[a * n + b];
+}
+
+/* How sure each trial is of class k; of two classes the other one's is the opposite. */
+static hth_status learn_class(probe *p, int k, hth_error *error) {
+    const size_t n = (size_t)p->plan->trials;
+    double bias;
+    int iterations;
+    size_t ones = 0;
+    for (size_t t = 0; t < n; t++) ones += p->is_k[t] = p->labels[t] == k;
+    if (ones == 0) return HTH_OK; /* a class that no training trial has is never said */
+    const hth_logistic problem = {n, p->gram, p->is_k, p->plan->l2, 1e-8 * (double)n, ITERATIONS};
+    HTH_TRY(hth_logistic_fit(&problem, p->alpha, &bias, &iterations, error));
+    for (size_t i = 0; i < p->numbers; i++) {
+        p->w[i] = 0;
+        for (size_t t = 0; t < n; t++) p->w[i] += p->alpha[t] * p->x[i * p->trials + t];
+    }
+    double *f = p->alpha; /* [trials]: alpha has served */
+    for (size_t t = 0; t < p->trials; t++) f[t] = bias;
+    for (size_t i = 0; i < p->numbers; i++)
+        for (size_t t = 0; t < p->trials; t++) f[t] += p->w[i] * p->x[i * p->trials + t];
+    for (size_t t = 0; t < p->trials; t++) {
+        const double sure = p->classes == 2 ? fabs(f[t]) : f[t];
+        if (p->said[t] >= 0 && sure <= p->score[t]) continue;
+        p->said[t] = p->classes == 2 && f[t] < 0 ? 1 - k : k;
+        p->score[t] = sure;
+    }
+    return HTH_OK;
+}
+
+static double share_right(const probe *p, size_t from, size_t to) {
+    size_t right = 0;
+    for (size_t t = from; t < to; t++) right += p->said[t] == p->labels[t];
+    return (double)right / (double)(to - from);
+}
+
+static hth_status decode_window(probe *p, size_t w, hth_probe_window *out, hth_error *error) {
+    const hth_probe_plan *plan = p->plan;
+    const size_t n = (size_t)plan->trials;
+    standardise(p, w);
+    fill_gram(p);
+    for (size_t t = 0; t < p->trials; t++) p->said[t] = -1;
+    for (size_t k = p->classes == 2; k < p->classes; k++) HTH_TRY(learn_class(p, (int)k, error));
+    out->from = w * plan->spacing;
+    out->to = out->from + plan->window;
+    out->training_accuracy = share_right(p, 0, n);
+    out->accuracy = share_right(p, n, p->trials);
+    out->error = sqrt(out->accuracy * (1 - out->accuracy) / (double)plan->tests);
+    return HTH_OK;
+}
+
+/* ---- All of it ---------------------------------------------------------------------------------- */
+
+static hth_status check(probe *p, hth_error *error) {
+    const hth_probe_plan *plan = p->plan;
+    const hth_shape *s = &p->shape.stream;
+    if (s->target != HTH_TARGET_CLASSES)
+        return hth_fail(error, HTH_INVALID,
+                        "%s has targets that are values; what is decoded is a class", plan->run);
+    if (s->outputs > MOST_CLASSES || s->outputs < 2)
+        return hth_fail(error, HTH_INVALID, "%s has %zu classes, but 2 to %d can be decoded",
+                        plan->run, s->outputs, MOST_CLASSES);
+    if (p->layer >= p->shape.layers)
+        return hth_fail(error, HTH_INVALID, "there is no layer %zu; the top one is %zu", p->layer,
+                        p->shape.layers - 1);
+    if (p->steps == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "the sequences of %s have no one length: say with --steps how many steps "
+                        "of a trial are decoded",
+                        plan->run);
+    if (plan->window > p->steps)
+        return hth_fail(error, HTH_INVALID,
+                        "a window of %llu steps does not fit into the %zu of a "
+                        "trial",
+                        (unsigned long long)plan->window, p->steps);
+    if (plan->at != HTH_PROBE_LAST && plan->at >= p->steps)
+        return hth_fail(error, HTH_INVALID, "step %llu is not in a trial of %zu steps",
+                        (unsigned long long)plan->at, p->steps);
+    return HTH_OK;
+}
+
+static hth_status reserve(probe *p, hth_error *error) {
+    const size_t n = (size_t)p->plan->trials;
+    const double bytes = 4.0 * (double)p->trials * (double)p->windows * (double)p->numbers;
+    if (bytes > most_bytes)
+        return hth_fail(error, HTH_NO_MEMORY,
+                        "%zu trials x %zu windows x %zu numbers take %.1f GB: take fewer numbers "
+                        "(--most), or windows farther apart (--spacing)",
+                        p->trials, p->windows, p->numbers, bytes / 1e9);
+    p->means = calloc(p->trials * p->windows, p->numbers * sizeof *p->means);
+    p->labels = calloc(p->trials, sizeof *p->labels);
+    p->x = calloc(p->numbers, p->trials * sizeof *p->x);
+    p->gram = calloc(n, n * sizeof *p->gram);
+    p->alpha = calloc(p->trials, sizeof *p->alpha);
+    p->w = calloc(p->numbers, sizeof *p->w);
+    p->score = calloc(p->trials, sizeof *p->score);
+    p->said = calloc(p->trials, sizeof *p->said);
+    p->is_k = calloc(n, 1);
+    const bool all = p->means && p->labels && p->x && p->gram && p->alpha && p->w && p->score &&
+                     p->said && p->is_k;
+    return all ? HTH_OK : no_memory(error);
+}
+
+static hth_status set_up(probe *p, hth_error *error) {
+    const hth_probe_plan *plan = p->plan;
+    p->shape = hth_recorder_shape(p->recorder);
+    p->layer = plan->layer == HTH_PROBE_LAST ? p->shape.layers - 1 : (size_t)plan->layer;
+    p->steps = plan->steps ? (size_t)plan->steps : p->shape.sequence_steps;
+    p->trials = (size_t)(plan->trials + plan->tests);
+    p->classes = p->shape.stream.outputs;
+    HTH_TRY(check(p, error));
+    p->windows = (p->steps - (size_t)plan->window) / (size_t)plan->spacing + 1;
+    p->of = hth_recorder_layer(p->recorder, p->layer);
+    HTH_TRY(choose_numbers(p, error));
+    return reserve(p, error);
+}
+
+/* How often who always says the commonest class of the training trials is right. */
+static hth_status find_chance(const probe *p, double *chance, hth_error *error) {
+    size_t counts[MOST_CLASSES] = {0}, right = 0, best = 0;
+    for (size_t t = 0; t < p->plan->trials; t++) counts[p->labels[t]]++;
+    for (size_t k = 1; k < p->classes; k++)
+        if (counts[k] > counts[best]) best = k;
+    for (size_t t = (size_t)p->plan->trials; t < p->trials; t++)
+        right += (size_t)p->labels[t] == best;
+    *chance = (double)right / (double)p->plan->tests;
+    if (counts[best] < p->plan->trials) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "all %llu training trials are of class %zu: there is nothing to tell apart",
+                    (unsigned long long)p->plan->trials, best);
+}
+
+static hth_status decode(probe *p, hth_probe_result *out, bool *stopped, hth_error *error) {
+    HTH_TRY(set_up(p, error));
+    HTH_TRY(run_trials(p, stopped, error));
+    if (*stopped) return HTH_OK;
+    out->windows = calloc(p->windows, sizeof *out->windows);
+    if (!out->windows) return no_memory(error);
+    out->count = p->windows;
+    out->numbers = p->numbers;
+    out->all_numbers = p->all;
+    HTH_TRY(find_chance(p, &out->chance, error));
+    if (p->plan->of == HTH_PROBE_TRACES && p->shape.learner)
+        strncat(out->learner, p->shape.learner, sizeof out->learner - 1);
+    for (size_t w = 0; w < p->windows; w++) HTH_TRY(decode_window(p, w, &out->windows[w], error));
+    return HTH_OK;
+}
+
+static void close_probe(probe *p) {
+    void *const all[] = {p->chosen, p->now, p->means, p->labels, p->x,   p->gram,
+                         p->alpha,  p->w,   p->score, p->said,   p->is_k};
+    for (size_t i = 0; i < HTH_COUNT(all); i++) free(all[i]);
+    hth_recorder_close(p->recorder);
+}
+
+hth_status hth_probe(const hth_probe_plan *plan, hth_probe_result *out, bool *stopped,
+                     hth_error *error) {
+    const hth_record_plan record = {.run = plan->run,
+                                    .split = plan->split,
+                                    .overrides = plan->overrides,
+                                    .signals = plan->of == HTH_PROBE_TRACES,
+                                    .most_steps = plan->steps};
+    probe p = {.plan = plan};
+    *out = (hth_probe_result){0};
+    *stopped = false;
+    if (plan->window == 0 || plan->spacing == 0 || plan->trials < 2 || plan->tests == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "a probe needs a window, a spacing, two training trials and one to test");
+    HTH_TRY(hth_recorder_open(&record, &p.recorder, error));
+    hth_status status = decode(&p, out, stopped, error);
+    close_probe(&p);
+    if (status != HTH_OK) hth_probe_free(out);
+    return status;
+}
+
+void hth_probe_free(hth_probe_result *result) {
+    free(result->windows);
+    *result = (hth_probe_result){0};
+}

@@ -1,0 +1,280 @@
+/*
+ * Recording: see record.h. The tape has one step, so that a readout's errors of steps to come are not yet in q_t,
+ * and q_t is the learning signal L_t of Bellec et al. 2019, eq. 3; and the vectors eps_t that the past `trace`
+ * keeps are those after each step. The eligibility trace itself is put together here, when somebody looks.
+ *
+ * Cost per step: that of the forward pass and, with signals, of one step of the learner.
+ */
+#include "watch/record.h"
+
+#include "check/check.h"
+#include "credit/joint.h"
+#include "session/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hth_recorder {
+    hth_config *config;
+    hth_session session; /* its train source is the split */
+    hth_tape *tape;
+    hth_learner *learner; /* NULL: none */
+    hth_gradient *gradient;
+    const hth_real *eps[HTH_MAX_LAYERS]; /* [e][rows][m], in the learner; NULL: none */
+    const char *learner_name;
+    bool own, traces, keep_state;
+    hth_real *outputs;
+    uint64_t
+        cut; /* steps of a sequence that is cut out of one without a useful end; 0: as they are */
+    uint64_t sequence, step;
+    bool begins; /* the next step is the first of a sequence */
+};
+
+/* ---- Making ---------------------------------------------------------------------------------- */
+
+/* The run's settings with the plan's, and a batch of one. */
+static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth_error *error) {
+    const hth_setting single[] = {{"train.validation_batch", "1", NULL}};
+    const hth_settings none = {0}, ours = {single, HTH_COUNT(single)};
+    hth_settings joined;
+    HTH_TRY(hth_settings_join(plan->overrides ? plan->overrides : &none, &ours, &joined, error));
+    hth_status status =
+        hth_run_open(plan->run, plan->split, &joined, &r->config, &r->session, error);
+    free((void *)(uintptr_t)joined.items);
+    if (status != HTH_OK) return status;
+    hth_session *s = &r->session;
+    if (s->network->both_ways)
+        return hth_fail(error, HTH_INVALID,
+                        "%s has network.direction both: its steps depend on those to come, so it "
+                        "cannot be watched one step at a time",
+                        plan->run);
+    r->keep_state = s->options.keep_state;
+    r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
+    if (!r->outputs) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
+    return hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->tape, error);
+}
+
+static hth_status make_learner(hth_recorder *r, const char *name, hth_error *error) {
+    const hth_setting items[] = {{"learner.name", name, NULL},
+                                 {"learner.signal", "preset", NULL},
+                                 {"learner.recurrence", "preset", NULL},
+                                 {"learner.past", "preset", NULL},
+                                 {"learner.future", "preset", NULL},
+                                 {"learner.trace", "full", NULL},
+                                 {"learner.postsynaptic", "derivative", NULL}};
+    const hth_settings overrides = {items, name ? HTH_COUNT(items) : 0};
+    const hth_settings settings = hth_config_settings(r->config);
+    hth_session *s = &r->session;
+    hth_settings joined;
+    HTH_TRY(hth_settings_join(&settings, &overrides, &joined, error));
+    hth_status status = hth_learner_create(&joined, s->network, 1, 1, (uint64_t)s->options.seed,
+                                           s->compute, NULL, &r->learner, error);
+    free((void *)(uintptr_t)joined.items);
+    return status;
+}
+
+/* Where the learner keeps eps of each layer: fields "trace<l>.weight". */
+static hth_status find_traces(hth_recorder *r, hth_error *error) {
+    const size_t count = hth_learner_state(r->learner, NULL, 0);
+    hth_field *fields = calloc(count + 1, sizeof *fields);
+    if (!fields) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
+    hth_learner_state(r->learner, fields, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t layer;
+        char what[16];
+        if (sscanf(fields[i].name, "trace%zu.%15s", &layer, what) == 2 &&
+            strcmp(what, "weight") == 0 && layer < HTH_MAX_LAYERS)
+            r->eps[layer] = fields[i].data;
+    }
+    free(fields);
+    r->traces = r->eps[0] != NULL;
+    return HTH_OK;
+}
+
+/* The run's own learner where it keeps traces of each synapse, else the plainest that does. */
+static hth_status open_learner(hth_recorder *r, hth_error *error) {
+    static const char stand_in[] = "eprop1-symmetric";
+    const hth_settings settings = hth_config_settings(r->config);
+    hth_axes axes;
+    HTH_TRY(hth_axes_read(&settings, &axes, error));
+    r->own = axes.past == &hth_past_trace && make_learner(r, NULL, NULL) == HTH_OK;
+    if (!r->own) HTH_TRY(make_learner(r, stand_in, error));
+    r->learner_name = r->own ? axes.preset->part.name : stand_in;
+    if (r->own) HTH_TRY(hth_given_feedback(&r->session.train, r->learner, error));
+    HTH_TRY(hth_gradient_create(r->session.network, NULL, &r->gradient, error));
+    return find_traces(r, error);
+}
+
+/* A sequence that is all of the data, such as a text, may be cut; one too long to look at is. */
+static uint64_t cut_of(const hth_source *source, uint64_t asked) {
+    enum { LONG = 20000, PIECE = 200 };
+    const uint64_t whole = source->sequence_steps;
+    if (asked) return whole == 0 || whole == source->epoch_steps ? asked : 0;
+    return whole == 0 || whole > LONG ? PIECE : 0;
+}
+
+hth_status hth_recorder_open(const hth_record_plan *plan, hth_recorder **out, hth_error *error) {
+    hth_recorder *r = calloc(1, sizeof *r);
+    if (!r) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
+    r->begins = true;
+    hth_status status = open_session(plan, r, error);
+    if (status == HTH_OK && plan->signals) status = open_learner(r, error);
+    if (status != HTH_OK) {
+        hth_recorder_close(r);
+        return status;
+    }
+    r->cut = cut_of(&r->session.train, plan->most_steps);
+    *out = r;
+    return HTH_OK;
+}
+
+void hth_recorder_close(hth_recorder *r) {
+    if (!r) return;
+    hth_gradient_destroy(r->gradient);
+    hth_learner_destroy(r->learner);
+    hth_tape_destroy(r->tape);
+    hth_session_close(&r->session);
+    hth_config_destroy(r->config);
+    free(r->outputs);
+    free(r);
+}
+
+/* ---- What there is ---------------------------------------------------------------------------- */
+
+hth_record_shape hth_recorder_shape(const hth_recorder *r) {
+    const hth_source *source = &r->session.train;
+    return (hth_record_shape){.stream = source->shape,
+                              .layers = r->session.network->layer_count,
+                              .sequence_steps = r->cut ? 0 : (size_t)source->sequence_steps,
+                              .has_signals = r->learner != NULL,
+                              .has_traces = r->traces,
+                              .learner = r->learner_name,
+                              .own = r->own};
+}
+
+hth_record_layer hth_recorder_layer(const hth_recorder *r, size_t l) {
+    const hth_layer *layer = &r->session.network->layers[l];
+    return (hth_record_layer){.units = layer->n,
+                              .inputs = layer->inputs,
+                              .states = layer->cell->states,
+                              .rows = layer->rows,
+                              .columns = layer->m,
+                              .spikes = layer->cell->spikes,
+                              .has_voltage = layer->cell->threshold.where != HTH_AT_ZERO};
+}
+
+/* ---- Steps ------------------------------------------------------------------------------------ */
+
+hth_status hth_recorder_rewind(hth_recorder *r, hth_error *error) {
+    HTH_TRY(hth_source_rewind(&r->session.train, error));
+    hth_tape_reset(r->tape);
+    if (r->learner) hth_learner_reset(r->learner);
+    r->sequence = r->step = 0;
+    r->begins = true;
+    return HTH_OK;
+}
+
+static const hth_real *learning_signal(const hth_recorder *r) {
+    const size_t top = r->session.network->layer_count - 1;
+    return r->learner ? r->learner->adjoint.layers[top].q : NULL;
+}
+
+static hth_status run_step(hth_recorder *r, hth_chunk *chunk, bool starts, hth_error *error) {
+    hth_report report = {0};
+    if (r->begins && (starts || r->sequence == 0) && !(r->keep_state && r->sequence)) {
+        hth_tape_reset(r->tape);
+        if (r->learner) hth_learner_reset(r->learner);
+    }
+    HTH_TRY(hth_forward(r->tape, chunk, &report, error));
+    hth_tape_outputs(r->tape, r->outputs);
+    if (!r->learner) return HTH_OK;
+    hth_gradient_clear(r->gradient);
+    return hth_learn(r->learner, r->tape, r->gradient, error);
+}
+
+hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
+    hth_position_flags flags = {0};
+    hth_chunk chunk;
+    HTH_TRY(r->session.train.kind->next(r->session.train.state, 1, &chunk, &flags, error));
+    HTH_TRY(run_step(r, &chunk, flags.starts, error));
+    *out = (hth_instant){.sequence = r->sequence,
+                         .step = r->step,
+                         .ends = flags.ends || (r->cut && r->step + 1 >= r->cut),
+                         .x = chunk.x,
+                         .token = chunk.tokens ? chunk.tokens[0] : -1,
+                         .outputs = r->outputs,
+                         .targets = chunk.targets,
+                         .target_class = chunk.classes ? chunk.classes[0] : -1,
+                         .weight = chunk.weights ? chunk.weights[0] : 1,
+                         .signal = learning_signal(r)};
+    r->begins = out->ends;
+    r->step = out->ends ? 0 : r->step + 1;
+    r->sequence += out->ends;
+    return HTH_OK;
+}
+
+const hth_real *hth_recorder_z(const hth_recorder *r, size_t l) {
+    return r->tape->layers[l].u + r->session.network->layers[l].stride;
+}
+
+const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
+    const hth_layer *layer = &r->session.network->layers[l];
+    const size_t states = layer->cell->states + layer->cell->counters;
+    return r->tape->layers[l].state + (states + k) * layer->n;
+}
+
+/* ---- Traces ----------------------------------------------------------------------------------- */
+
+/* A local derivative of one unit. */
+static hth_real local(const hth_recorder *r, size_t l, hth_entry entry, size_t unit) {
+    const hth_derivative d =
+        hth_entry_at(&r->session.network->layers[l], &r->tape->layers[l], entry, 0, 1, 0);
+    return entry.where == HTH_AT_ZERO ? 0 : hth_derivative_of(d, unit);
+}
+
+/* dz/ds[k] as the learner has it (learner.postsynaptic). */
+static hth_real observed(const hth_recorder *r, size_t l, size_t k, size_t unit) {
+    const hth_adjoint *adjoint = &r->learner->adjoint;
+    if (adjoint->postsynaptic == HTH_POST_DERIVATIVE)
+        return local(r, l, r->session.network->layers[l].cell->Z[k], unit);
+    if (k > 0) return 0;
+    return adjoint->postsynaptic == HTH_POST_ONE ? HTH_C(1.0) : adjoint->layers[l].post[unit];
+}
+
+/* Columns from..to-1 of a row, to out. */
+static void trace_row(const hth_recorder *r, size_t l, size_t row, size_t from, size_t to,
+                      hth_real *out) {
+    const hth_layer *layer = &r->session.network->layers[l];
+    const size_t unit = row % layer->n;
+    const hth_real *u = r->tape->layers[l].u, Q = local(r, l, layer->cell->Q[row / layer->n], unit);
+    for (size_t i = from; i < to; i++) out[i - from] = Q * u[i];
+    for (size_t k = 0; k < layer->cell->states; k++) {
+        const hth_real *eps = r->eps[l] + (k * layer->rows + row) * layer->m;
+        const hth_real Z = observed(r, l, k, unit);
+        for (size_t i = from; i < to && Z != 0; i++) out[i - from] += Z * eps[i];
+    }
+}
+
+hth_real hth_recorder_trace(const hth_recorder *r, size_t l, size_t row, size_t column) {
+    hth_real e;
+    trace_row(r, l, row, column, column + 1, &e);
+    return e;
+}
+
+void hth_recorder_traces(const hth_recorder *r, size_t l, hth_real *out) {
+    const hth_layer *layer = &r->session.network->layers[l];
+    for (size_t row = 0; row < layer->rows; row++)
+        trace_row(r, l, row, 0, layer->m, out + row * layer->m);
+    hth_layer_mask(layer, out);
+}
+
+void hth_recorder_synapses(const hth_recorder *r, size_t l, hth_real *out) {
+    const hth_layer *layer = &r->session.network->layers[l];
+    for (size_t i = 0; i < layer->rows * layer->m; i++) out[i] = 1;
+    hth_layer_mask(layer, out);
+}
+
+uint64_t hth_recorder_seed(const hth_recorder *r) {
+    return (uint64_t)r->session.options.seed;
+}

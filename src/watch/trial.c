@@ -1,0 +1,180 @@
+/* A sequence as a table: see trial.h. Memory: 8 (inputs + (states + 2) units + 2 outputs) bytes a step. */
+#include "watch/trial.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Recording -------------------------------------------------------------------------------- */
+
+static hth_stretch take(hth_trial *t, size_t count) {
+    const hth_stretch stretch = {t->width, count};
+    t->width += count;
+    return stretch;
+}
+
+static void lay_out(hth_trial *t, size_t synapses) {
+    const hth_shape *s = &t->shape.stream;
+    const bool top = t->layer + 1 == t->shape.layers;
+    t->weight = take(t, 1);
+    t->x = take(t, s->vocabulary ? 1 : s->inputs);
+    t->z = take(t, t->of.units);
+    t->state = take(t, t->of.states * t->of.units);
+    t->y = take(t, s->outputs);
+    t->target = take(t, s->target == HTH_TARGET_CLASSES ? 1 : s->outputs);
+    t->signal = take(t, t->shape.has_signals && top ? t->of.units : 0);
+    t->trace = take(t, t->shape.has_traces ? synapses : 0);
+}
+
+static void copy(double *row, hth_stretch to, const hth_real *from) {
+    for (size_t i = 0; i < to.count; i++) row[to.at + i] = (double)from[i];
+}
+
+static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instant *now,
+                     double *row) {
+    const size_t n = t->of.units;
+    row[t->weight.at] = (double)now->weight;
+    if (now->x)
+        copy(row, t->x, now->x);
+    else
+        row[t->x.at] = now->token;
+    copy(row, t->z, hth_recorder_z(r, t->layer));
+    for (size_t k = 0; k < t->of.states; k++)
+        copy(row, (hth_stretch){t->state.at + k * n, n}, hth_recorder_state(r, t->layer, k));
+    copy(row, t->y, now->outputs);
+    if (now->targets)
+        copy(row, t->target, now->targets);
+    else
+        row[t->target.at] = now->target_class;
+    if (t->signal.count) copy(row, t->signal, now->signal);
+    for (size_t i = 0; i < t->trace.count; i++)
+        row[t->trace.at + i] =
+            (double)hth_recorder_trace(r, t->layer, t->synapses[i].row, t->synapses[i].from);
+}
+
+static hth_status check_synapses(const hth_trial *t, const hth_synapse *synapses, size_t count,
+                                 hth_error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (synapses[i].row >= t->of.rows || synapses[i].from >= t->of.columns)
+            return hth_fail(error, HTH_INVALID,
+                            "synapse %zu<%zu: the layer has rows 0..%zu and columns 0..%zu",
+                            synapses[i].row, synapses[i].from, t->of.rows - 1, t->of.columns - 1);
+    return HTH_OK;
+}
+
+static hth_status no_memory(hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the record of a trial");
+}
+
+static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint64_t most,
+                         hth_error *error) {
+    size_t capacity = 0;
+    hth_instant now = {0};
+    HTH_TRY(hth_recorder_rewind(r, error));
+    for (bool over = false; !over;) {
+        HTH_TRY(hth_recorder_next(r, &now, error));
+        if (now.sequence < sequence) continue;
+        if (t->steps == capacity) {
+            capacity = capacity ? 2 * capacity : 256;
+            double *values = realloc(t->values, hth_times(capacity, t->width * sizeof *values));
+            if (!values) return no_memory(error);
+            t->values = values;
+        }
+        fill_row(t, r, &now, t->values + t->steps++ * t->width);
+        over = now.ends || (most && t->steps >= most);
+    }
+    return HTH_OK;
+}
+
+hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, uint64_t most_steps,
+                            const hth_synapse *synapses, size_t synapse_count, hth_trial *out,
+                            hth_error *error) {
+    *out = (hth_trial){.layer = layer, .shape = hth_recorder_shape(r)};
+    if (layer >= out->shape.layers)
+        return hth_fail(error, HTH_INVALID, "layer %zu: the network has layers 0..%zu", layer,
+                        out->shape.layers - 1);
+    out->of = hth_recorder_layer(r, layer);
+    HTH_TRY(check_synapses(out, synapses, synapse_count, error));
+    lay_out(out, synapse_count);
+    out->synapses = calloc(synapse_count + 1, sizeof *synapses);
+    if (!out->synapses) return no_memory(error);
+    if (synapse_count) memcpy(out->synapses, synapses, synapse_count * sizeof *synapses);
+    return record(out, r, sequence, most_steps, error);
+}
+
+void hth_trial_free(hth_trial *t) {
+    free(t->synapses);
+    free(t->values);
+    *t = (hth_trial){0};
+}
+
+/* ---- Choosing --------------------------------------------------------------------------------- */
+
+size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, size_t *out) {
+    double *sums = calloc(of.count + 1, sizeof *sums);
+    size_t count = 0;
+    if (!sums) return 0;
+    for (size_t step = 0; step < t->steps; step++)
+        for (size_t i = 0; i < of.count; i++) sums[i] += fabs(hth_trial_value(t, step, of.at + i));
+    for (; count < wanted && count < of.count; count++) {
+        size_t best = 0;
+        for (size_t i = 1; i < of.count; i++)
+            if (sums[i] > sums[best]) best = i;
+        out[count] = best;
+        sums[best] = -1;
+    }
+    free(sums);
+    for (size_t i = 1; i < count; i++) /* few: in order by insertion */
+        for (size_t k = i; k > 0 && out[k - 1] > out[k]; k--) {
+            const size_t other = out[k];
+            out[k] = out[k - 1];
+            out[k - 1] = other;
+        }
+    return count;
+}
+
+/* ---- As a file -------------------------------------------------------------------------------- */
+
+static void put_names(FILE *file, const char *name, size_t count) {
+    for (size_t i = 0; i < count; i++) fprintf(file, ",%s%zu", name, i);
+}
+
+static void put_header(FILE *file, const hth_trial *t) {
+    const hth_shape *s = &t->shape.stream;
+    char name[32];
+    fprintf(file, "step,weight");
+    if (s->vocabulary)
+        fprintf(file, ",token");
+    else
+        put_names(file, "x", t->x.count);
+    put_names(file, "z", t->z.count);
+    for (size_t k = 0; k < t->of.states; k++) {
+        snprintf(name, sizeof name, "s%zu_", k);
+        put_names(file, name, t->of.units);
+    }
+    put_names(file, "y", t->y.count);
+    if (s->target == HTH_TARGET_CLASSES)
+        fprintf(file, ",class");
+    else
+        put_names(file, "target", t->target.count);
+    put_names(file, "L", t->signal.count);
+    for (size_t i = 0; i < t->trace.count; i++)
+        fprintf(file, ",e%zu_%zu", t->synapses[i].row, t->synapses[i].from);
+    fputc('\n', file);
+}
+
+hth_status hth_trial_write_csv(const hth_trial *t, const char *path, hth_error *error) {
+    FILE *file = fopen(path, "w");
+    if (!file) return hth_fail(error, HTH_FILE, "cannot write %s: %s", path, strerror(errno));
+    put_header(file, t);
+    for (size_t step = 0; step < t->steps; step++) {
+        fprintf(file, "%zu", step);
+        for (size_t i = 0; i < t->width; i++) fprintf(file, ",%.9g", hth_trial_value(t, step, i));
+        fputc('\n', file);
+    }
+    const bool good = !ferror(file);
+    if (fclose(file) == 0 && good) return HTH_OK;
+    return hth_fail(error, HTH_FILE, "cannot write %s", path);
+}

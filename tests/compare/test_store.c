@@ -1,0 +1,237 @@
+/* Comparisons on the disk: stores of an older layout, and runs that were begun and wait. */
+#include "compare/folder.h"
+#include "compare/pool.h"
+#include "comparisons.h"
+
+#include <math.h>
+
+/* ---- The store ------------------------------------------------------------------------------ */
+
+static void change_store(const char *name, const char *sql) {
+    hth_error error;
+    hth_store *store = open_results(name);
+    if (hth_sql_execute(store, sql, &error) != HTH_OK) fail_msg("%s", error.message);
+    hth_store_close(store);
+}
+
+static void a_store_of_an_older_layout_is_read(void **state) {
+    (void)state;
+    size_t run_count, count;
+    char path[320];
+    hth_error error;
+    hth_store *store;
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=1 compare.keep=true", "old");
+    change_store("old", "ALTER TABLE lines DROP COLUMN regulariser;"
+                        "ALTER TABLE runs DROP COLUMN kept; PRAGMA user_version = 1");
+    hth_stored_run *runs = runs_of("old", &run_count);
+    hth_line *lines = lines_of("old", runs[0].id, &count);
+    assert_int_equal(count, 10);
+    assert_true(isnan(lines[4].regulariser) && isfinite(lines[4].train_loss));
+    assert_true(runs[0].kept);
+    lines[4].regulariser = 0.25;
+    store = open_results("old");
+    assert_int_equal(hth_store_finish(store, &runs[0], lines, count, NULL), HTH_OK);
+    hth_store_close(store);
+    free(lines);
+    lines = lines_of("old", runs[0].id, &count);
+    assert_true(lines[4].regulariser == 0.25 && isnan(lines[5].regulariser));
+    free(lines);
+    free(runs);
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=2", "old");
+    change_store("old", "PRAGMA user_version = 3");
+    snprintf(path, sizeof path, "%s/results.db", scratch_path("old"));
+    assert_int_equal(hth_store_open(path, &store, &error), HTH_MISMATCH);
+    assert_non_null(strstr(error.message, "another version of hitherto"));
+}
+
+/* What metrics.jsonl says of it, every line. */
+static void the_regulariser_is_stored(void **state) {
+    (void)state;
+    size_t run_count, count, kept_count;
+    hth_line *kept;
+    compare_whole("task=add loss=softmax cell=alif network.units=6 regulariser.rate=1 "
+                  "regulariser.rate_over=tape "
+                  "train.steps=200 train.report_every=20 compare.learners=tbptt compare.seeds=1 "
+                  "compare.keep=true",
+                  "rate");
+    hth_stored_run *runs = runs_of("rate", &run_count);
+    hth_line *lines = lines_of("rate", runs[0].id, &count);
+    assert_int_equal(hth_metrics_read(scratch_path("rate/runs/tbptt-1-s1/metrics.jsonl"), &kept,
+                                      &kept_count, NULL),
+                     HTH_OK);
+    assert_int_equal(count, 10);
+    assert_int_equal(kept_count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(lines[i].regulariser > 0);
+        assert_true(lines[i].regulariser == kept[i].regulariser);
+        assert_true(lines[i].memory_bytes == kept[i].memory_bytes);
+    }
+    free(kept);
+    free(lines);
+    free(runs);
+}
+
+/* ---- Runs under way ------------------------------------------------------------------------- */
+
+/* Two runs take a step and save. The signal is for programs that answer it: these look at `now`. */
+static void compare_interrupted(const char *line, const char *name) {
+    static const volatile sig_atomic_t now = 1;
+    const hth_compare_observer observer = {NULL, NULL, NULL, &now};
+    hth_config *config = configure(line);
+    hth_ending ending = HTH_FINISHED;
+    hth_error error;
+    void (*before)(int) = signal(SIGTERM, SIG_IGN);
+    if (hth_compare(config, scratch_path(name), 2, &observer, &ending, &error) != HTH_OK)
+        fail_msg("%s", error.message);
+    signal(SIGTERM, before);
+    assert_int_equal(ending, HTH_INTERRUPTED);
+    hth_config_destroy(config);
+}
+
+static bool exists(const char *name) {
+    return access(scratch_path(name), F_OK) == 0;
+}
+
+static size_t count_status(const char *name, hth_run_status status) {
+    size_t count, found = 0;
+    hth_stored_run *runs = runs_of(name, &count);
+    for (size_t i = 0; i < count; i++) found += runs[i].status == status;
+    free(runs);
+    return found;
+}
+
+/* The lines of all runs of the one are those of the other, but for what the clock says. */
+static bool same_lines(const char *one, const char *other) {
+    size_t counts[2], lengths[2];
+    hth_stored_run *a = runs_of(one, &counts[0]), *b = runs_of(other, &counts[1]);
+    bool same = counts[0] == counts[1];
+    for (size_t i = 0; i < counts[0] && same; i++) {
+        hth_line *x = lines_of(one, a[i].id, &lengths[0]),
+                 *y = lines_of(other, b[i].id, &lengths[1]);
+        same = lengths[0] == lengths[1] && lengths[0] > 0;
+        for (size_t j = 0; j < lengths[0] && same; j++)
+            same = x[j].step == y[j].step && x[j].train_loss == y[j].train_loss;
+        free(x);
+        free(y);
+    }
+    free(a);
+    free(b);
+    return same;
+}
+
+#define CORPUS                                                                                     \
+    "data=text data.dir=%s loss=softmax network.units=4 network.embedding=3 train.steps=60 "       \
+    "train.report_every=10 "                                                                       \
+    "train.threads=1 compare.learners=tbptt compare.seeds=%d"
+
+static void corpus_line(char *out, size_t size, int seeds) {
+    snprintf(out, size, CORPUS, scratch_path("corpus"), seeds);
+}
+
+/* A run in a process of its own, as a comparison begins it. */
+static hth_job_report run_job(const char *line, const char *folder) {
+    hth_config *config = configure(line);
+    hth_job job = {0};
+    assert_int_equal(hth_job_start(config, scratch_path(folder), NULL, &job, NULL), HTH_OK);
+    while (!hth_job_listen(&job)) continue;
+    hth_config_destroy(config);
+    return job.latest;
+}
+
+#define UNDER_WAY "away/runs/tbptt-1-s1/checkpoint.safetensors"
+
+static void data_that_are_away_cost_nothing(void **state) {
+    (void)state;
+    char line[512];
+    size_t before, after;
+    hth_error error;
+    assert_int_equal(write_corpus(), 0);
+    corpus_line(line, sizeof line, 2);
+    compare_whole(line, "still");
+    compare_interrupted(line, "away");
+    char *checkpoint = read_whole(scratch_path(UNDER_WAY), &before);
+    assert_int_equal(rename(scratch_path("corpus"), scratch_path("elsewhere")), 0);
+    /* The plan is refused before anything has changed. */
+    assert_int_not_equal(compare_line(NULL, "away", NULL, &error), HTH_OK);
+    assert_non_null(strstr(error.message, "(arm 'tbptt')"));
+    assert_int_equal(count_status("away", HTH_RUN_WAITING), 2);
+    /* Between that and its turn a run may miss them, too. */
+    assert_int_not_equal(run_job(line, "away/runs/tbptt-1-s1").status, HTH_OK);
+    char *now = read_whole(scratch_path(UNDER_WAY), &after);
+    assert_int_equal(before, after);
+    assert_memory_equal(checkpoint, now, after);
+    free(now);
+    free(checkpoint);
+    assert_int_equal(rename(scratch_path("elsewhere"), scratch_path("corpus")), 0);
+    compare_whole(NULL, "away");
+    assert_int_equal(count_status("away", HTH_RUN_FINISHED), 2);
+    assert_true(same_lines("still", "away"));
+}
+
+/* Checkpoints that are damaged, or of other settings, are no reason not to run. */
+static void useless_checkpoints_are_given_up(void **state) {
+    (void)state;
+    const char *const names[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};
+    char path[320];
+    compare_whole(TWO, "two");
+    compare_interrupted(TWO, "torn");
+    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", scratch_path("torn/runs/tbptt-1-s1"), names[i]);
+        if (access(path, F_OK) == 0) assert_int_equal(truncate(path, 100), 0);
+    }
+    compare_whole(NULL, "torn");
+    assert_true(same_lines("two", "torn"));
+    train_whole(ADD "train.seed=1", "alone");
+    const hth_job_report report = run_job(ADD "train.seed=1 cell=lstm", "alone");
+    assert_int_equal(report.status, HTH_OK);
+    assert_int_equal(report.outcome.step, 400);
+}
+
+static void runs_under_way_outlive_other_calls(void **state) {
+    (void)state;
+    hth_error error;
+    compare_whole(TWO, "two");
+    compare_interrupted(TWO, "cut");
+    assert_true(exists("cut/runs/tbptt-1-s1") && exists("cut/runs/rtrl-2-s1"));
+    /* Other settings for what is under way. */
+    assert_int_equal(compare_line(TWO "optimiser.lr=0.02", "cut", NULL, &error), HTH_MISMATCH);
+    assert_non_null(strstr(error.message, "a run of arm 'tbptt' is under way in "));
+    assert_non_null(strstr(error.message, "cut/runs/tbptt-1-s1 with optimiser.lr '0.01', the "
+                                          "settings now say '0.02'"));
+    assert_int_equal(count_status("cut", HTH_RUN_WAITING), 6);
+    /* Another learner: what has not begun is forgotten, what has begun waits. */
+    compare_whole(TWO "compare.learners=readout-only", "cut");
+    assert_int_equal(count_status("cut", HTH_RUN_FINISHED), 3);
+    assert_int_equal(count_status("cut", HTH_RUN_WAITING), 2);
+    assert_true(exists("cut/runs/tbptt-1-s1/checkpoint.safetensors"));
+    assert_true(exists("cut/runs/rtrl-2-s1/checkpoint.safetensors"));
+    /* Arms whose numbers mean something else cannot join them. */
+    assert_int_equal(compare_line(TWO "compare.learners=rflo loss=mse", "cut", NULL, &error),
+                     HTH_MISMATCH);
+    assert_non_null(
+        strstr(error.message, "has other arms, for which the loss is softmax, but here it is mse"));
+    compare_whole(NULL, "cut");
+    assert_int_equal(count_status("cut", HTH_RUN_FINISHED), 5);
+    assert_false(exists("cut/runs"));
+    /* They did go on, and came out the same. */
+    compare_whole(TWO "compare.learners=tbptt,rtrl", "cut");
+    hth_comparison *c = results("cut", ""), *whole = results("two", "");
+    assert_int_equal(c->count, 3);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(c->rows[i].finished, 3);
+        assert_true(c->rows[i].final.mean == whole->rows[i].final.mean);
+    }
+    hth_comparison_free(c);
+    hth_comparison_free(whole);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_store_of_an_older_layout_is_read), TEST(the_regulariser_is_stored),
+        TEST(data_that_are_away_cost_nothing),    TEST(useless_checkpoints_are_given_up),
+        TEST(runs_under_way_outlive_other_calls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,66 @@
+/* Without memory: whichever allocation fails, opening a session and checking it leave a status, a
+ * sentence, and no leak. */
+#include "runs.h"
+#include "session/checkpoint.h"
+
+#include "data/failing_malloc.h"
+
+static const char line[] =
+    "task=add loss=softmax network.units=3 learner=rtrl check.steps=3 check.samples=2 "
+    "train.steps=4 train.threads=1 cell=lif";
+
+static hth_status open_and_close(const hth_config *config, hth_error *error) {
+    const hth_settings settings = hth_config_settings(config);
+    hth_session session = {0};
+    hth_scorer scorer = {0};
+    hth_identity identity = {0};
+    HTH_TRY(hth_session_open(&settings, &session, error));
+    hth_status status = hth_scorer_open(&settings, &session, HTH_VALIDATE, &scorer, error);
+    if (status == HTH_OK) status = hth_identity_make(&settings, &identity, error);
+    hth_identity_free(&identity);
+    hth_scorer_close(&scorer);
+    hth_session_close(&session);
+    return status;
+}
+
+static hth_status check(const hth_config *config, hth_error *error) {
+    return hth_check(config, NULL, NULL, NULL, NULL, error);
+}
+
+static void fail_at_every_allocation(hth_status (*use)(const hth_config *, hth_error *),
+                                     size_t least) {
+    size_t failures = 0;
+    if (!FAILING_MALLOC) skip();
+    hth_config *config = configure(line);
+    assert_int_equal(use(config, NULL), HTH_OK); /* libraries take what they keep */
+    for (size_t n = 0;; n++) {
+        hth_error error = {0};
+        failing_malloc_start(n);
+        hth_status status = use(config, &error);
+        size_t left = failing_malloc_stop_own();
+        if (left) fail_msg("allocation %zu: %zu pieces are left", n, left);
+        if (status != HTH_OK) assert_true(error.message[0] != '\0');
+        failures += status != HTH_OK;
+        if (!failing_malloc_reached()) break;
+    }
+    hth_config_destroy(config);
+    assert_true(failures >= least); /* the heap did fail */
+}
+
+static void a_session_without_memory(void **state) {
+    (void)state;
+    fail_at_every_allocation(open_and_close, 10);
+}
+
+static void a_check_without_memory(void **state) {
+    (void)state;
+    fail_at_every_allocation(check, 20);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_without_memory),
+        cmocka_unit_test(a_check_without_memory),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
