@@ -3,8 +3,10 @@
 #ifndef HTH_TEST_RUNS_H
 #define HTH_TEST_RUNS_H
 
-#include "experiment/experiment.h"
+#include "check/check.h"
 #include "files/safetensors.h"
+#include "run/train.h"
+#include "session/reopen.h"
 
 #include "scratch.h"
 

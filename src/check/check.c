@@ -300,25 +300,26 @@ static const char *sign_of(hth_bias bias) {
 }
 
 /* A sliding window that has the whole sample before it learns from its first step is backpropagation. */
-static hth_bias bias_of(const check *c, const candidate *who, const hth_trial *trial) {
+static hth_bias bias_of(const check *c, const candidate *who, const hth_rehearsal *rehearsal) {
     hth_axes axes = who->axes;
     const size_t K = who->steps, total = c->sample.steps;
     if (!axes.future->lag) return hth_axes_bias(&axes, K, total);
-    if (axes.future->lag(trial->learner) / K * K + K < total) return HTH_BIASED;
+    if (axes.future->lag(rehearsal->learner) / K * K + K < total) return HTH_BIASED;
     axes.future = &hth_future_zero;
     return hth_axes_bias(&axes, total, total);
 }
 
-static hth_status compare_one(check *c, const candidate *who, hth_trial *trial, hth_error *error) {
-    const hth_bias bias = bias_of(c, who, trial);
+static hth_status compare_one(check *c, const candidate *who, hth_rehearsal *rehearsal,
+                              hth_error *error) {
+    const hth_bias bias = bias_of(c, who, rehearsal);
     char claim[80];
     hth_report report = {0};
-    HTH_TRY(hth_trial_run(trial, &report, error));
-    if (trial->learner->noise.drawn > 0)
-        return hth_check_draws(&c->run, trial, who->name, (size_t)c->options.draws, c->exact,
+    HTH_TRY(hth_rehearsal_run(rehearsal, &report, error));
+    if (rehearsal->learner->noise.drawn > 0)
+        return hth_check_draws(&c->run, rehearsal, who->name, (size_t)c->options.draws, c->exact,
                                bias != HTH_BIASED, error);
     snprintf(claim, sizeof claim, "%.40s %s bptt", who->name, sign_of(bias));
-    report_blocks(&c->run, c->subject.network, claim, hth_gradient_values(trial->gradient),
+    report_blocks(&c->run, c->subject.network, claim, hth_gradient_values(rehearsal->gradient),
                   c->exact, bias == HTH_EXACT ? exact_tolerance() : (double)INFINITY);
     return HTH_OK;
 }
@@ -326,16 +327,16 @@ static hth_status compare_one(check *c, const candidate *who, hth_trial *trial, 
 /* All signs that a run over the first steps can draw, if there are few enough. */
 static hth_status try_all_signs(check *c, const candidate *who, const hth_subject *tiny, bool *done,
                                 hth_error *error) {
-    hth_trial trial;
+    hth_rehearsal rehearsal;
     hth_report report;
     hth_real *exact = calloc(tiny->network->count, sizeof *exact);
     if (!exact) return hth_fail(error, HTH_NO_MEMORY, "not enough memory");
     hth_status status =
         hth_subject_gradient(tiny, &bptt, tiny->sample->steps, exact, &report, error);
-    if (status == HTH_OK) status = hth_trial_open(tiny, &who->overrides, 1, &trial, error);
+    if (status == HTH_OK) status = hth_rehearsal_open(tiny, &who->overrides, 1, &rehearsal, error);
     if (status == HTH_OK) {
-        status = hth_check_signs(&c->run, &trial, who->name, exact, done, error);
-        hth_trial_close(&trial);
+        status = hth_check_signs(&c->run, &rehearsal, who->name, exact, done, error);
+        hth_rehearsal_close(&rehearsal);
     }
     free(exact);
     return status;
@@ -365,14 +366,14 @@ static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
 
 static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
     hth_subject subject = c->subject;
-    hth_trial trial;
+    hth_rehearsal rehearsal;
     if (who->overrides.count == 0)
         subject.run = c->from; /* the user's own: what it has learned counts */
     HTH_TRY(settle(c, who, error));
-    HTH_TRY(hth_trial_open(&subject, &who->overrides, who->steps, &trial, error));
-    hth_status status = compare_one(c, who, &trial, error);
-    const bool draws = trial.learner->noise.drawn > 0;
-    hth_trial_close(&trial);
+    HTH_TRY(hth_rehearsal_open(&subject, &who->overrides, who->steps, &rehearsal, error));
+    hth_status status = compare_one(c, who, &rehearsal, error);
+    const bool draws = rehearsal.learner->noise.drawn > 0;
+    hth_rehearsal_close(&rehearsal);
     if (status == HTH_OK && draws && hth_axes_bias(&who->axes, 1, c->sample.steps) == HTH_UNBIASED)
         status = check_tiny(c, who, error);
     return status;

@@ -2,8 +2,10 @@
 #ifndef HTH_CHECK_H
 #define HTH_CHECK_H
 
+#include "files/observer.h"
 #include "network/network.h"
 #include "session/session.h"
+#include "settings/config.h"
 
 /* Steps of a stream, in memory of their own. */
 typedef struct hth_sample {
@@ -38,7 +40,7 @@ hth_status hth_subject_gradient(const hth_subject *subject, const hth_settings *
                                 size_t steps, hth_real *out, hth_report *report, hth_error *error);
 
 /* A learner on the subject, to be run any number of times. */
-typedef struct hth_trial {
+typedef struct hth_rehearsal {
     const hth_subject *subject;
     hth_settings settings; /* joined; owned */
     size_t steps;          /* of a tape */
@@ -46,23 +48,19 @@ typedef struct hth_trial {
     hth_tape *tape;
     hth_learner *learner;
     hth_gradient *gradient;
-} hth_trial;
+} hth_rehearsal;
 
-hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overrides, size_t steps,
-                          hth_trial *out, hth_error *error);
+hth_status hth_rehearsal_open(const hth_subject *subject, const hth_settings *overrides,
+                              size_t steps, hth_rehearsal *out, hth_error *error);
 /* The whole sample, from the start of the sequence; a learner that draws draws anew. */
-hth_status hth_trial_run(const hth_trial *trial, hth_report *report, hth_error *error);
+hth_status hth_rehearsal_run(const hth_rehearsal *rehearsal, hth_report *report, hth_error *error);
 /* A new learner in place of the old, for those whose parts learn; its draws go on where the old one stopped. */
-hth_status hth_trial_renew(hth_trial *trial, hth_error *error);
-void hth_trial_close(hth_trial *trial);
+hth_status hth_rehearsal_renew(hth_rehearsal *rehearsal, hth_error *error);
+void hth_rehearsal_close(hth_rehearsal *rehearsal);
 
 /* E, as the gradient has it, of the whole sample. The tape has the sample's steps. */
 hth_status hth_subject_loss(const hth_subject *subject, hth_tape *tape, double *loss,
                             hth_error *error);
-
-/* The settings and then the overrides; free() out->items. */
-hth_status hth_settings_join(const hth_settings *settings, const hth_settings *overrides,
-                             hth_settings *out, hth_error *error);
 
 /* Which parameters there are: 0 for a connection that the network does not have, else 1. */
 void hth_parameter_mask(const hth_network *network, hth_real *mask);
@@ -74,6 +72,15 @@ typedef struct hth_nearness {
         not_finite; /* a number is none: fails, whatever the tolerance; relative_error is infinite */
 } hth_nearness;
 hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count);
+
+/* One comparison of two gradients over one parameter block. */
+typedef struct hth_check_row {
+    const char *claim; /* "bptt = finite differences", "rtrl = bptt", ... */
+    const char *block;
+    double relative_error, cosine, tolerance; /* cosine NAN: both gradients are zero */
+    double deviation; /* of one draw, relative, where the row is of a mean over draws; else NAN */
+    bool passed;
+} hth_check_row;
 
 /* A check that is under way. */
 typedef struct hth_check_run {
@@ -95,15 +102,22 @@ void hth_check_report_draws(hth_check_run *run, const char *claim, const char *b
 
 /* The mean gradient of `draws` runs of a learner that draws, against the exact one. What is not unbiased may have
  * parts that learn, so that each of its draws is of a new learner. */
-hth_status hth_check_draws(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
-                           const hth_real *exact, bool unbiased, hth_error *error);
+hth_status hth_check_draws(hth_check_run *run, hth_rehearsal *rehearsal, const char *name,
+                           size_t draws, const hth_real *exact, bool unbiased, hth_error *error);
 /* The mean over all signs that a run can draw; *done false: they are too many. */
-hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const char *name,
+hth_status hth_check_signs(hth_check_run *run, const hth_rehearsal *rehearsal, const char *name,
                            const hth_real *exact, bool *done, hth_error *error);
 
 /* The gradient of the subject, which is differentiable, against central differences in at most
  * `samples` entries of each block. */
 hth_status hth_check_differences(hth_check_run *run, const hth_subject *subject, size_t samples,
                                  const hth_real *gradient, hth_error *error);
+
+/* Reports rows as they come; warnings (silent or saturated network) through observer->message. `run` NULL: the network
+ * as it is at first. Else a run directory, whose settings, and perhaps others of check., are the config's: parameters,
+ * what the learner has learned, and the place in the data are those of its newest checkpoint, and the batch is its own. */
+hth_status hth_check(const hth_config *config, const char *run, const hth_observer *observer,
+                     void (*row)(void *context, const hth_check_row *row), void *context,
+                     hth_error *error);
 
 #endif

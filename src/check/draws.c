@@ -118,27 +118,29 @@ static void report(hth_check_run *run, const char *claim, const hth_network *net
 
 /* ---- Draws --------------------------------------------------------------------------------- */
 
-static hth_status draw_all(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
-                           const hth_real *exact, bool unbiased, moments *m, hth_error *error) {
+static hth_status draw_all(hth_check_run *run, hth_rehearsal *rehearsal, const char *name,
+                           size_t draws, const hth_real *exact, bool unbiased, moments *m,
+                           hth_error *error) {
     for (size_t i = 0; i < draws && !hth_check_stopped(run); i++) {
         char claim[64];
         hth_report losses = {0};
-        if (!unbiased) HTH_TRY(hth_trial_renew(trial, error));
-        HTH_TRY(hth_trial_run(trial, &losses, error));
-        moments_add(m, hth_gradient_values(trial->gradient));
+        if (!unbiased) HTH_TRY(hth_rehearsal_renew(rehearsal, error));
+        HTH_TRY(hth_rehearsal_run(rehearsal, &losses, error));
+        moments_add(m, hth_gradient_values(rehearsal->gradient));
         if (i + 1 != draws && i + 1 != draws / RATE) continue;
         snprintf(claim, sizeof claim, "%.20s, mean of %zu draws %s bptt", name, i + 1,
                  unbiased ? "=" : "~");
-        report(run, claim, trial->subject->network, m, exact, unbiased);
+        report(run, claim, rehearsal->subject->network, m, exact, unbiased);
     }
     return HTH_OK;
 }
 
-hth_status hth_check_draws(hth_check_run *run, hth_trial *trial, const char *name, size_t draws,
-                           const hth_real *exact, bool unbiased, hth_error *error) {
+hth_status hth_check_draws(hth_check_run *run, hth_rehearsal *rehearsal, const char *name,
+                           size_t draws, const hth_real *exact, bool unbiased, hth_error *error) {
     moments m;
-    hth_status status = moments_make(trial->subject->network->count, &m, error);
-    if (status == HTH_OK) status = draw_all(run, trial, name, draws, exact, unbiased, &m, error);
+    hth_status status = moments_make(rehearsal->subject->network->count, &m, error);
+    if (status == HTH_OK)
+        status = draw_all(run, rehearsal, name, draws, exact, unbiased, &m, error);
     moments_free(&m);
     return status;
 }
@@ -146,35 +148,36 @@ hth_status hth_check_draws(hth_check_run *run, hth_trial *trial, const char *nam
 /* ---- All signs ----------------------------------------------------------------------------- */
 
 /* How many signs one run draws; SIZE_MAX when it draws what is no sign. */
-static hth_status count_signs(const hth_trial *trial, size_t *signs, hth_error *error) {
+static hth_status count_signs(const hth_rehearsal *rehearsal, size_t *signs, hth_error *error) {
     hth_report losses = {0};
-    hth_learner_enumerate(trial->learner, 0);
-    HTH_TRY(hth_trial_run(trial, &losses, error));
-    *signs = (size_t)trial->learner->noise.drawn;
+    hth_learner_enumerate(rehearsal->learner, 0);
+    HTH_TRY(hth_rehearsal_run(rehearsal, &losses, error));
+    *signs = (size_t)rehearsal->learner->noise.drawn;
     return HTH_OK;
 }
 
-static hth_status enumerate(const hth_trial *trial, size_t signs, moments *m, hth_error *error) {
+static hth_status enumerate(const hth_rehearsal *rehearsal, size_t signs, moments *m,
+                            hth_error *error) {
     for (uint64_t code = 0; code < (uint64_t)1 << signs; code++) {
         hth_report losses = {0};
-        hth_learner_enumerate(trial->learner, code);
-        HTH_TRY(hth_trial_run(trial, &losses, error));
-        moments_add(m, hth_gradient_values(trial->gradient));
+        hth_learner_enumerate(rehearsal->learner, code);
+        HTH_TRY(hth_rehearsal_run(rehearsal, &losses, error));
+        moments_add(m, hth_gradient_values(rehearsal->gradient));
     }
     return HTH_OK;
 }
 
-hth_status hth_check_signs(hth_check_run *run, const hth_trial *trial, const char *name,
+hth_status hth_check_signs(hth_check_run *run, const hth_rehearsal *rehearsal, const char *name,
                            const hth_real *exact, bool *done, hth_error *error) {
-    const hth_network *network = trial->subject->network;
+    const hth_network *network = rehearsal->subject->network;
     char claim[64];
     size_t signs, count;
     moments m;
-    HTH_TRY(count_signs(trial, &signs, error));
+    HTH_TRY(count_signs(rehearsal, &signs, error));
     *done = signs <= MOST_SIGNS;
     if (signs == 0 || !*done) return HTH_OK;
     hth_status status = moments_make(network->count, &m, error);
-    if (status == HTH_OK) status = enumerate(trial, signs, &m, error);
+    if (status == HTH_OK) status = enumerate(rehearsal, signs, &m, error);
     const hth_block *blocks = hth_network_blocks(network, &count);
     snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);
     for (size_t i = 0; i < count && status == HTH_OK; i++) {

@@ -101,24 +101,11 @@ hth_chunk hth_sample_chunk(const hth_sample *s, size_t from, size_t steps) {
     };
 }
 
-/* ---- Settings ----------------------------------------------------------------------------- */
-
-hth_status hth_settings_join(const hth_settings *settings, const hth_settings *overrides,
-                             hth_settings *out, hth_error *error) {
-    const size_t count = settings->count + overrides->count;
-    hth_setting *items = calloc(count + 1, sizeof *items);
-    if (!items) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for settings");
-    for (size_t i = 0; i < settings->count; i++) items[i] = settings->items[i];
-    for (size_t i = 0; i < overrides->count; i++) items[settings->count + i] = overrides->items[i];
-    *out = (hth_settings){items, count};
-    return HTH_OK;
-}
-
 /* ---- The gradient ------------------------------------------------------------------------- */
 
-static hth_status open_learner(const hth_trial *t, hth_learner **out, hth_error *error) {
-    const hth_subject *s = t->subject;
-    HTH_TRY(hth_learner_create(&t->settings, s->network, t->steps, s->sample->batch, s->seed,
+static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_error *error) {
+    const hth_subject *s = r->subject;
+    HTH_TRY(hth_learner_create(&r->settings, s->network, r->steps, s->sample->batch, s->seed,
                                s->compute, NULL, out, error));
     hth_status status = HTH_OK;
     if (s->source && (*out)->axes.signal->give) status = hth_given_feedback(s->source, *out, error);
@@ -130,34 +117,34 @@ static hth_status open_learner(const hth_trial *t, hth_learner **out, hth_error 
     return status;
 }
 
-static hth_status open_handles(hth_trial *t, hth_error *error) {
-    const hth_subject *s = t->subject;
+static hth_status open_handles(hth_rehearsal *r, hth_error *error) {
+    const hth_subject *s = r->subject;
     const size_t batch = s->sample->batch;
-    t->nothing = calloc(batch, sizeof *t->nothing);
-    if (!t->nothing) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the check");
-    HTH_TRY(hth_gradient_create(s->network, NULL, &t->gradient, error));
-    HTH_TRY(hth_tape_create(s->network, t->steps, batch, s->compute, NULL, &t->tape, error));
-    return open_learner(t, &t->learner, error);
+    r->nothing = calloc(batch, sizeof *r->nothing);
+    if (!r->nothing) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the check");
+    HTH_TRY(hth_gradient_create(s->network, NULL, &r->gradient, error));
+    HTH_TRY(hth_tape_create(s->network, r->steps, batch, s->compute, NULL, &r->tape, error));
+    return open_learner(r, &r->learner, error);
 }
 
-hth_status hth_trial_open(const hth_subject *subject, const hth_settings *overrides, size_t steps,
-                          hth_trial *out, hth_error *error) {
-    hth_trial trial = {.subject = subject, .steps = steps};
-    HTH_TRY(hth_settings_join(&subject->settings, overrides, &trial.settings, error));
-    hth_status status = open_handles(&trial, error);
+hth_status hth_rehearsal_open(const hth_subject *subject, const hth_settings *overrides,
+                              size_t steps, hth_rehearsal *out, hth_error *error) {
+    hth_rehearsal rehearsal = {.subject = subject, .steps = steps};
+    HTH_TRY(hth_settings_join(&subject->settings, overrides, &rehearsal.settings, error));
+    hth_status status = open_handles(&rehearsal, error);
     if (status == HTH_OK)
-        *out = trial;
+        *out = rehearsal;
     else
-        hth_trial_close(&trial);
+        hth_rehearsal_close(&rehearsal);
     return status;
 }
 
-hth_status hth_trial_renew(hth_trial *t, hth_error *error) {
+hth_status hth_rehearsal_renew(hth_rehearsal *r, hth_error *error) {
     hth_learner *learner;
-    HTH_TRY(open_learner(t, &learner, error));
-    learner->noise = t->learner->noise;
-    hth_learner_destroy(t->learner);
-    t->learner = learner;
+    HTH_TRY(open_learner(r, &learner, error));
+    learner->noise = r->learner->noise;
+    hth_learner_destroy(r->learner);
+    r->learner = learner;
     return HTH_OK;
 }
 
@@ -171,49 +158,49 @@ static hth_chunk piece(const hth_subject *subject, size_t from, size_t steps) {
 
 /* A sliding window still holds steps when the sample ends. One step of weight 0, the first of another sequence,
  * makes it learn from them: all their losses have been seen. */
-static hth_status flush(const hth_trial *t, hth_error *error) {
-    hth_chunk chunk = hth_sample_chunk(t->subject->sample, 0, 1);
+static hth_status flush(const hth_rehearsal *r, hth_error *error) {
+    hth_chunk chunk = hth_sample_chunk(r->subject->sample, 0, 1);
     hth_report unseen = {0};
-    if (!t->learner->axes.future->lag) return HTH_OK;
-    chunk.weights = t->nothing;
-    hth_tape_reset(t->tape);
-    hth_learner_reset(t->learner);
-    HTH_TRY(hth_forward(t->tape, &chunk, &unseen, error));
-    return hth_learn(t->learner, t->tape, t->gradient, error);
+    if (!r->learner->axes.future->lag) return HTH_OK;
+    chunk.weights = r->nothing;
+    hth_tape_reset(r->tape);
+    hth_learner_reset(r->learner);
+    HTH_TRY(hth_forward(r->tape, &chunk, &unseen, error));
+    return hth_learn(r->learner, r->tape, r->gradient, error);
 }
 
-hth_status hth_trial_run(const hth_trial *t, hth_report *report, hth_error *error) {
-    const size_t total = t->subject->sample->steps;
-    hth_tape_reset(t->tape);
-    hth_learner_reset(t->learner);
-    hth_gradient_clear(t->gradient);
-    for (size_t from = 0; from < total; from += t->steps) {
+hth_status hth_rehearsal_run(const hth_rehearsal *r, hth_report *report, hth_error *error) {
+    const size_t total = r->subject->sample->steps;
+    hth_tape_reset(r->tape);
+    hth_learner_reset(r->learner);
+    hth_gradient_clear(r->gradient);
+    for (size_t from = 0; from < total; from += r->steps) {
         const size_t left = total - from;
-        const hth_chunk chunk = piece(t->subject, from, left < t->steps ? left : t->steps);
-        HTH_TRY(hth_forward(t->tape, &chunk, report, error));
-        HTH_TRY(hth_learn(t->learner, t->tape, t->gradient, error));
+        const hth_chunk chunk = piece(r->subject, from, left < r->steps ? left : r->steps);
+        HTH_TRY(hth_forward(r->tape, &chunk, report, error));
+        HTH_TRY(hth_learn(r->learner, r->tape, r->gradient, error));
     }
-    return flush(t, error);
+    return flush(r, error);
 }
 
-void hth_trial_close(hth_trial *t) {
-    hth_learner_destroy(t->learner);
-    hth_tape_destroy(t->tape);
-    hth_gradient_destroy(t->gradient);
-    free(t->nothing);
-    free((void *)(uintptr_t)t->settings.items);
-    *t = (hth_trial){0};
+void hth_rehearsal_close(hth_rehearsal *r) {
+    hth_learner_destroy(r->learner);
+    hth_tape_destroy(r->tape);
+    hth_gradient_destroy(r->gradient);
+    free(r->nothing);
+    free((void *)(uintptr_t)r->settings.items);
+    *r = (hth_rehearsal){0};
 }
 
 hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overrides, size_t steps,
                                 hth_real *out, hth_report *report, hth_error *error) {
-    hth_trial t;
+    hth_rehearsal r;
     *report = (hth_report){0};
-    HTH_TRY(hth_trial_open(s, overrides, steps, &t, error));
-    hth_status status = hth_trial_run(&t, report, error);
+    HTH_TRY(hth_rehearsal_open(s, overrides, steps, &r, error));
+    hth_status status = hth_rehearsal_run(&r, report, error);
     if (status == HTH_OK)
-        memcpy(out, hth_gradient_values(t.gradient), s->network->count * sizeof *out);
-    hth_trial_close(&t);
+        memcpy(out, hth_gradient_values(r.gradient), s->network->count * sizeof *out);
+    hth_rehearsal_close(&r);
     return status;
 }
 

@@ -3,7 +3,7 @@
 #define HTH_SURVEY_H
 
 #include "credit/cost.h"
-#include "experiment/experiment.h"
+#include "settings/config.h"
 
 typedef struct hth_survey_row {
     const char *name;

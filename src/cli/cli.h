@@ -3,7 +3,8 @@
 #ifndef HTH_CLI_H
 #define HTH_CLI_H
 
-#include "experiment/experiment.h"
+#include "files/observer.h"
+#include "settings/config.h"
 
 #include <stdarg.h>
 #include <stdio.h>

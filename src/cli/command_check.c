@@ -1,6 +1,8 @@
 /* hitherto check: the gradients of the user's own settings against finite differences and BPTT. */
 #include "cli/cli.h"
 
+#include "check/check.h"
+
 #include <math.h>
 
 typedef struct check_table {

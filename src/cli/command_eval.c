@@ -1,6 +1,8 @@
 /* hitherto eval: the loss and the metric of a run's checkpoint on one split of its data. */
 #include "cli/cli.h"
 
+#include "session/reopen.h"
+
 #include <string.h>
 
 static int print_score(const char *split, const hth_score *score) {

@@ -1,6 +1,8 @@
 /* hitherto train: settings become a run, a run becomes a directory. */
 #include "cli/cli.h"
 
+#include "run/train.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -8,6 +8,7 @@
 
 #include "compare/folder.h"
 #include "compare/pool.h"
+#include "files/clock.h"
 #include "kernels/cores.h"
 
 #include <errno.h>

@@ -5,9 +5,8 @@
 #ifndef HTH_COMPARE_H
 #define HTH_COMPARE_H
 
-#include "experiment/experiment.h"
-
-extern const hth_catalogue hth_compare_section; /* compare.* */
+#include "files/observer.h"
+#include "settings/config.h"
 
 /* ---- Running ------------------------------------------------------------------------------- */
 

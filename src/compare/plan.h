@@ -3,28 +3,9 @@
 #define HTH_COMPARE_PLAN_H
 
 #include "compare/compare.h"
-#include "session/checkpoint.h"
 #include "settings/config.h"
-
-/* The section compare. */
-typedef struct hth_compare_options {
-    const char *seeds, *learners;
-    double final;
-    int64_t smooth;
-    int measure;
-    bool keep;
-} hth_compare_options;
-
-enum {
-    HTH_MEASURE_AUTO,
-    HTH_MEASURE_TRAIN_LOSS,
-    HTH_MEASURE_TRAIN_METRIC,
-    HTH_MEASURE_VALIDATION_LOSS,
-    HTH_MEASURE_VALIDATION_METRIC
-};
-extern const char *const hth_compare_measures[];
-/* What `auto` comes to with that metric; others stay as they are. */
-int hth_compare_measure(int measure, const char *metric);
+#include "settings/identity.h"
+#include "settings/sections.h"
 
 /* An arm with one value for each setting that is varied: the settings of its runs, but for the seed. */
 typedef struct hth_variant {

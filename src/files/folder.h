@@ -2,7 +2,7 @@
 #ifndef HTH_RUNDIR_H
 #define HTH_RUNDIR_H
 
-#include "experiment/experiment.h"
+#include "base/base.h"
 
 enum { HTH_PATH_LENGTH = 4096 };
 

@@ -2,7 +2,7 @@
 #ifndef HTH_METRICS_H
 #define HTH_METRICS_H
 
-#include "experiment/experiment.h"
+#include "files/observer.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,7 @@
  * summary.json at the end, after a pass over the test data.
  */
 #include "credit/learner.h"
+#include "files/clock.h"
 #include "files/lines.h"
 #include "network/network.h"
 #include "run/run.h"

@@ -29,7 +29,6 @@ typedef struct hth_run {
 
 /* ---- train_progress.c: what a run tells its observer -------------------------------------- */
 
-size_t hth_peak_memory(void); /* of the process, in bytes */
 void hth_run_tell(const hth_run *run, const char *sentence);
 /* Where the run stands at that clock; losses are those since the last line, or else of it. */
 hth_progress hth_run_describe(const hth_run *run, double now);

@@ -9,6 +9,7 @@
  */
 #include "check/align.h"
 #include "credit/cost.h"
+#include "files/clock.h"
 #include "files/lines.h"
 #include "network/network.h"
 #include "run/run.h"

@@ -1,8 +1,16 @@
-/* One run, as those see it who start many. Internal. */
+/* One run: from settings to a run directory. */
 #ifndef HTH_TRAIN_H
 #define HTH_TRAIN_H
 
-#include "experiment/experiment.h"
+#include "files/observer.h"
+#include "settings/config.h"
+
+/* Trains in the run directory `out`: settings.yaml, metrics.jsonl, checkpoint files, summary.json. A
+ * directory that holds a run is refused unless resume is true. */
+hth_status hth_train(const hth_config *config, const char *out, bool resume,
+                     const hth_observer *observer, hth_ending *ending, hth_error *error);
+
+/* ---- For those who start many runs ---------------------------------------------------------- */
 
 /* What came of a run, also of one that an error ended. NAN: not known. */
 typedef struct hth_outcome {
@@ -27,7 +35,5 @@ typedef struct hth_prospect {
 
 /* Whether a run of these settings can begin: everything is opened, and closed again. */
 hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error);
-
-double hth_clock(void); /* seconds that only go on, from no particular time */
 
 #endif

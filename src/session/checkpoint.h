@@ -3,7 +3,9 @@
 #define HTH_CHECKPOINT_H
 
 #include "files/folder.h"
+#include "files/observer.h"
 #include "session/session.h"
+#include "settings/identity.h"
 
 /* What a run counts, in numbers of 8 bytes each; all of it is in a checkpoint. */
 typedef struct hth_counters {
@@ -19,27 +21,6 @@ typedef struct hth_counters {
     double validation_loss, validation_metric, best_loss, best_metric;
     double recent[HTH_STOP_MOST]; /* metrics of the last validations, the newest first; NAN: none */
 } hth_counters;
-
-/* The settings that two runs must share for the one to take up the other's state. */
-typedef struct hth_identity {
-    struct hth_identity_item {
-        char key[64];
-        const char *value; /* a text of the settings or of a table */
-    } * items;
-    size_t count, capacity;
-    bool network_only; /* compare what the network is, and not how it is trained */
-    bool whole;        /* all that a run is told, but for its seed and threads */
-} hth_identity;
-
-hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error);
-/* With `whole` set. */
-hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
-                                   hth_error *error);
-/* "0.5" and "0.50" are the same setting. */
-bool hth_same_value(const char *a, const char *b);
-/* Whether the setting is compared. */
-bool hth_identity_counts(const hth_identity *identity, const char *key);
-void hth_identity_free(hth_identity *identity);
 
 /* Writes the newest checkpoint of the directory: all state of the session's handles, and the counters.
  * The one that was the newest is kept beside it. */
@@ -57,11 +38,5 @@ hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_
  * of the settings, the handles that the session has are restored; numbers of the other precision are converted. */
 hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_session *into,
                            hth_error *error);
-
-/* evaluate.c: the network of a run's newest checkpoint over a split ("train", "validation", "test"), by its own
- * settings and the overrides (NULL: none): what hth_session_open_forward opens. *config holds the texts of the
- * settings and must outlive the session. On error nothing is left behind. */
-hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
-                        hth_config **config, hth_session *session, hth_error *error);
 
 #endif

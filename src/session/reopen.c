@@ -1,4 +1,6 @@
 /* The loss and the metric of a run's newest checkpoint on a split. */
+#include "session/reopen.h"
+
 #include "session/checkpoint.h"
 
 #include <string.h>

@@ -2,48 +2,10 @@
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
-#include "experiment/experiment.h"
+#include "settings/sections.h"
 #include "tasks/stream.h"
 
-/* ---- Options ------------------------------------------------------------------------------ */
-
-enum {
-    HTH_METRIC_NONE,
-    HTH_METRIC_AUTO,
-    HTH_METRIC_PERPLEXITY,
-    HTH_METRIC_ACCURACY,
-    HTH_METRIC_BITS,
-    HTH_METRIC_DECISIONS,
-    HTH_METRIC_MSE,
-    HTH_METRIC_NMSE,
-    HTH_METRIC_LENGTH
-};
-
-enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
-
-/* The section train. */
-typedef struct hth_train_options {
-    int64_t seed, threads, batch, epochs, sequences, steps;
-    int64_t report_every, validate_every, validation_steps, validation_batch, stop_over;
-    double checkpoint_every, stop_at;
-    int precision, metric;
-    int64_t align, align_window, align_horizon;
-    const char *align_learners;
-    bool keep_state, picture;
-} hth_train_options;
-
-/* The section check. */
-typedef struct hth_check_options {
-    int64_t steps, batch, samples, draws;
-    double memory;
-    const char *learners;
-} hth_check_options;
-
-extern const hth_catalogue hth_check_section; /* check.* */
-
-/* The setting `key`, or the fallback of the option that the catalogue's common table has for it. */
-hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
-                             const hth_settings *settings, void *out, hth_error *error);
+#include <signal.h>
 
 /* ---- A stream that is open ---------------------------------------------------------------- */
 

@@ -3,8 +3,7 @@
  * the tables that give them meaning, and the catalogues in the order in which pages show them.
  */
 #include "settings/config.h"
-#include "compare/compare.h"
-#include "session/session.h"
+#include "settings/sections.h"
 
 #include "credit/catalogues.h"
 #include "network/catalogues.h"
@@ -255,6 +254,17 @@ hth_status hth_config_override(hth_config *config, const char *assignment, hth_e
     hth_status status = hth_config_set(config, key, list, "command line", error);
     free(list);
     return status;
+}
+
+hth_status hth_settings_join(const hth_settings *settings, const hth_settings *overrides,
+                             hth_settings *out, hth_error *error) {
+    const size_t count = settings->count + overrides->count;
+    hth_setting *items = calloc(count + 1, sizeof *items);
+    if (!items) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for settings");
+    for (size_t i = 0; i < settings->count; i++) items[i] = settings->items[i];
+    for (size_t i = 0; i < overrides->count; i++) items[settings->count + i] = overrides->items[i];
+    *out = (hth_settings){items, count};
+    return HTH_OK;
 }
 
 /* ---- The tables ---------------------------------------------------------------------------- */

@@ -1,8 +1,51 @@
-/* What the files config*.c share: the owned list of settings and the walk over all tables. */
+/*
+ * Settings: texts of a YAML file and of key=value, kept as a list, and the tables of all rooms that give them meaning.
+ *
+ *   config.c                      the list, and the walk over all tables
+ *   yaml.c, write.c               from a file, and into one
+ *   validate.c                    every key is known, every value has its type and bounds
+ *   conventions.c                 what conventions.name stands for
+ *   identity.c                    which settings make a run what it is
+ *   sections.c section_compare.c  the sections train, check and compare
+ */
 #ifndef HTH_CONFIG_H
 #define HTH_CONFIG_H
 
-#include "experiment/experiment.h"
+#include "base/options.h"
+
+/* Owns the texts of settings. Keys are "section.name"; a bare section ("task=add") means
+ * "section.name" for the choice of a part. */
+typedef struct hth_config hth_config;
+
+hth_status hth_config_create(hth_config **out, hth_error *error);
+void hth_config_destroy(hth_config *config);
+/* YAML mappings of scalars and lists of scalars; messages say file:line. */
+hth_status hth_config_load(hth_config *config, const char *path, hth_error *error);
+/* "key=value", as typed on the command line. */
+hth_status hth_config_override(hth_config *config, const char *assignment, hth_error *error);
+hth_status hth_config_set(hth_config *config, const char *key, const char *value,
+                          const char *origin, hth_error *error);
+hth_settings hth_config_settings(const hth_config *config); /* valid until the next change */
+/* Every key is known, belongs to a chosen part, and every value has its type and bounds. */
+hth_status hth_config_validate(const hth_config *config, hth_error *error);
+/* The full settings, defaults included, as YAML that loads back to the same. */
+hth_status hth_config_write(const hth_config *config, const char *path, hth_error *error);
+
+/* The settings and then the overrides, which so count more; free() out->items. */
+hth_status hth_settings_join(const hth_settings *settings, const hth_settings *overrides,
+                             hth_settings *out, hth_error *error);
+
+/* All sections in the order in which pages and files show them: network, cell, ..., train. */
+const hth_catalogue *const *hth_catalogues(size_t *count);
+
+extern const hth_catalogue hth_conventions; /* conventions.name */
+
+/* What conventions of that name stand for, keys in order; returns how many settings, 0 for an unknown name. The texts
+ * are constants. Such settings count less than those that are given. */
+enum { HTH_MOST_CONVENTIONS = 24 };
+size_t hth_conventions_of(const char *name, hth_setting out[HTH_MOST_CONVENTIONS]);
+
+/* ---- For those who look into the list --------------------------------------------------------- */
 
 enum { HTH_KEY_LENGTH = 96, HTH_WORDS_LENGTH = 200 };
 

@@ -3,9 +3,8 @@
  * data and optimiser, seed, batch and precision. They stand in a checkpoint, and a run with others is
  * refused. All else (learning rates, how long, where the data lie) may change when a run is resumed.
  */
-#include "session/checkpoint.h"
+#include "settings/identity.h"
 
-#include "files/safetensors.h"
 #include "settings/config.h"
 
 #include <stdio.h>

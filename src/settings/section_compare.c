@@ -1,5 +1,5 @@
 /* The settings of the section compare. */
-#include "compare/plan.h"
+#include "settings/sections.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The settings of the sections train and check. */
-#include "session/session.h"
+#include "settings/sections.h"
 
 #include <stdio.h>
 #include <string.h>

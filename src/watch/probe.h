@@ -5,7 +5,9 @@
 #ifndef HTH_PROBE_H
 #define HTH_PROBE_H
 
-#include "experiment/experiment.h"
+#include "base/options.h"
+
+#include <signal.h>
 
 typedef enum hth_probe_of { HTH_PROBE_TRACES, HTH_PROBE_STATES, HTH_PROBE_SPIKES } hth_probe_of;
 

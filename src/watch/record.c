@@ -7,9 +7,8 @@
  */
 #include "watch/record.h"
 
-#include "check/check.h"
 #include "credit/joint.h"
-#include "session/checkpoint.h"
+#include "session/reopen.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #ifndef HTH_RECORD_H
 #define HTH_RECORD_H
 
-#include "experiment/experiment.h"
+#include "base/options.h"
 
 typedef struct hth_recorder hth_recorder;
 

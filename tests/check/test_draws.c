@@ -42,13 +42,13 @@ static rig make(const char *line, size_t steps, size_t batch) {
     return r;
 }
 
-static hth_trial open_trial(rig *r, size_t steps) {
-    hth_trial trial;
+static hth_rehearsal open_rehearsal(rig *r, size_t steps) {
+    hth_rehearsal rehearsal;
     hth_error error;
     r->subject.sample = &r->sample; /* it lies elsewhere than when it was made */
-    if (hth_trial_open(&r->subject, &none, steps, &trial, &error) != HTH_OK)
+    if (hth_rehearsal_open(&r->subject, &none, steps, &rehearsal, &error) != HTH_OK)
         fail_msg("%s", error.message);
-    return trial;
+    return rehearsal;
 }
 
 static void discard(rig *r) {
@@ -81,10 +81,10 @@ static const hth_observer nobody;
 static seen draws_of(rig *r, size_t steps, size_t draws, bool unbiased) {
     seen s = {0};
     hth_check_run run = {.observer = &nobody, .row = see, .context = &s};
-    hth_trial trial = open_trial(r, steps);
-    assert_int_equal(hth_check_draws(&run, &trial, "mine", draws, r->exact, unbiased, NULL),
+    hth_rehearsal rehearsal = open_rehearsal(r, steps);
+    assert_int_equal(hth_check_draws(&run, &rehearsal, "mine", draws, r->exact, unbiased, NULL),
                      HTH_OK);
-    hth_trial_close(&trial);
+    hth_rehearsal_close(&rehearsal);
     assert_int_equal(run.failed, s.failed);
     return s;
 }
@@ -93,9 +93,9 @@ static seen signs_of(rig *r) {
     seen s = {0};
     bool done = false;
     hth_check_run run = {.observer = &nobody, .row = see, .context = &s};
-    hth_trial trial = open_trial(r, 1);
-    assert_int_equal(hth_check_signs(&run, &trial, "mine", r->exact, &done, NULL), HTH_OK);
-    hth_trial_close(&trial);
+    hth_rehearsal rehearsal = open_rehearsal(r, 1);
+    assert_int_equal(hth_check_signs(&run, &rehearsal, "mine", r->exact, &done, NULL), HTH_OK);
+    hth_rehearsal_close(&rehearsal);
     assert_true(done);
     return s;
 }
@@ -209,14 +209,14 @@ static void draws_are_of_new_learners(void **state) {
 static void a_new_learner_draws_on(void **state) {
     (void)state;
     rig r = make(TINY "learner=uoro", 3, 1);
-    hth_trial trial = open_trial(&r, 1);
+    hth_rehearsal rehearsal = open_rehearsal(&r, 1);
     hth_report report = {0};
-    assert_int_equal(hth_trial_run(&trial, &report, NULL), HTH_OK);
-    const uint64_t drawn = trial.learner->noise.drawn;
+    assert_int_equal(hth_rehearsal_run(&rehearsal, &report, NULL), HTH_OK);
+    const uint64_t drawn = rehearsal.learner->noise.drawn;
     assert_true(drawn > 0);
-    assert_int_equal(hth_trial_renew(&trial, NULL), HTH_OK);
-    assert_int_equal(trial.learner->noise.drawn, drawn);
-    hth_trial_close(&trial);
+    assert_int_equal(hth_rehearsal_renew(&rehearsal, NULL), HTH_OK);
+    assert_int_equal(rehearsal.learner->noise.drawn, drawn);
+    hth_rehearsal_close(&rehearsal);
     discard(&r);
 }
 

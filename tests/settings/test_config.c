@@ -1,8 +1,8 @@
 /* Settings from YAML and from key=value: what they come to, what is refused, and that a written file
  * loads back to the same. */
 #include "data/failing_malloc.h"
-#include "experiment/experiment.h"
 #include "scratch.h"
+#include "settings/config.h"
 
 typedef struct fixture {
     char path[96];

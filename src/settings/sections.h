@@ -1,0 +1,68 @@
+/* The sections that are no part of a network: train, check and compare. */
+#ifndef HTH_SECTIONS_H
+#define HTH_SECTIONS_H
+
+#include "base/options.h"
+
+extern const hth_catalogue hth_train_section;   /* train.* */
+extern const hth_catalogue hth_check_section;   /* check.* */
+extern const hth_catalogue hth_compare_section; /* compare.* */
+
+/* The setting `key`, or the fallback of the option that the catalogue's common table has for it. */
+hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
+                             const hth_settings *settings, void *out, hth_error *error);
+
+/* train.metric */
+enum {
+    HTH_METRIC_NONE,
+    HTH_METRIC_AUTO,
+    HTH_METRIC_PERPLEXITY,
+    HTH_METRIC_ACCURACY,
+    HTH_METRIC_BITS,
+    HTH_METRIC_DECISIONS,
+    HTH_METRIC_MSE,
+    HTH_METRIC_NMSE,
+    HTH_METRIC_LENGTH
+};
+
+enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
+
+/* The section train. */
+typedef struct hth_train_options {
+    int64_t seed, threads, batch, epochs, sequences, steps;
+    int64_t report_every, validate_every, validation_steps, validation_batch, stop_over;
+    double checkpoint_every, stop_at;
+    int precision, metric;
+    int64_t align, align_window, align_horizon;
+    const char *align_learners;
+    bool keep_state, picture;
+} hth_train_options;
+
+/* The section check. */
+typedef struct hth_check_options {
+    int64_t steps, batch, samples, draws;
+    double memory;
+    const char *learners;
+} hth_check_options;
+
+/* The section compare. */
+typedef struct hth_compare_options {
+    const char *seeds, *learners;
+    double final;
+    int64_t smooth;
+    int measure;
+    bool keep;
+} hth_compare_options;
+
+enum {
+    HTH_MEASURE_AUTO,
+    HTH_MEASURE_TRAIN_LOSS,
+    HTH_MEASURE_TRAIN_METRIC,
+    HTH_MEASURE_VALIDATION_LOSS,
+    HTH_MEASURE_VALIDATION_METRIC
+};
+extern const char *const hth_compare_measures[];
+/* What `auto` comes to with that metric; others stay as they are. */
+int hth_compare_measure(int measure, const char *metric);
+
+#endif
