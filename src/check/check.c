@@ -117,7 +117,7 @@ static hth_status open_network(check *c, const hth_settings *settings, const cha
         hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
     hth_status status = hth_given_apply(&c->source, *out, error);
     if (status == HTH_OK && from)
-        status = hth_run_restore(from, &c->settings, &(hth_session){.network = *out}, error);
+        status = hth_run_restore(from, &c->settings, &(hth_handles){.network = *out}, error);
     if (status != HTH_OK) {
         hth_network_destroy(*out);
         *out = NULL;
@@ -133,7 +133,8 @@ static hth_status open_data(check *c, hth_error *error) {
     if (!c->source.kind)
         return hth_fail(error, HTH_INVALID, "the settings of data name no training data");
     if (c->from)
-        HTH_TRY(hth_run_restore(c->from, &c->settings, &(hth_session){.train = c->source}, error));
+        HTH_TRY(
+            hth_run_restore(c->from, &c->settings, &(hth_handles){.source = &c->source}, error));
     return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
 }
 

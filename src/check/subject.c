@@ -110,7 +110,7 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
     hth_status status = HTH_OK;
     if (s->source && (*out)->axes.signal->give) status = hth_given_feedback(s->source, *out, error);
     if (status == HTH_OK && s->run)
-        status = hth_run_restore(s->run, &s->settings, &(hth_session){.learner = *out}, error);
+        status = hth_run_restore(s->run, &s->settings, &(hth_handles){.learner = *out}, error);
     if (status == HTH_OK) return HTH_OK;
     hth_learner_destroy(*out);
     *out = NULL;

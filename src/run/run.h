@@ -4,6 +4,7 @@
 
 #include "run/train.h"
 #include "session/checkpoint.h"
+#include "session/score.h"
 
 #include <stdio.h>
 

@@ -29,37 +29,36 @@ typedef struct field_list {
 } field_list;
 
 /* A handle's list of fields, whatever the handle; none where there is no handle. */
-typedef size_t (*lister)(const hth_session *session, hth_field *fields, size_t capacity);
+typedef size_t (*lister)(const hth_handles *of, hth_field *fields, size_t capacity);
 
-static size_t list_network(const hth_session *s, hth_field *fields, size_t capacity) {
-    return s->network ? hth_network_state(s->network, fields, capacity) : 0;
+static size_t list_network(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return h->network ? hth_network_state(h->network, fields, capacity) : 0;
 }
-static size_t list_tape(const hth_session *s, hth_field *fields, size_t capacity) {
-    return s->tape ? hth_tape_state(s->tape, fields, capacity) : 0;
+static size_t list_tape(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return h->tape ? hth_tape_state(h->tape, fields, capacity) : 0;
 }
-static size_t list_learner(const hth_session *s, hth_field *fields, size_t capacity) {
-    return s->learner ? hth_learner_state(s->learner, fields, capacity) : 0;
+static size_t list_learner(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return h->learner ? hth_learner_state(h->learner, fields, capacity) : 0;
 }
-static size_t list_optimiser(const hth_session *s, hth_field *fields, size_t capacity) {
-    return s->optimiser ? hth_optimiser_state(s->optimiser, fields, capacity) : 0;
+static size_t list_optimiser(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return h->optimiser ? hth_optimiser_state(h->optimiser, fields, capacity) : 0;
 }
-static size_t list_stream(const hth_session *s, hth_field *fields, size_t capacity) {
-    const hth_stream_kind *kind = s->train.kind;
-    return kind && kind->state ? kind->state(s->train.state, fields, capacity) : 0;
+static size_t list_stream(const hth_handles *h, hth_field *fields, size_t capacity) {
+    const hth_stream_kind *kind = h->source ? h->source->kind : NULL;
+    return kind && kind->state ? kind->state(h->source->state, fields, capacity) : 0;
 }
-static size_t list_align(const hth_session *s, hth_field *fields, size_t capacity) {
-    return s->align ? hth_align_state(s->align, fields, capacity) : 0;
+static size_t list_align(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return h->align ? hth_align_state(h->align, fields, capacity) : 0;
 }
-static size_t list_moments(const hth_session *s, hth_field *fields, size_t capacity) {
-    const hth_moments *m = &s->moments;
-    if (m->sums && capacity > 0)
-        fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums};
-    return m->sums ? 1 : 0;
+static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capacity) {
+    const hth_moments *m = h->moments;
+    if (!m || !m->sums) return 0;
+    if (capacity > 0) fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums};
+    return 1;
 }
-/* Between updates the gradient is 0, unless a sequence is under way. */
-static size_t list_gradient(const hth_session *s, hth_field *fields, size_t capacity) {
-    hth_gradient *g = s->gradient;
-    if (!g || !s->update_sequence) return 0;
+static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capacity) {
+    hth_gradient *g = h->gradient;
+    if (!g) return 0;
     hth_gradient_fill(g);
     if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
     if (!g->sparse) return 1;
@@ -72,9 +71,9 @@ static size_t list_gradient(const hth_session *s, hth_field *fields, size_t capa
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is saved as it is");
 
 /* What follows from fields that have been restored. */
-static void settle(const hth_session *s) {
-    hth_gradient *g = s->gradient;
-    if (!s->update_sequence || !g->sparse) return;
+static void settle(const hth_handles *h) {
+    hth_gradient *g = h->gradient;
+    if (!g || !g->sparse) return;
     const size_t rows = g->sparse->rows;
     if (g->touched_count > rows) g->touched_count = rows; /* whatever the file says */
     memset(g->is_touched, 0, rows);
@@ -149,15 +148,15 @@ static void list_counters(hth_counters *counters, hth_field *fields) {
 }
 
 /* Gathering settles the tape's carried state, so it is done anew each time. */
-static hth_status gather(const hth_session *session, hth_counters *counters, field_list *out,
+static hth_status gather(const hth_handles *handles, hth_counters *counters, field_list *out,
                          hth_error *error) {
     size_t total = counters ? HTH_COUNT(counter_list) : 0, used = 0;
-    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(session, NULL, 0);
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(handles, NULL, 0);
     hth_field *fields = calloc(total + 1, sizeof *fields);
     hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
     if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
     for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
-        size_t count = lists[i].list(session, fields + used, total - used);
+        size_t count = lists[i].list(handles, fields + used, total - used);
         for (size_t j = 0; j < count && status == HTH_OK; j++)
             status = add_prefix(lists[i].prefix, &fields[used + j], error);
         used += count;
@@ -189,11 +188,24 @@ static hth_status write_newest(const char *run, const field_list *fields,
     return hth_safetensors_write(now, fields->items, fields->count, metadata, count, error);
 }
 
+/* Between updates the gradient is 0, unless a sequence is under way. */
+static hth_handles handles_of(const hth_session *s) {
+    return (hth_handles){.network = s->network,
+                         .tape = s->tape,
+                         .learner = s->learner,
+                         .optimiser = s->optimiser,
+                         .gradient = s->update_sequence ? s->gradient : NULL,
+                         .source = &s->train,
+                         .moments = &s->moments,
+                         .align = s->align};
+}
+
 hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, hth_error *error) {
     char step[32];
+    const hth_handles handles = handles_of(session);
     field_list fields;
-    HTH_TRY(gather(session, counters, &fields, error));
+    HTH_TRY(gather(&handles, counters, &fields, error));
     hth_metadata *metadata = calloc(identity->count + 2, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
@@ -277,13 +289,33 @@ static hth_status load_newest(const char *run, const field_list *fields,
     return load_file(before, fields, identity, &damaged, error);
 }
 
+static hth_status load(const char *run, const hth_handles *into, hth_counters *counters,
+                       const hth_identity *identity, const hth_observer *observer, bool *found,
+                       hth_error *error) {
+    field_list fields;
+    HTH_TRY(gather(into, counters, &fields, error));
+    hth_status status = load_newest(run, &fields, identity, observer, found, error);
+    if (status == HTH_OK && *found) settle(into);
+    free(fields.items);
+    return status;
+}
+
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, const hth_observer *observer,
                                bool *found, hth_error *error) {
-    field_list fields;
-    HTH_TRY(gather(session, counters, &fields, error));
-    hth_status status = load_newest(run, &fields, identity, observer, found, error);
-    if (status == HTH_OK && *found && counters) settle(session);
-    free(fields.items);
+    const hth_handles handles = handles_of(session);
+    return load(run, &handles, counters, identity, observer, found, error);
+}
+
+hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_handles *into,
+                           hth_error *error) {
+    hth_identity identity;
+    bool found = false;
+    HTH_TRY(hth_identity_make(settings, &identity, error));
+    identity.network_only = true;
+    hth_status status = load(run, into, NULL, &identity, NULL, &found, error);
+    if (status == HTH_OK && !found)
+        status = hth_fail(error, HTH_FILE, "%s: there is no checkpoint", run);
+    hth_identity_free(&identity);
     return status;
 }

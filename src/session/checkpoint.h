@@ -28,15 +28,27 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
                                const hth_identity *identity, hth_error *error);
 
 /* Restores the newest checkpoint, or, when that one cannot be read and `observer` is not NULL, the one
- * before, telling so. Handles that the session does not have are passed over. *found false, and HTH_OK: there is none.
+ * before, telling so. *found false, and HTH_OK: there is none.
  * HTH_MISMATCH names the setting that differs; then nothing has been changed. */
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, const hth_observer *observer,
                                bool *found, hth_error *error);
 
-/* evaluate.c: to look at a run without going on with it. Of its newest checkpoint, whose network has to be that
- * of the settings, the handles that the session has are restored; numbers of the other precision are converted. */
-hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_session *into,
+/* The handles whose states are in a checkpoint; NULL: none. */
+typedef struct hth_handles {
+    hth_network *network;
+    hth_tape *tape;
+    hth_learner *learner;
+    hth_optimiser *optimiser;
+    hth_gradient *gradient; /* that a sequence under way adds up */
+    const hth_source *source;
+    const hth_moments *moments;
+    struct hth_align *align;
+} hth_handles;
+
+/* To look at a run without going on with it: restores these handles from its newest checkpoint, whose network has to be
+ * that of the settings. Numbers of the other precision are converted. */
+hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_handles *into,
                            hth_error *error);
 
 #endif

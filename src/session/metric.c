@@ -7,8 +7,10 @@
  * N the sum of the weights w, m_k the mean of target k over the same steps; so nmse is 1 for a readout
  * that stays at the mean (Bellec et al. 2019, Fig. 1 c-d).
  */
+#include "session/metric.h"
+
 #include "base/functions64.h"
-#include "session/session.h"
+#include "settings/sections.h"
 
 #include <stdlib.h>
 #include <string.h>

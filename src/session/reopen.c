@@ -1,7 +1,9 @@
 /* The loss and the metric of a run's newest checkpoint on a split. */
 #include "session/reopen.h"
 
+#include "files/folder.h"
 #include "session/checkpoint.h"
+#include "session/score.h"
 
 #include <string.h>
 
@@ -27,19 +29,6 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
         HTH_TRY(hth_config_set(config, s->key, s->value, s->origin, error));
     }
     return hth_config_validate(config, error);
-}
-
-hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_session *into,
-                           hth_error *error) {
-    hth_identity identity;
-    bool found = false;
-    HTH_TRY(hth_identity_make(settings, &identity, error));
-    identity.network_only = true;
-    hth_status status = hth_checkpoint_load(run, into, NULL, &identity, NULL, &found, error);
-    if (status == HTH_OK && !found)
-        status = hth_fail(error, HTH_FILE, "%s: there is no checkpoint", run);
-    hth_identity_free(&identity);
-    return status;
 }
 
 static hth_status score_session(hth_session *session, const hth_observer *observer,
@@ -69,7 +58,7 @@ static hth_status open_run(const char *run, hth_split split, const hth_settings 
     HTH_TRY(load_settings(run, overrides, config, error));
     hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_session_open_forward(&settings, split, session, error));
-    return hth_run_restore(run, &settings, &(hth_session){.network = session->network}, error);
+    return hth_run_restore(run, &settings, &(hth_handles){.network = session->network}, error);
 }
 
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,

@@ -2,8 +2,9 @@
  * Scoring: one forward pass over a split, on a tape and a stream of its own. The network is only
  * read, and the carried state of training is not touched.
  */
+#include "session/score.h"
+
 #include "network/network.h"
-#include "session/session.h"
 
 /* A tape that is long enough for speed and short enough for memory; its length does not change the
  * result. */

@@ -12,6 +12,7 @@
 #include "credit/learner.h"
 #include "network/catalogues.h"
 #include "network/network.h"
+#include "session/score.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,8 +4,9 @@
  * Rewinding writes back the position fields that the stream had at opening, so that a corpus is read
  * once and every validation sees the same data.
  */
+#include "session/source.h"
+
 #include "network/network.h"
-#include "session/session.h"
 
 #include <math.h>
 #include <stdlib.h>

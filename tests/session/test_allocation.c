@@ -2,6 +2,7 @@
  * sentence, and no leak. */
 #include "runs.h"
 #include "session/checkpoint.h"
+#include "session/score.h"
 
 #include "data/failing_malloc.h"
 

@@ -3,7 +3,7 @@
  * enough. */
 #include "network/network.h"
 #include "runs.h"
-#include "session/session.h"
+#include "session/score.h"
 
 #include <math.h>
 

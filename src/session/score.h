@@ -1,0 +1,41 @@
+/* A pass over data that nothing learns from. */
+#ifndef HTH_SCORE_H
+#define HTH_SCORE_H
+
+#include "session/session.h"
+
+#include <signal.h>
+
+/* The batch of validation and test. */
+size_t hth_scoring_batch(const hth_train_options *options);
+
+/* What a long pass looks after: tick is called after each tape; the pass ends early when *stop is not
+ * 0. All may be NULL. */
+typedef struct hth_watch {
+    void (*tick)(void *context);
+    void *context;
+    const volatile sig_atomic_t *stop;
+} hth_watch;
+
+/* A pass over a split on a tape of its own: the carried state of training is not touched. */
+typedef struct hth_scorer {
+    hth_source source;
+    hth_tape *tape;
+    size_t steps;   /* of the tape */
+    uint64_t limit; /* steps of a pass; 0: until the data end */
+    bool keep_state,
+        whole;           /* whole: each sequence is one tape, so a pass may go beyond its limit */
+    hth_moments moments; /* of the last pass */
+} hth_scorer;
+
+/* Leaves out->tape NULL when the settings name no data for the split. */
+hth_status hth_scorer_open(const hth_settings *settings, const hth_session *session,
+                           hth_split split, hth_scorer *out, hth_error *error);
+/* Over the stream of the session itself, which is moved. */
+hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error);
+void hth_scorer_close(hth_scorer *scorer);
+/* *stopped: the pass ended early, report is a part. */
+hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report *report,
+                          uint64_t *steps, bool *stopped, hth_error *error);
+
+#endif
