@@ -3,6 +3,7 @@
 #ifndef HTH_TEST_RUNS_H
 #define HTH_TEST_RUNS_H
 
+#include "check/align.h"
 #include "check/check.h"
 #include "files/safetensors.h"
 #include "run/train.h"
@@ -51,7 +52,8 @@ static inline hth_status train_line(const char *line, const char *name, bool res
                                     const hth_observer *observer, hth_ending *ending,
                                     hth_error *error) {
     hth_config *config = configure(line);
-    hth_status status = hth_train(config, scratch_path(name), resume, observer, ending, error);
+    hth_status status =
+        hth_train(config, scratch_path(name), resume, &hth_align_guest, observer, ending, error);
     hth_config_destroy(config);
     return status;
 }

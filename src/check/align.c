@@ -5,6 +5,7 @@
 #include "credit/catalogues.h"
 #include "credit/learner.h"
 #include "files/lines.h"
+#include "session/session.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,13 +25,13 @@ typedef struct companion {
     hth_gradient *gradient; /* the sum over the window */
 } companion;
 
-struct hth_align {
+typedef struct align {
     const hth_network *network;
     uint64_t every, window;
     hth_gradient *scrap;
     companion items[MOST_LEARNERS + 2]; /* the exact ones first */
     size_t count;
-};
+} align;
 
 enum { EXACT_PAST, EXACT_FUTURE, FIRST_OTHER };
 
@@ -43,7 +44,7 @@ static facing facing_of(const hth_learner *learner) {
 }
 
 /* own: with all that the user set; else a preset, whose other settings are the user's. */
-static hth_status add(hth_align *a, const hth_settings *settings, const hth_session *session,
+static hth_status add(align *a, const hth_settings *settings, const hth_session *session,
                       const char *name, bool own, const char *horizon, hth_error *error) {
     const hth_setting items[] = {
         {"learner.name", name, NULL},           {"learner.signal", "preset", NULL},
@@ -78,7 +79,7 @@ static hth_status add(hth_align *a, const hth_settings *settings, const hth_sess
 }
 
 /* The exact ones, then those that the user names; the run's own learner when none is named. */
-static hth_status add_all(hth_align *a, const hth_settings *settings, const hth_session *session,
+static hth_status add_all(align *a, const hth_settings *settings, const hth_session *session,
                           hth_error *error) {
     const hth_train_options *o = &session->options;
     const hth_setting *given = hth_settings_find(settings, hth_learners.key);
@@ -97,7 +98,7 @@ static hth_status add_all(hth_align *a, const hth_settings *settings, const hth_
     return HTH_OK;
 }
 
-static hth_status check_sizes(const hth_align *a, const hth_session *session, hth_error *error) {
+static hth_status check_sizes(const align *a, const hth_session *session, hth_error *error) {
     const hth_train_options *o = &session->options;
     if ((uint64_t)o->align_horizon >= session->steps && a->window >= session->steps) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
@@ -107,14 +108,14 @@ static hth_status check_sizes(const hth_align *a, const hth_session *session, ht
 }
 
 /* When a companion is judged: as many steps after the end of the window as it and the exact one need. */
-static uint64_t wait_of(const hth_align *a, const companion *c) {
+static uint64_t wait_of(const align *a, const companion *c) {
     const uint64_t exact = a->items[EXACT_FUTURE].lag;
     if (c->facing == PAST) return 0;
     return c->lag > exact ? c->lag : exact;
 }
 
 /* A window is judged before the next begins: the tape that completes it may have up to K - 1 steps more. */
-static hth_status check_every(const hth_align *a, const hth_session *session, hth_error *error) {
+static hth_status check_every(const align *a, const hth_session *session, hth_error *error) {
     const companion *longest = &a->items[EXACT_FUTURE];
     for (size_t i = FIRST_OTHER; i < a->count; i++)
         if (wait_of(a, &a->items[i]) > longest->lag) longest = &a->items[i];
@@ -129,12 +130,21 @@ static hth_status check_every(const hth_align *a, const hth_session *session, ht
                     longest == &a->items[EXACT_FUTURE] ? "" : longest->name);
 }
 
-hth_status hth_align_create(const hth_settings *settings, const hth_session *session,
-                            hth_align **out, hth_error *error) {
+static void close_all(void *guest) {
+    align *a = guest;
+    hth_gradient_destroy(a->scrap);
+    for (size_t i = 0; i < HTH_COUNT(a->items); i++) {
+        hth_learner_destroy(a->items[i].learner);
+        hth_gradient_destroy(a->items[i].gradient);
+    }
+    free(a);
+}
+
+static hth_status open_all(const hth_settings *settings, const hth_session *session, void **guest,
+                       hth_error *error) {
     const hth_train_options *o = &session->options;
-    *out = NULL;
     if (o->align == 0) return HTH_OK;
-    hth_align *a = calloc(1, sizeof *a);
+    align *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     a->network = session->network;
     a->every = (uint64_t)o->align;
@@ -144,22 +154,14 @@ hth_status hth_align_create(const hth_settings *settings, const hth_session *ses
     if (status == HTH_OK) status = add_all(a, settings, session, error);
     if (status == HTH_OK) status = check_every(a, session, error);
     if (status == HTH_OK)
-        *out = a;
+        *guest = a;
     else
-        hth_align_destroy(a);
+        close_all(a);
     return status;
 }
 
-void hth_align_destroy(hth_align *a) {
-    if (a) hth_gradient_destroy(a->scrap);
-    for (size_t i = 0; a && i < HTH_COUNT(a->items); i++) {
-        hth_learner_destroy(a->items[i].learner);
-        hth_gradient_destroy(a->items[i].gradient);
-    }
-    free(a);
-}
-
-void hth_align_reset(hth_align *a) {
+static void begin(void *guest) {
+    const align *a = guest;
     for (size_t i = 0; i < a->count; i++) hth_learner_reset(a->items[i].learner);
 }
 
@@ -190,7 +192,7 @@ static hth_status write_line(const companion *c, const companion *exact, const h
 }
 
 /* The readout's weights are used for the loss of the same step alone: no reading of it faces the future. */
-static hth_status write_lines(const hth_align *a, const companion *c, uint64_t step, uint64_t end,
+static hth_status write_lines(const align *a, const companion *c, uint64_t step, uint64_t end,
                               FILE *file, hth_error *error) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(a->network, &count);
@@ -205,13 +207,13 @@ static hth_status write_lines(const hth_align *a, const companion *c, uint64_t s
 /* ---- Along the run --------------------------------------------------------------------------- */
 
 /* The window whose part `step` would be ends at this step; 0: none. */
-static uint64_t window_of(const hth_align *a, uint64_t step) {
+static uint64_t window_of(const align *a, uint64_t step) {
     const uint64_t end = (step + a->every - 1) / a->every * a->every;
     return step + a->window > end ? end : 0;
 }
 
 /* Whether what a tape gives after `lag` steps is wanted, and whether it is the first of its window. */
-static bool wants(const hth_align *a, uint64_t lag, uint64_t steps, uint64_t step, bool *begins) {
+static bool wants(const align *a, uint64_t lag, uint64_t steps, uint64_t step, bool *begins) {
     const uint64_t end = step > lag ? window_of(a, step - lag) : 0;
     *begins = end && (step <= lag + steps || window_of(a, step - lag - steps) != end);
     return end != 0;
@@ -222,7 +224,7 @@ static void add_part(hth_real *to, const hth_real *from, size_t first, size_t en
 }
 
 /* The window of the readout's blocks is `lag` steps before that of the others. */
-static void add_lagged(const hth_align *a, const companion *c, uint64_t steps, uint64_t step) {
+static void add_lagged(const align *a, const companion *c, uint64_t steps, uint64_t step) {
     const size_t recurrent = a->network->recurrent_count, all = a->network->count;
     bool begins, readout_begins;
     const bool wanted = wants(a, c->lag, steps, step, &begins);
@@ -235,7 +237,7 @@ static void add_lagged(const hth_align *a, const companion *c, uint64_t steps, u
 }
 
 /* What a learner gives outside of a window is not wanted, but it has to see every tape. */
-static hth_status learn(const hth_align *a, const companion *c, hth_tape *tape, uint64_t step,
+static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint64_t step,
                         hth_error *error) {
     bool begins;
     const bool direct = c->lag == 0 && wants(a, 0, tape->steps, step, &begins);
@@ -247,13 +249,14 @@ static hth_status learn(const hth_align *a, const companion *c, hth_tape *tape, 
 }
 
 /* Whether a window that ends at a multiple of `every` was completed by this tape. */
-static bool completes(const hth_align *a, uint64_t step, uint64_t steps, uint64_t *end) {
+static bool completes(const align *a, uint64_t step, uint64_t steps, uint64_t *end) {
     *end = step / a->every * a->every;
     return step >= a->every && step < *end + steps;
 }
 
-hth_status hth_align_tape(hth_align *a, hth_tape *tape, uint64_t step, FILE *file,
-                          hth_error *error) {
+static hth_status after_tape(void *guest, hth_tape *tape, uint64_t step, FILE *file,
+                             hth_error *error) {
+    const align *a = guest;
     for (size_t i = 0; i < a->count; i++) HTH_TRY(learn(a, &a->items[i], tape, step, error));
     for (size_t i = FIRST_OTHER; i < a->count; i++) {
         const uint64_t wait = wait_of(a, &a->items[i]);
@@ -279,7 +282,8 @@ static void add_prefix(size_t index, char name[sizeof((hth_field *)0)->name]) {
     name[before + length] = '\0';
 }
 
-size_t hth_align_state(hth_align *a, hth_field *fields, size_t capacity) {
+static size_t state(void *guest, hth_field *fields, size_t capacity) {
+    align *a = guest;
     size_t count = 0;
     for (size_t i = 0; i < a->count; i++) {
         companion *c = &a->items[i];
@@ -298,3 +302,12 @@ size_t hth_align_state(hth_align *a, hth_field *fields, size_t capacity) {
     }
     return count;
 }
+
+const hth_guest_kind hth_align_guest = {
+    .name = "align",
+    .open = open_all,
+    .begin = begin,
+    .after_tape = after_tape,
+    .state = state,
+    .close = close_all,
+};

@@ -1,7 +1,7 @@
 /*
  * How well other learners point: along a training run, learners named by the user read the same tapes with the
  * same weights as the one that trains, and every N steps the gradients that they gave in the last W steps
- * are compared, block by block, with the exact one. Internal to this room.
+ * are compared, block by block, with the exact one.
  *
  * There are two exact gradients of W steps. The past-facing one sums dE_t/dW over the losses of those steps,
  * however old the weights' use is: RTRL gives it at once. The future-facing one sums over the uses of the
@@ -15,21 +15,9 @@
 #ifndef HTH_ALIGN_H
 #define HTH_ALIGN_H
 
-#include "session/session.h"
+#include "session/guest.h"
 
-#include <stdio.h>
-
-typedef struct hth_align hth_align;
-
-/* *out NULL: the settings do not ask for it. */
-hth_status hth_align_create(const hth_settings *settings, const hth_session *session,
-                            hth_align **out, hth_error *error);
-void hth_align_destroy(hth_align *align);
-void hth_align_reset(hth_align *align); /* the start of a sequence */
-/* After the run's own learner, before the weights change; `step` is the tape's last. A window that is whole is
- * written to the file, a line of JSON for each learner. */
-hth_status hth_align_tape(hth_align *align, hth_tape *tape, uint64_t step, FILE *file,
-                          hth_error *error);
-size_t hth_align_state(hth_align *align, hth_field *fields, size_t capacity);
+/* train.align asks for it. A window that is whole is written to align.jsonl, a line of JSON for each learner. */
+extern const hth_guest_kind hth_align_guest;
 
 #endif

@@ -1,6 +1,7 @@
 /* hitherto train: settings become a run, a run becomes a directory. */
 #include "cli/cli.h"
 
+#include "check/align.h"
 #include "run/train.h"
 
 #include <errno.h>
@@ -90,7 +91,8 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     hth_ending ending;
     hth_error error;
     bool resume = cli_value(arguments, "--resume") != NULL;
-    hth_status status = hth_train(config, out, resume, &observer, &ending, &error);
+    hth_status status =
+        hth_train(config, out, resume, &hth_align_guest, &observer, &ending, &error);
     cli_progress_end(&progress);
     if (status != HTH_OK) return cli_fail(&error);
     return ending == HTH_INTERRUPTED ? stop(out) : finish(out, config, &progress);

@@ -6,6 +6,7 @@
  */
 #include "compare/compare.h"
 
+#include "check/align.h"
 #include "compare/folder.h"
 #include "compare/pool.h"
 #include "files/clock.h"
@@ -347,7 +348,7 @@ static hth_status check_run(const comparing *c, const hth_stored_run *run, hth_e
     hth_prospect prospect;
     hth_error reason = {0};
     HTH_TRY(settings_of(c, run, &config, error));
-    hth_status status = hth_train_check(config, &prospect, &reason);
+    hth_status status = hth_train_check(config, &hth_align_guest, &prospect, &reason);
     hth_config_destroy(config);
     if (status == HTH_OK) return HTH_OK;
     return hth_fail(error, status, "%s (arm '%s')", reason.message, variant_of(c, run)->arm);

@@ -5,6 +5,7 @@
  */
 #include "compare/plan.h"
 
+#include "check/align.h"
 #include "credit/catalogues.h"
 #include "run/train.h"
 
@@ -239,7 +240,7 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)p->plan->seeds[0]);
     HTH_TRY(hth_config_set(config, "train.threads", "1", NULL, p->error));
     HTH_TRY(hth_config_set(config, "train.seed", seed, NULL, p->error));
-    HTH_TRY(hth_train_check(config, &prospect, p->error));
+    HTH_TRY(hth_train_check(config, &hth_align_guest, &prospect, p->error));
     hth_config_truncate(config, count);
     const hth_settings settings = hth_config_settings(config);
     snprintf(v->unit, sizeof v->unit, "%s", unit_of(prospect.loss, &settings));

@@ -7,6 +7,7 @@
 #define _DEFAULT_SOURCE
 #include "compare/pool.h"
 
+#include "check/align.h"
 #include "session/checkpoint.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static bool is_useless(const hth_config *config, const char *folder) {
     hth_counters counters;
     hth_status status = HTH_OK;
     bool found;
-    if (hth_session_open(&settings, &session, NULL) != HTH_OK) return false;
+    if (hth_session_open(&settings, &hth_align_guest, &session, NULL) != HTH_OK) return false;
     if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
         status = hth_checkpoint_load(folder, &session, &counters, &identity, &nobody, &found, NULL);
         hth_identity_free(&identity);
@@ -74,11 +75,12 @@ static bool is_useless(const hth_config *config, const char *folder) {
 static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
                         hth_outcome *outcome, hth_error *error) {
     const bool begun = hth_file_exists(folder);
-    hth_status status = hth_train_outcome(config, folder, begun, observer, outcome, error);
+    hth_status status =
+        hth_train_outcome(config, folder, begun, &hth_align_guest, observer, outcome, error);
     const bool refused = status == HTH_FILE || status == HTH_MISMATCH;
     if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
     HTH_TRY(hth_folder_remove(folder, error));
-    return hth_train_outcome(config, folder, false, observer, outcome, error);
+    return hth_train_outcome(config, folder, false, &hth_align_guest, observer, outcome, error);
 }
 
 static void run(const hth_config *config, const char *folder,

@@ -7,7 +7,6 @@
  * same way as one that was not. Time is measured, but nothing but the moment of a checkpoint depends
  * on it.
  */
-#include "check/align.h"
 #include "credit/cost.h"
 #include "files/clock.h"
 #include "files/lines.h"
@@ -29,7 +28,7 @@ static hth_status save(hth_run *r, hth_error *error) {
     double now = hth_clock();
     r->counters.seconds = r->before + now - r->begun;
     hth_metrics_sync(r->metrics);
-    if (r->alignment) hth_metrics_sync(r->alignment);
+    if (r->guest_lines) hth_metrics_sync(r->guest_lines);
     HTH_TRY(hth_checkpoint_save(r->dir.path, &r->session, &r->counters, &r->identity, error));
     r->saved = hth_clock();
     return HTH_OK;
@@ -77,16 +76,18 @@ static void find_due(hth_run *r, uint64_t before, bool epoch_end) {
 static hth_status learn(hth_run *r, const hth_chunk *chunk, bool update, hth_error *error) {
     hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
+    const hth_guest *guest = &s->guest;
     const uint64_t epoch = c->epoch ? c->epoch : 1;
     HTH_TRY(hth_forward(s->tape, chunk, &r->counters.sums, error));
     hth_moments_add(&s->moments, chunk);
     if (!s->update_sequence &&
-        !s->align) /* nobody looks at the gradient, which is that of a tape */
+        !guest->kind) /* nobody looks at the gradient, which is that of a tape */
         return hth_learn_and_step(s->learner, s->tape, s->gradient, s->optimiser, s->network, epoch,
                                   error);
     HTH_TRY(hth_learn(s->learner, s->tape, s->gradient, error));
-    if (s->align)
-        HTH_TRY(hth_align_tape(s->align, s->tape, c->step + chunk->steps, r->alignment, error));
+    if (guest->kind)
+        HTH_TRY(guest->kind->after_tape(guest->state, s->tape, c->step + chunk->steps,
+                                        r->guest_lines, error));
     if (!update) return HTH_OK;
     HTH_TRY(hth_optimiser_step(s->optimiser, s->network, s->gradient, epoch, error));
     hth_gradient_clear(s->gradient);
@@ -112,7 +113,7 @@ static hth_status train_tape(hth_run *r, hth_error *error) {
     if (c->step == 0 || (flags.starts && !s->options.keep_state)) {
         hth_tape_reset(s->tape);
         hth_learner_reset(s->learner);
-        if (s->align) hth_align_reset(s->align);
+        if (s->guest.kind) s->guest.kind->begin(s->guest.state);
     }
     const bool update = !s->update_sequence || flags.ends;
     chunk.ends = flags.ends && !s->options.keep_state;
@@ -205,6 +206,14 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     return HTH_OK;
 }
 
+static hth_status open_guest_lines(hth_run *r, hth_error *error) {
+    char path[HTH_PATH_LENGTH], name[32];
+    if (!r->session.guest.kind) return HTH_OK;
+    snprintf(name, sizeof name, "%s.jsonl", r->session.guest.kind->name);
+    HTH_TRY(hth_rundir_file(r->dir.path, name, path, error));
+    return hth_metrics_open(path, r->counters.step, &r->guest_lines, error);
+}
+
 /* Files that a run begins with. */
 static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
     char path[HTH_PATH_LENGTH];
@@ -212,10 +221,7 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     HTH_TRY(hth_config_write(config, path, error));
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
     HTH_TRY(hth_metrics_open(path, r->counters.step, &r->metrics, error));
-    if (r->session.align) {
-        HTH_TRY(hth_rundir_file(r->dir.path, "align.jsonl", path, error));
-        HTH_TRY(hth_metrics_open(path, r->counters.step, &r->alignment, error));
-    }
+    HTH_TRY(open_guest_lines(r, error));
     r->begun = r->line_time = hth_clock();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.step;
@@ -223,9 +229,10 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     return r->counters.step == 0 ? save(r, error) : HTH_OK;
 }
 
-static hth_status open_handles(hth_run *r, const hth_config *config, hth_error *error) {
+static hth_status open_handles(hth_run *r, const hth_config *config, const hth_guest_kind *guest,
+                               hth_error *error) {
     HTH_TRY(hth_config_validate(config, error));
-    HTH_TRY(hth_session_open(&r->settings, &r->session, error));
+    HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
     if (r->session.options.validate_every >= 0)
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
     set_intervals(r);
@@ -233,10 +240,10 @@ static hth_status open_handles(hth_run *r, const hth_config *config, hth_error *
 }
 
 static hth_status open_run(hth_run *r, const hth_config *config, const char *out, bool resume,
-                           hth_error *error) {
+                           const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_config_validate(config, error));
     HTH_TRY(hth_rundir_check(out, resume, error));
-    HTH_TRY(open_handles(r, config, error));
+    HTH_TRY(open_handles(r, config, guest, error));
     HTH_TRY(hth_rundir_open(out, resume, &r->dir, error));
     HTH_TRY(take_up(r, resume, error));
     return set_out(r, config, error);
@@ -260,7 +267,7 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
 
 static void close_run(hth_run *r) {
     if (r->metrics) fclose(r->metrics);
-    if (r->alignment) fclose(r->alignment);
+    if (r->guest_lines) fclose(r->guest_lines);
     hth_identity_free(&r->identity);
     hth_scorer_close(&r->validation);
     hth_session_close(&r->session);
@@ -286,10 +293,11 @@ static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) 
 }
 
 hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
-                             const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
+                             const hth_guest_kind *guest, const hth_observer *observer,
+                             hth_outcome *outcome, hth_error *error) {
     hth_run *r = make_run(config, observer, outcome, error);
     if (!r) return HTH_NO_MEMORY;
-    hth_status status = open_run(r, config, out, resume, error);
+    hth_status status = open_run(r, config, out, resume, guest, error);
     if (status == HTH_OK) {
         outcome->parameters = hth_network_parameter_count(r->session.network);
         status = count_learner(r, error);
@@ -302,18 +310,20 @@ hth_status hth_train_outcome(const hth_config *config, const char *out, bool res
 }
 
 hth_status hth_train(const hth_config *config, const char *out, bool resume,
-                     const hth_observer *observer, hth_ending *ending, hth_error *error) {
+                     const hth_guest_kind *guest, const hth_observer *observer, hth_ending *ending,
+                     hth_error *error) {
     hth_outcome outcome;
-    hth_status status = hth_train_outcome(config, out, resume, observer, &outcome, error);
+    hth_status status = hth_train_outcome(config, out, resume, guest, observer, &outcome, error);
     *ending = outcome.ending;
     return status;
 }
 
-hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error) {
+hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest,
+                           hth_prospect *prospect, hth_error *error) {
     hth_outcome outcome;
     hth_run *r = make_run(config, NULL, &outcome, error);
     if (!r) return HTH_NO_MEMORY;
-    hth_status status = open_handles(r, config, error);
+    hth_status status = open_handles(r, config, guest, error);
     if (status == HTH_OK)
         *prospect =
             (hth_prospect){r->session.metric.name, r->session.network->readout.loss->part.name,

@@ -3,12 +3,14 @@
 #define HTH_TRAIN_H
 
 #include "files/observer.h"
+#include "session/guest.h"
 #include "settings/config.h"
 
 /* Trains in the run directory `out`: settings.yaml, metrics.jsonl, checkpoint files, summary.json. A
- * directory that holds a run is refused unless resume is true. */
+ * directory that holds a run is refused unless resume is true. The guest comes if the settings ask for it. */
 hth_status hth_train(const hth_config *config, const char *out, bool resume,
-                     const hth_observer *observer, hth_ending *ending, hth_error *error);
+                     const hth_guest_kind *guest, const hth_observer *observer, hth_ending *ending,
+                     hth_error *error);
 
 /* ---- For those who start many runs ---------------------------------------------------------- */
 
@@ -24,7 +26,8 @@ typedef struct hth_outcome {
 
 /* hth_train, telling more. */
 hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
-                             const hth_observer *observer, hth_outcome *outcome, hth_error *error);
+                             const hth_guest_kind *guest, const hth_observer *observer,
+                             hth_outcome *outcome, hth_error *error);
 
 /* What a run will have to show. */
 typedef struct hth_prospect {
@@ -34,6 +37,7 @@ typedef struct hth_prospect {
 } hth_prospect;
 
 /* Whether a run of these settings can begin: everything is opened, and closed again. */
-hth_status hth_train_check(const hth_config *config, hth_prospect *prospect, hth_error *error);
+hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest,
+                           hth_prospect *prospect, hth_error *error);
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "session/checkpoint.h"
 
-#include "check/align.h"
 #include "files/safetensors.h"
 #include "optim/gradient.h"
 
@@ -47,8 +46,9 @@ static size_t list_stream(const hth_handles *h, hth_field *fields, size_t capaci
     const hth_stream_kind *kind = h->source ? h->source->kind : NULL;
     return kind && kind->state ? kind->state(h->source->state, fields, capacity) : 0;
 }
-static size_t list_align(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->align ? hth_align_state(h->align, fields, capacity) : 0;
+static size_t list_guest(const hth_handles *h, hth_field *fields, size_t capacity) {
+    const hth_guest *guest = h->guest;
+    return guest && guest->kind ? guest->kind->state(guest->state, fields, capacity) : 0;
 }
 static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capacity) {
     const hth_moments *m = h->moments;
@@ -84,12 +84,12 @@ static void settle(const hth_handles *h) {
 }
 
 static const struct {
-    const char *prefix; /* of the lists whose names do not say whose they are */
+    const char *prefix; /* of the lists whose names do not say whose they are; NULL: its kind's */
     lister list;
 } lists[] = {
-    {"", list_network},    {"", list_tape},           {"learner.", list_learner},
-    {"", list_optimiser},  {"stream.", list_stream},  {"gradient.", list_gradient},
-    {"align", list_align}, {"metric.", list_moments},
+    {"", list_network},   {"", list_tape},           {"learner.", list_learner},
+    {"", list_optimiser}, {"stream.", list_stream},  {"gradient.", list_gradient},
+    {NULL, list_guest},   {"metric.", list_moments},
 };
 
 #define COUNTER(member)                                                                            \
@@ -156,9 +156,11 @@ static hth_status gather(const hth_handles *handles, hth_counters *counters, fie
     hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
     if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
     for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
+        const char *prefix = lists[i].prefix;
         size_t count = lists[i].list(handles, fields + used, total - used);
         for (size_t j = 0; j < count && status == HTH_OK; j++)
-            status = add_prefix(lists[i].prefix, &fields[used + j], error);
+            status =
+                add_prefix(prefix ? prefix : handles->guest->kind->name, &fields[used + j], error);
         used += count;
     }
     if (status != HTH_OK) {
@@ -197,7 +199,7 @@ static hth_handles handles_of(const hth_session *s) {
                          .gradient = s->update_sequence ? s->gradient : NULL,
                          .source = &s->train,
                          .moments = &s->moments,
-                         .align = s->align};
+                         .guest = &s->guest};
 }
 
 hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,

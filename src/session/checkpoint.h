@@ -43,7 +43,7 @@ typedef struct hth_handles {
     hth_gradient *gradient; /* that a sequence under way adds up */
     const hth_source *source;
     const hth_moments *moments;
-    struct hth_align *align;
+    const hth_guest *guest;
 } hth_handles;
 
 /* To look at a run without going on with it: restores these handles from its newest checkpoint, whose network has to be

@@ -6,7 +6,6 @@
  */
 #include "session/session.h"
 
-#include "check/align.h"
 #include "credit/axes.h"
 #include "credit/catalogues.h"
 #include "credit/learner.h"
@@ -201,7 +200,16 @@ static hth_status open_network(const hth_settings *settings, hth_split split, si
     return hth_given_apply(&s->train, s->network, error);
 }
 
-static hth_status open_all(const hth_settings *settings, hth_session *s, hth_error *error) {
+static hth_status open_guest(const hth_settings *settings, const hth_guest_kind *kind,
+                             hth_session *s, hth_error *error) {
+    void *guest = NULL;
+    if (kind) HTH_TRY(kind->open(settings, s, &guest, error));
+    if (guest) s->guest = (hth_guest){kind, guest};
+    return HTH_OK;
+}
+
+static hth_status open_all(const hth_settings *settings, const hth_guest_kind *guest,
+                           hth_session *s, hth_error *error) {
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = (size_t)s->options.batch;
     HTH_TRY(open_network(settings, HTH_TRAIN, s->batch, s, error));
@@ -215,7 +223,7 @@ static hth_status open_all(const hth_settings *settings, hth_session *s, hth_err
     HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
     HTH_TRY(hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error));
-    return hth_align_create(settings, s, &s->align, error);
+    return open_guest(settings, guest, s, error);
 }
 
 static hth_status open_forward(const hth_settings *settings, hth_split split, hth_session *s,
@@ -233,9 +241,10 @@ static hth_status keep_or_close(hth_status status, hth_session *session, hth_ses
     return status;
 }
 
-hth_status hth_session_open(const hth_settings *settings, hth_session *out, hth_error *error) {
+hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
+                            hth_session *out, hth_error *error) {
     hth_session session = {0};
-    return keep_or_close(open_all(settings, &session, error), &session, out);
+    return keep_or_close(open_all(settings, guest, &session, error), &session, out);
 }
 
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
@@ -245,7 +254,7 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
 }
 
 void hth_session_close(hth_session *s) {
-    hth_align_destroy(s->align);
+    if (s->guest.kind) s->guest.kind->close(s->guest.state);
     hth_optimiser_destroy(s->optimiser);
     hth_gradient_destroy(s->gradient);
     hth_learner_destroy(s->learner);

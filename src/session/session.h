@@ -2,6 +2,7 @@
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
+#include "session/guest.h"
 #include "session/metric.h"
 #include "session/source.h"
 #include "settings/sections.h"
@@ -20,11 +21,13 @@ typedef struct hth_session {
     hth_learner *learner;
     hth_gradient *gradient;
     hth_optimiser *optimiser;
-    struct hth_align *align; /* learners that are compared along the way; NULL: none */
+    hth_guest guest;
 } hth_session;
 
-/* Everything that training needs. On error nothing is left behind. */
-hth_status hth_session_open(const hth_settings *settings, hth_session *out, hth_error *error);
+/* Everything that training needs, and the guest (NULL: none may come) if the settings ask for it. On error nothing is
+ * left behind. */
+hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
+                            hth_session *out, hth_error *error);
 /* Only what a forward pass over `split` needs: no learner, gradient and optimiser. The tape has the
  * batch of validation. */
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,

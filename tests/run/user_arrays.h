@@ -132,7 +132,7 @@ static inline void arrays_train(const hth_config *config, const char *run,
     hth_line *lines;
     size_t count;
     char path[320];
-    if (hth_train(config, scratch_path(run), false, NULL, &ending, &error) != HTH_OK)
+    if (hth_train(config, scratch_path(run), false, NULL, NULL, &ending, &error) != HTH_OK)
         fail_msg("%s", error.message);
     snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path(run));
     assert_int_equal(hth_metrics_read(path, &lines, &count, &error), HTH_OK);

@@ -15,7 +15,7 @@ static hth_status open_and_close(const hth_config *config, hth_error *error) {
     hth_session session = {0};
     hth_scorer scorer = {0};
     hth_identity identity = {0};
-    HTH_TRY(hth_session_open(&settings, &session, error));
+    HTH_TRY(hth_session_open(&settings, NULL, &session, error));
     hth_status status = hth_scorer_open(&settings, &session, HTH_VALIDATE, &scorer, error);
     if (status == HTH_OK) status = hth_identity_make(&settings, &identity, error);
     hth_identity_free(&identity);

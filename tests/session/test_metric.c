@@ -12,7 +12,7 @@ static void open_session(const char *line, hth_config **config, hth_session *ses
     hth_error error;
     *config = configure(line);
     hth_settings settings = hth_config_settings(*config);
-    if (hth_session_open(&settings, session, &error) != HTH_OK) fail_msg("%s", error.message);
+    if (hth_session_open(&settings, NULL, session, &error) != HTH_OK) fail_msg("%s", error.message);
 }
 
 /* Everything that mse and nmse are made of, plainly. */

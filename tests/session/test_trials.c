@@ -14,7 +14,8 @@ static void assert_tapes(const char *line, size_t steps, bool whole) {
     const hth_settings settings = hth_config_settings(config);
     hth_session session;
     hth_error error;
-    if (hth_session_open(&settings, &session, &error) != HTH_OK) fail_msg("%s", error.message);
+    if (hth_session_open(&settings, NULL, &session, &error) != HTH_OK)
+        fail_msg("%s", error.message);
     if (session.steps != steps || session.update_sequence != whole)
         fail_msg("%s: tapes of %zu steps, %s", line, session.steps,
                  session.update_sequence ? "an update a sequence" : "an update a tape");
