@@ -1,11 +1,12 @@
 /* The learners beside the one that trains: see align.h. */
 #include "check/align.h"
 
-#include "check/check.h"
+#include "check/nearness.h"
 #include "credit/catalogues.h"
 #include "credit/learner.h"
 #include "files/lines.h"
 #include "session/session.h"
+#include "settings/config.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -141,7 +142,7 @@ static void close_all(void *guest) {
 }
 
 static hth_status open_all(const hth_settings *settings, const hth_session *session, void **guest,
-                       hth_error *error) {
+                           hth_error *error) {
     const hth_train_options *o = &session->options;
     if (o->align == 0) return HTH_OK;
     align *a = calloc(1, sizeof *a);

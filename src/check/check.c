@@ -12,69 +12,21 @@
  * learns by itself, such as a prediction, it goes on learning on the way through it.
  */
 #include "check/check.h"
+
+#include "check/differences.h"
+#include "check/draws.h"
 #include "credit/catalogues.h"
 #include "credit/learner.h"
 #include "network/catalogues.h"
 #include "session/checkpoint.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SETTINGS(array)                                                                            \
     { array, HTH_COUNT(array) }
-
-/* ---- Reporting ---------------------------------------------------------------------------- */
-
-void hth_check_tell(const hth_check_run *run, const char *format, ...) {
-    char sentence[600];
-    va_list arguments;
-    if (!run->observer->message) return;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    run->observer->message(run->observer->context, sentence);
-}
-
-bool hth_check_stopped(const hth_check_run *run) {
-    return run->observer->interrupted && *run->observer->interrupted;
-}
-
-void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
-                            const hth_nearness *n, double limit, double deviation) {
-    const hth_check_row row = {.claim = claim,
-                               .block = block,
-                               .relative_error = n->relative_error,
-                               .cosine = n->cosine,
-                               .tolerance = limit,
-                               .deviation = deviation,
-                               .passed = !n->not_finite && n->relative_error <= limit};
-    run->rows++;
-    if (!row.passed && run->failed++ == 0)
-        snprintf(run->first_failed, sizeof run->first_failed, "%s, %s: relative error %.2g", claim,
-                 block, n->relative_error);
-    if (run->row) run->row(run->context, &row);
-}
-
-void hth_check_report(hth_check_run *run, const char *claim, const char *block,
-                      const hth_nearness *n, double tolerance, double noise) {
-    /* Where the gradient is tiny, rounding of the loss is what limits the comparison. */
-    const double limit = n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
-    hth_check_report_draws(run, claim, block, n, limit, (double)NAN);
-}
-
-static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,
-                          const hth_real *ours, const hth_real *theirs, double tolerance) {
-    size_t count;
-    const hth_block *blocks = hth_network_blocks(network, &count);
-    for (size_t i = 0; i < count; i++) {
-        const size_t at = blocks[i].offset, entries = blocks[i].rows * blocks[i].columns;
-        const hth_nearness nearness = hth_nearness_of(ours + at, theirs + at, entries);
-        hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0);
-    }
-}
 
 /* ---- Learners ----------------------------------------------------------------------------- */
 
@@ -308,6 +260,17 @@ static hth_bias bias_of(const check *c, const candidate *who, const hth_rehearsa
     if (axes.future->lag(rehearsal->learner) / K * K + K < total) return HTH_BIASED;
     axes.future = &hth_future_zero;
     return hth_axes_bias(&axes, total, total);
+}
+
+static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,
+                          const hth_real *ours, const hth_real *theirs, double tolerance) {
+    size_t count;
+    const hth_block *blocks = hth_network_blocks(network, &count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = blocks[i].offset, entries = blocks[i].rows * blocks[i].columns;
+        const hth_nearness nearness = hth_nearness_of(ours + at, theirs + at, entries);
+        hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0);
+    }
 }
 
 static hth_status compare_one(check *c, const candidate *who, hth_rehearsal *rehearsal,

@@ -12,8 +12,9 @@
  * never by the gradient under test, so that a wrong derivative does not hide: and where more than half of a
  * block's entries would go, all are compared.
  */
+#include "check/differences.h"
+
 #include "base/random.h"
-#include "check/check.h"
 
 #include <math.h>
 #include <stdlib.h>

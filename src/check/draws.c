@@ -8,7 +8,7 @@
  * 16,000 comparisons. Where |exact| = 0 the size of the draws stands in its place. What is not a finite number is an
  * infinite error. On a tiny network the mean over all signs that can be drawn is taken, which is exact.
  */
-#include "check/check.h"
+#include "check/draws.h"
 
 #include "credit/learner.h"
 

@@ -2,12 +2,12 @@
  * The things that a check handles: a piece of data that can be run through again and again, and a
  * network with fixed parameters whose gradient is taken by any learner, with tapes of any length.
  */
-#include "check/check.h"
-#include "session/checkpoint.h"
+#include "check/subject.h"
 
 #include "credit/learner.h"
+#include "session/checkpoint.h"
+#include "settings/config.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,33 +215,10 @@ hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, 
     return HTH_OK;
 }
 
-/* ---- Comparing ---------------------------------------------------------------------------- */
+/* ---- Which parameters there are ----------------------------------------------------------- */
 
 void hth_parameter_mask(const hth_network *network, hth_real *mask) {
     for (size_t i = 0; i < network->count; i++) mask[i] = 1;
     for (size_t l = 0; l < network->layer_count; l++)
         hth_layer_mask(&network->layers[l], mask + network->layers[l].weight);
-}
-
-hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count) {
-    double worst = 0, largest = 0, ab = 0, aa = 0, bb = 0;
-    bool finite = true;
-    for (size_t i = 0; i < count; i++) {
-        const double x = (double)a[i], y = (double)b[i];
-        finite = finite && isfinite(x) && isfinite(y);
-        if (fabs(x - y) > worst) worst = fabs(x - y);
-        if (fabs(y) > largest) largest = fabs(y);
-        ab += x * y, aa += x * x, bb += y * y;
-    }
-    const double norm = sqrt(aa) * sqrt(bb);
-    return (hth_nearness){
-        .relative_error = !finite      ? (double)INFINITY
-                          : worst == 0 ? 0
-                                       : worst / largest, /* infinite where b is 0 and a is not */
-        .cosine = norm > 0   ? ab / norm
-                  : aa == bb ? (double)NAN
-                             : 0,
-        .largest = largest,
-        .not_finite = !finite,
-    };
 }

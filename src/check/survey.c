@@ -1,8 +1,8 @@
 /* One network of the settings; then the plan of a learner of each preset for it, one after the other. */
 #include "check/survey.h"
 
-#include "check/check.h"
 #include "credit/catalogues.h"
+#include "session/session.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* That the check passes where the gradients are right, fails where they are not, and warns where it
  * proves nothing. */
-#include "check/check.h"
+#include "check/differences.h"
 #include "data/npz.h"
 #include "runs.h"
 

@@ -3,7 +3,7 @@
  * gradient is wrong by a tenth fails, however it is declared; what is not finite fails; a block whose exact
  * gradient is 0 is judged by the size of the draws; and what a learner has learned in one draw is not in the next.
  */
-#include "check/check.h"
+#include "check/draws.h"
 #include "runs.h"
 
 #include "credit/learner.h"
