@@ -1,6 +1,7 @@
 /* hitherto compare: many runs side by side, a table, and learning curves. */
 #include "cli/cli.h"
 #include "compare/compare.h"
+#include "compare/results.h"
 
 #include <errno.h>
 #include <math.h>

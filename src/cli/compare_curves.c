@@ -3,7 +3,7 @@
  * error to either side. curves.csv has the numbers, curves.svg and curves.png the picture.
  */
 #include "cli/cli.h"
-#include "compare/compare.h"
+#include "compare/results.h"
 
 #include <math.h>
 #include <stdlib.h>

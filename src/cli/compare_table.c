@@ -4,7 +4,7 @@
  * every machine of a kind; speed.csv what was measured by the clock.
  */
 #include "cli/cli.h"
-#include "compare/compare.h"
+#include "compare/results.h"
 
 #include <errno.h>
 #include <math.h>

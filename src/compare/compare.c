@@ -9,6 +9,7 @@
 #include "check/align.h"
 #include "compare/folder.h"
 #include "compare/pool.h"
+#include "compare/results.h"
 #include "files/clock.h"
 #include "kernels/cores.h"
 

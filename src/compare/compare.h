@@ -1,14 +1,12 @@
 /*
  * Many runs of settings that differ in few things, side by side: the section compare, the runs spread
- * over the cores, and what came of them. What has come so far is in one SQLite file (store.h).
+ * over the cores, and what came of them. What has come so far is in one SQLite file (store/store.h).
  */
 #ifndef HTH_COMPARE_H
 #define HTH_COMPARE_H
 
 #include "files/observer.h"
 #include "settings/config.h"
-
-/* ---- Running ------------------------------------------------------------------------------- */
 
 typedef struct hth_compare_progress {
     size_t total, finished, diverged, failed, running; /* runs; those of earlier calls included */
@@ -34,55 +32,5 @@ hth_status hth_compare(const hth_config *config, const char *out, int jobs,
 
 /* The settings of the first runs in the directory: what precision they have, what they are about. */
 hth_status hth_compare_stored(const char *out, hth_config *config, hth_error *error);
-
-/* ---- Results ------------------------------------------------------------------------------- */
-
-/* Over the seeds that have a value: their number, mean and standard error (NAN for fewer than 2). */
-typedef struct hth_mean {
-    size_t count;
-    double mean, error;
-} hth_mean;
-
-/* Of the finite values, which come to the front, sorted; NAN: there is none. */
-double hth_median(double *values, size_t count);
-
-typedef struct hth_curve_point {
-    uint64_t step;
-    hth_mean value;
-} hth_curve_point;
-
-/* An arm with one value for each setting that is varied. */
-typedef struct hth_compared {
-    char *arm, *learner;
-    char **varied; /* values of the comparison's keys */
-    size_t finished, diverged, failed, waiting;
-    char *diverged_at;                      /* "1200, 5400": steps; "" */
-    hth_mean final, test_loss, test_metric; /* of finished runs */
-    double ratio;                           /* of final to the reference's; NAN: none */
-    double parameters, learner_bytes;       /* NAN: no run has ended */
-    double steps_per_second, speed_ratio;   /* medians over the runs; to the reference's */
-    double seconds, memory_bytes;           /* median; largest */
-    hth_curve_point *curve;                 /* smoothed */
-    size_t points;
-} hth_compared;
-
-typedef struct hth_comparison {
-    char **keys; /* settings that are varied */
-    size_t key_count;
-    hth_compared *rows;
-    size_t count;
-    char measure[32];   /* "train_loss", ... */
-    char metric[32];    /* what the metric is, or "none" */
-    char unit[32];      /* of the loss */
-    char reference[96]; /* the arm that ratios are to; "": none */
-    double final;
-    size_t smooth;
-} hth_comparison;
-
-/* What the directory holds. `overrides` (may be NULL) may set how it is summed up (compare.final, smooth,
- * measure). */
-hth_status hth_comparison_load(const char *out, const hth_config *overrides,
-                               hth_comparison **result, hth_error *error);
-void hth_comparison_free(hth_comparison *comparison);
 
 #endif

@@ -1,4 +1,4 @@
-/* Where the runs of a comparison lie until they have ended. Internal. */
+/* Where the runs of a comparison lie until they have ended. */
 #ifndef HTH_COMPARE_FOLDER_H
 #define HTH_COMPARE_FOLDER_H
 

@@ -1,8 +1,7 @@
-/* From settings to a list of runs. Internal. */
+/* From settings to a list of runs. */
 #ifndef HTH_COMPARE_PLAN_H
 #define HTH_COMPARE_PLAN_H
 
-#include "compare/compare.h"
 #include "settings/config.h"
 #include "settings/identity.h"
 #include "settings/sections.h"

@@ -1,4 +1,4 @@
-/* Runs in processes of their own, several at a time. Internal. */
+/* Runs in processes of their own, several at a time. */
 #ifndef HTH_COMPARE_POOL_H
 #define HTH_COMPARE_POOL_H
 

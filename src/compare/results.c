@@ -12,7 +12,7 @@
  * step in each run; so lines of the same multiple make a point. Where the interval was not given, it is
  * no shorter than a sequence, or an epoch: then every run has a line for each, and lines of the same number do.
  */
-#include "compare/compare.h"
+#include "compare/results.h"
 
 #include "compare/store/store.h"
 #include "files/folder.h"

@@ -1,6 +1,6 @@
-/* A run directory: who may write in it, and files that are never half-written. Internal. */
-#ifndef HTH_RUNDIR_H
-#define HTH_RUNDIR_H
+/* A run directory: who may write in it, and files that are never half-written. */
+#ifndef HTH_FOLDER_H
+#define HTH_FOLDER_H
 
 #include "base/base.h"
 

@@ -1,6 +1,6 @@
-/* metrics.jsonl and summary.json. Internal. */
-#ifndef HTH_METRICS_H
-#define HTH_METRICS_H
+/* metrics.jsonl and summary.json. */
+#ifndef HTH_LINES_H
+#define HTH_LINES_H
 
 #include "files/observer.h"
 

@@ -1,6 +1,6 @@
-/* A run while it goes on, as the files of the training loop share it. Internal to train*.c. */
-#ifndef HTH_TRAIN_RUN_H
-#define HTH_TRAIN_RUN_H
+/* A run while it goes on, as the files of this room share it. */
+#ifndef HTH_RUN_H
+#define HTH_RUN_H
 
 #include "run/train.h"
 #include "session/checkpoint.h"
@@ -28,7 +28,7 @@ typedef struct hth_run {
     bool warned; /* that the network is silent */
 } hth_run;
 
-/* ---- train_progress.c: what a run tells its observer -------------------------------------- */
+/* ---- progress.c: what a run tells its observer -------------------------------------------- */
 
 void hth_run_tell(const hth_run *run, const char *sentence);
 /* Where the run stands at that clock; losses are those since the last line, or else of it. */
@@ -36,7 +36,7 @@ hth_progress hth_run_describe(const hth_run *run, double now);
 /* Called after every tape (`run` is a hth_run); cheap unless it is time to tell. */
 void hth_run_tick(void *run);
 
-/* ---- train_report.c: what a run writes of itself ------------------------------------------ */
+/* ---- report.c: what a run writes of itself ------------------------------------------------ */
 
 /* Writes the line of metrics.jsonl that is due, after its validation. When that is interrupted, it stays
  * due. */

@@ -1,4 +1,4 @@
-/* Stopping when the validation is good enough: train.stop_at, train.stop_over. Internal. */
+/* Stopping when the validation is good enough: train.stop_at, train.stop_over. */
 #ifndef HTH_STOP_H
 #define HTH_STOP_H
 

@@ -1,4 +1,4 @@
-/* Saving a run and taking it up again. Internal. */
+/* Saving a run and taking it up again. */
 #ifndef HTH_CHECKPOINT_H
 #define HTH_CHECKPOINT_H
 

@@ -8,7 +8,7 @@
 #include "credit/catalogues.h"
 #include "network/catalogues.h"
 #include "optim/catalogues.h"
-#include "tasks/stream.h"
+#include "tasks/catalogues.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  */
 #include "settings/config.h"
 
-#include "tasks/stream.h"
+#include "tasks/catalogues.h"
 
 #include <stdio.h>
 #include <string.h>

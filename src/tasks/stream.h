@@ -5,7 +5,7 @@
 #ifndef HTH_STREAM_H
 #define HTH_STREAM_H
 
-#include "base/options.h"
+#include "tasks/catalogues.h"
 
 typedef struct hth_stream hth_stream;
 
@@ -62,8 +62,7 @@ typedef struct hth_stream_kind {
     void (*close)(void *state);
 } hth_stream_kind;
 
-/* src/tasks/tasks.c and src/data/readers.c: one visible array each, and its catalogue. */
-extern const hth_catalogue hth_tasks, hth_readers;
+/* src/tasks/tasks.c and src/data/readers.c: one visible array each; its catalogue is in catalogues.h. */
 const hth_stream_kind *hth_task_at(size_t index);
 const hth_stream_kind *hth_reader_at(size_t index);
 

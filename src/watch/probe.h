@@ -1,6 +1,6 @@
 /*
  * Decoding: what do eligibility traces, states or spikes of a trained network tell, over time, of a class that the
- * task knows? (Bellec et al. 2019, Fig. 2b.) One classifier a time window. Internal.
+ * task knows? (Bellec et al. 2019, Fig. 2b.) One classifier a time window.
  */
 #ifndef HTH_PROBE_H
 #define HTH_PROBE_H

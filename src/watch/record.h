@@ -1,7 +1,6 @@
 /*
  * Watching a trained network at work: the newest checkpoint of a run goes through a split of its data, one step
  * and one item at a time, and whoever asks sees inputs, states, outputs, learning signals and eligibility traces.
- * Internal.
  */
 #ifndef HTH_RECORD_H
 #define HTH_RECORD_H

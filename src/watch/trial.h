@@ -1,5 +1,5 @@
 /* One sequence of a trained network as a table, a row for each step: what pictures of a trial and files of numbers
- * are made of. Internal. */
+ * are made of. */
 #ifndef HTH_TRIAL_H
 #define HTH_TRIAL_H
 

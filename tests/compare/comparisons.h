@@ -5,6 +5,7 @@
 
 #include "compare/compare.h"
 #include "compare/plan.h"
+#include "compare/results.h"
 #include "compare/store/sql.h"
 #include "runs.h"
 

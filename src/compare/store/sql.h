@@ -1,4 +1,4 @@
-/* How the files store*.c talk to SQLite. Internal to them. */
+/* How the files of this folder talk to SQLite. */
 #ifndef HTH_STORE_SQL_H
 #define HTH_STORE_SQL_H
 

@@ -1,7 +1,7 @@
 /*
  * The results of a comparison: one SQLite file, whose schema docs/compare.md describes. Every function
  * that changes more than one row is one transaction, so that whoever is killed at any moment leaves
- * either all of it or nothing. Internal.
+ * either all of it or nothing.
  */
 #ifndef HTH_STORE_H
 #define HTH_STORE_H
@@ -41,7 +41,7 @@ hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
 void hth_store_close(hth_store *store);
 
 /* From now on the runs of the plan are wanted: adds what is new, and takes away what waited, is not wanted
- * any more and has no folder in `out` (compare_folder.h); what has one goes on waiting. The variants of the
+ * any more and has no folder in `out` (compare/folder.h); what has one goes on waiting. The variants of the
  * plan become the first ones. HTH_MISMATCH, and nothing changed, when a variant has results or begun runs
  * of other settings, or when others stay whose numbers mean something else. */
 hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *out,
