@@ -1,6 +1,7 @@
 /*
- * Alignment along a run: an exact learner points exactly where the exact gradient does, others do not; the
- * run itself is not changed by being watched; and a run that was interrupted writes the same lines.
+ * Alignment along a run: an exact learner points exactly where the exact gradient does, others do not; where a tape is
+ * a sequence, backpropagation is such a learner; the run itself is not changed by being watched; and a run that was
+ * interrupted writes the same lines.
  */
 #include "data/npz.h"
 #include "runs.h"
@@ -106,6 +107,30 @@ static void a_longer_window_is_waited_for(void **state) {
     assert_int_equal(each_line("tapes", judge_long), 2 * 3 * 7);
 }
 
+static size_t inexact;
+static void count_inexact(const verdict *l) {
+    assert_string_equal(l->exact, "rtrl");
+    if (!is_exact(l)) inexact++;
+}
+
+/* Where a tape is a sequence, backpropagation through it is exact; where the state is carried on, it is not. */
+static void nothing_is_before_a_sequence(void **state) {
+    (void)state;
+    static const char line[] =
+        "task=pattern task.steps=20 cell=rate cell.alpha=0.2 network.units=5 learner=tbptt "
+        "learner.steps=20 train.steps=400 train.validate_every=-1 train.align=100 "
+        "train.align_window=20 train.align_horizon=20 ";
+    char carried[400];
+    inexact = 0;
+    train_whole(line, "sequences");
+    assert_true(each_line("sequences", count_inexact) >= 4);
+    assert_int_equal(inexact, 0);
+    snprintf(carried, sizeof carried, "%s train.keep_state=true", line);
+    train_whole(carried, "carried");
+    each_line("carried", count_inexact);
+    assert_true(inexact > 0);
+}
+
 enum { TRIALS = 8, STEPS = 40 };
 
 static void judge_without_feedback(const verdict *l) {
@@ -197,6 +222,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
         cmocka_unit_test(a_longer_window_is_waited_for),
+        cmocka_unit_test(nothing_is_before_a_sequence),
         cmocka_unit_test(companions_get_the_feedback_of_the_data),
         cmocka_unit_test(does_not_touch_the_run),
         cmocka_unit_test(goes_on_after_an_interruption),
