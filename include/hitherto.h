@@ -134,10 +134,34 @@ typedef struct hth_shape {
     bool decides; /* chunks mark where decisions end; class targets only */
 } hth_shape;
 
-/* `steps` time steps of a batch. Exactly one of x and tokens, and of targets and classes, is given.
- * Nothing is owned: the arrays must stay as they are until the tape has been learned from. weights NULL:
- * every step of every item counts 1; where a weight is 0 the class may be anything and the target any
- * finite number. */
+/* What a network reads: `steps` time steps of a batch. Exactly one of x and tokens is given, as the network's shape
+ * says. Nothing is owned, and nothing is looked at after the call. */
+typedef struct hth_inputs {
+    size_t steps, batch;
+    const hth_real *x;     /* [steps][batch][inputs] */
+    const int32_t *tokens; /* [steps][batch] */
+    const uint32_t
+        *lengths; /* as in hth_chunk; an item that has ended on this tape has 0 steps more */
+    bool ends;    /* as in hth_chunk */
+} hth_inputs;
+
+/* What is said of steps from..from+steps-1 of a tape, counted from its oldest. Exactly one of targets, classes and
+ * errors is given; of the first two, the one that the network's shape says. Nothing is owned, and nothing is looked at
+ * after the call. */
+typedef struct hth_verdict {
+    size_t from, steps;
+    const hth_real *targets; /* [steps][batch][outputs] */
+    const int32_t *classes;  /* [steps][batch] */
+    const hth_real *
+        errors; /* [steps][batch][outputs]: dE/dy of a loss of the caller's, y being the outputs that
+                              * hth_tape_read gives. loss.batch and loss.time do not change it */
+    const hth_real *weights; /* as in hth_chunk; not with errors */
+    const uint8_t *decides;  /* as in hth_chunk; not with errors */
+} hth_verdict;
+
+/* Inputs and a verdict on all of them: `steps` time steps of a batch. Exactly one of x and tokens is given, and of
+ * targets and classes. Nothing is owned, and nothing is looked at after the call. weights NULL: every step of every
+ * item counts 1; where a weight is 0 the class may be anything and the target any finite number. */
 typedef struct hth_chunk {
     size_t steps, batch;
     const hth_real *x;       /* [steps][batch][inputs] */
@@ -153,8 +177,10 @@ typedef struct hth_chunk {
      * with the largest mean over the steps with weight since the last step without, or the last decision,
      * or the start of the sequence; it is right if it is the class of that last step. NULL: none end. */
     const uint8_t *decides;
-    /* The last step is the last of its sequence, and a reset comes next: learners then keep nothing for steps to
-     * come. false is always right, but may take longer. */
+    /* The last step is the last of its sequence: no loss comes after it, so learners keep nothing for steps to come, and
+     * predict no later loss. hth_tape_reset must come next, or the tape takes no more steps. A learner that predicts
+     * later losses (learner.future = synthetic) refuses the next sequence if it has not been told of the last one's
+     * end; for others false is right too, but may take longer. */
     bool ends;
 } hth_chunk;
 
@@ -211,16 +237,49 @@ HTH_API void hth_tape_destroy(hth_tape *tape);
 /* Start of a sequence: state, traces of the readout and refractory counters as the network says. A
  * learned initial state is read from the parameters here. */
 HTH_API void hth_tape_reset(hth_tape *tape);
-/* Runs chunk->steps (<= K) steps on from where the last call ended and writes the tape; with
- * network.direction = both a chunk must be a whole sequence (after a reset, ends = true), or it is HTH_INVALID.
- * Adds to
- * report (not NULL). HTH_NOT_FINITE when an input or a loss is not finite, HTH_INVALID for a token or
- * class out of range; the carried state is then as it was, and there is nothing to learn from. */
+/* A new tape: what is on it is forgotten, and the state goes on. */
+HTH_API void hth_tape_begin(hth_tape *tape);
+/* Forgets the oldest steps and keeps the others, with what has been said of them. HTH_INVALID for more steps than there
+ * are. Parameters may change between two calls that write to one tape: by an optimiser, or by whoever asks for
+ * hth_network_parameters anew each time. */
+HTH_API hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error);
+/* How many steps are on the tape: 0 to K. */
+HTH_API size_t hth_tape_length(const hth_tape *tape);
+/* Runs the layers over 1 or more steps, on from the last one on the tape, which must have room for them. With
+ * network.direction = both the steps must be a whole sequence (after a reset, ends = true). Steps that are written
+ * one by one have the same bits as when they are written together. HTH_NOT_FINITE when an input is not finite,
+ * HTH_INVALID for a token out of range; nothing has then been written. */
+HTH_API hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_error *error);
+/* The readout's outputs, before any softmax or sigmoid, [steps][batch][outputs], of steps from..from+steps-1 of the
+ * tape: those that judging finds, bit for bit, as long as the parameters do not change in between. A leaky readout
+ * gives what its filter held at the step. HTH_INVALID for steps that are not on the tape. */
+HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *outputs,
+                                 hth_error *error);
+/* Says of steps of the tape how good their outputs are, and adds that to report (not NULL): loss and weight only where
+ * there are targets or classes; E_reg once all steps on the tape have been judged. Any steps, in any order (where
+ * decisions are marked, in that of time), each of them once, at any time before they are learned from: a label may
+ * come late. Steps of which nothing is said count as without error. HTH_NOT_FINITE when a target or the loss is not
+ * finite, HTH_INVALID for a class out of range or a step judged before: the steps then are as if nothing had been said. */
+HTH_API hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
+                                  hth_error *error);
+/* hth_tape_begin, hth_tape_write and hth_tape_judge in one call, with the same bits: runs chunk->steps (<= K) steps. On
+ * an error the carried state is as it was, and there is nothing to learn from. */
 HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                                hth_error *error);
-/* Readout of the steps on the tape, [steps][batch][outputs], before any softmax or sigmoid, with the
- * readout's parameters as they are now. */
-HTH_API void hth_tape_outputs(const hth_tape *tape, hth_real *outputs);
+
+/* Numbers of the tape where they lie, valid until the tape is next begun, slid, written to or reset: number j of an
+ * item at a step is data[step * step_stride + item * item_stride + j]. */
+typedef struct hth_view {
+    const hth_real *data; /* of the oldest step */
+    size_t steps, batch, units;
+    size_t step_stride, item_stride;
+} hth_view;
+
+/* What a layer's units did at the steps on the tape: `what` is "z", what they give to others, or a state of the cell,
+ * by the name that `hitherto list cell` has (alif: v, a; lstm: c). A layer that runs from the end of the sequence has its
+ * steps in the order in which it ran. HTH_INVALID for a layer or name that there is none of. */
+HTH_API hth_status hth_tape_view(const hth_tape *tape, size_t layer, const char *what,
+                                 hth_view *out, hth_error *error);
 
 /* ---- Learner: four axes --------------------------------------------------------------------- */
 

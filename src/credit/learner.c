@@ -298,6 +298,7 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
         learner->adjoint.layers[l].pull = tape->layers[l].pull;
     gradient->of_readout_only = !reaches_units;
     if (tape->fresh) learner->time = 0;
+    hth_tape_regularise(tape);
     learn_readout(learner, tape, gradient);
     if (reaches_units) learn_all(learner, gradient);
     learner->descent = NULL;

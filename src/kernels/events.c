@@ -24,6 +24,14 @@ void hth_events_lay_out(hth_arena *arena, size_t rows, size_t most, hth_events *
     *events = out;
 }
 
+void hth_events_forget(const hth_events *events, size_t rows, size_t left) {
+    if (!events->count) return;
+    memmove(events->count, events->count + rows, left * sizeof *events->count);
+    memmove(events->ones, events->ones + rows, left * sizeof *events->ones);
+    memmove(events->at, events->at + rows * events->stride,
+            left * events->stride * sizeof *events->at);
+}
+
 size_t hth_events_total(const hth_events *events, size_t from, size_t to, size_t unlisted) {
     size_t total = 0;
     for (size_t row = from; row < to; row++)

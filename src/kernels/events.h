@@ -27,6 +27,10 @@ HTH_VERB(void, hth_events_list,
          (const hth_events *events, size_t row, size_t width, const hth_real *x));
 #define hth_events_list HTH_NOW(hth_events_list)
 
+/* Forgets the first rows: `left` rows after them become the first. */
+HTH_VERB(void, hth_events_forget, (const hth_events *events, size_t rows, size_t left));
+#define hth_events_forget HTH_NOW(hth_events_forget)
+
 /* The events of some rows; one that is not listed counts as `unlisted`. */
 HTH_VERB(size_t, hth_events_total,
          (const hth_events *events, size_t from, size_t to, size_t unlisted));
@@ -84,9 +88,10 @@ typedef struct hth_events_rows {
     const hth_real *x;
 } hth_events_rows;
 
-/* y[M][rows] = A[M][K] x^T. */
+/* y[M][rows] = A[M][K] x^T; rows of y ldy apart. */
 HTH_VERB(void, hth_events_outputs,
-         (hth_compute * compute, const hth_events_rows *of, const hth_real *A, hth_real *y));
+         (hth_compute * compute, const hth_events_rows *of, const hth_real *A, hth_real *y,
+          size_t ldy));
 #define hth_events_outputs HTH_NOW(hth_events_outputs)
 /* C[M][K] += d[M][rows] x. */
 HTH_VERB(void, hth_events_add_few,

@@ -18,6 +18,7 @@ typedef struct few_job {
     const hth_events_rows *of;
     const hth_real *A; /* or d */
     hth_real *y;       /* or C */
+    size_t ldy;        /* from a row of y to the next */
     size_t parts;
     hth_real *turned; /* [K][16]: A^T or C^T */
 } few_job;
@@ -47,7 +48,7 @@ static void outputs_task(void *arg, size_t part, int worker) {
     for (size_t row = part * of->rows / job->parts; row < end; row++) {
         const size_t listed = hth_events_listed(of->events, of->from + row, of->K);
         for (size_t m = 0; m < of->M; m++)
-            job->y[m * of->rows + row] = output_of(of, row, listed, job->A + m * of->K);
+            job->y[m * job->ldy + row] = output_of(of, row, listed, job->A + m * of->K);
     }
 }
 
@@ -129,7 +130,7 @@ HTH_NO_SANITIZERS static void outputs_wide(void *arg, size_t part, int worker) {
             add_wide(&sum, x[i], load_wide(job->turned + i * WIDE));
         }
         store_wide(y, sum);
-        for (size_t m = 0; m < of->M; m++) job->y[m * of->rows + row] = y[m];
+        for (size_t m = 0; m < of->M; m++) job->y[m * job->ldy + row] = y[m];
     }
 }
 
@@ -167,9 +168,10 @@ static bool fits(const hth_events_rows *of) {
 #endif
 
 void hth_events_outputs(hth_compute *compute, const hth_events_rows *of, const hth_real *A,
-                        hth_real *y) {
+                        hth_real *y, size_t ldy) {
     const size_t threads = (size_t)hth_compute_threads(compute);
-    few_job job = {of, A, y, of->rows < threads ? of->rows : threads, hth_a_scratch(compute, 0)};
+    few_job job = {
+        of, A, y, ldy, of->rows < threads ? of->rows : threads, hth_a_scratch(compute, 0)};
     hth_task task = outputs_task;
 #ifdef HTH_VECTOR_KERNELS
     if (fits(of)) {
@@ -183,7 +185,7 @@ void hth_events_outputs(hth_compute *compute, const hth_events_rows *of, const h
 void hth_events_add_few(hth_compute *compute, const hth_events_rows *of, const hth_real *d,
                         hth_real *C) {
     const size_t threads = (size_t)hth_compute_threads(compute);
-    few_job job = {of, d, C, of->M, hth_a_scratch(compute, 0)};
+    few_job job = {of, d, C, 0, of->M, hth_a_scratch(compute, 0)};
     if (!fits(of)) {
         hth_parallel(compute, of->M, few_work(of), add_task, &job);
         return;

@@ -78,8 +78,10 @@ typedef struct hth_row {
 typedef struct hth_cell {
     hth_part part;
     size_t options_size;
-    size_t drives;    /* g */
-    size_t states;    /* d */
+    size_t drives; /* g */
+    size_t states; /* d */
+    const char
+        *state_names[HTH_MAX_STATES]; /* letters of the paper, by which hth_tape_view has them */
     size_t counters;  /* carried beside the states, not differentiated (refractory) */
     size_t fields;    /* numbers per unit and step on the tape */
     size_t constants; /* numbers per unit */

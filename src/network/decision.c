@@ -4,7 +4,7 @@
  *
  *     S_k <- 0 before a decision,   S_k <- S_k + y_k where the weight is not 0,   answer = argmax_k S_k.
  *
- * The sums are carried from tape to tape, so that a decision may lie across any number of them. Cost: an
+ * The sums are carried from verdict to verdict, so that a decision may lie across any number of them. Cost: an
  * addition per output and step; nothing where the stream marks no decisions.
  */
 #include "network/decision.h"
@@ -42,7 +42,7 @@ static void sum_item(const hth_decision *on, const hth_loss_tile *tile, size_t i
     for (size_t i = b; i < tile->items; i += on->batch) {
         const bool counts = hth_item_weight(chunk, i) != 0, ends = chunk->decides[i] != 0;
         for (size_t k = 0; counts && k < tile->rows; k++)
-            sums[k * on->batch] += y[k * tile->items + i];
+            sums[k * on->batch] += y[k * tile->stride + i];
         if (ends) find_best(on, tile, sums, index * tile->items + i);
         for (size_t k = 0; (ends || !counts) && k < tile->rows; k++) sums[k * on->batch] = 0;
     }
@@ -71,8 +71,5 @@ void hth_decision_count(const hth_decision *on, const hth_chunk *chunk, size_t t
         report->decisions += 1;
         report->right += on->best[winner] == chunk->classes[i];
     }
-}
-
-void hth_decision_carry(hth_decision *on) {
     if (on->start) memcpy(on->start, on->end, on->outputs * on->batch * sizeof *on->start);
 }

@@ -1,5 +1,5 @@
 /*
- * A loss compares outputs with targets. Outputs come in tiles [outputs of the tile][items], an item
+ * A loss compares outputs with targets. Outputs come in tiles [outputs of the tile][stride], an item
  * being a step of one sequence of the batch, so that thousands of classes pass through the cache once:
  *
  *     measure   adds up the loss that is reported; may leave in y what error needs (softmax:
@@ -26,11 +26,13 @@ typedef struct hth_loss_statistics {
 
 typedef struct hth_loss_tile {
     const void *options;
-    size_t first, rows;    /* outputs first .. first+rows-1 */
-    size_t items, outputs; /* of the whole */
-    const hth_chunk *chunk;
+    size_t first, rows;     /* outputs first .. first+rows-1 */
+    size_t items;           /* to compare with their targets */
+    size_t stride;          /* from an output to the next in y */
+    size_t outputs;         /* of the whole */
+    const hth_chunk *chunk; /* targets, classes and weights of these items */
     hth_loss_statistics statistics;
-    const hth_real *y; /* [rows][items] as measure left it, for finish */
+    const hth_real *y; /* [rows][stride] as measure left it, for finish */
     double loss;       /* what measure returned */
 } hth_loss_tile;
 
@@ -41,8 +43,8 @@ typedef struct hth_loss {
     /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */
     double (*measure)(const hth_loss_tile *tile, hth_real *y);
     double (*finish)(const hth_loss_tile *tiles, size_t count);
-    /* error[rows][items] = dE/dy times the item's weight; never the same array as y. */
-    void (*error)(const hth_loss_tile *tile, const hth_real *y, hth_real *error);
+    /* error[rows][width] = dE/dy times the item's weight; never the same array as y. */
+    void (*error)(const hth_loss_tile *tile, const hth_real *y, size_t width, hth_real *error);
 } hth_loss;
 
 static inline hth_real hth_item_weight(const hth_chunk *chunk, size_t item) {

@@ -408,6 +408,7 @@ size_t hth_network_parameter_count(const hth_network *network) {
 }
 
 hth_real *hth_network_parameters(hth_network *network) {
+    network->changes++;
     return network->theta;
 }
 
@@ -417,6 +418,7 @@ const hth_block *hth_network_blocks(const hth_network *network, size_t *count) {
 }
 
 size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity) {
+    network->changes++;
     for (size_t i = 0; i < network->block_count && i < capacity; i++) {
         const hth_block *block = &network->blocks[i];
         fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL,

@@ -55,6 +55,8 @@ struct hth_network {
     size_t recurrent_count; /* parameters that states depend on come first: all but the readout's */
     size_t count;
     hth_real *theta;
+    uint64_t
+        changes; /* how often parameters may have changed: copies of an older count are worth nothing */
 };
 
 /* What loss.batch and loss.time make of an item's loss on a tape: its factor. */

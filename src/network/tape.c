@@ -1,18 +1,11 @@
 /*
- * Running a network forward. Per layer the steps follow one another, each a product with the weights,
- * packed once a tape where there are many, and the cell's loop over its units. Items of the batch are
- * independent, so threads share them out.
+ * The tape as a handle: its memory, the verbs that write, read, judge and forget steps, and what must survive an
+ * interruption. write.c runs the layers, readout.c the readout, chunk.c says what a tape cannot take.
  */
 #include "network/tape.h"
 
-#include "kernels/rows.h"
-
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Up to so many numbers are looked at one by one. */
-enum { FEW_NUMBERS = 32 };
 
 /* ---- Layout ---- */
 
@@ -57,6 +50,19 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     for (size_t l = 0; l < net->layer_count; l++)
         lay_out_layer(arena, &net->layers[l], net->regulariser.rate > 0,
                       counting ? &scratch : &tape->layers[l], steps, batch);
+    const hth_shape *shape = &net->shape;
+    const size_t items = hth_times(steps, batch);
+    const bool classes = shape->target == HTH_TARGET_CLASSES;
+    tape->tokens = HTH_TAKE(arena, int32_t, shape->vocabulary ? items : 0);
+    tape->classes = HTH_TAKE(arena, int32_t, classes ? items : 0);
+    tape->targets = HTH_TAKE(arena, hth_real, classes ? 0 : hth_times(items, shape->outputs));
+    tape->weights = HTH_TAKE(arena, hth_real, items);
+    tape->lengths = HTH_TAKE(arena, uint32_t, batch);
+    tape->said = HTH_TAKE(arena, uint8_t, steps);
+    tape->chunk = (hth_chunk){.batch = batch,
+                              .tokens = shape->vocabulary ? tape->tokens : NULL,
+                              .classes = classes ? tape->classes : NULL,
+                              .targets = classes ? NULL : tape->targets};
     const size_t joined = net->both_ways ? net->readout.n : 0;
     tape->joined = HTH_TAKE(arena, hth_real, hth_times(steps * batch, joined));
     if (!joined) tape->joined = NULL;
@@ -96,29 +102,7 @@ void hth_tape_destroy(hth_tape *tape) {
     hth_release(tape);
 }
 
-/* ---- State ---- */
-
-/* Where one item's units are; what there is of none stays as it was. In place, because a copy of a structure that has
- * just been written waits until all that was written before it is out of the way. */
-static void find_row(const hth_layer *layer, const hth_tape_layer *tape, size_t step, size_t batch,
-                     size_t item, hth_row *row) {
-    const hth_cell *cell = layer->cell;
-    const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
-    hth_real *in = tape->state + step * states * slot + item * n, *out = in + states * slot;
-    hth_real *field = tape->field + (step + 1) * cell->fields * slot + item * n;
-    row->n = n;
-    row->options = layer->options;
-    for (size_t g = 0; g < cell->drives; g++)
-        row->drive[g] = tape->drive + item * layer->rows + g * n;
-    for (size_t s = 0; s < states; s++) {
-        row->state_in[s] = in + s * slot;
-        row->state_out[s] = out + s * slot;
-    }
-    for (size_t f = 0; f < cell->fields; f++) row->field[f] = field + f * slot;
-    for (size_t c = 0; c < cell->constants; c++) row->constant[c] = layer->constants + c * n;
-    row->z_in = tape->u + (step * batch + item) * layer->stride;
-    row->z_out = tape->u + ((step + 1) * batch + item) * layer->stride;
-}
+/* ---- Beginning, and forgetting ---- */
 
 /* Slot 0 becomes the start of a sequence: zero, or the learned state. */
 static void reset_layer(const hth_tape *tape, size_t l) {
@@ -142,37 +126,239 @@ static void reset_layer(const hth_tape *tape, size_t l) {
 }
 
 void hth_tape_reset(hth_tape *tape) {
-    tape->steps = 0;
+    tape->steps = tape->chunk.steps = 0;
     tape->fresh = 1;
+    tape->ended = tape->is_weighted = false;
+    tape->packed_at = UINT64_MAX;
+    tape->regularised = 0;
+    tape->chunk.lengths = NULL;
     for (size_t l = 0; l < tape->network->layer_count; l++) reset_layer(tape, l);
     hth_readout_reset(tape);
 }
 
-/* What the last tape ended with becomes slot 0. */
-static void carry_over(hth_tape *tape) {
-    const size_t last = tape->steps;
-    if (last == 0) return;
+/* Moves `left` slots of an array to its start, from slot `from` on; a slot has so many bytes. */
+static void move(void *array, size_t from, size_t left, size_t bytes) {
+    if (array && bytes) memmove(array, (char *)array + from * bytes, left * bytes);
+}
+
+static void forget_in_layer(const hth_tape *tape, size_t l, size_t steps, size_t left) {
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_cell *cell = layer->cell;
+    const hth_tape_layer *on = &tape->layers[l];
+    const size_t each = tape->batch * sizeof(hth_real), slot = each * layer->n;
+    move(on->state, steps, left + 1, (cell->states + cell->counters) * slot);
+    move(on->field, steps, left + 1, cell->fields * slot);
+    move(on->u, steps, left + 1, layer->stride * each);
+    if (left > 0) hth_events_forget(&on->events, steps * tape->batch, (left + 1) * tape->batch);
+}
+
+/* What has been read and said of the steps that stay. */
+static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
+    const size_t batch = tape->batch, width = batch * tape->network->readout.outputs;
+    move(tape->tokens, steps, left, tape->chunk.tokens ? batch * sizeof *tape->tokens : 0);
+    move(tape->classes, steps, left, tape->chunk.classes ? batch * sizeof *tape->classes : 0);
+    move(tape->targets, steps, left, tape->chunk.targets ? width * sizeof *tape->targets : 0);
+    move(tape->weights, steps, left, batch * sizeof *tape->weights);
+    move(tape->said, steps, left, sizeof *tape->said);
+    for (size_t b = 0; tape->chunk.lengths && b < batch; b++)
+        tape->lengths[b] = tape->lengths[b] > steps ? tape->lengths[b] - (uint32_t)steps : 0;
+    if (left == 0) tape->chunk.lengths = NULL;
+    if (left == 0) tape->is_weighted = false;
+    tape->chunk.steps = left;
+}
+
+void hth_tape_forget(hth_tape *tape, size_t steps) {
+    const size_t left = tape->steps - steps;
+    if (steps == 0) return;
+    hth_readout_forget(tape, steps);
+    for (size_t l = 0; l < tape->network->layer_count; l++) forget_in_layer(tape, l, steps, left);
+    forget_in_chunk(tape, steps, left);
+    tape->steps = left;
+    tape->fresh = 0;
+    tape->regularised = 0;
+}
+
+void hth_tape_begin(hth_tape *tape) {
+    hth_tape_forget(tape, tape->steps);
+    tape->packed_at = UINT64_MAX;
+}
+
+hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error) {
+    if (steps > tape->steps)
+        return hth_fail(error, HTH_INVALID, "%zu steps are to be forgotten, but the tape has %zu",
+                        steps, tape->steps);
+    hth_tape_forget(tape, steps);
+    return HTH_OK;
+}
+
+size_t hth_tape_length(const hth_tape *tape) {
+    return tape->steps;
+}
+
+/* ---- Writing ---- */
+
+hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_error *error) {
+    HTH_TRY(hth_check_inputs(tape, inputs, tape->steps, error));
+    hth_tape_run(tape, inputs);
+    return HTH_OK;
+}
+
+/* ---- Reading ---- */
+
+hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *outputs,
+                         hth_error *error) {
+    if (from > tape->steps || steps > tape->steps - from)
+        return hth_fail(error, HTH_INVALID,
+                        "outputs of steps %zu to %zu are asked for, but the tape has %zu", from,
+                        from + steps, tape->steps);
+    hth_readout_outputs(tape, from, steps, outputs);
+    return HTH_OK;
+}
+
+hth_status hth_tape_view(const hth_tape *tape, size_t layer, const char *what, hth_view *out,
+                         hth_error *error) {
+    if (layer >= tape->network->layer_count)
+        return hth_fail(error, HTH_INVALID, "there is no layer %zu: the network has %zu", layer,
+                        tape->network->layer_count);
+    const hth_layer *of = &tape->network->layers[layer];
+    const hth_cell *cell = of->cell;
+    const hth_tape_layer *on = &tape->layers[layer];
+    const size_t slot = tape->batch * of->n, states = cell->states + cell->counters;
+    *out = (hth_view){.steps = tape->steps, .batch = tape->batch, .units = of->n};
+    if (strcmp(what, "z") == 0) {
+        out->data = on->u + tape->batch * of->stride;
+        out->step_stride = tape->batch * of->stride;
+        out->item_stride = of->stride;
+        return HTH_OK;
+    }
+    for (size_t s = 0; s < cell->states; s++) {
+        if (strcmp(what, cell->state_names[s]) != 0) continue;
+        out->data = on->state + (states + s) * slot;
+        out->step_stride = states * slot;
+        out->item_stride = of->n;
+        return HTH_OK;
+    }
+    return hth_fail(error, HTH_INVALID, "layer %zu has no '%s': cell %s has z, %s%s%s", layer, what,
+                    cell->part.name, cell->state_names[0], cell->states > 1 ? ", " : "",
+                    cell->states > 1 ? cell->state_names[1] : "");
+}
+
+/* ---- Judging ---- */
+
+/* Spikes of steps from..from+steps-1. */
+static double count_spikes(const hth_tape *tape, size_t from, size_t steps) {
+    double spikes = 0;
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         const hth_tape_layer *on = &tape->layers[l];
-        const size_t slot = tape->batch * layer->n;
-        const size_t states = (layer->cell->states + layer->cell->counters) * slot;
-        const size_t fields = layer->cell->fields * slot, z = tape->batch * layer->stride;
-        memcpy(on->state, on->state + last * states, states * sizeof(hth_real));
-        memcpy(on->field, on->field + last * fields, fields * sizeof(hth_real));
-        memcpy(on->u, on->u + last * z, z * sizeof(hth_real));
+        if (!layer->cell->spikes) continue;
+        for (size_t i = (from + 1) * tape->batch; i < (from + steps + 1) * tape->batch; i++)
+            spikes += (double)hth_events_among(&on->events, i, layer->n, on->u + i * layer->stride);
     }
-    hth_tape_readout *r = &tape->readout;
-    hth_decision_carry(&r->decision);
-    if (r->start) {
-        const hth_readout *readout = &tape->network->readout;
-        memcpy(r->start, r->end, readout->outputs * tape->batch * sizeof(hth_real));
-        memcpy(r->z_start, r->z_end, readout->n * tape->batch * sizeof(hth_real));
-        r->bias_start = r->bias_end;
-    }
-    tape->steps = 0;
-    tape->fresh = 0;
+    return spikes;
 }
+
+/* E_reg of the tape, and what it asks of the units. */
+double hth_tape_regularise(hth_tape *tape) {
+    const hth_network *net = tape->network;
+    double sum = 0;
+    if (!tape->layers[0].pull || tape->regularised == tape->steps) return 0;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const hth_rates of = {.z = on->u + tape->batch * layer->stride,
+                              .steps = tape->steps,
+                              .batch = tape->batch,
+                              .n = layer->n,
+                              .stride = layer->stride,
+                              .network = net,
+                              .chunk = &tape->chunk,
+                              .rates = on->rates,
+                              .pull = on->pull};
+        sum += hth_regularise_rates(&net->regulariser, &of);
+    }
+    tape->regularised = tape->steps;
+    return sum;
+}
+
+/* The tape keeps what is said of steps with targets. */
+static void keep_targets(hth_tape *tape, const hth_verdict *v) {
+    const size_t first = v->from * tape->batch, items = v->steps * tape->batch;
+    const size_t outputs = tape->network->readout.outputs;
+    if (v->classes)
+        memcpy(tape->classes + first, v->classes, items * sizeof *v->classes);
+    else
+        memcpy(tape->targets + first * outputs, v->targets, items * outputs * sizeof *v->targets);
+    for (size_t i = 0; i < items; i++) tape->weights[first + i] = v->weights ? v->weights[i] : 1;
+}
+
+static void forget_weights(hth_tape *tape, const hth_verdict *v) {
+    memset(tape->weights + v->from * tape->batch, 0, v->steps * tape->batch * sizeof(hth_real));
+}
+
+/* The steps count as judged. Weights are looked at only where there are any but 1. */
+static void mark(hth_tape *tape, const hth_verdict *v) {
+    size_t judged = 0;
+    memset(tape->said + v->from, v->errors ? HTH_SAID_ERROR : HTH_SAID_TARGET, v->steps);
+    for (size_t t = 0; t < tape->steps; t++) judged += tape->said[t] == HTH_SAID_TARGET;
+    tape->is_weighted = tape->is_weighted || v->weights;
+    tape->chunk.weights = judged < tape->steps || tape->is_weighted ? tape->weights : NULL;
+}
+
+static hth_status judge(hth_tape *tape, const hth_verdict *v, hth_report *report,
+                        hth_error *error) {
+    if (v->errors) {
+        hth_readout_take(tape, v->from, v->steps, v->errors);
+    } else {
+        keep_targets(tape, v);
+        const hth_status status = hth_readout_judge(tape, v, report, error);
+        if (status != HTH_OK) forget_weights(tape, v);
+        HTH_TRY(status);
+    }
+    mark(tape, v);
+    report->spikes += count_spikes(tape, v->from, v->steps);
+    if (!memchr(tape->said, HTH_SAID_NOTHING, tape->steps))
+        report->regulariser += hth_tape_regularise(tape);
+    return HTH_OK;
+}
+
+hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
+                          hth_error *error) {
+    HTH_TRY(hth_check_verdict(tape, verdict, tape->steps, error));
+    HTH_TRY(hth_check_order(tape, verdict, error));
+    return judge(tape, verdict, report, error);
+}
+
+/* As if nothing had been written: slot 0 is what was carried. */
+static void unwrite(hth_tape *tape) {
+    tape->steps = tape->chunk.steps = tape->readout.filtered = 0;
+    tape->chunk.lengths = NULL;
+    tape->ended = tape->is_weighted = false;
+}
+
+hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
+                       hth_error *error) {
+    const hth_inputs in = {.steps = chunk->steps,
+                           .batch = chunk->batch,
+                           .x = chunk->x,
+                           .tokens = chunk->tokens,
+                           .lengths = chunk->lengths,
+                           .ends = chunk->ends};
+    const hth_verdict verdict = {.steps = chunk->steps,
+                                 .targets = chunk->targets,
+                                 .classes = chunk->classes,
+                                 .weights = chunk->weights,
+                                 .decides = chunk->decides};
+    HTH_TRY(hth_check_inputs(tape, &in, 0, error));
+    HTH_TRY(hth_check_verdict(tape, &verdict, in.steps, error));
+    hth_tape_begin(tape);
+    hth_tape_run(tape, &in);
+    const hth_status status = judge(tape, &verdict, report, error);
+    if (status != HTH_OK) unwrite(tape);
+    return status;
+}
+
+/* ---- State ---- */
 
 static void add_field(hth_field *fields, size_t capacity, size_t *count, const char *name,
                       size_t layer, hth_real *data, size_t numbers) {
@@ -189,7 +375,7 @@ static void add_field(hth_field *fields, size_t capacity, size_t *count, const c
 
 size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     size_t count = 0;
-    carry_over(tape);
+    hth_tape_begin(tape);
     for (size_t l = 0; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         const hth_tape_layer *on = &tape->layers[l];
@@ -203,10 +389,9 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
         add_field(fields, capacity, &count, "field", l, on->field, layer->cell->fields * slot);
     }
     hth_tape_readout *r = &tape->readout;
-    if (r->start) {
+    if (r->leak) {
         const hth_readout *readout = &tape->network->readout;
-        add_field(fields, capacity, &count, "y", SIZE_MAX, r->start,
-                  readout->outputs * tape->batch);
+        add_field(fields, capacity, &count, "y", SIZE_MAX, r->leak, readout->outputs * tape->batch);
         add_field(fields, capacity, &count, "z", SIZE_MAX, r->z_start, readout->n * tape->batch);
         add_field(fields, capacity, &count, "bias", SIZE_MAX, &r->bias_start, 1);
     }
@@ -218,273 +403,4 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
         snprintf(fields[count].name, sizeof fields->name, "tape.fresh");
     }
     return count + 1;
-}
-
-/* ---- Input ---- */
-
-static hth_status check_numbers(hth_compute *compute, const hth_real *x, size_t count, size_t width,
-                                size_t batch, const char *what, hth_error *error) {
-    if (count > FEW_NUMBERS && hth_zero_or_nan(compute, count, x) == 0) return HTH_OK;
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(x[i]))
-            return hth_fail(
-                error, HTH_NOT_FINITE,
-                "%s: step %zu, item %zu, component %zu is %s; it must be a finite number", what,
-                i / width / batch, i / width % batch, i % width, isnan(x[i]) ? "NaN" : "infinite");
-    return HTH_OK;
-}
-
-/* Targets that the loss has no meaning for, where they count. */
-static hth_status check_targets(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
-    const hth_readout *r = &tape->network->readout;
-    const double least = r->loss->least, most = r->loss->most;
-    for (size_t i = 0; least < most && i < chunk->steps * chunk->batch * r->outputs; i++) {
-        const size_t item = i / r->outputs;
-        const double y = (double)chunk->targets[i];
-        if ((y < least || y > most) && hth_item_weight(chunk, item) != 0)
-            return hth_fail(
-                error, HTH_INVALID,
-                "targets: step %zu, item %zu, component %zu is %g; loss %s takes %g to %g",
-                item / chunk->batch, item % chunk->batch, i % r->outputs, y, r->loss->part.name,
-                least, most);
-    }
-    return HTH_OK;
-}
-
-static hth_status check_codes(const int32_t *codes, const hth_real *weights, size_t count,
-                              size_t batch, size_t bound, const char *what, hth_error *error) {
-    for (size_t i = 0; i < count; i++)
-        if ((codes[i] < 0 || (size_t)codes[i] >= bound) && (!weights || weights[i] != 0))
-            return hth_fail(error, HTH_INVALID,
-                            "%s: step %zu, item %zu is %d; it must be in 0..%zu", what, i / batch,
-                            i % batch, (int)codes[i], bound - 1);
-    return HTH_OK;
-}
-
-/* What runs from the end of a sequence needs all of it, and to know where each item ends. */
-static hth_status check_whole(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
-    for (size_t b = 0; chunk->lengths && b < chunk->batch; b++)
-        if (chunk->lengths[b] > chunk->steps)
-            return hth_fail(error, HTH_INVALID,
-                            "lengths: item %zu has %u steps, but the chunk only %zu", b,
-                            (unsigned)chunk->lengths[b], chunk->steps);
-    if (!tape->network->both_ways || (tape->fresh && tape->steps == 0 && chunk->ends))
-        return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "network.direction is both: a layer runs over the sequence from its end, so a "
-                    "tape must hold the whole of it, but this one %s (%zu steps); take tapes as "
-                    "long as the sequence (chunk.ends = true, after a reset)",
-                    chunk->ends ? "goes on from the last one" : "ends before the sequence does",
-                    chunk->steps);
-}
-
-static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
-    const hth_shape *shape = &tape->network->shape;
-    const size_t items = chunk->steps * chunk->batch;
-    if (chunk->steps < 1 || chunk->steps > tape->capacity || chunk->batch != tape->batch)
-        return hth_fail(error, HTH_MISMATCH,
-                        "a chunk of %zu steps and %zu items does not fit a tape of %zu and %zu",
-                        chunk->steps, chunk->batch, tape->capacity, tape->batch);
-    if (!chunk->x == !chunk->tokens || !chunk->targets == !chunk->classes ||
-        !chunk->tokens != !shape->vocabulary)
-        return hth_fail(
-            error, HTH_MISMATCH,
-            "a chunk must have x or tokens as the network does, and targets or classes");
-    HTH_TRY(check_whole(tape, chunk, error));
-    if (chunk->x)
-        HTH_TRY(check_numbers(tape->compute, chunk->x, items * shape->inputs, shape->inputs,
-                              chunk->batch, "inputs", error));
-    else
-        HTH_TRY(check_codes(chunk->tokens, NULL, items, chunk->batch, shape->vocabulary, "token",
-                            error));
-    if (chunk->targets)
-        HTH_TRY(check_numbers(tape->compute, chunk->targets, items * shape->outputs, shape->outputs,
-                              chunk->batch, "targets", error));
-    else
-        HTH_TRY(check_codes(chunk->classes, chunk->weights, items, chunk->batch, shape->outputs,
-                            "target class", error));
-    if (chunk->targets) HTH_TRY(check_targets(tape, chunk, error));
-    if (!chunk->weights) return HTH_OK;
-    return check_numbers(tape->compute, chunk->weights, items, 1, chunk->batch, "weights", error);
-}
-
-/* Of row i, slot * batch + item in the layer's own order: the place in arrays over time. */
-static inline size_t source_of(const hth_tape *tape, const hth_layer *layer, size_t i) {
-    const size_t batch = tape->batch;
-    if (!layer->reversed) return i;
-    return hth_tape_slot(&tape->chunk, i / batch, i % batch) * batch + i % batch;
-}
-
-/* Writes x_t and the constant 1 into u, for items from..to-1 of step t. */
-static void read_input(const hth_tape *tape, size_t l, size_t t, size_t from, size_t to) {
-    const hth_network *net = tape->network;
-    const hth_layer *layer = &net->layers[l], *below = l && !net->both_ways ? layer - 1 : NULL;
-    const size_t inputs = layer->inputs;
-    for (size_t i = t * tape->batch + from; i < t * tape->batch + to; i++) {
-        hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
-        const hth_real *x;
-        const size_t source = source_of(tape, layer, i);
-        if (below)
-            x = tape->layers[l - 1].u + (i + tape->batch) * below->stride;
-        else if (tape->chunk.tokens)
-            x = net->theta + net->embedding_weight +
-                (size_t)tape->chunk.tokens[source] * net->embedding;
-        else
-            x = tape->chunk.x + source * inputs;
-        memcpy(u, x, inputs * sizeof *u);
-        u[inputs] = 1;
-    }
-}
-
-/* ---- Steps ---- */
-
-/* Whether products with some rows are faster by events, or asked for. */
-static bool prefers_events(const hth_layer *layer, const hth_events *events, size_t from,
-                           size_t to) {
-    if (!events->count) return false;
-    return layer->events == HTH_EVENTS_ALWAYS || hth_events_pay(events, from, to, layer->m);
-}
-
-/* a_t = W u_t by events, of one row; by all of u where it is not listed. */
-static void drive_row(const hth_layer *layer, const hth_real *packed, const hth_events *events,
-                      size_t row, const hth_real *u, hth_real *drive) {
-    if (events->count[row] <= events->most)
-        hth_events_times(events, row, layer->rows, layer->m, u, packed, drive);
-    else
-        hth_product_packed(1, layer->rows, layer->m, hth_rows(u, layer->stride), packed, false,
-                           drive, layer->rows);
-}
-
-/* a_t = W u_t by events, where that is faster. The lists of the rows are made in any case. */
-static bool drive_by_events(const hth_layer *layer, const hth_real *packed,
-                            const hth_tape_layer *on, size_t t, size_t batch, size_t from,
-                            size_t to) {
-    const hth_real *u = on->u + t * batch * layer->stride;
-    const hth_events *events = &on->events;
-    if (!events->count) return false;
-    for (size_t b = from; b < to; b++)
-        hth_events_list(events, t * batch + b, layer->m, u + b * layer->stride);
-    if (!prefers_events(layer, events, t * batch + from, t * batch + to)) return false;
-    for (size_t b = from; b < to; b++)
-        drive_row(layer, packed, events, t * batch + b, u + b * layer->stride,
-                  on->drive + b * layer->rows);
-    return true;
-}
-
-void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
-                    size_t t, size_t batch, size_t from, size_t to) {
-    const hth_real *u = on->u + t * batch * layer->stride;
-    const bool driven = drive_by_events(layer, packed, on, t, batch, from, to);
-    if (packed && !driven)
-        hth_product_packed(to - from, layer->rows, layer->m,
-                           hth_rows(u + from * layer->stride, layer->stride), packed, false,
-                           on->drive + from * layer->rows, layer->rows);
-    for (size_t b = from; b < to && !packed; b++)
-        hth_matrix_vector(layer->rows, layer->m, layer->W, layer->m, u + b * layer->stride, false,
-                          on->drive + b * layer->rows);
-    hth_row row = {0};
-    for (size_t b = from; b < to; b++) {
-        find_row(layer, on, t, batch, b, &row);
-        layer->cell->step(&row);
-    }
-}
-
-typedef struct steps_task {
-    const hth_tape *tape;
-    size_t layer, parts;
-} steps_task;
-
-/* All steps of the items of one part of the batch. */
-static void run_steps(void *argument, size_t part, int worker) {
-    const steps_task *task = argument;
-    const hth_tape *tape = task->tape;
-    const hth_layer *layer = &tape->network->layers[task->layer];
-    const hth_tape_layer *on = &tape->layers[task->layer];
-    const size_t batch = tape->batch, to = (part + 1) * batch / task->parts;
-    size_t from = part * batch / task->parts;
-    (void)worker;
-    for (size_t t = 0; t < tape->chunk.steps; t++) {
-        read_input(tape, task->layer, t, from, to);
-        hth_layer_step(layer, on->packed, on, t, batch, from, to);
-    }
-    for (size_t i = tape->chunk.steps * batch + from; on->events.count && from < to; i++, from++)
-        hth_events_list(&on->events, i, layer->n, on->u + i * layer->stride);
-}
-
-static void run_layer(hth_tape *tape, size_t l) {
-    const hth_layer *layer = &tape->network->layers[l];
-    const double work =
-        (double)(tape->chunk.steps * tape->batch) * (double)(layer->m * layer->rows);
-    const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
-    steps_task task = {tape, l, tape->batch < threads ? tape->batch : threads};
-    if (tape->layers[l].packed)
-        hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), tape->layers[l].packed);
-    hth_parallel(tape->compute, task.parts, work, run_steps, &task);
-    const size_t rows = tape->chunk.steps * tape->batch;
-    tape->layers[l].is_sparse =
-        rows > HTH_FEW_ROWS && prefers_events(layer, &tape->layers[l].events, 0, rows);
-}
-
-/* [z_0; z_1] of each step, in the order of time. */
-static void join_directions(const hth_tape *tape) {
-    const hth_network *net = tape->network;
-    const size_t items = tape->chunk.steps * tape->batch;
-    for (size_t l = 0; tape->joined && l < net->layer_count; l++) {
-        const hth_layer *layer = &net->layers[l];
-        for (size_t i = 0; i < items; i++)
-            memcpy(tape->joined + source_of(tape, layer, i) * net->readout.n + l * layer->n,
-                   tape->layers[l].u + (i + tape->batch) * layer->stride,
-                   layer->n * sizeof(hth_real));
-    }
-}
-
-static double count_spikes(const hth_tape *tape) {
-    double spikes = 0;
-    for (size_t l = 0; l < tape->network->layer_count; l++) {
-        const hth_layer *layer = &tape->network->layers[l];
-        const hth_tape_layer *on = &tape->layers[l];
-        if (!layer->cell->spikes) continue;
-        for (size_t i = tape->batch; i < (tape->chunk.steps + 1) * tape->batch; i++)
-            spikes += (double)hth_events_among(&on->events, i, layer->n, on->u + i * layer->stride);
-    }
-    return spikes;
-}
-
-/* E_reg of the tape, and what it asks of the units. */
-static double regularise(const hth_tape *tape) {
-    const hth_network *net = tape->network;
-    double sum = 0;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const hth_layer *layer = &net->layers[l];
-        const hth_tape_layer *on = &tape->layers[l];
-        const hth_rates of = {.z = on->u + tape->batch * layer->stride,
-                              .steps = tape->chunk.steps,
-                              .batch = tape->batch,
-                              .n = layer->n,
-                              .stride = layer->stride,
-                              .network = net,
-                              .chunk = &tape->chunk,
-                              .rates = on->rates,
-                              .pull = on->pull};
-        if (on->pull) sum += hth_regularise_rates(&net->regulariser, &of);
-    }
-    return sum;
-}
-
-hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
-                       hth_error *error) {
-    HTH_TRY(check_chunk(tape, chunk, error));
-    carry_over(tape);
-    tape->chunk = *chunk;
-    for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l);
-    join_directions(tape);
-    HTH_TRY(hth_readout_forward(tape, report, error)); /* on error steps stays 0: nothing carried */
-    report->spikes += count_spikes(tape);
-    report->regulariser += regularise(tape);
-    tape->steps = chunk->steps;
-    return HTH_OK;
-}
-
-void hth_tape_outputs(const hth_tape *tape, hth_real *outputs) {
-    hth_readout_outputs(tape, outputs);
 }

@@ -32,14 +32,25 @@ typedef struct hth_tape_layer {
     hth_real *pull;   /* [batch][n]: dE_reg/dz at each own step of an item; NULL: no such term */
 } hth_tape_layer;
 
+/* What has been said of a step: nothing, so that it counts as without error; targets or classes; or dE/dy. */
+typedef enum hth_said { HTH_SAID_NOTHING, HTH_SAID_TARGET, HTH_SAID_ERROR } hth_said;
+
 typedef struct hth_tape_readout {
-    hth_real *y;                   /* [outputs][K*batch], as the loss left it */
-    hth_real *start, *end;         /* y carried, [outputs][batch]; kappa > 0 only */
-    hth_real *z_start, *z_end;     /* readout-filtered z, [batch][n]; kappa > 0 only */
-    hth_real bias_start, bias_end; /* dy/db carried, for a bias inside the filter */
-    hth_real *packed;              /* Z^T, then Z: see readout.c */
+    /* [outputs][K*batch], an output `stride` numbers from the next: of a step with targets as the loss left it, of one
+     * with dE/dy that, of others whatever it was */
+    hth_real *y;
+    size_t stride;
+    hth_real
+        *leak; /* [K+1][outputs][batch], as slots of state: y, without a bias outside the filter */
+    hth_real *z_start; /* readout-filtered z of the steps before the tape, [batch][n] */
+    hth_real
+        bias_start;   /* dy/db of them, for a bias inside the filter. These four: kappa > 0 only */
+    size_t filtered;  /* so many steps of y have been made */
+    hth_real *packed; /* Z^T, then Z: see readout.c */
     size_t tile_count;
     hth_loss_tile *tiles;
+    hth_loss_statistics *statistics; /* [tile_count], of all items of the tape */
+    hth_chunk judged;                /* the steps that the tiles look at */
     hth_decision decision;
 } hth_tape_readout;
 
@@ -49,7 +60,18 @@ struct hth_tape {
     size_t capacity, batch; /* K and the items of the batch */
     size_t steps;           /* on the tape now */
     uint64_t fresh;         /* not 0: slot 0 is the start of a sequence */
-    hth_chunk chunk;        /* what was read; its arrays are the caller's */
+    bool ended;             /* the last step is the last of its sequence */
+    uint64_t packed_at;     /* network->changes when the layers' weights were packed */
+    /* Of the steps on the tape, in the arrays below; x NULL. weights NULL: all have been judged, and count 1. lengths
+     * NULL: no item has ended before the last step. */
+    hth_chunk chunk;
+    int32_t *tokens, *classes; /* [K][batch] */
+    hth_real *targets;         /* [K][batch][outputs] */
+    hth_real *weights;         /* [K][batch]; 0 where nothing has been said */
+    uint32_t *lengths;         /* [batch] */
+    uint8_t *said;             /* [K], hth_said */
+    bool is_weighted;          /* weights other than 1 have been given */
+    size_t regularised;        /* `pull` is that of a tape of so many steps */
     hth_tape_layer *layers;
     /* [K][batch][2n]: z of both directions, in the order of time; NULL: one direction */
     hth_real *joined;
@@ -73,15 +95,39 @@ hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error);
 
 enum { HTH_READOUT_TILE = 256 }; /* outputs that pass through the cache together */
 
+/* chunk.c: whether the inputs fit the tape when `steps` are on it, and the verdict when `steps` are. */
+hth_status hth_check_inputs(const hth_tape *tape, const hth_inputs *inputs, size_t steps,
+                            hth_error *error);
+hth_status hth_check_verdict(const hth_tape *tape, const hth_verdict *verdict, size_t steps,
+                             hth_error *error);
+/* Whether it may be judged now, after what has been judged. */
+hth_status hth_check_order(const hth_tape *tape, const hth_verdict *verdict, hth_error *error);
+
+/* write.c: runs the layers over inputs that have been checked. */
+void hth_tape_run(hth_tape *tape, const hth_inputs *inputs);
+/* Forgets the oldest steps, so that the tape begins with those after them. */
+void hth_tape_forget(hth_tape *tape, size_t steps);
+/* E_reg of the tape, having found `pull` if that is of fewer steps. */
+double hth_tape_regularise(hth_tape *tape);
+
 /* readout.c */
 HTH_VERB(void, hth_readout_lay_out, (hth_arena * arena, hth_tape *tape));
 #define hth_readout_lay_out HTH_NOW(hth_readout_lay_out)
 HTH_VERB(void, hth_readout_reset, (hth_tape * tape));
 #define hth_readout_reset HTH_NOW(hth_readout_reset)
-HTH_VERB(hth_status, hth_readout_forward, (hth_tape * tape, hth_report *report, hth_error *error));
-#define hth_readout_forward HTH_NOW(hth_readout_forward)
-HTH_VERB(void, hth_readout_outputs, (const hth_tape *tape, hth_real *outputs));
+/* y of the steps that the verdict is on, whose targets are on the tape, and their loss. */
+HTH_VERB(hth_status, hth_readout_judge,
+         (hth_tape * tape, const hth_verdict *verdict, hth_report *report, hth_error *error));
+#define hth_readout_judge HTH_NOW(hth_readout_judge)
+/* dE/dy[steps][batch][outputs] takes the place of y. */
+HTH_VERB(void, hth_readout_take,
+         (hth_tape * tape, size_t from, size_t steps, const hth_real *errors));
+#define hth_readout_take HTH_NOW(hth_readout_take)
+HTH_VERB(void, hth_readout_outputs,
+         (hth_tape * tape, size_t from, size_t steps, hth_real *outputs));
 #define hth_readout_outputs HTH_NOW(hth_readout_outputs)
+HTH_VERB(void, hth_readout_forget, (hth_tape * tape, size_t steps));
+#define hth_readout_forget HTH_NOW(hth_readout_forget)
 
 /* What the readout gives to a learner. */
 typedef struct hth_readout_backward {

@@ -186,7 +186,7 @@ static hth_status run_step(hth_recorder *r, hth_chunk *chunk, bool starts, hth_e
         if (r->learner) hth_learner_reset(r->learner);
     }
     HTH_TRY(hth_forward(r->tape, chunk, &report, error));
-    hth_tape_outputs(r->tape, r->outputs);
+    HTH_TRY(hth_tape_read(r->tape, 0, 1, r->outputs, error));
     if (!r->learner) return HTH_OK;
     hth_gradient_clear(r->gradient);
     return hth_learn(r->learner, r->tape, r->gradient, error);

@@ -134,7 +134,7 @@ static void plain_errors(const law_rig *rig, const handles *h, size_t from, size
     const size_t n = r->n, o = r->outputs, batch = rig->what.batch, steps = h->tape->steps;
     hth_real *y = malloc(steps * batch * o * sizeof *y), *F = malloc(o * n * sizeof *F);
     const hth_random generator = {1, HTH_RANDOM_FEEDBACK, 0};
-    hth_tape_outputs(h->tape, y);
+    hth_tape_read(h->tape, 0, hth_tape_length(h->tape), y, NULL);
     memset(q, 0, steps * batch * n * sizeof *q);
     for (size_t late = 0; late < steps; late++) {
         const uint64_t w = (from + late) / window;

@@ -269,7 +269,7 @@ static bool same_few(size_t rows, size_t M, size_t K, size_t most, bool skip) {
         if (e.count[t] > 1 && e.count[t] <= most) e.count[t]--;
     const hth_events_rows of = {.events = &e, .rows = rows, .K = K, .M = M, .stride = K, .x = u};
     hth_product(compute, M, rows, K, hth_rows(A, K), hth_transposed(u, K), false, y, rows);
-    hth_events_outputs(compute, &of, A, z);
+    hth_events_outputs(compute, &of, A, z, of.rows);
     hth_product(compute, M, K, rows, hth_rows(d, rows), hth_rows(u, K), true, C, K);
     hth_events_add_few(compute, &of, d, D);
     const bool same =

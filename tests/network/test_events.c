@@ -101,7 +101,8 @@ static result run_law(const law *l, const char *events, int threads, bool lost) 
         hth_chunk cut = law_cut(&rig, t, l->steps - t < l->K ? l->steps - t : l->K);
         cut.ends = t + l->K >= l->steps;
         must(hth_forward(r.tape, &cut, &out.report, &error), &error);
-        hth_tape_outputs(r.tape, out.outputs + t * l->batch * OUTPUTS);
+        hth_tape_read(r.tape, 0, hth_tape_length(r.tape), out.outputs + t * l->batch * OUTPUTS,
+                      NULL);
         out.listed = out.listed && goes_by_events(r.tape);
         for (size_t i = 0; lost && i < cut.steps * l->batch; i++)
             r.tape->layers[0].events.count[i] /= 2;

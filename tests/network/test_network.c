@@ -111,7 +111,7 @@ static void assert_outputs(const char *settings, size_t outputs, bool inside) {
     for (size_t from = 0; from < 11; from += 4) {
         hth_chunk cut = law_cut(&rig, from, 11 - from < 4 ? 11 - from : 4);
         must(hth_forward(tape, &cut, &rig.report, &error), &error);
-        hth_tape_outputs(tape, ours);
+        hth_tape_read(tape, 0, hth_tape_length(tape), ours, NULL);
         for (size_t i = 0; i < cut.steps * batch; i++)
             for (size_t k = 0; k < outputs; k++) {
                 const hth_real *z = tape->layers[0].u + (i + batch) * stride;

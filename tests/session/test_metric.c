@@ -37,7 +37,7 @@ static plain forward(hth_session *s, size_t steps, size_t most, const hth_real *
         if (flags.starts) hth_tape_reset(s->tape);
         assert_int_equal(hth_forward(s->tape, &chunk, report, &error), HTH_OK);
         hth_moments_add(moments, &chunk);
-        hth_tape_outputs(s->tape, y);
+        hth_tape_read(s->tape, 0, hth_tape_length(s->tape), y, NULL);
         for (size_t i = 0; i < chunk.steps * batch; i++)
             for (size_t k = 0; k < outputs; k++) {
                 const double w = weights ? (double)chunk.weights[i] : 1;

@@ -27,7 +27,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     for (size_t i = 0; i < tile->items; i++) {
         double sum = 0;
         for (size_t k = 0; k < tile->rows; k++) {
-            double e = (double)y[k * tile->items + i] -
+            double e = (double)y[k * tile->stride + i] -
                        (double)hth_item_target(tile->chunk, tile->outputs, i, tile->first + k);
             sum += e * e;
         }
@@ -37,11 +37,12 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     return o->report == REPORT_MEAN ? total / (double)tile->outputs : total;
 }
 
-static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *error) {
+static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
+                     hth_real *error) {
     for (size_t k = 0; k < tile->rows; k++)
         for (size_t i = 0; i < tile->items; i++)
-            error[k * tile->items + i] =
-                (y[k * tile->items + i] -
+            error[k * width + i] =
+                (y[k * tile->stride + i] -
                  hth_item_target(tile->chunk, tile->outputs, i, tile->first + k)) *
                 hth_item_weight(tile->chunk, i);
 }

@@ -32,7 +32,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     for (size_t i = 0; i < tile->items; i++) {
         double sum = 0;
         for (size_t k = 0; k < tile->rows; k++) {
-            hth_real v = y[k * tile->items + i];
+            hth_real v = y[k * tile->stride + i];
             hth_real b = hth_item_target(tile->chunk, tile->outputs, i, tile->first + k);
             sum += (double)hth_softplus(v) - (double)(b * v);
         }
@@ -41,12 +41,13 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     return total * factor(tile);
 }
 
-static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *error) {
+static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
+                     hth_real *error) {
     const hth_real scale = (hth_real)factor(tile);
     for (size_t k = 0; k < tile->rows; k++)
         for (size_t i = 0; i < tile->items; i++)
-            error[k * tile->items + i] =
-                (hth_sigmoid(y[k * tile->items + i]) -
+            error[k * width + i] =
+                (hth_sigmoid(y[k * tile->stride + i]) -
                  hth_item_target(tile->chunk, tile->outputs, i, tile->first + k)) *
                 hth_item_weight(tile->chunk, i) * scale;
 }

@@ -36,10 +36,10 @@ static void cross(const hth_loss_tile *tile, const hth_real *y) {
         hth_real sum = 0;
         if (chunk->classes) {
             size_t k = (size_t)chunk->classes[i] - tile->first; /* wraps: then it is elsewhere */
-            if (k < tile->rows) sum = y[k * tile->items + i];
+            if (k < tile->rows) sum = y[k * tile->stride + i];
         } else {
             const hth_real *t = chunk->targets + i * tile->outputs + tile->first;
-            for (size_t k = 0; k < tile->rows; k++) sum += t[k] * y[k * tile->items + i];
+            for (size_t k = 0; k < tile->rows; k++) sum += t[k] * y[k * tile->stride + i];
         }
         tile->statistics.cross[i] = sum;
     }
@@ -52,7 +52,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     cross(tile, y);
     for (size_t i = 0; i < items; i++) sum[i] = 0;
     for (size_t k = 0; k < tile->rows; k++) {
-        hth_real *row = y + k * items;
+        hth_real *row = y + k * tile->stride;
         HTH_SIMD
         for (size_t i = 0; i < items; i++) {
             row[i] = hth_exp(row[i] - peak[i]);
@@ -80,7 +80,7 @@ static double clipped(const hth_loss_tile *tiles, size_t count, size_t item, dou
         const double scale = (double)tile->statistics.scale[item] / targets;
         for (size_t k = 0; k < tile->rows; k++) {
             double t = (double)hth_item_target(chunk, tile->outputs, item, tile->first + k);
-            double p = scale * (double)tile->y[k * tile->items + item];
+            double p = scale * (double)tile->y[k * tile->stride + item];
             if (t != 0) loss -= t * hth_log64(p > clip ? p : clip);
         }
     }
@@ -112,26 +112,27 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
     return total;
 }
 
-static void error_of(const hth_loss_tile *tile, const hth_real *y, hth_real *error) {
+static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
+                     hth_real *error) {
     const hth_chunk *chunk = tile->chunk;
     const hth_real *scale = tile->statistics.scale;
     const size_t items = tile->items;
     for (size_t k = 0; k < tile->rows; k++) {
         HTH_SIMD
-        for (size_t i = 0; i < items; i++) error[k * items + i] = y[k * items + i] * scale[i];
+        for (size_t i = 0; i < items; i++) error[k * width + i] = y[k * tile->stride + i] * scale[i];
     }
     for (size_t i = 0; i < items; i++) {
         if (chunk->classes) {
             size_t k = (size_t)chunk->classes[i] - tile->first;
-            if (k < tile->rows) error[k * items + i] -= 1;
+            if (k < tile->rows) error[k * width + i] -= 1;
         } else {
             const hth_real *t = chunk->targets + i * tile->outputs + tile->first;
-            for (size_t k = 0; k < tile->rows; k++) error[k * items + i] -= t[k];
+            for (size_t k = 0; k < tile->rows; k++) error[k * width + i] -= t[k];
         }
     }
     if (chunk->weights)
         for (size_t k = 0; k < tile->rows; k++)
-            for (size_t i = 0; i < items; i++) error[k * items + i] *= chunk->weights[i];
+            for (size_t i = 0; i < items; i++) error[k * width + i] *= chunk->weights[i];
 }
 
 HTH_PART_OF(const hth_loss, hth_loss_softmax) = {

@@ -1,0 +1,193 @@
+/*
+ * Running a network forward, onto the tape. Per layer the steps follow one another, each a product with the weights,
+ * packed once where there are many, and the cell's loop over its units. Items of the batch are independent, so threads
+ * share them out.
+ */
+#include "kernels/rows.h"
+#include "network/tape.h"
+
+#include <string.h>
+
+/* Of row i, slot * batch + item in the layer's own order: the place in arrays over time. */
+static inline size_t source_of(const hth_tape *tape, const hth_layer *layer, size_t i) {
+    const size_t batch = tape->batch;
+    if (!layer->reversed) return i;
+    return hth_tape_slot(&tape->chunk, i / batch, i % batch) * batch + i % batch;
+}
+
+/* Steps of the tape that are run, from `first` on. */
+typedef struct steps_task {
+    const hth_tape *tape;
+    const hth_real *x; /* of step `first` on; NULL: tokens, or the layer below */
+    size_t layer, first, steps, parts;
+} steps_task;
+
+/* Writes x_t and the constant 1 into u, for items from..to-1 of step t. */
+static void read_input(const steps_task *task, size_t t, size_t from, size_t to) {
+    const hth_tape *tape = task->tape;
+    const size_t l = task->layer;
+    const hth_network *net = tape->network;
+    const hth_layer *layer = &net->layers[l], *below = l && !net->both_ways ? layer - 1 : NULL;
+    const size_t inputs = layer->inputs;
+    for (size_t i = t * tape->batch + from; i < t * tape->batch + to; i++) {
+        hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
+        const hth_real *x;
+        const size_t source = source_of(tape, layer, i);
+        if (below)
+            x = tape->layers[l - 1].u + (i + tape->batch) * below->stride;
+        else if (tape->chunk.tokens)
+            x = net->theta + net->embedding_weight +
+                (size_t)tape->chunk.tokens[source] * net->embedding;
+        else
+            x = task->x + (source - task->first * tape->batch) * inputs;
+        memcpy(u, x, inputs * sizeof *u);
+        u[inputs] = 1;
+    }
+}
+
+/* ---- Steps ---- */
+
+/* Where one item's units are; what there is of none stays as it was. In place, because a copy of a structure that has
+ * just been written waits until all that was written before it is out of the way. */
+static void find_row(const hth_layer *layer, const hth_tape_layer *tape, size_t step, size_t batch,
+                     size_t item, hth_row *row) {
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
+    hth_real *in = tape->state + step * states * slot + item * n, *out = in + states * slot;
+    hth_real *field = tape->field + (step + 1) * cell->fields * slot + item * n;
+    row->n = n;
+    row->options = layer->options;
+    for (size_t g = 0; g < cell->drives; g++)
+        row->drive[g] = tape->drive + item * layer->rows + g * n;
+    for (size_t s = 0; s < states; s++) {
+        row->state_in[s] = in + s * slot;
+        row->state_out[s] = out + s * slot;
+    }
+    for (size_t f = 0; f < cell->fields; f++) row->field[f] = field + f * slot;
+    for (size_t c = 0; c < cell->constants; c++) row->constant[c] = layer->constants + c * n;
+    row->z_in = tape->u + (step * batch + item) * layer->stride;
+    row->z_out = tape->u + ((step + 1) * batch + item) * layer->stride;
+}
+
+/* Whether products with some rows are faster by events, or asked for. */
+static bool prefers_events(const hth_layer *layer, const hth_events *events, size_t from,
+                           size_t to) {
+    if (!events->count) return false;
+    return layer->events == HTH_EVENTS_ALWAYS || hth_events_pay(events, from, to, layer->m);
+}
+
+/* a_t = W u_t by events, of one row; by all of u where it is not listed. */
+static void drive_row(const hth_layer *layer, const hth_real *packed, const hth_events *events,
+                      size_t row, const hth_real *u, hth_real *drive) {
+    if (events->count[row] <= events->most)
+        hth_events_times(events, row, layer->rows, layer->m, u, packed, drive);
+    else
+        hth_product_packed(1, layer->rows, layer->m, hth_rows(u, layer->stride), packed, false,
+                           drive, layer->rows);
+}
+
+/* a_t = W u_t by events, where that is faster. The lists of the rows are made in any case. */
+static bool drive_by_events(const hth_layer *layer, const hth_real *packed,
+                            const hth_tape_layer *on, size_t t, size_t batch, size_t from,
+                            size_t to) {
+    const hth_real *u = on->u + t * batch * layer->stride;
+    const hth_events *events = &on->events;
+    if (!events->count) return false;
+    for (size_t b = from; b < to; b++)
+        hth_events_list(events, t * batch + b, layer->m, u + b * layer->stride);
+    if (!prefers_events(layer, events, t * batch + from, t * batch + to)) return false;
+    for (size_t b = from; b < to; b++)
+        drive_row(layer, packed, events, t * batch + b, u + b * layer->stride,
+                  on->drive + b * layer->rows);
+    return true;
+}
+
+void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
+                    size_t t, size_t batch, size_t from, size_t to) {
+    const hth_real *u = on->u + t * batch * layer->stride;
+    const bool driven = drive_by_events(layer, packed, on, t, batch, from, to);
+    if (packed && !driven)
+        hth_product_packed(to - from, layer->rows, layer->m,
+                           hth_rows(u + from * layer->stride, layer->stride), packed, false,
+                           on->drive + from * layer->rows, layer->rows);
+    for (size_t b = from; b < to && !packed; b++)
+        hth_matrix_vector(layer->rows, layer->m, layer->W, layer->m, u + b * layer->stride, false,
+                          on->drive + b * layer->rows);
+    hth_row row = {0};
+    for (size_t b = from; b < to; b++) {
+        find_row(layer, on, t, batch, b, &row);
+        layer->cell->step(&row);
+    }
+}
+
+/* The new steps of the items of one part of the batch. */
+static void run_steps(void *argument, size_t part, int worker) {
+    const steps_task *task = argument;
+    const hth_tape *tape = task->tape;
+    const hth_layer *layer = &tape->network->layers[task->layer];
+    const hth_tape_layer *on = &tape->layers[task->layer];
+    const size_t batch = tape->batch, to = (part + 1) * batch / task->parts;
+    const size_t end = task->first + task->steps;
+    size_t from = part * batch / task->parts;
+    (void)worker;
+    for (size_t t = task->first; t < end; t++) {
+        read_input(task, t, from, to);
+        hth_layer_step(layer, on->packed, on, t, batch, from, to);
+    }
+    for (size_t i = end * batch + from; on->events.count && from < to; i++, from++)
+        hth_events_list(&on->events, i, layer->n, on->u + i * layer->stride);
+}
+
+static void run_layer(hth_tape *tape, size_t l, const hth_inputs *in) {
+    const hth_layer *layer = &tape->network->layers[l];
+    hth_tape_layer *on = &tape->layers[l];
+    const double work = (double)(in->steps * tape->batch) * (double)(layer->m * layer->rows);
+    const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
+    const size_t parts = tape->batch < threads ? tape->batch : threads;
+    steps_task task = {tape, in->x, l, tape->steps, in->steps, parts};
+    if (on->packed && tape->packed_at != tape->network->changes)
+        hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), on->packed);
+    hth_parallel(tape->compute, parts, work, run_steps, &task);
+    const size_t rows = (tape->steps + in->steps) * tape->batch;
+    on->is_sparse = prefers_events(layer, &on->events, 0, rows);
+}
+
+/* [z_0; z_1] of each step, in the order of time. */
+static void join_directions(const hth_tape *tape) {
+    const hth_network *net = tape->network;
+    const size_t items = tape->steps * tape->batch;
+    for (size_t l = 0; tape->joined && l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        for (size_t i = 0; i < items; i++)
+            memcpy(tape->joined + source_of(tape, layer, i) * net->readout.n + l * layer->n,
+                   tape->layers[l].u + (i + tape->batch) * layer->stride,
+                   layer->n * sizeof(hth_real));
+    }
+}
+
+/* The inputs that others than the layers ask for, and where items end. */
+static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
+    const size_t batch = tape->batch, first = tape->steps, rows = in->steps * batch;
+    hth_chunk *chunk = &tape->chunk;
+    if (in->tokens) memcpy(tape->tokens + first * batch, in->tokens, rows * sizeof *in->tokens);
+    if (in->lengths || chunk->lengths) {
+        for (size_t b = 0; b < batch; b++)
+            tape->lengths[b] = (uint32_t)((chunk->lengths ? chunk->lengths[b] : first) +
+                                          (in->lengths ? in->lengths[b] : 0));
+        chunk->lengths = tape->lengths;
+    }
+    memset(tape->weights + first * batch, 0, rows * sizeof *tape->weights);
+    memset(tape->said + first, HTH_SAID_NOTHING, in->steps);
+    chunk->weights = tape->weights;
+    chunk->steps = first + in->steps;
+    chunk->ends = in->ends;
+}
+
+void hth_tape_run(hth_tape *tape, const hth_inputs *in) {
+    keep_inputs(tape, in);
+    for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l, in);
+    tape->packed_at = tape->network->changes;
+    tape->steps = tape->chunk.steps;
+    tape->ended = in->ends;
+    join_directions(tape);
+}
