@@ -256,7 +256,7 @@ HTH_API hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_
 HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *outputs,
                                  hth_error *error);
 /* Says of steps of the tape how good their outputs are, and adds that to report (not NULL): loss and weight only where
- * there are targets or classes; E_reg once all steps on the tape have been judged. Any steps, in any order (where
+ * there are targets or classes; E_reg once all steps of a tape that is full or has ended have been judged. Any steps, in any order (where
  * decisions are marked, in that of time), each of them once, at any time before they are learned from: a label may
  * come late. Steps of which nothing is said count as without error. HTH_NOT_FINITE when a target or the loss is not
  * finite, HTH_INVALID for a class out of range or a step judged before: the steps then are as if nothing had been said. */
@@ -314,6 +314,16 @@ HTH_API hth_status hth_learner_feedback(hth_learner *learner, const hth_real *va
  * past axis keeps over them: call it once per tape, before the parameters change. */
 HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                              hth_error *error);
+
+/* dE/dx of the steps that hth_learn last learned from, [steps][batch][inputs], as the learner has it: for bptt over a
+ * whole sequence that of all its losses. Losses of later tapes are not in it. Valid until the next hth_learn.
+ * HTH_INVALID unless learner.inputs = true, the network reads numbers and an error reaches the units. */
+HTH_API hth_status hth_learner_inputs(const hth_learner *learner, hth_view *out, hth_error *error);
+/* dE/ds before the oldest of these steps, [1][batch][units], of a state of the layer's cell by name, or of "z", the way
+ * through the recurrent weights and the reset. Where z is the state (rate, gru) the whole is the sum of both.
+ * HTH_INVALID as above, or for a name that there is none of. */
+HTH_API hth_status hth_learner_start(const hth_learner *learner, size_t layer, const char *what,
+                                     hth_view *out, hth_error *error);
 
 /* ---- Optimiser ------------------------------------------------------------------------------ */
 

@@ -378,3 +378,19 @@ hth_status hth_part_choose(const hth_catalogue *catalogue, const hth_settings *s
         }
     return complain_part(catalogue, setting, error);
 }
+
+hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
+                             const hth_settings *settings, void *out, hth_error *error) {
+    const hth_options *common = &catalogue->common;
+    for (size_t i = 0; i < common->count; i++) {
+        const hth_option *option = &common->items[i];
+        if (strcmp(option->name, name) != 0) continue;
+        char key[80];
+        snprintf(key, sizeof key, "%s.%s", common->section, name);
+        const hth_setting *found = hth_settings_find(settings, key);
+        hth_setting fallback = {key, option->fallback, NULL};
+        return hth_option_parse(option, common->section, found ? found : &fallback, out, error);
+    }
+    return hth_fail(error, HTH_INVALID, "%s.%s is not a setting of this build", common->section,
+                    name);
+}

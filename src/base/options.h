@@ -73,6 +73,10 @@ hth_status hth_options_read(const hth_options *options, const hth_settings *sett
 hth_status hth_option_parse(const hth_option *option, const char *section,
                             const hth_setting *setting, void *out, hth_error *error);
 
+/* The setting `key`, or the fallback of the option that the catalogue's common table has for it. */
+hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
+                             const hth_settings *settings, void *out, hth_error *error);
+
 /* What is right for the option, in words: "a number of at least 0", "one of tanh, relu". */
 void hth_option_describe(const hth_option *option, char *out, size_t size);
 

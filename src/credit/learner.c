@@ -2,6 +2,7 @@
  * Making a learner from a choice on each axis, and running it: what it does with a tape of K
  * steps (docs/idea.md).
  */
+#include "credit/catalogues.h"
 #include "credit/descend.h"
 
 #include <math.h>
@@ -71,6 +72,8 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         learner = &counted;
     if (plan->axes.signal->reaches_units) {
         hth_adjoint_lay_out(arena, &learner->adjoint, net, plan->steps, plan->batch, true);
+        if (plan->gives_inputs)
+            hth_adjoint_lay_out_inputs(arena, &learner->adjoint, net, plan->steps);
         learner->adjoint.crossing = plan->axes.recurrence->crossing;
         learner->adjoint.item = HTH_EVERY_ITEM;
     }
@@ -158,6 +161,7 @@ hth_status hth_learner_plan(const hth_settings *settings, const hth_network *net
         .network = network, .steps = steps, .batch = batch, .seed = seed, .noise = {.seed = seed}};
     HTH_TRY(hth_check_extent(steps, batch, error));
     HTH_TRY(hth_axes_read(settings, &plan->axes, error));
+    HTH_TRY(hth_common_option(&hth_learners, "inputs", settings, &plan->gives_inputs, error));
     HTH_TRY(read_options(plan, settings, drawers, error));
     HTH_TRY(check_direction(plan, error));
     return check_axes(plan, error);
@@ -256,6 +260,7 @@ static void learn_units(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
     axes->future->boundary(learner);
     hth_adjoint_keep_end(&learner->adjoint);
+    if (learner->gives_inputs) learner->adjoint.skips_start = false;
     hth_scan(&learner->adjoint);
     learn_weights(learner, gradient);
     if (axes->future->learn) axes->future->learn(learner);
@@ -271,6 +276,17 @@ static void learn_all(hth_learner *learner, hth_gradient *gradient) {
         learn_units(learner, gradient);
     }
     if (axes->recurrence->learn) axes->recurrence->learn(learner);
+}
+
+/* A prediction of later losses was learned from, but none came: the sequence had ended. */
+static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_error *error) {
+    if (!learner->axes.future->needs_end || !tape->fresh || !learner->is_open) return HTH_OK;
+    learner->is_open = false;
+    return hth_fail(error, HTH_INVALID,
+                    "a new sequence begins, but the last step of the one before was not said to be "
+                    "its last; learner.future = %s predicts what comes after a tape, so set ends = "
+                    "true (of the chunk, or of the inputs) where nothing does",
+                    learner->axes.future->axis.part.name);
 }
 
 static hth_status check_fit(const hth_learner *learner, const hth_tape *tape,
@@ -302,12 +318,14 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     learn_readout(learner, tape, gradient);
     if (reaches_units) learn_all(learner, gradient);
     learner->descent = NULL;
+    learner->is_open = !tape->chunk.ends;
     learner->time += tape->steps;
 }
 
 hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                      hth_error *error) {
     HTH_TRY(check_fit(learner, tape, gradient, error));
+    HTH_TRY(check_end(learner, tape, error));
     learn(learner, tape, gradient, NULL);
     return HTH_OK;
 }
@@ -317,6 +335,7 @@ hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient
                               hth_error *error) {
     hth_descent descent;
     HTH_TRY(check_fit(learner, tape, gradient, error));
+    HTH_TRY(check_end(learner, tape, error));
     hth_gradient_clear(gradient);
     const bool descends = learner->may_descend && tape->steps == 1 && network == learner->network &&
                           hth_descent_begin(optimiser, network, gradient, epoch, &descent);
@@ -324,6 +343,49 @@ hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient
     if (!descends || !descent.is_open)
         return hth_optimiser_step(optimiser, network, gradient, epoch, error);
     hth_descent_end(&descent);
+    return HTH_OK;
+}
+
+/* ---- What is asked for beside the gradient ---- */
+
+static hth_status check_asked(const hth_learner *learner, const char *what, hth_error *error) {
+    if (learner->gives_inputs && learner->axes.signal->reaches_units && learner->adjoint.tape)
+        return HTH_OK;
+    return hth_fail(error, HTH_INVALID, "%s is asked for, but %s", what,
+                    !learner->gives_inputs ? "it is not kept: set learner.inputs = true"
+                    : learner->adjoint.tape
+                        ? "with learner.signal = none no error reaches the units"
+                        : "nothing has been learned yet");
+}
+
+hth_status hth_learner_inputs(const hth_learner *learner, hth_view *out, hth_error *error) {
+    const hth_network *net = learner->network;
+    HTH_TRY(check_asked(learner, "dE/dx", error));
+    if (net->embedding)
+        return hth_fail(error, HTH_INVALID,
+                        "dE/dx is asked for, but the network reads tokens; the gradient of their "
+                        "vectors is the block embedding.weight");
+    *out = (hth_view){.data = learner->adjoint.input,
+                      .steps = learner->adjoint.tape->steps,
+                      .batch = learner->batch,
+                      .units = net->shape.inputs,
+                      .step_stride = learner->batch * net->shape.inputs,
+                      .item_stride = net->shape.inputs};
+    return HTH_OK;
+}
+
+hth_status hth_learner_start(const hth_learner *learner, size_t layer, const char *what,
+                             hth_view *out, hth_error *error) {
+    HTH_TRY(check_asked(learner, "dE/ds at the start of the tape", error));
+    HTH_TRY(hth_tape_view(learner->adjoint.tape, layer, what, out, error));
+    const hth_adjoint_layer *a = &learner->adjoint.layers[layer];
+    const hth_layer *of = &learner->network->layers[layer];
+    size_t s = 0;
+    while (s < of->cell->states && strcmp(what, of->cell->state_names[s]) != 0) s++;
+    out->data = s < of->cell->states ? a->sbar + s * learner->batch * of->n : a->zbar;
+    out->steps = 1;
+    out->step_stride = learner->batch * of->n;
+    out->item_stride = of->n;
     return HTH_OK;
 }
 

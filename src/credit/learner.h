@@ -101,6 +101,7 @@ typedef struct hth_future {
     hth_axis axis;
     void (*boundary)(hth_learner *learner); /* sets sbar and zbar at the end of the tape */
     void (*learn)(hth_learner *learner);    /* from the adjoint at its start */
+    bool needs_end;                         /* it has to know where sequences end */
     /* In place of boundary, scan, gradient, past and learn: the part gives the gradient itself. */
     void (*assign)(hth_learner *learner, hth_gradient *gradient);
     /* Steps after which the gradient of a step is given, where that is not at once. */
@@ -133,6 +134,8 @@ struct hth_learner {
      * either lets the weights descend on its way (descend.h) or calls hth_gradient_fill and does as ever. */
     struct hth_descent *descent;
     bool may_descend;  /* there may be such an update, of tapes of one step */
+    bool gives_inputs; /* learner.inputs */
+    bool is_open;      /* the last tape that was learned from did not end its sequence */
     hth_real *start;   /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */
     hth_real *scratch; /* of the readout */
 };

@@ -198,6 +198,7 @@ static const hth_preset presets[] = {
 typedef struct learner_options {
     int64_t steps;
     int update;
+    bool inputs;
     const char *signal, *recurrence, *past, *future;
 } learner_options;
 
@@ -219,6 +220,13 @@ static const hth_option options[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"auto", "tape", "sequence", NULL},
      .offset = offsetof(learner_options, update)},
+    {.name = "inputs",
+     .help =
+         "whether dE/dx and dE/ds at the start of the tape are kept, for programs that ask with "
+         "hth_learner_inputs and hth_learner_start; training does not need them",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(learner_options, inputs)},
     {.name = "signal",
      .help = "how the error reaches a unit; preset: as learner.name says",
      .fallback = "preset",

@@ -41,6 +41,12 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     if (!joined) adjoint->joined = NULL;
 }
 
+void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
+                                size_t steps) {
+    if (net->embedding) return; /* it is there already, for the token vectors */
+    adjoint->input = HTH_TAKE(arena, hth_real, hth_times(steps * adjoint->rows, net->shape.inputs));
+}
+
 hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *net) {
     return adjoint->joined ? adjoint->joined : adjoint->layers[net->layer_count - 1].q;
 }
@@ -444,7 +450,7 @@ static size_t item_of(const hth_adjoint *adjoint, size_t row) {
 void hth_scan_row_rest(const hth_adjoint *adjoint, size_t row, hth_real *values) {
     const hth_tape *tape = adjoint->tape;
     const hth_network *net = tape->network;
-    for (size_t t = 0; adjoint->input && t < tape->steps; t++) {
+    for (size_t t = 0; net->embedding && adjoint->input && t < tape->steps; t++) {
         const size_t token = (size_t)tape->chunk.tokens[t * tape->batch + item_of(adjoint, row)];
         const hth_real *x = adjoint->input + (t * adjoint->rows + row) * net->embedding;
         hth_real *to = values + net->embedding_weight + token * net->embedding;
@@ -480,7 +486,7 @@ void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) 
         if (net->layers[l].learns_initial)
             initial_gradient(adjoint, l, 0, adjoint->rows,
                              gradient->values + net->layers[l].initial);
-    if (adjoint->input) token_gradient(adjoint, gradient);
+    if (net->embedding && adjoint->input) token_gradient(adjoint, gradient);
 }
 
 /* What the weights learn by. */

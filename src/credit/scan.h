@@ -60,7 +60,7 @@ typedef struct hth_adjoint {
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
-    hth_real *input; /* [K][rows][embedding]: dE/dx of the bottom layer; NULL: not wanted */
+    hth_real *input; /* [K][rows][inputs of the bottom layer]: dE/dx; NULL: not wanted */
     hth_real *
         joined; /* [K][rows][2n]: direct errors of both directions, over time; NULL: one direction */
 } hth_adjoint;
@@ -72,6 +72,11 @@ HTH_VERB(void, hth_adjoint_lay_out,
          (hth_arena * arena, hth_adjoint *adjoint, const hth_network *network, size_t steps,
           size_t rows, bool with_top_q));
 #define hth_adjoint_lay_out HTH_NOW(hth_adjoint_lay_out)
+
+/* Memory for dE/dx of inputs that are numbers. */
+HTH_VERB(void, hth_adjoint_lay_out_inputs,
+         (hth_arena * arena, hth_adjoint *adjoint, const hth_network *network, size_t steps));
+#define hth_adjoint_lay_out_inputs HTH_NOW(hth_adjoint_lay_out_inputs)
 
 /* Where the readout leaves the direct errors, and their way from there to the layers of both directions. */
 HTH_VERB(hth_real *, hth_adjoint_errors, (const hth_adjoint *adjoint, const hth_network *network));

@@ -317,8 +317,6 @@ static hth_status judge(hth_tape *tape, const hth_verdict *v, hth_report *report
     }
     mark(tape, v);
     report->spikes += count_spikes(tape, v->from, v->steps);
-    if (!memchr(tape->said, HTH_SAID_NOTHING, tape->steps))
-        report->regulariser += hth_tape_regularise(tape);
     return HTH_OK;
 }
 
@@ -326,7 +324,11 @@ hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report
                           hth_error *error) {
     HTH_TRY(hth_check_verdict(tape, verdict, tape->steps, error));
     HTH_TRY(hth_check_order(tape, verdict, error));
-    return judge(tape, verdict, report, error);
+    HTH_TRY(judge(tape, verdict, report, error));
+    const bool is_complete = tape->steps == tape->capacity || tape->ended;
+    if (is_complete && !memchr(tape->said, HTH_SAID_NOTHING, tape->steps))
+        report->regulariser += hth_tape_regularise(tape);
+    return HTH_OK;
 }
 
 /* As if nothing had been written: slot 0 is what was carried. */
@@ -355,7 +357,9 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
     hth_tape_run(tape, &in);
     const hth_status status = judge(tape, &verdict, report, error);
     if (status != HTH_OK) unwrite(tape);
-    return status;
+    HTH_TRY(status);
+    report->regulariser += hth_tape_regularise(tape);
+    return HTH_OK;
 }
 
 /* ---- State ---- */

@@ -230,19 +230,3 @@ const hth_catalogue hth_check_section = {
     .summary = "The size of the comparisons of `hitherto check`.",
     .common = {"check", check_options, HTH_COUNT(check_options)},
 };
-
-hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
-                             const hth_settings *settings, void *out, hth_error *error) {
-    const hth_options *common = &catalogue->common;
-    for (size_t i = 0; i < common->count; i++) {
-        const hth_option *option = &common->items[i];
-        if (strcmp(option->name, name) != 0) continue;
-        char key[80];
-        snprintf(key, sizeof key, "%s.%s", common->section, name);
-        const hth_setting *found = hth_settings_find(settings, key);
-        hth_setting fallback = {key, option->fallback, NULL};
-        return hth_option_parse(option, common->section, found ? found : &fallback, out, error);
-    }
-    return hth_fail(error, HTH_INVALID, "%s.%s is not a setting of this build", common->section,
-                    name);
-}

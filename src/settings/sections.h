@@ -8,10 +8,6 @@ extern const hth_catalogue hth_train_section;   /* train.* */
 extern const hth_catalogue hth_check_section;   /* check.* */
 extern const hth_catalogue hth_compare_section; /* compare.* */
 
-/* The setting `key`, or the fallback of the option that the catalogue's common table has for it. */
-hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
-                             const hth_settings *settings, void *out, hth_error *error);
-
 /* train.metric */
 enum {
     HTH_METRIC_NONE,

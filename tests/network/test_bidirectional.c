@@ -255,7 +255,7 @@ static void test_parts_of_a_sequence_are_refused(void **state) {
     set_up(&rig, with("cell.name=rate", "network.direction=both"));
     hth_chunk chunk = rig.chunk;
     hth_tape *tape = run_on(&rig, &chunk);
-    assert_refused(tape, &chunk, "goes on from the last one");
+    assert_refused(tape, &chunk, "call hth_tape_reset");
     hth_tape_reset(tape);
     chunk.ends = false;
     assert_refused(tape, &chunk, "ends before the sequence does");
