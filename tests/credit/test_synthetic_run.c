@@ -124,7 +124,9 @@ static void test_nothing_is_learned_across_a_start(void **state) {
         memcpy(before, weights.data, bytes_of(&weights));
         learn_steps(&rig, &h, 0, 1);
         assert_memory_equal(before, weights.data, bytes_of(&weights));
+        rig.chunk.ends = true;
         learn_steps(&rig, &h, 1, 1);
+        rig.chunk.ends = false;
         assert_true(memcmp(before, weights.data, bytes_of(&weights)) != 0);
         memcpy(before, weights.data, bytes_of(&weights));
         hth_tape_reset(h.tape); /* of the tape alone is enough */
