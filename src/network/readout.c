@@ -255,12 +255,13 @@ static void find_peaks(const hth_loss_tile *tile, const hth_real *y) {
 static void look_at(hth_tape *tape, const hth_verdict *v) {
     hth_tape_readout *on = &tape->readout;
     const size_t first = v->from * tape->batch;
-    on->judged = tape->chunk;
     on->judged.steps = v->steps;
+    on->judged.batch = tape->batch;
     on->judged.weights = v->weights ? tape->weights + first : NULL;
     on->judged.decides = v->decides;
-    if (on->judged.classes) on->judged.classes += first;
-    if (on->judged.targets) on->judged.targets += first * tape->network->readout.outputs;
+    on->judged.classes = v->classes ? tape->classes + first : NULL;
+    on->judged.targets = v->targets ? tape->targets + first * tape->network->readout.outputs : NULL;
+    on->judged_from = v->from;
     for (size_t q = 0; q < on->tile_count; q++) {
         const hth_loss_statistics *s = &on->statistics[q];
         on->tiles[q].items = v->steps * tape->batch;
@@ -316,7 +317,8 @@ hth_status hth_readout_judge(hth_tape *tape, const hth_verdict *v, hth_report *r
     look_at(tape, v);
     pack_z(tape, v->from, v->steps);
     if (on->tile_count > 1)
-        hth_parallel(tape->compute, on->tile_count, hth_readout_work(tape, v->steps, 1), judge_tile, &task);
+        hth_parallel(tape->compute, on->tile_count, hth_readout_work(tape, v->steps, 1), judge_tile,
+                     &task);
     else
         judge_tile(&task, 0, 0);
     if (on->leak && end > on->filtered) on->filtered = end;
@@ -371,6 +373,7 @@ void hth_readout_forget(hth_tape *tape, size_t steps) {
     hth_tape_readout *on = &tape->readout;
     const size_t outputs = tape->network->readout.outputs, batch = tape->batch;
     const size_t from = steps * batch, left = (tape->steps - steps) * batch;
+    on->judged_from = SIZE_MAX;
     if (on->leak) {
         make_outputs(tape, steps);
         filter_z(tape, steps);

@@ -62,6 +62,21 @@ static void scale_items(const hth_tape *tape, size_t rows, size_t items, size_t 
     }
 }
 
+/* The tile of other steps than those that it looked at last. */
+static void error_of_others(const hth_tape *tape, const hth_loss_tile *tile, size_t first,
+                            size_t items, size_t width, hth_real *err) {
+    const hth_tape_readout *on = &tape->readout;
+    hth_chunk chunk = tape->chunk;
+    hth_loss_tile part = *tile;
+    if (chunk.classes) chunk.classes += first;
+    if (chunk.targets) chunk.targets += first * tile->outputs;
+    if (chunk.weights) chunk.weights += first;
+    part.items = items;
+    part.chunk = &chunk;
+    part.statistics.scale = on->statistics[tile - on->tiles].scale + first;
+    tape->network->readout.loss->error(&part, on->y + tile->first * on->stride + first, width, err);
+}
+
 /* dE/dy of steps from..to-1, of which the same has been said; err[rows][width] from the first of them on. */
 static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, size_t from, size_t to,
                            size_t width, hth_real *err) {
@@ -69,15 +84,10 @@ static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, size
     const size_t first = from * tape->batch, items = (to - from) * tape->batch;
     const hth_real *y = on->y + tile->first * on->stride + first;
     if (tape->said[from] == HTH_SAID_TARGET) {
-        hth_chunk chunk = tape->chunk;
-        hth_loss_tile part = *tile;
-        if (chunk.classes) chunk.classes += first;
-        if (chunk.targets) chunk.targets += first * tile->outputs;
-        if (chunk.weights) chunk.weights += first;
-        part.items = items;
-        part.chunk = &chunk;
-        part.statistics.scale = on->statistics[tile - on->tiles].scale + first;
-        tape->network->readout.loss->error(&part, y, width, err);
+        if (on->judged_from == from && tile->items == items)
+            tape->network->readout.loss->error(tile, y, width, err);
+        else
+            error_of_others(tape, tile, first, items, width, err);
         scale_items(tape, tile->rows, items, width, err);
         return;
     }

@@ -155,6 +155,12 @@ static void forget_in_layer(const hth_tape *tape, size_t l, size_t steps, size_t
 /* What has been read and said of the steps that stay. */
 static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
     const size_t batch = tape->batch, width = batch * tape->network->readout.outputs;
+    tape->chunk.steps = left;
+    if (left == 0) {
+        tape->chunk.lengths = NULL;
+        tape->is_weighted = false;
+        return;
+    }
     move(tape->tokens, steps, left, tape->chunk.tokens ? batch * sizeof *tape->tokens : 0);
     move(tape->classes, steps, left, tape->chunk.classes ? batch * sizeof *tape->classes : 0);
     move(tape->targets, steps, left, tape->chunk.targets ? width * sizeof *tape->targets : 0);
@@ -162,9 +168,6 @@ static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
     move(tape->said, steps, left, sizeof *tape->said);
     for (size_t b = 0; tape->chunk.lengths && b < batch; b++)
         tape->lengths[b] = tape->lengths[b] > steps ? tape->lengths[b] - (uint32_t)steps : 0;
-    if (left == 0) tape->chunk.lengths = NULL;
-    if (left == 0) tape->is_weighted = false;
-    tape->chunk.steps = left;
 }
 
 void hth_tape_forget(hth_tape *tape, size_t steps) {

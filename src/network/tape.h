@@ -50,7 +50,8 @@ typedef struct hth_tape_readout {
     size_t tile_count;
     hth_loss_tile *tiles;
     hth_loss_statistics *statistics; /* [tile_count], of all items of the tape */
-    hth_chunk judged;                /* the steps that the tiles look at */
+    hth_chunk judged;                /* the steps that the tiles look at, */
+    size_t judged_from;              /* from this one on */
     hth_decision decision;
 } hth_tape_readout;
 
