@@ -18,15 +18,16 @@ typedef struct factors {
     hth_linear by;
 } factors;
 
-HTH_ALWAYS_INLINE factors factors_of(const size_t e, hth_linear by, const hth_filter *f, size_t row,
-                                     size_t j) {
+HTH_ALWAYS_INLINE factors factors_of(const size_t e, const hth_way way, hth_linear by,
+                                     const hth_filter *f, size_t row, size_t j) {
+    const bool has_delta = way != ADDS || f->delta, has_gamma = way != ADDS || f->gamma;
     factors of;
     of.by = by;
-    of.delta = hth_all_lanes(f->delta ? f->delta[row] : 0);
+    of.delta = hth_all_lanes(has_delta ? f->delta[row] : 0);
     HTH_UNROLL
     for (size_t k = 0; k < e; k++) {
         of.x[k] = hth_all_lanes(f->x[k * f->n + j]);
-        of.gamma[k] = hth_all_lanes(f->gamma ? f->gamma[k * f->rows + row] : 0);
+        of.gamma[k] = hth_all_lanes(has_gamma ? f->gamma[k * f->rows + row] : 0);
         HTH_UNROLL
         for (size_t l = 0; l < e; l++) of.phi[k][l] = hth_all_lanes(f->phi[(k * e + l) * f->n + j]);
     }
@@ -87,7 +88,7 @@ HTH_ALWAYS_INLINE void filter_narrow(const size_t e, const hth_way way, hth_line
     const size_t m = f->m;
     const hth_vector in = hth_load_some(f->u, m);
     for (size_t row = from; row < to; row++, g += m) {
-        const factors of = factors_of(e, by, f, row, row % f->n);
+        const factors of = factors_of(e, way, by, f, row, row % f->n);
         columns(e, way, false, &of, m, in, f->eps + row * m, f->rows * m, g);
     }
 }
@@ -104,30 +105,28 @@ HTH_ALWAYS_INLINE void filter_rows(const size_t e, const hth_way way, hth_linear
         filter_narrow(e, way, by, f, from, to, g);
         return;
     }
-    factors own = factors_of(e, by, f, from, j);
-    for (size_t row = from; row < to; row++) {
-        for (; i + HTH_LANES <= m; i += HTH_LANES, eps += HTH_LANES, g += HTH_LANES)
-            columns(e, way, true, &own, HTH_LANES, hth_load(u + i), eps, stride, g);
+    hth_real round[2 * HTH_LANES]; /* u from its end on to its beginning */
+    hth_store(round, hth_load(u + m - HTH_LANES));
+    hth_store(round + HTH_LANES, hth_load(u));
+    factors own = factors_of(e, way, by, f, from, j);
+    for (size_t row = from; row + 1 < to; row++, eps += m, g += m, i -= m) {
+        for (; i + HTH_LANES <= m; i += HTH_LANES)
+            columns(e, way, true, &own, HTH_LANES, hth_load(u + i), eps + i, stride, g + i);
         const size_t rest = m - i;
-        if (row + 1 == to) {
-            if (rest)
-                columns(e, way, false, &own, rest, hth_load_some(u + i, rest), eps, stride, g);
-            return;
-        }
         j = j + 1 == n ? 0 : j + 1;
-        const factors next = factors_of(e, by, f, row + 1, j);
+        const factors next = factors_of(e, way, by, f, row + 1, j);
         if (rest) {
             const factors both = factors_across(e, rest, &own, &next);
-            const hth_vector in = hth_load_after(hth_load_some(u + i, rest), rest, u);
-            columns(e, way, true, &both, HTH_LANES, in, eps, stride, g);
-            i = HTH_LANES - rest;
-            eps += HTH_LANES;
-            g += HTH_LANES;
-        } else {
-            i = 0;
+            const hth_vector in = hth_load(round + HTH_LANES - rest);
+            columns(e, way, true, &both, HTH_LANES, in, eps + i, stride, g + i);
+            i += HTH_LANES;
         }
         own = next;
     }
+    for (; i + HTH_LANES <= m; i += HTH_LANES)
+        columns(e, way, true, &own, HTH_LANES, hth_load(u + i), eps + i, stride, g + i);
+    if (i < m)
+        columns(e, way, false, &own, m - i, hth_load_some(u + i, m - i), eps + i, stride, g + i);
 }
 
 #else

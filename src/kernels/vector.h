@@ -142,26 +142,6 @@ HTH_ALWAYS_INLINE void hth_store_some(hth_real *p, hth_vector v, size_t count) {
 #endif
 }
 
-/* Lanes from `skip` on become p[0], p[1], ..; those before stay as in v. */
-HTH_ALWAYS_INLINE hth_vector hth_load_after(hth_vector v, size_t skip, const hth_real *p) {
-#if defined(__AVX512F__) && defined(HTH_DOUBLE)
-    return (hth_vector)_mm512_mask_loadu_pd((__m512d)v, (__mmask8)(0xffu << skip), p - skip);
-#elif defined(__AVX512F__)
-    return (hth_vector)_mm512_mask_loadu_ps((__m512)v, (__mmask16)(0xffffu << skip), p - skip);
-#elif defined(__AVX2__) && defined(HTH_DOUBLE)
-    const __m256i before = hth_first_lanes(skip);
-    const __m256d after = _mm256_maskload_pd(p - skip, ~before);
-    return (hth_vector)_mm256_blendv_pd(after, (__m256d)v, (__m256d)before);
-#elif defined(__AVX2__)
-    const __m256i before = hth_first_lanes(skip);
-    const __m256 after = _mm256_maskload_ps(p - skip, ~before);
-    return (hth_vector)_mm256_blendv_ps(after, (__m256)v, (__m256)before);
-#else
-    for (size_t i = skip; i < HTH_LANES; i++) v[i] = p[i - skip];
-    return v;
-#endif
-}
-
 /* The first `count` lanes of a, the others of b. */
 HTH_ALWAYS_INLINE hth_vector hth_first_of(size_t count, hth_vector a, hth_vector b) {
 #if defined(__AVX512F__) && defined(HTH_DOUBLE)
