@@ -97,7 +97,8 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
                 peak = (double)tiles[q].statistics.peak[i];
         for (size_t q = 0; q < count; q++) {
             const hth_loss_statistics *s = &tiles[q].statistics;
-            double relative = hth_exp64((double)s->peak[i] - peak);
+            const double own = (double)s->peak[i];
+            const double relative = own == peak ? 1 : hth_exp64(own - peak); /* exp(0) is 1 */
             s->scale[i] = (hth_real)relative;
             sum += relative * (double)s->sum[i];
             product += (double)s->cross[i];
