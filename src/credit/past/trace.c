@@ -188,16 +188,15 @@ static void forget_bounds(hth_trace *kept, size_t layers, double bound) {
 static bool descend(hth_learner *learner) {
     hth_trace *kept = learner->past.kept;
     const size_t layers = learner->network->layer_count;
+    hth_filter filters[HTH_MAX_LAYERS];
     bool bounded = !kept->has_end;
-    for (size_t l = 0; learner->descent && bounded && l < layers; l++) {
-        const hth_filter f = filter_of(learner, l, 0);
-        bounded = hth_filter_is_bounded(&f, &kept->layers[l].bound);
+    if (!learner->descent) return false;
+    for (size_t l = 0; l < layers; l++) {
+        filters[l] = filter_of(learner, l, 0);
+        bounded = bounded && hth_filter_is_bounded(&filters[l], &kept->layers[l].bound);
     }
     if (!hth_descends(learner, bounded)) return false;
-    for (size_t l = 0; l < layers; l++) {
-        const hth_filter f = filter_of(learner, l, 0);
-        hth_filter_descend(learner, l, &f);
-    }
+    for (size_t l = 0; l < layers; l++) hth_filter_descend(learner, l, &filters[l]);
     return true;
 }
 
