@@ -5,7 +5,6 @@
 #include "kernels/rows.h"
 
 #include <math.h>
-#include <string.h>
 
 enum {
     ROOM =
@@ -68,43 +67,6 @@ bool hth_descends(hth_learner *learner, bool is_bounded) {
     if (!descent || (is_bounded && hth_descent_may(descent))) return descent != NULL;
     hth_gradient_fill(descent->gradient);
     return false;
-}
-
-/* ---- The step alone ---- */
-
-typedef struct step {
-    const hth_real *delta, *u;
-    size_t m;
-} step;
-
-static void gradient_of_step(const void *of, size_t part, size_t from, size_t to, hth_real *g) {
-    const step *s = of;
-    (void)part;
-    memset(g, 0, (to - from) * s->m * sizeof *g);
-    hth_outer_add(to - from, s->m, s->delta + from, s->u, g, s->m);
-}
-
-static step step_of(const hth_learner *learner, size_t l) {
-    const hth_adjoint_layer *a = &learner->adjoint.layers[l];
-    return (step){a->own ? a->own : a->delta, learner->adjoint.tape->layers[l].u,
-                  learner->network->layers[l].m};
-}
-
-bool hth_descend_step(hth_learner *learner) {
-    const hth_network *net = learner->network;
-    bool bounded = true;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const step s = step_of(learner, l);
-        bounded = bounded && hth_is_bounded((double)hth_largest(net->layers[l].rows, s.delta) *
-                                            (double)hth_largest(s.m, s.u));
-    }
-    if (!hth_descends(learner, bounded)) return false;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const step s = step_of(learner, l);
-        hth_descend_rows(learner, l, 4.0 * (double)(net->layers[l].rows * s.m), gradient_of_step,
-                         &s);
-    }
-    return true;
 }
 
 /* ---- Traces ---- */
@@ -183,4 +145,31 @@ void hth_filter_descend(hth_learner *learner, size_t l, const hth_filter *f) {
         hth_parallel(learner->compute, hth_row_parts(f->rows, f->m), work, descend_linearly, &p);
     else
         hth_descend_rows(learner, l, work, gradient_of_filter, f);
+}
+
+/* ---- The step alone: a filter of no traces ---- */
+
+static hth_filter filter_of_step(const hth_learner *learner, size_t l) {
+    const hth_layer *layer = &learner->network->layers[l];
+    const hth_adjoint_layer *a = &learner->adjoint.layers[l];
+    return (hth_filter){.rows = layer->rows,
+                        .n = layer->n,
+                        .m = layer->m,
+                        .delta = a->own ? a->own : a->delta,
+                        .u = learner->adjoint.tape->layers[l].u,
+                        .eps = learner->descent->gradient->values}; /* not touched */
+}
+
+bool hth_descend_step(hth_learner *learner) {
+    const size_t layers = learner->network->layer_count;
+    hth_filter filters[HTH_MAX_LAYERS];
+    hth_trace_bound none;
+    bool bounded = true;
+    for (size_t l = 0; l < layers; l++) {
+        filters[l] = filter_of_step(learner, l);
+        bounded = bounded && hth_filter_is_bounded(&filters[l], &none);
+    }
+    if (!hth_descends(learner, bounded)) return false;
+    for (size_t l = 0; l < layers; l++) hth_filter_descend(learner, l, &filters[l]);
+    return true;
 }

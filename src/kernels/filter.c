@@ -176,6 +176,9 @@ static void filter_rows(size_t e, hth_way way, hth_linear by, const hth_filter *
 HTH_ALWAYS_INLINE void filter_any(const hth_way way, hth_linear by, const hth_filter *f,
                                   size_t from, size_t to, hth_real *g) {
     switch (f->e) {
+    case 0:
+        filter_rows(0, way, by, f, from, to, g);
+        break;
     case 1:
         filter_rows(1, way, by, f, from, to, g);
         break;

@@ -21,7 +21,7 @@ typedef struct hth_filter {
     hth_real *eps, *g;             /* [e][rows][m], [rows][m] */
 } hth_filter;
 
-/* Rows from..to-1, in one pass: eps is read and written once, and so is g. Nothing overlaps; e is 1 to
+/* Rows from..to-1, in one pass: eps is read and written once, and so is g. Nothing overlaps; e is 0 to
  * HTH_MOST_TRACES. */
 HTH_VERB(void, hth_filter_rows, (const hth_filter *filter, size_t from, size_t to));
 #define hth_filter_rows HTH_NOW(hth_filter_rows)

@@ -78,7 +78,7 @@ static void assert_filter(size_t e, size_t m, bool with_step, size_t from, size_
     assert_true(apart(ours->g, theirs->g, ROWS * m + 1) < tolerance(1e-13, 1e-5));
     assert_true(apart(ours->eps, theirs->eps, e * ROWS * m + 1) < tolerance(1e-13, 1e-5));
     assert_true(apart(ours->g, before->g, ROWS * m + 1) > 1e-3);
-    assert_true(apart(ours->eps, before->eps, e * ROWS * m + 1) > 1e-3);
+    assert_true(e == 0 || apart(ours->eps, before->eps, e * ROWS * m + 1) > 1e-3);
     free(ours);
     free(theirs);
     free(before);
@@ -87,10 +87,10 @@ static void assert_filter(size_t e, size_t m, bool with_step, size_t from, size_
 static void test_definition(void **state) {
     (void)state;
     const size_t lengths[] = {1, 2, 7, 8, 15, 16, 17, 33, MOST_M};
-    for (size_t e = 1; e <= HTH_MOST_TRACES; e++)
+    for (size_t e = 0; e <= HTH_MOST_TRACES; e++)
         for (size_t i = 0; i < HTH_COUNT(lengths); i++) {
             assert_filter(e, lengths[i], true, 0, ROWS);
-            assert_filter(e, lengths[i], false, 0, ROWS);
+            if (e) assert_filter(e, lengths[i], false, 0, ROWS);
             assert_filter(e, lengths[i], true, 1, 5);
             assert_filter(e, lengths[i], true, 4, ROWS);
         }
