@@ -17,7 +17,7 @@ enum {
 
 /* What a pass does to a row of B, and of out where it folds. */
 typedef struct pass {
-    bool folds;
+    bool folds, adds; /* adds: to what stands in out, or to 0 */
     hth_real a, c;
 } pass;
 
@@ -36,11 +36,13 @@ HTH_ALWAYS_INLINE void fold_row(const pass p, size_t N, hth_real e, hth_real *ou
     const size_t last = narrow ? 0 : N - HTH_LANES, some = narrow ? N : HTH_LANES;
     const hth_vector y_last = hth_load_some(y + last, some), b = hth_load_some(B + last, some);
     const hth_vector B_end = changed(p, b, d, y_last);
-    hth_vector out_end = {0};
-    if (p.folds) out_end = folded(p, hth_load_some(out + last, some), b, e, y_last);
+    hth_vector out_end = {0}, out_k = {0};
+    if (p.adds) out_end = hth_load_some(out + last, some);
+    out_end = folded(p, out_end, b, e, y_last);
     for (size_t k = 0; k < last; k += HTH_LANES) {
         const hth_vector old = hth_load(B + k), y_k = hth_load(y + k);
-        if (p.folds) hth_store(out + k, folded(p, hth_load(out + k), old, e, y_k));
+        if (p.adds) out_k = hth_load(out + k);
+        if (p.folds) hth_store(out + k, folded(p, out_k, old, e, y_k));
         hth_store(B + k, changed(p, old, d, y_k));
     }
     if (narrow) {
@@ -97,15 +99,14 @@ HTH_NO_SANITIZERS double hth_square(size_t n, const hth_real *x) {
 
 HTH_NO_SANITIZERS void hth_outer_scaled(size_t M, size_t N, hth_real a, const hth_real *x,
                                         const hth_real *y, hth_real *B) {
-    const pass p = {false, a, 0};
+    const pass p = {.a = a};
     for (size_t i = 0; i < M; i++, B += N) fold_row(p, N, 0, NULL, x[i], y, B);
 }
 
 /* The squares follow the rows at a distance, while these are still in the cache. */
-HTH_NO_SANITIZERS double hth_outer_fold(size_t M, size_t N, hth_real c, const hth_real *e,
-                                        hth_real *out, hth_real a, const hth_real *x,
-                                        const hth_real *y, hth_real *B) {
-    const pass p = {true, a, c};
+HTH_ALWAYS_INLINE double fold_rows(const pass p, size_t M, size_t N, const hth_real *e,
+                                   hth_real *out, const hth_real *x, const hth_real *y,
+                                   hth_real *B) {
     double total = 0;
     size_t summed = 0;
     for (size_t i = 0; i < M; i++) {
@@ -115,6 +116,13 @@ HTH_NO_SANITIZERS double hth_outer_fold(size_t M, size_t N, hth_real c, const ht
     }
     summed += add_whole(M * N - summed, B + summed, &total);
     return add_rest(M * N - summed, B + summed, total);
+}
+
+HTH_NO_SANITIZERS double hth_outer_fold(size_t M, size_t N, hth_real c, const hth_real *e,
+                                        bool accumulate, hth_real *out, hth_real a,
+                                        const hth_real *x, const hth_real *y, hth_real *B) {
+    if (accumulate) return fold_rows((pass){true, true, a, c}, M, N, e, out, x, y, B);
+    return fold_rows((pass){true, false, a, c}, M, N, e, out, x, y, B);
 }
 
 HTH_NO_SANITIZERS void hth_outer_add_two(size_t M, size_t N, const hth_real *x, const hth_real *y,
@@ -199,12 +207,13 @@ void hth_outer_scaled(size_t M, size_t N, hth_real a, const hth_real *x, const h
         for (size_t k = 0; k < N; k++) B[i * N + k] = hth_fma(a, B[i * N + k], x[i] * y[k]);
 }
 
-double hth_outer_fold(size_t M, size_t N, hth_real c, const hth_real *e, hth_real *out, hth_real a,
-                      const hth_real *x, const hth_real *y, hth_real *B) {
+double hth_outer_fold(size_t M, size_t N, hth_real c, const hth_real *e, bool accumulate,
+                      hth_real *out, hth_real a, const hth_real *x, const hth_real *y,
+                      hth_real *B) {
     for (size_t i = 0; i < M; i++)
         for (size_t k = 0; k < N; k++) {
             hth_real *b = B + i * N + k, *o = out + i * N + k;
-            *o = hth_fma(e[i], y[k], hth_fma(c, *b, *o));
+            *o = hth_fma(e[i], y[k], hth_fma(c, *b, accumulate ? *o : 0));
             *b = hth_fma(a, *b, x[i] * y[k]);
         }
     return hth_square(M * N, B);

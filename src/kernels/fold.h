@@ -13,11 +13,11 @@ HTH_VERB(void, hth_outer_scaled,
          (size_t M, size_t N, hth_real a, const hth_real *x, const hth_real *y, hth_real *B));
 #define hth_outer_scaled HTH_NOW(hth_outer_scaled)
 
-/* out += c B, out += e y^T, then B[M][N] <- fma(a, B, x y^T). Returns hth_square of the new B. out and B do not
- * overlap. */
+/* out (+)= c B, out += e y^T, then B[M][N] <- fma(a, B, x y^T). Returns hth_square of the new B. out and B do not
+ * overlap. Without accumulate, the bits of adding to 0. */
 HTH_VERB(double, hth_outer_fold,
-         (size_t M, size_t N, hth_real c, const hth_real *e, hth_real *out, hth_real a,
-          const hth_real *x, const hth_real *y, hth_real *B));
+         (size_t M, size_t N, hth_real c, const hth_real *e, bool accumulate, hth_real *out,
+          hth_real a, const hth_real *x, const hth_real *y, hth_real *B));
 #define hth_outer_fold HTH_NOW(hth_outer_fold)
 
 /* out[M][N] += x y^T, out += e u^T. */

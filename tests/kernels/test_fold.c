@@ -31,8 +31,8 @@ static void assert_near(const hth_real *x, const double *expected, size_t count)
             fail_msg("number %zu is %g, not %g", i, (double)x[i], expected[i]);
 }
 
-/* All of them on matrices M x N. */
-static void assert_passes(size_t M, size_t N) {
+/* All of them on matrices M x N; adds: the fold adds to what stands there, which it does not read otherwise. */
+static void assert_passes(size_t M, size_t N, bool adds) {
     const size_t count = M * N;
     const hth_real a = (hth_real)0.7, c = (hth_real)-1.3;
     hth_real *B = fenced(count, 1), *out = fenced(count, 2), *x = fenced(M, 3), *y = fenced(N, 4);
@@ -41,11 +41,15 @@ static void assert_passes(size_t M, size_t N) {
     double square = 0;
     for (size_t i = 0; i < count; i++) {
         const double outer = (double)x[i / N] * (double)y[i % N];
-        to_out[i] = (double)out[i] + (double)c * (double)B[i] + (double)e[i / N] * (double)y[i % N];
+        to_out[i] = (double)c * (double)B[i] + (double)e[i / N] * (double)y[i % N];
+        if (adds)
+            to_out[i] += (double)out[i];
+        else
+            out[i] = NAN;
         to_B[i] = (double)a * (double)B[i] + outer;
         square += to_B[i] * to_B[i];
     }
-    const double found = hth_outer_fold(M, N, c, e, out, a, x, y, B);
+    const double found = hth_outer_fold(M, N, c, e, adds, out, a, x, y, B);
     assert_near(B, to_B, count);
     assert_near(out, to_out, count);
     assert_true(fabs(found / square - 1) < tolerance(1e-12, 1e-5));
@@ -74,9 +78,13 @@ static void assert_passes(size_t M, size_t N) {
 static void test_outer_products(void **state) {
     (void)state;
     for (size_t N = 1; N <= 70; N++)
-        for (size_t M = 1; M <= 6; M++) assert_passes(M, N);
-    assert_passes(40, 35);
-    assert_passes(1, 20000);
+        for (size_t M = 1; M <= 6; M++) {
+            assert_passes(M, N, true);
+            assert_passes(M, N, false);
+        }
+    assert_passes(40, 35, true);
+    assert_passes(40, 35, false);
+    assert_passes(1, 20000, true);
 }
 
 /* Rows of n numbers, `apart` from each other; the first term in place of the sum, as tangents do it. */

@@ -91,9 +91,9 @@ typedef struct fold {
     hth_real *g, *B;
 } fold;
 
-static void fold_some(const fold *f, size_t tile, size_t from, size_t to, hth_real *g) {
-    f->kept->partial[tile] = hth_outer_fold(to - from, f->columns, f->c, f->e + from, g, f->keep,
-                                            f->x + from, f->u, f->B + from * f->columns);
+static void fold_some(const fold *f, size_t tile, size_t from, size_t to, bool adds, hth_real *g) {
+    f->kept->partial[tile] = hth_outer_fold(to - from, f->columns, f->c, f->e + from, adds, g,
+                                            f->keep, f->x + from, f->u, f->B + from * f->columns);
 }
 
 static void fold_tile(void *argument, size_t tile, int worker) {
@@ -101,14 +101,12 @@ static void fold_tile(void *argument, size_t tile, int worker) {
     const size_t tall = hth_rows_of_part(f->columns), from = tile * tall;
     const size_t to = from + tall < f->rows ? from + tall : f->rows;
     (void)worker;
-    fold_some(f, tile, from, to, f->g + from * f->columns);
+    fold_some(f, tile, from, to, true, f->g + from * f->columns);
 }
 
 /* The same rows, where the weights descend on the way. */
 static void fold_rows_to(const void *of, size_t tile, size_t from, size_t to, hth_real *g) {
-    const fold *f = of;
-    memset(g, 0, (to - from) * f->columns * sizeof *g);
-    fold_some(f, tile, from, to, g);
+    fold_some(of, tile, from, to, false, g);
 }
 
 /* g NULL: the weights descend. Returns |B|^2 of these rows. */
@@ -162,8 +160,8 @@ static void fold_piece(void *argument, size_t tile, int worker) {
     const hth_real nothing = 0;
     (void)worker;
     f->kept->partial[tile] =
-        hth_outer_fold(1, count, f->c, &nothing, f->g + from, f->keep, &f->add, f->kept->G + from,
-                       f->kept->B + f->item * f->kept->P + from);
+        hth_outer_fold(1, count, f->c, &nothing, true, f->g + from, f->keep, &f->add,
+                       f->kept->G + from, f->kept->B + f->item * f->kept->P + from);
 }
 
 static double fold_formed(hth_learner *learner, fold_all f) {
