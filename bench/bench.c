@@ -374,11 +374,10 @@ static void open_bench(bench *b, const work *w, int threads, char **changes, int
     hth_error error;
     must(hth_compute_create(threads, NULL, &b->compute, &error), &error);
     must(hth_network_create(&settings, &shape, 1, NULL, &b->network, &error), &error);
-    must(hth_tape_create(b->network, w->steps, w->batch, b->compute, NULL, &b->tape, &error),
-         &error);
     must(hth_learner_create(&settings, b->network, w->steps, w->batch, 1, b->compute, NULL,
                             &b->learner, &error),
          &error);
+    must(hth_learner_tape(b->learner, b->compute, NULL, &b->tape, &error), &error);
     must(hth_gradient_create(b->network, NULL, &b->gradient, &error), &error);
     must(hth_optimiser_create(&settings, b->network, b->compute, NULL, &b->optimiser, &error),
          &error);

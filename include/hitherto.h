@@ -243,6 +243,10 @@ HTH_API void hth_tape_begin(hth_tape *tape);
  * are. Parameters may change between two calls that write to one tape: by an optimiser, or by whoever asks for
  * hth_network_parameters anew each time. */
 HTH_API hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error);
+/* From now on so many of the newest steps stay on the tape when hth_forward writes, instead of none, and are in its
+ * state: for learners whose tape slides (learner.window), H - K of them. 0 to the steps of the tape less one, and none with network.direction
+ * = both, or it is HTH_INVALID. */
+HTH_API hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error);
 /* How many steps are on the tape: 0 to K. */
 HTH_API size_t hth_tape_length(const hth_tape *tape);
 /* Runs the layers over 1 or more steps, on from the last one on the tape, which must have room for them. With
@@ -262,7 +266,8 @@ HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_
  * finite, HTH_INVALID for a class out of range or a step judged before: the steps then are as if nothing had been said. */
 HTH_API hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
                                   hth_error *error);
-/* hth_tape_begin, hth_tape_write and hth_tape_judge in one call, with the same bits: runs chunk->steps (<= K) steps. On
+/* hth_tape_begin (or hth_tape_slide: see hth_tape_keep), hth_tape_write and hth_tape_judge in one call, with the same
+ * bits: runs chunk->steps (<= K) steps. On
  * an error the carried state is as it was, and there is nothing to learn from. */
 HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                                hth_error *error);
@@ -296,14 +301,19 @@ HTH_API const hth_real *hth_gradient_values(const hth_gradient *gradient);
 HTH_API hth_real *hth_gradient_edit(hth_gradient *gradient);
 
 /* Reads the section learner: a preset (learner.name) and any of signal, recurrence, past, future, with
- * their options. For tapes of at most `steps` steps (learner.steps and learner.update are for whoever
- * cuts the sequence into tapes). Random choices of a learner depend on seed. HTH_INVALID, with the
+ * their options. For tapes on which at most `steps` steps are new each time: the tape has so many, or
+ * learner.window (learner.steps and learner.update are for whoever cuts the sequence into tapes). Random choices of a learner depend on seed. HTH_INVALID, with the
  * reason, for a combination that has no meaning. */
 HTH_API hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,
                                       size_t steps, size_t batch, uint64_t seed,
                                       hth_compute *compute, const hth_allocator *allocator,
                                       hth_learner **out, hth_error *error);
 HTH_API void hth_learner_destroy(hth_learner *learner);
+/* A tape for the learner: of its network and batch, with K steps; with learner.window of so many, of which all but K
+ * stay (hth_tape_keep). */
+HTH_API hth_status hth_learner_tape(const hth_learner *learner, hth_compute *compute,
+                                    const hth_allocator *allocator, hth_tape **out,
+                                    hth_error *error);
 HTH_API void hth_learner_reset(hth_learner *learner); /* start of a sequence */
 /* The feedback weights of learner.signal = random, [rows][columns], outputs x units of the top layer, in
  * place of those drawn. The values are copied; they are not in the learner's state. HTH_INVALID where the
@@ -311,7 +321,9 @@ HTH_API void hth_learner_reset(hth_learner *learner); /* start of a sequence */
 HTH_API hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, size_t rows,
                                         size_t columns, hth_error *error);
 /* Adds the gradient of the steps on the tape, with the parameters as they are now, and takes what the
- * past axis keeps over them: call it once per tape, before the parameters change. */
+ * past axis keeps over them: call it once per tape, before the parameters change. With learner.window the tape may have
+ * slid since the last call, and only what is new counts. HTH_INVALID where the sequence before had an end that was not
+ * told (ends), and something was waiting for it. */
 HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                              hth_error *error);
 
@@ -368,8 +380,8 @@ typedef struct hth_field {
 
 /* Each writes at most `capacity` fields and returns how many there are. Write to fields before the handle is used
  * again, or ask for them anew: handles may know things of their state that a later write would make false.
- * hth_tape_state first takes the
- * tape over to its next one: what was on it can no longer be learned from. */
+ * hth_tape_state first takes the tape over to its next one: what has been said of the steps on it can no longer be
+ * learned from. */
 HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity);
 HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);
 HTH_API size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity);

@@ -177,10 +177,10 @@ static inline hth_real *law_gradient(law_rig *rig, const char *learner_settings,
     snprintf(text, sizeof text, "%s", learner_settings);
     hth_settings settings = law_split(text, items);
     const size_t batch = rig->what.batch;
-    must(hth_tape_create(rig->network, K, batch, rig->compute, NULL, &tape, &error), &error);
     must(hth_learner_create(&settings, rig->network, K, batch, 1, rig->compute, NULL, &learner,
                             &error),
          &error);
+    must(hth_learner_tape(learner, rig->compute, NULL, &tape, &error), &error);
     must(hth_gradient_create(rig->network, NULL, &gradient, &error), &error);
     hth_learner_reset(learner);
     rig->report = (hth_report){0};

@@ -3,7 +3,7 @@
 
 #include "check/nearness.h"
 #include "credit/catalogues.h"
-#include "credit/learner.h"
+#include "credit/window.h"
 #include "files/lines.h"
 #include "session/session.h"
 #include "settings/config.h"
@@ -23,12 +23,15 @@ typedef struct companion {
     uint64_t
         lag; /* steps after which it gives the gradient of a step; the readout's it gives at once */
     hth_learner *learner;
+    hth_tape *tape;         /* its own, where tapes slide; NULL: the run's */
     hth_gradient *gradient; /* the sum over the window */
 } companion;
 
 typedef struct align {
     const hth_network *network;
     uint64_t every, window;
+    const hth_learner *trained; /* the run's own */
+    hth_real *x; /* [K][batch][inputs]: what its tape has read, for tapes of companions */
     hth_gradient *scrap;
     companion items[MOST_LEARNERS + 2]; /* the exact ones first */
     size_t count;
@@ -39,9 +42,8 @@ enum { EXACT_PAST, EXACT_FUTURE, FIRST_OTHER };
 /* ---- Making ---------------------------------------------------------------------------------- */
 
 static facing facing_of(const hth_learner *learner) {
-    const hth_future *future = learner->axes.future;
-    if (future->lag) return LAGGED;
-    return future == &hth_future_zero ? PAST : FUTURE;
+    if (hth_window_delays(learner)) return LAGGED;
+    return learner->axes.future == &hth_future_zero ? PAST : FUTURE;
 }
 
 /* own: with all that the user set; else a preset, whose other settings are the user's. */
@@ -50,8 +52,9 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
     const hth_setting items[] = {
         {"learner.name", name, NULL},           {"learner.signal", "preset", NULL},
         {"learner.recurrence", "preset", NULL}, {"learner.past", "preset", NULL},
-        {"learner.future", "preset", NULL},     {"learner.window", horizon, NULL}};
-    const hth_settings overrides = {items, own ? 0 : horizon ? 6 : 5};
+        {"learner.future", "preset", NULL},     {"learner.window", horizon, NULL},
+        {"learner.window_of", "preset", NULL}};
+    const hth_settings overrides = {items, own ? 0 : HTH_COUNT(items)};
     companion *c = &a->items[a->count];
     hth_settings joined;
     hth_error reason;
@@ -73,7 +76,9 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
             "no exact one of these; 'hitherto check RUN' compares whole sequences",
             name);
     c->facing = facing_of(c->learner);
-    c->lag = c->facing == LAGGED ? c->learner->axes.future->lag(c->learner) : 0;
+    c->lag = c->facing == LAGGED ? hth_window_length(c->learner) - session->steps : 0;
+    if (c->learner->slides || session->learner->slides)
+        HTH_TRY(hth_learner_tape(c->learner, session->compute, NULL, &c->tape, error));
     if (c->learner->axes.signal->give)
         HTH_TRY(hth_given_feedback(&session->train, c->learner, error));
     return hth_gradient_create(session->network, NULL, &c->gradient, error);
@@ -88,13 +93,13 @@ static hth_status add_all(align *a, const hth_settings *settings, const hth_sess
     char names[512], horizon[32], *rest;
     snprintf(names, sizeof names, "%s", *o->align_learners ? o->align_learners : own);
     snprintf(horizon, sizeof horizon, "%lld", (long long)o->align_horizon);
-    HTH_TRY(add(a, settings, session, "rtrl", false, NULL, error));
+    HTH_TRY(add(a, settings, session, "rtrl", false, "-1", error));
     HTH_TRY(add(a, settings, session, "f-bptt", false, horizon, error));
     for (char *name = strtok_r(names, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
         if (a->count == HTH_COUNT(a->items))
             return hth_fail(error, HTH_INVALID, "train.align_learners names more than %d learners",
                             MOST_LEARNERS);
-        HTH_TRY(add(a, settings, session, name, strcmp(name, own) == 0, NULL, error));
+        HTH_TRY(add(a, settings, session, name, strcmp(name, own) == 0, "-1", error));
     }
     return HTH_OK;
 }
@@ -133,9 +138,11 @@ static hth_status check_every(const align *a, const hth_session *session, hth_er
 
 static void close_all(void *guest) {
     align *a = guest;
+    free(a->x);
     hth_gradient_destroy(a->scrap);
     for (size_t i = 0; i < HTH_COUNT(a->items); i++) {
         hth_learner_destroy(a->items[i].learner);
+        hth_tape_destroy(a->items[i].tape);
         hth_gradient_destroy(a->items[i].gradient);
     }
     free(a);
@@ -148,9 +155,13 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
     align *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     a->network = session->network;
+    a->trained = session->learner;
+    a->x = calloc(session->steps * session->batch,
+                  (session->network->shape.inputs + 1) * sizeof *a->x);
     a->every = (uint64_t)o->align;
     a->window = (uint64_t)o->align_window;
-    hth_status status = check_sizes(a, session, error);
+    hth_status status = a->x ? check_sizes(a, session, error)
+                             : hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     if (status == HTH_OK) status = hth_gradient_create(session->network, NULL, &a->scrap, error);
     if (status == HTH_OK) status = add_all(a, settings, session, error);
     if (status == HTH_OK) status = check_every(a, session, error);
@@ -163,7 +174,10 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
 
 static void begin(void *guest) {
     const align *a = guest;
-    for (size_t i = 0; i < a->count; i++) hth_learner_reset(a->items[i].learner);
+    for (size_t i = 0; i < a->count; i++) {
+        hth_learner_reset(a->items[i].learner);
+        if (a->items[i].tape) hth_tape_reset(a->items[i].tape);
+    }
 }
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
@@ -237,15 +251,41 @@ static void add_lagged(const align *a, const companion *c, uint64_t steps, uint6
     if (readout_wanted) add_part(to, from, recurrent, all, readout_begins);
 }
 
-/* What a learner gives outside of a window is not wanted, but it has to see every tape. */
-static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint64_t step,
-                        hth_error *error) {
+/* The new steps of the run's tape, as they were read there. */
+static hth_chunk new_steps(const align *a, const hth_tape *tape) {
+    const hth_layer *layer = &tape->network->layers[0];
+    const size_t inputs = layer->inputs, outputs = tape->network->readout.outputs;
+    const size_t first = a->trained->unseen * tape->batch, end = tape->steps * tape->batch;
+    const hth_chunk *all = &tape->chunk;
+    for (size_t i = first; !all->tokens && i < end; i++)
+        memcpy(a->x + (i - first) * inputs, tape->layers[0].u + i * layer->stride + layer->n,
+               inputs * sizeof *a->x);
+    return (hth_chunk){.steps = tape->steps - a->trained->unseen,
+                       .batch = tape->batch,
+                       .x = all->tokens ? NULL : a->x,
+                       .tokens = all->tokens ? all->tokens + first : NULL,
+                       .targets = all->targets ? all->targets + first * outputs : NULL,
+                       .classes = all->classes ? all->classes + first : NULL,
+                       .weights = all->weights ? all->weights + first : NULL,
+                       .ends = all->ends};
+}
+
+/* What a learner gives outside of a window is not wanted, but it has to see every tape. One whose tape slides otherwise
+ * than the run's has a tape of its own. */
+static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint64_t steps,
+                        uint64_t step, hth_error *error) {
     bool begins;
-    const bool direct = c->lag == 0 && wants(a, 0, tape->steps, step, &begins);
+    if (c->tape) {
+        const hth_chunk chunk = new_steps(a, tape);
+        hth_report unseen = {0};
+        HTH_TRY(hth_forward(c->tape, &chunk, &unseen, error));
+        tape = c->tape;
+    }
+    const bool direct = c->lag == 0 && wants(a, 0, steps, step, &begins);
     hth_gradient *to = direct ? c->gradient : a->scrap;
     if (!direct || begins) hth_gradient_clear(to);
     HTH_TRY(hth_learn(c->learner, tape, to, error));
-    if (c->lag > 0) add_lagged(a, c, tape->steps, step);
+    if (c->lag > 0) add_lagged(a, c, steps, step);
     return HTH_OK;
 }
 
@@ -258,11 +298,12 @@ static bool completes(const align *a, uint64_t step, uint64_t steps, uint64_t *e
 static hth_status after_tape(void *guest, hth_tape *tape, uint64_t step, FILE *file,
                              hth_error *error) {
     const align *a = guest;
-    for (size_t i = 0; i < a->count; i++) HTH_TRY(learn(a, &a->items[i], tape, step, error));
+    const size_t steps = tape->steps - a->trained->unseen;
+    for (size_t i = 0; i < a->count; i++) HTH_TRY(learn(a, &a->items[i], tape, steps, step, error));
     for (size_t i = FIRST_OTHER; i < a->count; i++) {
         const uint64_t wait = wait_of(a, &a->items[i]);
         uint64_t end;
-        if (step > wait && completes(a, step - wait, tape->steps, &end))
+        if (step > wait && completes(a, step - wait, steps, &end))
             HTH_TRY(write_lines(a, &a->items[i], step, end, file, error));
     }
     return HTH_OK;
@@ -290,7 +331,10 @@ static size_t state(void *guest, hth_field *fields, size_t capacity) {
         companion *c = &a->items[i];
         const size_t left = count < capacity ? capacity - count : 0;
         hth_field *from = fields ? fields + (count < capacity ? count : capacity) : NULL;
-        const size_t own = hth_learner_state(c->learner, from, left);
+        const size_t learned = hth_learner_state(c->learner, from, left),
+                     more = left > learned ? left - learned : 0;
+        const size_t own =
+            learned + (c->tape ? hth_tape_state(c->tape, more ? from + learned : NULL, more) : 0);
         for (size_t k = 0; k < own && k < left; k++) add_prefix(i, from[k].name);
         count += own;
         if (count < capacity) {

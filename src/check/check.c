@@ -16,7 +16,7 @@
 #include "check/differences.h"
 #include "check/draws.h"
 #include "credit/catalogues.h"
-#include "credit/learner.h"
+#include "credit/window.h"
 #include "network/catalogues.h"
 #include "session/checkpoint.h"
 
@@ -33,12 +33,12 @@
 static const hth_setting bptt_items[] = {
     {"learner.name", "bptt", NULL},       {"learner.signal", "readout", NULL},
     {"learner.recurrence", "full", NULL}, {"learner.past", "none", NULL},
-    {"learner.future", "zero", NULL},
+    {"learner.future", "zero", NULL},     {"learner.window", "0", NULL},
 };
 static const hth_setting rtrl_items[] = {
     {"learner.name", "rtrl", NULL},       {"learner.signal", "readout", NULL},
     {"learner.recurrence", "full", NULL}, {"learner.past", "influence", NULL},
-    {"learner.future", "zero", NULL},
+    {"learner.future", "zero", NULL},     {"learner.window", "0", NULL},
 };
 static const hth_settings bptt = SETTINGS(bptt_items), rtrl = SETTINGS(rtrl_items);
 
@@ -214,7 +214,7 @@ static hth_status check_differences(check *c, hth_error *error) {
 /* A learner of the check: the user's own, or a preset of check.learners. */
 typedef struct candidate {
     const char *name;
-    hth_setting items[6];
+    hth_setting items[8];
     hth_settings overrides;
     hth_axes axes;
     size_t steps;
@@ -231,8 +231,10 @@ static candidate preset_candidate(const char *name) {
                                  {"learner.signal", "preset", NULL},
                                  {"learner.recurrence", "preset", NULL},
                                  {"learner.past", "preset", NULL},
-                                 {"learner.future", "preset", NULL}},
-                       .overrides = {NULL, 6}};
+                                 {"learner.future", "preset", NULL},
+                                 {"learner.window", "-1", NULL},
+                                 {"learner.window_of", "preset", NULL}},
+                       .overrides = {NULL, 8}};
 }
 
 /* Its axes and K on the sample, which has an end even where the stream has none. */
@@ -256,10 +258,9 @@ static const char *sign_of(hth_bias bias) {
 static hth_bias bias_of(const check *c, const candidate *who, const hth_rehearsal *rehearsal) {
     hth_axes axes = who->axes;
     const size_t K = who->steps, total = c->sample.steps;
-    if (!axes.future->lag) return hth_axes_bias(&axes, K, total);
-    if (axes.future->lag(rehearsal->learner) / K * K + K < total) return HTH_BIASED;
-    axes.future = &hth_future_zero;
-    return hth_axes_bias(&axes, total, total);
+    if (!rehearsal->learner->slides) return hth_axes_bias(&axes, K, total);
+    const bool whole = hth_window_length(rehearsal->learner) / K * K >= total;
+    return whole ? hth_axes_bias(&axes, total, total) : HTH_BIASED;
 }
 
 static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,

@@ -119,12 +119,9 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
 
 static hth_status open_handles(hth_rehearsal *r, hth_error *error) {
     const hth_subject *s = r->subject;
-    const size_t batch = s->sample->batch;
-    r->nothing = calloc(batch, sizeof *r->nothing);
-    if (!r->nothing) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the check");
     HTH_TRY(hth_gradient_create(s->network, NULL, &r->gradient, error));
-    HTH_TRY(hth_tape_create(s->network, r->steps, batch, s->compute, NULL, &r->tape, error));
-    return open_learner(r, &r->learner, error);
+    HTH_TRY(open_learner(r, &r->learner, error));
+    return hth_learner_tape(r->learner, s->compute, NULL, &r->tape, error);
 }
 
 hth_status hth_rehearsal_open(const hth_subject *subject, const hth_settings *overrides,
@@ -156,19 +153,6 @@ static hth_chunk piece(const hth_subject *subject, size_t from, size_t steps) {
     return chunk;
 }
 
-/* A sliding window still holds steps when the sample ends. One step of weight 0, the first of another sequence,
- * makes it learn from them: all their losses have been seen. */
-static hth_status flush(const hth_rehearsal *r, hth_error *error) {
-    hth_chunk chunk = hth_sample_chunk(r->subject->sample, 0, 1);
-    hth_report unseen = {0};
-    if (!r->learner->axes.future->lag) return HTH_OK;
-    chunk.weights = r->nothing;
-    hth_tape_reset(r->tape);
-    hth_learner_reset(r->learner);
-    HTH_TRY(hth_forward(r->tape, &chunk, &unseen, error));
-    return hth_learn(r->learner, r->tape, r->gradient, error);
-}
-
 hth_status hth_rehearsal_run(const hth_rehearsal *r, hth_report *report, hth_error *error) {
     const size_t total = r->subject->sample->steps;
     hth_tape_reset(r->tape);
@@ -180,14 +164,13 @@ hth_status hth_rehearsal_run(const hth_rehearsal *r, hth_report *report, hth_err
         HTH_TRY(hth_forward(r->tape, &chunk, report, error));
         HTH_TRY(hth_learn(r->learner, r->tape, r->gradient, error));
     }
-    return flush(r, error);
+    return HTH_OK;
 }
 
 void hth_rehearsal_close(hth_rehearsal *r) {
     hth_learner_destroy(r->learner);
     hth_tape_destroy(r->tape);
     hth_gradient_destroy(r->gradient);
-    free(r->nothing);
     free((void *)(uintptr_t)r->settings.items);
     *r = (hth_rehearsal){0};
 }

@@ -42,7 +42,6 @@ typedef struct hth_rehearsal {
     const hth_subject *subject;
     hth_settings settings; /* joined; owned */
     size_t steps;          /* of a tape */
-    hth_real *nothing;     /* [batch]: weights 0 */
     hth_tape *tape;
     hth_learner *learner;
     hth_gradient *gradient;

@@ -51,11 +51,11 @@ static hth_status plan(const survey *s, const hth_settings *settings, hth_survey
 }
 
 static hth_status make(const survey *s, hth_survey_row *row, survey_room *room, hth_error *error) {
-    const hth_setting items[] = {{"learner.name", row->name, NULL},
-                                 {"learner.signal", "preset", NULL},
-                                 {"learner.recurrence", "preset", NULL},
-                                 {"learner.past", "preset", NULL},
-                                 {"learner.future", "preset", NULL}};
+    const hth_setting items[] = {
+        {"learner.name", row->name, NULL},      {"learner.signal", "preset", NULL},
+        {"learner.recurrence", "preset", NULL}, {"learner.past", "preset", NULL},
+        {"learner.future", "preset", NULL},     {"learner.window", "-1", NULL},
+        {"learner.window_of", "preset", NULL}};
     const hth_settings overrides = {items, HTH_COUNT(items)};
     hth_settings settings;
     HTH_TRY(hth_settings_join(&s->settings, &overrides, &settings, error));

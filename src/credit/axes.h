@@ -18,8 +18,8 @@
     X(rank_one)                                                                                    \
     X(kronecker)                                                                                   \
     X(reverse_kronecker)                                                                           \
-    X(kernel)                                         /* past/<name>.c */
-#define HTH_FUTURES(X) X(zero) X(synthetic) X(window) /* future/<name>.c */
+    X(kernel)                               /* past/<name>.c */
+#define HTH_FUTURES(X) X(zero) X(synthetic) /* future/<name>.c */
 
 /* How credit crosses from unit to unit: the cases of the scan, scan.c. */
 typedef enum hth_crossing {

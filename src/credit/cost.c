@@ -3,6 +3,7 @@
 
 #include "base/formula.h"
 #include "credit/joint.h"
+#include "credit/window.h"
 
 #include <math.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
         {"N", hth_joint_states(s->learner->network)},
         {"P", layer->rows * layer->m},
         {"K", s->learner->steps},
+        {"H", hth_window_length(s->learner)},
         {"w", learned.weights},
         {"c", learned.copies},
         {"o", s->learner->network->readout.outputs},
@@ -98,17 +100,26 @@ static void places(const hth_learner *l, place out[HTH_AXES]) {
     out[1] = (place){"recurrence", &l->axes.recurrence->axis, &l->recurrence};
     out[2] = (place){"past", &l->axes.past->axis, &l->past};
     out[3] = (place){"future", &l->axes.future->axis, &l->future};
+    out[4] = (place){"window", &hth_window_axis, &l->window};
+}
+
+/* A tape that does not slide has no window, and one of which each loss counts once carries no errors. */
+static hth_cost cost_of(const hth_learner *learner, const place *at) {
+    static const hth_axis nothing = {.part = {.name = "window"}};
+    static const hth_axis scans = {.part = {.name = "window"}, .operations = "(H/K-1)*g*n*n"};
+    const hth_axis *axis = at->axis;
+    if (axis == &hth_window_axis && !learner->slides) axis = &nothing;
+    if (axis == &hth_window_axis && !hth_window_delays(learner)) axis = &scans;
+    return (hth_cost){.axis = at->name,
+                      .part = axis,
+                      .memory = evaluate(learner, axis, at->own, axis->memory),
+                      .operations = evaluate(learner, axis, at->own, axis->operations)};
 }
 
 void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]) {
     place all[HTH_AXES];
     places(learner, all);
-    for (size_t i = 0; i < HTH_AXES; i++)
-        out[i] = (hth_cost){
-            .axis = all[i].name,
-            .part = all[i].axis,
-            .memory = evaluate(learner, all[i].axis, all[i].own, all[i].axis->memory),
-            .operations = evaluate(learner, all[i].axis, all[i].own, all[i].axis->operations)};
+    for (size_t i = 0; i < HTH_AXES; i++) out[i] = cost_of(learner, &all[i]);
 }
 
 size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]) {

@@ -4,6 +4,7 @@
  */
 #include "credit/catalogues.h"
 #include "credit/descend.h"
+#include "credit/window.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,16 +22,20 @@ static void places(hth_learner *learner, place out[HTH_AXES]) {
     out[1] = (place){&learner->axes.recurrence->axis, &learner->recurrence};
     out[2] = (place){&learner->axes.past->axis, &learner->past};
     out[3] = (place){&learner->axes.future->axis, &learner->future};
+    out[4] = (place){&hth_window_axis, &learner->window};
 }
 
 /* Combinations without a meaning are refused, with the reason. */
 static hth_status check_axes(hth_learner *plan, hth_error *error) {
-    static const char *const names[HTH_AXES] = {"signal", "recurrence", "past", "future"};
+    static const char *const names[HTH_AXES] = {"signal", "recurrence", "past", "future", NULL};
     place all[HTH_AXES];
     places(plan, all);
     for (size_t i = 0; i < HTH_AXES; i++) {
         const hth_axis *axis = all[i].axis;
         const char *reason = axis->refuses ? axis->refuses(plan) : NULL;
+        if (reason && !names[i])
+            return hth_fail(error, HTH_INVALID, "learner.window = %zu: %s", hth_window_length(plan),
+                            reason);
         if (reason)
             return hth_fail(error, HTH_INVALID, "learner.%s = %s: %s", names[i], axis->part.name,
                             reason);
@@ -65,21 +70,21 @@ static hth_status check_direction(const hth_learner *plan, hth_error *error) {
 static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     hth_learner counted = *plan, *learner = HTH_TAKE(arena, hth_learner, 1), *placed = learner;
     const hth_network *net = plan->network;
+    const size_t steps = hth_window_length(plan);
     place all[HTH_AXES];
     if (placed)
         *placed = *plan;
     else
         learner = &counted;
     if (plan->axes.signal->reaches_units) {
-        hth_adjoint_lay_out(arena, &learner->adjoint, net, plan->steps, plan->batch, true);
-        if (plan->gives_inputs)
-            hth_adjoint_lay_out_inputs(arena, &learner->adjoint, net, plan->steps);
+        hth_adjoint_lay_out(arena, &learner->adjoint, net, steps, plan->batch, true);
+        if (plan->gives_inputs) hth_adjoint_lay_out_inputs(arena, &learner->adjoint, net, steps);
         learner->adjoint.crossing = plan->axes.recurrence->crossing;
         learner->adjoint.item = HTH_EVERY_ITEM;
+        learner->adjoint.to = SIZE_MAX;
     }
     learner->start = HTH_TAKE(arena, hth_real, plan->batch * net->readout.outputs);
-    learner->scratch =
-        HTH_TAKE(arena, hth_real, hth_readout_scratch(net, plan->steps, plan->batch));
+    learner->scratch = HTH_TAKE(arena, hth_real, hth_readout_scratch(net, steps, plan->batch));
     places(learner, all);
     for (size_t i = 0; i < HTH_AXES; i++) {
         void *options = hth_arena_take(arena, 1, all[i].axis->options_size);
@@ -124,6 +129,9 @@ static hth_status read_options(hth_learner *plan, const hth_settings *settings,
         HTH_TRY(hth_options_read(&all[i].axis->part.options, &joined, &drawers[i], error));
         all[i].own->options = &drawers[i];
     }
+    hth_window_options *window = (hth_window_options *)&drawers[HTH_AXES - 1];
+    HTH_TRY(hth_window_read(settings, plan->axes.preset, window, error));
+    plan->slides = window->steps > 0;
     return HTH_OK;
 }
 
@@ -135,7 +143,7 @@ static bool may_descend(const hth_learner *learner) {
     for (size_t l = 0; l < net->layer_count; l++)
         learns_initial = learns_initial || net->layers[l].learns_initial;
     return learner->batch == 1 && learner->axes.signal->reaches_units && !net->both_ways &&
-           !learns_initial && !learner->axes.future->assign && (!past->carry || past->descends);
+           !learns_initial && !learner->slides && (!past->carry || past->descends);
 }
 
 static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
@@ -177,6 +185,14 @@ hth_status hth_learner_create(const hth_settings *settings, const hth_network *n
     HTH_TRY(allocate(&plan, allocator, out, error));
     hth_learner_reset(*out);
     return HTH_OK;
+}
+
+hth_status hth_learner_tape(const hth_learner *learner, hth_compute *compute,
+                            const hth_allocator *allocator, hth_tape **out, hth_error *error) {
+    const size_t steps = hth_window_length(learner);
+    HTH_TRY(
+        hth_tape_create(learner->network, steps, learner->batch, compute, allocator, out, error));
+    return steps > learner->steps ? hth_tape_keep(*out, steps - learner->steps, error) : HTH_OK;
 }
 
 void hth_learner_destroy(hth_learner *learner) {
@@ -228,6 +244,9 @@ void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
 static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gradient) {
     const hth_readout *r = &learner->network->readout;
     const hth_signal *signal = learner->axes.signal;
+    const hth_window *window = hth_window_open(learner, tape);
+    hth_real *errors =
+        signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL;
     hth_readout_backward to = {
         .weight = gradient->values + r->weight,
         .bias = r->has_bias ? gradient->values + r->bias : NULL,
@@ -235,7 +254,8 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
             signal->reaches_units && !signal->feedback_at ? signal->feedback(learner) : NULL,
         .feedback_at = signal->feedback_at,
         .context = learner,
-        .q = signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL,
+        .q = window ? window->errors : errors,
+        .spent = window ? window->spent : NULL,
         .start = learner->start,
         .scratch = learner->scratch,
     };
@@ -269,19 +289,26 @@ static void learn_units(hth_learner *learner, hth_gradient *gradient) {
 static void learn_all(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
     if (axes->past->before) axes->past->before(learner);
-    if (axes->future->assign) {
-        hth_gradient_fill(gradient);
-        axes->future->assign(learner, gradient);
-    } else {
+    if (learner->slides)
+        hth_window_learn(learner, gradient);
+    else
         learn_units(learner, gradient);
-    }
     if (axes->recurrence->learn) axes->recurrence->learn(learner);
 }
 
 /* A prediction of later losses was learned from, but none came: the sequence had ended. */
 static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_error *error) {
-    if (!learner->axes.future->needs_end || !tape->fresh || !learner->is_open) return HTH_OK;
+    const bool lost = hth_window_lost(learner, tape);
+    const bool predicted = learner->axes.future->needs_end && tape->fresh && learner->is_open;
+    if (!lost && !predicted) return HTH_OK;
     learner->is_open = false;
+    hth_window_open(learner, tape);
+    if (lost)
+        return hth_fail(
+            error, HTH_INVALID,
+            "a new sequence begins, but steps of the one before were waiting for losses to come "
+            "(learner.window); set ends = true (of the chunk, or of the inputs) with its last "
+            "step");
     return hth_fail(error, HTH_INVALID,
                     "a new sequence begins, but the last step of the one before was not said to be "
                     "its last; learner.future = %s predicts what comes after a tape, so set ends = "
@@ -292,11 +319,11 @@ static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_erro
 static hth_status check_fit(const hth_learner *learner, const hth_tape *tape,
                             const hth_gradient *gradient, hth_error *error) {
     if (tape->network != learner->network || tape->batch != learner->batch ||
-        tape->steps > learner->steps || tape->steps == 0)
+        tape->steps > hth_window_length(learner) || tape->steps == 0)
         return hth_fail(
             error, HTH_MISMATCH,
             "the tape (%zu steps written, %zu items) does not fit the learner (%zu, %zu)",
-            tape->steps, tape->batch, learner->steps, learner->batch);
+            tape->steps, tape->batch, hth_window_length(learner), learner->batch);
     if (gradient->count != learner->network->count)
         return hth_fail(error, HTH_MISMATCH,
                         "the gradient has %zu numbers, but the network %zu parameters",
@@ -319,7 +346,7 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     if (reaches_units) learn_all(learner, gradient);
     learner->descent = NULL;
     learner->is_open = !tape->chunk.ends;
-    learner->time += tape->steps;
+    learner->time += tape->steps - learner->unseen;
 }
 
 hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,

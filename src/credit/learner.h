@@ -102,10 +102,6 @@ typedef struct hth_future {
     void (*boundary)(hth_learner *learner); /* sets sbar and zbar at the end of the tape */
     void (*learn)(hth_learner *learner);    /* from the adjoint at its start */
     bool needs_end;                         /* it has to know where sequences end */
-    /* In place of boundary, scan, gradient, past and learn: the part gives the gradient itself. */
-    void (*assign)(hth_learner *learner, hth_gradient *gradient);
-    /* Steps after which the gradient of a step is given, where that is not at once. */
-    size_t (*lag)(const hth_learner *learner);
 } hth_future;
 
 #define HTH_DECLARE_SIGNAL(name) extern const hth_signal hth_signal_##name;
@@ -128,7 +124,10 @@ struct hth_learner {
     uint64_t time;
     hth_axes axes;
     hth_own signal, recurrence, past, future; /* what the parts chosen on the axes have */
-    hth_noise noise;                          /* of the parts that draw */
+    hth_own window;                           /* what a sliding tape needs: window.h */
+    bool slides;                              /* learner.window > 0 */
+    size_t unseen;       /* the first step on the tape that is new; 0 where it does not slide */
+    hth_noise noise;     /* of the parts that draw */
     hth_adjoint adjoint; /* of the batch; adjoint.tape is the tape being learned from */
     /* Not NULL: an update follows, and the layers' part of the gradient has not been cleared. `carry` then
      * either lets the weights descend on its way (descend.h) or calls hth_gradient_fill and does as ever. */
@@ -141,7 +140,7 @@ struct hth_learner {
 };
 
 /* Options structs of the parts, until a learner has memory of its own. */
-enum { HTH_AXES = 4, HTH_MOST_OPTIONS = 256 };
+enum { HTH_AXES = 5, HTH_MOST_OPTIONS = 256 }; /* the fifth is the window */
 typedef union hth_drawer {
     double aligned;
     char bytes[HTH_MOST_OPTIONS];

@@ -1,6 +1,7 @@
 /* The known algorithms, one line of choices each, and the settings that all learners have. */
 #include "credit/axes.h"
 #include "credit/catalogues.h"
+#include "credit/window.h"
 
 #include <string.h>
 
@@ -43,8 +44,20 @@ static const hth_preset presets[] = {
      .signal = "readout",
      .recurrence = "full",
      .past = "none",
-     .future = "window",
-     .steps = HTH_ONE_STEP},
+     .future = "zero",
+     .steps = HTH_ONE_STEP,
+     .settings = {{"learner.window", "10"}, {"learner.window_of", "steps"}}},
+    {.part = {.name = "tbptt-k1-k2",
+              .summary =
+                  "TBPTT(k1, k2): every k1 = learner.steps steps, the gradient of their losses "
+                  "back through the last k2 = learner.window",
+              .source = "Williams & Peng 1990, BPTT(h; h')"},
+     .signal = "readout",
+     .recurrence = "full",
+     .past = "none",
+     .future = "zero",
+     .steps = HTH_ONE_STEP,
+     .settings = {{"learner.window", "10"}, {"learner.window_of", "losses"}}},
     {.part = {.name = "uoro",
               .summary = "unbiased online recurrent optimisation: the influence tensor as a "
                          "product of two vectors",
@@ -199,6 +212,7 @@ typedef struct learner_options {
     int64_t steps;
     int update;
     bool inputs;
+    hth_window_options window;
     const char *signal, *recurrence, *past, *future;
 } learner_options;
 
@@ -220,6 +234,25 @@ static const hth_option options[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"auto", "tape", "sequence", NULL},
      .offset = offsetof(learner_options, update)},
+    {.name = "window",
+     .help =
+         "H, steps of a tape that slides: K new ones, and the H - K before them, which stay; 0: "
+         "the K new ones alone; -1: as learner.name says (10 for f-bptt and tbptt-k1-k2, 0 for "
+         "others). Steps that stay take memory as others do",
+     .fallback = "-1",
+     .kind = HTH_KIND_INTEGER,
+     .min = -1,
+     .max = 1e6,
+     .offset = offsetof(learner_options, window) + offsetof(hth_window_options, steps)},
+    {.name = "window_of",
+     .help =
+         "steps: the gradient of a step is given once, with the losses of the H steps that begin "
+         "with it (F-BPTT); losses: each loss counts once, and its gradient goes back through all "
+         "H (TBPTT(k1, k2), k1 = learner.steps, k2 = learner.window); preset: as learner.name says",
+     .fallback = "preset",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"preset", "steps", "losses", NULL},
+     .offset = offsetof(learner_options, window) + offsetof(hth_window_options, of)},
     {.name = "inputs",
      .help =
          "whether dE/dx and dE/ds at the start of the tape are kept, for programs that ask with "

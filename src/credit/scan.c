@@ -433,10 +433,21 @@ static void initial_gradient(const hth_adjoint *adjoint, size_t l, size_t from, 
     }
 }
 
+/* The steps that the gradient is of. */
+typedef struct hth_range {
+    size_t from, to;
+} hth_range;
+
+static hth_range range_of(const hth_adjoint *adjoint) {
+    const size_t steps = adjoint->tape->steps;
+    return (hth_range){adjoint->from, adjoint->to < steps ? adjoint->to : steps};
+}
+
 static void token_gradient(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
     const size_t width = tape->network->embedding;
-    for (size_t i = 0; i < tape->steps * adjoint->rows; i++) {
+    const hth_range range = range_of(adjoint);
+    for (size_t i = range.from * adjoint->rows; i < range.to * adjoint->rows; i++) {
         hth_real *row = hth_gradient_row(gradient, (size_t)tape->chunk.tokens[i]);
         for (size_t k = 0; k < width; k++) row[k] += adjoint->input[i * width + k];
     }
@@ -482,7 +493,8 @@ void hth_scan_row(const hth_adjoint *adjoint, size_t row, hth_real *values) {
 
 void hth_scan_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_network *net = adjoint->tape->network;
-    for (size_t l = 0; adjoint->tape->fresh && l < net->layer_count; l++)
+    const bool begins = adjoint->tape->fresh && adjoint->from == 0;
+    for (size_t l = 0; begins && l < net->layer_count; l++)
         if (net->layers[l].learns_initial)
             initial_gradient(adjoint, l, 0, adjoint->rows,
                              gradient->values + net->layers[l].initial);
@@ -499,7 +511,7 @@ static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *w
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layer = &tape->network->layers[l];
     const hth_tape_layer *on = &tape->layers[l];
-    const size_t items = tape->steps * adjoint->rows;
+    const size_t items = range_of(adjoint).to * adjoint->rows;
     const hth_events_sum sum = {.events = &on->events,
                                 .rows = items,
                                 .N = layer->rows,
@@ -510,7 +522,7 @@ static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *w
                                 .C = weight,
                                 .ldc = layer->m,
                                 .scratch = on->turned};
-    if (!on->is_sparse) return false;
+    if (!on->is_sparse || adjoint->from > 0) return false;
     if (layer->events == HTH_EVENTS_AUTO && !hth_events_add_pays(&sum)) return false;
     hth_events_add(tape->compute, &sum);
     return true;
@@ -521,8 +533,10 @@ static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *w
 static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weight) {
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layer = &tape->network->layers[l];
-    const hth_real *delta = learned_from(&adjoint->layers[l]), *u = tape->layers[l].u;
-    const size_t items = tape->steps * adjoint->rows;
+    const hth_range range = range_of(adjoint);
+    const size_t first = range.from * adjoint->rows, items = range.to * adjoint->rows - first;
+    const hth_real *delta = learned_from(&adjoint->layers[l]) + first * layer->rows;
+    const hth_real *u = tape->layers[l].u + first * layer->stride;
     if (gradient_by_events(adjoint, l, weight)) return;
     if (items > HTH_FEW_ROWS)
         hth_product(tape->compute, layer->rows, layer->m, items, hth_transposed(delta, layer->rows),

@@ -57,6 +57,7 @@ typedef struct hth_adjoint {
     hth_postsynaptic postsynaptic;
     bool memoryless; /* D is taken as 0: a unit's state does not last from step to step */
     size_t rows;
+    size_t from, to; /* the steps that the gradient is of, as far as the tape has them */
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;

@@ -346,7 +346,26 @@ void hth_readout_take(hth_tape *tape, size_t from, size_t steps, const hth_real 
             on->y[k * on->stride + first + i] = errors[i * outputs + k];
 }
 
-/* ---- Forgetting ---- */
+/* ---- Keeping and forgetting ---- */
+
+void hth_readout_settle(hth_tape *tape) {
+    if (tape->readout.leak) make_outputs(tape, tape->steps);
+}
+
+void hth_readout_restore(hth_tape *tape) {
+    const hth_readout *r = &tape->network->readout;
+    hth_tape_readout *on = &tape->readout;
+    const size_t batch = tape->batch;
+    if (!on->leak) return;
+    for (size_t t = 0; t < tape->steps; t++)
+        for (size_t k = 0; k < r->outputs; k++) {
+            const hth_real *held = on->leak + ((t + 1) * r->outputs + k) * batch;
+            const hth_real b =
+                r->has_bias && !r->filters_bias ? tape->network->theta[r->bias + k] : 0;
+            for (size_t i = 0; i < batch; i++) on->y[k * on->stride + t * batch + i] = held[i] + b;
+        }
+    on->filtered = tape->steps;
+}
 
 /* The filtered z, and dy/db of a bias inside the filter, go over the steps. */
 static void filter_z(hth_tape *tape, size_t steps) {

@@ -78,12 +78,12 @@ static void error_of_others(const hth_tape *tape, const hth_loss_tile *tile, siz
 }
 
 /* dE/dy of steps from..to-1, of which the same has been said; err[rows][width] from the first of them on. */
-static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, size_t from, size_t to,
-                           size_t width, hth_real *err) {
+static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, hth_said said,
+                           size_t from, size_t to, size_t width, hth_real *err) {
     const hth_tape_readout *on = &tape->readout;
     const size_t first = from * tape->batch, items = (to - from) * tape->batch;
     const hth_real *y = on->y + tile->first * on->stride + first;
-    if (tape->said[from] == HTH_SAID_TARGET) {
+    if (said == HTH_SAID_TARGET) {
         if (on->judged_from == from && tile->items == items)
             tape->network->readout.loss->error(tile, y, width, err);
         else
@@ -92,18 +92,24 @@ static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, size
         return;
     }
     for (size_t k = 0; k < tile->rows; k++, err += width, y += on->stride)
-        if (tape->said[from] == HTH_SAID_ERROR)
+        if (said == HTH_SAID_ERROR)
             memcpy(err, y, items * sizeof *err);
         else
             memset(err, 0, items * sizeof *err);
 }
 
+static hth_said said_of(const hth_tape *tape, const hth_readout_backward *to, size_t t) {
+    return to->spent && to->spent[t] ? HTH_SAID_NOTHING : (hth_said)tape->said[t];
+}
+
 /* dE/dy_t itself, of all steps, err[rows][items]. */
-static void direct_error(const hth_tape *tape, const hth_loss_tile *tile, hth_real *err) {
+static void direct_error(const hth_tape *tape, const hth_readout_backward *to,
+                         const hth_loss_tile *tile, hth_real *err) {
     const size_t steps = tape->steps, batch = tape->batch;
-    for (size_t from = 0, to; from < steps; from = to) {
-        for (to = from + 1; to < steps && tape->said[to] == tape->said[from];) to++;
-        error_of_steps(tape, tile, from, to, steps * batch, err + from * batch);
+    for (size_t from = 0, end; from < steps; from = end) {
+        const hth_said said = said_of(tape, to, from);
+        for (end = from + 1; end < steps && said_of(tape, to, end) == said;) end++;
+        error_of_steps(tape, tile, said, from, end, steps * batch, err + from * batch);
     }
 }
 
@@ -150,7 +156,7 @@ static void filter_error(const hth_tape *tape, const hth_readout_backward *to,
 
 static void error_of_tile(const hth_tape *tape, const hth_readout_backward *to,
                           const hth_loss_tile *tile, hth_real *err) {
-    direct_error(tape, tile, err);
+    direct_error(tape, to, tile, err);
     filter_error(tape, to, tile, err);
 }
 
@@ -196,7 +202,7 @@ static void learn_small(const hth_tape *tape, const hth_readout_backward *to) {
     hth_real *err = to->scratch;
     size_t stride;
     const hth_real *z = hth_top_z(tape, 0, &stride);
-    direct_error(tape, tile, err);
+    direct_error(tape, to, tile, err);
     if (to->q && to->feedback_at) changing_feedback(tape, to, err);
     filter_error(tape, to, tile, err);
     if (to->weight && r->kappa > 0) carried_gradient(tape, tile, err, to->weight);

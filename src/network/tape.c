@@ -58,7 +58,7 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->targets = HTH_TAKE(arena, hth_real, classes ? 0 : hth_times(items, shape->outputs));
     tape->weights = HTH_TAKE(arena, hth_real, items);
     tape->lengths = HTH_TAKE(arena, uint32_t, batch);
-    tape->said = HTH_TAKE(arena, uint8_t, steps);
+    tape->said = HTH_TAKE(arena, int32_t, steps);
     tape->chunk = (hth_chunk){.batch = batch,
                               .tokens = shape->vocabulary ? tape->tokens : NULL,
                               .classes = classes ? tape->classes : NULL,
@@ -128,6 +128,9 @@ static void reset_layer(const hth_tape *tape, size_t l) {
 void hth_tape_reset(hth_tape *tape) {
     tape->steps = tape->chunk.steps = 0;
     tape->fresh = 1;
+    tape->time = 0;
+    tape->sequence++;
+    tape->is_given_out = false;
     tape->ended = tape->is_weighted = false;
     tape->packed_at = UINT64_MAX;
     tape->regularised = 0;
@@ -177,20 +180,45 @@ void hth_tape_forget(hth_tape *tape, size_t steps) {
     for (size_t l = 0; l < tape->network->layer_count; l++) forget_in_layer(tape, l, steps, left);
     forget_in_chunk(tape, steps, left);
     tape->steps = left;
+    tape->time += steps;
     tape->fresh = 0;
     tape->regularised = 0;
 }
 
+/* The steps of a state that was given out, and may have been restored since. */
+static void settle(hth_tape *tape) {
+    if (!tape->is_given_out) return;
+    tape->is_given_out = false;
+    if (tape->keep == 0) return;
+    tape->steps = tape->kept_steps < tape->keep ? (size_t)tape->kept_steps : tape->keep;
+    tape->chunk.steps = tape->steps;
+    tape->is_weighted = true;
+    hth_readout_restore(tape);
+    hth_tape_list(tape);
+}
+
 void hth_tape_begin(hth_tape *tape) {
+    settle(tape);
     hth_tape_forget(tape, tape->steps);
     tape->packed_at = UINT64_MAX;
 }
 
 hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error) {
+    settle(tape);
     if (steps > tape->steps)
         return hth_fail(error, HTH_INVALID, "%zu steps are to be forgotten, but the tape has %zu",
                         steps, tape->steps);
     hth_tape_forget(tape, steps);
+    return HTH_OK;
+}
+
+hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error) {
+    if (steps >= tape->capacity || (steps > 0 && tape->network->both_ways))
+        return hth_fail(
+            error, HTH_INVALID, "%zu steps are to stay on a tape of %zu%s", steps, tape->capacity,
+            tape->network->both_ways ? ", but with network.direction = both it is a whole sequence"
+                                     : "; one at least must be free for new ones");
+    tape->keep = steps;
     return HTH_OK;
 }
 
@@ -201,6 +229,7 @@ size_t hth_tape_length(const hth_tape *tape) {
 /* ---- Writing ---- */
 
 hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_error *error) {
+    settle(tape);
     HTH_TRY(hth_check_inputs(tape, inputs, tape->steps, error));
     hth_tape_run(tape, inputs);
     return HTH_OK;
@@ -210,6 +239,7 @@ hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_error *e
 
 hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *outputs,
                          hth_error *error) {
+    settle(tape);
     if (from > tape->steps || steps > tape->steps - from)
         return hth_fail(error, HTH_INVALID,
                         "outputs of steps %zu to %zu are asked for, but the tape has %zu", from,
@@ -302,7 +332,8 @@ static void forget_weights(hth_tape *tape, const hth_verdict *v) {
 /* The steps count as judged. Weights are looked at only where there are any but 1. */
 static void mark(hth_tape *tape, const hth_verdict *v) {
     size_t judged = 0;
-    memset(tape->said + v->from, v->errors ? HTH_SAID_ERROR : HTH_SAID_TARGET, v->steps);
+    for (size_t t = v->from; t < v->from + v->steps; t++)
+        tape->said[t] = v->errors ? HTH_SAID_ERROR : HTH_SAID_TARGET;
     for (size_t t = 0; t < tape->steps; t++) judged += tape->said[t] == HTH_SAID_TARGET;
     tape->is_weighted = tape->is_weighted || v->weights;
     tape->chunk.weights = judged < tape->steps || tape->is_weighted ? tape->weights : NULL;
@@ -325,41 +356,50 @@ static hth_status judge(hth_tape *tape, const hth_verdict *v, hth_report *report
 
 hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
                           hth_error *error) {
+    settle(tape);
     HTH_TRY(hth_check_verdict(tape, verdict, tape->steps, error));
     HTH_TRY(hth_check_order(tape, verdict, error));
     HTH_TRY(judge(tape, verdict, report, error));
-    const bool is_complete = tape->steps == tape->capacity || tape->ended;
-    if (is_complete && !memchr(tape->said, HTH_SAID_NOTHING, tape->steps))
-        report->regulariser += hth_tape_regularise(tape);
+    bool is_complete = tape->steps == tape->capacity || tape->ended;
+    for (size_t t = 0; t < tape->steps; t++) is_complete = is_complete && tape->said[t];
+    if (is_complete) report->regulariser += hth_tape_regularise(tape);
     return HTH_OK;
 }
 
-/* As if nothing had been written: slot 0 is what was carried. */
-static void unwrite(hth_tape *tape) {
-    tape->steps = tape->chunk.steps = tape->readout.filtered = 0;
-    tape->chunk.lengths = NULL;
-    tape->ended = tape->is_weighted = false;
+/* As if nothing had been written since the tape had `steps` steps. */
+static void unwrite(hth_tape *tape, size_t steps) {
+    tape->steps = tape->chunk.steps = steps;
+    if (tape->readout.filtered > steps) tape->readout.filtered = steps;
+    if (steps == 0) tape->chunk.lengths = NULL;
+    for (size_t b = 0; tape->chunk.lengths && b < tape->batch; b++)
+        if (tape->lengths[b] > steps) tape->lengths[b] = (uint32_t)steps;
+    if (steps == 0) tape->is_weighted = false;
+    tape->ended = false;
 }
 
 hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                        hth_error *error) {
+    settle(tape);
+    const size_t keep = tape->keep < tape->steps ? tape->keep : tape->steps;
     const hth_inputs in = {.steps = chunk->steps,
                            .batch = chunk->batch,
                            .x = chunk->x,
                            .tokens = chunk->tokens,
                            .lengths = chunk->lengths,
                            .ends = chunk->ends};
-    const hth_verdict verdict = {.steps = chunk->steps,
+    const hth_verdict verdict = {.from = keep,
+                                 .steps = chunk->steps,
                                  .targets = chunk->targets,
                                  .classes = chunk->classes,
                                  .weights = chunk->weights,
                                  .decides = chunk->decides};
-    HTH_TRY(hth_check_inputs(tape, &in, 0, error));
-    HTH_TRY(hth_check_verdict(tape, &verdict, in.steps, error));
-    hth_tape_begin(tape);
+    HTH_TRY(hth_check_inputs(tape, &in, keep, error));
+    HTH_TRY(hth_check_verdict(tape, &verdict, keep + in.steps, error));
+    hth_tape_forget(tape, tape->steps - keep);
+    if (keep == 0) tape->packed_at = UINT64_MAX;
     hth_tape_run(tape, &in);
     const hth_status status = judge(tape, &verdict, report, error);
-    if (status != HTH_OK) unwrite(tape);
+    if (status != HTH_OK) unwrite(tape, keep); /* the last slot is what was carried */
     HTH_TRY(status);
     report->regulariser += hth_tape_regularise(tape);
     return HTH_OK;
@@ -380,34 +420,71 @@ static void add_field(hth_field *fields, size_t capacity, size_t *count, const c
     ++*count;
 }
 
-size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
-    size_t count = 0;
-    hth_tape_begin(tape);
-    for (size_t l = 0; l < tape->network->layer_count; l++) {
-        const hth_layer *layer = &tape->network->layers[l];
-        const hth_tape_layer *on = &tape->layers[l];
-        const size_t slot = tape->batch * layer->n, rest = layer->stride - layer->n;
-        for (size_t b = 0; b < tape->batch;
-             b++) /* of u only z is carried: the rest is still to come */
-            memset(on->u + b * layer->stride + layer->n, 0, rest * sizeof(hth_real));
-        add_field(fields, capacity, &count, "u", l, on->u, tape->batch * layer->stride);
-        add_field(fields, capacity, &count, "state", l, on->state,
-                  (layer->cell->states + layer->cell->counters) * slot);
-        add_field(fields, capacity, &count, "field", l, on->field, layer->cell->fields * slot);
-    }
+/* One slot of each array of a layer, or more: what was carried, and the steps that stay. */
+static void add_layer(hth_tape *tape, size_t l, hth_field *fields, size_t capacity, size_t *count) {
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
+    const size_t slot = tape->batch * layer->n, slots = tape->keep + 1;
+    const size_t rest = layer->stride - layer->n;
+    for (size_t b = 0; b < tape->batch;
+         b++) /* of the last u only z is carried: the rest is to come */
+        memset(on->u + (tape->steps * tape->batch + b) * layer->stride + layer->n, 0,
+               rest * sizeof(hth_real));
+    add_field(fields, capacity, count, "u", l, on->u, slots * tape->batch * layer->stride);
+    add_field(fields, capacity, count, "state", l, on->state,
+              slots * (layer->cell->states + layer->cell->counters) * slot);
+    add_field(fields, capacity, count, "field", l, on->field, slots * layer->cell->fields * slot);
+}
+
+static void add_readout(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
+    const hth_readout *readout = &tape->network->readout;
     hth_tape_readout *r = &tape->readout;
     if (r->leak) {
-        const hth_readout *readout = &tape->network->readout;
-        add_field(fields, capacity, &count, "y", SIZE_MAX, r->leak, readout->outputs * tape->batch);
-        add_field(fields, capacity, &count, "z", SIZE_MAX, r->z_start, readout->n * tape->batch);
-        add_field(fields, capacity, &count, "bias", SIZE_MAX, &r->bias_start, 1);
+        add_field(fields, capacity, count, "y", SIZE_MAX, r->leak,
+                  (tape->keep + 1) * readout->outputs * tape->batch);
+        add_field(fields, capacity, count, "z", SIZE_MAX, r->z_start, readout->n * tape->batch);
+        add_field(fields, capacity, count, "bias", SIZE_MAX, &r->bias_start, 1);
     }
     if (r->decision.start)
-        add_field(fields, capacity, &count, "decision", SIZE_MAX, r->decision.start,
+        add_field(fields, capacity, count, "decision", SIZE_MAX, r->decision.start,
                   r->decision.outputs * tape->batch);
-    if (count < capacity) {
-        fields[count] = (hth_field){.dtype = HTH_DTYPE_U64, .count = 1, .data = &tape->fresh};
-        snprintf(fields[count].name, sizeof fields->name, "tape.fresh");
+}
+
+static void add_other(hth_field *fields, size_t capacity, size_t *count, const char *name,
+                      hth_dtype dtype, void *data, size_t numbers) {
+    if (numbers > 0 && *count < capacity) {
+        fields[*count] = (hth_field){.dtype = dtype, .count = numbers, .data = data};
+        snprintf(fields[*count].name, sizeof fields->name, "tape.%s", name);
     }
-    return count + 1;
+    *count += numbers > 0;
+}
+
+/* Where steps stay: how many, when they were, what was read there and what has been said of them. */
+static void add_kept(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
+    const size_t items = tape->keep * tape->batch;
+    add_other(fields, capacity, count, "steps", HTH_DTYPE_U64, &tape->kept_steps, 1);
+    add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
+    add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+    add_other(fields, capacity, count, "weights", HTH_DTYPE_REAL, tape->weights, items);
+    add_other(fields, capacity, count, "said", HTH_DTYPE_I32, tape->said, tape->keep);
+    add_other(fields, capacity, count, "tokens", HTH_DTYPE_I32, tape->tokens,
+              tape->chunk.tokens ? items : 0);
+}
+
+size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
+    size_t count = 0;
+    settle(tape);
+    if (tape->steps > tape->keep) hth_tape_forget(tape, tape->steps - tape->keep);
+    hth_readout_settle(tape);
+    tape->packed_at = UINT64_MAX;
+    tape->kept_steps = tape->steps;
+    for (size_t t = 0; t < tape->steps; t++)
+        if (tape->said[t]) tape->said[t] = HTH_SAID_BEFORE;
+    tape->is_given_out = true;
+    for (size_t l = 0; l < tape->network->layer_count; l++)
+        add_layer(tape, l, fields, capacity, &count);
+    add_readout(tape, fields, capacity, &count);
+    if (tape->keep > 0) add_kept(tape, fields, capacity, &count);
+    add_other(fields, capacity, &count, "fresh", HTH_DTYPE_U64, &tape->fresh, 1);
+    return count;
 }

@@ -33,7 +33,12 @@ typedef struct hth_tape_layer {
 } hth_tape_layer;
 
 /* What has been said of a step: nothing, so that it counts as without error; targets or classes; or dE/dy. */
-typedef enum hth_said { HTH_SAID_NOTHING, HTH_SAID_TARGET, HTH_SAID_ERROR } hth_said;
+typedef enum hth_said {
+    HTH_SAID_NOTHING,
+    HTH_SAID_TARGET,
+    HTH_SAID_ERROR,
+    HTH_SAID_BEFORE /* it was learned from before the state was saved; what it was is not kept */
+} hth_said;
 
 typedef struct hth_tape_readout {
     /* [outputs][K*batch], an output `stride` numbers from the next: of a step with targets as the loss left it, of one
@@ -61,8 +66,14 @@ struct hth_tape {
     size_t capacity, batch; /* K and the items of the batch */
     size_t steps;           /* on the tape now */
     uint64_t fresh;         /* not 0: slot 0 is the start of a sequence */
-    bool ended;             /* the last step is the last of its sequence */
-    uint64_t packed_at;     /* network->changes when the layers' weights were packed */
+    size_t keep;            /* so many of the newest steps stay when hth_forward writes */
+    uint64_t time;          /* steps of the sequence before slot 0 */
+    uint64_t sequence;      /* counts resets */
+    uint64_t
+        kept_steps; /* the state that was last given out, or has been restored, has so many steps; */
+    bool is_given_out;  /* they count from the next call on */
+    bool ended;         /* the last step is the last of its sequence */
+    uint64_t packed_at; /* network->changes when the layers' weights were packed */
     /* Of the steps on the tape, in the arrays below; x NULL. weights NULL: all have been judged, and count 1. lengths
      * NULL: no item has ended before the last step. */
     hth_chunk chunk;
@@ -70,7 +81,7 @@ struct hth_tape {
     hth_real *targets;         /* [K][batch][outputs] */
     hth_real *weights;         /* [K][batch]; 0 where nothing has been said */
     uint32_t *lengths;         /* [batch] */
-    uint8_t *said;             /* [K], hth_said */
+    int32_t *said;             /* [K], hth_said */
     bool is_weighted;          /* weights other than 1 have been given */
     size_t regularised;        /* `pull` is that of a tape of so many steps */
     hth_tape_layer *layers;
@@ -106,6 +117,8 @@ hth_status hth_check_order(const hth_tape *tape, const hth_verdict *verdict, hth
 
 /* write.c: runs the layers over inputs that have been checked. */
 void hth_tape_run(hth_tape *tape, const hth_inputs *inputs);
+/* Lists the events of the steps on the tape anew. */
+void hth_tape_list(hth_tape *tape);
 /* Forgets the oldest steps, so that the tape begins with those after them. */
 void hth_tape_forget(hth_tape *tape, size_t steps);
 /* E_reg of the tape, having found `pull` if that is of fewer steps. */
@@ -127,6 +140,12 @@ HTH_VERB(void, hth_readout_take,
 HTH_VERB(void, hth_readout_outputs,
          (hth_tape * tape, size_t from, size_t steps, hth_real *outputs));
 #define hth_readout_outputs HTH_NOW(hth_readout_outputs)
+/* y of the steps on the tape of a leaky readout, from what its filter held. */
+HTH_VERB(void, hth_readout_restore, (hth_tape * tape));
+#define hth_readout_restore HTH_NOW(hth_readout_restore)
+/* Makes sure that what a leaky readout holds is known up to the last step. */
+HTH_VERB(void, hth_readout_settle, (hth_tape * tape));
+#define hth_readout_settle HTH_NOW(hth_readout_settle)
 HTH_VERB(void, hth_readout_forget, (hth_tape * tape, size_t steps));
 #define hth_readout_forget HTH_NOW(hth_readout_forget)
 
@@ -138,9 +157,10 @@ typedef struct hth_readout_backward {
      * on. At most HTH_READOUT_TILE outputs. */
     const hth_real *(*feedback_at)(void *context, size_t t, size_t *steps);
     void *context;
-    hth_real *q;       /* [K*batch][n], set to the direct error of each unit; NULL: not wanted */
-    hth_real *start;   /* [batch][outputs], set to dE/dy before the tape; kappa > 0 only */
-    hth_real *scratch; /* hth_readout_scratch numbers */
+    hth_real *q;          /* [K*batch][n], set to the direct error of each unit; NULL: not wanted */
+    hth_real *start;      /* [batch][outputs], set to dE/dy before the tape; kappa > 0 only */
+    hth_real *scratch;    /* hth_readout_scratch numbers */
+    const int32_t *spent; /* [K], not 0: as if nothing had been said of the step; NULL: none is */
 } hth_readout_backward;
 
 HTH_VERB(size_t, hth_readout_scratch, (const hth_network *network, size_t steps, size_t batch));

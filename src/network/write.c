@@ -165,6 +165,17 @@ static void join_directions(const hth_tape *tape) {
     }
 }
 
+void hth_tape_list(hth_tape *tape) {
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const size_t steps = tape->steps * tape->batch;
+        for (size_t i = 0; on->events.count && i < steps + tape->batch; i++)
+            hth_events_list(&on->events, i, i < steps ? layer->m : layer->n,
+                            on->u + i * layer->stride);
+    }
+}
+
 /* The inputs that others than the layers ask for, and where items end. */
 static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
     const size_t batch = tape->batch, first = tape->steps, rows = in->steps * batch;
@@ -177,7 +188,7 @@ static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
         chunk->lengths = tape->lengths;
     }
     memset(tape->weights + first * batch, 0, rows * sizeof *tape->weights);
-    memset(tape->said + first, HTH_SAID_NOTHING, in->steps);
+    memset(tape->said + first, 0, in->steps * sizeof *tape->said);
     chunk->weights = tape->weights;
     chunk->steps = first + in->steps;
     chunk->ends = in->ends;

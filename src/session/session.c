@@ -216,9 +216,9 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
     HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
-    HTH_TRY(hth_tape_create(s->network, s->steps, s->batch, s->compute, NULL, &s->tape, error));
     HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
                                s->compute, NULL, &s->learner, error));
+    HTH_TRY(hth_learner_tape(s->learner, s->compute, NULL, &s->tape, error));
     HTH_TRY(check_rates(s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));

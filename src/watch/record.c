@@ -55,13 +55,11 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
 }
 
 static hth_status make_learner(hth_recorder *r, const char *name, hth_error *error) {
-    const hth_setting items[] = {{"learner.name", name, NULL},
-                                 {"learner.signal", "preset", NULL},
-                                 {"learner.recurrence", "preset", NULL},
-                                 {"learner.past", "preset", NULL},
-                                 {"learner.future", "preset", NULL},
-                                 {"learner.trace", "full", NULL},
-                                 {"learner.postsynaptic", "derivative", NULL}};
+    const hth_setting items[] = {
+        {"learner.name", name, NULL},           {"learner.signal", "preset", NULL},
+        {"learner.recurrence", "preset", NULL}, {"learner.past", "preset", NULL},
+        {"learner.future", "preset", NULL},     {"learner.window", "0", NULL},
+        {"learner.trace", "full", NULL},        {"learner.postsynaptic", "derivative", NULL}};
     const hth_settings overrides = {items, name ? HTH_COUNT(items) : 0};
     const hth_settings settings = hth_config_settings(r->config);
     hth_session *s = &r->session;

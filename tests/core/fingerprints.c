@@ -112,9 +112,9 @@ static hth_status create(run *r, const hth_settings *settings, hth_compute *comp
                          hth_error *error) {
     const hth_shape shape = {.inputs = INPUTS, .outputs = OUTPUTS};
     HTH_TRY(hth_network_create(settings, &shape, 1, NULL, &r->network, error));
-    HTH_TRY(hth_tape_create(r->network, r->steps, r->batch, compute, NULL, &r->tape, error));
     HTH_TRY(hth_learner_create(settings, r->network, r->steps, r->batch, 1, compute, NULL,
                                &r->learner, error));
+    HTH_TRY(hth_learner_tape(r->learner, compute, NULL, &r->tape, error));
     HTH_TRY(hth_gradient_create(r->network, NULL, &r->gradient, error));
     return hth_optimiser_create(settings, r->network, compute, NULL, &r->optimiser, error);
 }

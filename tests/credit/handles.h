@@ -29,8 +29,7 @@ static inline handles handles_make(law_rig *rig, const char *settings, size_t K)
     handles h;
     hth_error error;
     must(handles_try(rig, settings, K, 1, &h, &error), &error);
-    must(hth_tape_create(rig->network, K, rig->what.batch, rig->compute, NULL, &h.tape, &error),
-         &error);
+    must(hth_learner_tape(h.learner, rig->compute, NULL, &h.tape, &error), &error);
     must(hth_gradient_create(rig->network, NULL, &h.gradient, &error), &error);
     return h;
 }

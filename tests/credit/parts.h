@@ -21,10 +21,10 @@ static inline handles make_handles(law_rig *rig, const char *learner_settings, s
     const size_t batch = rig->what.batch;
     snprintf(text, sizeof text, "%s", learner_settings);
     hth_settings settings = law_split(text, items);
-    must(hth_tape_create(rig->network, K, batch, rig->compute, NULL, &h.tape, &error), &error);
     must(hth_learner_create(&settings, rig->network, K, batch, 1, rig->compute, NULL, &h.learner,
                             &error),
          &error);
+    must(hth_learner_tape(h.learner, rig->compute, NULL, &h.tape, &error), &error);
     must(hth_gradient_create(rig->network, NULL, &h.gradient, &error), &error);
     return h;
 }
@@ -71,7 +71,8 @@ static inline size_t bytes_of(const hth_field *field) {
 /* Plain descent, so that weights change from tape to tape. */
 static inline void descend(law_rig *rig, handles *h, double rate) {
     const hth_real *g = hth_gradient_values(h->gradient);
-    for (size_t i = 0; i < rig->count; i++) rig->network->theta[i] -= (hth_real)rate * g[i];
+    hth_real *theta = hth_network_parameters(rig->network);
+    for (size_t i = 0; i < rig->count; i++) theta[i] -= (hth_real)rate * g[i];
     hth_gradient_clear(h->gradient);
 }
 
@@ -99,7 +100,7 @@ static inline void assert_resumes(const law_case *what, const char *settings, si
     const size_t tape_count = hth_tape_state(a.tape, tape_from, 64);
     const size_t count = hth_learner_state(a.learner, from, 64);
     void *saved[64], *tape_saved[64];
-    assert_true(count > 0 && count <= 64);
+    assert_true(count <= 64);
     for (size_t i = 0; i < count; i++)
         saved[i] = memcpy(malloc(bytes_of(&from[i]) + 1), from[i].data, bytes_of(&from[i]));
     for (size_t i = 0; i < tape_count; i++)

@@ -223,7 +223,7 @@ static void test_learners_that_go_with_time_are_refused(void **state) {
         {"rtrl", "learner.past = influence"},    {"uoro", "learner.past = rank-one"},
         {"kf-rtrl", "learner.past = kronecker"}, {"kernl", "learner.past = kernel"},
         {"dni", "learner.future = synthetic"},   {"dni-b", "learner.recurrence = learned"},
-        {"f-bptt", "learner.future = window"}};
+        {"f-bptt", "learner.window = 10"}};
     static const char *const taken[] = {"bptt",  "tbptt",       "eprop1", "eprop1-symmetric",
                                         "snap1", "readout-only"};
     law_rig rig;

@@ -41,7 +41,7 @@ static bool open_run(run *r, const law_case *what, const char *how, size_t K) {
         return false;
     }
     must(status, &error);
-    must(hth_tape_create(net, K, what->batch, r->rig.compute, NULL, &r->tape, &error), &error);
+    must(hth_learner_tape(r->learner, r->rig.compute, NULL, &r->tape, &error), &error);
     must(hth_gradient_create(net, NULL, &r->gradient, &error), &error);
     must(hth_optimiser_create(&settings, net, r->rig.compute, NULL, &r->optimiser, &error), &error);
     return true;

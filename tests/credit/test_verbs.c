@@ -69,15 +69,20 @@ static void fill(law_rig *rig, hth_tape *tape, size_t start, size_t steps, manne
         return;
     }
     hth_real y[BATCH * 300];
-    hth_tape_begin(tape);
-    for (size_t t = 0; t < steps; t++) {
-        write_copy(rig, tape, start + t, 1);
+    const size_t length = hth_tape_length(tape), stay = tape->keep < length ? tape->keep : length;
+    must(hth_tape_slide(tape, length - stay, &error), &error);
+    if (stay == 0) hth_tape_begin(tape);
+    const size_t first = start - stay; /* the data of the oldest step */
+    for (size_t t = stay; t < stay + steps; t++) {
+        write_copy(rig, tape, first + t, 1);
         if (how == BY_STEP_AND_READ) must(hth_tape_read(tape, t, 1, y, &error), &error);
-        if (how == BY_STEP || how == BY_STEP_AND_READ || (how == SECOND_STEP_LOST && t != 1))
-            judge(rig, tape, start, t, 1);
+        if (how == BY_STEP || how == BY_STEP_AND_READ || (how == SECOND_STEP_LOST && t != stay + 1))
+            judge(rig, tape, first, t, 1);
     }
-    for (size_t t = steps; how == LATE && t > 0; t -= t < 3 ? 1 : 2)
-        judge(rig, tape, start, t - (t < 3 ? 1 : 2), t < 3 ? 1 : 2);
+    for (size_t t = stay + steps; how == LATE && t > stay; t -= t < stay + 3 ? 1 : 2) {
+        const size_t few = t < stay + 3 ? 1 : 2;
+        judge(rig, tape, first, t - few, few);
+    }
 }
 
 /* The gradient and the state after all tapes of one sequence. */

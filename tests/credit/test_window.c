@@ -17,25 +17,20 @@ static const law_case cases[] = {
 };
 enum { LONGEST_WINDOW = 16 };
 
-/* Steps of weight 0, which change no gradient but let what waits see nothing more. */
-static void flush(law_rig *rig, handles *h, size_t K, size_t steps) {
-    hth_real *zero = calloc(rig->what.batch * K, sizeof *zero);
-    for (size_t i = 0; i < steps; i += K) {
-        hth_chunk cut = law_cut(rig, 0, steps - i < K ? steps - i : K);
-        cut.weights = zero;
-        learn_chunk(rig, h, &cut);
-    }
-    free(zero);
+/* Steps from `from` on; the last of the data is the last of its sequence, if it is told. */
+static void learn_piece(law_rig *rig, handles *h, size_t from, size_t K, bool told) {
+    const size_t left = rig->what.steps - from;
+    hth_chunk cut = law_cut(rig, from, left < K ? left : K);
+    cut.ends = told && left <= K;
+    learn_chunk(rig, h, &cut);
 }
 
-/* All steps by a window of H, then steps of weight 0 until none waits. */
+/* All steps by a window of H. */
 static hth_real *windowed(law_rig *rig, const char *more, size_t H, size_t K) {
     char text[200];
     snprintf(text, sizeof text, "learner.name=f-bptt learner.window=%zu %s", H, more);
     handles h = make_handles(rig, text, K);
-    for (size_t t = 0; t < rig->what.steps; t += K)
-        learn_steps(rig, &h, t, rig->what.steps - t < K ? rig->what.steps - t : K);
-    flush(rig, &h, K, H - K);
+    for (size_t t = 0; t < rig->what.steps; t += K) learn_piece(rig, &h, t, K, true);
     hth_real *copy = malloc(rig->count * sizeof *copy);
     memcpy(copy, hth_gradient_values(h.gradient), rig->count * sizeof *copy);
     drop_handles(&h);
@@ -70,36 +65,39 @@ static void test_long_window_is_bptt(void **state) {
     }
 }
 
-/* What waits at the end of a sequence is learned from with the next tape: when the tape begins a sequence, or
- * the learner was started anew. */
+/* What waits is learned from when the sequence ends: until then it is not, and if the end is not told the next sequence
+ * is refused, for the rest would be lost. */
 static void assert_learns_what_waits(law_rig *rig, size_t H, bool whole) {
     char text[80];
+    hth_error error;
     const size_t T = rig->what.steps;
     hth_real *all = windowed(rig, "", H, 1);
     snprintf(text, sizeof text, "learner.name=f-bptt learner.window=%zu", H);
-    for (int tape = 0; tape < 2; tape++) {
+    for (int told = 0; told < 2; told++) {
         handles h = make_handles(rig, text, 1);
-        for (size_t t = 0; t < T; t++) learn_steps(rig, &h, t, 1);
-        if (whole)
-            assert_true(law_largest(&rig->network->blocks[0], hth_gradient_values(h.gradient)) ==
-                        0);
+        for (size_t t = 0; t < T; t++) {
+            if (whole)
+                assert_true(
+                    law_largest(&rig->network->blocks[0], hth_gradient_values(h.gradient)) == 0);
+            learn_piece(rig, &h, t, 1, told);
+        }
+        if (told)
+            law_assert_equal(rig, text, hth_gradient_values(h.gradient), all,
+                             tolerance(1e-12, 1e-3));
         else
             law_assert_differs(rig, "some wait", hth_gradient_values(h.gradient), all, 1e-3);
-        assert_int_equal(*(uint64_t *)field_of(&h, "window.held").data, H - 1 < T ? H - 1 : T);
-        if (tape)
-            hth_tape_reset(h.tape);
-        else
-            hth_learner_reset(h.learner);
-        flush(rig, &h, 1, 1);
-        law_assert_equal(rig, text, hth_gradient_values(h.gradient), all, tolerance(1e-12, 1e-3));
-        flush(rig, &h, 1, H - 1); /* of what follows, all of weight 0, nothing comes */
-        law_assert_equal(rig, text, hth_gradient_values(h.gradient), all, tolerance(1e-12, 1e-3));
+        start_sequence(&h);
+        const hth_chunk cut = law_cut(rig, 0, 1);
+        must(hth_forward(h.tape, &cut, &rig->report, &error), &error);
+        const hth_status status = hth_learn(h.learner, h.tape, h.gradient, &error);
+        assert_int_equal(status, told ? HTH_OK : HTH_INVALID);
+        if (!told) assert_non_null(strstr(error.message, "waiting for losses to come"));
         drop_handles(&h);
     }
     free(all);
 }
 
-static void test_next_sequence_learns_what_waits(void **state) {
+static void test_the_rest_is_learned_when_a_sequence_ends(void **state) {
     (void)state;
     for (size_t c = 0; c < HTH_COUNT(cases); c++) {
         law_rig rig;
@@ -108,6 +106,60 @@ static void test_next_sequence_learns_what_waits(void **state) {
         assert_learns_what_waits(&rig, 4, false);
         law_teardown(&rig);
     }
+}
+
+/* A label that comes late: judged with a delay that leaves the step on the tape, the sum over the sequence is the same,
+ * weights being constant; and with labels that are lost it is not. */
+static hth_real *labelled(law_rig *rig, const char *learner, size_t late, bool loses) {
+    hth_error error;
+    handles h = make_handles(rig, learner, 1);
+    const size_t T = rig->what.steps;
+    for (size_t t = 0; t < T; t++) {
+        const hth_chunk c = law_cut(rig, t, 1);
+        const hth_inputs in = {
+            .steps = 1, .batch = c.batch, .x = c.x, .tokens = c.tokens, .ends = t + 1 == T};
+        if (hth_tape_length(h.tape) == 12) must(hth_tape_slide(h.tape, 1, &error), &error);
+        must(hth_tape_write(h.tape, &in, &error), &error);
+        const size_t length = hth_tape_length(h.tape), oldest = t + 1 - length;
+        for (size_t s = t < late ? T : t - late; s <= t && s < T; s += t + 1 < T ? T : 1) {
+            if (loses && s == 3) continue;
+            const hth_chunk label = law_cut(rig, s, 1);
+            const hth_verdict v = {.from = s - oldest,
+                                   .steps = 1,
+                                   .targets = label.targets,
+                                   .classes = label.classes,
+                                   .weights = label.weights};
+            must(hth_tape_judge(h.tape, &v, &rig->report, &error), &error);
+        }
+        must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+    }
+    hth_real *copy = malloc(rig->count * sizeof *copy);
+    memcpy(copy, hth_gradient_values(h.gradient), rig->count * sizeof *copy);
+    drop_handles(&h);
+    return copy;
+}
+
+static void test_late_labels(void **state) {
+    static const char *const learners[] = {"learner.name=f-bptt learner.window=12",
+                                           "learner.name=tbptt-k1-k2 learner.window=12"};
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(cases); c++)
+        for (size_t l = 0; l < HTH_COUNT(learners); l++) {
+            law_rig rig;
+            law_setup(&rig, &cases[c]);
+            hth_real *exact = law_gradient(&rig, "learner.name=bptt", rig.what.steps);
+            hth_real *now = labelled(&rig, learners[l], 0, false);
+            hth_real *late = labelled(&rig, learners[l], 5, false);
+            hth_real *lost = labelled(&rig, learners[l], 5, true);
+            law_assert_equal(&rig, learners[l], now, exact, tolerance(1e-10, 2e-3));
+            law_assert_equal(&rig, learners[l], late, exact, tolerance(1e-10, 2e-3));
+            law_assert_differs(&rig, "a lost label", lost, exact, 1e-4);
+            free(exact);
+            free(now);
+            free(late);
+            free(lost);
+            law_teardown(&rig);
+        }
 }
 
 /* A loss at step t alone: steps before t - H + 1 get nothing of it, that one does. */
@@ -194,6 +246,84 @@ static void test_equals_a_plain_implementation(void **state) {
     assert_true(compare_with_plain(5, 4) > 1e-2);
 }
 
+/* TBPTT(k1, k2), plainly: every k1 steps the errors of these alone, back through k2 steps by today's weights. */
+static void plain_truncated(const plain_rate *steps, size_t count, size_t k1, double *gradient) {
+    double pulled[32] = {0}, credit[32];
+    const plain_rate *newest = &steps[count - 1];
+    for (size_t t = count; t-- > 0;) {
+        const plain_rate *s = &steps[t];
+        for (size_t j = 0; j < s->n; j++) credit[j] = pulled[j] + (count - t <= k1 ? s->q[j] : 0);
+        for (size_t i = 0; i < s->n; i++)
+            for (size_t k = 0; k < s->m; k++)
+                gradient[i * s->m + k] += credit[i] * s->slope[i] * s->u[k];
+        if (t > 0) plain_pull(newest, s->slope, credit, pulled);
+    }
+}
+
+static double compare_truncated(size_t k1, size_t k2, size_t plain_k2) {
+    law_rig rig;
+    char text[100];
+    double worst = 0;
+    law_setup(&rig, &plain_case);
+    const size_t T = rig.what.steps;
+    snprintf(text, sizeof text, "learner.name=tbptt-k1-k2 learner.window=%zu", k2);
+    handles h = make_handles(&rig, text, k1);
+    plain_rate now = plain_open(&rig, 0.4), *steps = calloc(T, sizeof *steps);
+    for (size_t t = 0; t < T; t += k1) {
+        double expected[32 * 64] = {0}, largest = 0, difference = 0;
+        for (size_t i = t; i < t + k1; i++) {
+            plain_step(&now, rig.chunk.x + i * rig.what.inputs,
+                       rig.chunk.targets + i * rig.what.outputs);
+            steps[i] = now;
+        }
+        hth_gradient_clear(h.gradient);
+        learn_piece(&rig, &h, t, k1, false);
+        const size_t count = t + k1 < plain_k2 ? t + k1 : plain_k2;
+        plain_truncated(steps + t + k1 - count, count, k1, expected);
+        const hth_real *ours = hth_gradient_values(h.gradient) + rig.network->layers[0].weight;
+        for (size_t i = 0; i < now.n * now.m; i++) {
+            largest = fmax(largest, fabs(expected[i]));
+            difference = fmax(difference, fabs(expected[i] - (double)ours[i]));
+        }
+        assert_true(largest > 1e-6);
+        worst = fmax(worst, difference / largest);
+        descend(&rig, &h, 0.1);
+    }
+    free(steps);
+    drop_handles(&h);
+    law_teardown(&rig);
+    return worst;
+}
+
+static void test_truncated_equals_a_plain_implementation(void **state) {
+    (void)state;
+    assert_true(compare_truncated(1, 6, 6) < tolerance(1e-11, 1e-3));
+    assert_true(compare_truncated(3, 7, 7) < tolerance(1e-11, 1e-3));
+    assert_true(compare_truncated(5, 5, 5) < tolerance(1e-11, 1e-3));
+    assert_true(compare_truncated(3, 7, 6) > 1e-2);
+}
+
+/* With k2 = k1 it is truncated backpropagation with tapes of K, bit for bit; with k2 = T that of the whole sequence. */
+static void test_truncated_is_between_its_ends(void **state) {
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(cases); c++) {
+        law_rig rig;
+        law_setup(&rig, &cases[c]);
+        hth_real *exact = law_gradient(&rig, "learner.name=bptt", rig.what.steps);
+        hth_real *cut = law_gradient(&rig, "learner.name=tbptt", 3);
+        hth_real *least = law_gradient(&rig, "learner.name=tbptt-k1-k2 learner.window=3", 3);
+        hth_real *most = law_gradient(&rig, "learner.name=tbptt-k1-k2 learner.window=16", 3);
+        assert_memory_equal(cut, least, rig.count * sizeof *cut);
+        law_assert_equal(&rig, "k2 = T", most, exact, tolerance(1e-10, 2e-3));
+        law_assert_differs(&rig, "k2 = 3", least, exact, 1e-4);
+        free(exact);
+        free(cut);
+        free(least);
+        free(most);
+        law_teardown(&rig);
+    }
+}
+
 static void test_resumes(void **state) {
     (void)state;
     static const law_case leaky = {"cell.name=gru network.units=4,5 network.embedding=3 "
@@ -205,9 +335,12 @@ static void test_resumes(void **state) {
                                    2,
                                    true,
                                    true};
-    assert_resumes(&leaky, "learner.name=f-bptt learner.window=12", 1, "window.ended");
-    assert_resumes(&leaky, "learner.name=f-bptt learner.window=7", 2, "window.ended window.begins");
-    assert_resumes(&plain_case, "learner.name=f-bptt", 1, "window.ended window.begins");
+    assert_resumes(&leaky, "learner.name=f-bptt learner.window=12", 1, "window.origin");
+    assert_resumes(&leaky, "learner.name=f-bptt learner.window=7", 2,
+                   "window.origin window.learned");
+    assert_resumes(&plain_case, "learner.name=f-bptt", 1, "window.origin");
+    assert_resumes(&leaky, "learner.name=tbptt-k1-k2 learner.window=7", 2,
+                   "window.origin window.learned");
 }
 
 static void test_refusals(void **state) {
@@ -220,9 +353,12 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_long_window_is_bptt),
-        cmocka_unit_test(test_next_sequence_learns_what_waits),
+        cmocka_unit_test(test_the_rest_is_learned_when_a_sequence_ends),
+        cmocka_unit_test(test_late_labels),
         cmocka_unit_test(test_losses_reach_no_further_than_the_window),
         cmocka_unit_test(test_equals_a_plain_implementation),
+        cmocka_unit_test(test_truncated_equals_a_plain_implementation),
+        cmocka_unit_test(test_truncated_is_between_its_ends),
         cmocka_unit_test(test_resumes),
         cmocka_unit_test(test_refusals),
     };

@@ -60,11 +60,10 @@ static void open_run(law_rig *rig, const law *l, run *r) {
     hth_error error;
     snprintf(text, sizeof text, "%s", l->learner);
     const hth_settings settings = law_split(text, items);
-    must(hth_tape_create(rig->network, l->K, l->batch, rig->compute, NULL, &r->tape, &error),
-         &error);
     must(hth_learner_create(&settings, rig->network, l->K, l->batch, 1, rig->compute, NULL,
                             &r->learner, &error),
          &error);
+    must(hth_learner_tape(r->learner, rig->compute, NULL, &r->tape, &error), &error);
     must(hth_gradient_create(rig->network, NULL, &r->gradient, &error), &error);
 }
 
@@ -101,8 +100,8 @@ static result run_law(const law *l, const char *events, int threads, bool lost) 
         hth_chunk cut = law_cut(&rig, t, l->steps - t < l->K ? l->steps - t : l->K);
         cut.ends = t + l->K >= l->steps;
         must(hth_forward(r.tape, &cut, &out.report, &error), &error);
-        hth_tape_read(r.tape, 0, hth_tape_length(r.tape), out.outputs + t * l->batch * OUTPUTS,
-                      NULL);
+        hth_tape_read(r.tape, hth_tape_length(r.tape) - cut.steps, cut.steps,
+                      out.outputs + t * l->batch * OUTPUTS, NULL);
         out.listed = out.listed && goes_by_events(r.tape);
         for (size_t i = 0; lost && i < cut.steps * l->batch; i++)
             r.tape->layers[0].events.count[i] /= 2;
@@ -179,7 +178,7 @@ static void test_lengths_of_tapes(void **state) {
         {ALIF "12", "learner.name=eprop1", 5, 30, 3, 2, SPIKES},
         {ALIF "12", "learner.name=eprop1", 5, 30, 3, 7, SPIKES},
         {ALIF "12", "learner.name=tbptt", 5, 28, 1, 7, SOME_NUMBERS},
-        {LIF "12", "learner.name=f-bptt learner.horizon=9", 5, 30, 3, 7, SPIKES},
+        {LIF "12", "learner.name=f-bptt learner.window=9", 5, 30, 3, 7, SPIKES},
         {LIF "12", "learner.name=rtrl", 5, 30, 3, 7, SPIKES},
         {LIF "12", "learner.name=kernl learner.kernel_lr=0", 5, 30, 7, 1, SPIKES},
     };

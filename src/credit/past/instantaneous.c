@@ -33,8 +33,6 @@ static const char *refuses(const hth_learner *plan) {
     if (plan->axes.recurrence->crossing == HTH_CROSS_LEARNED)
         return "a learned Jacobian does not tell a unit's own step from what comes of it; it needs "
                "learner.recurrence = full, diagonal or none";
-    if (plan->axes.future->assign)
-        return "the future gives the whole gradient itself; it needs learner.past = none";
     return NULL;
 }
 

@@ -448,8 +448,6 @@ static const char *refuses(const hth_learner *plan) {
     const hth_crossing crossing = plan->axes.recurrence->crossing;
     if (!plan->axes.signal->reaches_units)
         return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (plan->axes.future->assign)
-        return "the future gives the whole gradient itself; it needs learner.past = none";
     const trace_options *o = plan->past.options;
     if (plan->steps > 1 && crossing != HTH_CROSS_FULL && o->below == BELOW_EXACT &&
         (hth_first_read(net) > 0 || net->embedding))

@@ -1,9 +1,9 @@
 /* The derivative itself: credit crosses all recurrent weights, and the reset of spiking units. */
-#include "credit/learner.h"
+#include "credit/window.h"
 
 /* Of one step alone, with nothing before or after it, no credit crosses. */
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
-    if (learner->steps == 1 && learner->axes.past == &hth_past_none &&
+    if (hth_window_length(learner) == 1 && learner->axes.past == &hth_past_none &&
         learner->axes.future == &hth_future_zero)
         return 0;
     out[0] =

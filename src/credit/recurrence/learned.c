@@ -87,7 +87,7 @@ static void learn(hth_learner *learner) {
     learned *kept = learner->recurrence.kept;
     const hth_tape *tape = learner->adjoint.tape;
     const size_t batch = learner->batch, N = kept->N;
-    for (size_t t = 0; t < tape->steps; t++) {
+    for (size_t t = learner->unseen; t < tape->steps; t++) {
         for (size_t b = 0; b < batch; b++) {
             hth_joint_values(tape, t, b, kept->before + b * N);
             hth_joint_values(tape, t + 1, b, kept->now + b * N);
