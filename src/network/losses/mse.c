@@ -37,8 +37,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     return o->report == REPORT_MEAN ? total / (double)tile->outputs : total;
 }
 
-static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
-                     hth_real *error) {
+static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width, hth_real *error) {
     for (size_t k = 0; k < tile->rows; k++)
         for (size_t i = 0; i < tile->items; i++)
             error[k * width + i] =

@@ -41,8 +41,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
     return total * factor(tile);
 }
 
-static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
-                     hth_real *error) {
+static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width, hth_real *error) {
     const hth_real scale = (hth_real)factor(tile);
     for (size_t k = 0; k < tile->rows; k++)
         for (size_t i = 0; i < tile->items; i++)

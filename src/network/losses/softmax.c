@@ -113,14 +113,14 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
     return total;
 }
 
-static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
-                     hth_real *error) {
+static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width, hth_real *error) {
     const hth_chunk *chunk = tile->chunk;
     const hth_real *scale = tile->statistics.scale;
     const size_t items = tile->items;
     for (size_t k = 0; k < tile->rows; k++) {
         HTH_SIMD
-        for (size_t i = 0; i < items; i++) error[k * width + i] = y[k * tile->stride + i] * scale[i];
+        for (size_t i = 0; i < items; i++)
+            error[k * width + i] = y[k * tile->stride + i] * scale[i];
     }
     for (size_t i = 0; i < items; i++) {
         if (chunk->classes) {
