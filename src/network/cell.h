@@ -80,8 +80,8 @@ typedef struct hth_cell {
     size_t options_size;
     size_t drives; /* g */
     size_t states; /* d */
-    const char
-        *state_names[HTH_MAX_STATES]; /* letters of the paper, by which hth_tape_view has them */
+    /* Letters of the paper: of the drives, and of the states, by which hth_tape_view has them. */
+    const char *drive_names[HTH_MAX_DRIVES], *state_names[HTH_MAX_STATES];
     size_t counters;  /* carried beside the states, not differentiated (refractory) */
     size_t fields;    /* numbers per unit and step on the tape */
     size_t constants; /* numbers per unit */

@@ -151,6 +151,8 @@ static void test_every_cell_has_the_silhouette(void **state) {
         assert_non_null(cell->part.summary);
         assert_non_null(cell->part.source);
         assert_non_null(cell->step);
+        for (size_t g = 0; g < cell->drives; g++) assert_non_null(cell->drive_names[g]);
+        for (size_t k = 0; k < cell->states; k++) assert_non_null(cell->state_names[k]);
         if (cell->observable == HTH_Z_IS_STATE) assert_int_equal(cell->Z[0].where, HTH_AT_ONE);
     }
 }

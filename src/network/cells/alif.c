@@ -88,6 +88,7 @@ HTH_PART_OF(const hth_cell, hth_cell_alif) = {
     .options_size = sizeof(hth_spiking_options),
     .drives = 1,
     .states = 2,
+    .drive_names = {"a"},
     .state_names = {"v", "a"},
     .counters = 1,
     .fields = FIELDS,

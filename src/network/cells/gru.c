@@ -38,6 +38,7 @@ HTH_PART_OF(const hth_cell, hth_cell_gru) = {
              .options = {"cell", NULL, 0}},
     .drives = 4,
     .states = 1,
+    .drive_names = {"r", "u", "cx", "ch"},
     .state_names = {"h"},
     .fields = FIELDS,
     .observable = HTH_Z_IS_STATE,

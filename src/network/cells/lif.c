@@ -59,6 +59,7 @@ HTH_PART_OF(const hth_cell, hth_cell_lif) = {
     .options_size = sizeof(hth_spiking_options),
     .drives = 1,
     .states = 1,
+    .drive_names = {"a"},
     .state_names = {"v"},
     .counters = 1,
     .fields = 1,

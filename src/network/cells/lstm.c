@@ -94,6 +94,7 @@ HTH_PART_OF(const hth_cell, hth_cell_lstm) = {
     .options_size = sizeof(lstm_options),
     .drives = 4,
     .states = 1,
+    .drive_names = {"i", "f", "o", "g"},
     .state_names = {"c"},
     .fields = FIELDS,
     .observable = HTH_Z_SEPARATE,

@@ -62,6 +62,7 @@ HTH_PART_OF(const hth_cell, hth_cell_rate) = {
     .options_size = sizeof(rate_options),
     .drives = 1,
     .states = 1,
+    .drive_names = {"a"},
     .state_names = {"r"},
     .fields = 1,
     .constants = 2,

@@ -54,6 +54,7 @@ HTH_PART_OF(const hth_cell, hth_cell_rate_pre) = {
     .options_size = sizeof(rate_pre_options),
     .drives = 1,
     .states = 1,
+    .drive_names = {"a"},
     .state_names = {"s"},
     .fields = 1,
     .constants = 1,
