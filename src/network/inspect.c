@@ -1,0 +1,69 @@
+/* Names of parameters. */
+#include "network/inspect.h"
+
+#include "network/network.h"
+
+#include <stdio.h>
+
+/* "gate u of unit 3", or "unit 3" where there is one drive. */
+static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) {
+    const size_t unit = row % layer->n;
+    if (layer->cell->drives == 1) return snprintf(out, size, "unit %zu", unit);
+    return snprintf(out, size, "gate %s of unit %zu", layer->cell->drive_names[row / layer->n],
+                    unit);
+}
+
+static void name_weight(const hth_network *network, size_t l, size_t at, char *out, size_t size) {
+    const hth_layer *layer = &network->layers[l];
+    const size_t column = at % layer->m;
+    const int used = name_row(layer, at / layer->m, out, size);
+    if (used < 0 || (size_t)used >= size) return;
+    out += used, size -= (size_t)used;
+    if (column < layer->n)
+        snprintf(out, size, ", from unit %zu", column);
+    else if (column == layer->m - 1)
+        snprintf(out, size, ", bias");
+    else if (l > 0 && !network->both_ways)
+        snprintf(out, size, ", from unit %zu of layer %zu", column - layer->n, l - 1);
+    else
+        snprintf(out, size, ", from %s %zu", network->embedding ? "embedded number" : "input",
+                 column - layer->n);
+}
+
+static void name_initial(const hth_layer *layer, size_t at, char *out, size_t size) {
+    const size_t row = at / layer->n;
+    const char *state = row < layer->cell->states ? layer->cell->state_names[row] : "z";
+    snprintf(out, size, "initial %s of unit %zu", state, at % layer->n);
+}
+
+static void name_readout(const hth_network *network, size_t at, char *out, size_t size) {
+    const size_t output = at / network->readout.n, n = network->layers[0].n;
+    size_t unit = at % network->readout.n;
+    const bool backward = network->both_ways && unit >= n;
+    if (backward) unit -= n;
+    snprintf(out, size, "output %zu, from %sunit %zu", output, backward ? "backward " : "", unit);
+}
+
+void hth_parameter_name(const hth_network *network, size_t index, char *out, size_t size) {
+    const hth_readout *readout = &network->readout;
+    for (size_t l = 0; l < network->layer_count; l++) {
+        const hth_layer *layer = &network->layers[l];
+        if (index - layer->weight < layer->rows * layer->m) {
+            name_weight(network, l, index - layer->weight, out, size);
+            return;
+        }
+        if (layer->learns_initial &&
+            index - layer->initial < hth_layer_initial_rows(layer) * layer->n) {
+            name_initial(layer, index - layer->initial, out, size);
+            return;
+        }
+    }
+    if (index < network->recurrent_count)
+        snprintf(out, size, "symbol %zu, embedded number %zu",
+                 (index - network->embedding_weight) / network->embedding,
+                 (index - network->embedding_weight) % network->embedding);
+    else if (readout->has_bias && index >= readout->bias)
+        snprintf(out, size, "output %zu, bias", index - readout->bias);
+    else
+        name_readout(network, index - readout->weight, out, size);
+}
