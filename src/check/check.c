@@ -1,8 +1,9 @@
 /*
  * The claims of a user's own settings, on the first steps of the user's own data:
  *
- *   1. BPTT's gradient is that of central differences. Spiking cells have the step function replaced
- *      by the smooth function whose derivative the pseudo-derivative is.
+ *   1. The derivatives in the cell's table are those of central differences of its step, and BPTT's gradient is that of
+ *      central differences of the loss, firing rates included. Spiking cells have the step function replaced by the
+ *      smooth function whose derivative the pseudo-derivative is.
  *   2. The user's learner, and those of check.learners, with the weights held fixed, give BPTT's gradient,
  *      if they are of those that do by construction; a learner that draws and is unbiased, in the mean;
  *      otherwise how near it comes is only told.
@@ -15,6 +16,8 @@
 
 #include "check/differences.h"
 #include "check/draws.h"
+#include "check/entries.h"
+#include "check/worst.h"
 #include "credit/catalogues.h"
 #include "credit/window.h"
 #include "network/catalogues.h"
@@ -55,6 +58,7 @@ typedef struct check {
     hth_train_options train;
     const char *from;      /* the run whose checkpoint is looked at; NULL: a network as it begins */
     hth_settings settings; /* owned */
+    const hth_setting *rate; /* regulariser.rate as given; NULL: 0 */
     hth_source source;
     hth_sample sample;
     hth_subject subject;
@@ -132,13 +136,15 @@ static hth_status refuse_unit(const check *c, const hth_settings *given, hth_err
 }
 
 static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
-    /* The loss is a plain sum over time, without firing rates, so that tapes of any length add up to the same, and
-     * what is reported is what is differentiated. */
+    /* The loss is a plain sum over time, without firing rates, so that tapes of any length add up to the same. The other
+     * two change no gradient, but then what is reported is what is differentiated. */
     static const hth_setting items[] = {{"loss.time", "sum", NULL},
                                         {"loss.report", "sum", NULL},
                                         {"loss.clip", "0", NULL},
                                         {"regulariser.rate", "0", NULL}};
     static const hth_settings overrides = SETTINGS(items);
+    c->rate = hth_settings_find(given, "regulariser.rate");
+    if (c->rate && hth_same_value(c->rate->value, "0")) c->rate = NULL;
     HTH_TRY(hth_settings_join(given, &overrides, &c->settings, error));
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
     HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
@@ -187,20 +193,39 @@ static size_t smoothing(const hth_network *network, hth_setting items[2]) {
     return count;
 }
 
+/* The cell's table of each layer, but for those that are like the layer below. */
+static hth_status check_tables(check *c, const hth_network *network, hth_error *error) {
+    for (size_t l = 0; l < network->layer_count; l++) {
+        const hth_layer *layer = &network->layers[l], *below = layer - (l > 0);
+        const hth_cell *cell = layer->cell;
+        const bool smooth = !cell->spikes || has_option(&cell->part.options, "spike");
+        if (l > 0 && cell == below->cell &&
+            memcmp(layer->options, below->options, cell->options_size) == 0)
+            continue;
+        HTH_TRY(hth_check_entries(&c->run, network, l, smooth, error));
+    }
+    return HTH_OK;
+}
+
 static hth_status check_smooth(check *c, const hth_subject *smooth, hth_error *error) {
     hth_report report;
+    HTH_TRY(check_tables(c, smooth->network, error));
     HTH_TRY(hth_subject_gradient(smooth, &bptt, c->sample.steps, c->other, &report, error));
     return hth_check_differences(&c->run, smooth, (size_t)c->options.samples, c->other, error);
 }
 
 static hth_status check_differences(check *c, hth_error *error) {
-    hth_setting items[2];
-    const hth_settings overrides = {items, smoothing(c->subject.network, items)};
+    hth_setting items[3];
+    const size_t smoothed = smoothing(c->subject.network, items);
+    const hth_settings overrides = {items, smoothed + (c->rate ? 1 : 0)};
     hth_subject smooth = c->subject;
     if (overrides.count == 0) return check_smooth(c, &smooth, error);
-    hth_check_tell(&c->run, "For the comparison with finite differences the spikes are replaced by "
-                            "the smooth function whose derivative the pseudo-derivative is "
-                            "(cell.spike = smooth, cell.reset_gradient = true).");
+    if (smoothed)
+        hth_check_tell(&c->run,
+                       "For the comparison with finite differences the spikes are replaced by "
+                       "the smooth function whose derivative the pseudo-derivative is "
+                       "(cell.spike = smooth, cell.reset_gradient = true).");
+    if (c->rate) items[smoothed] = *c->rate; /* all of the sample is one tape */
     HTH_TRY(hth_settings_join(&c->settings, &overrides, &smooth.settings, error));
     hth_status status = open_network(c, &smooth.settings, c->from, &smooth.network, error);
     if (status == HTH_OK) status = check_smooth(c, &smooth, error);
@@ -270,7 +295,10 @@ static void report_blocks(hth_check_run *run, const hth_network *network, const 
     for (size_t i = 0; i < count; i++) {
         const size_t at = blocks[i].offset, entries = blocks[i].rows * blocks[i].columns;
         const hth_nearness nearness = hth_nearness_of(ours + at, theirs + at, entries);
-        hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0);
+        const hth_worst worst = hth_worst_of(at, ours + at, theirs + at, entries);
+        char lines[HTH_WORST * 160];
+        hth_worst_tell(&worst, network, lines, sizeof lines);
+        hth_check_report(run, claim, blocks[i].name, &nearness, tolerance, 0, lines);
     }
 }
 
@@ -453,8 +481,25 @@ static void warn_of_nothing(const check *c, const hth_report *report) {
 
 /* ---- All ---------------------------------------------------------------------------------- */
 
-static hth_status check_all(check *c, hth_error *error) {
+/* Where the check computes something else than training does. */
+static void tell_differences_from_training(const check *c, const hth_settings *given) {
+    const hth_setting *time = hth_settings_find(given, "loss.time");
+    if (time && !hth_same_value(time->value, "sum"))
+        hth_check_tell(&c->run,
+                       "All is compared with loss.time = sum, not %.20s: only then do tapes of any "
+                       "length add up to the same gradient.",
+                       time->value);
+    if (c->rate)
+        hth_check_tell(&c->run,
+                       "The firing rates that regulariser.rate = %.20s adds to the loss are in the "
+                       "comparison of bptt with finite differences alone: a rate over tapes of "
+                       "another length is another loss.",
+                       c->rate->value);
+}
+
+static hth_status check_all(check *c, const hth_settings *given, hth_error *error) {
     hth_report report;
+    tell_differences_from_training(c, given);
     HTH_TRY(hth_subject_gradient(&c->subject, &bptt, c->sample.steps, c->exact, &report, error));
     warn_of_spikes(c, &report);
     warn_of_nothing(c, &report);
@@ -479,7 +524,7 @@ hth_status hth_check(const hth_config *config, const char *run, const hth_observ
     const hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_config_validate(config, error));
     hth_status status = open_check(&c, &settings, error);
-    if (status == HTH_OK) status = check_all(&c, error);
+    if (status == HTH_OK) status = check_all(&c, &settings, error);
     if (status == HTH_OK) status = verdict(&c.run, error);
     close_check(&c);
     return status;

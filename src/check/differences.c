@@ -15,6 +15,7 @@
 #include "check/differences.h"
 
 #include "base/random.h"
+#include "check/worst.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -126,6 +127,8 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
     const double tolerance = is_double ? 1e-5 : 5e-2;
     size_t used, corners, kept = 0;
     double noise = 0;
+    hth_worst worst = {0};
+    char lines[HTH_WORST * 160];
     HTH_TRY(take_entries(run, s, block, index, samples, gradient, b, &used, error));
     if (used == 0) return HTH_OK;
     HTH_TRY(refine_all(s, b, used, tolerance, &corners, error));
@@ -133,6 +136,7 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
     for (size_t i = 0; i < used; i++) {
         const entry *e = &b->entries[i];
         if (leaves_out && !e->smooth) continue;
+        hth_worst_add(&worst, e->at, (double)gradient[e->at], e->wide.value);
         b->ours[kept] = gradient[e->at];
         b->theirs[kept++] = (hth_real)e->wide.value;
         if (e->wide.noise > noise) noise = e->wide.noise;
@@ -144,7 +148,9 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
                        "sizes disagree.",
                        corners, used, block->name);
     hth_nearness nearness = hth_nearness_of(b->ours, b->theirs, kept);
-    hth_check_report(run, "bptt = finite differences", block->name, &nearness, tolerance, noise);
+    hth_worst_tell(&worst, s->network, lines, sizeof lines);
+    hth_check_report(run, "bptt = finite differences", block->name, &nearness, tolerance, noise,
+                     lines);
     return HTH_OK;
 }
 

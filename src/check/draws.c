@@ -10,6 +10,7 @@
  */
 #include "check/draws.h"
 
+#include "check/worst.h"
 #include "credit/learner.h"
 
 #include <math.h>
@@ -54,6 +55,14 @@ static void moments_add(moments *m, const hth_real *x) {
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
+/* A block, and both gradients of the network. */
+typedef struct place {
+    const hth_network *network;
+    const hth_block *block;
+    const double *mean;
+    const hth_real *exact;
+} place;
+
 typedef struct summary {
     double bias, deviation, cosine;
     double rounding; /* a bias that rounding may be the cause of */
@@ -96,11 +105,17 @@ static summary sum_up(const moments *m, const hth_block *block, const hth_real *
                          scale > 0 ? fmax(epsilon, floor_of(m, exact) / sqrt(scale)) : epsilon};
 }
 
-static void report_block(hth_check_run *run, const char *claim, const hth_block *block,
-                         const summary *s, double tolerance) {
+static void report_block(hth_check_run *run, const char *claim, const place *at, const summary *s,
+                         double tolerance) {
     const hth_nearness nearness = {
         .relative_error = s->bias, .cosine = s->cosine, .largest = 1, .not_finite = s->not_finite};
-    hth_check_report_draws(run, claim, block->name, &nearness, tolerance, s->deviation);
+    hth_worst worst = {0};
+    char lines[HTH_WORST * 160];
+    const size_t end = at->block->offset + at->block->rows * at->block->columns;
+    for (size_t i = at->block->offset; i < end; i++)
+        hth_worst_add(&worst, i, at->mean[i], (double)at->exact[i]);
+    hth_worst_tell(&worst, at->network, lines, sizeof lines);
+    hth_check_report_draws(run, claim, at->block->name, &nearness, tolerance, s->deviation, lines);
 }
 
 /* A block that the learner gives without drawing (the readout's) must be right by itself. */
@@ -111,7 +126,7 @@ static void report(hth_check_run *run, const char *claim, const hth_network *net
     for (size_t i = 0; i < count; i++) {
         const summary s = sum_up(m, &blocks[i], exact);
         const double limit = LIMIT * s.deviation / sqrt((double)m->count);
-        report_block(run, claim, &blocks[i], &s,
+        report_block(run, claim, &(place){network, &blocks[i], m->mean, exact}, &s,
                      unbiased ? fmax(limit, s.rounding) : (double)INFINITY);
     }
 }
@@ -182,7 +197,7 @@ hth_status hth_check_signs(hth_check_run *run, const hth_rehearsal *rehearsal, c
     snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);
     for (size_t i = 0; i < count && status == HTH_OK; i++) {
         const summary s = sum_up(&m, &blocks[i], exact);
-        report_block(run, claim, &blocks[i], &s, s.rounding);
+        report_block(run, claim, &(place){network, &blocks[i], m.mean, exact}, &s, s.rounding);
     }
     moments_free(&m);
     return status;

@@ -19,25 +19,45 @@ bool hth_check_stopped(const hth_check_run *run) {
     return run->observer->interrupted && *run->observer->interrupted;
 }
 
-void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
-                            const hth_nearness *n, double limit, double deviation) {
-    const hth_check_row row = {.claim = claim,
-                               .block = block,
-                               .relative_error = n->relative_error,
-                               .cosine = n->cosine,
-                               .tolerance = limit,
-                               .deviation = deviation,
-                               .passed = !n->not_finite && n->relative_error <= limit};
+/* Completes the row with how near the two are. */
+static void show(hth_check_run *run, hth_check_row row, const hth_nearness *n) {
+    row.relative_error = n->relative_error;
+    row.cosine = n->cosine;
+    row.passed = !n->not_finite && n->relative_error <= row.tolerance;
+    if (row.passed) row.worst = NULL;
     run->rows++;
     if (!row.passed && run->failed++ == 0)
-        snprintf(run->first_failed, sizeof run->first_failed, "%s, %s: relative error %.2g", claim,
-                 block, n->relative_error);
+        snprintf(run->first_failed, sizeof run->first_failed, "%s, %s: relative error %.2g",
+                 row.claim, row.block, n->relative_error);
     if (run->row) run->row(run->context, &row);
 }
 
+/* Where the numbers are tiny, rounding is what limits the comparison. */
+static double limit_of(const hth_nearness *n, double tolerance, double noise) {
+    return n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
+}
+
 void hth_check_report(hth_check_run *run, const char *claim, const char *block,
-                      const hth_nearness *n, double tolerance, double noise) {
-    /* Where the gradient is tiny, rounding of the loss is what limits the comparison. */
-    const double limit = n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
-    hth_check_report_draws(run, claim, block, n, limit, (double)NAN);
+                      const hth_nearness *n, double tolerance, double noise, const char *worst) {
+    hth_check_report_draws(run, claim, block, n, limit_of(n, tolerance, noise), (double)NAN, worst);
+}
+
+void hth_check_report_draws(hth_check_run *run, const char *claim, const char *block,
+                            const hth_nearness *n, double limit, double deviation,
+                            const char *worst) {
+    const hth_check_row row = {
+        .claim = claim, .block = block, .worst = worst, .tolerance = limit, .deviation = deviation};
+    show(run, row, n);
+}
+
+void hth_check_report_entry(hth_check_run *run, const char *claim, const char *entry,
+                            const hth_nearness *n, double tolerance, double noise,
+                            const char *worst) {
+    const hth_check_row row = {.claim = claim,
+                               .block = entry,
+                               .of_cell = true,
+                               .worst = worst,
+                               .tolerance = limit_of(n, tolerance, noise),
+                               .deviation = (double)NAN};
+    show(run, row, n);
 }

@@ -195,6 +195,7 @@ hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, 
     /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */
     *loss =
         s->network->readout.mean_over_batch ? report.loss / (double)s->sample->batch : report.loss;
+    *loss += report.regulariser;
     return HTH_OK;
 }
 

@@ -55,7 +55,7 @@ hth_status hth_rehearsal_run(const hth_rehearsal *rehearsal, hth_report *report,
 hth_status hth_rehearsal_renew(hth_rehearsal *rehearsal, hth_error *error);
 void hth_rehearsal_close(hth_rehearsal *rehearsal);
 
-/* E, as the gradient has it, of the whole sample. The tape has the sample's steps. */
+/* E, as the gradient has it, of the whole sample, with E_reg. The tape has the sample's steps. */
 hth_status hth_subject_loss(const hth_subject *subject, hth_tape *tape, double *loss,
                             hth_error *error);
 

@@ -10,7 +10,13 @@
 #include <stdio.h>
 
 /* What a shell sees. */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_BAD_INPUT = 2, CLI_INTERRUPTED = 130 };
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_BAD_INPUT = 2,
+    CLI_PROVED_NOTHING = 3,
+    CLI_INTERRUPTED = 130
+};
 
 typedef struct cli_flag {
     const char *name;  /* "--out" */

@@ -4,10 +4,21 @@
 #include "check/check.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct check_table {
     size_t rows, held, failed, proved_nothing;
+    size_t gradients; /* that held: held without the derivatives of a cell's table */
 } check_table;
+
+/* Each line of a text, indented. */
+static void print_lines(const char *text) {
+    for (const char *line = text; *line;) {
+        const size_t length = strcspn(line, "\n");
+        printf("    %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
 
 static void print_row(void *context, const hth_check_row *row) {
     check_table *table = context;
@@ -26,9 +37,11 @@ static void print_row(void *context, const hth_check_row *row) {
            : nothing    ? "zero"
            : claims     ? "ok"
                         : "shown");
+    if (row->worst) print_lines(row->worst);
     fflush(stdout);
     table->failed += !row->passed;
     table->held += row->passed && claims && !nothing;
+    table->gradients += row->passed && claims && !nothing && !row->of_cell;
     table->proved_nothing += nothing;
 }
 
@@ -67,7 +80,10 @@ static int check(const hth_config *config, const char *run) {
     if (table.proved_nothing)
         printf(", %zu are of gradients that are zero and prove nothing", table.proved_nothing);
     printf(".\n");
-    return CLI_OK;
+    if (table.gradients > 0) return CLI_OK;
+    return cli_complain(CLI_PROVED_NOTHING,
+                        "no comparison failed, but none proves anything: every gradient that "
+                        "a claim is about is zero");
 }
 
 int cli_check(const cli_arguments *arguments) {

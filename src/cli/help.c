@@ -32,6 +32,7 @@ static const named_text statuses[] = {
     {"0", "all went well"},
     {"1", "a check failed, or something broke on the way"},
     {"2", "the input has a fault, named in the message"},
+    {"3", "hitherto check: nothing failed, and nothing was proved"},
     {"130", "interrupted; the run is saved"},
 };
 

@@ -1,6 +1,7 @@
 /* That the check passes where the gradients are right, fails where they are not, and warns where it
  * proves nothing. */
 #include "check/differences.h"
+#include "check/worst.h"
 #include "data/npz.h"
 #include "runs.h"
 
@@ -12,6 +13,8 @@ typedef struct rows {
     size_t count, failed;
     double finite_differences, learner, rtrl; /* largest relative error of each kind of claim */
     bool informs;                             /* a row that claims nothing */
+    size_t of_cell;                           /* rows of the cell's table, in no other number */
+    char worst[512];                          /* of the row that failed last */
 } rows;
 
 static void count_row(void *context, const hth_check_row *row) {
@@ -20,6 +23,13 @@ static void count_row(void *context, const hth_check_row *row) {
                     : strstr(row->claim, "your") ? &r->learner
                                                  : &r->rtrl;
     assert_non_null(row->block);
+    if (row->worst) snprintf(r->worst, sizeof r->worst, "%s", row->worst);
+    if (row->of_cell) {
+        assert_int_equal(r->count, 0); /* they come first */
+        assert_true(row->passed);
+        r->of_cell++;
+        return;
+    }
     if (row->relative_error > *worst) *worst = row->relative_error;
     r->informs = r->informs || isinf(row->tolerance);
     r->failed += !row->passed;
@@ -54,11 +64,14 @@ static void every_cell_passes(void **state) {
         rows r = check_line(lines[i], &h);
         assert_true(r.count >= 12);
         assert_false(r.informs);
+        assert_true(r.of_cell >= 3);
         assert_true(r.finite_differences > 0);
         assert_true(r.finite_differences < (is_double ? 1e-5 : 5e-2));
         assert_true(r.rtrl < (is_double ? 1e-12 : 1e-4));
-        assert_int_equal(h.messages, strstr(lines[i], "lif") ? 1 : 0);
-        if (h.messages) assert_non_null(strstr(h.all, "cell.spike = smooth"));
+        const bool spikes = strstr(lines[i], "lif"), mean = strstr(lines[i], "loss.time=mean");
+        assert_int_equal(h.messages, spikes + mean);
+        assert_int_equal(strstr(h.all, "cell.spike = smooth") != NULL, spikes);
+        assert_int_equal(strstr(h.all, "loss.time = sum, not mean") != NULL, mean);
     }
 }
 
@@ -321,10 +334,11 @@ static void a_tensor_that_is_too_large_is_told(void **state) {
     assert_true(r.rtrl == 0);
 }
 
-/* A gradient that is wrong in one block fails there, and only there. */
+/* A gradient that is wrong in one block fails there, and only there, and the worst entry is named first. */
 static void check_wrong_gradient(const char *line) {
     static const hth_setting items[] = {{"learner.name", "bptt", NULL}};
     const hth_settings bptt = {items, 1};
+    const char *named = "unit 2, from input 0: ours ";
     hth_config *config = configure(line);
     hth_subject subject = {.settings = hth_config_settings(config)};
     hth_source source;
@@ -348,11 +362,16 @@ static void check_wrong_gradient(const char *line) {
     const hth_block *first = hth_network_blocks(subject.network, &blocks);
     for (size_t i = 0; i < first->rows * first->columns; i++)
         gradient[first->offset + i] *= HTH_C(1.1);
+    gradient[first->offset + 2 * first->columns + 4] += 100; /* behind the 4 units: input 0 */
     run = (hth_check_run){.observer = &nobody, .row = count_row, .context = &wrong};
     assert_int_equal(hth_check_differences(&run, &subject, 50, gradient, NULL), HTH_OK);
     assert_int_equal(wrong.count, blocks);
     assert_int_equal(wrong.failed, 1);
     assert_non_null(strstr(run.first_failed, "layer0.weight"));
+    assert_int_equal(strncmp(wrong.worst, named, strlen(named)), 0);
+    size_t lines = 1;
+    for (const char *c = wrong.worst; *c; c++) lines += *c == '\n';
+    assert_int_equal(lines, 3);
     free(gradient);
     hth_network_destroy(subject.network);
     hth_compute_destroy(subject.compute);
@@ -367,6 +386,31 @@ static void a_wrong_gradient_fails(void **state) {
     check_wrong_gradient("task=add loss=softmax loss.time=sum network.units=4");
     check_wrong_gradient("task=add loss.time=sum network.units=4,3 cell=alif cell.v_th=0.05 "
                          "cell.spike=smooth cell.reset_gradient=true readout.kappa=0.6");
+}
+
+/* The three that differ most, the worst first; what is no number is the worst of all. */
+static void worst_entries(void **state) {
+    (void)state;
+    static const hth_real ours[] = {1, 2, 3, 4, (hth_real)NAN, 5}, theirs[] = {1, 5, 2, 6, 0, 5};
+    hth_worst worst = hth_worst_of(10, ours, theirs, 6);
+    assert_int_equal(worst.count, 3);
+    assert_int_equal(worst.entries[0].parameter, 14);
+    assert_int_equal(worst.entries[1].parameter, 11);
+    assert_int_equal(worst.entries[2].parameter, 13);
+    assert_true(worst.entries[1].ours == 2 && worst.entries[1].theirs == 5);
+    assert_int_equal(hth_worst_of(0, ours, ours, 4).count, 0);
+}
+
+/* E_reg is in the losses whose differences are taken, and a gradient without it fails. */
+static void firing_rates_are_compared(void **state) {
+    (void)state;
+    heard h;
+    const char *line = SMALL "learner=rtrl cell=alif regulariser.rate=1 regulariser.rate_over=tape";
+    const rows with = check_line(line, &h);
+    assert_non_null(strstr(h.all, "regulariser.rate = 1 adds"));
+    const rows without = check_line(SMALL "learner=rtrl cell=alif regulariser.rate=0", &h);
+    assert_null(strstr(h.all, "regulariser"));
+    assert_true(with.finite_differences != without.finite_differences);
 }
 
 static void nearness(void **state) {
@@ -387,10 +431,10 @@ static void nearness(void **state) {
     static const hth_observer nobody;
     rows r = {0};
     hth_check_run run = {.observer = &nobody, .row = count_row, .context = &r};
-    hth_check_report(&run, "yours ~ bptt", "a block", &n, (double)INFINITY, 0);
+    hth_check_report(&run, "yours ~ bptt", "a block", &n, (double)INFINITY, 0, NULL);
     assert_int_equal(r.failed, 1);
     n = hth_nearness_of(a, zero, 3);
-    hth_check_report(&run, "yours ~ bptt", "a block", &n, (double)INFINITY, 0);
+    hth_check_report(&run, "yours ~ bptt", "a block", &n, (double)INFINITY, 0, NULL);
     assert_int_equal(r.failed, 1);
 }
 
@@ -409,6 +453,8 @@ int main(void) {
         cmocka_unit_test(a_network_that_proves_nothing_is_told),
         cmocka_unit_test(a_tensor_that_is_too_large_is_told),
         cmocka_unit_test(a_wrong_gradient_fails),
+        cmocka_unit_test(worst_entries),
+        cmocka_unit_test(firing_rates_are_compared),
         cmocka_unit_test(nearness),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

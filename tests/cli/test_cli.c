@@ -329,6 +329,7 @@ static void test_check_shows_each_claim(void **state) {
     RUN("check", SMALL, "check.steps=5");
     assert_string_equal(said.err, "");
     assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "B[r][a]"));
     assert_non_null(strstr(said.out, "bptt = finite differences"));
     assert_non_null(strstr(said.out, "layer0.weight"));
     assert_non_null(strstr(said.out, "comparisons hold, 0 are shown without a claim.\n"));
@@ -348,6 +349,11 @@ static void test_check_shows_each_claim(void **state) {
         assert_string_equal(said.err, "");
         assert_int_equal(said.code, 0);
     }
+    /* The first step has no target. */
+    RUN("check", "task=copy-repeat", "network.units=4", "check.steps=1");
+    assert_int_equal(said.code, CLI_PROVED_NOTHING);
+    assert_non_null(strstr(said.out, "12 are of gradients that are zero and prove nothing.\n"));
+    assert_non_null(strstr(said.err, "hitherto: no comparison failed, but none proves anything"));
     REFUSED("check takes one run, but 'checked' and '.' are given", "check", "checked", ".");
     RUN("check", "checked", "network.units=3");
     assert_int_equal(said.code, CLI_BAD_INPUT);
