@@ -14,6 +14,8 @@ static double apart(double ours, double theirs) {
 void hth_worst_add(hth_worst *w, size_t parameter, double ours, double theirs) {
     size_t at = w->count;
     if (ours == theirs) return;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->entries[i].parameter == parameter) return;
     while (at > 0 &&
            apart(w->entries[at - 1].ours, w->entries[at - 1].theirs) < apart(ours, theirs))
         at--;

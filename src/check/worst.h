@@ -15,7 +15,8 @@ typedef struct hth_worst {
     } entries[HTH_WORST];
 } hth_worst;
 
-/* One parameter's entry in both. What is not a finite number is the worst; equal numbers are not taken. */
+/* One parameter's entry in both. What is not a finite number is the worst; equal numbers are not taken, nor is a
+ * parameter twice. */
 void hth_worst_add(hth_worst *worst, size_t parameter, double ours, double theirs);
 
 /* Of parameters first .. first+count-1. */

@@ -398,6 +398,8 @@ static void worst_entries(void **state) {
     assert_int_equal(worst.entries[1].parameter, 11);
     assert_int_equal(worst.entries[2].parameter, 13);
     assert_true(worst.entries[1].ours == 2 && worst.entries[1].theirs == 5);
+    hth_worst_add(&worst, 11, 2, 5); /* is there already */
+    assert_int_equal(worst.entries[2].parameter, 13);
     assert_int_equal(hth_worst_of(0, ours, ours, 4).count, 0);
 }
 
