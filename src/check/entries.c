@@ -38,23 +38,27 @@ static void tell_worst(const hth_entry_trial *trial, char *out, size_t size) {
              trial->cell, (double)trial->table[worst], (double)trial->differences[worst]);
 }
 
-static bool is_zero(const hth_entry_trial *trial) {
+static double largest_of(const hth_entry_trial *trial) {
+    double largest = 0;
     for (size_t i = 0; i < trial->count; i++)
-        if (trial->table[i] != 0) return false;
-    return true;
+        largest = fmax(largest, fabs((double)trial->table[i]));
+    return largest;
 }
 
 static void take_entry(void *context, const hth_entry_trial *trial) {
     table_rows *rows = context;
+    const hth_nearness nearness = hth_nearness_of(trial->table, trial->differences, trial->count);
+    const double largest = largest_of(trial);
     char worst[160];
     snprintf(rows->claim, sizeof rows->claim, "cell %.40s = finite differences", trial->cell);
-    if (trial->count == 0) {
-        list_name(rows, trial->name);
+    if (trial->count > 0 && !nearness.not_finite && largest == 0 &&
+        nearness.largest <= trial->noise) {
+        rows->zeros++;
         return;
     }
-    const hth_nearness nearness = hth_nearness_of(trial->table, trial->differences, trial->count);
-    if (is_zero(trial) && nearness.largest <= trial->noise) {
-        rows->zeros++;
+    /* Known nowhere, or lost in rounding. */
+    if (trial->count == 0 || 10 * trial->noise > fmax(largest, nearness.largest)) {
+        list_name(rows, trial->name);
         return;
     }
     tell_worst(trial, worst, sizeof worst);
@@ -69,7 +73,7 @@ hth_status hth_check_entries(hth_check_run *run, const hth_network *network, siz
     HTH_TRY(hth_try_entries(network, layer, z_is_smooth, take_entry, &rows, error));
     if (rows.not_compared[0])
         hth_check_tell(run, "Of the %.40s, not compared: %s. %s", rows.claim, rows.not_compared,
-                       z_is_smooth ? "No place was found where differences say what they are."
+                       z_is_smooth ? "Rounding leaves nothing of their differences."
                                    : "They come of the derivative of a spike, which is a step and "
                                      "has none: the table has a pseudo-derivative.");
     if (rows.zeros > 0)

@@ -31,6 +31,7 @@
 
 enum {
     DRAWS = 4,
+    PLACES = 32, /* draws times units, at least */
     WIDTHS = sizeof(hth_real) == sizeof(double) ? 7 : 4,
     INPUTS = HTH_MAX_STATES + 1 + HTH_MAX_DRIVES,
     ENTRIES = HTH_MAX_STATES * (HTH_MAX_STATES + HTH_MAX_DRIVES + 2) + HTH_MAX_DRIVES
@@ -53,13 +54,13 @@ typedef struct slope {
 /* Inputs p and outputs o are numbered: states, then z, then (inputs) drives. Counters come last in `in` and `out`. */
 typedef struct bench {
     const hth_layer *layer;
-    size_t d, g, n, inputs;
+    size_t d, g, n, inputs, draws;
     bool z_is_smooth;
     hth_real *in, *out, *up, *down;  /* [inputs or d+1, then counters][n] */
     hth_real *kept, *fields, *spare; /* [n]; [2 steps][fields][n]; [fields][n] */
     double *width;                   /* [n] */
     slope *slopes[2], *Z[2];         /* of both steps: [inputs][d+1][n]; [d][n] */
-    hth_real *table, *differences;   /* [ENTRIES][DRAWS*n] */
+    hth_real *table, *differences;   /* [ENTRIES][draws*n] */
 } bench;
 
 typedef struct entry {
@@ -88,10 +89,10 @@ static void step(const bench *b, const hth_real *in, hth_real *out, hth_real *fi
     cell->step(&row);
 }
 
-/* In units of the threshold, where there is one. */
-static double scale_of(const bench *b, size_t unit) {
+/* How large input p of a unit may be: z is about 1, and the others are in units of the threshold, where there is one. */
+static double scale_of(const bench *b, size_t p, size_t unit) {
     const hth_entry threshold = b->layer->cell->threshold;
-    return threshold.where == HTH_AT_CONSTANT
+    return p != b->d && threshold.where == HTH_AT_CONSTANT
                ? (double)b->layer->constants[threshold.index * b->n + unit]
                : 1;
 }
@@ -129,9 +130,12 @@ static void find_corners(const bench *b, slope *s) {
         s[j].known = !(s[j].apart > fmax(tolerance() / 4 * largest, 2 * s[j].rounding));
 }
 
-static void move(const bench *b, hth_real *moved, double h) {
-    for (size_t j = 0; j < b->n; j++)
-        moved[j] = (hth_real)((double)b->kept[j] + h * scale_of(b, j));
+/* By h times the number itself, or times its scale if that is more, so that rounding leaves something of it. */
+static void move(const bench *b, size_t p, double h) {
+    for (size_t j = 0; j < b->n; j++) {
+        const double kept = (double)b->kept[j];
+        b->in[p * b->n + j] = (hth_real)(kept + h * fmax(scale_of(b, p, j), fabs(kept)));
+    }
 }
 
 /* By input p. */
@@ -140,10 +144,10 @@ static void differentiate(const bench *b, size_t which, size_t p) {
     memcpy(b->kept, moved, b->n * sizeof *moved);
     for (int w = 0; w < WIDTHS; w++) {
         const double h = ldexp(1, -(is_double ? 6 : 2) - 3 * w);
-        move(b, moved, h);
+        move(b, p, h);
         for (size_t j = 0; j < b->n; j++) b->width[j] = (double)moved[j];
         step(b, b->in, b->up, b->spare);
-        move(b, moved, -h);
+        move(b, p, -h);
         for (size_t j = 0; j < b->n; j++) b->width[j] -= (double)moved[j];
         step(b, b->in, b->down, b->spare);
         for (size_t o = 0; o <= b->d; o++) take_width(b, o, w == 0, slope_at(b, which, p, o));
@@ -157,7 +161,9 @@ static void differentiate(const bench *b, size_t which, size_t p) {
 /* The equations of a unit: a row for each input, the states' coefficients and the right-hand side. */
 typedef struct equations {
     size_t rows;
-    double m[INPUTS][HTH_MAX_STATES + 1], noise, least;
+    double m[INPUTS][HTH_MAX_STATES + 1], noise;
+    double largest[HTH_MAX_STATES]; /* of each state's coefficients, of all inputs */
+    double least;                   /* of the pivots */
     bool used[INPUTS];
 } equations;
 
@@ -167,6 +173,8 @@ static void write_equations(const bench *b, size_t which, size_t j, bool with_dr
     *e = (equations){.least = (double)INFINITY};
     for (size_t p = 0; p < b->inputs; p++) {
         bool known = p <= b->d || (with_drives && Q[p - b->d - 1].where == HTH_AT_ZERO);
+        for (size_t i = 0; i < b->d; i++)
+            e->largest[i] = fmax(e->largest[i], fabs(slope_at(b, which, p, i)[j].value));
         for (size_t o = 0; o <= b->d; o++) known = known && slope_at(b, which, p, o)[j].known;
         if (!known) continue;
         for (size_t o = 0; o <= b->d; o++) {
@@ -187,12 +195,9 @@ static size_t find_pivot(const equations *e, size_t i) {
 
 /* Gauss and Jordan, with the largest pivot of each column; false: one is too small. pivots[i]: the row of state i. */
 static bool eliminate(equations *e, size_t d, size_t pivots[HTH_MAX_STATES]) {
-    double largest[HTH_MAX_STATES] = {0};
-    for (size_t r = 0; r < e->rows; r++)
-        for (size_t i = 0; i < d; i++) largest[i] = fmax(largest[i], fabs(e->m[r][i]));
     for (size_t i = 0; i < d; i++) {
         const size_t best = find_pivot(e, i);
-        if (best == e->rows || !(fabs(e->m[best][i]) > least_pivot * largest[i])) return false;
+        if (best == e->rows || !(fabs(e->m[best][i]) > least_pivot * e->largest[i])) return false;
         e->used[best] = true;
         e->least = fmin(e->least, fabs(e->m[best][i]));
         pivots[i] = best;
@@ -231,7 +236,7 @@ static void find_Z(const bench *b, size_t which) {
 static void draw_row(const bench *b, size_t p, size_t draw, size_t which) {
     const hth_random random = {2, HTH_RANDOM_CHECK, (uint32_t)((draw * 2 + which) * INPUTS + p)};
     for (size_t j = 0; j < b->n; j++)
-        b->in[p * b->n + j] = (hth_real)(scale_of(b, j) * hth_random_normal(&random, j));
+        b->in[p * b->n + j] = (hth_real)(scale_of(b, p, j) * hth_random_normal(&random, j));
 }
 
 /* The second step begins where the first one ends; z that is the state is that number. */
@@ -289,11 +294,12 @@ static bool holds_own_path(const hth_cell *c, size_t i) {
     return holds;
 }
 
-/* a += factor x b */
+/* a += factor x y, which may cancel all but a tenth of the tolerance. */
 static void add_product(slope *a, double factor, const slope *x, const slope *y) {
     if (x->known && x->value == 0) return;
     a->value += factor * x->value * y->value;
     a->rounding += noise_of(x) * fabs(y->value) + noise_of(y) * fabs(x->value);
+    a->rounding += tolerance() / 10 * fabs(x->value * y->value);
     a->known = a->known && x->known && y->known;
 }
 
@@ -330,7 +336,7 @@ static hth_real table_says(const bench *b, const entry *e, size_t j) {
 static void compare_entry(const bench *b, size_t index, entry *e) {
     for (size_t j = 0; j < b->n; j++) {
         const slope s = difference(b, e, j);
-        const size_t at = index * DRAWS * b->n + e->count;
+        const size_t at = index * b->draws * b->n + e->count;
         if (!s.known) continue;
         b->table[at] = table_says(b, e, j);
         b->differences[at] = (hth_real)s.value;
@@ -356,16 +362,16 @@ static void lay_out(hth_arena *arena, bench *b) {
         b->slopes[which] = HTH_TAKE(arena, slope, b->inputs * (b->d + 1) * n);
         b->Z[which] = HTH_TAKE(arena, slope, b->d * n);
     }
-    b->table = HTH_TAKE(arena, hth_real, ENTRIES * DRAWS * n);
-    b->differences = HTH_TAKE(arena, hth_real, ENTRIES * DRAWS * n);
+    b->table = HTH_TAKE(arena, hth_real, ENTRIES * b->draws * n);
+    b->differences = HTH_TAKE(arena, hth_real, ENTRIES * b->draws * n);
 }
 
 static void show(const bench *b, size_t index, const entry *e,
                  void (*visit)(void *context, const hth_entry_trial *trial), void *context) {
     hth_entry_trial trial = {.cell = b->layer->cell->part.name,
                              .count = e->count,
-                             .table = b->table + index * DRAWS * b->n,
-                             .differences = b->differences + index * DRAWS * b->n,
+                             .table = b->table + index * b->draws * b->n,
+                             .differences = b->differences + index * b->draws * b->n,
                              .tolerance = tolerance(),
                              .noise = e->noise};
     name_entry(b->layer->cell, e, trial.name, sizeof trial.name);
@@ -380,6 +386,7 @@ hth_status hth_try_entries(const hth_network *network, size_t layer, bool z_is_s
                .d = of->cell->states,
                .g = of->cell->drives,
                .n = of->n,
+               .draws = of->n * DRAWS < PLACES ? PLACES / of->n : DRAWS,
                .inputs = of->cell->states + 1 + of->cell->drives,
                .z_is_smooth = z_is_smooth};
     entry entries[ENTRIES];
@@ -393,7 +400,7 @@ hth_status hth_try_entries(const hth_network *network, size_t layer, bool z_is_s
     arena = (hth_arena){memory, 0};
     lay_out(&arena, &b);
     list_entries(of->cell, entries, &count);
-    for (size_t draw = 0; draw < DRAWS; draw++) {
+    for (size_t draw = 0; draw < b.draws; draw++) {
         take_steps(&b, draw);
         for (size_t i = 0; i < count; i++) compare_entry(&b, i, &entries[i]);
     }

@@ -84,7 +84,7 @@ static void every_table_is_right(void **state) {
         for (size_t c = 0; c < hth_cells.count; c++)
             seen[c] = seen[c] || hth_cell_at(c) == network->layers[0].cell;
         if (r.failed) fail_msg("%s: %s", lines[i], r.first);
-        assert_int_equal(h.messages, 0); /* nothing was left out */
+        if (h.messages) fail_msg("%s: %s", lines[i], h.all); /* nothing is left out */
         assert_true(r.rows >= 3);
         if (!(r.largest_error < (is_double ? 1e-7 : 1e-2)))
             fail_msg("%s: relative error %g", lines[i], r.largest_error);
