@@ -184,7 +184,7 @@ static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
     if (in->lengths || chunk->lengths) {
         for (size_t b = 0; b < batch; b++)
             tape->lengths[b] = (uint32_t)((chunk->lengths ? chunk->lengths[b] : first) +
-                                          (in->lengths ? in->lengths[b] : 0));
+                                          (in->lengths ? in->lengths[b] : in->steps));
         chunk->lengths = tape->lengths;
     }
     memset(tape->weights + first * batch, 0, rows * sizeof *tape->weights);

@@ -1,0 +1,57 @@
+/* What the verbs of the tape must not do silently: faults that were found, one test each. */
+#include "handles.h"
+
+enum { STEPS = 6, BATCH = 2, INPUTS = 3, OUTPUTS = 4 };
+
+static hth_verdict classes_of(const law_rig *rig, size_t from, size_t steps) {
+    return (hth_verdict){
+        .from = from, .steps = steps, .classes = rig->chunk.classes + from * BATCH};
+}
+
+static void write_steps(law_rig *rig, hth_tape *tape, size_t from, size_t steps,
+                        const uint32_t *lengths) {
+    hth_error error;
+    const hth_inputs in = {.steps = steps,
+                           .batch = BATCH,
+                           .x = rig->chunk.x + from * BATCH * INPUTS,
+                           .lengths = lengths,
+                           .ends = from + steps == STEPS};
+    must(hth_tape_write(tape, &in, &error), &error);
+}
+
+/* All steps of every item by number, then by NULL, is all steps. */
+static void test_lengths_of_all_steps_or_none(void **state) {
+    const law_case what = {"cell.name=lif network.units=9 cell.v_th=0.02 regulariser.rate=1",
+                           INPUTS,
+                           0,
+                           OUTPUTS,
+                           STEPS,
+                           BATCH,
+                           true,
+                           false};
+    const uint32_t three[BATCH] = {3, 3}, two[BATCH] = {3, 2};
+    const uint32_t *const first[] = {NULL, three, two}, none[BATCH] = {3, 0};
+    double found[3];
+    (void)state;
+    for (size_t run = 0; run < 3; run++) {
+        law_rig rig;
+        hth_error error;
+        law_setup(&rig, &what);
+        handles h = handles_make(&rig, "learner.name=bptt", STEPS);
+        const hth_verdict v = classes_of(&rig, 0, STEPS);
+        write_steps(&rig, h.tape, 0, 3, first[run]);
+        write_steps(&rig, h.tape, 3, 3, run == 2 ? none : NULL);
+        must(hth_tape_judge(h.tape, &v, &rig.report, &error), &error);
+        found[run] = rig.report.regulariser;
+        handles_drop(&h);
+        law_teardown(&rig);
+    }
+    assert_true(found[0] == found[1] && found[0] != found[2]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lengths_of_all_steps_or_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
