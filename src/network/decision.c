@@ -40,7 +40,8 @@ static void sum_item(const hth_decision *on, const hth_loss_tile *tile, size_t i
     const hth_chunk *chunk = tile->chunk;
     hth_real *sums = on->end + tile->first * on->batch + b;
     for (size_t i = b; i < tile->items; i += on->batch) {
-        const bool counts = hth_item_weight(chunk, i) != 0, ends = chunk->decides[i] != 0;
+        const bool counts = hth_item_weight(chunk, i) != 0;
+        const bool ends = chunk->decides && chunk->decides[i] != 0;
         for (size_t k = 0; counts && k < tile->rows; k++)
             sums[k * on->batch] += y[k * tile->stride + i];
         if (ends) find_best(on, tile, sums, index * tile->items + i);
@@ -52,10 +53,6 @@ void hth_decision_tile(const hth_decision *on, const hth_loss_tile *tile, size_t
                        const hth_real *y) {
     const size_t first = tile->first * on->batch, sums = tile->rows * on->batch;
     if (!on->start) return;
-    if (!tile->chunk->decides) {
-        memset(on->end + first, 0, sums * sizeof *on->end);
-        return;
-    }
     memcpy(on->end + first, on->start + first, sums * sizeof *on->end);
     for (size_t b = 0; b < on->batch; b++) sum_item(on, tile, index, y, b);
 }

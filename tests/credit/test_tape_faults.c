@@ -49,9 +49,48 @@ static void test_lengths_of_all_steps_or_none(void **state) {
     assert_true(found[0] == found[1] && found[0] != found[2]);
 }
 
+/* A verdict without marks goes on with the decision at hand, as one whose marks are all 0 does. */
+static void test_no_decision_ends_where_none_is_marked(void **state) {
+    enum { UNITS = 6, SEEDS = 40 };
+    static const uint8_t none[BATCH] = {0}, all[BATCH] = {1, 1};
+    const hth_shape shape = {INPUTS, 0, OUTPUTS, HTH_TARGET_CLASSES, true};
+    double right[3] = {0};
+    (void)state;
+    for (size_t run = 0; run < 3; run++) /* run 2: nothing but the last step counts */
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            char text[] = "cell.name=rate network.units=6";
+            hth_setting items[LAW_SETTINGS];
+            const hth_settings settings = law_split(text, items);
+            const law_case what = {
+                "cell.name=rate network.units=6", INPUTS, 0, OUTPUTS, STEPS, BATCH, true, false};
+            law_rig rig;
+            hth_error error;
+            hth_network *network;
+            hth_tape *tape;
+            hth_report report = {0};
+            law_setup(&rig, &what);
+            must(hth_network_create(&settings, &shape, seed, NULL, &network, &error), &error);
+            must(hth_tape_create(network, STEPS, BATCH, rig.compute, NULL, &tape, &error), &error);
+            write_steps(&rig, tape, 0, STEPS, NULL);
+            for (size_t t = 0; t < STEPS; t++) {
+                static const hth_real nought[BATCH] = {0};
+                hth_verdict v = classes_of(&rig, t, 1);
+                v.decides = t + 1 == STEPS ? all : run == 0 ? none : NULL;
+                if (run == 2 && t + 1 < STEPS) v.weights = nought;
+                must(hth_tape_judge(tape, &v, &report, &error), &error);
+            }
+            right[run] += report.right * (double)(seed + 1);
+            hth_tape_destroy(tape);
+            hth_network_destroy(network);
+            law_teardown(&rig);
+        }
+    assert_true(right[0] == right[1] && right[0] != right[2]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths_of_all_steps_or_none),
+        cmocka_unit_test(test_no_decision_ends_where_none_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
