@@ -307,6 +307,20 @@ static double weighted_correct(const hth_tape *tape) {
     return correct;
 }
 
+/* y of steps of a leaky readout, from what its filter held. */
+static void restore_outputs(hth_tape *tape, size_t from, size_t to) {
+    const hth_readout *r = &tape->network->readout;
+    const hth_tape_readout *on = &tape->readout;
+    const size_t batch = tape->batch;
+    for (size_t t = from; on->leak && t < to; t++)
+        for (size_t k = 0; k < r->outputs; k++) {
+            const hth_real *held = on->leak + ((t + 1) * r->outputs + k) * batch;
+            const hth_real b =
+                r->has_bias && !r->filters_bias ? tape->network->theta[r->bias + k] : 0;
+            for (size_t i = 0; i < batch; i++) on->y[k * on->stride + t * batch + i] = held[i] + b;
+        }
+}
+
 hth_status hth_readout_judge(hth_tape *tape, const hth_verdict *v, hth_report *report,
                              hth_error *error) {
     const hth_readout *r = &tape->network->readout;
@@ -324,10 +338,12 @@ hth_status hth_readout_judge(hth_tape *tape, const hth_verdict *v, hth_report *r
     if (on->leak && end > on->filtered) on->filtered = end;
     for (size_t q = 0; q < on->tile_count; q++) loss += on->tiles[q].loss;
     if (r->loss->finish) loss += r->loss->finish(on->tiles, on->tile_count);
-    if (!isfinite(loss))
+    if (!isfinite(loss)) {
+        restore_outputs(tape, v->from, end); /* the loss may have left others in their place */
         return hth_fail(error, HTH_NOT_FINITE,
                         "the loss is not finite; a smaller optimiser.lr or a smaller "
                         "optimiser.clip_norm may help");
+    }
     for (size_t i = 0; i < v->steps * tape->batch; i++)
         weight += (double)hth_item_weight(&on->judged, i);
     report->loss += loss;
@@ -353,18 +369,8 @@ void hth_readout_settle(hth_tape *tape) {
 }
 
 void hth_readout_restore(hth_tape *tape) {
-    const hth_readout *r = &tape->network->readout;
-    hth_tape_readout *on = &tape->readout;
-    const size_t batch = tape->batch;
-    if (!on->leak) return;
-    for (size_t t = 0; t < tape->steps; t++)
-        for (size_t k = 0; k < r->outputs; k++) {
-            const hth_real *held = on->leak + ((t + 1) * r->outputs + k) * batch;
-            const hth_real b =
-                r->has_bias && !r->filters_bias ? tape->network->theta[r->bias + k] : 0;
-            for (size_t i = 0; i < batch; i++) on->y[k * on->stride + t * batch + i] = held[i] + b;
-        }
-    on->filtered = tape->steps;
+    restore_outputs(tape, 0, tape->steps);
+    if (tape->readout.leak) tape->readout.filtered = tape->steps;
 }
 
 /* The filtered z, and dy/db of a bias inside the filter, go over the steps. */

@@ -87,10 +87,47 @@ static void test_no_decision_ends_where_none_is_marked(void **state) {
     assert_true(right[0] == right[1] && right[0] != right[2]);
 }
 
+/* A verdict whose loss is not finite is as if it had not been given. */
+static void test_a_verdict_that_failed_leaves_no_trace(void **state) {
+    static const char *const readouts[] = {"readout.kappa=0.5", "readout.kappa=0"};
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(readouts); c++) {
+        char settings[80];
+        hth_real *gradients[2];
+        const hth_real much = sizeof(hth_real) == sizeof(float) ? HTH_C(1e38) : (hth_real)1e308L;
+        hth_real weights[STEPS * BATCH];
+        law_rig rig;
+        snprintf(settings, sizeof settings, "cell.name=rate network.units=5 %s", readouts[c]);
+        const law_case what = {settings, INPUTS, 0, OUTPUTS, STEPS, BATCH, true, false};
+        law_setup(&rig, &what);
+        for (size_t i = 0; i < STEPS * BATCH; i++) weights[i] = much;
+        for (size_t run = 0; run < 2; run++) {
+            hth_error error;
+            handles h = handles_make(&rig, "learner.name=bptt", STEPS);
+            hth_verdict v = classes_of(&rig, 0, STEPS);
+            write_steps(&rig, h.tape, 0, STEPS, NULL);
+            v.weights = weights;
+            if (run == 1 && sizeof(hth_real) == sizeof(double))
+                assert_int_equal(hth_tape_judge(h.tape, &v, &rig.report, &error), HTH_NOT_FINITE);
+            v.weights = NULL;
+            must(hth_tape_judge(h.tape, &v, &rig.report, &error), &error);
+            must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+            gradients[run] = malloc(rig.count * sizeof(hth_real));
+            memcpy(gradients[run], hth_gradient_values(h.gradient), rig.count * sizeof(hth_real));
+            handles_drop(&h);
+        }
+        assert_memory_equal(gradients[0], gradients[1], rig.count * sizeof(hth_real));
+        free(gradients[0]);
+        free(gradients[1]);
+        law_teardown(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths_of_all_steps_or_none),
         cmocka_unit_test(test_no_decision_ends_where_none_is_marked),
+        cmocka_unit_test(test_a_verdict_that_failed_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
