@@ -299,6 +299,15 @@ static void learn_all(hth_learner *learner, hth_gradient *gradient) {
 /* A prediction of later losses was learned from, but none came: the sequence had ended. */
 static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_error *error) {
     const bool lost = hth_window_lost(learner, tape);
+    if (hth_window_forgot(learner, tape)) {
+        hth_window_open(learner, tape);
+        return hth_fail(
+            error, HTH_INVALID,
+            "the tape has forgotten steps that were waiting for losses to come "
+            "(learner.window); keep all but %zu when it is slid, as hth_forward does on "
+            "a tape of hth_learner_tape",
+            learner->steps);
+    }
     const bool predicted = learner->axes.future->needs_end && tape->fresh && learner->is_open;
     if (!lost && !predicted) return HTH_OK;
     learner->is_open = false;
@@ -343,6 +352,7 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     if (tape->fresh) learner->time = 0;
     hth_tape_regularise(tape);
     learn_readout(learner, tape, gradient);
+    learner->given = tape->steps;
     if (reaches_units) learn_all(learner, gradient);
     learner->descent = NULL;
     learner->is_open = !tape->chunk.ends;
@@ -376,13 +386,12 @@ hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient
 /* ---- What is asked for beside the gradient ---- */
 
 static hth_status check_asked(const hth_learner *learner, const char *what, hth_error *error) {
-    if (learner->gives_inputs && learner->axes.signal->reaches_units && learner->adjoint.tape)
+    if (learner->gives_inputs && learner->axes.signal->reaches_units && learner->given)
         return HTH_OK;
     return hth_fail(error, HTH_INVALID, "%s is asked for, but %s", what,
                     !learner->gives_inputs ? "it is not kept: set learner.inputs = true"
-                    : learner->adjoint.tape
-                        ? "with learner.signal = none no error reaches the units"
-                        : "nothing has been learned yet");
+                    : learner->given       ? "with learner.signal = none no error reaches the units"
+                                           : "nothing has been learned yet");
 }
 
 hth_status hth_learner_inputs(const hth_learner *learner, hth_view *out, hth_error *error) {
@@ -393,7 +402,7 @@ hth_status hth_learner_inputs(const hth_learner *learner, hth_view *out, hth_err
                         "dE/dx is asked for, but the network reads tokens; the gradient of their "
                         "vectors is the block embedding.weight");
     *out = (hth_view){.data = learner->adjoint.input,
-                      .steps = learner->adjoint.tape->steps,
+                      .steps = learner->given,
                       .batch = learner->batch,
                       .units = net->shape.inputs,
                       .step_stride = learner->batch * net->shape.inputs,
@@ -404,15 +413,17 @@ hth_status hth_learner_inputs(const hth_learner *learner, hth_view *out, hth_err
 hth_status hth_learner_start(const hth_learner *learner, size_t layer, const char *what,
                              hth_view *out, hth_error *error) {
     HTH_TRY(check_asked(learner, "dE/ds at the start of the tape", error));
-    HTH_TRY(hth_tape_view(learner->adjoint.tape, layer, what, out, error));
+    size_t s;
+    HTH_TRY(hth_layer_find(learner->network, layer, what, &s, error));
     const hth_adjoint_layer *a = &learner->adjoint.layers[layer];
     const hth_layer *of = &learner->network->layers[layer];
-    size_t s = 0;
-    while (s < of->cell->states && strcmp(what, of->cell->state_names[s]) != 0) s++;
-    out->data = s < of->cell->states ? a->sbar + s * learner->batch * of->n : a->zbar;
-    out->steps = 1;
-    out->step_stride = learner->batch * of->n;
-    out->item_stride = of->n;
+    const size_t slot = learner->batch * of->n;
+    *out = (hth_view){.data = s < of->cell->states ? a->sbar + s * slot : a->zbar,
+                      .steps = 1,
+                      .batch = learner->batch,
+                      .units = of->n,
+                      .step_stride = slot,
+                      .item_stride = of->n};
     return HTH_OK;
 }
 

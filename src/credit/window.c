@@ -106,6 +106,11 @@ bool hth_window_lost(const hth_learner *learner, const hth_tape *tape) {
     return w->waits && w->sequence != tape->sequence;
 }
 
+bool hth_window_forgot(const hth_learner *learner, const hth_tape *tape) {
+    const hth_window *w = learner->window.kept;
+    return w->waits && is_of(w, tape) && tape->time > w->learned;
+}
+
 /* ---- Learning -------------------------------------------------------------------------------- */
 
 /* The direct errors of the scan: of steps, all that is known of them; of losses, the new ones alone. */
@@ -142,6 +147,8 @@ void hth_window_learn(hth_learner *learner, hth_gradient *gradient) {
         hth_scan(adjoint);
         hth_scan_gradient(adjoint, gradient);
         w->learned = w->origin + adjoint->to;
+    } else {
+        learner->given = 0;
     }
     for (size_t t = 0; t < tape->steps; t++) w->spent[t] = w->spent[t] || tape->said[t];
     w->seen = w->origin + tape->steps;

@@ -46,4 +46,7 @@ void hth_window_learn(hth_learner *learner, hth_gradient *gradient);
 /* Whether steps of an earlier sequence are on no tape any more, and were not learned from. */
 bool hth_window_lost(const hth_learner *learner, const hth_tape *tape);
 
+/* Whether steps of this one have been forgotten that were not learned from. */
+bool hth_window_forgot(const hth_learner *learner, const hth_tape *tape);
+
 #endif

@@ -185,13 +185,28 @@ void hth_tape_forget(hth_tape *tape, size_t steps) {
     tape->regularised = 0;
 }
 
+size_t hth_tape_length(const hth_tape *tape) {
+    if (!tape->is_given_out || tape->keep == 0) return tape->steps;
+    return tape->kept_steps < tape->keep ? (size_t)tape->kept_steps : tape->keep;
+}
+
+/* What a restored state says of its steps may be anything. */
+static void check_kept(hth_tape *tape) {
+    const size_t items = tape->steps * tape->batch;
+    for (size_t t = 0; t < tape->steps; t++)
+        if (tape->said[t]) tape->said[t] = HTH_SAID_BEFORE;
+    for (size_t i = 0; tape->chunk.tokens && i < items; i++)
+        if (tape->tokens[i] < 0 || (size_t)tape->tokens[i] >= tape->network->shape.vocabulary)
+            tape->tokens[i] = 0;
+}
+
 /* The steps of a state that was given out, and may have been restored since. */
 static void settle(hth_tape *tape) {
     if (!tape->is_given_out) return;
+    tape->steps = tape->chunk.steps = hth_tape_length(tape);
     tape->is_given_out = false;
     if (tape->keep == 0) return;
-    tape->steps = tape->kept_steps < tape->keep ? (size_t)tape->kept_steps : tape->keep;
-    tape->chunk.steps = tape->steps;
+    check_kept(tape);
     tape->is_weighted = true;
     hth_readout_restore(tape);
     hth_tape_list(tape);
@@ -222,10 +237,6 @@ hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error) {
     return HTH_OK;
 }
 
-size_t hth_tape_length(const hth_tape *tape) {
-    return tape->steps;
-}
-
 /* ---- Writing ---- */
 
 hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_error *error) {
@@ -248,32 +259,38 @@ hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *ou
     return HTH_OK;
 }
 
+hth_status hth_layer_find(const hth_network *network, size_t layer, const char *what, size_t *state,
+                          hth_error *error) {
+    if (layer >= network->layer_count)
+        return hth_fail(error, HTH_INVALID, "there is no layer %zu: the network has %zu", layer,
+                        network->layer_count);
+    const hth_cell *cell = network->layers[layer].cell;
+    size_t s = 0;
+    while (s < cell->states && strcmp(what, cell->state_names[s]) != 0) s++;
+    *state = s;
+    if (s < cell->states || strcmp(what, "z") == 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID, "layer %zu has no '%s': cell %s has z, %s%s%s", layer, what,
+                    cell->part.name, cell->state_names[0], cell->states > 1 ? ", " : "",
+                    cell->states > 1 ? cell->state_names[1] : "");
+}
+
 hth_status hth_tape_view(const hth_tape *tape, size_t layer, const char *what, hth_view *out,
                          hth_error *error) {
-    if (layer >= tape->network->layer_count)
-        return hth_fail(error, HTH_INVALID, "there is no layer %zu: the network has %zu", layer,
-                        tape->network->layer_count);
+    size_t s;
+    HTH_TRY(hth_layer_find(tape->network, layer, what, &s, error));
     const hth_layer *of = &tape->network->layers[layer];
     const hth_cell *cell = of->cell;
     const hth_tape_layer *on = &tape->layers[layer];
     const size_t slot = tape->batch * of->n, states = cell->states + cell->counters;
-    *out = (hth_view){.steps = tape->steps, .batch = tape->batch, .units = of->n};
-    if (strcmp(what, "z") == 0) {
-        out->data = on->u + tape->batch * of->stride;
-        out->step_stride = tape->batch * of->stride;
-        out->item_stride = of->stride;
-        return HTH_OK;
-    }
-    for (size_t s = 0; s < cell->states; s++) {
-        if (strcmp(what, cell->state_names[s]) != 0) continue;
-        out->data = on->state + (states + s) * slot;
-        out->step_stride = states * slot;
-        out->item_stride = of->n;
-        return HTH_OK;
-    }
-    return hth_fail(error, HTH_INVALID, "layer %zu has no '%s': cell %s has z, %s%s%s", layer, what,
-                    cell->part.name, cell->state_names[0], cell->states > 1 ? ", " : "",
-                    cell->states > 1 ? cell->state_names[1] : "");
+    const bool is_z = s == cell->states;
+    *out = (hth_view){.data =
+                          is_z ? on->u + tape->batch * of->stride : on->state + (states + s) * slot,
+                      .steps = hth_tape_length(tape),
+                      .batch = tape->batch,
+                      .units = of->n,
+                      .step_stride = is_z ? tape->batch * of->stride : states * slot,
+                      .item_stride = is_z ? of->stride : of->n};
+    return HTH_OK;
 }
 
 /* ---- Judging ---- */
@@ -374,7 +391,7 @@ static void unwrite(hth_tape *tape, size_t steps) {
     for (size_t b = 0; tape->chunk.lengths && b < tape->batch; b++)
         if (tape->lengths[b] > steps) tape->lengths[b] = (uint32_t)steps;
     if (steps == 0) tape->is_weighted = false;
-    tape->ended = false;
+    tape->ended = tape->chunk.ends = false;
 }
 
 hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,

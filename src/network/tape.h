@@ -97,6 +97,10 @@ static inline size_t hth_tape_slot(const hth_chunk *chunk, size_t t, size_t item
     return t < length ? length - 1 - t : t;
 }
 
+/* Which state of a layer has the name; "z" is the one after the last. */
+hth_status hth_layer_find(const hth_network *network, size_t layer, const char *what, size_t *state,
+                          hth_error *error);
+
 /* Step t of a layer for items from..to-1, on a tape's arrays or any of that form: a_t = W u_t, with W^T as
  * hth_pack leaves it (NULL: with W itself), then the cell. */
 void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,

@@ -123,11 +123,89 @@ static void test_a_verdict_that_failed_leaves_no_trace(void **state) {
     }
 }
 
+/* Steps that wait for losses must stay on the tape; and dE/dx is refused while nothing was learned from. */
+static void test_forgetting_what_waits_is_refused(void **state) {
+    const law_case what = {
+        "cell.name=rate network.units=5", INPUTS, 0, OUTPUTS, STEPS, BATCH, true, false};
+    (void)state;
+    for (int slides = 0; slides < 2; slides++) {
+        law_rig rig;
+        hth_error error;
+        hth_view view;
+        law_setup(&rig, &what);
+        handles h =
+            handles_make(&rig, "learner.name=f-bptt learner.window=3 learner.inputs=true", 1);
+        hth_status status = HTH_OK;
+        for (size_t t = 0; t + 1 < STEPS && status == HTH_OK; t++) {
+            if (!slides) hth_tape_begin(h.tape);
+            if (slides && t >= 3) must(hth_tape_slide(h.tape, 1, &error), &error);
+            write_steps(&rig, h.tape, t, 1, NULL);
+            hth_verdict v = classes_of(&rig, t, 1);
+            v.from = hth_tape_length(h.tape) - 1;
+            must(hth_tape_judge(h.tape, &v, &rig.report, &error), &error);
+            status = hth_learn(h.learner, h.tape, h.gradient, &error);
+            if (status != HTH_OK) break;
+            assert_int_equal(hth_learner_inputs(h.learner, &view, &error),
+                             t < 2 ? HTH_INVALID : HTH_OK);
+        }
+        assert_int_equal(status, slides ? HTH_OK : HTH_INVALID);
+        if (!slides) assert_non_null(strstr(error.message, "has forgotten steps"));
+        if (slides) { /* what was found outlives the tape's next beginning */
+            hth_tape_begin(h.tape);
+            must(hth_learner_inputs(h.learner, &view, &error), &error);
+            assert_int_equal(view.steps, 3);
+        }
+        handles_drop(&h);
+        law_teardown(&rig);
+    }
+}
+
+/* A restored tape has the steps of the state before anything else is asked of it, and tokens that are none are not
+ * looked up. */
+static void test_a_restored_tape_knows_its_length(void **state) {
+    const law_case what = {"cell.name=rate network.units=5 network.embedding=3",
+                           0,
+                           5,
+                           OUTPUTS,
+                           STEPS,
+                           BATCH,
+                           true,
+                           false};
+    law_rig rig;
+    hth_error error;
+    hth_field fields[48];
+    (void)state;
+    law_setup(&rig, &what);
+    handles a = handles_make(&rig, "learner.name=f-bptt learner.window=4", 1);
+    handles b = handles_make(&rig, "learner.name=f-bptt learner.window=4", 1);
+    for (size_t t = 0; t + 1 < STEPS; t++) handles_advance(&rig, &a, t, 1);
+    handles_copy_state(&a, &b);
+    assert_int_equal(hth_tape_length(b.tape), 3);
+    const size_t count = hth_tape_state(b.tape, fields, HTH_COUNT(fields));
+    size_t changed = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].name, "tape.tokens") == 0) {
+            ((int32_t *)fields[i].data)[0] = 1000000;
+            ((int32_t *)fields[i].data)[1] = -7;
+            changed++;
+        }
+    assert_int_equal(changed, 1);
+    handles_advance(&rig, &b, STEPS - 1, 1);
+    for (size_t i = 0; i < rig.count; i++)
+        assert_true(isfinite(hth_gradient_values(b.gradient)[i]));
+    must(hth_tape_slide(b.tape, 0, &error), &error);
+    handles_drop(&a);
+    handles_drop(&b);
+    law_teardown(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths_of_all_steps_or_none),
         cmocka_unit_test(test_no_decision_ends_where_none_is_marked),
         cmocka_unit_test(test_a_verdict_that_failed_leaves_no_trace),
+        cmocka_unit_test(test_forgetting_what_waits_is_refused),
+        cmocka_unit_test(test_a_restored_tape_knows_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
