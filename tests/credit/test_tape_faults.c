@@ -94,7 +94,7 @@ static void test_a_verdict_that_failed_leaves_no_trace(void **state) {
     for (size_t c = 0; c < HTH_COUNT(readouts); c++) {
         char settings[80];
         hth_real *gradients[2];
-        const hth_real much = sizeof(hth_real) == sizeof(float) ? HTH_C(1e38) : (hth_real)1e308L;
+        const hth_real much = (hth_real)(sizeof(hth_real) == sizeof(double) ? 1e308 : 1e38);
         hth_real weights[STEPS * BATCH];
         law_rig rig;
         snprintf(settings, sizeof settings, "cell.name=rate network.units=5 %s", readouts[c]);
