@@ -52,9 +52,11 @@ static inline hth_status train_line(const char *line, const char *name, bool res
                                     const hth_observer *observer, hth_ending *ending,
                                     hth_error *error) {
     hth_config *config = configure(line);
+    hth_outcome outcome;
     hth_status status =
-        hth_train(config, scratch_path(name), resume, &hth_align_guest, observer, ending, error);
+        hth_train(config, scratch_path(name), resume, &hth_align_guest, observer, &outcome, error);
     hth_config_destroy(config);
+    *ending = outcome.ending;
     return status;
 }
 

@@ -88,14 +88,14 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     cli_catch_interrupts();
     const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
                                    &cli_interrupted};
-    hth_ending ending;
+    hth_outcome outcome;
     hth_error error;
     bool resume = cli_value(arguments, "--resume") != NULL;
     hth_status status =
-        hth_train(config, out, resume, &hth_align_guest, &observer, &ending, &error);
+        hth_train(config, out, resume, &hth_align_guest, &observer, &outcome, &error);
     cli_progress_end(&progress);
     if (status != HTH_OK) return cli_fail(&error);
-    return ending == HTH_INTERRUPTED ? stop(out) : finish(out, config, &progress);
+    return outcome.ending == HTH_INTERRUPTED ? stop(out) : finish(out, config, &progress);
 }
 
 /* A resumed run has its settings in its folder; what is given beside them counts more. */

@@ -76,11 +76,11 @@ static hth_status train(const hth_config *config, const char *folder, const hth_
                         hth_outcome *outcome, hth_error *error) {
     const bool begun = hth_file_exists(folder);
     hth_status status =
-        hth_train_outcome(config, folder, begun, &hth_align_guest, observer, outcome, error);
+        hth_train(config, folder, begun, &hth_align_guest, observer, outcome, error);
     const bool refused = status == HTH_FILE || status == HTH_MISMATCH;
     if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
     HTH_TRY(hth_folder_remove(folder, error));
-    return hth_train_outcome(config, folder, false, &hth_align_guest, observer, outcome, error);
+    return hth_train(config, folder, false, &hth_align_guest, observer, outcome, error);
 }
 
 static void run(const hth_config *config, const char *folder,

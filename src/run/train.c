@@ -229,9 +229,7 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     return r->counters.step == 0 ? save(r, error) : HTH_OK;
 }
 
-static hth_status open_handles(hth_run *r, const hth_config *config, const hth_guest_kind *guest,
-                               hth_error *error) {
-    HTH_TRY(hth_config_validate(config, error));
+static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
     if (r->session.options.validate_every >= 0)
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
@@ -243,7 +241,7 @@ static hth_status open_run(hth_run *r, const hth_config *config, const char *out
                            const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_config_validate(config, error));
     HTH_TRY(hth_rundir_check(out, resume, error));
-    HTH_TRY(open_handles(r, config, guest, error));
+    HTH_TRY(open_handles(r, guest, error));
     HTH_TRY(hth_rundir_open(out, resume, &r->dir, error));
     HTH_TRY(take_up(r, resume, error));
     return set_out(r, config, error);
@@ -292,9 +290,9 @@ static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) 
     if (status != HTH_OK && !outcome->cause.message[0] && error) outcome->cause = *error;
 }
 
-hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
-                             const hth_guest_kind *guest, const hth_observer *observer,
-                             hth_outcome *outcome, hth_error *error) {
+hth_status hth_train(const hth_config *config, const char *out, bool resume,
+                     const hth_guest_kind *guest, const hth_observer *observer,
+                     hth_outcome *outcome, hth_error *error) {
     hth_run *r = make_run(config, observer, outcome, error);
     if (!r) return HTH_NO_MEMORY;
     hth_status status = open_run(r, config, out, resume, guest, error);
@@ -309,21 +307,13 @@ hth_status hth_train_outcome(const hth_config *config, const char *out, bool res
     return status;
 }
 
-hth_status hth_train(const hth_config *config, const char *out, bool resume,
-                     const hth_guest_kind *guest, const hth_observer *observer, hth_ending *ending,
-                     hth_error *error) {
-    hth_outcome outcome;
-    hth_status status = hth_train_outcome(config, out, resume, guest, observer, &outcome, error);
-    *ending = outcome.ending;
-    return status;
-}
-
 hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest,
                            hth_prospect *prospect, hth_error *error) {
     hth_outcome outcome;
     hth_run *r = make_run(config, NULL, &outcome, error);
     if (!r) return HTH_NO_MEMORY;
-    hth_status status = open_handles(r, config, guest, error);
+    hth_status status = hth_config_validate(config, error);
+    if (status == HTH_OK) status = open_handles(r, guest, error);
     if (status == HTH_OK)
         *prospect =
             (hth_prospect){r->session.metric.name, r->session.network->readout.loss->part.name,

@@ -6,14 +6,6 @@
 #include "session/guest.h"
 #include "settings/config.h"
 
-/* Trains in the run directory `out`: settings.yaml, metrics.jsonl, checkpoint files, summary.json. A
- * directory that holds a run is refused unless resume is true. The guest comes if the settings ask for it. */
-hth_status hth_train(const hth_config *config, const char *out, bool resume,
-                     const hth_guest_kind *guest, const hth_observer *observer, hth_ending *ending,
-                     hth_error *error);
-
-/* ---- For those who start many runs ---------------------------------------------------------- */
-
 /* What came of a run, also of one that an error ended. NAN: not known. */
 typedef struct hth_outcome {
     hth_ending ending;
@@ -24,10 +16,11 @@ typedef struct hth_outcome {
     hth_error cause; /* why it ended early, without the advice that the returned sentence has */
 } hth_outcome;
 
-/* hth_train, telling more. */
-hth_status hth_train_outcome(const hth_config *config, const char *out, bool resume,
-                             const hth_guest_kind *guest, const hth_observer *observer,
-                             hth_outcome *outcome, hth_error *error);
+/* Trains in the run directory `out`: settings.yaml, metrics.jsonl, checkpoint files, summary.json. A
+ * directory that holds a run is refused unless resume is true. The guest comes if the settings ask for it. */
+hth_status hth_train(const hth_config *config, const char *out, bool resume,
+                     const hth_guest_kind *guest, const hth_observer *observer,
+                     hth_outcome *outcome, hth_error *error);
 
 /* What a run will have to show. */
 typedef struct hth_prospect {

@@ -127,12 +127,12 @@ static inline hth_config *arrays_config(const plain_case *c, const char *path, c
 /* Trains scratch/run; the losses of metrics.jsonl. */
 static inline void arrays_train(const hth_config *config, const char *run,
                                 double losses[PLAIN_ITERATIONS]) {
-    hth_ending ending;
+    hth_outcome outcome;
     hth_error error;
     hth_line *lines;
     size_t count;
     char path[320];
-    if (hth_train(config, scratch_path(run), false, NULL, NULL, &ending, &error) != HTH_OK)
+    if (hth_train(config, scratch_path(run), false, NULL, NULL, &outcome, &error) != HTH_OK)
         fail_msg("%s", error.message);
     snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path(run));
     assert_int_equal(hth_metrics_read(path, &lines, &count, &error), HTH_OK);
