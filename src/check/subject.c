@@ -6,6 +6,7 @@
 
 #include "credit/learner.h"
 #include "session/checkpoint.h"
+#include "session/walk.h"
 #include "settings/config.h"
 
 #include <stdlib.h>
@@ -101,6 +102,45 @@ hth_chunk hth_sample_chunk(const hth_sample *s, size_t from, size_t steps) {
     };
 }
 
+/* ---- The sample as a stream: one sequence, again and again ---------------------------------- */
+
+typedef struct sample_stream {
+    const hth_sample *sample;
+    size_t at;
+    bool tells_lengths; /* of items; for tapes that have the whole sample */
+} sample_stream;
+
+static hth_status next_of_sample(void *state, size_t most, hth_chunk *chunk,
+                                 hth_position_flags *flags, hth_error *error) {
+    sample_stream *stream = state;
+    const size_t from = stream->at, left = stream->sample->steps - from;
+    (void)error;
+    *chunk = hth_sample_chunk(stream->sample, from, left < most ? left : most);
+    if (stream->tells_lengths) chunk->lengths = stream->sample->lengths;
+    *flags = (hth_position_flags){
+        .starts = from == 0, .ends = chunk->steps == left, .epoch_end = chunk->steps == left};
+    stream->at = flags->ends ? 0 : from + chunk->steps;
+    return HTH_OK;
+}
+
+/* Walks once through the sample, which ends where a sequence does. r NULL: nothing learns. */
+static hth_status walk_sample(const hth_subject *s, hth_tape *tape, const hth_rehearsal *r,
+                              hth_report *report, hth_error *error) {
+    static const hth_stream_kind kind = {.part = {.name = "sample"}, .next = next_of_sample};
+    sample_stream stream = {.sample = s->sample, .tells_lengths = s->network->both_ways};
+    const hth_source source = {.kind = &kind, .state = &stream};
+    hth_tally tally = {.sums = *report};
+    hth_walk walk = {.source = &source,
+                     .tape = tape,
+                     .tally = &tally,
+                     .steps = r ? r->steps : s->sample->steps,
+                     .learner = r ? r->learner : NULL,
+                     .gradient = r ? r->gradient : NULL};
+    while (!tally.epoch_over) HTH_TRY(hth_walk_tape(&walk, error));
+    *report = tally.sums;
+    return HTH_OK;
+}
+
 /* ---- The gradient ------------------------------------------------------------------------- */
 
 static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_error *error) {
@@ -145,26 +185,9 @@ hth_status hth_rehearsal_renew(hth_rehearsal *r, hth_error *error) {
     return HTH_OK;
 }
 
-/* Steps from .. from+steps-1. The sample is all that there is: nothing follows it, and no loss after it is predicted. */
-static hth_chunk piece(const hth_subject *subject, size_t from, size_t steps) {
-    hth_chunk chunk = hth_sample_chunk(subject->sample, from, steps);
-    chunk.ends = from + steps == subject->sample->steps;
-    if (subject->network->both_ways) chunk.lengths = subject->sample->lengths;
-    return chunk;
-}
-
 hth_status hth_rehearsal_run(const hth_rehearsal *r, hth_report *report, hth_error *error) {
-    const size_t total = r->subject->sample->steps;
-    hth_tape_reset(r->tape);
-    hth_learner_reset(r->learner);
     hth_gradient_clear(r->gradient);
-    for (size_t from = 0; from < total; from += r->steps) {
-        const size_t left = total - from;
-        const hth_chunk chunk = piece(r->subject, from, left < r->steps ? left : r->steps);
-        HTH_TRY(hth_forward(r->tape, &chunk, report, error));
-        HTH_TRY(hth_learn(r->learner, r->tape, r->gradient, error));
-    }
-    return HTH_OK;
+    return walk_sample(r->subject, r->tape, r, report, error);
 }
 
 void hth_rehearsal_close(hth_rehearsal *r) {
@@ -188,10 +211,8 @@ hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overri
 }
 
 hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, hth_error *error) {
-    const hth_chunk chunk = piece(s, 0, s->sample->steps);
     hth_report report = {0};
-    hth_tape_reset(tape);
-    HTH_TRY(hth_forward(tape, &chunk, &report, error));
+    HTH_TRY(walk_sample(s, tape, NULL, &report, error));
     /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */
     *loss =
         s->network->readout.mean_over_batch ? report.loss / (double)s->sample->batch : report.loss;

@@ -17,8 +17,8 @@ static double eta(const hth_run *r, double rate) {
     const hth_session *s = &r->session;
     uint64_t total = s->epochs_total * s->train.epoch_steps;
     if (!total || (s->steps_total && s->steps_total < total)) total = s->steps_total;
-    if (!(rate > 0) || total <= r->counters.step) return 0;
-    return (double)(total - r->counters.step) / rate;
+    if (!(rate > 0) || total <= r->counters.walked.step) return 0;
+    return (double)(total - r->counters.walked.step) / rate;
 }
 
 /* Spikes per unit and step since the last line. */
@@ -28,36 +28,38 @@ static double spike_rate(const hth_run *r) {
     double units = 0;
     for (size_t l = 0; l < network->layer_count; l++)
         if (network->layers[l].cell->spikes) units += (double)network->layers[l].n;
-    const double steps = (double)(c->step - c->line_step) * (double)r->session.batch;
-    return units * steps > 0 ? c->sums.spikes / (units * steps) : (double)NAN;
+    const double steps = (double)(c->walked.step - c->line_step) * (double)r->session.batch;
+    return units * steps > 0 ? c->walked.sums.spikes / (units * steps) : (double)NAN;
 }
 
 /* Mean of the tapes since the last line. */
 static double regulariser(const hth_run *r) {
     const hth_counters *c = &r->counters;
-    const double steps = (double)(c->step - c->line_step);
+    const double steps = (double)(c->walked.step - c->line_step);
     const bool has = r->session.network->regulariser.rate > 0 && steps > 0;
-    return has ? c->sums.regulariser * (double)r->session.steps / steps : (double)NAN;
+    return has ? c->walked.sums.regulariser * (double)r->session.steps / steps : (double)NAN;
 }
 
 hth_progress hth_run_describe(const hth_run *r, double now) {
     const hth_counters *c = &r->counters;
-    const bool fresh = c->sums.weight > 0;
-    double rate = (double)(c->step - r->begun_step) / (now - r->begun);
+    const bool fresh = c->walked.sums.weight > 0;
+    double rate = (double)(c->walked.step - r->begun_step) / (now - r->begun);
     return (hth_progress){
-        .step = c->step,
+        .step = c->walked.step,
         .steps_total = r->session.steps_total,
-        .epoch = c->epoch,
+        .epoch = c->walked.epoch,
         .epochs_total = r->session.epochs_total,
-        .train_loss = fresh ? hth_mean_loss(&c->sums) : c->train_loss,
-        .train_metric = fresh ? hth_metric_value(&r->session.metric, &c->sums, &r->session.moments)
-                              : c->train_metric,
+        .train_loss = fresh ? hth_mean_loss(&c->walked.sums) : c->train_loss,
+        .train_metric =
+            fresh ? hth_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments)
+                  : c->train_metric,
         .validation_loss = c->validation_loss,
         .validation_metric = c->validation_metric,
         .metric = r->session.metric.name,
         .spike_rate = spike_rate(r),
         .regulariser = regulariser(r),
-        .learning_rate = hth_optimiser_rate(r->session.optimiser, c->epoch ? c->epoch : 1),
+        .learning_rate =
+            hth_optimiser_rate(r->session.optimiser, c->walked.epoch ? c->walked.epoch : 1),
         .seconds = r->before + now - r->begun,
         .steps_per_second = rate,
         .eta_seconds = eta(r, rate),

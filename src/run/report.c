@@ -14,41 +14,40 @@
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
-    hth_report report;
-    uint64_t steps;
-    HTH_TRY(hth_scorer_run(&r->validation, &watch, &report, &steps, stopped, error));
+    const hth_scorer *done = &r->validation;
+    HTH_TRY(hth_scorer_run(&r->validation, &watch, stopped, error));
     if (*stopped) return HTH_OK;
-    c->validation_loss = hth_mean_loss(&report);
-    c->validation_metric = hth_metric_value(&r->session.metric, &report, &r->validation.moments);
+    c->validation_loss = hth_mean_loss(&done->tally.sums);
+    c->validation_metric = hth_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
     hth_stop_note(c, c->validation_metric);
     if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
     c->best_loss = c->validation_loss;
     c->best_metric = c->validation_metric;
-    c->best_step = c->step;
+    c->best_step = c->walked.step;
     return HTH_OK;
 }
 
 static hth_status write_line(hth_run *r, bool validated, double now, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_progress line = hth_run_describe(r, now);
-    line.train_loss = hth_mean_loss(&c->sums);
-    line.train_metric = hth_metric_value(&r->session.metric, &c->sums, &r->session.moments);
+    line.train_loss = hth_mean_loss(&c->walked.sums);
+    line.train_metric = hth_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments);
     if (!validated) line.validation_loss = line.validation_metric = NAN;
-    if (c->step > c->line_step && now - r->line_time > 1e-6)
-        line.steps_per_second = (double)(c->step - c->line_step) / (now - r->line_time);
+    if (c->walked.step > c->line_step && now - r->line_time > 1e-6)
+        line.steps_per_second = (double)(c->walked.step - c->line_step) / (now - r->line_time);
     if (line.spike_rate == 0 && !r->warned)
         hth_run_tell(
             r, "No unit has spiked since the last report: a silent network learns nothing; a lower "
                "cell.v_th or a larger init.w_in_scale may wake it.");
     r->warned = r->warned || line.spike_rate == 0;
     HTH_TRY(hth_metrics_append(r->metrics, &line, error));
-    if (c->sums.weight > 0) {
+    if (c->walked.sums.weight > 0) {
         c->train_loss = line.train_loss;
         c->train_metric = line.train_metric;
     }
-    c->sums = (hth_report){0};
+    c->walked.sums = (hth_report){0};
     hth_moments_clear(&r->session.moments);
-    c->line_step = c->step;
+    c->line_step = c->walked.step;
     c->line_due = 0;
     return HTH_OK;
 }
@@ -67,15 +66,14 @@ hth_status hth_run_report(hth_run *r, hth_error *error) {
 static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, hth_error *error) {
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
     hth_scorer test;
-    hth_report result;
-    uint64_t steps;
     *stopped = false;
     HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error));
     if (!test.tape) return HTH_OK;
-    hth_status status = hth_scorer_run(&test, &watch, &result, &steps, stopped, error);
+    hth_status status = hth_scorer_run(&test, &watch, stopped, error);
     if (status == HTH_OK) {
-        summary->test_loss = hth_mean_loss(&result);
-        summary->test_metric = hth_metric_value(&r->session.metric, &result, &test.moments);
+        summary->test_loss = hth_mean_loss(&test.tally.sums);
+        summary->test_metric =
+            hth_metric_value(&r->session.metric, &test.tally.sums, &test.moments);
     }
     hth_scorer_close(&test);
     return status;
@@ -91,12 +89,12 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         .cell = r->session.network->layers[0].cell->part.name,
         .learner = r->session.learner->axes.preset->part.name,
         .learner_bytes = r->outcome->learner_bytes,
-        .steps = c->step,
-        .epochs = c->epoch,
+        .steps = c->walked.step,
+        .epochs = c->walked.epoch,
         .parameters = hth_network_parameter_count(r->session.network),
         .seed = (uint64_t)r->session.options.seed,
         .best_step = c->best_step,
-        .stop_step = hth_stop_reached(&r->session, c) ? (double)c->step : (double)NAN,
+        .stop_step = hth_stop_reached(&r->session, c) ? (double)c->walked.step : (double)NAN,
         .sequence_steps = r->session.train.sequence_steps,
         .train_loss = c->train_loss,
         .train_metric = c->train_metric,

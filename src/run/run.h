@@ -19,7 +19,7 @@ typedef struct hth_run {
     hth_rundir dir;
     hth_identity identity;
     hth_counters counters;
-    FILE *metrics, *guest_lines;           /* metrics.jsonl; that of the guest, if there is one */
+    FILE *metrics;                         /* metrics.jsonl */
     uint64_t report_every, validate_every; /* steps; 0: at the ends of epochs, or never */
     uint64_t validate_epochs;              /* 0: not by epochs */
     double begun, before;                  /* clock at the start; seconds before it */

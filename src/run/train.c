@@ -1,5 +1,5 @@
 /*
- * The training loop: stream -> tape -> learner -> optimiser, with reports, validations and
+ * A run: it takes tape after tape of the walk (session/walk.h), with reports, validations and
  * checkpoints in between.
  *
  * Everything that the course of a run depends on stands in the handles' states and in the counters,
@@ -28,7 +28,7 @@ static hth_status save(hth_run *r, hth_error *error) {
     double now = hth_clock();
     r->counters.seconds = r->before + now - r->begun;
     hth_metrics_sync(r->metrics);
-    if (r->guest_lines) hth_metrics_sync(r->guest_lines);
+    if (r->session.guest.lines) hth_metrics_sync(r->session.guest.lines);
     HTH_TRY(hth_checkpoint_save(r->dir.path, &r->session, &r->counters, &r->identity, error));
     r->saved = hth_clock();
     return HTH_OK;
@@ -48,10 +48,10 @@ static void save_now_and_then(hth_run *r) {
 static bool finished(const hth_run *r) {
     const hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
-    if (s->steps_total && c->step >= s->steps_total) return true;
+    if (s->steps_total && c->walked.step >= s->steps_total) return true;
     if (hth_stop_reached(s, c)) return true;
-    return s->epochs_total &&
-           (c->epoch > s->epochs_total || (c->epoch == s->epochs_total && c->epoch_over));
+    return s->epochs_total && (c->walked.epoch > s->epochs_total ||
+                               (c->walked.epoch == s->epochs_total && c->walked.epoch_over));
 }
 
 /* Whether a multiple of `every` lies in (before, now]. */
@@ -60,11 +60,13 @@ static bool passed(uint64_t every, uint64_t before, uint64_t now) {
 }
 
 /* The last step always has a line, with validation. */
-static void find_due(hth_run *r, uint64_t before, bool epoch_end) {
+static void find_due(hth_run *r, size_t steps) {
     hth_counters *c = &r->counters;
-    bool line = passed(r->report_every, before, c->step) || (epoch_end && !r->report_every);
-    bool validation = passed(r->validate_every, before, c->step);
-    if (epoch_end && r->validate_epochs) validation = c->epoch % r->validate_epochs == 0;
+    const uint64_t before = c->walked.step - steps;
+    const bool epoch_end = c->walked.epoch_over;
+    bool line = passed(r->report_every, before, c->walked.step) || (epoch_end && !r->report_every);
+    bool validation = passed(r->validate_every, before, c->walked.step);
+    if (epoch_end && r->validate_epochs) validation = c->walked.epoch % r->validate_epochs == 0;
     if (validation || finished(r))
         c->line_due = HTH_LINE_VALIDATION;
     else if (line)
@@ -73,59 +75,6 @@ static void find_due(hth_run *r, uint64_t before, bool epoch_end) {
 
 /* ---- The loop ----------------------------------------------------------------------------- */
 
-static hth_status learn(hth_run *r, const hth_chunk *chunk, bool update, hth_error *error) {
-    hth_session *s = &r->session;
-    const hth_counters *c = &r->counters;
-    const hth_guest *guest = &s->guest;
-    const uint64_t epoch = c->epoch ? c->epoch : 1;
-    HTH_TRY(hth_forward(s->tape, chunk, &r->counters.sums, error));
-    hth_moments_add(&s->moments, chunk);
-    if (!s->update_sequence &&
-        !guest->kind) /* nobody looks at the gradient, which is that of a tape */
-        return hth_learn_and_step(s->learner, s->tape, s->gradient, s->optimiser, s->network, epoch,
-                                  error);
-    HTH_TRY(hth_learn(s->learner, s->tape, s->gradient, error));
-    if (guest->kind)
-        HTH_TRY(guest->kind->after_tape(guest->state, s->tape, c->step + chunk->steps,
-                                        r->guest_lines, error));
-    if (!update) return HTH_OK;
-    HTH_TRY(hth_optimiser_step(s->optimiser, s->network, s->gradient, epoch, error));
-    hth_gradient_clear(s->gradient);
-    return HTH_OK;
-}
-
-static void begin_epoch(hth_counters *c) {
-    if (!c->epoch_over) return;
-    c->epoch++;
-    c->epoch_over = 0;
-}
-
-static hth_status train_tape(hth_run *r, hth_error *error) {
-    hth_session *s = &r->session;
-    hth_counters *c = &r->counters;
-    hth_position_flags flags = {0};
-    hth_chunk chunk;
-    size_t most = s->steps;
-    if (!s->network->both_ways && s->steps_total && s->steps_total - c->step < most)
-        most = (size_t)(s->steps_total - c->step);
-    HTH_TRY(s->train.kind->next(s->train.state, most, &chunk, &flags, error));
-    begin_epoch(c);
-    if (c->step == 0 || (flags.starts && !s->options.keep_state)) {
-        hth_tape_reset(s->tape);
-        hth_learner_reset(s->learner);
-        if (s->guest.kind) s->guest.kind->begin(s->guest.state);
-    }
-    const bool update = !s->update_sequence || flags.ends;
-    chunk.ends = flags.ends && !s->options.keep_state;
-    const double before = c->sums.loss;
-    HTH_TRY(learn(r, &chunk, update, error));
-    if (s->train.kind->judge) s->train.kind->judge(s->train.state, c->sums.loss - before);
-    c->step += chunk.steps;
-    c->epoch_over = flags.epoch_end;
-    find_due(r, c->step - chunk.steps, flags.epoch_end);
-    return HTH_OK;
-}
-
 /* Names the step and what to try; the last checkpoint stays as it is. */
 static hth_status explain(const hth_run *r, hth_status status, hth_error *error) {
     char reason[300];
@@ -133,26 +82,29 @@ static hth_status explain(const hth_run *r, hth_status status, hth_error *error)
     r->outcome->cause = *error;
     snprintf(reason, sizeof reason, "%.299s", error->message);
     if (status != HTH_NOT_FINITE)
-        return hth_fail(error, status, "after step %llu: %s", (unsigned long long)r->counters.step,
-                        reason);
+        return hth_fail(error, status, "after step %llu: %s",
+                        (unsigned long long)r->counters.walked.step, reason);
     return hth_fail(error, status,
                     "after step %llu: %s; if the data are right, training diverged: try a smaller "
                     "optimiser.lr or an optimiser.clip_norm (%.60s holds the last checkpoint)",
-                    (unsigned long long)r->counters.step, reason, r->dir.path);
+                    (unsigned long long)r->counters.walked.step, reason, r->dir.path);
 }
 
 /* A call takes at least one step, however soon it is interrupted. */
 static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
+    hth_counters *c = &r->counters;
+    hth_walk walk = hth_session_walk(&r->session, &c->walked);
     for (bool first = true;; first = false) {
-        hth_status status = r->counters.line_due ? hth_run_report(r, error) : HTH_OK;
+        hth_status status = c->line_due ? hth_run_report(r, error) : HTH_OK;
         if (status != HTH_OK) return explain(r, status, error);
-        *ending = finished(r) && !r->counters.line_due ? HTH_FINISHED : HTH_INTERRUPTED;
-        if (*ending == HTH_FINISHED || r->counters.line_due) return HTH_OK;
+        *ending = finished(r) && !c->line_due ? HTH_FINISHED : HTH_INTERRUPTED;
+        if (*ending == HTH_FINISHED || c->line_due) return HTH_OK;
         if (!first && interrupted(r)) return HTH_OK;
-        status = train_tape(r, error);
+        status = hth_walk_tape(&walk, error);
         if (status != HTH_OK) return explain(r, status, error);
+        find_due(r, walk.chunk.steps);
         hth_run_tick(r);
-        if (!r->counters.line_due) save_now_and_then(r);
+        if (!c->line_due) save_now_and_then(r);
     }
 }
 
@@ -190,7 +142,7 @@ static void set_intervals(hth_run *r) {
 static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     hth_counters *c = &r->counters;
     bool found = false;
-    *c = (hth_counters){.epoch = r->session.train.epoch_steps ? 1 : 0,
+    *c = (hth_counters){.walked.epoch = r->session.train.epoch_steps ? 1 : 0,
                         .train_loss = NAN,
                         .train_metric = NAN,
                         .validation_loss = NAN,
@@ -211,7 +163,7 @@ static hth_status open_guest_lines(hth_run *r, hth_error *error) {
     if (!r->session.guest.kind) return HTH_OK;
     snprintf(name, sizeof name, "%s.jsonl", r->session.guest.kind->name);
     HTH_TRY(hth_rundir_file(r->dir.path, name, path, error));
-    return hth_metrics_open(path, r->counters.step, &r->guest_lines, error);
+    return hth_metrics_open(path, r->counters.walked.step, &r->session.guest.lines, error);
 }
 
 /* Files that a run begins with. */
@@ -220,13 +172,13 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     HTH_TRY(hth_rundir_file(r->dir.path, "settings.yaml", path, error));
     HTH_TRY(hth_config_write(config, path, error));
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
-    HTH_TRY(hth_metrics_open(path, r->counters.step, &r->metrics, error));
+    HTH_TRY(hth_metrics_open(path, r->counters.walked.step, &r->metrics, error));
     HTH_TRY(open_guest_lines(r, error));
     r->begun = r->line_time = hth_clock();
     r->before = r->counters.seconds;
-    r->begun_step = r->counters.step;
+    r->begun_step = r->counters.walked.step;
     /* A run that goes astray at once still has a checkpoint to look at. */
-    return r->counters.step == 0 ? save(r, error) : HTH_OK;
+    return r->counters.walked.step == 0 ? save(r, error) : HTH_OK;
 }
 
 static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_error *error) {
@@ -265,7 +217,7 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
 
 static void close_run(hth_run *r) {
     if (r->metrics) fclose(r->metrics);
-    if (r->guest_lines) fclose(r->guest_lines);
+    if (r->session.guest.lines) fclose(r->session.guest.lines);
     hth_identity_free(&r->identity);
     hth_scorer_close(&r->validation);
     hth_session_close(&r->session);
@@ -283,7 +235,7 @@ static hth_status count_learner(const hth_run *r, hth_error *error) {
 /* What is known however the run ended. */
 static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) {
     hth_outcome *outcome = r->outcome;
-    outcome->step = r->counters.step;
+    outcome->step = r->counters.walked.step;
     outcome->steps_total = r->session.steps_total;
     outcome->memory_bytes = hth_peak_memory();
     if (r->begun > 0) outcome->seconds = r->before + hth_clock() - r->begun;

@@ -17,7 +17,8 @@ typedef struct hth_outcome {
 } hth_outcome;
 
 /* Trains in the run directory `out`: settings.yaml, metrics.jsonl, checkpoint files, summary.json. A
- * directory that holds a run is refused unless resume is true. The guest comes if the settings ask for it. */
+ * directory that holds a run is refused unless resume is true. The guest comes if the settings ask for it; guest NULL:
+ * then they must not. */
 hth_status hth_train(const hth_config *config, const char *out, bool resume,
                      const hth_guest_kind *guest, const hth_observer *observer,
                      hth_outcome *outcome, hth_error *error);

@@ -94,6 +94,8 @@ static const struct {
 
 #define COUNTER(member)                                                                            \
     { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member), 1 }
+#define WALKED(member, dtype)                                                                      \
+    { "run." #member, dtype, offsetof(hth_counters, walked.member), 1 }
 #define NUMBER(member)                                                                             \
     { "run." #member, HTH_DTYPE_F64, offsetof(hth_counters, member), 1 }
 static const struct {
@@ -101,20 +103,20 @@ static const struct {
     hth_dtype dtype;
     size_t offset, count;
 } counter_list[] = {
-    COUNTER(step),
-    COUNTER(epoch),
-    COUNTER(epoch_over),
+    WALKED(step, HTH_DTYPE_U64),
+    WALKED(epoch, HTH_DTYPE_U64),
+    WALKED(epoch_over, HTH_DTYPE_U64),
     COUNTER(line_due),
     COUNTER(line_step),
     COUNTER(best_step),
     NUMBER(seconds),
-    NUMBER(sums.loss),
-    NUMBER(sums.weight),
-    NUMBER(sums.correct),
-    NUMBER(sums.spikes),
-    NUMBER(sums.regulariser),
-    NUMBER(sums.decisions),
-    NUMBER(sums.right),
+    WALKED(sums.loss, HTH_DTYPE_F64),
+    WALKED(sums.weight, HTH_DTYPE_F64),
+    WALKED(sums.correct, HTH_DTYPE_F64),
+    WALKED(sums.spikes, HTH_DTYPE_F64),
+    WALKED(sums.regulariser, HTH_DTYPE_F64),
+    WALKED(sums.decisions, HTH_DTYPE_F64),
+    WALKED(sums.right, HTH_DTYPE_F64),
     NUMBER(train_loss),
     NUMBER(train_metric),
     NUMBER(validation_loss),
@@ -211,7 +213,7 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
     hth_metadata *metadata = calloc(identity->count + 2, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
-    snprintf(step, sizeof step, "%llu", (unsigned long long)counters->step);
+    snprintf(step, sizeof step, "%llu", (unsigned long long)counters->walked.step);
     hth_status status = HTH_NO_MEMORY;
     if (metadata) {
         metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};

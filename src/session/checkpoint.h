@@ -9,14 +9,11 @@
 
 /* What a run counts, in numbers of 8 bytes each; all of it is in a checkpoint. */
 typedef struct hth_counters {
-    uint64_t step;       /* time steps per item so far */
-    uint64_t epoch;      /* from 1; 0: the data have no epochs */
-    uint64_t epoch_over; /* the next step begins another epoch */
-    uint64_t line_due;   /* a line was due at this step; 2: with validation */
-    uint64_t line_step;  /* step of the last line */
-    uint64_t best_step;  /* of the best validation loss; 0: none yet */
+    hth_tally walked;   /* the sums are those since the last line */
+    uint64_t line_due;  /* a line was due at this step; 2: with validation */
+    uint64_t line_step; /* step of the last line */
+    uint64_t best_step; /* of the best validation loss; 0: none yet */
     double seconds;
-    hth_report sums;                 /* since the last line */
     double train_loss, train_metric; /* of the last line */
     double validation_loss, validation_metric, best_loss, best_metric;
     double recent[HTH_STOP_MOST]; /* metrics of the last validations, the newest first; NAN: none */

@@ -26,6 +26,7 @@ typedef struct hth_guest_kind {
 typedef struct hth_guest {
     const hth_guest_kind *kind; /* NULL: nobody looks on */
     void *state;
+    FILE *lines; /* NAME.jsonl of the run; the run's */
 } hth_guest;
 
 #endif

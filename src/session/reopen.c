@@ -35,19 +35,20 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
                                 hth_score *score, hth_error *error) {
     hth_watch watch = {.stop = observer ? observer->interrupted : NULL};
     hth_scorer scorer = {0};
-    hth_report report;
     bool stopped;
     HTH_TRY(hth_scorer_take(session, &scorer, error));
-    hth_status status = hth_scorer_run(&scorer, &watch, &report, &score->steps, &stopped, error);
+    hth_status status = hth_scorer_run(&scorer, &watch, &stopped, error);
     if (status == HTH_OK)
-        score->metric = hth_metric_value(&session->metric, &report, &scorer.moments);
+        score->metric = hth_metric_value(&session->metric, &scorer.tally.sums, &scorer.moments);
+    const hth_tally tally = scorer.tally;
     hth_scorer_close(&scorer);
     if (status != HTH_OK) return status;
-    if (!(report.weight > 0))
+    if (!(tally.sums.weight > 0))
         return hth_fail(error, HTH_INVALID, "%s",
                         stopped ? "interrupted before the first step was scored"
                                 : "no step of the split has weight: there is nothing to score");
-    score->loss = hth_mean_loss(&report);
+    score->loss = hth_mean_loss(&tally.sums);
+    score->steps = tally.step;
     /* Only training solves lengths. */
     score->metric_name = session->metric.kind == HTH_METRIC_LENGTH ? "none" : session->metric.name;
     return HTH_OK;

@@ -18,17 +18,16 @@ static size_t scoring_steps(size_t training_steps) {
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     enum { DEFAULT_STEPS = 1000 };
     const hth_train_options *o = &session->options;
-    scorer->whole = session->network->both_ways;
-    scorer->steps =
-        scorer->whole ? (size_t)scorer->source.sequence_steps : scoring_steps(session->steps);
-    scorer->limit = (uint64_t)o->validation_steps;
-    if (!scorer->limit && !scorer->source.epoch_steps)
-        scorer->limit =
-            scorer->source.sequence_steps ? scorer->source.sequence_steps : DEFAULT_STEPS;
-    scorer->keep_state = o->keep_state;
+    const uint64_t sequence = scorer->source.sequence_steps;
+    hth_walk *w = &scorer->walk;
+    w->whole = session->network->both_ways;
+    w->keep_state = o->keep_state;
+    w->steps = w->whole ? (size_t)sequence : scoring_steps(session->steps);
+    w->limit = (uint64_t)o->validation_steps;
+    if (!w->limit && !scorer->source.epoch_steps) w->limit = sequence ? sequence : DEFAULT_STEPS;
     HTH_TRY(hth_moments_create(&scorer->source.shape, &scorer->moments, error));
-    return hth_tape_create(session->network, scorer->steps, hth_scoring_batch(o), session->compute,
-                           NULL, &scorer->tape, error);
+    return hth_tape_create(session->network, w->steps, hth_scoring_batch(o), session->compute, NULL,
+                           &scorer->tape, error);
 }
 
 static hth_status keep_or_close(hth_status status, hth_scorer *scorer, hth_scorer *out) {
@@ -48,11 +47,8 @@ hth_status hth_scorer_open(const hth_settings *settings, const hth_session *sess
     hth_scorer scorer = {0};
     HTH_TRY(hth_source_open(settings, split, hth_scoring_batch(&session->options),
                             (uint64_t)session->options.seed, &scorer.source, error));
-    if (!scorer.source.kind) {
-        *out = scorer;
-        return HTH_OK;
-    }
-    return keep_or_close(set_up(session, &scorer, error), &scorer, out);
+    hth_status status = scorer.source.kind ? set_up(session, &scorer, error) : HTH_OK;
+    return keep_or_close(status, &scorer, out);
 }
 
 hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error) {
@@ -68,32 +64,18 @@ void hth_scorer_close(hth_scorer *scorer) {
     *scorer = (hth_scorer){0};
 }
 
-static hth_status next_chunk(hth_scorer *scorer, uint64_t done, hth_chunk *chunk,
-                             hth_position_flags *flags, hth_error *error) {
-    size_t most = scorer->steps;
-    if (!scorer->whole && scorer->limit && scorer->limit - done < most)
-        most = (size_t)(scorer->limit - done);
-    return scorer->source.kind->next(scorer->source.state, most, chunk, flags, error);
-}
-
-hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report *report,
-                          uint64_t *steps, bool *stopped, hth_error *error) {
-    *report = (hth_report){0};
-    *steps = 0;
+hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stopped,
+                          hth_error *error) {
+    hth_walk *walk = &scorer->walk;
+    const hth_tally *tally = walk->tally = &scorer->tally;
+    walk->source = &scorer->source;
+    walk->tape = scorer->tape;
+    walk->moments = &scorer->moments;
     *stopped = false;
-    HTH_TRY(hth_source_rewind(&scorer->source, error));
-    hth_tape_reset(scorer->tape);
-    hth_moments_clear(&scorer->moments);
-    hth_position_flags flags = {0};
-    while (!flags.epoch_end && !(scorer->limit && *steps >= scorer->limit)) {
-        hth_chunk chunk;
-        if ((*stopped = *steps > 0 && watch->stop && *watch->stop)) break;
-        HTH_TRY(next_chunk(scorer, *steps, &chunk, &flags, error));
-        chunk.ends = flags.ends && !scorer->keep_state;
-        if (flags.starts && !scorer->keep_state) hth_tape_reset(scorer->tape);
-        HTH_TRY(hth_forward(scorer->tape, &chunk, report, error));
-        hth_moments_add(&scorer->moments, &chunk);
-        *steps += chunk.steps;
+    HTH_TRY(hth_walk_rewind(walk, error));
+    while (!tally->epoch_over && !(walk->limit && tally->step >= walk->limit)) {
+        if ((*stopped = tally->step > 0 && watch->stop && *watch->stop)) break;
+        HTH_TRY(hth_walk_tape(walk, error));
         if (watch->tick) watch->tick(watch->context);
     }
     return HTH_OK;

@@ -21,11 +21,9 @@ typedef struct hth_watch {
 typedef struct hth_scorer {
     hth_source source;
     hth_tape *tape;
-    size_t steps;   /* of the tape */
-    uint64_t limit; /* steps of a pass; 0: until the data end */
-    bool keep_state,
-        whole;           /* whole: each sequence is one tape, so a pass may go beyond its limit */
-    hth_moments moments; /* of the last pass */
+    hth_walk walk;
+    hth_tally tally; /* of the last pass, as the moments */
+    hth_moments moments;
 } hth_scorer;
 
 /* Leaves out->tape NULL when the settings name no data for the split. */
@@ -34,8 +32,8 @@ hth_status hth_scorer_open(const hth_settings *settings, const hth_session *sess
 /* Over the stream of the session itself, which is moved. */
 hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error);
 void hth_scorer_close(hth_scorer *scorer);
-/* *stopped: the pass ended early, report is a part. */
-hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, hth_report *report,
-                          uint64_t *steps, bool *stopped, hth_error *error);
+/* From the first step of the data on. *stopped: the pass ended early, and tally and moments are of a part. */
+hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stopped,
+                          hth_error *error);
 
 #endif

@@ -202,10 +202,13 @@ static hth_status open_network(const hth_settings *settings, hth_split split, si
 
 static hth_status open_guest(const hth_settings *settings, const hth_guest_kind *kind,
                              hth_session *s, hth_error *error) {
-    void *guest = NULL;
-    if (kind) HTH_TRY(kind->open(settings, s, &guest, error));
-    if (guest) s->guest = (hth_guest){kind, guest};
-    return HTH_OK;
+    if (kind) HTH_TRY(kind->open(settings, s, &s->guest.state, error));
+    if (s->guest.state) s->guest.kind = kind;
+    if (kind || s->options.align == 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "train.align is %lld, but here nothing looks on that compares learners along a "
+                    "run: it must be 0",
+                    (long long)s->options.align);
 }
 
 static hth_status open_all(const hth_settings *settings, const hth_guest_kind *guest,
@@ -251,6 +254,23 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
                                     hth_error *error) {
     hth_session session = {0};
     return keep_or_close(open_forward(settings, split, &session, error), &session, out);
+}
+
+hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
+    return (hth_walk){.source = &s->train,
+                      .tape = s->tape,
+                      .tally = tally,
+                      .steps = s->steps,
+                      .limit = s->steps_total,
+                      .whole = s->network->both_ways,
+                      .keep_state = s->options.keep_state,
+                      .moments = &s->moments,
+                      .learner = s->learner,
+                      .gradient = s->gradient,
+                      .optimiser = s->optimiser,
+                      .network = s->network,
+                      .update_sequence = s->update_sequence,
+                      .guest = s->guest.kind ? &s->guest : NULL};
 }
 
 void hth_session_close(hth_session *s) {

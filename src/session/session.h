@@ -2,9 +2,7 @@
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
-#include "session/guest.h"
-#include "session/metric.h"
-#include "session/source.h"
+#include "session/walk.h"
 #include "settings/sections.h"
 
 typedef struct hth_session {
@@ -24,8 +22,8 @@ typedef struct hth_session {
     hth_guest guest;
 } hth_session;
 
-/* Everything that training needs, and the guest (NULL: none may come) if the settings ask for it. On error nothing is
- * left behind. */
+/* Everything that training needs, and the guest if the settings ask for it: HTH_INVALID where they ask for one and guest
+ * is NULL. On error nothing is left behind. */
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error);
 /* Only what a forward pass over `split` needs: no learner, gradient and optimiser. The tape has the
@@ -33,6 +31,9 @@ hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
                                     hth_error *error);
 void hth_session_close(hth_session *session);
+
+/* Training, as the settings say, on from what the tally has counted; the session and the tally must outlive the walk. */
+hth_walk hth_session_walk(hth_session *session, hth_tally *tally);
 
 /* K: learner.steps, or the whole sequence. */
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,

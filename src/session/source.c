@@ -95,7 +95,7 @@ void hth_source_close(hth_source *source) {
     *source = (hth_source){0};
 }
 
-hth_status hth_source_rewind(hth_source *source, hth_error *error) {
+hth_status hth_source_rewind(const hth_source *source, hth_error *error) {
     size_t count, bytes;
     hth_field *fields = position_fields(source, &count, &bytes);
     if (count && !fields) return hth_fail(error, HTH_NO_MEMORY, "no memory to rewind the stream");

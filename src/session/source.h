@@ -19,7 +19,7 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
 hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error);
 void hth_source_close(hth_source *source);
 /* Back to the position at opening, so that each pass sees the same data. */
-hth_status hth_source_rewind(hth_source *source, hth_error *error);
+hth_status hth_source_rewind(const hth_source *source, hth_error *error);
 /* Whether sequences get longer as they are learned: then sequence_steps is that of the longest. */
 bool hth_source_grows(const hth_source *source);
 /* At least so many steps, and at least 1, that end where a sequence does. */

@@ -17,17 +17,15 @@
 struct hth_recorder {
     hth_config *config;
     hth_session session; /* its train source is the split */
-    hth_tape *tape;
-    hth_learner *learner; /* NULL: none */
-    hth_gradient *gradient;
+    hth_walk walk;       /* one step after the other; learner NULL: none */
+    hth_tally tally;
     const hth_real *eps[HTH_MAX_LAYERS]; /* [e][rows][m], in the learner; NULL: none */
     const char *learner_name;
-    bool own, traces, keep_state;
+    bool own, traces;
     hth_real *outputs;
     uint64_t
         cut; /* steps of a sequence that is cut out of one without a useful end; 0: as they are */
     uint64_t sequence, step;
-    bool begins; /* the next step is the first of a sequence */
 };
 
 /* ---- Making ---------------------------------------------------------------------------------- */
@@ -48,10 +46,11 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
                         "%s has network.direction both: its steps depend on those to come, so it "
                         "cannot be watched one step at a time",
                         plan->run);
-    r->keep_state = s->options.keep_state;
+    r->walk = (hth_walk){
+        .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
     if (!r->outputs) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    return hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->tape, error);
+    return hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->walk.tape, error);
 }
 
 static hth_status make_learner(hth_recorder *r, const char *name, hth_error *error) {
@@ -66,17 +65,17 @@ static hth_status make_learner(hth_recorder *r, const char *name, hth_error *err
     hth_settings joined;
     HTH_TRY(hth_settings_join(&settings, &overrides, &joined, error));
     hth_status status = hth_learner_create(&joined, s->network, 1, 1, (uint64_t)s->options.seed,
-                                           s->compute, NULL, &r->learner, error);
+                                           s->compute, NULL, &r->walk.learner, error);
     free((void *)(uintptr_t)joined.items);
     return status;
 }
 
 /* Where the learner keeps eps of each layer: fields "trace<l>.weight". */
 static hth_status find_traces(hth_recorder *r, hth_error *error) {
-    const size_t count = hth_learner_state(r->learner, NULL, 0);
+    const size_t count = hth_learner_state(r->walk.learner, NULL, 0);
     hth_field *fields = calloc(count + 1, sizeof *fields);
     if (!fields) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    hth_learner_state(r->learner, fields, count);
+    hth_learner_state(r->walk.learner, fields, count);
     for (size_t i = 0; i < count; i++) {
         size_t layer;
         char what[16];
@@ -98,8 +97,8 @@ static hth_status open_learner(hth_recorder *r, hth_error *error) {
     r->own = axes.past == &hth_past_trace && make_learner(r, NULL, NULL) == HTH_OK;
     if (!r->own) HTH_TRY(make_learner(r, stand_in, error));
     r->learner_name = r->own ? axes.preset->part.name : stand_in;
-    if (r->own) HTH_TRY(hth_given_feedback(&r->session.train, r->learner, error));
-    HTH_TRY(hth_gradient_create(r->session.network, NULL, &r->gradient, error));
+    if (r->own) HTH_TRY(hth_given_feedback(&r->session.train, r->walk.learner, error));
+    HTH_TRY(hth_gradient_create(r->session.network, NULL, &r->walk.gradient, error));
     return find_traces(r, error);
 }
 
@@ -114,7 +113,6 @@ static uint64_t cut_of(const hth_source *source, uint64_t asked) {
 hth_status hth_recorder_open(const hth_record_plan *plan, hth_recorder **out, hth_error *error) {
     hth_recorder *r = calloc(1, sizeof *r);
     if (!r) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    r->begins = true;
     hth_status status = open_session(plan, r, error);
     if (status == HTH_OK && plan->signals) status = open_learner(r, error);
     if (status != HTH_OK) {
@@ -128,9 +126,9 @@ hth_status hth_recorder_open(const hth_record_plan *plan, hth_recorder **out, ht
 
 void hth_recorder_close(hth_recorder *r) {
     if (!r) return;
-    hth_gradient_destroy(r->gradient);
-    hth_learner_destroy(r->learner);
-    hth_tape_destroy(r->tape);
+    hth_gradient_destroy(r->walk.gradient);
+    hth_learner_destroy(r->walk.learner);
+    hth_tape_destroy(r->walk.tape);
     hth_session_close(&r->session);
     hth_config_destroy(r->config);
     free(r->outputs);
@@ -144,7 +142,7 @@ hth_record_shape hth_recorder_shape(const hth_recorder *r) {
     return (hth_record_shape){.stream = source->shape,
                               .layers = r->session.network->layer_count,
                               .sequence_steps = r->cut ? 0 : (size_t)source->sequence_steps,
-                              .has_signals = r->learner != NULL,
+                              .has_signals = r->walk.learner != NULL,
                               .has_traces = r->traces,
                               .learner = r->learner_name,
                               .own = r->own};
@@ -164,61 +162,43 @@ hth_record_layer hth_recorder_layer(const hth_recorder *r, size_t l) {
 /* ---- Steps ------------------------------------------------------------------------------------ */
 
 hth_status hth_recorder_rewind(hth_recorder *r, hth_error *error) {
-    HTH_TRY(hth_source_rewind(&r->session.train, error));
-    hth_tape_reset(r->tape);
-    if (r->learner) hth_learner_reset(r->learner);
     r->sequence = r->step = 0;
-    r->begins = true;
-    return HTH_OK;
+    return hth_walk_rewind(&r->walk, error);
 }
 
 static const hth_real *learning_signal(const hth_recorder *r) {
     const size_t top = r->session.network->layer_count - 1;
-    return r->learner ? r->learner->adjoint.layers[top].q : NULL;
-}
-
-static hth_status run_step(hth_recorder *r, hth_chunk *chunk, bool starts, hth_error *error) {
-    hth_report report = {0};
-    if (r->begins && (starts || r->sequence == 0) && !(r->keep_state && r->sequence)) {
-        hth_tape_reset(r->tape);
-        if (r->learner) hth_learner_reset(r->learner);
-    }
-    HTH_TRY(hth_forward(r->tape, chunk, &report, error));
-    HTH_TRY(hth_tape_read(r->tape, 0, 1, r->outputs, error));
-    if (!r->learner) return HTH_OK;
-    hth_gradient_clear(r->gradient);
-    return hth_learn(r->learner, r->tape, r->gradient, error);
+    return r->walk.learner ? r->walk.learner->adjoint.layers[top].q : NULL;
 }
 
 hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
-    hth_position_flags flags = {0};
-    hth_chunk chunk;
-    HTH_TRY(r->session.train.kind->next(r->session.train.state, 1, &chunk, &flags, error));
-    HTH_TRY(run_step(r, &chunk, flags.starts, error));
+    const hth_chunk *chunk = &r->walk.chunk;
+    if (r->walk.learner) hth_gradient_clear(r->walk.gradient);
+    HTH_TRY(hth_walk_tape(&r->walk, error));
+    HTH_TRY(hth_tape_read(r->walk.tape, 0, 1, r->outputs, error));
     *out = (hth_instant){.sequence = r->sequence,
                          .step = r->step,
-                         .ends = flags.ends || (r->cut && r->step + 1 >= r->cut),
-                         .x = chunk.x,
-                         .token = chunk.tokens ? chunk.tokens[0] : -1,
+                         .ends = r->walk.flags.ends || (r->cut && r->step + 1 >= r->cut),
+                         .x = chunk->x,
+                         .token = chunk->tokens ? chunk->tokens[0] : -1,
                          .outputs = r->outputs,
-                         .targets = chunk.targets,
-                         .target_class = chunk.classes ? chunk.classes[0] : -1,
-                         .weight = chunk.weights ? chunk.weights[0] : 1,
+                         .targets = chunk->targets,
+                         .target_class = chunk->classes ? chunk->classes[0] : -1,
+                         .weight = chunk->weights ? chunk->weights[0] : 1,
                          .signal = learning_signal(r)};
-    r->begins = out->ends;
     r->step = out->ends ? 0 : r->step + 1;
     r->sequence += out->ends;
     return HTH_OK;
 }
 
 const hth_real *hth_recorder_z(const hth_recorder *r, size_t l) {
-    return r->tape->layers[l].u + r->session.network->layers[l].stride;
+    return r->walk.tape->layers[l].u + r->session.network->layers[l].stride;
 }
 
 const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
     const hth_layer *layer = &r->session.network->layers[l];
     const size_t states = layer->cell->states + layer->cell->counters;
-    return r->tape->layers[l].state + (states + k) * layer->n;
+    return r->walk.tape->layers[l].state + (states + k) * layer->n;
 }
 
 /* ---- Traces ----------------------------------------------------------------------------------- */
@@ -226,13 +206,13 @@ const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
 /* A local derivative of one unit. */
 static hth_real local(const hth_recorder *r, size_t l, hth_entry entry, size_t unit) {
     const hth_derivative d =
-        hth_entry_at(&r->session.network->layers[l], &r->tape->layers[l], entry, 0, 1, 0);
+        hth_entry_at(&r->session.network->layers[l], &r->walk.tape->layers[l], entry, 0, 1, 0);
     return entry.where == HTH_AT_ZERO ? 0 : hth_derivative_of(d, unit);
 }
 
 /* dz/ds[k] as the learner has it (learner.postsynaptic). */
 static hth_real observed(const hth_recorder *r, size_t l, size_t k, size_t unit) {
-    const hth_adjoint *adjoint = &r->learner->adjoint;
+    const hth_adjoint *adjoint = &r->walk.learner->adjoint;
     if (adjoint->postsynaptic == HTH_POST_DERIVATIVE)
         return local(r, l, r->session.network->layers[l].cell->Z[k], unit);
     if (k > 0) return 0;
@@ -244,7 +224,8 @@ static void trace_row(const hth_recorder *r, size_t l, size_t row, size_t from, 
                       hth_real *out) {
     const hth_layer *layer = &r->session.network->layers[l];
     const size_t unit = row % layer->n;
-    const hth_real *u = r->tape->layers[l].u, Q = local(r, l, layer->cell->Q[row / layer->n], unit);
+    const hth_real *u = r->walk.tape->layers[l].u,
+                   Q = local(r, l, layer->cell->Q[row / layer->n], unit);
     for (size_t i = from; i < to; i++) out[i - from] = Q * u[i];
     for (size_t k = 0; k < layer->cell->states; k++) {
         const hth_real *eps = r->eps[l] + (k * layer->rows + row) * layer->m;

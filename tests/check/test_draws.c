@@ -220,6 +220,39 @@ static void a_new_learner_draws_on(void **state) {
     discard(&r);
 }
 
+/* The lengths of a sample's items reach the layer that runs from their ends. */
+static void a_check_knows_lengths(void **state) {
+    (void)state;
+    enum { STEPS = 6, BATCH = 2 };
+    rig r = make("task=mimic cell=rate network.units=3 network.direction=both loss.time=sum", STEPS,
+                 BATCH);
+    hth_tape *tape;
+    hth_report reports[2];
+    double loss;
+    memset(reports, 0, sizeof reports);
+    r.subject.sample = &r.sample;
+    assert_null(r.sample.lengths);
+    r.sample.lengths = calloc(BATCH, sizeof *r.sample.lengths);
+    r.sample.lengths[0] = STEPS;
+    r.sample.lengths[1] = STEPS - 2;
+    assert_int_equal(
+        hth_tape_create(r.subject.network, STEPS, BATCH, r.subject.compute, NULL, &tape, NULL),
+        HTH_OK);
+    for (int tells = 0; tells < 2; tells++) {
+        hth_chunk chunk = hth_sample_chunk(&r.sample, 0, STEPS);
+        chunk.ends = true;
+        if (tells) chunk.lengths = r.sample.lengths;
+        hth_tape_reset(tape);
+        assert_int_equal(hth_forward(tape, &chunk, &reports[tells], NULL), HTH_OK);
+    }
+    assert_int_equal(hth_subject_loss(&r.subject, tape, &loss, NULL), HTH_OK);
+    if (r.subject.network->readout.mean_over_batch) loss *= BATCH;
+    assert_true(loss == reports[1].loss);
+    assert_true(fabs(loss - reports[0].loss) > 1e-6 * fabs(loss));
+    hth_tape_destroy(tape);
+    discard(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unbiased_ones_pass_and_biased_ones_do_not),
@@ -227,6 +260,7 @@ int main(void) {
         cmocka_unit_test(a_block_of_zeros_is_judged_by_the_draws),
         cmocka_unit_test(draws_are_of_new_learners),
         cmocka_unit_test(a_new_learner_draws_on),
+        cmocka_unit_test(a_check_knows_lengths),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

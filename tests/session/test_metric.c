@@ -239,7 +239,7 @@ static void whole_trials_by_default(void **state) {
     hth_settings settings = hth_config_settings(config);
     assert_true(s.steps_total == 4800000); /* 2000 trials, which are more than 100000 steps */
     assert_int_equal(hth_scorer_open(&settings, &s, HTH_VALIDATE, &scorer, NULL), HTH_OK);
-    assert_true(scorer.limit == 2400);
+    assert_true(scorer.walk.limit == 2400);
     assert_string_equal(s.metric.name, "decisions");
     hth_scorer_close(&scorer);
     hth_session_close(&s);

@@ -232,6 +232,39 @@ static void a_learner_without_traces(void **state) {
     hth_trial_free(&trial);
 }
 
+/* Predictions of later losses are in no signal and in no trace: with the same weights a learner that has them is shown
+ * as one that has not, in a second sequence, too. */
+static void what_a_learner_predicts_is_not_shown(void **state) {
+    (void)state;
+    static const char *const learners[] = {"tbptt-traces", "eprop3"};
+    hth_trial trials[2];
+    hth_synapse synapses[N * M];
+    const size_t count = all_synapses(synapses);
+    for (int i = 0; i < 2; i++) {
+        char line[400];
+        snprintf(line, sizeof line, BASE "cell=rate optimiser.lr=0 learner=%s", learners[i]);
+        train_whole(line, learners[i]);
+        trials[i] = record(learners[i], 1, synapses, count);
+        assert_string_equal(trials[i].shape.learner, learners[i]);
+        assert_true(trials[i].shape.own);
+    }
+    double size = 0;
+    assert_int_equal(trials[0].steps, STEPS);
+    assert_int_equal(trials[1].steps, STEPS);
+    for (size_t t = 0; t < STEPS; t++) {
+        for (size_t i = 0; i < N; i++)
+            assert_true(hth_trial_value(&trials[0], t, trials[0].signal.at + i) ==
+                        hth_trial_value(&trials[1], t, trials[1].signal.at + i));
+        for (size_t i = 0; i < count; i++) {
+            const double e = hth_trial_value(&trials[0], t, trials[0].trace.at + i);
+            assert_true(e == hth_trial_value(&trials[1], t, trials[1].trace.at + i));
+            size += t + 1 == STEPS ? fabs(e) : 0; /* also after the last step */
+        }
+    }
+    assert_true(size > 1e-3);
+    for (int i = 0; i < 2; i++) hth_trial_free(&trials[i]);
+}
+
 /* ---- Sequences ---------------------------------------------------------------------------------- */
 
 /* Sequences without an end are cut; a rewound recorder shows the same again. */
@@ -311,6 +344,7 @@ int main(void) {
         cmocka_unit_test(traces_are_those_of_the_paper),
         cmocka_unit_test(signals_times_traces_are_the_gradient),
         cmocka_unit_test(a_learner_without_traces),
+        cmocka_unit_test(what_a_learner_predicts_is_not_shown),
         cmocka_unit_test(sequences_and_rewinding),
         cmocka_unit_test(refusals),
         cmocka_unit_test(without_memory),
