@@ -17,7 +17,7 @@ static void begin_sequence(hth_walk *w) {
 static hth_status learn(hth_walk *w, hth_error *error) {
     const hth_guest *guest = w->guest;
     const uint64_t epoch = w->tally->epoch ? w->tally->epoch : 1;
-    /* The gradient is that of this tape, and nobody looks at it. */
+    /* One tape is one update, and no guest asks for the gradient: then the two go together, which is faster. */
     if (w->optimiser && !w->update_sequence && !guest)
         return hth_learn_and_step(w->learner, w->tape, w->gradient, w->optimiser, w->network, epoch,
                                   error);
