@@ -53,6 +53,11 @@ typedef struct hth_catalogue {
     hth_options common;
     size_t count;
     const hth_part *(*at)(size_t index); /* 0..count-1 */
+    bool
+        optional; /* nothing need be chosen, and then its settings have no meaning: a task while data are read */
+    /* The part that settings choose, where more than `key` decides it: an axis, by the learner's preset. NULL: key does.
+     * Returns NULL where a name is unknown. */
+    const hth_part *(*chosen)(const hth_settings *settings);
 } hth_catalogue;
 
 /* The last setting of that key, or NULL. */

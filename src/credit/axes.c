@@ -34,13 +34,24 @@ static const hth_part *future_part(size_t index) {
     return &futures[index]->axis.part;
 }
 
+static const hth_part *chosen_signal(const hth_settings *settings) {
+    hth_axes axes;
+    return hth_axes_read(settings, &axes, NULL) == HTH_OK ? &axes.signal->axis.part : NULL;
+}
+
 const hth_catalogue hth_signals = {
     .kind = "signal",
     .summary = "How the error at the readout reaches a unit now.",
     .key = "learner.signal",
     .count = HTH_COUNT(signals),
     .at = signal_part,
+    .chosen = chosen_signal,
 };
+
+static const hth_part *chosen_recurrence(const hth_settings *settings) {
+    hth_axes axes;
+    return hth_axes_read(settings, &axes, NULL) == HTH_OK ? &axes.recurrence->axis.part : NULL;
+}
 
 const hth_catalogue hth_recurrences = {
     .kind = "recurrence",
@@ -48,7 +59,13 @@ const hth_catalogue hth_recurrences = {
     .key = "learner.recurrence",
     .count = HTH_COUNT(recurrences),
     .at = recurrence_part,
+    .chosen = chosen_recurrence,
 };
+
+static const hth_part *chosen_past(const hth_settings *settings) {
+    hth_axes axes;
+    return hth_axes_read(settings, &axes, NULL) == HTH_OK ? &axes.past->axis.part : NULL;
+}
 
 const hth_catalogue hth_pasts = {
     .kind = "past",
@@ -56,7 +73,13 @@ const hth_catalogue hth_pasts = {
     .key = "learner.past",
     .count = HTH_COUNT(pasts),
     .at = past_part,
+    .chosen = chosen_past,
 };
+
+static const hth_part *chosen_future(const hth_settings *settings) {
+    hth_axes axes;
+    return hth_axes_read(settings, &axes, NULL) == HTH_OK ? &axes.future->axis.part : NULL;
+}
 
 const hth_catalogue hth_futures = {
     .kind = "future",
@@ -64,6 +87,7 @@ const hth_catalogue hth_futures = {
     .key = "learner.future",
     .count = HTH_COUNT(futures),
     .at = future_part,
+    .chosen = chosen_future,
 };
 
 /* The choice on one axis: the setting, or what the preset says. */
@@ -88,15 +112,6 @@ hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error
     *axes =
         (hth_axes){preset, signals[signal], recurrences[recurrence], pasts[past], futures[future]};
     return HTH_OK;
-}
-
-const hth_part *hth_axis_chosen(const hth_catalogue *axis, const hth_settings *settings) {
-    hth_axes axes;
-    if (hth_axes_read(settings, &axes, NULL) != HTH_OK) return NULL;
-    if (axis == &hth_signals) return &axes.signal->axis.part;
-    if (axis == &hth_recurrences) return &axes.recurrence->axis.part;
-    if (axis == &hth_pasts) return &axes.past->axis.part;
-    return axis == &hth_futures ? &axes.future->axis.part : NULL;
 }
 
 const char *hth_preset_says(const hth_settings *settings, const char *key) {

@@ -2,6 +2,7 @@
  * Making a learner from a choice on each axis, and running it: what it does with a tape of K
  * steps (docs/idea.md).
  */
+#include "base/known.h"
 #include "credit/catalogues.h"
 #include "credit/descend.h"
 #include "credit/window.h"
@@ -162,12 +163,20 @@ static hth_status allocate(const hth_learner *plan, const hth_allocator *allocat
     return HTH_OK;
 }
 
+static hth_status check_names(const hth_settings *settings, hth_error *error) {
+    static const hth_catalogue *const all[] = {&hth_learners, &hth_signals, &hth_recurrences,
+                                               &hth_pasts, &hth_futures};
+    const hth_known known = {all, HTH_COUNT(all), NULL};
+    return hth_settings_check_names(&known, settings, error);
+}
+
 hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
                             size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
                             hth_learner *plan, hth_error *error) {
     *plan = (hth_learner){
         .network = network, .steps = steps, .batch = batch, .seed = seed, .noise = {.seed = seed}};
     HTH_TRY(hth_check_extent(steps, batch, error));
+    HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_axes_read(settings, &plan->axes, error));
     HTH_TRY(hth_common_option(&hth_learners, "inputs", settings, &plan->gives_inputs, error));
     HTH_TRY(read_options(plan, settings, drawers, error));

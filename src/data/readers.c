@@ -24,7 +24,7 @@ const hth_catalogue hth_readers = {
     .kind = "data",
     .summary = "readers of corpora and arrays in files",
     .key = "data.name",
-    .fallback = NULL,
+    .optional = true,
     .common = {.section = "data", .items = NULL, .count = 0},
     .count = HTH_COUNT(readers),
     .at = part_at,

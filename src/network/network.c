@@ -5,6 +5,7 @@
 #include "network/network.h"
 
 #include "base/functions64.h"
+#include "base/known.h"
 #include "network/catalogues.h"
 
 #include <stdio.h>
@@ -229,11 +230,21 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
     return HTH_OK;
 }
 
+/* The sections that a network reads. */
+static hth_status check_names(const hth_settings *settings, hth_error *error) {
+    static const hth_catalogue *const all[] = {&hth_network_section,     &hth_cells,
+                                               &hth_readout_section,     &hth_losses,
+                                               &hth_regulariser_section, &hth_init_section};
+    const hth_known known = {all, HTH_COUNT(all), NULL};
+    return hth_settings_check_names(&known, settings, error);
+}
+
 static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
                             hth_error *error) {
     size_t cell, loss;
     hth_catalogue losses = hth_losses;
     losses.fallback = shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
+    HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
     HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
     HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));

@@ -2,6 +2,7 @@
  * One update of all parameters: the gradient's norm (is it finite? is it to be clipped?), then the
  * method, block by block, each with its group's learning rate.
  */
+#include "base/known.h"
 #include "kernels/compute.h"
 #include "optim/catalogues.h"
 #include "optim/descent.h"
@@ -166,6 +167,12 @@ static void find_stretches(hth_optimiser *o, const hth_block *blocks, size_t cou
     }
 }
 
+static hth_status check_names(const hth_settings *settings, hth_error *error) {
+    static const hth_catalogue *const all[] = {&hth_optimisers, &hth_schedules};
+    const hth_known known = {all, HTH_COUNT(all), NULL};
+    return hth_settings_check_names(&known, settings, error);
+}
+
 hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
                                 hth_compute *compute, const hth_allocator *allocator,
                                 hth_optimiser **out, hth_error *error) {
@@ -174,6 +181,7 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     size_t method, schedule, block_count;
     const hth_block *blocks = hth_network_blocks(network, &block_count);
     hth_arena arena = {0};
+    HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_options_read(&hth_optimisers.common, settings, &options, error));
     HTH_TRY(hth_part_choose(&hth_optimisers, settings, &method, error));
     HTH_TRY(hth_part_choose(&hth_schedules, settings, &schedule, error));

@@ -40,6 +40,13 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
     return all;
 }
 
+hth_known hth_config_known(void) {
+    static const char *const compared[] = {"arms", "vary", NULL};
+    hth_known known = {.sections = compared};
+    known.catalogues = hth_catalogues(&known.count);
+    return known;
+}
+
 /* ---- The list ------------------------------------------------------------------------------ */
 
 hth_status hth_config_create(hth_config **out, hth_error *error) {
@@ -269,23 +276,6 @@ hth_status hth_settings_join(const hth_settings *settings, const hth_settings *o
 
 /* ---- The tables ---------------------------------------------------------------------------- */
 
-void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t size) {
-    const char *text = catalogue->key              ? catalogue->key
-                       : catalogue->common.section ? catalogue->common.section
-                                                   : catalogue->kind;
-    snprintf(out, size, "%.*s", (int)strcspn(text, "."), text);
-}
-
-const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_settings *settings) {
-    const hth_part *of_axis = hth_axis_chosen(catalogue, settings);
-    if (!catalogue->key || of_axis) return of_axis;
-    const hth_setting *setting = hth_settings_find(settings, catalogue->key);
-    const char *name = setting ? setting->value : catalogue->fallback;
-    for (size_t i = 0; name && i < catalogue->count; i++)
-        if (strcmp(catalogue->at(i)->name, name) == 0) return catalogue->at(i);
-    return NULL;
-}
-
 const char *hth_config_value(const hth_settings *settings, const char *key, const char *fallback) {
     const hth_setting *setting = hth_settings_find(settings, key);
     const char *preset = setting ? NULL : hth_preset_says(settings, key);
@@ -294,19 +284,6 @@ const char *hth_config_value(const hth_settings *settings, const char *key, cons
 
 void hth_config_each_table(const hth_settings *settings,
                            void (*visit)(void *context, const hth_table *table), void *context) {
-    size_t count;
-    const hth_catalogue *const *all = hth_catalogues(&count);
-    for (size_t i = 0; i < count; i++) {
-        const hth_part *chosen = hth_catalogue_chosen(all[i], settings);
-        /* Tasks and readers exclude each other. */
-        bool stream = all[i] == &hth_tasks || all[i] == &hth_readers;
-        const hth_table common = {all[i], NULL, &all[i]->common, chosen || !stream};
-        visit(context, &common);
-        for (size_t j = 0; j < all[i]->count; j++) {
-            const hth_part *part = all[i]->at(j);
-            const hth_table own = {all[i], part, &part->options,
-                                   part == chosen || (!chosen && !stream)};
-            if (part->options.count) visit(context, &own);
-        }
-    }
+    const hth_known known = hth_config_known();
+    hth_each_table(&known, settings, visit, context);
 }

@@ -11,7 +11,7 @@
 #ifndef HTH_CONFIG_H
 #define HTH_CONFIG_H
 
-#include "base/options.h"
+#include "base/known.h"
 
 /* Owns the texts of settings. Keys are "section.name"; a bare section ("task=add") means
  * "section.name" for the choice of a part. */
@@ -47,8 +47,6 @@ size_t hth_conventions_of(const char *name, hth_setting out[HTH_MOST_CONVENTIONS
 
 /* ---- For those who look into the list --------------------------------------------------------- */
 
-enum { HTH_KEY_LENGTH = 96, HTH_WORDS_LENGTH = 200 };
-
 /* One of several things to be compared: a name, and the settings that are its own. */
 typedef struct hth_arm {
     char *label, *origin; /* origin: NULL where unknown */
@@ -82,24 +80,11 @@ hth_status hth_config_arm(hth_config *config, const char *label, const char *ori
 hth_status hth_config_home(hth_config *config, const char **key, const char *origin,
                            hth_config **out, hth_error *error);
 
-/* The table of a catalogue that settings make count: its common options, or those of a part. */
-typedef struct hth_table {
-    const hth_catalogue *catalogue;
-    const hth_part *part; /* NULL: the options that all parts have in common */
-    const hth_options *options;
-    bool active; /* false: of a part that is not chosen */
-} hth_table;
-
-/* Calls visit for every table of every catalogue. An unknown name of a part chooses none. */
+/* All catalogues, and the sections arms and vary. */
+hth_known hth_config_known(void);
+/* hth_each_table of these. */
 void hth_config_each_table(const hth_settings *settings,
                            void (*visit)(void *context, const hth_table *table), void *context);
-
-/* The section of a catalogue's key or common options. */
-void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t size);
-
-/* The part that is chosen, by name, by default or by a learner's preset: NULL for none (a task while data
- * are read). */
-const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_settings *settings);
 
 /* The value of a setting: as given, as the learner's preset has it, or the fallback. */
 const char *hth_config_value(const hth_settings *settings, const char *key, const char *fallback);

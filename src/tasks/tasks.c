@@ -21,7 +21,7 @@ const hth_catalogue hth_tasks = {
     .kind = "task",
     .summary = "synthetic tasks, drawn from the seed",
     .key = "task.name",
-    .fallback = NULL,
+    .optional = true,
     .common = {.section = "task", .items = NULL, .count = 0},
     .count = HTH_COUNT(tasks),
     .at = part_at,

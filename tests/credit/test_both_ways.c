@@ -75,7 +75,7 @@ static const struct {
     {"learner.name=eprop1", "cell.name=alif"},
     {"learner.name=eprop1", "cell.name=alif regulariser.rate=0.5"},
     {"learner.name=eprop1-symmetric", "cell.name=lstm network.initial=learned"},
-    {"learner.name=eprop1-symmetric", "cell.name=lif cell.t_ref=2"},
+    {"learner.name=eprop1-symmetric", "cell.name=lif cell.refractory=2"},
     {"learner.name=snap1", "cell.name=gru"},
     {"learner.name=eprop1 learner.trace=instantaneous learner.postsynaptic=one", "cell.name=lif"},
     {"learner.name=eprop1 learner.postsynaptic=clopath", "cell.name=lif"},

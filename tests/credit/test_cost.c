@@ -11,7 +11,7 @@ static const law_case networks[] = {
     {.settings = "cell.name=rate network.units=5", .inputs = 3, .outputs = 2},
     {.settings = "cell.name=lstm network.units=4", .inputs = 2, .outputs = 3},
     {.settings = "cell.name=gru network.units=3", .inputs = 2, .outputs = 2},
-    {.settings = "cell.name=alif network.units=4 readout.tau=20", .inputs = 3, .outputs = 2},
+    {.settings = "cell.name=alif network.units=4 readout.tau_out=20", .inputs = 3, .outputs = 2},
     {.settings = "cell.name=rate network.units=4,3", .inputs = 3, .outputs = 2},
 };
 

@@ -12,7 +12,7 @@ static const char *const cells[] = {
     "cell.name=rate-pre network.units=4,3",
     "cell.name=lstm network.units=3 readout.kappa=0.6",
     "cell.name=gru network.units=4 network.initial=learned",
-    "cell.name=lif network.units=9 cell.v_th=0.05 cell.tau_ref=1",
+    "cell.name=lif network.units=9 cell.v_th=0.05 cell.refractory=1",
     "cell.name=alif network.units=9 cell.v_th=0.05 readout.kappa=0.7 readout.bias_place=inside",
 };
 

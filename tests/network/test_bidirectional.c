@@ -10,7 +10,7 @@ static const uint32_t lengths[BATCH] = {9, 4, 6};
 
 static const char *const cells[] = {
     "cell.name=rate", "cell.name=lstm", "cell.name=gru",
-    "cell.name=alif cell.t_ref=2 cell.v_th=0.3 network.self_connections=true"};
+    "cell.name=alif cell.refractory=2 cell.v_th=0.3 network.self_connections=true"};
 
 static const char *with(const char *cell, const char *more) {
     static char text[512];

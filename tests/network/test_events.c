@@ -190,7 +190,7 @@ static void test_lengths_of_tapes(void **state) {
 static void test_large(void **state) {
     static const law laws[] = {
         {ALIF "70", "learner.name=eprop1", 20, 80, 9, 80, SPIKES},
-        {LIF "70 init.recurrent_scale=2", "learner.name=bptt", 20, 80, 9, 80, SPIKES},
+        {LIF "70 init.w_rec_scale=2", "learner.name=bptt", 20, 80, 9, 80, SPIKES},
         {ALIF "70", "learner.name=eprop1", 20, 80, 9, 80, NUMBERS},
     };
     (void)state;

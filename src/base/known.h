@@ -1,0 +1,48 @@
+/*
+ * Which settings there are: the walk over the tables of some catalogues, and the check of a key against them, with
+ * "did you mean".
+ */
+#ifndef HTH_KNOWN_H
+#define HTH_KNOWN_H
+
+#include "base/options.h"
+
+enum { HTH_KEY_LENGTH = 96, HTH_WORDS_LENGTH = 200 };
+
+/* The catalogues that give settings their meaning. */
+typedef struct hth_known {
+    const hth_catalogue *const *catalogues;
+    size_t count;
+    const char *const
+        *sections; /* others that there are, for "did you mean"; NULL-terminated, or NULL */
+} hth_known;
+
+/* One table of a catalogue: its common options, or those of a part. */
+typedef struct hth_table {
+    const hth_catalogue *catalogue;
+    const hth_part *part; /* NULL: the options that all parts have in common */
+    const hth_options *options;
+    bool active; /* false: of a part that is not chosen */
+} hth_table;
+
+/* Calls visit for every table of every catalogue. An unknown name of a part chooses none. */
+void hth_each_table(const hth_known *known, const hth_settings *settings,
+                    void (*visit)(void *context, const hth_table *table), void *context);
+
+/* The section of a catalogue's key or common options. */
+void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t size);
+
+/* The part that is chosen, by name, by default or by a learner's preset: NULL for none (a task while data are read). */
+const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_settings *settings);
+
+/* HTH_INVALID unless the setting's key is known and belongs to a part that `settings` choose, and its value has its
+ * type and bounds. */
+hth_status hth_setting_check(const hth_known *known, const hth_settings *settings,
+                             const hth_setting *setting, hth_error *error);
+
+/* HTH_INVALID when a setting of a section that one of the catalogues has is of no table. Other sections, and settings of
+ * parts that are not chosen, are left alone: for functions that read some sections of a list. */
+hth_status hth_settings_check_names(const hth_known *known, const hth_settings *settings,
+                                    hth_error *error);
+
+#endif
