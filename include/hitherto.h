@@ -1,15 +1,27 @@
 /*
  * Hitherto: learning online in recurrent networks.
  *
- * The network writes a tape; a learner turns the tape into a gradient. A program that trains is
- * five handles and one loop:
+ * The network writes a tape; a learner turns the tape into a gradient. Three levels, each made of the next:
  *
- *     hth_forward(tape, &chunk, &report, &error);               the network writes the tape
- *     hth_learn(learner, tape, gradient, &error);               the learner reads it
- *     hth_optimiser_step(optimiser, network, gradient, epoch, &error);
- *     hth_gradient_clear(gradient);
+ *   1. A model is everything in one block of memory, and a step is two calls:
  *
- * Where an update follows every tape, hth_learn_and_step is the last three in one, and faster.
+ *          hth_model_predict(model, x, NULL, y, &error);                    the state goes on a step
+ *          hth_model_learn(model, &(hth_answer){.targets = t}, &report, &error);
+ *
+ *   2. A program that wants to see the gradient has six handles and one loop:
+ *
+ *          hth_forward(tape, &chunk, &report, &error);                      the network writes the tape
+ *          hth_learn(learner, tape, gradient, &error);                      the learner reads it
+ *          hth_optimiser_step(optimiser, network, gradient, epoch, &error);
+ *          hth_gradient_clear(gradient);
+ *
+ *      Where an update follows every tape, hth_learn_and_step is the last three in one, and faster.
+ *
+ *   3. hth_forward is three verbs of the tape (begin, write, judge), for programs whose losses, labels or times are
+ *      their own.
+ *
+ * Reading order: "Status and errors", hth_settings, hth_shape, then "Model" at the end of the file, which is all that
+ * most programs need; examples/stream.c is such a program. docs/library.md tells more.
  *
  * Conventions, for every function below:
  *   - every handle is made from settings, a flat list of texts (`docs/settings.md` has them all);
@@ -50,6 +62,12 @@ typedef float hth_real;
 
 #define HTH_VERSION "0.1.0"
 
+/* The interface that this header is: a number that grows whenever a program compiled against an older one would no
+ * longer fit, and the bytes of hth_real in the last two digits. Say it in hth_model_plan, or compare it with hth_abi(),
+ * that of the library: a program with the header of another release, or with HTH_DOUBLE forgotten, is then told. */
+#define HTH_INTERFACE 1
+#define HTH_ABI (HTH_INTERFACE * 100 + (int)sizeof(hth_real))
+
 /* ---- Status and errors ------------------------------------------------------------------ */
 
 /* One list gives the codes and their texts. */
@@ -75,6 +93,7 @@ typedef struct hth_error {
 
 HTH_API const char *hth_status_text(hth_status status);
 HTH_API const char *hth_version(void);
+HTH_API int hth_abi(void);
 /* The level of the processor that the loops over numbers run at, chosen when the library is loaded: x86-64-v4,
  * x86-64-v3, x86-64-v2, aarch64 or plain (C alone). HTH_LEVEL in the environment, read at that time, names another. All but x86-64-v2,
  * which has no fused multiply-add, give the same bits. */
@@ -386,6 +405,116 @@ HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t
 HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);
 HTH_API size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity);
 HTH_API size_t hth_optimiser_state(hth_optimiser *optimiser, hth_field *fields, size_t capacity);
+
+/* ---- Model: everything in one block, a step in two calls ------------------------------------- */
+
+/* Owns a compute handle, network, tape, learner, gradient and optimiser, and knows when to learn: from tapes of K steps,
+ * each as soon as all of its steps have had their answers, or else when room is needed for the next step. K = 1 is an
+ * update after every step. */
+typedef struct hth_model hth_model;
+
+/* What a model is. Everything but abi and shape may be left 0. */
+typedef struct hth_model_plan {
+    int abi; /* HTH_ABI */
+    /* The sections network, cell, readout, loss, regulariser, init, learner and optimiser. HTH_INVALID, with "did you
+     * mean", for any other setting, and for those of a cell or learner that is not chosen. The texts may go afterwards. */
+    hth_settings settings;
+    hth_shape shape;
+    uint64_t seed;
+    /* K; 0: learner.steps, or if that is 0 too, what the learner takes where sequences have no end. */
+    size_t steps;
+    size_t batch; /* sequences that advance together; 0: 1 */
+    /* Answers may come so many steps late; the model then learns that much later. With learner.window it learns from them
+     * when they come, and this is at most learner.window - K. */
+    size_t late;
+    int threads; /* as for hth_compute_create; 0: one for each core */
+} hth_model_plan;
+
+/* Bytes. total is what hth_model_create takes from the allocator, and hth_model_place from the memory. */
+typedef struct hth_model_sizes {
+    size_t total, model, compute, network, tape, learner, gradient, optimiser;
+} hth_model_sizes;
+
+/* The size of a model before it is made. While it is found, the network and the compute handle are made with the
+ * allocator (NULL: malloc) and given back. */
+HTH_API hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allocator,
+                                   hth_model_sizes *out, hth_error *error);
+/* Makes a model at the start of its first sequence. Takes what hth_model_bytes takes and gives back, then one block. */
+HTH_API hth_status hth_model_create(const hth_model_plan *plan, const hth_allocator *allocator,
+                                    hth_model **out, hth_error *error);
+/* Makes a model in memory of the caller, of any alignment, and takes no other. HTH_NO_MEMORY names the bytes that are
+ * needed. The memory must stay until hth_model_destroy. */
+HTH_API hth_status hth_model_place(const hth_model_plan *plan, void *memory, size_t bytes,
+                                   hth_model **out, hth_error *error);
+HTH_API void hth_model_destroy(hth_model *model);
+/* The sizes of a model that has been made. */
+HTH_API const hth_model_sizes *hth_model_sizes_of(const hth_model *model);
+
+/* A step: writes x[batch][inputs] or tokens[batch] (the other is NULL), and reads the outputs, before any softmax or
+ * sigmoid, into outputs[batch][outputs] (NULL: not wanted). Where the tape has no room, learns first from its oldest
+ * steps with what has been said of them. Errors are those of hth_tape_write, and those of learning. */
+HTH_API hth_status hth_model_predict(hth_model *model, const hth_real *x, const int32_t *tokens,
+                                     hth_real *outputs, hth_error *error);
+
+/* What is said of one step: targets or classes, as the shape says, or errors of the caller's own loss; or nothing, where
+ * only `ends` is to be told. Nothing is owned, and nothing is looked at after the call. */
+typedef struct hth_answer {
+    const hth_real *targets; /* [batch][outputs] */
+    const int32_t *classes;  /* [batch] */
+    const hth_real *errors;  /* [batch][outputs]: dE/dy, y being the outputs */
+    const hth_real *weights; /* [batch]; NULL: all 1; not with errors */
+    const uint8_t *decides;  /* [batch], as in hth_chunk */
+    size_t
+        late; /* which step: 0 the newest, k the k-th before it, at most late + K - 1, each once */
+    /* The newest step is the last of its sequence, and no answer is to come: learns from the rest of the tape, and
+     * begins the next sequence. */
+    bool ends;
+} hth_answer;
+
+/* Judges a step, adds that to report (not NULL), and learns if a tape is complete. After each tape of which anything has
+ * been said the parameters change (learner.update = auto or tape), or at the end of the sequence (learner.update =
+ * sequence). HTH_INVALID when the step is not on the tape any more, has had an answer, or has been learned from;
+ * other errors are those of hth_tape_judge, after which nothing has been said, and those of hth_optimiser_step, after
+ * which the tape has been learned from without an update. */
+HTH_API hth_status hth_model_learn(hth_model *model, const hth_answer *answer, hth_report *report,
+                                   hth_error *error);
+
+/* Any number of steps with their answers, cut into tapes: as hth_model_predict and hth_model_learn of each. outputs
+ * [steps][batch][outputs], each from before it was learned from (NULL: not wanted). A chunk without targets and classes
+ * is a stretch of which nothing is said. After an error, the tapes before the one that it is in have been learned from. */
+HTH_API hth_status hth_model_run(hth_model *model, const hth_chunk *chunk, hth_real *outputs,
+                                 hth_report *report, hth_error *error);
+
+/* Begins a sequence. Steps that have not been learned from, and gradients that no update has followed, are dropped: to
+ * learn from them, tell where the sequence ends. */
+HTH_API void hth_model_reset(hth_model *model);
+/* A frozen model predicts and judges, and learns nothing: for validation and for use. Freezing and thawing begin a
+ * sequence. */
+HTH_API void hth_model_freeze(hth_model *model, bool frozen);
+/* The epoch, 1 at first, that schedules of the learning rate count. */
+HTH_API void hth_model_epoch(hth_model *model, uint64_t epoch);
+
+/* The handles within, for all that the functions above do not do: parameters, views of states, feedback weights. They are
+ * the model's, which alone may write to the tape, learn and step. */
+typedef struct hth_model_parts {
+    hth_compute *compute;
+    hth_network *network;
+    hth_tape *tape;
+    hth_learner *learner;
+    hth_gradient *gradient;
+    hth_optimiser *optimiser;
+} hth_model_parts;
+HTH_API const hth_model_parts *hth_model_parts_of(const hth_model *model);
+
+/* All that a model knows, the tape included, so that one that is loaded goes on with the same bits. */
+HTH_API size_t hth_model_save_bytes(hth_model *model);
+/* Writes that many bytes. HTH_NO_MEMORY when `bytes` is less. */
+HTH_API hth_status hth_model_save(hth_model *model, void *memory, size_t bytes, hth_error *error);
+/* Takes up what hth_model_save wrote, of a model with the same plan, precision and byte order (settings may differ where
+ * the same things are kept: a learning rate). HTH_FILE with the reason when it is damaged, HTH_MISMATCH when it is of
+ * another model; the model is then as it was. */
+HTH_API hth_status hth_model_load(hth_model *model, const void *memory, size_t bytes,
+                                  hth_error *error);
 
 #ifdef __cplusplus
 }

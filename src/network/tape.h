@@ -121,12 +121,24 @@ hth_status hth_check_order(const hth_tape *tape, const hth_verdict *verdict, hth
 
 /* write.c: runs the layers over inputs that have been checked. */
 void hth_tape_run(hth_tape *tape, const hth_inputs *inputs);
-/* Lists the events of the steps on the tape anew. */
-void hth_tape_list(hth_tape *tape);
 /* Forgets the oldest steps, so that the tape begins with those after them. */
 void hth_tape_forget(hth_tape *tape, size_t steps);
+/* Lists the events of the steps on the tape anew. */
+void hth_tape_list(hth_tape *tape);
 /* E_reg of the tape, having found `pull` if that is of fewer steps. */
 double hth_tape_regularise(hth_tape *tape);
+
+/* content.c: all that is on a tape, arrays whole, so that it can be put back: visits them one by one. Writing to them has
+ * a meaning once the marks are set, too. */
+typedef struct hth_tape_marks {
+    uint64_t steps, filtered, fresh, ended, is_weighted, has_lengths, time, sequence;
+} hth_tape_marks;
+void hth_tape_content(hth_tape *tape, void (*visit)(void *context, const hth_field *field),
+                      void *context);
+hth_tape_marks hth_tape_get_marks(const hth_tape *tape);
+/* Whether a tape of that kind can have them. */
+bool hth_tape_may_have(const hth_tape *tape, const hth_tape_marks *marks);
+void hth_tape_set_marks(hth_tape *tape, const hth_tape_marks *marks);
 
 /* readout.c */
 HTH_VERB(void, hth_readout_lay_out, (hth_arena * arena, hth_tape *tape));

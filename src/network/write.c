@@ -152,6 +152,17 @@ static void run_layer(hth_tape *tape, size_t l, const hth_inputs *in) {
     on->is_sparse = prefers_events(layer, &on->events, 0, rows);
 }
 
+void hth_tape_list(hth_tape *tape) {
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        const size_t steps = tape->steps * tape->batch;
+        for (size_t i = 0; on->events.count && i < steps + tape->batch; i++)
+            hth_events_list(&on->events, i, i < steps ? layer->m : layer->n,
+                            on->u + i * layer->stride);
+    }
+}
+
 /* [z_0; z_1] of each step, in the order of time. */
 static void join_directions(const hth_tape *tape) {
     const hth_network *net = tape->network;
@@ -162,17 +173,6 @@ static void join_directions(const hth_tape *tape) {
             memcpy(tape->joined + source_of(tape, layer, i) * net->readout.n + l * layer->n,
                    tape->layers[l].u + (i + tape->batch) * layer->stride,
                    layer->n * sizeof(hth_real));
-    }
-}
-
-void hth_tape_list(hth_tape *tape) {
-    for (size_t l = 0; l < tape->network->layer_count; l++) {
-        const hth_layer *layer = &tape->network->layers[l];
-        const hth_tape_layer *on = &tape->layers[l];
-        const size_t steps = tape->steps * tape->batch;
-        for (size_t i = 0; on->events.count && i < steps + tape->batch; i++)
-            hth_events_list(&on->events, i, i < steps ? layer->m : layer->n,
-                            on->u + i * layer->stride);
     }
 }
 

@@ -1,0 +1,293 @@
+/*
+ * A step of a model. Steps go onto the tape, answers to steps of it; the oldest K steps are learned from as soon as all of
+ * them have been judged, or when the next step needs their room, or when the sequence ends. What has been learned from
+ * stays to be looked at until something is written or learned again.
+ */
+#include "model/model.h"
+
+#include "credit/learner.h"
+#include "network/tape.h"
+
+#include <string.h>
+
+/* ---- Learning ---- */
+
+/* Forgets what has been learned from; a tape that slides keeps the newest steps of that. */
+static void turn(hth_model *m) {
+    hth_tape *tape = m->parts.tape;
+    if (m->window > m->steps) {
+        hth_tape_forget(tape, tape->steps > tape->keep ? tape->steps - tape->keep : 0);
+        m->learned = tape->steps;
+        return;
+    }
+    if (m->learned == tape->steps)
+        hth_tape_begin(tape);
+    else
+        hth_tape_forget(tape, m->learned);
+    m->learned = 0;
+}
+
+/* The tape as if only its oldest steps had been written: what was there, to be put back. */
+typedef struct cut {
+    size_t steps;
+    bool ends;
+    const uint32_t *lengths;
+} cut;
+
+static cut cut_tape(const hth_model *m, size_t steps) {
+    hth_tape *tape = m->parts.tape;
+    hth_chunk *chunk = &tape->chunk;
+    const cut whole = {tape->steps, chunk->ends, chunk->lengths};
+    if (steps == tape->steps) return whole;
+    for (size_t b = 0; chunk->lengths && b < m->batch; b++)
+        m->lengths[b] = chunk->lengths[b] < steps ? chunk->lengths[b] : (uint32_t)steps;
+    if (chunk->lengths) chunk->lengths = m->lengths;
+    tape->steps = chunk->steps = steps;
+    chunk->ends = false;
+    return whole;
+}
+
+static void put_back(hth_tape *tape, const cut *whole) {
+    tape->steps = tape->chunk.steps = whole->steps;
+    tape->chunk.ends = whole->ends;
+    tape->chunk.lengths = whole->lengths;
+}
+
+static hth_status update(hth_model *m, hth_error *error) {
+    const hth_model_parts *p = &m->parts;
+    m->is_scratch = true;
+    return hth_optimiser_step(p->optimiser, p->network, p->gradient, m->epoch, error);
+}
+
+/* From the tape as it is. An update follows where anything has been said since the last. */
+static hth_status learn_tape(hth_model *m, hth_error *error) {
+    const hth_model_parts *p = &m->parts;
+    const bool updates = m->is_told && (p->tape->chunk.ends || !m->updates_at_end);
+    if (updates && !m->is_pending) {
+        m->is_scratch = true;
+        return hth_learn_and_step(p->learner, p->tape, p->gradient, p->optimiser, p->network,
+                                  m->epoch, error);
+    }
+    if (m->is_scratch) hth_gradient_clear(p->gradient);
+    m->is_scratch = false;
+    HTH_TRY(hth_learn(p->learner, p->tape, p->gradient, error));
+    m->is_pending = true;
+    return updates ? update(m, error) : HTH_OK;
+}
+
+/* Takes the oldest steps off the tape, having learned from them. Without a finite gradient there is no update, but the
+ * learner has gone over them. */
+static hth_status take(hth_model *m, size_t steps, hth_report *report, hth_error *error) {
+    hth_tape *tape = m->parts.tape;
+    const bool was_told = m->is_told;
+    for (size_t t = 0; t < steps && !m->window; t++) m->is_told = m->is_told || tape->said[t];
+    const cut whole = cut_tape(m, steps);
+    const double regulariser = hth_tape_regularise(tape);
+    if (report) report->regulariser += regulariser;
+    const hth_status status = m->is_frozen ? HTH_OK : learn_tape(m, error);
+    put_back(tape, &whole);
+    if (status != HTH_OK && status != HTH_NOT_FINITE) {
+        m->is_told = was_told;
+        return status;
+    }
+    m->learned = steps;
+    if (m->is_scratch) m->is_told = m->is_pending = false;
+    return status;
+}
+
+/* So many of the oldest steps that have not been learned from have had their answers, up to `most`. */
+static size_t answered(const hth_model *m, size_t most) {
+    const hth_tape *tape = m->parts.tape;
+    size_t count = 0;
+    while (count < most && m->learned + count < tape->steps && tape->said[m->learned + count])
+        count++;
+    return count;
+}
+
+/* Takes the tapes that are complete; at the end of a sequence all that is left. */
+static hth_status take_due(hth_model *m, hth_report *report, hth_error *error) {
+    const hth_tape *tape = m->parts.tape;
+    for (;;) {
+        const size_t left = tape->steps - m->learned;
+        if (tape->ended ? left == 0 : answered(m, m->steps) < m->steps) return HTH_OK;
+        if (m->window) {
+            HTH_TRY(take(m, tape->steps, report, error));
+            continue;
+        }
+        if (m->learned) turn(m);
+        HTH_TRY(take(m, left < m->steps ? left : m->steps, report, error));
+    }
+}
+
+/* Steps that may be written before the next learning: a tape is filled up to K steps that are new. */
+static size_t room_of(const hth_model *m) {
+    const hth_tape *tape = m->parts.tape;
+    const size_t waiting = tape->steps - m->learned;
+    return waiting < m->steps || m->window ? m->steps - waiting : tape->capacity - tape->steps;
+}
+
+/* Room for a step at least. */
+static hth_status make_room(hth_model *m, hth_error *error) {
+    const hth_tape *tape = m->parts.tape;
+    const bool is_full = tape->steps == tape->capacity;
+    if (m->needs_whole && !m->is_frozen && (m->learned || is_full))
+        return hth_fail(
+            error, HTH_INVALID,
+            "the sequence has more than %zu steps, but the learner looks at the whole of "
+            "it: make the model for tapes of more steps, or take learner.name = tbptt",
+            m->steps);
+    if (m->learned == tape->steps || !m->window) turn(m);
+    if (room_of(m) > 0) return HTH_OK;
+    const hth_status status = take(m, m->window ? tape->steps : m->steps, NULL, error);
+    if (status == HTH_OK || status == HTH_NOT_FINITE) turn(m);
+    return status;
+}
+
+/* The next sequence. */
+static void begin(hth_model *m) {
+    hth_tape_reset(m->parts.tape);
+    hth_learner_reset(m->parts.learner);
+    m->learned = 0;
+}
+
+void hth_model_reset(hth_model *m) {
+    begin(m);
+    m->is_scratch = true;
+    m->is_told = m->is_pending = false;
+}
+
+void hth_model_freeze(hth_model *m, bool frozen) {
+    m->is_frozen = frozen;
+    hth_model_reset(m);
+}
+
+void hth_model_epoch(hth_model *m, uint64_t epoch) {
+    m->epoch = epoch;
+}
+
+/* ---- One step ---- */
+
+hth_status hth_model_predict(hth_model *m, const hth_real *x, const int32_t *tokens,
+                             hth_real *outputs, hth_error *error) {
+    hth_tape *tape = m->parts.tape;
+    const hth_inputs in = {.steps = 1, .batch = m->batch, .x = x, .tokens = tokens};
+    HTH_TRY(make_room(m, error));
+    HTH_TRY(hth_tape_write(tape, &in, error));
+    return outputs ? hth_tape_read(tape, tape->steps - 1, 1, outputs, error) : HTH_OK;
+}
+
+static hth_status check_late(const hth_model *m, size_t late, hth_error *error) {
+    const size_t steps = m->parts.tape->steps, waiting = m->window ? steps : steps - m->learned;
+    if (late < waiting) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "an answer comes %zu steps late, but of the steps on the tape only the newest %zu "
+        "wait for one; late of the plan keeps more (it is %zu)",
+        late, waiting, m->late);
+}
+
+static hth_status judge_one(hth_model *m, const hth_answer *answer, hth_report *report,
+                            hth_error *error) {
+    hth_tape *tape = m->parts.tape;
+    HTH_TRY(check_late(m, answer->late, error));
+    const hth_verdict verdict = {.from = tape->steps - 1 - answer->late,
+                                 .steps = 1,
+                                 .targets = answer->targets,
+                                 .classes = answer->classes,
+                                 .errors = answer->errors,
+                                 .weights = answer->weights,
+                                 .decides = answer->decides};
+    HTH_TRY(hth_tape_judge(tape, &verdict, report, error));
+    m->is_told = m->is_told || m->window;
+    return HTH_OK;
+}
+
+/* The sequence has ended with the newest step. */
+static hth_status finish(hth_model *m, hth_report *report, hth_error *error) {
+    hth_tape *tape = m->parts.tape;
+    tape->ended = tape->chunk.ends = true;
+    hth_status status = take_due(m, report, error);
+    if (status == HTH_OK && m->is_pending && m->is_told) {
+        status = update(m, error);
+        m->is_told = m->is_pending = false;
+    }
+    if (status == HTH_OK || status == HTH_NOT_FINITE) begin(m);
+    return status;
+}
+
+hth_status hth_model_learn(hth_model *m, const hth_answer *answer, hth_report *report,
+                           hth_error *error) {
+    const bool says = answer->targets || answer->classes || answer->errors;
+    if (says) HTH_TRY(judge_one(m, answer, report, error));
+    return answer->ends ? finish(m, report, error) : take_due(m, report, error);
+}
+
+/* ---- Any number of steps ---- */
+
+/* Steps from..from+steps-1 of a chunk. */
+static hth_chunk piece_of(const hth_model *m, const hth_chunk *chunk, size_t from, size_t steps) {
+    const size_t item = from * chunk->batch;
+    hth_chunk piece = *chunk;
+    piece.steps = steps;
+    if (chunk->x) piece.x += item * m->shape.inputs;
+    if (chunk->tokens) piece.tokens += item;
+    if (chunk->targets) piece.targets += item * m->shape.outputs;
+    if (chunk->classes) piece.classes += item;
+    if (chunk->weights) piece.weights += item;
+    if (chunk->decides) piece.decides += item;
+    piece.ends = chunk->ends && from + steps == chunk->steps;
+    for (size_t b = 0; chunk->lengths && b < m->batch; b++) {
+        const size_t left = chunk->lengths[b] > from ? chunk->lengths[b] - from : 0;
+        m->lengths[b] = (uint32_t)(left < steps ? left : steps);
+    }
+    if (chunk->lengths) piece.lengths = m->lengths;
+    return piece;
+}
+
+/* Onto a tape with steps on it, or to be read before it is judged. Nothing is written unless all can be. */
+static hth_status write_piece(hth_model *m, const hth_chunk *piece, hth_real *outputs,
+                              hth_report *report, hth_error *error) {
+    hth_tape *tape = m->parts.tape;
+    const hth_inputs in = {.steps = piece->steps,
+                           .batch = piece->batch,
+                           .x = piece->x,
+                           .tokens = piece->tokens,
+                           .lengths = piece->lengths,
+                           .ends = piece->ends};
+    const hth_verdict verdict = {.from = tape->steps,
+                                 .steps = piece->steps,
+                                 .targets = piece->targets,
+                                 .classes = piece->classes,
+                                 .weights = piece->weights,
+                                 .decides = piece->decides};
+    const bool says = piece->targets || piece->classes;
+    HTH_TRY(hth_check_inputs(tape, &in, tape->steps, error));
+    if (says) HTH_TRY(hth_check_verdict(tape, &verdict, tape->steps + piece->steps, error));
+    hth_tape_run(tape, &in);
+    if (outputs) HTH_TRY(hth_tape_read(tape, verdict.from, verdict.steps, outputs, error));
+    return says ? hth_tape_judge(tape, &verdict, report, error) : HTH_OK;
+}
+
+static hth_status run_piece(hth_model *m, const hth_chunk *piece, hth_real *outputs,
+                            hth_report *report, hth_error *error) {
+    const bool says = piece->targets || piece->classes;
+    if (m->parts.tape->steps == m->learned && !outputs && says)
+        HTH_TRY(hth_forward(m->parts.tape, piece, report, error));
+    else
+        HTH_TRY(write_piece(m, piece, outputs, report, error));
+    m->is_told = m->is_told || (m->window && says);
+    return piece->ends ? finish(m, report, error) : take_due(m, report, error);
+}
+
+hth_status hth_model_run(hth_model *m, const hth_chunk *chunk, hth_real *outputs,
+                         hth_report *report, hth_error *error) {
+    const size_t each = m->batch * m->shape.outputs;
+    for (size_t from = 0, steps; from < chunk->steps; from += steps) {
+        HTH_TRY(make_room(m, error));
+        const size_t left = chunk->steps - from, room = room_of(m);
+        steps = left < room ? left : room;
+        const hth_chunk piece = piece_of(m, chunk, from, steps);
+        HTH_TRY(run_piece(m, &piece, outputs ? outputs + from * each : NULL, report, error));
+    }
+    return HTH_OK;
+}

@@ -1,0 +1,292 @@
+/*
+ * Making a model: every handle asks its allocator once, so an allocator that says no has heard how much the handle takes.
+ * Sizes are found that way; a model then lays its handles one behind the other in a block of their sum.
+ */
+#include "model/model.h"
+
+#include "base/known.h"
+#include "credit/axes.h"
+#include "credit/catalogues.h"
+#include "credit/window.h"
+#include "network/catalogues.h"
+#include "optim/catalogues.h"
+
+#include <stdlib.h>
+
+enum { ALIGNMENT = 64 };
+
+int hth_abi(void) {
+    return HTH_ABI;
+}
+
+/* ---- Memory ---- */
+
+/* Hands out the bytes of a block one behind the other, or those of the heap; counts what it refuses as well. */
+typedef struct bump {
+    char *block;
+    size_t bytes, used, last;  /* last: bytes of the piece that was asked for last */
+    const hth_allocator *heap; /* not NULL: pieces come from there; refuses: none do */
+    bool refuses;
+} bump;
+
+static void *take(void *context, size_t bytes) {
+    bump *b = context;
+    const size_t at = b->used, left = at < SIZE_MAX / 2 ? SIZE_MAX / 2 - at : 0;
+    b->last = bytes;
+    b->used = bytes > left ? SIZE_MAX / 2 : at + bytes;
+    if (b->refuses) return NULL;
+    if (b->heap) return b->heap->allocate(b->heap->context, bytes);
+    return b->used <= b->bytes ? b->block + at : NULL;
+}
+
+static void *heap_take(void *context, size_t bytes) {
+    (void)context;
+    return malloc(bytes);
+}
+
+static void heap_release(void *context, void *memory) {
+    (void)context;
+    free(memory);
+}
+
+static const hth_allocator heap = {heap_take, heap_release, NULL};
+
+/* The block is given back as a whole. The handles outlive the bump, so this must not look at it. */
+static void keep(void *context, void *memory) {
+    (void)context;
+    (void)memory;
+}
+
+/* Pieces of the heap are given back one by one. */
+static void give_back(void *context, void *memory) {
+    const bump *b = context;
+    if (b->heap) b->heap->release(b->heap->context, memory);
+}
+
+/* ---- The plan ---- */
+
+/* Every setting is known, and belongs to what is chosen. */
+static hth_status check_settings(const hth_settings *settings, hth_error *error) {
+    static const hth_catalogue *const all[] = {&hth_network_section,
+                                               &hth_cells,
+                                               &hth_readout_section,
+                                               &hth_losses,
+                                               &hth_regulariser_section,
+                                               &hth_init_section,
+                                               &hth_learners,
+                                               &hth_signals,
+                                               &hth_recurrences,
+                                               &hth_pasts,
+                                               &hth_futures,
+                                               &hth_optimisers,
+                                               &hth_schedules};
+    const hth_known known = {all, HTH_COUNT(all), NULL};
+    for (size_t i = 0; i < settings->count; i++)
+        HTH_TRY(hth_setting_check(&known, settings, &settings->items[i], error));
+    return HTH_OK;
+}
+
+static hth_status check_abi(const hth_model_plan *plan, hth_error *error) {
+    if (plan->abi == HTH_ABI) return HTH_OK;
+    if (plan->abi == 0)
+        return hth_fail(error, HTH_INVALID, "abi of the plan is 0; it must be HTH_ABI");
+    return hth_fail(
+        error, HTH_MISMATCH,
+        "the program was compiled against interface %d of hitherto.h with numbers of %d "
+        "bytes, but this library has interface %d with %d bytes: compile it against the "
+        "header of this library (HTH_DOUBLE for libhitherto64)",
+        plan->abi / 100, plan->abi % 100, HTH_ABI / 100, HTH_ABI % 100);
+}
+
+/* K: as the plan says, or learner.steps, or what the learner takes where sequences have no end. */
+static hth_status choose_steps(const hth_model_plan *plan, const hth_preset *preset, size_t *steps,
+                               hth_error *error) {
+    enum { TRUNCATED = 20 };
+    int64_t given;
+    HTH_TRY(hth_common_option(&hth_learners, "steps", &plan->settings, &given, error));
+    *steps = plan->steps ? plan->steps : (size_t)given;
+    if (*steps > 0) return HTH_OK;
+    if (preset->steps == HTH_WHOLE_SEQUENCE)
+        return hth_fail(
+            error, HTH_INVALID,
+            "learner '%s' looks at the whole sequence: steps of the plan must say how many "
+            "steps the longest one has",
+            preset->part.name);
+    *steps = preset->steps == HTH_ONE_STEP ? 1 : preset->steps == HTH_FOUR_STEPS ? 4 : TRUNCATED;
+    return HTH_OK;
+}
+
+enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
+
+/* What the plan comes to, without handles. */
+static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_error *error) {
+    const size_t most = (size_t)1 << 31;
+    hth_window_options window;
+    hth_axes axes;
+    int update;
+    HTH_TRY(check_abi(plan, error));
+    HTH_TRY(check_settings(&plan->settings, error));
+    HTH_TRY(hth_axes_read(&plan->settings, &axes, error));
+    HTH_TRY(hth_common_option(&hth_learners, "update", &plan->settings, &update, error));
+    *out = (hth_model){.batch = plan->batch ? plan->batch : 1,
+                       .late = plan->late,
+                       .shape = plan->shape,
+                       .updates_at_end = update == UPDATE_SEQUENCE,
+                       .needs_whole = axes.preset->steps == HTH_WHOLE_SEQUENCE,
+                       .is_scratch = true,
+                       .seed = plan->seed,
+                       .epoch = 1};
+    HTH_TRY(choose_steps(plan, axes.preset, &out->steps, error));
+    HTH_TRY(hth_window_read(&plan->settings, axes.preset, &window, error));
+    out->window = (size_t)window.steps;
+    if (out->window && out->window < out->steps + out->late)
+        return hth_fail(
+            error, HTH_INVALID,
+            "answers %zu steps late to tapes of %zu new steps need learner.window of at "
+            "least %zu, but it is %zu",
+            out->late, out->steps, out->steps + out->late, out->window);
+    if (out->batch > most || out->steps > most || out->late > most)
+        return hth_fail(
+            error, HTH_INVALID,
+            "%zu steps, %zu items and answers %zu steps late: none may be more than 2^31",
+            out->steps, out->batch, out->late);
+    return HTH_OK;
+}
+
+/* ---- The handles ---- */
+
+/* Compute and network, for which the others are made. */
+static hth_status make_base(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    const hth_allocator from = {take, b->heap ? give_back : keep, b};
+    hth_model_parts *p = &m->parts;
+    HTH_TRY(hth_compute_create(plan->threads, &from, &p->compute, error));
+    m->sizes.compute = b->last;
+    HTH_TRY(
+        hth_network_create(&plan->settings, &plan->shape, plan->seed, &from, &p->network, error));
+    m->sizes.network = b->last;
+    return HTH_OK;
+}
+
+/* A handle that gets no memory is counted all the same, and the next one is asked for. */
+static hth_status count(hth_status status, const bump *b, size_t *bytes) {
+    *bytes = b->last;
+    return status == HTH_NO_MEMORY ? HTH_OK : status;
+}
+
+static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    const hth_allocator from = {take, keep, b};
+    const hth_settings *settings = &plan->settings;
+    const size_t K = m->steps, on_tape = m->window ? m->window : K + m->late;
+    hth_model_parts *p = &m->parts;
+    hth_status status =
+        hth_tape_create(p->network, on_tape, m->batch, p->compute, &from, &p->tape, error);
+    HTH_TRY(count(status, b, &m->sizes.tape));
+    if (p->tape && m->window > K) HTH_TRY(hth_tape_keep(p->tape, m->window - K, error));
+    status = hth_learner_create(settings, p->network, K, m->batch, plan->seed, p->compute, &from,
+                                &p->learner, error);
+    HTH_TRY(count(status, b, &m->sizes.learner));
+    status = hth_gradient_create(p->network, &from, &p->gradient, error);
+    HTH_TRY(count(status, b, &m->sizes.gradient));
+    status = hth_optimiser_create(settings, p->network, p->compute, &from, &p->optimiser, error);
+    return count(status, b, &m->sizes.optimiser);
+}
+
+static void drop(const hth_model_parts *p) {
+    hth_optimiser_destroy(p->optimiser);
+    hth_gradient_destroy(p->gradient);
+    hth_learner_destroy(p->learner);
+    hth_tape_destroy(p->tape);
+    hth_network_destroy(p->network);
+    hth_compute_destroy(p->compute);
+}
+
+/* The model itself, in memory of any alignment. */
+static size_t own_bytes(const hth_model *m) {
+    return sizeof(hth_model) + m->batch * sizeof(uint32_t) + ALIGNMENT - 1;
+}
+
+hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allocator,
+                           hth_model_sizes *out, hth_error *error) {
+    hth_model m;
+    bump b = {.heap = allocator ? allocator : &heap};
+    HTH_TRY(read_plan(plan, &m, error));
+    b.used = m.sizes.model = own_bytes(&m);
+    hth_status status = make_base(plan, &m, &b, error);
+    b.refuses = true;
+    if (status == HTH_OK) status = make_rest(plan, &m, &b, error);
+    drop(&m.parts);
+    HTH_TRY(status);
+    m.sizes.total = b.used;
+    *out = m.sizes;
+    return HTH_OK;
+}
+
+/* ---- Making ---- */
+
+static hth_status too_small(size_t bytes, size_t needed, const char *least, hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "the model needs %s%zu bytes, but has %zu", least, needed,
+                    bytes);
+}
+
+/* The handles, one behind the other from b->used on. */
+static hth_status make_all(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    hth_status status = make_base(plan, m, b, error);
+    if (status == HTH_NO_MEMORY) return too_small(b->bytes, b->used, "more than ", error);
+    HTH_TRY(status);
+    HTH_TRY(make_rest(plan, m, b, error));
+    if (b->used > b->bytes) return too_small(b->bytes, b->used, "", error);
+    m->sizes.total = b->used;
+    return HTH_OK;
+}
+
+hth_status hth_model_place(const hth_model_plan *plan, void *memory, size_t bytes, hth_model **out,
+                           hth_error *error) {
+    hth_model planned, *m;
+    HTH_TRY(read_plan(plan, &planned, error));
+    const size_t own = own_bytes(&planned), past = (uintptr_t)memory % ALIGNMENT;
+    if (own > bytes) return too_small(bytes, own, "more than ", error);
+    bump b = {.block = memory, .bytes = bytes, .used = own};
+    m = (hth_model *)(void *)((char *)memory + (past ? ALIGNMENT - past : 0));
+    *m = planned;
+    m->sizes.model = own;
+    m->block = memory;
+    m->lengths = (uint32_t *)(void *)(m + 1);
+    const hth_status status = make_all(plan, m, &b, error);
+    if (status != HTH_OK) drop(&m->parts);
+    HTH_TRY(status);
+    *out = m;
+    return HTH_OK;
+}
+
+hth_status hth_model_create(const hth_model_plan *plan, const hth_allocator *allocator,
+                            hth_model **out, hth_error *error) {
+    const hth_allocator *from = allocator ? allocator : &heap;
+    hth_model_sizes sizes;
+    HTH_TRY(hth_model_bytes(plan, from, &sizes, error));
+    void *block = from->allocate(from->context, sizes.total);
+    if (!block)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a model of %zu bytes",
+                        sizes.total);
+    const hth_status status = hth_model_place(plan, block, sizes.total, out, error);
+    if (status != HTH_OK)
+        from->release(from->context, block);
+    else
+        (*out)->outer = *from;
+    return status;
+}
+
+void hth_model_destroy(hth_model *m) {
+    if (!m) return;
+    const hth_allocator from = m->outer;
+    void *block = m->block;
+    drop(&m->parts);
+    if (from.release) from.release(from.context, block);
+}
+
+const hth_model_parts *hth_model_parts_of(const hth_model *m) {
+    return &m->parts;
+}
+
+const hth_model_sizes *hth_model_sizes_of(const hth_model *m) {
+    return &m->sizes;
+}
