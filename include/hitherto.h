@@ -243,7 +243,9 @@ HTH_API hth_status hth_network_create(const hth_settings *settings, const hth_sh
                                       hth_network **out, hth_error *error);
 HTH_API void hth_network_destroy(hth_network *network);
 HTH_API size_t hth_network_parameter_count(const hth_network *network);
-HTH_API hth_real *hth_network_parameters(hth_network *network); /* owned by the network */
+/* Owned by the network. Ask anew before each change that is made while steps stay on a tape (hth_tape_slide): tapes keep
+ * copies of the weights until they are begun, or until this is called. */
+HTH_API hth_real *hth_network_parameters(hth_network *network);
 HTH_API const hth_block *hth_network_blocks(const hth_network *network, size_t *count);
 
 /* ---- Tape: the last K steps, and the state that is carried from tape to tape ----------------- */
@@ -259,12 +261,11 @@ HTH_API void hth_tape_reset(hth_tape *tape);
 /* A new tape: what is on it is forgotten, and the state goes on. */
 HTH_API void hth_tape_begin(hth_tape *tape);
 /* Forgets the oldest steps and keeps the others, with what has been said of them. HTH_INVALID for more steps than there
- * are. Parameters may change between two calls that write to one tape: by an optimiser, or by whoever asks for
- * hth_network_parameters anew each time. */
+ * are. A learner with learner.window refuses a tape that has forgotten steps which it has not learned from. */
 HTH_API hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error);
 /* From now on so many of the newest steps stay on the tape when hth_forward writes, instead of none, and are in its
- * state: for learners whose tape slides (learner.window), H - K of them. 0 to the steps of the tape less one, and none with network.direction
- * = both, or it is HTH_INVALID. */
+ * state: for learners whose tape slides (learner.window), H - K of them. HTH_INVALID for as many as the tape has room
+ * for, or for any with network.direction = both. */
 HTH_API hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error);
 /* How many steps are on the tape: 0 to K. */
 HTH_API size_t hth_tape_length(const hth_tape *tape);
@@ -279,15 +280,17 @@ HTH_API hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_
 HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *outputs,
                                  hth_error *error);
 /* Says of steps of the tape how good their outputs are, and adds that to report (not NULL): loss and weight only where
- * there are targets or classes; E_reg once all steps of a tape that is full or has ended have been judged. Any steps, in any order (where
- * decisions are marked, in that of time), each of them once, at any time before they are learned from: a label may
- * come late. Steps of which nothing is said count as without error. HTH_NOT_FINITE when a target or the loss is not
+ * there are targets or classes; E_reg once all steps of a tape that is full or has ended have been judged. Any steps, in
+ * any order (where decisions are marked, in that of time), each of them once, before they are learned from: a label may
+ * come late. (A learner whose tape slides also takes a late verdict on a step that it has learned from, for the steps
+ * that still wait.) Steps of which nothing is said count as without error; steps judged by dE/dy have no part in
+ * decisions. HTH_NOT_FINITE when a target or the loss is not
  * finite, HTH_INVALID for a class out of range or a step judged before: the steps then are as if nothing had been said. */
 HTH_API hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
                                   hth_error *error);
 /* hth_tape_begin (or hth_tape_slide: see hth_tape_keep), hth_tape_write and hth_tape_judge in one call, with the same
- * bits: runs chunk->steps (<= K) steps. On
- * an error the carried state is as it was, and there is nothing to learn from. */
+ * bits: runs chunk->steps (<= K) steps. On an error the carried state is as it was, so that the call can be made again;
+ * there is nothing new to learn from. */
 HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                                hth_error *error);
 

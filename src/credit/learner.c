@@ -264,6 +264,7 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
         .feedback_at = signal->feedback_at,
         .context = learner,
         .q = window ? window->errors : errors,
+        .first = learner->unseen,
         .spent = window ? window->spent : NULL,
         .start = learner->start,
         .scratch = learner->scratch,

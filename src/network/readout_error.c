@@ -50,13 +50,17 @@ double hth_loss_factor(const hth_readout *r, const hth_chunk *chunk, size_t item
 }
 
 /* What the loss makes of the errors of some items: its factor, the same for all or not. */
-static void scale_items(const hth_tape *tape, size_t rows, size_t items, size_t width,
+static void scale_items(const hth_tape *tape, size_t first, size_t rows, size_t items, size_t width,
                         hth_real *err) {
     const hth_readout *r = &tape->network->readout;
     const bool differ = r->mean_over_window && tape->chunk.weights;
     const size_t batch = tape->batch, groups = differ ? batch : 1;
+    const hth_real *weights = tape->chunk.weights;
+    const hth_chunk fresh = {.steps = tape->steps - first,
+                             .batch = batch,
+                             .weights = weights ? weights + first * batch : NULL};
     for (size_t b = 0; b < groups; b++) {
-        const hth_real factor = (hth_real)hth_loss_factor(r, &tape->chunk, b);
+        const hth_real factor = (hth_real)hth_loss_factor(r, &fresh, b);
         for (size_t k = 0; k < rows && factor != 1; k++)
             for (size_t i = b; i < items; i += groups) err[k * width + i] *= factor;
     }
@@ -78,8 +82,9 @@ static void error_of_others(const hth_tape *tape, const hth_loss_tile *tile, siz
 }
 
 /* dE/dy of steps from..to-1, of which the same has been said; err[rows][width] from the first of them on. */
-static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, hth_said said,
-                           size_t from, size_t to, size_t width, hth_real *err) {
+static void error_of_steps(const hth_tape *tape, const hth_readout_backward *back,
+                           const hth_loss_tile *tile, hth_said said, size_t from, size_t to,
+                           size_t width, hth_real *err) {
     const hth_tape_readout *on = &tape->readout;
     const size_t first = from * tape->batch, items = (to - from) * tape->batch;
     const hth_real *y = on->y + tile->first * on->stride + first;
@@ -88,7 +93,7 @@ static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, hth_
             tape->network->readout.loss->error(tile, y, width, err);
         else
             error_of_others(tape, tile, first, items, width, err);
-        scale_items(tape, tile->rows, items, width, err);
+        scale_items(tape, back->first, tile->rows, items, width, err);
         return;
     }
     for (size_t k = 0; k < tile->rows; k++, err += width, y += on->stride)
@@ -109,7 +114,7 @@ static void direct_error(const hth_tape *tape, const hth_readout_backward *to,
     for (size_t from = 0, end; from < steps; from = end) {
         const hth_said said = said_of(tape, to, from);
         for (end = from + 1; end < steps && said_of(tape, to, end) == said;) end++;
-        error_of_steps(tape, tile, said, from, end, steps * batch, err + from * batch);
+        error_of_steps(tape, to, tile, said, from, end, steps * batch, err + from * batch);
     }
 }
 

@@ -176,6 +176,7 @@ typedef struct hth_readout_backward {
     hth_real *q;          /* [K*batch][n], set to the direct error of each unit; NULL: not wanted */
     hth_real *start;      /* [batch][outputs], set to dE/dy before the tape; kappa > 0 only */
     hth_real *scratch;    /* hth_readout_scratch numbers */
+    size_t first;         /* the first step that is new: loss.time counts from it on */
     const int32_t *spent; /* [K], not 0: as if nothing had been said of the step; NULL: none is */
 } hth_readout_backward;
 

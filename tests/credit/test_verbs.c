@@ -438,6 +438,88 @@ static void test_slid_tape_learns(void **state) {
     }
 }
 
+/* What was said before a slide counts after it: judged, then slid = slid, then judged. */
+static hth_real *slid(law_rig *rig, bool judged_first) {
+    hth_error error;
+    handles h = handles_make(rig, "learner.name=tbptt", 12);
+    handles_reset(&h);
+    rig->report = (hth_report){0};
+    write_copy(rig, h.tape, 0, 7);
+    if (judged_first) judge(rig, h.tape, 0, 0, 7);
+    must(hth_tape_slide(h.tape, 3, &error), &error);
+    if (!judged_first) judge(rig, h.tape, 3, 0, 4);
+    write_copy(rig, h.tape, 7, 5);
+    judge(rig, h.tape, 3, 4, 5);
+    must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+    hth_real *copy = malloc(rig->count * sizeof *copy);
+    memcpy(copy, hth_gradient_values(h.gradient), rig->count * sizeof *copy);
+    handles_drop(&h);
+    return copy;
+}
+
+static void test_verdicts_slide_too(void **state) {
+    static const law_case all[] = {
+        {"cell.name=rate network.units=5", 3, 0, 6, 12, 2, true, true},
+        {"cell.name=rate network.units=5 loss.time=window", 3, 0, 300, 12, 2, true, true},
+        {"cell.name=gru network.units=4 network.embedding=3 loss.name=softmax", 0, 7, 6, 12, 2,
+         false, true},
+        {"cell.name=alif network.units=20 cell.v_th=0.05 network.events=always readout.kappa=0.6 "
+         "readout.bias_place=inside",
+         3, 0, 4, 12, 2, true, true},
+    };
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(all); c++) {
+        law_rig rig;
+        law_setup(&rig, &all[c]);
+        hth_real *before = slid(&rig, true), *after = slid(&rig, false);
+        const size_t bytes = rig.count * sizeof *before;
+        assert_memory_equal(before, after, bytes);
+        rig.chunk.weights = NULL; /* other verdicts are seen */
+        hth_real *other = slid(&rig, true);
+        assert_true(memcmp(before, other, bytes) != 0);
+        law_assert_alive(&rig);
+        free(before);
+        free(after);
+        free(other);
+        law_teardown(&rig);
+    }
+}
+
+/* A verdict that fails leaves nothing behind: judged anew, the step counts as if it had been judged once. */
+static void test_a_verdict_that_fails_leaves_nothing(void **state) {
+    const law_case what = {
+        "cell.name=rate network.units=5 loss.time=window", 3, 0, 6, 4, 2, true, false};
+    law_rig rig;
+    hth_error error;
+    hth_real huge[BATCH] = {1000, 1000}, *gradients[2];
+    (void)state;
+    law_setup(&rig, &what);
+    for (int fails = 0; fails < 2; fails++) {
+        handles h = handles_make(&rig, "learner.name=tbptt", 4);
+        handles_reset(&h);
+        write_copy(&rig, h.tape, 0, 4);
+        hth_verdict v = verdict_of(&rig, 0, 1, 1);
+        v.weights = huge;
+        hth_real theta = 0, *bias = hth_network_parameters(rig.network) + rig.network->readout.bias;
+        if (fails) {
+            theta = bias[0];
+            bias[0] = (hth_real)INFINITY;
+            assert_int_equal(hth_tape_judge(h.tape, &v, &rig.report, &error), HTH_NOT_FINITE);
+            bias[0] = theta;
+        }
+        judge(&rig, h.tape, 0, 2, 2); /* of step 1 nothing is said in the end */
+        judge(&rig, h.tape, 0, 0, 1);
+        must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+        gradients[fails] = malloc(rig.count * sizeof(hth_real));
+        memcpy(gradients[fails], hth_gradient_values(h.gradient), rig.count * sizeof(hth_real));
+        handles_drop(&h);
+    }
+    assert_memory_equal(gradients[0], gradients[1], rig.count * sizeof(hth_real));
+    free(gradients[0]);
+    free(gradients[1]);
+    law_teardown(&rig);
+}
+
 static void refused(hth_status got, const hth_error *error, hth_status status, const char *text) {
     assert_int_equal(got, status);
     if (!strstr(error->message, text)) fail_msg("no '%s' in: %s", text, error->message);
@@ -522,6 +604,8 @@ int main(void) {
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_sliding_changes_no_output),
         cmocka_unit_test(test_slid_tape_learns),
+        cmocka_unit_test(test_verdicts_slide_too),
+        cmocka_unit_test(test_a_verdict_that_fails_leaves_nothing),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_an_end_that_is_not_told_is_refused),
     };

@@ -108,6 +108,33 @@ static void test_the_rest_is_learned_when_a_sequence_ends(void **state) {
     }
 }
 
+/* loss.time = mean divides by the K steps that are new, not by those that stay. */
+static void test_a_mean_is_over_the_new_steps(void **state) {
+    (void)state;
+    for (size_t K = 1; K < 3; K++)
+        for (size_t c = 0; c < 2; c++) {
+            static const char *const learners[] = {"learner.name=f-bptt learner.window=4",
+                                                   "learner.name=tbptt-k1-k2 learner.window=4"};
+            law_case summed = cases[0], meant = cases[0];
+            law_rig rig;
+            char text[256];
+            snprintf(text, sizeof text, "%s loss.time=mean", cases[0].settings);
+            summed.steps = meant.steps = 10;
+            meant.settings = text;
+            law_setup(&rig, &summed);
+            hth_real *sum = law_gradient(&rig, learners[c], K);
+            law_teardown(&rig);
+            law_setup(&rig, &meant);
+            hth_real *mean = law_gradient(&rig, learners[c], K);
+            if (K == 2) law_assert_differs(&rig, "of two steps", mean, sum, 0.3);
+            for (size_t i = 0; i < rig.count; i++) mean[i] *= (hth_real)K;
+            law_assert_equal(&rig, learners[c], mean, sum, tolerance(1e-14, 1e-6));
+            free(sum);
+            free(mean);
+            law_teardown(&rig);
+        }
+}
+
 /* A label that comes late: judged with a delay that leaves the step on the tape, the sum over the sequence is the same,
  * weights being constant; and with labels that are lost it is not. */
 static hth_real *labelled(law_rig *rig, const char *learner, size_t late, bool loses) {
@@ -354,6 +381,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_long_window_is_bptt),
         cmocka_unit_test(test_the_rest_is_learned_when_a_sequence_ends),
+        cmocka_unit_test(test_a_mean_is_over_the_new_steps),
         cmocka_unit_test(test_late_labels),
         cmocka_unit_test(test_losses_reach_no_further_than_the_window),
         cmocka_unit_test(test_equals_a_plain_implementation),
