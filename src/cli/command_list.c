@@ -232,6 +232,7 @@ static int list_part(const hth_catalogue *catalogue, const char *name) {
 int cli_list(const cli_arguments *arguments) {
     if (cli_value(arguments, "--cost") || cli_value(arguments, "--plausibility"))
         return cli_list_learners(arguments);
+    if (cli_value(arguments, "--rules")) return cli_list_rules(arguments);
     if (arguments->word_count == 0) return list_kinds();
     const char *word = arguments->words[0];
     if (strcmp(word, "settings") == 0) return list_settings(arguments);

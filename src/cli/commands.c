@@ -130,15 +130,17 @@ static const cli_command commands[] = {
             "--plausibility: which operations each learner needs that a circuit of neurons could "
             "or "
             "could not do (Marschall et al. 2019). Both are put together from what the parts of a "
-            "learner say of themselves.\n\n"
+            "learner say of themselves. --rules: which choices on the axes of a learner do not go "
+            "together, by number, with the reason.\n\n"
             "  hitherto list\n"
             "  hitherto list cells\n"
             "  hitherto list cell alif\n"
             "  hitherto list settings optimiser\n"
             "  hitherto list --cost cell=lstm network.units=100",
-        .flags = {{"--markdown", NULL, "with 'settings': as a page in Markdown"},
+        .flags = {{"--markdown", NULL, "with 'settings' or --rules: as a page in Markdown"},
                   {"--cost", NULL, "memory and operations of all learners"},
-                  {"--plausibility", NULL, "what a circuit would need for each learner"}},
+                  {"--plausibility", NULL, "what a circuit would need for each learner"},
+                  {"--rules", NULL, "which choices of a learner do not go together, and why"}},
         .run = cli_list,
     },
     {

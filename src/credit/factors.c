@@ -171,10 +171,6 @@ void hth_factors_carry(hth_learner *learner, hth_gradient *gradient, hth_factor_
     hth_unbiased_clean(learner->network, gradient);
 }
 
-const char *hth_factors_refuses(const hth_learner *plan) {
-    return hth_unbiased_refuses(plan, true);
-}
-
 size_t hth_factors_needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     (void)learner;
     out[0] = (hth_need){"i", true, "the vector A"};

@@ -46,7 +46,6 @@ void hth_factors_reset(hth_learner *learner);
 size_t hth_factors_state(hth_learner *learner, hth_field *fields, size_t capacity);
 void hth_factors_before(hth_learner *learner);
 void hth_factors_carry(hth_learner *learner, hth_gradient *gradient, hth_factor_law join);
-const char *hth_factors_refuses(const hth_learner *plan);
 size_t hth_factors_needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]);
 
 #endif

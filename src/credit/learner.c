@@ -5,6 +5,7 @@
 #include "base/known.h"
 #include "credit/catalogues.h"
 #include "credit/descend.h"
+#include "credit/rules.h"
 #include "credit/window.h"
 
 #include <math.h>
@@ -24,48 +25,6 @@ static void places(hth_learner *learner, place out[HTH_AXES]) {
     out[2] = (place){&learner->axes.past->axis, &learner->past};
     out[3] = (place){&learner->axes.future->axis, &learner->future};
     out[4] = (place){&hth_window_axis, &learner->window};
-}
-
-/* Combinations without a meaning are refused, with the reason. */
-static hth_status check_axes(hth_learner *plan, hth_error *error) {
-    static const char *const names[HTH_AXES] = {"signal", "recurrence", "past", "future", NULL};
-    place all[HTH_AXES];
-    places(plan, all);
-    for (size_t i = 0; i < HTH_AXES; i++) {
-        const hth_axis *axis = all[i].axis;
-        const char *reason = axis->refuses ? axis->refuses(plan) : NULL;
-        if (reason && !names[i])
-            return hth_fail(error, HTH_INVALID, "learner.window = %zu: %s", hth_window_length(plan),
-                            reason);
-        if (reason)
-            return hth_fail(error, HTH_INVALID, "learner.%s = %s: %s", names[i], axis->part.name,
-                            reason);
-    }
-    return HTH_OK;
-}
-
-/* What goes with time, or is of tapes to come, has no place where a layer runs against it. */
-static hth_status check_direction(const hth_learner *plan, hth_error *error) {
-    const hth_axes *axes = &plan->axes;
-    const struct {
-        bool fits;
-        const char *axis, *choice, *instead;
-    } all[] = {
-        {axes->recurrence->crossing != HTH_CROSS_LEARNED, "recurrence",
-         axes->recurrence->axis.part.name, "full, diagonal or none"},
-        {axes->past == &hth_past_none || axes->past == &hth_past_trace, "past",
-         axes->past->axis.part.name, "none or trace"},
-        {axes->future == &hth_future_zero, "future", axes->future->axis.part.name, "zero"},
-    };
-    if (!plan->network->both_ways) return HTH_OK;
-    for (size_t i = 0; i < HTH_COUNT(all); i++)
-        if (!all[i].fits)
-            return hth_fail(error, HTH_INVALID,
-                            "learner.%s = %s: the tape is the whole sequence, for a layer runs "
-                            "over it from its end (network.direction = both), so nothing is before "
-                            "or after it that could be kept or predicted; set learner.%s to %s",
-                            all[i].axis, all[i].choice, all[i].axis, all[i].instead);
-    return HTH_OK;
 }
 
 static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
@@ -180,8 +139,7 @@ hth_status hth_learner_plan(const hth_settings *settings, const hth_network *net
     HTH_TRY(hth_axes_read(settings, &plan->axes, error));
     HTH_TRY(hth_common_option(&hth_learners, "inputs", settings, &plan->gives_inputs, error));
     HTH_TRY(read_options(plan, settings, drawers, error));
-    HTH_TRY(check_direction(plan, error));
-    return check_axes(plan, error);
+    return hth_rules_check(plan, error);
 }
 
 hth_status hth_learner_create(const hth_settings *settings, const hth_network *network,

@@ -48,7 +48,7 @@ typedef struct hth_axis {
     size_t options_size;
     hth_bias bias; /* what this choice does, the other axes being exact */
     const char *memory, *operations;
-    /* Why this choice cannot go with the rest of the learner's, or NULL. */
+    /* Why the part cannot be as it is set, or NULL. What goes with what stands in rules.c. */
     const char *(*refuses)(const hth_learner *plan);
     /* Places what it keeps; called twice, to count and to place. The options have been read. */
     void *(*lay_out)(hth_arena *arena, const hth_learner *plan, const void *options);

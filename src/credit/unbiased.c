@@ -40,25 +40,6 @@ void hth_unbiased_draw(hth_learner *learner, size_t count, hth_real *nu) {
         hth_noise_normal(&learner->noise, count, nu);
 }
 
-const char *hth_unbiased_refuses(const hth_learner *plan, bool weights_only) {
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (plan->axes.recurrence->crossing != HTH_CROSS_FULL)
-        return "an estimate of the influence tensor is unbiased only with learner.recurrence = "
-               "full";
-    if (plan->axes.future != &hth_future_zero)
-        return "the influence tensor counts every loss when it comes, and a loss that is predicted "
-               "too would count twice; it needs learner.future = zero";
-    if (weights_only && plan->network->embedding)
-        return "its factors are a weight matrix's rows and columns, and token vectors have "
-               "neither; "
-               "learner.past = rank-one takes tokens";
-    if (weights_only && plan->network->layers[0].learns_initial)
-        return "its factors are a weight matrix's rows and columns, and initial states have "
-               "neither; set network.initial = zero or learner.past = rank-one";
-    return NULL;
-}
-
 void hth_unbiased_clean(const hth_network *net, hth_gradient *gradient) {
     for (size_t l = 0; l < net->layer_count; l++)
         hth_layer_mask(&net->layers[l], gradient->values + net->layers[l].weight);

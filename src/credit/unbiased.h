@@ -28,9 +28,6 @@ double hth_rho(const hth_unbiased_options *options, double x_square, double y_sq
 /* count numbers of mean 0 and variance 1, as learner.noise says. */
 void hth_unbiased_draw(hth_learner *learner, size_t count, hth_real *nu);
 
-/* Why the past cannot go with the rest, or NULL. weights_only: also where token vectors or initial states learn. */
-const char *hth_unbiased_refuses(const hth_learner *plan, bool weights_only);
-
 /* Entries of the gradient that do not exist become 0 again, all rows of an embedding count as changed. */
 void hth_unbiased_clean(const hth_network *network, hth_gradient *gradient);
 

@@ -192,34 +192,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return HTH_COUNT(all);
 }
 
-static const char *refuses(const hth_learner *plan) {
-    const hth_window_options *o = plan->window.options;
-    if (o->steps == 0) return NULL;
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so there is nothing to wait for; it needs another "
-               "learner.signal than none";
-    if (plan->axes.past->carry || plan->axes.past->before || plan->axes.past->forgets)
-        return "the steps that stay on the tape have their credit through it, and what is kept of "
-               "the "
-               "past would give it again; it needs learner.past = none";
-    if (plan->axes.future->needs_end)
-        return "the losses after a step are waited for, not predicted; it needs learner.future = "
-               "zero";
-    if (plan->network->both_ways)
-        return "the tape is the whole sequence, for a layer runs over it from its end "
-               "(network.direction = both), so that nothing slides; it needs 0";
-    if (plan->network->regulariser.rate > 0)
-        return "what the regulariser asks of a step is known for one tape at a time, not for a "
-               "window; it needs regulariser.rate = 0";
-    if ((size_t)o->steps < plan->steps)
-        return "it is shorter than the steps that are new each time; it needs learner.steps of at "
-               "most learner.window";
-    if (plan->network->readout.kappa > 0 && plan->axes.signal->feedback_at)
-        return "through a leaky readout a step gets errors of later steps, whose feedback would be "
-               "another; it needs readout.kappa = 0 or another learner.signal";
-    return NULL;
-}
-
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     const hth_window_options *o = learner->window.options;
     if (o->steps <= 1) return 0;
@@ -235,7 +207,6 @@ const hth_axis hth_window_axis = {
     .bias = HTH_BIASED,
     .memory = "H*top*n",
     .operations = "(H/K-1)*g*n*n",
-    .refuses = refuses,
     .lay_out = lay_out,
     .reset = reset,
     .state = state,

@@ -293,32 +293,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return count;
 }
 
-static const char *refuses(const hth_learner *plan) {
-    const synthetic_options *o = plan->future.options;
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so there is no credit to predict; set learner.future = "
-               "zero";
-    if (plan->axes.past != &hth_past_none && plan->axes.past != &hth_past_trace &&
-        plan->axes.past != &hth_past_instantaneous)
-        return "what is kept of the past counts every loss when it comes, and one that was "
-               "predicted "
-               "would count twice; it needs learner.past = none, trace or instantaneous";
-    if (plan->axes.past == &hth_past_trace && plan->axes.recurrence->crossing != HTH_CROSS_FULL)
-        return "without credit that crosses units the traces pay for all later losses, and a "
-               "prediction would change nothing; past = trace needs learner.recurrence = full";
-    if (hth_joint_readout_states(plan->network))
-        return "the error of a leaky readout acts back beyond the tape, which no prediction of the "
-               "units' adjoint covers; it needs readout.kappa = 0";
-    if (o->scans == 1 && o->activation != IDENTITY)
-        return "learner.sg_activation acts on the prediction that the target is made with, not on "
-               "the "
-               "one of the gradient; it needs learner.sg_scans = 2";
-    if (o->scans == 1 && o->refresh > 1)
-        return "learner.sg_refresh is of the copy that the target is predicted with; it needs "
-               "learner.sg_scans = 2";
-    return NULL;
-}
-
 static hth_learned learned(const hth_learner *learner) {
     const synthetic_options *o = learner->future.options;
     const size_t N = hth_joint_states(learner->network), H = (size_t)o->hidden;
@@ -354,7 +328,6 @@ const hth_future hth_future_synthetic = {
              .memory = "c*w*s/N + sg_scans*s + top*(sg_label*o + sg_present*n + 1)",
              .operations = "3*w*s/(N*K) + (sg_scans-1)*g*n*n",
              .learned = learned,
-             .refuses = refuses,
              .lay_out = lay_out,
              .reset = reset,
              .state = state,

@@ -180,17 +180,9 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
 }
 
 static const char *refuses(const hth_learner *plan) {
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (plan->axes.recurrence->crossing != HTH_CROSS_FULL)
-        return "the influence tensor is the exact past and needs learner.recurrence = full";
-    if (plan->axes.future != &hth_future_zero)
-        return "the influence tensor counts every loss when it comes, and a loss that is predicted "
-               "too "
-               "would count twice; it needs learner.future = zero";
-    if (hth_joint_states(plan->network) > hth_product_in_place_limit())
-        return "the network has too many states for a matrix of all on all";
-    return NULL;
+    return hth_joint_states(plan->network) > hth_product_in_place_limit()
+               ? "the network has too many states for a matrix of all on all"
+               : NULL;
 }
 
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {

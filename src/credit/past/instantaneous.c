@@ -26,16 +26,6 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     return NULL;
 }
 
-static const char *refuses(const hth_learner *plan) {
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so there is nothing to cut short; set learner.past = "
-               "none";
-    if (plan->axes.recurrence->crossing == HTH_CROSS_LEARNED)
-        return "a learned Jacobian does not tell a unit's own step from what comes of it; it needs "
-               "learner.recurrence = full, diagonal or none";
-    return NULL;
-}
-
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     (void)learner;
     out[0] = (hth_need){"i", true, "each unit's adjoint, a vector"};
@@ -47,7 +37,6 @@ const hth_past hth_past_instantaneous = {
                       .summary = "nothing, not even within the tape: each step's own term alone",
                       .source = "truncated traces: Bellec et al. 2019, tasks 3.1 and 3.2"},
              .bias = HTH_BIASED,
-             .refuses = refuses,
              .lay_out = lay_out,
              .needs = needs},
     .forgets = true,

@@ -256,32 +256,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return count;
 }
 
-static const char *refuses(const hth_learner *plan) {
-    const hth_kernel_options *o = plan->past.options;
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (plan->axes.recurrence->crossing != HTH_CROSS_NONE)
-        return "the kernel stands for all that goes from unit to unit; it needs "
-               "learner.recurrence = none";
-    if (plan->axes.future != &hth_future_zero)
-        return "the kernel counts every loss when it comes, and a loss that is predicted too would "
-               "count twice; it needs learner.future = zero";
-    if (plan->steps > 1)
-        return "the kernel links each step to the next, also those of one tape; it needs "
-               "learner.steps = 1";
-    if (plan->network->layer_count > 1)
-        return "the kernel is of one layer's units on each other; a stack would need more";
-    if (plan->network->regulariser.rate > 0)
-        return "the kernel takes the readout's errors to the units, not what the regulariser asks "
-               "of them; it needs regulariser.rate = 0";
-    if (plan->network->layers[0].learns_initial)
-        return "there are traces of synapses only; it needs network.initial = zero";
-    if (plan->network->layers[0].cell->spikes && o->lr > 0)
-        return "a small perturbation changes all of a spike train or nothing, so that there is "
-               "nothing to learn the kernel from; set learner.kernel_lr = 0";
-    return NULL;
-}
-
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     const hth_kernel_options *o = learner->past.options;
     out[0] = (hth_need){"ii", true, "a trace in each synapse"};
@@ -303,7 +277,6 @@ const hth_past hth_past_kernel = {
              .bias = HTH_BIASED,
              .memory = "P + P*(N-s)/o + n*n + s + 3*n",
              .operations = "3*P + 3*P*(N-s)/o + 4*n*n",
-             .refuses = refuses,
              .lay_out = lay_out,
              .reset = reset,
              .state = state,

@@ -127,7 +127,6 @@ const hth_past hth_past_kronecker = {
              .bias = HTH_UNBIASED,
              .memory = "m + N*n*g",
              .operations = "N*N*n*g + (N*n*g + P)/K",
-             .refuses = hth_factors_refuses,
              .lay_out = lay_out,
              .reset = hth_factors_reset,
              .state = hth_factors_state,

@@ -304,18 +304,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
 
 static const char *refuses(const hth_learner *plan) {
     const hth_network *net = plan->network;
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    if (plan->axes.recurrence->crossing != HTH_CROSS_FULL)
-        return "influence spreads over the recurrent weights, so it needs learner.recurrence = "
-               "full "
-               "(for SnAp-1 alone, learner.name = snap1 is faster)";
-    if (plan->axes.future != &hth_future_zero)
-        return "influence counts every loss when it comes, and a loss that is predicted too would "
-               "count twice; it needs learner.future = zero";
-    if (net->layer_count > 1 || net->embedding)
-        return "SnAp is defined for one recurrent layer whose input is not learned; take one layer "
-               "and no token vectors, or learner.past = influence";
     if (net->layers[0].n > MOST_UNITS ||
         net->layers[0].n * states_of_unit(plan) > hth_product_in_place_limit())
         return "the network has too many units for a matrix of all states on all";

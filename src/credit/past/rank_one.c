@@ -326,10 +326,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return HTH_COUNT(all);
 }
 
-static const char *refuses(const hth_learner *plan) {
-    return hth_unbiased_refuses(plan, false);
-}
-
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     (void)learner;
     out[0] = (hth_need){"i", true, "the vector A"};
@@ -350,7 +346,6 @@ const hth_past hth_past_rank_one = {
              .bias = HTH_UNBIASED,
              .memory = "s + y + P",
              .operations = "g*n*n*(2 - 1/K) + P + 2*P/K",
-             .refuses = refuses,
              .lay_out = lay_out,
              .reset = reset,
              .state = state,

@@ -63,7 +63,6 @@ const hth_past hth_past_reverse_kronecker = {
              .bias = HTH_UNBIASED,
              .memory = "n*g + N*m",
              .operations = "N*N*m + N*m + (N*m + P)/K",
-             .refuses = hth_factors_refuses,
              .lay_out = lay_out,
              .reset = hth_factors_reset,
              .state = hth_factors_state,

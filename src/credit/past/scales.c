@@ -12,21 +12,9 @@
 
 #include "kernels/elementwise.h"
 
-/* Both the drive's gain and the leak are constants of the cell. */
-static bool has_leak(const hth_cell *cell) {
+bool hth_scales_fit(const hth_cell *cell) {
     return cell->spikes && cell->B[0][0].where == HTH_AT_CONSTANT &&
            cell->D[0][0].where == HTH_AT_CONSTANT;
-}
-
-const char *hth_scales_refuse(const hth_scales *s, const hth_network *network) {
-    if (s->trace == HTH_SCALE_DERIVATIVE) return NULL;
-    if (!has_leak(network->layers[0].cell))
-        return "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
-               "have; it needs derivative, or a cell that spikes, such as lif";
-    if (hth_first_read(network) > 0)
-        return "learner.scale_trace other than derivative would scale what lower layers learn too; "
-               "it needs one layer (network.units)";
-    return NULL;
 }
 
 static void scale_units(const hth_scales *s, const hth_layer *layer, size_t rows,

@@ -32,8 +32,8 @@ typedef struct hth_scales {
         .offset = (base) + offsetof(hth_scales, filtered)                                          \
     }
 
-/* Why these scales have no meaning in the network, or NULL. */
-const char *hth_scales_refuse(const hth_scales *scales, const hth_network *network);
+/* Whether the drive's gain and the leak are constants of the cell: for scales other than derivative. */
+bool hth_scales_fit(const hth_cell *cell);
 
 /* Applies them to the errors of the tape that is on the adjoint: to q, which it changes, and to what the
  * regulariser asks, by way of `pull`, [batch][n] numbers of scratch. */

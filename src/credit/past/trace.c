@@ -429,35 +429,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return count;
 }
 
-static const char *refuses_variant(const hth_learner *plan) {
-    const trace_options *o = plan->past.options;
-    const bool own = o->postsynaptic != HTH_POST_DERIVATIVE;
-    if (!own && o->trace == TRACE_FULL) return NULL;
-    if (plan->axes.recurrence->crossing != HTH_CROSS_NONE)
-        return "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
-               "synapse alone; they need learner.recurrence = none, or full and derivative; "
-               "truncated traces of e-prop 3 are learner.past = instantaneous";
-    if (own && !hth_clopath_fits(plan->network->layers[0].cell))
-        return "learner.postsynaptic says what stands for the pseudo-derivative, which units of "
-               "this cell do not have; it needs derivative, or a cell that spikes, such as lif";
-    return NULL;
-}
-
-static const char *refuses(const hth_learner *plan) {
-    const hth_network *net = plan->network;
-    const hth_crossing crossing = plan->axes.recurrence->crossing;
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
-    const trace_options *o = plan->past.options;
-    if (plan->steps > 1 && crossing != HTH_CROSS_FULL && o->below == BELOW_EXACT &&
-        (hth_first_read(net) > 0 || net->embedding))
-        return "what upper states hold of the credit of a lower layer or of token vectors has no "
-               "trace, so the gradient would depend on the length of a tape; take learner.steps = "
-               "1, learner.below = tape, learner.recurrence = full or learner.past = none";
-    const char *reason = hth_scales_refuse(&o->scales, net);
-    return reason ? reason : refuses_variant(plan);
-}
-
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     const bool own = learner->axes.recurrence->crossing == HTH_CROSS_DIAGONAL;
     out[0] = (hth_need){"i", true, "each unit's adjoint, a vector"};
@@ -477,7 +448,6 @@ const hth_past hth_past_trace = {
              .bias = HTH_BIASED,
              .memory = "e*P",
              .operations = "e*P + (e*e+e)*P/K",
-             .refuses = refuses,
              .lay_out = lay_out,
              .reset = reset,
              .state = state,

@@ -147,16 +147,6 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return count;
 }
 
-static const char *refuses(const hth_learner *plan) {
-    if (!plan->axes.signal->reaches_units)
-        return "no error reaches the units, so no credit crosses them; set learner.recurrence = "
-               "none";
-    if (plan->axes.past != &hth_past_none)
-        return "what is kept of the past goes by the true derivatives; it needs learner.past = "
-               "none";
-    return NULL;
-}
-
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     (void)learner;
     out[0] =
@@ -173,7 +163,6 @@ const hth_recurrence hth_recurrence_learned = {
              .bias = HTH_BIASED,
              .memory = "s*s",
              .operations = "3*s*s",
-             .refuses = refuses,
              .lay_out = lay_out,
              .state = state,
              .needs = needs},

@@ -26,15 +26,6 @@ const char *hth_feedback_objection(const char *variance) {
     return "learner.feedback_variance must be outputs, units or a number of at least 0";
 }
 
-const char *hth_feedback_refuses(const hth_learner *plan) {
-    const hth_past *past = plan->axes.past;
-    if (plan->network->readout.kappa == 0 || past == &hth_past_none || past == &hth_past_trace ||
-        past == &hth_past_kernel)
-        return NULL;
-    return "what learner.past keeps of a leaky readout goes by the readout's own weights; it needs "
-           "learner.signal = readout, or readout.kappa = 0";
-}
-
 hth_feedback *hth_feedback_lay_out(hth_arena *arena, const hth_learner *plan,
                                    const char *variance) {
     const hth_readout *readout = &plan->network->readout;

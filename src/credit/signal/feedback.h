@@ -23,9 +23,6 @@ typedef struct hth_feedback {
 /* Why the text is no variance, or NULL. */
 const char *hth_feedback_objection(const char *variance);
 
-/* Why the past axis cannot go with feedback other than the readout's weights, or NULL. */
-const char *hth_feedback_refuses(const hth_learner *plan);
-
 /* Places a matrix, not yet drawn. */
 hth_feedback *hth_feedback_lay_out(hth_arena *arena, const hth_learner *plan, const char *variance);
 

@@ -23,7 +23,6 @@ const hth_signal hth_signal_global = {
                       .summary = "the same for all units: every feedback weight is 1/sqrt(n)",
                       .source = "Bellec et al. 2019, pattern generation"},
              .bias = HTH_BIASED,
-             .refuses = hth_feedback_refuses,
              .lay_out = lay_out,
              .needs = hth_feedback_needs},
     .reaches_units = true,

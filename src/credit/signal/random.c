@@ -14,9 +14,7 @@ typedef struct random_options {
 static const hth_option options[] = {HTH_FEEDBACK_VARIANCE(random_options)};
 
 static const char *refuses(const hth_learner *plan) {
-    const random_options *o = plan->signal.options;
-    const char *objection = hth_feedback_objection(o->variance);
-    return objection ? objection : hth_feedback_refuses(plan);
+    return hth_feedback_objection(((const random_options *)plan->signal.options)->variance);
 }
 
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {

@@ -28,12 +28,7 @@ static const hth_option options[] = {
 };
 
 static const char *refuses(const hth_learner *plan) {
-    const resampled_options *o = plan->signal.options;
-    const char *objection = hth_feedback_objection(o->variance);
-    if (!objection && plan->network->readout.outputs > HTH_READOUT_TILE)
-        return "feedback that changes is there for at most 256 outputs; set learner.signal = "
-               "random";
-    return objection ? objection : hth_feedback_refuses(plan);
+    return hth_feedback_objection(((const resampled_options *)plan->signal.options)->variance);
 }
 
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {

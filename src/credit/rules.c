@@ -1,0 +1,417 @@
+/*
+ * Which choices of a learner go together: one numbered table. A combination without a meaning is refused, for a wrong
+ * gradient is worse than none. A rule is broken where its choice is made, what it says of the network and the
+ * settings (`where`) holds, and the other axis has a choice that it must not have (`with`), or not one of those that
+ * it must have (`without`). The first rule that is broken counts.
+ *
+ * The limits of one part alone (a size, the form of a text) stand in the part, as `refuses`.
+ */
+#include "credit/rules.h"
+
+#include "credit/catalogues.h"
+#include "credit/joint.h"
+#include "credit/past/clopath.h"
+#include "credit/past/scales.h"
+#include "credit/window.h"
+
+#include <string.h>
+
+/* ---- What rules ask ---- */
+
+/* A setting of a part's own that is one of several texts; NULL: the part has no such setting. */
+static const char *says(const hth_axis *axis, const hth_own *own, const char *name) {
+    const hth_options *options = &axis->part.options;
+    for (size_t i = 0; i < options->count; i++) {
+        const hth_option *o = &options->items[i];
+        if (strcmp(o->name, name) == 0)
+            return o->choices[*(const int *)((const char *)own->options + o->offset)];
+    }
+    return NULL;
+}
+
+static bool past_says(const hth_learner *plan, const char *name, const char *value) {
+    const char *said = says(&plan->axes.past->axis, &plan->past, name);
+    return said && strcmp(said, value) == 0;
+}
+
+/* A number among the settings of the future or the past; -1: there is none of that name. */
+static double number(const hth_axis *axis, const hth_own *own, const char *name) {
+    const hth_options *options = &axis->part.options;
+    for (size_t i = 0; i < options->count; i++) {
+        const hth_option *o = &options->items[i];
+        const void *at = (const char *)own->options + o->offset;
+        if (strcmp(o->name, name) == 0)
+            return o->kind == HTH_KIND_REAL ? *(const double *)at : (double)*(const int64_t *)at;
+    }
+    return -1;
+}
+
+static double future_number(const hth_learner *plan, const char *name) {
+    return number(&plan->axes.future->axis, &plan->future, name);
+}
+
+static bool runs_backwards(const hth_learner *plan) {
+    return plan->network->both_ways;
+}
+
+static bool readout_leaks(const hth_learner *plan) {
+    return plan->network->readout.kappa != 0;
+}
+
+static bool has_many_outputs(const hth_learner *plan) {
+    return plan->network->readout.outputs > HTH_READOUT_TILE;
+}
+
+static bool has_tokens(const hth_learner *plan) {
+    return plan->network->embedding > 0;
+}
+
+static bool learns_initial(const hth_learner *plan) {
+    return plan->network->layers[0].learns_initial;
+}
+
+static bool has_layers(const hth_learner *plan) {
+    return plan->network->layer_count > 1;
+}
+
+static bool has_layers_or_tokens(const hth_learner *plan) {
+    return has_layers(plan) || has_tokens(plan);
+}
+
+static bool has_several_steps(const hth_learner *plan) {
+    return plan->steps > 1;
+}
+
+static bool is_regularised(const hth_learner *plan) {
+    return plan->network->regulariser.rate > 0;
+}
+
+static bool loses_traces_below(const hth_learner *plan) {
+    const hth_network *net = plan->network;
+    return plan->steps > 1 && past_says(plan, "below", "exact") &&
+           (hth_first_read(net) > 0 || net->embedding);
+}
+
+static bool scales_without_leak(const hth_learner *plan) {
+    return !past_says(plan, "scale_trace", "derivative") &&
+           !hth_scales_fit(plan->network->layers[0].cell);
+}
+
+static bool scales_lower_layers(const hth_learner *plan) {
+    return !past_says(plan, "scale_trace", "derivative") && hth_first_read(plan->network) > 0;
+}
+
+static bool has_own_factor(const hth_learner *plan) {
+    return !past_says(plan, "postsynaptic", "derivative");
+}
+
+static bool has_own_traces(const hth_learner *plan) {
+    return has_own_factor(plan) || !past_says(plan, "trace", "full");
+}
+
+static bool has_factor_without_spikes(const hth_learner *plan) {
+    return has_own_factor(plan) && !hth_clopath_fits(plan->network->layers[0].cell);
+}
+
+static bool perturbs_spikes(const hth_learner *plan) {
+    return plan->network->layers[0].cell->spikes &&
+           number(&plan->axes.past->axis, &plan->past, "kernel_lr") > 0;
+}
+
+static bool readout_has_states(const hth_learner *plan) {
+    return hth_joint_readout_states(plan->network) > 0;
+}
+
+static bool activates_own_prediction(const hth_learner *plan) {
+    const char *said = says(&plan->axes.future->axis, &plan->future, "sg_activation");
+    return future_number(plan, "sg_scans") == 1 && said && strcmp(said, "identity") != 0;
+}
+
+static bool refreshes_own_prediction(const hth_learner *plan) {
+    return future_number(plan, "sg_scans") == 1 && future_number(plan, "sg_refresh") > 1;
+}
+
+static bool carries_past(const hth_learner *plan) {
+    const hth_past *past = plan->axes.past;
+    return past->carry || past->before || past->forgets;
+}
+
+static bool predicts(const hth_learner *plan) {
+    return plan->axes.future->needs_end;
+}
+
+static bool is_shorter(const hth_learner *plan) {
+    return hth_window_length(plan) < plan->steps;
+}
+
+static bool leaks_with_changing_feedback(const hth_learner *plan) {
+    return plan->network->readout.kappa > 0 && plan->axes.signal->feedback_at;
+}
+
+/* ---- The table ---- */
+
+#define SIGNAL "signal"
+#define RECURRENCE "recurrence"
+#define PAST "past"
+#define FUTURE "future"
+#define WINDOW "window"
+
+#define WHOLE                                                                                      \
+    "the tape is the whole sequence, for a layer runs over it from its end "                       \
+    "(network.direction = both), so nothing is before or after it that could be kept or "          \
+    "predicted; "
+
+#define ESTIMATES                                                                                  \
+    {                                                                                              \
+        PAST, {                                                                                    \
+            "rank-one", "kronecker", "reverse-kronecker"                                           \
+        }                                                                                          \
+    }
+#define FACTORS                                                                                    \
+    {                                                                                              \
+        PAST, {                                                                                    \
+            "kronecker", "reverse-kronecker"                                                       \
+        }                                                                                          \
+    }
+
+static const hth_rule rules[] = {
+    /* A layer that runs against time */
+    {.of = {RECURRENCE, {"learned"}},
+     .when = "network.direction = both",
+     .where = runs_backwards,
+     .why = WHOLE "set learner.recurrence to full, diagonal or none"},
+    {.of = {PAST, {"none", "trace"}, .others = true},
+     .when = "network.direction = both",
+     .where = runs_backwards,
+     .why = WHOLE "set learner.past to none or trace"},
+    {.of = {FUTURE, {"zero"}, .others = true},
+     .when = "network.direction = both",
+     .where = runs_backwards,
+     .why = WHOLE "set learner.future to zero"},
+    /* Signal */
+    {.of = {SIGNAL, {"readout", "none"}, .others = true},
+     .when = "readout.kappa > 0",
+     .where = readout_leaks,
+     .without = {PAST, {"none", "trace", "kernel"}},
+     .why = "what learner.past keeps of a leaky readout goes by the readout's own weights; it "
+            "needs learner.signal = readout, or readout.kappa = 0"},
+    {.of = {SIGNAL, {"resampled"}},
+     .when = "more than 256 outputs",
+     .where = has_many_outputs,
+     .why = "feedback that changes is there for at most 256 outputs; set learner.signal = random"},
+    /* Recurrence */
+    {.of = {RECURRENCE, {"learned"}},
+     .with = {SIGNAL, {"none"}},
+     .why = "no error reaches the units, so no credit crosses them; set learner.recurrence = none"},
+    {.of = {RECURRENCE, {"learned"}},
+     .without = {PAST, {"none"}},
+     .why = "what is kept of the past goes by the true derivatives; it needs learner.past = none"},
+    /* Past */
+    {.of = {PAST, {"none", "instantaneous"}, .others = true},
+     .with = {SIGNAL, {"none"}},
+     .why = "no error reaches the units, so nothing needs to be kept; set learner.past = none"},
+    {.of = {PAST, {"instantaneous"}},
+     .with = {SIGNAL, {"none"}},
+     .why = "no error reaches the units, so there is nothing to cut short; set learner.past = "
+            "none"},
+    {.of = {PAST, {"trace"}},
+     .when = "learner.steps > 1 and learner.below = exact, with several layers or token vectors",
+     .where = loses_traces_below,
+     .without = {RECURRENCE, {"full"}},
+     .why = "what upper states hold of the credit of a lower layer or of token vectors has no "
+            "trace, so the gradient would depend on the length of a tape; take learner.steps = 1, "
+            "learner.below = tape, learner.recurrence = full or learner.past = none"},
+    {.of = {PAST, {"trace"}},
+     .when = "learner.scale_trace other than derivative, and a cell without a membrane",
+     .where = scales_without_leak,
+     .why = "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
+            "have; it needs derivative, or a cell that spikes, such as lif"},
+    {.of = {PAST, {"trace"}},
+     .when = "learner.scale_trace other than derivative, and several layers",
+     .where = scales_lower_layers,
+     .why = "learner.scale_trace other than derivative would scale what lower layers learn too; "
+            "it needs one layer (network.units)"},
+    {.of = {PAST, {"trace"}},
+     .when = "learner.trace other than full, or learner.postsynaptic other than derivative",
+     .where = has_own_traces,
+     .without = {RECURRENCE, {"none"}},
+     .why = "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
+            "synapse alone; they need learner.recurrence = none, or full and derivative; "
+            "truncated traces of e-prop 3 are learner.past = instantaneous"},
+    {.of = {PAST, {"trace"}},
+     .when = "learner.postsynaptic other than derivative, and a cell that does not spike",
+     .where = has_factor_without_spikes,
+     .why = "learner.postsynaptic says what stands for the pseudo-derivative, which units of this "
+            "cell do not have; it needs derivative, or a cell that spikes, such as lif"},
+    {.of = {PAST, {"pattern"}},
+     .without = {RECURRENCE, {"full"}},
+     .why = "influence spreads over the recurrent weights, so it needs learner.recurrence = full "
+            "(for SnAp-1 alone, learner.name = snap1 is faster)"},
+    {.of = {PAST, {"pattern"}},
+     .when = "several layers or token vectors",
+     .where = has_layers_or_tokens,
+     .why = "SnAp is defined for one recurrent layer whose input is not learned; take one layer "
+            "and no token vectors, or learner.past = influence"},
+    {.of = {PAST, {"influence"}},
+     .without = {RECURRENCE, {"full"}},
+     .why = "the influence tensor is the exact past and needs learner.recurrence = full"},
+    {.of = ESTIMATES,
+     .without = {RECURRENCE, {"full"}},
+     .why = "an estimate of the influence tensor is unbiased only with learner.recurrence = full"},
+    {.of = FACTORS,
+     .when = "token vectors",
+     .where = has_tokens,
+     .why = "its factors are a weight matrix's rows and columns, and token vectors have neither; "
+            "learner.past = rank-one takes tokens"},
+    {.of = FACTORS,
+     .when = "network.initial = learned",
+     .where = learns_initial,
+     .why = "its factors are a weight matrix's rows and columns, and initial states have neither; "
+            "set network.initial = zero or learner.past = rank-one"},
+    {.of = {PAST, {"kernel"}},
+     .without = {RECURRENCE, {"none"}},
+     .why = "the kernel stands for all that goes from unit to unit; it needs learner.recurrence = "
+            "none"},
+    {.of = {PAST, {"kernel"}},
+     .when = "learner.steps > 1",
+     .where = has_several_steps,
+     .why = "the kernel links each step to the next, also those of one tape; it needs "
+            "learner.steps = 1"},
+    {.of = {PAST, {"kernel"}},
+     .when = "several layers",
+     .where = has_layers,
+     .why = "the kernel is of one layer's units on each other; a stack would need more: take one "
+            "layer (network.units)"},
+    {.of = {PAST, {"kernel"}},
+     .when = "regulariser.rate > 0",
+     .where = is_regularised,
+     .why = "the kernel takes the readout's errors to the units, not what the regulariser asks of "
+            "them; it needs regulariser.rate = 0"},
+    {.of = {PAST, {"kernel"}},
+     .when = "network.initial = learned",
+     .where = learns_initial,
+     .why = "there are traces of synapses only; it needs network.initial = zero"},
+    {.of = {PAST, {"kernel"}},
+     .when = "learner.kernel_lr > 0, and a cell that spikes",
+     .where = perturbs_spikes,
+     .why = "a small perturbation changes all of a spike train or nothing, so that there is "
+            "nothing to learn the kernel from; set learner.kernel_lr = 0"},
+    /* Future */
+    {.of = {FUTURE, {"zero"}, .others = true},
+     .with = {SIGNAL, {"none"}},
+     .why = "no error reaches the units, so there is no credit to predict; set learner.future = "
+            "zero"},
+    {.of = {FUTURE, {"zero"}, .others = true},
+     .without = {PAST, {"none", "trace", "instantaneous"}},
+     .why = "what is kept of the past counts every loss when it comes, and one that was predicted "
+            "would count twice; it needs learner.past = none, trace or instantaneous, or "
+            "learner.future = zero"},
+    {.of = {PAST, {"trace"}},
+     .when = "learner.future other than zero",
+     .where = predicts,
+     .without = {RECURRENCE, {"full"}},
+     .why = "without credit that crosses units the traces pay for all later losses, and a "
+            "prediction would change nothing; past = trace needs learner.recurrence = full"},
+    {.of = {FUTURE, {"zero"}, .others = true},
+     .when = "readout.kappa > 0",
+     .where = readout_has_states,
+     .why = "the error of a leaky readout acts back beyond the tape, which no prediction of the "
+            "units' adjoint covers; it needs readout.kappa = 0"},
+    {.of = {FUTURE, {"synthetic"}},
+     .when = "learner.sg_scans = 1 and learner.sg_activation other than identity",
+     .where = activates_own_prediction,
+     .why = "learner.sg_activation acts on the prediction that the target is made with, not on the "
+            "one of the gradient; it needs learner.sg_scans = 2"},
+    {.of = {FUTURE, {"synthetic"}},
+     .when = "learner.sg_scans = 1 and learner.sg_refresh > 1",
+     .where = refreshes_own_prediction,
+     .why = "learner.sg_refresh is of the copy that the target is predicted with; it needs "
+            "learner.sg_scans = 2"},
+    /* A tape that slides */
+    {.of = {WINDOW},
+     .with = {SIGNAL, {"none"}},
+     .why = "no error reaches the units, so there is nothing to wait for; it needs another "
+            "learner.signal than none"},
+    {.of = {WINDOW},
+     .when = "learner.past other than none",
+     .where = carries_past,
+     .why = "the steps that stay on the tape have their credit through it, and what is kept of "
+            "the past would give it again; it needs learner.past = none"},
+    {.of = {WINDOW},
+     .when = "learner.future other than zero",
+     .where = predicts,
+     .why = "the losses after a step are waited for, not predicted; it needs learner.future = "
+            "zero"},
+    {.of = {WINDOW},
+     .when = "network.direction = both",
+     .where = runs_backwards,
+     .why = "the tape is the whole sequence, for a layer runs over it from its end "
+            "(network.direction = both), so that nothing slides; it needs 0"},
+    {.of = {WINDOW},
+     .when = "regulariser.rate > 0",
+     .where = is_regularised,
+     .why = "what the regulariser asks of a step is known for one tape at a time, not for a "
+            "window; it needs regulariser.rate = 0"},
+    {.of = {WINDOW},
+     .when = "learner.steps > learner.window",
+     .where = is_shorter,
+     .why = "it is shorter than the steps that are new each time; it needs learner.steps of at "
+            "most learner.window"},
+    {.of = {WINDOW},
+     .when = "readout.kappa > 0, and a learner.signal that changes from step to step",
+     .where = leaks_with_changing_feedback,
+     .why = "through a leaky readout a step gets errors of later steps, whose feedback would be "
+            "another; it needs readout.kappa = 0 or another learner.signal"},
+};
+
+const hth_rule *hth_rule_at(size_t index) {
+    return index < HTH_COUNT(rules) ? &rules[index] : NULL;
+}
+
+/* ---- Checking ---- */
+
+enum { AXES = HTH_AXES - 1 };
+
+/* The four axes by name, as a plan has chosen on them. */
+static const hth_axis *chosen(const hth_learner *plan, const char *axis) {
+    const hth_axes *axes = &plan->axes;
+    if (strcmp(axis, SIGNAL) == 0) return &axes->signal->axis;
+    if (strcmp(axis, RECURRENCE) == 0) return &axes->recurrence->axis;
+    if (strcmp(axis, PAST) == 0) return &axes->past->axis;
+    return &axes->future->axis;
+}
+
+static bool is_made(const hth_choice *choice, const hth_learner *plan) {
+    if (strcmp(choice->axis, WINDOW) == 0) return plan->slides;
+    const char *name = chosen(plan, choice->axis)->part.name;
+    for (size_t i = 0; i < HTH_MOST_NAMES && choice->names[i]; i++)
+        if (strcmp(choice->names[i], name) == 0) return !choice->others;
+    return choice->others;
+}
+
+static bool is_broken(const hth_rule *rule, const hth_learner *plan) {
+    return is_made(&rule->of, plan) && (!rule->where || rule->where(plan)) &&
+           (!rule->with.axis || is_made(&rule->with, plan)) &&
+           (!rule->without.axis || !is_made(&rule->without, plan));
+}
+
+static hth_status fail(const hth_learner *plan, const char *axis, const char *why,
+                       hth_error *error) {
+    if (strcmp(axis, WINDOW) == 0)
+        return hth_fail(error, HTH_INVALID, "learner.window = %zu: %s", hth_window_length(plan),
+                        why);
+    return hth_fail(error, HTH_INVALID, "learner.%s = %s: %s", axis, chosen(plan, axis)->part.name,
+                    why);
+}
+
+hth_status hth_rules_check(const hth_learner *plan, hth_error *error) {
+    static const char *const axes[AXES] = {SIGNAL, RECURRENCE, PAST, FUTURE};
+    for (size_t i = 0; i < HTH_COUNT(rules); i++)
+        if (is_broken(&rules[i], plan)) return fail(plan, rules[i].of.axis, rules[i].why, error);
+    for (size_t i = 0; i < AXES; i++) {
+        const hth_axis *axis = chosen(plan, axes[i]);
+        const char *why = axis->refuses ? axis->refuses(plan) : NULL;
+        if (why) return fail(plan, axes[i], why, error);
+    }
+    return HTH_OK;
+}
