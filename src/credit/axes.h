@@ -21,14 +21,6 @@
     X(kernel)                               /* past/<name>.c */
 #define HTH_FUTURES(X) X(zero) X(synthetic) /* future/<name>.c */
 
-/* How credit crosses from unit to unit: the cases of the scan, scan.c. */
-typedef enum hth_crossing {
-    HTH_CROSS_FULL,     /* by all recurrent weights and the reset */
-    HTH_CROSS_DIAGONAL, /* by a unit's own weight and reset only (SnAp-1) */
-    HTH_CROSS_NONE,     /* neither by recurrent weights nor by the reset (e-prop, RFLO) */
-    HTH_CROSS_LEARNED   /* by a Jacobian that stands in the adjoint */
-} hth_crossing;
-
 /* How many steps a tape has when learner.steps does not say it. */
 typedef enum hth_default_steps {
     HTH_WHOLE_SEQUENCE, /* must be the whole: fewer are refused */
@@ -62,6 +54,10 @@ typedef struct hth_axes {
     const struct hth_past *past;
     const struct hth_future *future;
 } hth_axes;
+
+/* The derivative itself, and credit that crosses nothing: the scans of pasts take these too. */
+extern const struct hth_crossing hth_crosses_fully,
+    hth_crosses_nothing; /* recurrence/full.c, none.c */
 
 hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error *error);
 

@@ -104,9 +104,14 @@ void hth_joint_values(const hth_tape *tape, size_t slot, size_t item, hth_real *
     }
 }
 
+bool hth_trace_follows_z(const hth_learner *learner) {
+    const hth_crossing *crossing = &learner->axes.recurrence->crossing;
+    return crossing->is_local && crossing->cross;
+}
+
 size_t hth_trace_rows(const hth_learner *learner, size_t l) {
     const hth_network *net = learner->network;
-    const bool follows_z = learner->axes.recurrence->crossing == HTH_CROSS_DIAGONAL;
+    const bool follows_z = hth_trace_follows_z(learner);
     const bool filtered = l + 1 == net->layer_count && net->readout.kappa > 0;
     if (net->both_ways) return 0;
     return net->layers[l].cell->states + (follows_z && has_z(&net->layers[l])) + filtered;

@@ -30,4 +30,7 @@ void hth_joint_values(const hth_tape *tape, size_t slot, size_t item, hth_real *
  * 0 where a tape is always a whole sequence (network.direction = both): nothing is carried. */
 size_t hth_trace_rows(const hth_learner *learner, size_t layer);
 
+/* Whether credit goes from a unit to its own z, as with recurrence = diagonal, so that traces follow z. */
+bool hth_trace_follows_z(const hth_learner *learner);
+
 #endif

@@ -39,7 +39,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     if (plan->axes.signal->reaches_units) {
         hth_adjoint_lay_out(arena, &learner->adjoint, net, steps, plan->batch, true);
         if (plan->gives_inputs) hth_adjoint_lay_out_inputs(arena, &learner->adjoint, net, steps);
-        learner->adjoint.crossing = plan->axes.recurrence->crossing;
+        learner->adjoint.crossing = &plan->axes.recurrence->crossing;
         learner->adjoint.item = HTH_EVERY_ITEM;
         learner->adjoint.to = SIZE_MAX;
     }
@@ -53,6 +53,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         if (all[i].axis->lay_out)
             all[i].own->kept = all[i].axis->lay_out(arena, learner, all[i].own->options);
     }
+    learner->adjoint.across = learner->recurrence.kept;
     return placed;
 }
 
@@ -256,6 +257,7 @@ static void learn_units(hth_learner *learner, hth_gradient *gradient) {
 
 static void learn_all(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
+    if (axes->recurrence->before) axes->recurrence->before(learner);
     if (axes->past->before) axes->past->before(learner);
     if (learner->slides)
         hth_window_learn(learner, gradient);

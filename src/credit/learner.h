@@ -78,7 +78,8 @@ typedef struct hth_signal {
 typedef struct hth_recurrence {
     hth_axis axis;
     hth_crossing crossing;
-    void (*learn)(hth_learner *learner); /* from the tape, once it has been learned from */
+    void (*before)(hth_learner *learner); /* before the scan of a tape */
+    void (*learn)(hth_learner *learner);  /* from the tape, once it has been learned from */
 } hth_recurrence;
 
 /* What is kept of everything before the tape. */

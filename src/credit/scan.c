@@ -166,39 +166,16 @@ static void find_sbar(const hth_adjoint *adjoint, const place *at, hth_real *con
     }
 }
 
-/* The row's share of zbar_{t-1} that does not cross units. */
-static void find_zbar(const hth_adjoint *adjoint, const place *at, hth_real *const *lambda,
-                      const hth_real *delta, hth_real *zbar) {
+/* The row's share of zbar_{t-1} that is not of the product for all rows. */
+static void find_zbar(const hth_adjoint *adjoint, size_t l, const place *at,
+                      hth_real *const *lambda, const hth_real *delta, hth_real *zbar) {
     const hth_layer *layer = at->layer;
-    const size_t n = layer->n;
     bool untouched = true;
-    if (adjoint->crossing != HTH_CROSS_NONE)
+    if (adjoint->crossing->resets)
         for (size_t i = 0; i < layer->cell->states; i++)
             untouched = weigh(at, layer->cell->R[i], lambda[i], untouched, zbar);
-    zero_if(untouched, n, zbar);
-    if (adjoint->crossing != HTH_CROSS_DIAGONAL) return;
-    const hth_real *w = adjoint->tape->network->theta + layer->weight;
-    for (size_t g = 0; g < layer->cell->drives; g++, w += n * layer->m, delta += n)
-        for (size_t j = 0; j < n; j++) zbar[j] += w[j * layer->m + j] * delta[j];
-}
-
-/* In place of the local derivatives: the adjoint of the step's end, (sbar_t, zeta_t), times J. Where z is the
- * state, that is lambda_t. */
-static void learned_recurrence(const hth_adjoint *adjoint, const hth_layer *layer,
-                               const hth_adjoint_layer *a, size_t row) {
-    const size_t n = layer->n, d = layer->cell->states, rows = adjoint->rows;
-    const bool separate = layer->cell->observable == HTH_Z_SEPARATE;
-    const size_t states = (d + (separate ? 1 : 0)) * n;
-    const hth_real *from = separate ? a->sbar : a->lambda;
-    hth_real *x = a->joint + row * 2 * states, *y = x + states;
-    for (size_t i = 0; i < d; i++) memcpy(x + i * n, from + (i * rows + row) * n, n * sizeof *x);
-    if (separate) memcpy(x + d * n, a->zeta + row * n, n * sizeof *x);
-    hth_vector_matrix(states, states, x, a->jacobian, states, false, y);
-    for (size_t i = 0; i < d; i++) memcpy(a->sbar + (i * rows + row) * n, y + i * n, n * sizeof *y);
-    if (separate)
-        memcpy(a->zbar + row * n, y + d * n, n * sizeof *y);
-    else
-        memset(a->zbar + row * n, 0, n * sizeof *y);
+    zero_if(untouched, layer->n, zbar);
+    if (adjoint->crossing->cross) adjoint->crossing->cross(adjoint, l, delta, zbar);
 }
 
 const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
@@ -286,12 +263,12 @@ static void step_row(const hth_adjoint *adjoint, size_t l, size_t t, size_t row)
     find_delta(&at, zeta, lambda, delta);
     if (a->own) own_row(adjoint, l, t, row, item);
     if (t == 0 && adjoint->skips_start) return;
-    if (adjoint->crossing == HTH_CROSS_LEARNED) {
-        learned_recurrence(adjoint, layer, a, row);
+    if (adjoint->crossing->replace) {
+        adjoint->crossing->replace(adjoint, l, row);
         return;
     }
     find_sbar(adjoint, &at, lambda, a->sbar + row * n, slot);
-    find_zbar(adjoint, &at, lambda, delta, a->zbar + row * n);
+    find_zbar(adjoint, l, &at, lambda, delta, a->zbar + row * n);
 }
 
 void hth_scan_unit(const hth_adjoint *adjoint, size_t l, size_t item, size_t k, hth_real *delta,
@@ -310,12 +287,19 @@ void hth_scan_unit(const hth_adjoint *adjoint, size_t l, size_t item, size_t k, 
     }
     find_delta(&at, of_z ? one : NULL, lambda, delta);
     find_sbar(adjoint, &at, lambda, sbar, n);
-    if (zbar) find_zbar(adjoint, &at, lambda, delta, zbar);
+    if (zbar) find_zbar(adjoint, l, &at, lambda, delta, zbar);
 }
 
 /* ---- All steps ---- */
 
-/* Whether W_rec is packed for the products of the scan: for a few rows it is read where it lies, with the same
+/* What takes delta to zbar: W_rec, or what a recurrence has in its place. */
+static hth_matrix crossed(const hth_adjoint *adjoint, size_t l) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    if (adjoint->layers[l].cross) return hth_rows(adjoint->layers[l].cross, layer->n);
+    return hth_rows(adjoint->tape->network->theta + layer->weight, layer->m);
+}
+
+/* Whether that is packed for the products of the scan: for a few rows it is read where it lies, with the same
  * bits. */
 static bool is_packed(const hth_adjoint *adjoint) {
     return adjoint->tape->steps * adjoint->rows > HTH_FEW_ROWS;
@@ -333,7 +317,7 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const hth_adjoint_layer *a = &adjoint->layers[task->layer];
     const size_t rows = adjoint->rows, from = part * rows / task->parts;
     const size_t to = (part + 1) * rows / task->parts;
-    const hth_real *w = adjoint->tape->network->theta + layer->weight;
+    const hth_matrix w = crossed(adjoint, task->layer);
     const bool spiking = hth_scan_is_spiking(adjoint, task->layer);
     const bool one = !spiking && hth_scan_is_one(adjoint, task->layer);
     (void)worker;
@@ -346,13 +330,13 @@ static void scan_rows(void *argument, size_t part, int worker) {
             else
                 step_row(adjoint, task->layer, t, row);
         const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
-        if (adjoint->crossing != HTH_CROSS_FULL || (t == 0 && adjoint->skips_start)) continue;
+        if (!adjoint->crossing->multiplies || (t == 0 && adjoint->skips_start)) continue;
         if (is_packed(adjoint))
             hth_product_packed(to - from, layer->n, layer->rows, hth_rows(delta, layer->rows),
                                a->packed, true, a->zbar + from * layer->n, layer->n);
         else
             for (size_t row = from; row < to; row++, delta += layer->rows)
-                hth_vector_matrix(layer->rows, layer->n, delta, w, layer->m, true,
+                hth_vector_matrix(layer->rows, layer->n, delta, w.data, w.row, true,
                                   a->zbar + row * layer->n);
     }
 }
@@ -403,10 +387,8 @@ void hth_scan(hth_adjoint *adjoint) {
             (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows);
         const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
-        if (adjoint->crossing == HTH_CROSS_FULL && is_packed(adjoint))
-            hth_pack(layer->rows, layer->n,
-                     hth_rows(tape->network->theta + layer->weight, layer->m),
-                     adjoint->layers[l].packed);
+        if (adjoint->crossing->multiplies && is_packed(adjoint))
+            hth_pack(layer->rows, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
         mix_errors(adjoint, l);
         hth_parallel(tape->compute, task.parts, work, scan_rows, &task);
         pass_down(adjoint, l);

@@ -5,12 +5,10 @@
  *     lambda_t = zeta_t Z_t + sbar_t               dE/ds_t
  *     delta_t  = lambda_t B_t + zeta_t Q_t         dE/da_t
  *     sbar_{t-1} = lambda_t D_t
- *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R
+ *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R; see hth_crossing
  *
  * q_t includes what the regulariser asks of z. Variants of eligibility traces take other numbers for Z_t, or 0
  * for D_t (trace.c); then lambda is no derivative any more.
- *
- * With a learned Jacobian J the adjoint (sbar, zbar)_{t-1} of a layer is that of step t times J instead.
  *
  * sbar and zbar at the end of the tape are the boundary (the future axis); what the scan leaves in them
  * is the adjoint of the state at the start of the tape (for the past axis, and the target of the future
@@ -30,6 +28,20 @@ typedef enum hth_postsynaptic {
     HTH_POST_GIVEN       /* the layer's `post` for the first state, 0 for others */
 } hth_postsynaptic;
 
+struct hth_adjoint;
+
+/* How credit crosses from unit to unit: what a recurrence is to the scan. */
+typedef struct hth_crossing {
+    bool resets;     /* zbar_{t-1} has lambda R, the way of the reset */
+    bool multiplies; /* and cross^T delta, the layer's `cross`: one product for all rows */
+    bool is_local; /* credit stays in a unit, so that a synapse can follow it: traces have it too */
+    /* Adds to zbar_{t-1}[n] of a row what delta_t sends besides. NULL: nothing. */
+    void (*cross)(const struct hth_adjoint *adjoint, size_t layer, const hth_real *delta,
+                  hth_real *zbar);
+    /* Sets sbar_{t-1} and zbar_{t-1} of a row in place of all that, from sbar_t, lambda_t and zeta_t. NULL: no. */
+    void (*replace)(const struct hth_adjoint *adjoint, size_t layer, size_t row);
+} hth_crossing;
+
 typedef struct hth_adjoint_layer {
     hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */
     hth_real *delta;  /* [K][rows][drives*n] */
@@ -37,15 +49,15 @@ typedef struct hth_adjoint_layer {
     hth_real *zbar;   /* [rows][n] */
     hth_real *lambda; /* [states][rows][n], scratch */
     hth_real *zeta;   /* [rows][n], scratch */
-    hth_real *packed; /* W_rec, for the products of this scan */
+    hth_real *packed; /* cross, for the products of this scan */
+    /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
+    const hth_real *cross;
     /* What parts may add; NULL: nothing. */
-    const hth_real *pull;     /* [rows][n]: direct error, the same at all steps of an item */
-    const hth_real *post;     /* [K][batch][n]: see hth_postsynaptic */
-    const hth_real *mix;      /* [n][n]: the direct error becomes q mix (KeRNL) */
-    hth_real *mixed;          /* [K][rows][n], scratch of that */
-    const hth_real *jacobian; /* [states of the layer][the same]: recurrence = learned */
-    hth_real *joint;          /* [2][rows][states of the layer], scratch of that */
-    hth_real *end;            /* [states][rows][n]: sbar at the end of the tape, kept */
+    const hth_real *pull; /* [rows][n]: direct error, the same at all steps of an item */
+    const hth_real *post; /* [K][batch][n]: see hth_postsynaptic */
+    const hth_real *mix;  /* [n][n]: the direct error becomes q mix (KeRNL) */
+    hth_real *mixed;      /* [K][rows][n], scratch of that */
+    hth_real *end;        /* [states][rows][n]: sbar at the end of the tape, kept */
     /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in place of delta; the last
      * slot is scratch. NULL: they learn by delta */
     hth_real *own;
@@ -53,7 +65,8 @@ typedef struct hth_adjoint_layer {
 
 typedef struct hth_adjoint {
     const hth_tape *tape;
-    hth_crossing crossing;
+    const hth_crossing *crossing;
+    void *across; /* what the recurrence keeps, for `cross` and `replace` */
     hth_postsynaptic postsynaptic;
     bool memoryless; /* D is taken as 0: a unit's state does not last from step to step */
     size_t rows;

@@ -1,7 +1,7 @@
 /*
  * The step of scan.h for units of one state: see scan_one.h.
  *
- *     zeta = q + zbar     lambda = sbar + zeta Z     sbar = lambda D     zbar = lambda R (recurrence full)
+ *     zeta = q + zbar     lambda = sbar + zeta Z     sbar = lambda D     zbar = lambda R (where the crossing resets)
  *     delta[g] = zeta Q[g] + lambda B[g], for each drive
  *
  * Time and memory: two passes over the units, and one more a drive.
@@ -31,8 +31,8 @@ static bool is_found(hth_entry entry) {
 bool hth_scan_is_one(const hth_adjoint *adjoint, size_t l) {
     const hth_cell *c = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
-    if ((adjoint->crossing != HTH_CROSS_NONE && adjoint->crossing != HTH_CROSS_FULL) ||
-        adjoint->memoryless || adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || a->pull)
+    if (adjoint->crossing->cross || adjoint->crossing->replace || adjoint->memoryless ||
+        adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || a->pull)
         return false;
     for (size_t g = 0; g < c->drives; g++)
         if (!is_plain(c->B[0][g]) || !is_plain(c->Q[g]) || c->Q[g].where == HTH_AT_ONE)
@@ -122,7 +122,7 @@ void hth_scan_one(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t n = layer->n, batch = tape->batch, rows = adjoint->rows;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const hth_real *errors = a->mix ? a->mixed : a->q;
-    const bool crosses = adjoint->crossing == HTH_CROSS_FULL;
+    const bool crosses = adjoint->crossing->resets;
     hth_real *delta = a->delta + (t * rows + row) * layer->rows;
     const units u = {.n = n,
                      .q = errors ? errors + (t * rows + row) * n : NULL,

@@ -2,7 +2,7 @@
  * The step of scan.h for LIF and ALIF: see scan_spiking.h. With D = [D00 0; D10 D11], B = (B0, 0), R = (R0, 0), Q = 0
  *
  *     zeta = q + zbar     lambda_i = sbar_i + zeta Z_i     delta = lambda_0 B0
- *     sbar_0 = lambda_0 D00 + lambda_1 D10     sbar_1 = lambda_1 D11     zbar = lambda_0 R0 (recurrence full)
+ *     sbar_0 = lambda_0 D00 + lambda_1 D10     sbar_1 = lambda_1 D11     zbar = lambda_0 R0 (where the crossing resets)
  *
  * Every number of the tape is read once; time and memory: one pass.
  */
@@ -42,8 +42,7 @@ static bool has_second_state(const hth_cell *c) {
 bool hth_scan_is_spiking(const hth_adjoint *adjoint, size_t l) {
     const hth_cell *c = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
-    const bool crosses = adjoint->crossing == HTH_CROSS_FULL;
-    if ((adjoint->crossing != HTH_CROSS_NONE && !crosses) || adjoint->memoryless ||
+    if (adjoint->crossing->cross || adjoint->crossing->replace || adjoint->memoryless ||
         adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || a->mix || !a->q)
         return false;
     return has_one_state(c) && (c->states == 1 || (c->states == 2 && has_second_state(c)));
@@ -84,7 +83,7 @@ void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = layer->n, batch = tape->batch, rows = adjoint->rows;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    const bool two = c->states == 2, crosses = adjoint->crossing == HTH_CROSS_FULL;
+    const bool two = c->states == 2, crosses = adjoint->crossing->resets;
     units u = {.n = n,
                .q = a->q + (t * rows + row) * n,
                .pull = hth_adjoint_pull(adjoint, l, t, item),

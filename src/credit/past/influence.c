@@ -165,7 +165,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->xbar = HTH_TAKE(arena, hth_real, N);
     kept->packed = HTH_TAKE(arena, hth_real, packed);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, N, hth_joint_readout_states(net) > 0);
-    kept->rows.crossing = HTH_CROSS_FULL;
+    kept->rows.crossing = &hth_crosses_fully;
     return placed;
 }
 

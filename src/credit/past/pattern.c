@@ -288,7 +288,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     kept->xbar = HTH_TAKE(arena, hth_real, all);
     kept->packed = HTH_TAKE(arena, hth_real, hth_packed_size(plan->steps, layer->m));
     hth_adjoint_lay_out(arena, &kept->rows, plan->network, plan->steps, all, is_leaky(plan));
-    kept->rows.crossing = HTH_CROSS_FULL;
+    kept->rows.crossing = &hth_crosses_fully;
     return placed;
 }
 

@@ -307,7 +307,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->tangent.item = HTH_EVERY_ITEM;
     hth_adjoint_lay_out(arena, &kept->probe, net, plan->steps, batch,
                         hth_joint_readout_states(net) > 0);
-    kept->probe.crossing = HTH_CROSS_FULL;
+    kept->probe.crossing = &hth_crosses_fully;
     kept->probe.item = HTH_EVERY_ITEM;
     kept->probe.skips_start = !net->layers[0].learns_initial;
     return placed;

@@ -316,7 +316,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     kept->rows.tape = learner->adjoint.tape;
     kept->has_end = learner->adjoint.layers[0].end != NULL;
     kept->together = net->layers[0].cell->observable == HTH_Z_IS_STATE &&
-                     (learner->adjoint.crossing != HTH_CROSS_FULL || kept->has_end);
+                     (learner->adjoint.crossing->is_local || kept->has_end);
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
     if (is_whole_sequence(kept)) return;
     const size_t steps = kept->rows.tape->steps, batch = learner->batch;
@@ -383,20 +383,20 @@ static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
     const hth_network *net = plan->network;
     const size_t top = net->layer_count - 1;
-    const hth_crossing crossing = plan->axes.recurrence->crossing;
+    const hth_crossing *crossing = &plan->axes.recurrence->crossing;
     const bool separate = net->layers[0].cell->observable == HTH_Z_SEPARATE;
     hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
     hth_trace_layer scratch;
     (void)given;
     if (!kept) kept = &counted;
-    *kept = (hth_trace){.is_zero = true, .has_z = crossing == HTH_CROSS_DIAGONAL && separate};
+    *kept = (hth_trace){.is_zero = true, .has_z = hth_trace_follows_z(plan) && separate};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
     kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
     for (size_t l = 0; l <= top; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, hth_trace_rows(plan, top),
                         net->readout.kappa > 0);
-    kept->rows.crossing = crossing == HTH_CROSS_DIAGONAL ? HTH_CROSS_DIAGONAL : HTH_CROSS_NONE;
+    kept->rows.crossing = crossing->is_local ? crossing : &hth_crosses_nothing;
     kept->rows.input = NULL; /* no row is an adjoint of what is below its layer */
     for (size_t l = 0; placed && l < top; l++) kept->rows.layers[l].q = NULL;
     return placed;
@@ -430,7 +430,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
 }
 
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
-    const bool own = learner->axes.recurrence->crossing == HTH_CROSS_DIAGONAL;
+    const bool own = hth_trace_follows_z(learner);
     out[0] = (hth_need){"i", true, "each unit's adjoint, a vector"};
     out[1] = (hth_need){"ii", true,
                         own ? "a trace in each synapse, which decays by its unit's own weight"

@@ -67,7 +67,7 @@ void hth_trace_transition(const hth_trace *kept, size_t l, size_t slot) {
 
 void hth_trace_single(hth_trace *kept, size_t item, size_t slot) {
     const hth_network *net = kept->rows.tape->network;
-    const bool crosses = kept->rows.crossing == HTH_CROSS_DIAGONAL;
+    const bool crosses = kept->rows.crossing->cross;
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_adjoint_layer *a = &kept->rows.layers[l];
         const hth_layer *layer = &net->layers[l];

@@ -11,11 +11,16 @@ static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     return 1;
 }
 
+#define FULLY                                                                                      \
+    { .resets = true, .multiplies = true }
+
+const hth_crossing hth_crosses_fully = FULLY;
+
 const hth_recurrence hth_recurrence_full = {
     .axis = {.part = {.name = "full",
                       .summary = "credit crosses all recurrent weights (W^T)",
                       .source = "backpropagation through time: Werbos 1990"},
              .operations = "g*n*n",
              .needs = needs},
-    .crossing = HTH_CROSS_FULL,
+    .crossing = FULLY,
 };

@@ -49,6 +49,7 @@ typedef struct learned_layer {
     size_t states;
     hth_real *J;     /* [states][states] */
     hth_real *error; /* [batch][states]: X_t - J X_{t-1} */
+    hth_real *joint; /* [2][batch][states]: scratch of replace */
 } learned_layer;
 
 typedef struct learned {
@@ -102,6 +103,28 @@ static void learn(hth_learner *learner) {
     }
 }
 
+/* ---- Crossing ---- */
+
+/* In place of the local derivatives: the adjoint of the step's end, (sbar_t, zeta_t), times J. Where z is the
+ * state, that is lambda_t. */
+static void replace(const hth_adjoint *adjoint, size_t l, size_t row) {
+    const learned_layer *own = &((const learned *)adjoint->across)->layers[l];
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = layer->n, d = layer->cell->states, rows = adjoint->rows, S = own->states;
+    const bool separate = layer->cell->observable == HTH_Z_SEPARATE;
+    const hth_real *from = separate ? a->sbar : a->lambda;
+    hth_real *x = own->joint + row * 2 * S, *y = x + S;
+    for (size_t i = 0; i < d; i++) memcpy(x + i * n, from + (i * rows + row) * n, n * sizeof *x);
+    if (separate) memcpy(x + d * n, a->zeta + row * n, n * sizeof *x);
+    hth_vector_matrix(S, S, x, own->J, S, false, y);
+    for (size_t i = 0; i < d; i++) memcpy(a->sbar + (i * rows + row) * n, y + i * n, n * sizeof *y);
+    if (separate)
+        memcpy(a->zbar + row * n, y + d * n, n * sizeof *y);
+    else
+        memset(a->zbar + row * n, 0, n * sizeof *y);
+}
+
 /* ---- Making ---- */
 
 /* Row i < n of W_rec: what z does to the first state. */
@@ -125,12 +148,10 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     for (size_t l = 0; l < net->layer_count; l++) {
         const size_t S = hth_joint_layer_states(&net->layers[l]);
         learned_layer of = {S, HTH_TAKE(arena, hth_real, hth_times(S, S)),
-                            HTH_TAKE(arena, hth_real, hth_times(S, plan->batch))};
-        hth_real *joint = HTH_TAKE(arena, hth_real, hth_times(2 * plan->batch, S));
+                            HTH_TAKE(arena, hth_real, hth_times(S, plan->batch)),
+                            HTH_TAKE(arena, hth_real, hth_times(2 * plan->batch, S))};
         if (!placed) continue;
         kept->layers[l] = of;
-        plan->adjoint.layers[l].jacobian = of.J;
-        plan->adjoint.layers[l].joint = joint;
         if (o->init == WEIGHTS) start(net, &net->layers[l], &of);
     }
     return placed;
@@ -166,6 +187,6 @@ const hth_recurrence hth_recurrence_learned = {
              .lay_out = lay_out,
              .state = state,
              .needs = needs},
-    .crossing = HTH_CROSS_LEARNED,
+    .crossing = {.replace = replace},
     .learn = learn,
 };
