@@ -200,12 +200,16 @@ static const hth_rule rules[] = {
      .where = has_many_outputs,
      .why = "feedback that changes is there for at most 256 outputs; set learner.signal = random"},
     /* Recurrence */
-    {.of = {RECURRENCE, {"learned"}},
+    {.of = {RECURRENCE, {"learned", "random", "sign"}},
      .with = {SIGNAL, {"none"}},
      .why = "no error reaches the units, so no credit crosses them; set learner.recurrence = none"},
     {.of = {RECURRENCE, {"learned"}},
      .without = {PAST, {"none"}},
      .why = "what is kept of the past goes by the true derivatives; it needs learner.past = none"},
+    {.of = {RECURRENCE, {"random", "sign"}},
+     .without = {PAST, {"none", "trace", "instantaneous"}},
+     .why = "what is kept of the past goes by the true derivatives between units; it needs "
+            "learner.past = none, trace or instantaneous"},
     /* Past */
     {.of = {PAST, {"none", "instantaneous"}, .others = true},
      .with = {SIGNAL, {"none"}},
@@ -217,7 +221,7 @@ static const hth_rule rules[] = {
     {.of = {PAST, {"trace"}},
      .when = "learner.steps > 1 and learner.below = exact, with several layers or token vectors",
      .where = loses_traces_below,
-     .without = {RECURRENCE, {"full"}},
+     .without = {RECURRENCE, {"full", "random", "sign"}},
      .why = "what upper states hold of the credit of a lower layer or of token vectors has no "
             "trace, so the gradient would depend on the length of a tape; take learner.steps = 1, "
             "learner.below = tape, learner.recurrence = full or learner.past = none"},
