@@ -7,7 +7,15 @@
 
 #include "base/options.h"
 
-#define HTH_SIGNALS(X) X(readout) X(random) X(global) X(resampled) X(none) /* signal/<name>.c */
+#define HTH_SIGNALS(X)                                                                             \
+    X(readout)                                                                                     \
+    X(random)                                                                                      \
+    X(global)                                                                                      \
+    X(resampled)                                                                                   \
+    X(none)                                                                                        \
+    X(direct)                                                                                      \
+    X(adaptive)                                                                                    \
+    X(sign) /* signal/<name>.c */
 #define HTH_RECURRENCES(X)                                                                         \
     X(full) X(diagonal) X(none) X(learned) X(random) X(sign) /* recurrence/<name>.c */
 #define HTH_PASTS(X)                                                                               \

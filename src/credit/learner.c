@@ -41,6 +41,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         if (plan->gives_inputs) hth_adjoint_lay_out_inputs(arena, &learner->adjoint, net, steps);
         learner->adjoint.crossing = &plan->axes.recurrence->crossing;
         learner->adjoint.item = HTH_EVERY_ITEM;
+        learner->adjoint.is_filled = plan->axes.signal->fill != NULL;
         learner->adjoint.to = SIZE_MAX;
     }
     learner->start = HTH_TAKE(arena, hth_real, plan->batch * net->readout.outputs);
@@ -229,6 +230,7 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
         .scratch = learner->scratch,
     };
     hth_readout_learn(tape, &to);
+    if (signal->fill) signal->fill(learner, learner->scratch);
     hth_adjoint_split(&learner->adjoint);
 }
 

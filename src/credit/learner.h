@@ -61,7 +61,8 @@ typedef struct hth_axis {
     hth_learned (*learned)(const hth_learner *learner);
 } hth_axis;
 
-/* How the error at the readout reaches a unit now: q_t = F_t^T err_t. */
+/* How the error at the readout reaches a unit now: q_t = F_t^T err_t at the layers that the readout reads, F_t being
+ * asked for once a tape; from there to lower layers by their weights, or by `fill`. */
 typedef struct hth_signal {
     hth_axis axis;
     bool reaches_units; /* false: only the readout learns */
@@ -70,6 +71,9 @@ typedef struct hth_signal {
     /* Where F changes from step to step: as in hth_readout_backward, the context being the learner. The direct
      * errors q are then right, but F^T of a sum over steps is not to be had. */
     const hth_real *(*feedback_at)(void *learner, size_t t, size_t *steps);
+    /* Sets q of the layers below those that the readout reads, from err[outputs][K batch] (gain and filter in it), of at
+     * most HTH_READOUT_TILE outputs; nothing then passes down from layer to layer. NULL: it passes down. */
+    void (*fill)(hth_learner *learner, const hth_real *err);
     /* Takes F[outputs][n] from the user. NULL: F is not to be chosen. */
     void (*give)(hth_learner *learner, const hth_real *values);
 } hth_signal;

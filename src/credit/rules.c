@@ -62,6 +62,14 @@ static bool has_many_outputs(const hth_learner *plan) {
     return plan->network->readout.outputs > HTH_READOUT_TILE;
 }
 
+static bool has_layers_below(const hth_learner *plan) {
+    return hth_first_read(plan->network) > 0;
+}
+
+static bool has_layers_below_many(const hth_learner *plan) {
+    return has_layers_below(plan) && has_many_outputs(plan);
+}
+
 static bool has_tokens(const hth_learner *plan) {
     return plan->network->embedding > 0;
 }
@@ -199,6 +207,18 @@ static const hth_rule rules[] = {
      .when = "more than 256 outputs",
      .where = has_many_outputs,
      .why = "feedback that changes is there for at most 256 outputs; set learner.signal = random"},
+    {.of = {SIGNAL, {"direct"}},
+     .when = "several layers, and more than 256 outputs",
+     .where = has_layers_below_many,
+     .why = "a lower layer gets its errors from all outputs at once, of which there may be at most "
+            "256; set learner.signal = random"},
+    {.of = {SIGNAL, {"direct"}},
+     .when = "several layers",
+     .where = has_layers_below,
+     .without = {PAST, {"none", "trace", "instantaneous"}},
+     .why = "no error passes down from layer to layer, but what is kept of the past goes by the "
+            "true derivatives between them; it needs learner.past = none, trace or instantaneous, "
+            "or one layer (network.units)"},
     /* Recurrence */
     {.of = {RECURRENCE, {"learned", "random", "sign"}},
      .with = {SIGNAL, {"none"}},
@@ -336,6 +356,12 @@ static const hth_rule rules[] = {
      .with = {SIGNAL, {"none"}},
      .why = "no error reaches the units, so there is nothing to wait for; it needs another "
             "learner.signal than none"},
+    {.of = {WINDOW},
+     .when = "several layers",
+     .where = has_layers_below,
+     .with = {SIGNAL, {"direct"}},
+     .why = "errors that wait are kept for the layers that the readout reads alone; it needs "
+            "another learner.signal than direct, or one layer (network.units)"},
     {.of = {WINDOW},
      .when = "learner.past other than none",
      .where = carries_past,

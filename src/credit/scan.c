@@ -363,7 +363,7 @@ static void pass_down(hth_adjoint *adjoint, size_t l) {
     const bool both_ways = tape->network->both_ways;
     const hth_layer *layer = &tape->network->layers[l];
     hth_real *below = l > 0 && !both_ways ? adjoint->layers[l - 1].q : adjoint->input;
-    if (!below) return;
+    if (!below || (adjoint->is_filled && below != adjoint->input)) return;
     hth_product(tape->compute, tape->steps * adjoint->rows, layer->inputs, layer->rows,
                 hth_rows(adjoint->layers[l].delta, layer->rows),
                 hth_rows(tape->network->theta + layer->weight + layer->n, layer->m),

@@ -72,6 +72,7 @@ typedef struct hth_adjoint {
     size_t rows;
     size_t from, to; /* the steps that the gradient is of, as far as the tape has them */
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
+    bool is_filled;   /* q of all layers is there before the scan: none passes down to another */
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
     hth_real *input; /* [K][rows][inputs of the bottom layer]: dE/dx; NULL: not wanted */

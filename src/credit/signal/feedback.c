@@ -6,14 +6,14 @@
 #include <string.h>
 
 /* False: the text is no variance. */
-static bool read_variance(const char *text, const hth_readout *readout, double *variance) {
+static bool read_variance(const char *text, size_t outputs, size_t units, double *variance) {
     char *end;
     if (strcmp(text, "outputs") == 0) {
-        *variance = readout ? 1.0 / (double)readout->outputs : 1;
+        *variance = 1.0 / (double)outputs;
         return true;
     }
     if (strcmp(text, "units") == 0) {
-        *variance = readout ? 1.0 / (double)readout->n : 1;
+        *variance = 1.0 / (double)units;
         return true;
     }
     *variance = strtod(text, &end);
@@ -22,8 +22,14 @@ static bool read_variance(const char *text, const hth_readout *readout, double *
 
 const char *hth_feedback_objection(const char *variance) {
     double value;
-    if (read_variance(variance, NULL, &value)) return NULL;
+    if (read_variance(variance, 1, 1, &value)) return NULL;
     return "learner.feedback_variance must be outputs, units or a number of at least 0";
+}
+
+double hth_feedback_deviation(const char *variance, size_t outputs, size_t units) {
+    double value = 0;
+    read_variance(variance, outputs, units, &value);
+    return sqrt(value);
 }
 
 hth_feedback *hth_feedback_lay_out(hth_arena *arena, const hth_learner *plan,
@@ -31,20 +37,30 @@ hth_feedback *hth_feedback_lay_out(hth_arena *arena, const hth_learner *plan,
     const hth_readout *readout = &plan->network->readout;
     hth_feedback *kept = HTH_TAKE(arena, hth_feedback, 1);
     hth_real *F = HTH_TAKE(arena, hth_real, hth_times(readout->outputs, readout->n));
-    double value = 0;
     if (!kept) return NULL;
-    read_variance(variance, readout, &value);
-    *kept = (hth_feedback){F, sqrt(value), UINT64_MAX};
+    const double deviation = hth_feedback_deviation(variance, readout->outputs, readout->n);
+    *kept = (hth_feedback){F, deviation, UINT64_MAX};
     return kept;
+}
+
+/* Numbers of one stream; the place of the first counts in blocks of deviates. */
+static void draw(const hth_learner *learner, uint32_t stream, uint64_t block, double deviation,
+                 size_t count, hth_real *F) {
+    const hth_random r = {learner->seed, HTH_RANDOM_FEEDBACK, stream};
+    hth_normals(&r, block, count, F);
+    for (size_t i = 0; i < count; i++) F[i] *= (hth_real)deviation;
+}
+
+void hth_feedback_normal(const hth_learner *learner, uint32_t stream, double deviation,
+                         size_t count, hth_real *F) {
+    draw(learner, stream, 0, deviation, count, F);
 }
 
 void hth_feedback_draw(const hth_learner *learner, hth_feedback *feedback, uint64_t window) {
     const hth_readout *readout = &learner->network->readout;
     const size_t count = readout->outputs * readout->n;
-    const hth_random r = {learner->seed, HTH_RANDOM_FEEDBACK, 0};
     if (feedback->window == window) return;
-    hth_normals(&r, window * hth_normal_blocks(count), count, feedback->F);
-    for (size_t i = 0; i < count; i++) feedback->F[i] *= (hth_real)feedback->deviation;
+    draw(learner, 0, window * hth_normal_blocks(count), feedback->deviation, count, feedback->F);
     feedback->window = window;
 }
 

@@ -29,6 +29,11 @@ hth_feedback *hth_feedback_lay_out(hth_arena *arena, const hth_learner *plan, co
 /* Makes F the matrix of that window: by seed and window alone. */
 void hth_feedback_draw(const hth_learner *learner, hth_feedback *feedback, uint64_t window);
 
+/* The deviation that learner.feedback_variance names, and F[count] of it from a stream that is not 0: by seed alone. */
+double hth_feedback_deviation(const char *variance, size_t outputs, size_t units);
+void hth_feedback_normal(const hth_learner *learner, uint32_t stream, double deviation,
+                         size_t count, hth_real *F);
+
 size_t hth_feedback_needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]);
 
 #endif
