@@ -89,7 +89,7 @@ typedef struct hth_recurrence {
 /* What is kept of everything before the tape. */
 typedef struct hth_past {
     hth_axis axis;
-    /* Before the scan: may change how the direct error reaches the units (adjoint.layers[l].mix). */
+    /* Before the scan, when the direct errors are there: it may put others in their place, and puts them back in carry. */
     void (*before)(hth_learner *learner);
     /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
      * over the tape. NULL: nothing is kept. */

@@ -190,8 +190,8 @@ static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t 
                          hth_real *zeta) {
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = adjoint->tape->network->layers[l].n;
-    const hth_real *errors = a->mix ? a->mixed : a->q, *zbar = a->zbar + row * n;
-    const hth_real *q = errors ? errors + (t * adjoint->rows + row) * n : NULL;
+    const hth_real *zbar = a->zbar + row * n;
+    const hth_real *q = a->q ? a->q + (t * adjoint->rows + row) * n : NULL;
     if (q) {
         HTH_SIMD
         for (size_t j = 0; j < n; j++) zeta[j] = q[j] + zbar[j];
@@ -371,14 +371,6 @@ static void pass_down(hth_adjoint *adjoint, size_t l) {
     if (layer->reversed) turn_round(tape, layer->inputs, below);
 }
 
-static void mix_errors(const hth_adjoint *adjoint, size_t l) {
-    const hth_adjoint_layer *a = &adjoint->layers[l];
-    const size_t n = adjoint->tape->network->layers[l].n;
-    if (a->mix && a->q)
-        hth_product(adjoint->tape->compute, adjoint->tape->steps * adjoint->rows, n, n,
-                    hth_rows(a->q, n), hth_rows(a->mix, n), false, a->mixed, n);
-}
-
 void hth_scan(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
     for (size_t l = tape->network->layer_count; l-- > 0;) {
@@ -389,7 +381,6 @@ void hth_scan(hth_adjoint *adjoint) {
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
         if (adjoint->crossing->multiplies && is_packed(adjoint))
             hth_pack(layer->rows, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
-        mix_errors(adjoint, l);
         hth_parallel(tape->compute, task.parts, work, scan_rows, &task);
         pass_down(adjoint, l);
     }

@@ -55,8 +55,6 @@ typedef struct hth_adjoint_layer {
     /* What parts may add; NULL: nothing. */
     const hth_real *pull; /* [rows][n]: direct error, the same at all steps of an item */
     const hth_real *post; /* [K][batch][n]: see hth_postsynaptic */
-    const hth_real *mix;  /* [n][n]: the direct error becomes q mix (KeRNL) */
-    hth_real *mixed;      /* [K][rows][n], scratch of that */
     hth_real *end;        /* [states][rows][n]: sbar at the end of the tape, kept */
     /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in place of delta; the last
      * slot is scratch. NULL: they learn by delta */

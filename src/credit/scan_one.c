@@ -121,11 +121,10 @@ void hth_scan_one(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = layer->n, batch = tape->batch, rows = adjoint->rows;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    const hth_real *errors = a->mix ? a->mixed : a->q;
     const bool crosses = adjoint->crossing->resets;
     hth_real *delta = a->delta + (t * rows + row) * layer->rows;
     const units u = {.n = n,
-                     .q = errors ? errors + (t * rows + row) * n : NULL,
+                     .q = a->q ? a->q + (t * rows + row) * n : NULL,
                      .Z = hth_entry_at(layer, on, c->Z[0], t, batch, item).data,
                      .D = hth_entry_at(layer, on, c->D[0][0], t, batch, item).data,
                      .R = crosses ? hth_entry_at(layer, on, c->R[0], t, batch, item).data : NULL,

@@ -43,7 +43,7 @@ bool hth_scan_is_spiking(const hth_adjoint *adjoint, size_t l) {
     const hth_cell *c = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
     if (adjoint->crossing->cross || adjoint->crossing->replace || adjoint->memoryless ||
-        adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || a->mix || !a->q)
+        adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || !a->q)
         return false;
     return has_one_state(c) && (c->states == 1 || (c->states == 2 && has_second_state(c)));
 }

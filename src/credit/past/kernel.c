@@ -171,12 +171,16 @@ static void before(hth_learner *learner) {
     if (learner->adjoint.tape->fresh) reset(learner);
     for (size_t i = 0; i < n; i++) kept->keep[i] = kept->alpha[i] < 1 ? 1 - kept->alpha[i] : 0;
     if (o->lr > 0) hth_kernel_learn(learner, kept);
-    learner->adjoint.layers[0].mix = kept->A;
-    learner->adjoint.layers[0].mixed = kept->mixed;
+    hth_adjoint_layer *a = &learner->adjoint.layers[0];
+    hth_product(learner->compute, learner->batch, n, n, hth_rows(a->q, n), hth_rows(kept->A, n),
+                false, kept->mixed, n);
+    kept->errors = a->q;
+    a->q = kept->mixed;
 }
 
 static void carry(hth_learner *learner, hth_gradient *gradient) {
     hth_kernel *kept = learner->past.kept;
+    learner->adjoint.layers[0].q = kept->errors;
     const hth_layer *layer = hth_kernel_layer(learner);
     for (size_t b = 0; b < learner->batch; b++) {
         fill_influence(learner, kept, b);

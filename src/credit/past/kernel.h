@@ -31,7 +31,8 @@ typedef struct hth_kernel {
     hth_real *step;      /* [batch][n]: -eta e */
     hth_real *slope;     /* [batch][n]: e A */
     hth_real *influence; /* [e][rows]: Z B + Q of one item, for each trace */
-    hth_real *mixed;     /* [batch][n]: q A */
+    hth_real *mixed;     /* [batch][n]: q A, the direct errors of the scan */
+    hth_real *errors;    /* [batch][n]: q meanwhile */
     hth_real *x,
         *phi; /* [e][n], [e][e][n]: of one item, what the traces are contracted with and go by */
 } hth_kernel;
