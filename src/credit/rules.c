@@ -169,225 +169,212 @@ static bool leaks_with_changing_feedback(const hth_learner *plan) {
     "(network.direction = both), so nothing is before or after it that could be kept or "          \
     "predicted; "
 
-#define ESTIMATES                                                                                  \
-    {                                                                                              \
-        PAST, {                                                                                    \
-            "rank-one", "kronecker", "reverse-kronecker"                                           \
-        }                                                                                          \
-    }
-#define FACTORS                                                                                    \
-    {                                                                                              \
-        PAST, {                                                                                    \
-            "kronecker", "reverse-kronecker"                                                       \
-        }                                                                                          \
-    }
-
 static const hth_rule rules[] = {
     /* A layer that runs against time */
-    {.of = {RECURRENCE, {"learned"}},
+    {.of = {.axis = RECURRENCE, .names = {"learned"}},
      .when = "network.direction = both",
      .where = runs_backwards,
      .why = WHOLE "set learner.recurrence to full, diagonal or none"},
-    {.of = {PAST, {"none", "trace"}, .others = true},
+    {.of = {.axis = PAST, .names = {"none", "trace"}, .others = true},
      .when = "network.direction = both",
      .where = runs_backwards,
      .why = WHOLE "set learner.past to none or trace"},
-    {.of = {FUTURE, {"zero"}, .others = true},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "network.direction = both",
      .where = runs_backwards,
      .why = WHOLE "set learner.future to zero"},
     /* Signal */
-    {.of = {SIGNAL, {"readout", "none"}, .others = true},
+    {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",
      .where = readout_leaks,
-     .without = {PAST, {"none", "trace", "kernel"}},
+     .without = {.axis = PAST, .names = {"none", "trace", "kernel"}},
      .why = "what learner.past keeps of a leaky readout goes by the readout's own weights; it "
             "needs learner.signal = readout, or readout.kappa = 0"},
-    {.of = {SIGNAL, {"resampled"}},
+    {.of = {.axis = SIGNAL, .names = {"resampled"}},
      .when = "more than 256 outputs",
      .where = has_many_outputs,
      .why = "feedback that changes is there for at most 256 outputs; set learner.signal = random"},
-    {.of = {SIGNAL, {"direct"}},
+    {.of = {.axis = SIGNAL, .names = {"direct"}},
      .when = "several layers, and more than 256 outputs",
      .where = has_layers_below_many,
      .why = "a lower layer gets its errors from all outputs at once, of which there may be at most "
             "256; set learner.signal = random"},
-    {.of = {SIGNAL, {"direct"}},
+    {.of = {.axis = SIGNAL, .names = {"direct"}},
      .when = "several layers",
      .where = has_layers_below,
-     .without = {PAST, {"none", "trace", "instantaneous"}},
+     .without = {.axis = PAST, .names = {"none", "trace", "instantaneous"}},
      .why = "no error passes down from layer to layer, but what is kept of the past goes by the "
             "true derivatives between them; it needs learner.past = none, trace or instantaneous, "
             "or one layer (network.units)"},
     /* Recurrence */
-    {.of = {RECURRENCE, {"learned", "random", "sign"}},
-     .with = {SIGNAL, {"none"}},
+    {.of = {.axis = RECURRENCE, .names = {"learned", "random", "sign"}},
+     .with = {.axis = SIGNAL, .names = {"none"}},
      .why = "no error reaches the units, so no credit crosses them; set learner.recurrence = none"},
-    {.of = {RECURRENCE, {"learned"}},
-     .without = {PAST, {"none"}},
+    {.of = {.axis = RECURRENCE, .names = {"learned"}},
+     .without = {.axis = PAST, .names = {"none"}},
      .why = "what is kept of the past goes by the true derivatives; it needs learner.past = none"},
-    {.of = {RECURRENCE, {"random", "sign"}},
-     .without = {PAST, {"none", "trace", "instantaneous"}},
+    {.of = {.axis = RECURRENCE, .names = {"random", "sign"}},
+     .without = {.axis = PAST, .names = {"none", "trace", "instantaneous"}},
      .why = "what is kept of the past goes by the true derivatives between units; it needs "
             "learner.past = none, trace or instantaneous"},
     /* Past */
-    {.of = {PAST, {"none", "instantaneous"}, .others = true},
-     .with = {SIGNAL, {"none"}},
+    {.of = {.axis = PAST, .names = {"none", "instantaneous"}, .others = true},
+     .with = {.axis = SIGNAL, .names = {"none"}},
      .why = "no error reaches the units, so nothing needs to be kept; set learner.past = none"},
-    {.of = {PAST, {"instantaneous"}},
-     .with = {SIGNAL, {"none"}},
+    {.of = {.axis = PAST, .names = {"instantaneous"}},
+     .with = {.axis = SIGNAL, .names = {"none"}},
      .why = "no error reaches the units, so there is nothing to cut short; set learner.past = "
             "none"},
-    {.of = {PAST, {"trace"}},
+    {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.steps > 1 and learner.below = exact, with several layers or token vectors",
      .where = loses_traces_below,
-     .without = {RECURRENCE, {"full", "random", "sign"}},
+     .without = {.axis = RECURRENCE, .names = {"full", "random", "sign"}},
      .why = "what upper states hold of the credit of a lower layer or of token vectors has no "
             "trace, so the gradient would depend on the length of a tape; take learner.steps = 1, "
             "learner.below = tape, learner.recurrence = full or learner.past = none"},
-    {.of = {PAST, {"trace"}},
+    {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.scale_trace other than derivative, and a cell without a membrane",
      .where = scales_without_leak,
      .why = "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
             "have; it needs derivative, or a cell that spikes, such as lif"},
-    {.of = {PAST, {"trace"}},
+    {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.scale_trace other than derivative, and several layers",
      .where = scales_lower_layers,
      .why = "learner.scale_trace other than derivative would scale what lower layers learn too; "
             "it needs one layer (network.units)"},
-    {.of = {PAST, {"trace"}},
+    {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.trace other than full, or learner.postsynaptic other than derivative",
      .where = has_own_traces,
-     .without = {RECURRENCE, {"none"}},
+     .without = {.axis = RECURRENCE, .names = {"none"}},
      .why = "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
             "synapse alone; they need learner.recurrence = none, or full and derivative; "
             "truncated traces of e-prop 3 are learner.past = instantaneous"},
-    {.of = {PAST, {"trace"}},
+    {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.postsynaptic other than derivative, and a cell that does not spike",
      .where = has_factor_without_spikes,
      .why = "learner.postsynaptic says what stands for the pseudo-derivative, which units of this "
             "cell do not have; it needs derivative, or a cell that spikes, such as lif"},
-    {.of = {PAST, {"pattern"}},
-     .without = {RECURRENCE, {"full"}},
+    {.of = {.axis = PAST, .names = {"pattern"}},
+     .without = {.axis = RECURRENCE, .names = {"full"}},
      .why = "influence spreads over the recurrent weights, so it needs learner.recurrence = full "
             "(for SnAp-1 alone, learner.name = snap1 is faster)"},
-    {.of = {PAST, {"pattern"}},
+    {.of = {.axis = PAST, .names = {"pattern"}},
      .when = "several layers or token vectors",
      .where = has_layers_or_tokens,
      .why = "SnAp is defined for one recurrent layer whose input is not learned; take one layer "
             "and no token vectors, or learner.past = influence"},
-    {.of = {PAST, {"influence"}},
-     .without = {RECURRENCE, {"full"}},
+    {.of = {.axis = PAST, .names = {"influence"}},
+     .without = {.axis = RECURRENCE, .names = {"full"}},
      .why = "the influence tensor is the exact past and needs learner.recurrence = full"},
-    {.of = ESTIMATES,
-     .without = {RECURRENCE, {"full"}},
+    {.of = {.axis = PAST, .names = {"rank-one", "kronecker", "reverse-kronecker"}},
+     .without = {.axis = RECURRENCE, .names = {"full"}},
      .why = "an estimate of the influence tensor is unbiased only with learner.recurrence = full"},
-    {.of = FACTORS,
+    {.of = {.axis = PAST, .names = {"kronecker", "reverse-kronecker"}},
      .when = "token vectors",
      .where = has_tokens,
      .why = "its factors are a weight matrix's rows and columns, and token vectors have neither; "
             "learner.past = rank-one takes tokens"},
-    {.of = FACTORS,
+    {.of = {.axis = PAST, .names = {"kronecker", "reverse-kronecker"}},
      .when = "network.initial = learned",
      .where = learns_initial,
      .why = "its factors are a weight matrix's rows and columns, and initial states have neither; "
             "set network.initial = zero or learner.past = rank-one"},
-    {.of = {PAST, {"kernel"}},
-     .without = {RECURRENCE, {"none"}},
+    {.of = {.axis = PAST, .names = {"kernel"}},
+     .without = {.axis = RECURRENCE, .names = {"none"}},
      .why = "the kernel stands for all that goes from unit to unit; it needs learner.recurrence = "
             "none"},
-    {.of = {PAST, {"kernel"}},
+    {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "learner.steps > 1",
      .where = has_several_steps,
      .why = "the kernel links each step to the next, also those of one tape; it needs "
             "learner.steps = 1"},
-    {.of = {PAST, {"kernel"}},
+    {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "several layers",
      .where = has_layers,
      .why = "the kernel is of one layer's units on each other; a stack would need more: take one "
             "layer (network.units)"},
-    {.of = {PAST, {"kernel"}},
+    {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "regulariser.rate > 0",
      .where = is_regularised,
      .why = "the kernel takes the readout's errors to the units, not what the regulariser asks of "
             "them; it needs regulariser.rate = 0"},
-    {.of = {PAST, {"kernel"}},
+    {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "network.initial = learned",
      .where = learns_initial,
      .why = "there are traces of synapses only; it needs network.initial = zero"},
-    {.of = {PAST, {"kernel"}},
+    {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "learner.kernel_lr > 0, and a cell that spikes",
      .where = perturbs_spikes,
      .why = "a small perturbation changes all of a spike train or nothing, so that there is "
             "nothing to learn the kernel from; set learner.kernel_lr = 0"},
     /* Future */
-    {.of = {FUTURE, {"zero"}, .others = true},
-     .with = {SIGNAL, {"none"}},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
+     .with = {.axis = SIGNAL, .names = {"none"}},
      .why = "no error reaches the units, so there is no credit to predict; set learner.future = "
             "zero"},
-    {.of = {FUTURE, {"zero"}, .others = true},
-     .without = {PAST, {"none", "trace", "instantaneous"}},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
+     .without = {.axis = PAST, .names = {"none", "trace", "instantaneous"}},
      .why = "what is kept of the past counts every loss when it comes, and one that was predicted "
             "would count twice; it needs learner.past = none, trace or instantaneous, or "
             "learner.future = zero"},
-    {.of = {PAST, {"trace"}},
+    {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.future other than zero",
      .where = predicts,
-     .without = {RECURRENCE, {"full"}},
+     .without = {.axis = RECURRENCE, .names = {"full"}},
      .why = "without credit that crosses units the traces pay for all later losses, and a "
             "prediction would change nothing; past = trace needs learner.recurrence = full"},
-    {.of = {FUTURE, {"zero"}, .others = true},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "readout.kappa > 0",
      .where = readout_has_states,
      .why = "the error of a leaky readout acts back beyond the tape, which no prediction of the "
             "units' adjoint covers; it needs readout.kappa = 0"},
-    {.of = {FUTURE, {"synthetic"}},
+    {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_scans = 1 and learner.sg_activation other than identity",
      .where = activates_own_prediction,
      .why = "learner.sg_activation acts on the prediction that the target is made with, not on the "
             "one of the gradient; it needs learner.sg_scans = 2"},
-    {.of = {FUTURE, {"synthetic"}},
+    {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_scans = 1 and learner.sg_refresh > 1",
      .where = refreshes_own_prediction,
      .why = "learner.sg_refresh is of the copy that the target is predicted with; it needs "
             "learner.sg_scans = 2"},
     /* A tape that slides */
-    {.of = {WINDOW},
-     .with = {SIGNAL, {"none"}},
+    {.of = {.axis = WINDOW},
+     .with = {.axis = SIGNAL, .names = {"none"}},
      .why = "no error reaches the units, so there is nothing to wait for; it needs another "
             "learner.signal than none"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "several layers",
      .where = has_layers_below,
-     .with = {SIGNAL, {"direct"}},
+     .with = {.axis = SIGNAL, .names = {"direct"}},
      .why = "errors that wait are kept for the layers that the readout reads alone; it needs "
             "another learner.signal than direct, or one layer (network.units)"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "learner.past other than none",
      .where = carries_past,
      .why = "the steps that stay on the tape have their credit through it, and what is kept of "
             "the past would give it again; it needs learner.past = none"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "learner.future other than zero",
      .where = predicts,
      .why = "the losses after a step are waited for, not predicted; it needs learner.future = "
             "zero"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "network.direction = both",
      .where = runs_backwards,
      .why = "the tape is the whole sequence, for a layer runs over it from its end "
             "(network.direction = both), so that nothing slides; it needs 0"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "regulariser.rate > 0",
      .where = is_regularised,
      .why = "what the regulariser asks of a step is known for one tape at a time, not for a "
             "window; it needs regulariser.rate = 0"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "learner.steps > learner.window",
      .where = is_shorter,
      .why = "it is shorter than the steps that are new each time; it needs learner.steps of at "
             "most learner.window"},
-    {.of = {WINDOW},
+    {.of = {.axis = WINDOW},
      .when = "readout.kappa > 0, and a learner.signal that changes from step to step",
      .where = leaks_with_changing_feedback,
      .why = "through a leaky readout a step gets errors of later steps, whose feedback would be "
