@@ -3,11 +3,10 @@
 #define HTH_NETWORK_H
 
 #include "kernels/compute.h"
+#include "network/catalogues.h"
 #include "network/cell.h"
 #include "network/loss.h"
 #include "network/regulariser.h"
-
-enum { HTH_MAX_LAYERS = 16 };
 
 enum { HTH_FORWARD, HTH_BOTH_WAYS }; /* network.direction */
 
@@ -18,6 +17,7 @@ typedef enum hth_events_use { HTH_EVENTS_AUTO, HTH_EVENTS_ALWAYS, HTH_EVENTS_NEV
 typedef struct hth_layer {
     const hth_cell *cell;
     const void *options;
+    size_t number;                     /* of "layer<number>." in the names of blocks and settings */
     hth_real *constants;               /* [constants][n] */
     size_t n, inputs, m, stride, rows; /* rows = drives * n */
     size_t weight;                     /* offset of W[rows][m] in the parameters */
@@ -68,6 +68,10 @@ HTH_VERB(double, hth_loss_factor,
 static inline size_t hth_first_read(const hth_network *network) {
     return network->both_ways ? 0 : network->layer_count - 1;
 }
+
+/* The names of the layers' cells: "alif, lstm"; one name where all have the same. Cut off at `size` bytes. */
+enum { HTH_CELLS_LENGTH = 32 * HTH_MAX_LAYERS };
+void hth_network_cells(const hth_network *network, char *out, size_t size);
 
 /* Numbers per unit in a layer's initial state: its states, and z where that is free. */
 size_t hth_layer_initial_rows(const hth_layer *layer);

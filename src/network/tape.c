@@ -48,7 +48,8 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->batch = batch;
     tape->layers = HTH_TAKE(arena, hth_tape_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++)
-        lay_out_layer(arena, &net->layers[l], net->regulariser.rate > 0,
+        lay_out_layer(arena, &net->layers[l],
+                      net->regulariser.rate > 0 && net->layers[l].cell->spikes,
                       counting ? &scratch : &tape->layers[l], steps, batch);
     const hth_shape *shape = &net->shape;
     const size_t items = hth_times(steps, batch);
@@ -312,7 +313,7 @@ static double count_spikes(const hth_tape *tape, size_t from, size_t steps) {
 double hth_tape_regularise(hth_tape *tape) {
     const hth_network *net = tape->network;
     double sum = 0;
-    if (!tape->layers[0].pull || tape->regularised == tape->steps) return 0;
+    if (!(net->regulariser.rate > 0) || tape->regularised == tape->steps) return 0;
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const hth_tape_layer *on = &tape->layers[l];
@@ -325,6 +326,7 @@ double hth_tape_regularise(hth_tape *tape) {
                               .chunk = &tape->chunk,
                               .rates = on->rates,
                               .pull = on->pull};
+        if (!on->pull) continue; /* units that do not spike have no rate */
         sum += hth_regularise_rates(&net->regulariser, &of);
     }
     tape->regularised = tape->steps;

@@ -90,6 +90,9 @@ static const tiny cases[] = {
     {CASE("cell.name=lif network.units=2 readout.kappa=0.8 " RATES SMOOTH, 3, 1), 1},
     {CASE("cell.name=lif network.units=1,1 " RATES SMOOTH, 3, 1), 1},
     {CASE("cell.name=lif network.units=2 " RATES SMOOTH, 5, 1), 2},
+    {CASE("network.cells=rate,lstm network.units=1,1 readout.kappa=0.5", 3, 1), 1},
+    {CASE("network.cells=lif,gru network.units=1,1 " RATES SMOOTH, 3, 1), 1},
+    {CASE("network.cells=lstm,alif network.units=1,1 layer1.cell.beta=0.4" SMOOTH, 3, 1), 1},
 };
 
 enum { MOST_SIGNS = 12 }; /* more take too long: 2^12 runs a case */

@@ -20,9 +20,10 @@ static bool has_leak(const hth_cell *cell) {
 
 const char *hth_scales_refuse(const hth_scales *s, const hth_network *network) {
     if (s->trace == HTH_SCALE_DERIVATIVE) return NULL;
-    if (!has_leak(network->layers[0].cell))
-        return "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
-               "have; it needs derivative, or a cell that spikes, such as lif";
+    for (size_t l = hth_first_read(network); l < network->layer_count; l++)
+        if (!has_leak(network->layers[l].cell))
+            return "learner.scale_trace speaks of the membrane's leak, which units of this cell do "
+                   "not have; it needs derivative, or a cell that spikes, such as lif";
     if (hth_first_read(network) > 0)
         return "learner.scale_trace other than derivative would scale what lower layers learn too; "
                "it needs one layer (network.units)";

@@ -204,7 +204,7 @@ static bool descend(hth_learner *learner) {
 
 /* The number in X that row i of the initial states is, or e: none (z_0, where nothing depends on it). */
 static size_t place_of(const hth_layer *layer, const hth_trace *kept, size_t e, size_t i) {
-    return i < layer->cell->states || kept->has_z ? i : e;
+    return i < layer->cell->states || hth_trace_has_z(kept, layer) ? i : e;
 }
 
 /* As the weights, without a u: at the start of a sequence the trace is the unit matrix. */
@@ -315,8 +315,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     const hth_network *net = learner->network;
     kept->rows.tape = learner->adjoint.tape;
     kept->has_end = learner->adjoint.layers[0].end != NULL;
-    kept->together = net->layers[0].cell->observable == HTH_Z_IS_STATE &&
-                     (learner->adjoint.crossing != HTH_CROSS_FULL || kept->has_end);
+    kept->together = learner->adjoint.crossing != HTH_CROSS_FULL || kept->has_end;
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
     if (is_whole_sequence(kept)) return;
     const size_t steps = kept->rows.tape->steps, batch = learner->batch;
@@ -380,21 +379,30 @@ static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
     if (end) plan->adjoint.layers[l].end = end;
 }
 
+/* Of the layer that has most numbers in X: others leave rows of the scan empty. */
+static size_t most_rows(const hth_learner *plan) {
+    size_t most = 0;
+    for (size_t l = 0; l < plan->network->layer_count; l++) {
+        const size_t e = hth_trace_rows(plan, l);
+        most = e > most ? e : most;
+    }
+    return most;
+}
+
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
     const hth_network *net = plan->network;
     const size_t top = net->layer_count - 1;
     const hth_crossing crossing = plan->axes.recurrence->crossing;
-    const bool separate = net->layers[0].cell->observable == HTH_Z_SEPARATE;
     hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
     hth_trace_layer scratch;
     (void)given;
     if (!kept) kept = &counted;
-    *kept = (hth_trace){.is_zero = true, .has_z = crossing == HTH_CROSS_DIAGONAL && separate};
+    *kept = (hth_trace){.is_zero = true, .follows_z = crossing == HTH_CROSS_DIAGONAL};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
     kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
     for (size_t l = 0; l <= top; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
-    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, hth_trace_rows(plan, top),
+    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, most_rows(plan),
                         net->readout.kappa > 0);
     kept->rows.crossing = crossing == HTH_CROSS_DIAGONAL ? HTH_CROSS_DIAGONAL : HTH_CROSS_NONE;
     kept->rows.input = NULL; /* no row is an adjoint of what is below its layer */
@@ -437,9 +445,11 @@ static const char *refuses_variant(const hth_learner *plan) {
         return "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
                "synapse alone; they need learner.recurrence = none, or full and derivative; "
                "truncated traces of e-prop 3 are learner.past = instantaneous";
-    if (own && !hth_clopath_fits(plan->network->layers[0].cell))
+    for (size_t l = 0; own && l < plan->network->layer_count; l++) {
+        if (hth_clopath_fits(plan->network->layers[l].cell)) continue;
         return "learner.postsynaptic says what stands for the pseudo-derivative, which units of "
                "this cell do not have; it needs derivative, or a cell that spikes, such as lif";
+    }
     return NULL;
 }
 

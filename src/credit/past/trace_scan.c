@@ -8,7 +8,7 @@
 #include <string.h>
 
 static size_t row_of_f(const hth_layer *layer, const hth_trace *kept) {
-    return layer->cell->states + (kept->has_z ? 1 : 0);
+    return layer->cell->states + (hth_trace_has_z(kept, layer) ? 1 : 0);
 }
 
 /* Row k: X_end[k] of all units. A filtered z at the end holds kappa^(end - t) z_t. */
@@ -20,7 +20,8 @@ static void seed(hth_trace *kept) {
         const size_t n = net->layers[l].n, d = net->layers[l].cell->states, R = kept->rows.rows;
         for (size_t k = 0; k < d; k++)
             for (size_t j = 0; j < n; j++) a->sbar[(k * R + k) * n + j] = 1;
-        for (size_t j = 0; kept->has_z && j < n; j++) a->zbar[d * n + j] = 1;
+        const bool has_z = hth_trace_has_z(kept, &net->layers[l]);
+        for (size_t j = 0; has_z && j < n; j++) a->zbar[d * n + j] = 1;
     }
     const size_t top = net->layer_count - 1, n = net->layers[top].n, R = kept->rows.rows;
     hth_real *q = kept->rows.layers[top].q, power = 1;
@@ -35,8 +36,9 @@ static void gather(const hth_trace *kept, const hth_layer *layer, const hth_real
                    const hth_real *zbar, size_t rows, size_t row, hth_real *x) {
     const size_t n = layer->n, d = layer->cell->states;
     for (size_t k = 0; k < d; k++) memcpy(x + k * n, sbar + (k * rows + row) * n, n * sizeof *x);
-    if (kept->has_z) memcpy(x + d * n, zbar + row * n, n * sizeof *x);
-    for (size_t j = 0; kept->together && j < n; j++) x[j] += zbar[row * n + j];
+    const bool adds_z = hth_trace_adds_z(kept, layer);
+    if (hth_trace_has_z(kept, layer)) memcpy(x + d * n, zbar + row * n, n * sizeof *x);
+    for (size_t j = 0; adds_z && j < n; j++) x[j] += zbar[row * n + j];
 }
 
 void hth_trace_scan(hth_trace *kept, size_t item) {
@@ -73,13 +75,14 @@ void hth_trace_single(hth_trace *kept, size_t item, size_t slot) {
         const hth_layer *layer = &net->layers[l];
         const hth_trace_layer *at = &kept->layers[l];
         const size_t n = layer->n, e = at->e, d = layer->cell->states, f = row_of_f(layer, kept);
+        const bool has_z = hth_trace_has_z(kept, layer), adds_z = hth_trace_adds_z(kept, layer);
         hth_real *Phi = at->Phi + slot * e * e * n;
         for (size_t k = 0; k < e; k++) {
             hth_real *to = Phi + k * e * n, *zbar = a->zbar;
             hth_scan_unit(&kept->rows, l, item, k < d ? k : d, a->delta + k * layer->rows, to,
                           crosses ? zbar : NULL);
-            if (kept->has_z) memcpy(to + d * n, zbar, n * sizeof *to);
-            for (size_t j = 0; crosses && kept->together && j < n; j++) to[j] += zbar[j];
+            if (has_z) memcpy(to + d * n, zbar, n * sizeof *to);
+            for (size_t j = 0; crosses && adds_z && j < n; j++) to[j] += zbar[j];
         }
         if (e > f) fill_f(e, f, n, net->readout.kappa, Phi);
     }
