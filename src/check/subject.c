@@ -127,7 +127,7 @@ static hth_status next_of_sample(void *state, size_t most, hth_chunk *chunk,
 static hth_status walk_sample(const hth_subject *s, hth_tape *tape, const hth_rehearsal *r,
                               hth_report *report, hth_error *error) {
     static const hth_stream_kind kind = {.part = {.name = "sample"}, .next = next_of_sample};
-    sample_stream stream = {.sample = s->sample, .tells_lengths = s->network->both_ways};
+    sample_stream stream = {.sample = s->sample, .tells_lengths = s->network->is_whole};
     const hth_source source = {.kind = &kind, .state = &stream};
     hth_tally tally = {.sums = *report};
     hth_walk walk = {.source = &source,

@@ -57,12 +57,19 @@ static hth_status check_direction(const hth_learner *plan, hth_error *error) {
          axes->past->axis.part.name, "none or trace"},
         {axes->future == &hth_future_zero, "future", axes->future->axis.part.name, "zero"},
     };
-    if (!plan->network->both_ways) return HTH_OK;
+    if (!plan->network->is_whole && !all[2].fits && !hth_reads_last_alone(plan->network))
+        return hth_fail(error, HTH_INVALID,
+                        "learner.future = %s predicts what enters by the last layer, but the "
+                        "readout reads more than that (network.reads, readout.reads); set "
+                        "learner.future to %s",
+                        all[2].choice, all[2].instead);
+    if (!plan->network->is_whole) return HTH_OK;
     for (size_t i = 0; i < HTH_COUNT(all); i++)
         if (!all[i].fits)
             return hth_fail(error, HTH_INVALID,
                             "learner.%s = %s: the tape is the whole sequence, for a layer runs "
-                            "over it from its end (network.direction = both), so nothing is before "
+                            "over it from its end (network.direction = both, or network.reads "
+                            "backward), so nothing is before "
                             "or after it that could be kept or predicted; set learner.%s to %s",
                             all[i].axis, all[i].choice, all[i].axis, all[i].instead);
     return HTH_OK;
@@ -143,7 +150,7 @@ static bool may_descend(const hth_learner *learner) {
     bool learns_initial = false;
     for (size_t l = 0; l < net->layer_count; l++)
         learns_initial = learns_initial || net->layers[l].learns_initial;
-    return learner->batch == 1 && learner->axes.signal->reaches_units && !net->both_ways &&
+    return learner->batch == 1 && learner->axes.signal->reaches_units && !net->is_whole &&
            !learns_initial && !learner->slides && (!past->carry || past->descends);
 }
 
@@ -276,7 +283,7 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
 /* The gradient of the tape's own steps, and what the past adds. Where the weights descend, their own step goes with them. */
 static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const hth_past *past = learner->axes.past;
-    const bool carries = past->carry && !learner->network->both_ways; /* whole: no past */
+    const bool carries = past->carry && !learner->network->is_whole; /* whole: no past */
     const bool adds_step = carries && past->adds_step && learner->adjoint.tape->steps == 1;
     if (!learner->descent) hth_gradient_fill(gradient);
     hth_scan_gradient_rest(&learner->adjoint, gradient);

@@ -205,7 +205,7 @@ static const char *refuses(const hth_learner *plan) {
     if (plan->axes.future->needs_end)
         return "the losses after a step are waited for, not predicted; it needs learner.future = "
                "zero";
-    if (plan->network->both_ways)
+    if (plan->network->is_whole)
         return "the tape is the whole sequence, for a layer runs over it from its end "
                "(network.direction = both), so that nothing slides; it needs 0";
     if (plan->network->regulariser.rate > 0)

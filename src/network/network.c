@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef struct network_options {
-    const char *units, *cells;
+    const char *units, *cells, *reads;
     int64_t embedding;
     int bias, self, initial, connections, direction, events;
     double density;
@@ -35,6 +35,13 @@ static const hth_option network_items[] = {
      .fallback = "",
      .kind = HTH_KIND_TEXT,
      .offset = offsetof(network_options, cells)},
+    {.name = "reads",
+     .help = "what each layer reads, one word a layer: below, the layers below that none between "
+             "reads; input; below+input; backward, the input from the end of each sequence (whole "
+             "sequences only). Empty: below in all. The first layer has the input below it",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(network_options, reads)},
     {.name = "embedding",
      .help = "width of the learned vectors that stand for tokens; needed for token input",
      .fallback = "0",
@@ -77,7 +84,8 @@ static const hth_option network_items[] = {
      .offset = offsetof(network_options, initial)},
     {.name = "direction",
      .help = "forward; or both: beside the layer a second one of as many units, which runs over "
-             "the sequence from its end, and a readout of both. Whole sequences only, one layer",
+             "the sequence from its end, and a readout of both: reads = input, backward. Whole "
+             "sequences only, one layer",
      .fallback = "forward",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"forward", "both", NULL},
@@ -101,12 +109,20 @@ const hth_catalogue hth_network_section = {
 typedef struct readout_options {
     double kappa, tau_out;
     bool scale, bias;
-    int bias_place;
+    int bias_place, reads;
 } readout_options;
 
 enum { BIAS_OUTSIDE, BIAS_INSIDE };
+enum { TOP_ALONE, TOP_AND_INPUT };
 
 static const hth_option readout_items[] = {
+    {.name = "reads",
+     .help = "what the readout reads: top, the layers that no other reads (network.reads); or "
+             "top+input, the numbers of the input too",
+     .fallback = "top",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"top", "top+input", NULL},
+     .offset = offsetof(readout_options, reads)},
     {.name = "kappa",
      .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter",
      .fallback = "0",
@@ -155,27 +171,30 @@ typedef struct plan {
     hth_regulariser regulariser;
     const hth_loss *loss_kind;
     hth_stack stack; /* the two layers of both directions count */
-    bool both_ways;
+    hth_reading reads[HTH_MAX_LAYERS], readout_reads;
+    bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
 } plan;
 
 static const hth_cell *cell_of(const plan *p, size_t layer) {
     return hth_cell_at(p->stack.cells[layer]);
 }
 
-/* The second direction is a layer of its own, as wide as the first. */
-static hth_status read_direction(plan *p, hth_error *error) {
-    p->both_ways = p->network.direction == HTH_BOTH_WAYS;
-    if (!p->both_ways) return HTH_OK;
-    hth_stack *stack = &p->stack;
-    if (stack->layers > 1)
-        return hth_fail(error, HTH_INVALID,
-                        "network.direction is both, but network.units '%s' names %zu layers: a "
-                        "network that runs both ways has one level, such as network.units=%zu",
-                        p->network.units, stack->layers, stack->units[0]);
-    stack->cells[1] = stack->cells[0];
-    stack->units[1] = stack->units[0];
-    stack->layers = 2;
-    return HTH_OK;
+/* What each layer and the readout read. */
+static void plan_reads(plan *p, size_t inputs) {
+    for (size_t l = 0; l < p->stack.layers; l++) {
+        const hth_reads_what what = p->stack.reads[l];
+        const bool below = l > 0 && (what == HTH_READS_BELOW || what == HTH_READS_BELOW_INPUT);
+        for (size_t k = 0; below && k < l; k++) {
+            if (p->is_top[k]) hth_read_add(&p->reads[l], k, p->stack.units[k]);
+            p->is_top[k] = false;
+        }
+        if (!below || what == HTH_READS_BELOW_INPUT)
+            hth_read_add(&p->reads[l], HTH_OF_INPUT, inputs);
+        p->is_top[l] = true;
+    }
+    for (size_t l = 0; l < p->stack.layers; l++)
+        if (p->is_top[l]) hth_read_add(&p->readout_reads, l, p->stack.units[l]);
+    if (p->readout.reads == TOP_AND_INPUT) hth_read_add(&p->readout_reads, HTH_OF_INPUT, inputs);
 }
 
 static bool any_spikes(const plan *p) {
@@ -209,6 +228,10 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
         return hth_fail(error, HTH_INVALID,
                         "network.embedding is 0, but the input is tokens; give the width of their "
                         "vectors, such as 200");
+    if (shape->vocabulary && p->readout.reads == TOP_AND_INPUT)
+        return hth_fail(error, HTH_INVALID,
+                        "readout.reads is top+input, but the input is tokens, which the readout "
+                        "cannot weigh: take readout.reads = top");
     if (!shape->vocabulary && p->network.embedding)
         return hth_fail(
             error, HTH_INVALID,
@@ -239,7 +262,8 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
     p->loss_kind = hth_loss_at(loss);
     HTH_TRY(hth_stack_read(settings, &p->stack, error));
-    HTH_TRY(read_direction(p, error));
+    hth_stack_mirror(&p->stack);
+    plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs);
     return check_shape(p, shape, error);
 }
 
@@ -261,11 +285,10 @@ static void add_block(hth_network *net, const char *name, const char *group, siz
     net->count += rows * columns;
 }
 
-static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index,
-                        size_t inputs) {
+static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index) {
     const hth_cell *cell = cell_of(p, index);
     enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
-    const size_t n = p->stack.units[index];
+    const size_t n = p->stack.units[index], inputs = p->reads[index].width;
     *layer = (hth_layer){.cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;
@@ -273,8 +296,10 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->has_self = p->network.self == AUTO ? !cell->spikes : p->network.self == ON;
     layer->events = (hth_events_use)p->network.events;
     layer->learns_initial = p->network.initial == INITIAL_LEARNED;
-    layer->reversed = p->both_ways && index == 1;
-    layer->number = layer->reversed ? 0 : index;
+    layer->reads = p->reads[index];
+    layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
+    layer->is_top = p->is_top[index];
+    layer->number = p->stack.mirrored ? 0 : index;
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
     if (p->network.connections != HTH_CONNECT_ALL)
@@ -285,7 +310,8 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     hth_readout *r = &net->readout;
     double kappa = p->readout.tau_out > 0 ? hth_exp64(-1 / p->readout.tau_out) : p->readout.kappa;
     *r = (hth_readout){.outputs = net->shape.outputs,
-                       .n = p->stack.units[p->stack.layers - 1] * (p->both_ways ? 2 : 1),
+                       .n = p->readout_reads.width,
+                       .reads = p->readout_reads,
                        .kappa = (hth_real)kappa,
                        .gain = (hth_real)(p->readout.scale ? 1 - kappa : 1),
                        .has_bias = p->readout.bias,
@@ -297,9 +323,9 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
 }
 
-/* "layer0.weight", "layer0.backward.weight": the second direction has the number of the first. */
-static void name_block(char name[32], const hth_layer *layer, const char *what) {
-    const char *way = layer->reversed ? "backward." : "";
+/* "layer0.weight"; "layer0.backward.weight" of the layer that a mirrored one has beside it. */
+static void name_block(char name[32], const plan *p, const hth_layer *layer, const char *what) {
+    const char *way = p->stack.mirrored && layer->backward ? "backward." : "";
     snprintf(name, 32, "layer%u.%s%s", (unsigned)layer->number, way, what);
 }
 
@@ -311,24 +337,22 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     if (!net) net = &counted;
     net->shape = *shape;
     net->layer_count = p->stack.layers;
-    net->both_ways = p->both_ways;
+    net->is_whole = p->stack.backward;
     net->layers = HTH_TAKE(arena, hth_layer, p->stack.layers);
     net->blocks = HTH_TAKE(arena, hth_block, blocks);
     net->theta = HTH_TAKE(arena, hth_real, count);
     net->embedding = (size_t)p->network.embedding;
-    size_t inputs = shape->vocabulary ? net->embedding : shape->inputs;
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
         char name[32];
-        place_layer(arena, p, layer, l, inputs);
-        name_block(name, layer, "weight");
+        place_layer(arena, p, layer, l);
+        name_block(name, p, layer, "weight");
         add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
         layer->W = net->theta ? net->theta + layer->weight : NULL;
-        name_block(name, layer, "initial");
+        name_block(name, p, layer, "initial");
         if (layer->learns_initial)
             add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
                       &layer->initial);
-        if (!p->both_ways) inputs = layer->n;
     }
     if (net->embedding)
         add_block(net, "embedding.weight", "embedding", shape->vocabulary, net->embedding,
@@ -345,14 +369,13 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
 
 /* Upper bounds of the number of blocks and of parameters. */
 static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t *count) {
-    size_t inputs = shape->vocabulary ? (size_t)p->network.embedding : shape->inputs;
     *blocks = 2 * p->stack.layers + 3;
     *count = shape->vocabulary * (size_t)p->network.embedding +
-             shape->outputs * (p->stack.units[p->stack.layers - 1] * (p->both_ways ? 2 : 1) + 1);
+             shape->outputs * (p->readout_reads.width + 1);
     for (size_t l = 0; l < p->stack.layers; l++) {
-        *count += cell_of(p, l)->drives * p->stack.units[l] * (p->stack.units[l] + inputs + 1) +
-                  (cell_of(p, l)->states + 1) * p->stack.units[l];
-        if (!p->both_ways) inputs = p->stack.units[l];
+        const size_t n = p->stack.units[l];
+        *count += cell_of(p, l)->drives * n * (n + p->reads[l].width + 1) +
+                  (cell_of(p, l)->states + 1) * n;
     }
 }
 

@@ -99,6 +99,59 @@ static hth_status read_one_cell(const hth_settings *settings, hth_stack *stack, 
     return HTH_OK;
 }
 
+/* ---- What layers read ---- */
+
+static const hth_option reads_item = {
+    .name = "reads",
+    .kind = HTH_KIND_CHOICE,
+    .choices = (const char *const[]){"below", "input", "below+input", "backward", NULL}};
+
+static hth_status read_reads(const hth_settings *settings, const char *text, hth_stack *stack,
+                             hth_error *error) {
+    static const char key[] = "network.reads";
+    size_t count = 0;
+    for (const char *at = text; at; count++) {
+        char word[WORD_LENGTH];
+        int reads = 0;
+        at = next_word(at, word);
+        const hth_setting item = {key, word, origin_of(settings, key)};
+        HTH_TRY(hth_option_parse(&reads_item, "network", &item, &reads, error));
+        if (count < HTH_MAX_LAYERS) stack->reads[count] = (hth_reads_what)reads;
+        stack->backward = stack->backward || reads == HTH_READS_BACKWARD;
+    }
+    return check_count(settings, key, text, count, stack, error);
+}
+
+/* network.direction = both is two layers side by side, of as many units and the same cell. */
+static hth_status read_direction(const hth_settings *settings, const char *reads, hth_stack *stack,
+                                 hth_error *error) {
+    int direction;
+    HTH_TRY(hth_common_option(&hth_network_section, "direction", settings, &direction, error));
+    stack->mirrored = direction == HTH_BOTH_WAYS;
+    if (!stack->mirrored) return HTH_OK;
+    if (*reads)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, and network.reads '%s' says what layers read "
+                        "too; leave one of them out",
+                        reads);
+    if (stack->layers > 1)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, but network.units '%s' names %zu layers: a "
+                        "network that runs both ways has one level, such as network.units=%zu",
+                        hth_settings_find(settings, "network.units")->value, stack->layers,
+                        stack->units[0]);
+    stack->backward = true;
+    return HTH_OK;
+}
+
+void hth_stack_mirror(hth_stack *stack) {
+    if (!stack->mirrored) return;
+    stack->units[1] = stack->units[0];
+    stack->cells[1] = stack->cells[0];
+    stack->reads[1] = HTH_READS_BACKWARD;
+    stack->layers = 2;
+}
+
 /* ---- Settings of one layer ---- */
 
 const char *hth_layer_key(const char *key, size_t *layer) {
@@ -128,13 +181,16 @@ static hth_status check_own(const hth_setting *setting, hth_stack *stack, hth_er
 }
 
 hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_error *error) {
-    const char *units, *cells;
+    const char *units, *cells, *reads;
     *out = (hth_stack){0};
     HTH_TRY(hth_common_option(&hth_network_section, "units", settings, &units, error));
     HTH_TRY(hth_common_option(&hth_network_section, "cells", settings, &cells, error));
+    HTH_TRY(hth_common_option(&hth_network_section, "reads", settings, &reads, error));
     HTH_TRY(read_units(settings, units, out, error));
     out->differs = *cells;
     HTH_TRY(*cells ? read_cells(settings, cells, out, error) : read_one_cell(settings, out, error));
+    if (*reads) HTH_TRY(read_reads(settings, reads, out, error));
+    HTH_TRY(read_direction(settings, reads, out, error));
     for (size_t i = 0; i < settings->count; i++)
         HTH_TRY(check_own(&settings->items[i], out, error));
     return HTH_OK;

@@ -64,9 +64,9 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
                               .tokens = shape->vocabulary ? tape->tokens : NULL,
                               .classes = classes ? tape->classes : NULL,
                               .targets = classes ? NULL : tape->targets};
-    const size_t joined = net->both_ways ? net->readout.n : 0;
-    tape->joined = HTH_TAKE(arena, hth_real, hth_times(steps * batch, joined));
-    if (!joined) tape->joined = NULL;
+    const size_t gathered = hth_reads_last_alone(net) ? 0 : net->readout.n;
+    tape->gathered = HTH_TAKE(arena, hth_real, hth_times(steps * batch, gathered));
+    if (!gathered) tape->gathered = NULL;
     hth_readout_lay_out(arena, tape);
     return placed;
 }
@@ -169,6 +169,7 @@ static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
     move(tape->classes, steps, left, tape->chunk.classes ? batch * sizeof *tape->classes : 0);
     move(tape->targets, steps, left, tape->chunk.targets ? width * sizeof *tape->targets : 0);
     move(tape->weights, steps, left, batch * sizeof *tape->weights);
+    move(tape->gathered, steps, left, batch * tape->network->readout.n * sizeof(hth_real));
     move(tape->said, steps, left, sizeof *tape->said);
     for (size_t b = 0; tape->chunk.lengths && b < batch; b++)
         tape->lengths[b] = tape->lengths[b] > steps ? tape->lengths[b] - (uint32_t)steps : 0;
@@ -229,11 +230,11 @@ hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error) {
 }
 
 hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error) {
-    if (steps >= tape->capacity || (steps > 0 && tape->network->both_ways))
+    if (steps >= tape->capacity || (steps > 0 && tape->network->is_whole))
         return hth_fail(
             error, HTH_INVALID, "%zu steps are to stay on a tape of %zu%s", steps, tape->capacity,
-            tape->network->both_ways ? ", but with network.direction = both it is a whole sequence"
-                                     : "; one at least must be free for new ones");
+            tape->network->is_whole ? ", but with network.direction = both it is a whole sequence"
+                                    : "; one at least must be free for new ones");
     tape->keep = steps;
     return HTH_OK;
 }

@@ -41,9 +41,10 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK) return status;
     hth_session *s = &r->session;
-    if (s->network->both_ways)
+    if (s->network->is_whole)
         return hth_fail(error, HTH_INVALID,
-                        "%s has network.direction both: its steps depend on those to come, so it "
+                        "%s has network.direction both, or network.reads backward: its steps "
+                        "depend on those to come, so it "
                         "cannot be watched one step at a time",
                         plan->run);
     r->walk = (hth_walk){

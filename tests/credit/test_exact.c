@@ -47,6 +47,20 @@ static const law_case cases[] = {
      "cell.width=0.7 cell.beta=0.5 cell.tau_a=5 network.units=5,4 network.initial=learned "
      "init.w_in_scale=2",
      3, 0, 2, 12, 2, false, true},
+    /* layers that read the input too, layers side by side, and a readout that reads the input */
+    {"network.units=4,5 network.reads=below,below+input readout.reads=top+input readout.kappa=0.7",
+     3, 0, 2, 10, 2, false, false},
+    {"network.units=4,3 network.reads=input,input network.cells=lstm,rate cell.alpha=0.5 "
+     "readout.kappa=0.6 network.initial=learned",
+     3, 0, 2, 10, 2, false, true},
+    {"network.units=4,3,5 network.reads=below,input,below+input network.cells=rate,gru,rate "
+     "cell.alpha=0.5",
+     2, 0, 3, 10, 2, true, false},
+    {"network.units=4,3 network.reads=below,below+input network.embedding=3 cell.name=gru", 0, 5, 3,
+     10, 2, true, false},
+    {"network.units=3 readout.reads=top+input cell.alpha=0.4 readout.kappa=0.5 "
+     "readout.bias_place=inside",
+     3, 0, 2, 10, 2, false, true},
     /* layers of different cells */
     {"network.cells=rate,lstm network.units=5,4 network.initial=learned cell.alpha=0.4", 3, 0, 2,
      10, 2, false, true},

@@ -27,6 +27,9 @@ static const law_case cases[] = {
     {"cell.name=alif cell.beta=0.3 cell.tau_a=10 network.units=12 network.self_connections=true "
      "cell.v_th=0.6 init.w_in_scale=2",
      3, 0, 2, 30, 2, false, true},
+    {"network.reads=input,input network.units=5,4 network.cells=rate,lstm cell.alpha=0.4 "
+     "readout.kappa=0.7 readout.reads=top+input network.initial=learned",
+     3, 0, 2, 11, 2, false, true},
     {"cell.name=alif cell.spike=smooth cell.beta=0.5 cell.tau_a=5 network.units=6 "
      "network.initial=learned network.self_connections=true readout.kappa=0.9 init.w_in_scale=2",
      3, 0, 2, 17, 3, false, false},

@@ -20,11 +20,11 @@ static bool has_leak(const hth_cell *cell) {
 
 const char *hth_scales_refuse(const hth_scales *s, const hth_network *network) {
     if (s->trace == HTH_SCALE_DERIVATIVE) return NULL;
-    for (size_t l = hth_first_read(network); l < network->layer_count; l++)
-        if (!has_leak(network->layers[l].cell))
+    for (size_t l = 0; l < network->layer_count; l++)
+        if (network->layers[l].is_top && !has_leak(network->layers[l].cell))
             return "learner.scale_trace speaks of the membrane's leak, which units of this cell do "
                    "not have; it needs derivative, or a cell that spikes, such as lif";
-    if (hth_first_read(network) > 0)
+    if (hth_is_deep(network))
         return "learner.scale_trace other than derivative would scale what lower layers learn too; "
                "it needs one layer (network.units)";
     return NULL;
@@ -63,7 +63,8 @@ static void scale_layer(const hth_scales *s, const hth_adjoint *adjoint, size_t 
 
 void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull) {
     const hth_network *net = adjoint->tape->network;
-    for (size_t l = hth_first_read(net); l < net->layer_count; l++) {
+    for (size_t l = 0; l < net->layer_count; l++) {
+        if (!net->layers[l].is_top) continue;
         scale_layer(s, adjoint, l, pull);
         pull += adjoint->tape->batch * net->layers[l].n;
     }

@@ -2,7 +2,7 @@
  * Eligibility traces: for each synapse of unit j the vector eps[j] = dX[j]/dW[j] of the unit's own states
  * X[j], by its own past alone (RFLO: Murray 2019; SnAp-1: Menick et al. 2020; e-prop: Bellec et al. 2019,
  * eqs. 1-4). X[j] is s; with recurrence = diagonal also z, where that is a
- * state of its own; and, for the top layer below a leaky readout, the filtered z,
+ * state of its own; and, for a top layer below a leaky readout, the filtered z,
  * f_t = kappa f_{t-1} + z_t. With e numbers in X[j], per item and tape,
  *
  *     contract   g[j] += sum_k xbar[k][j] eps[k][j]       xbar: the adjoint of X at the start of the tape
@@ -391,7 +391,6 @@ static size_t most_rows(const hth_learner *plan) {
 
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
     const hth_network *net = plan->network;
-    const size_t top = net->layer_count - 1;
     const hth_crossing crossing = plan->axes.recurrence->crossing;
     hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
     hth_trace_layer scratch;
@@ -400,13 +399,14 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     *kept = (hth_trace){.is_zero = true, .follows_z = crossing == HTH_CROSS_DIAGONAL};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
     kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
-    for (size_t l = 0; l <= top; l++)
+    for (size_t l = 0; l < net->layer_count; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, most_rows(plan),
                         net->readout.kappa > 0);
     kept->rows.crossing = crossing == HTH_CROSS_DIAGONAL ? HTH_CROSS_DIAGONAL : HTH_CROSS_NONE;
     kept->rows.input = NULL; /* no row is an adjoint of what is below its layer */
-    for (size_t l = 0; placed && l < top; l++) kept->rows.layers[l].q = NULL;
+    for (size_t l = 0; placed && l < net->layer_count; l++)
+        if (!net->layers[l].is_top) kept->rows.layers[l].q = NULL;
     return placed;
 }
 
@@ -460,7 +460,7 @@ static const char *refuses(const hth_learner *plan) {
         return "no error reaches the units, so nothing needs to be kept; set learner.past = none";
     const trace_options *o = plan->past.options;
     if (plan->steps > 1 && crossing != HTH_CROSS_FULL && o->below == BELOW_EXACT &&
-        (hth_first_read(net) > 0 || net->embedding))
+        (hth_is_deep(net) || net->embedding))
         return "what upper states hold of the credit of a lower layer or of token vectors has no "
                "trace, so the gradient would depend on the length of a tape; take learner.steps = "
                "1, learner.below = tape, learner.recurrence = full or learner.past = none";

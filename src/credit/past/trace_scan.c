@@ -11,6 +11,17 @@ static size_t row_of_f(const hth_layer *layer, const hth_trace *kept) {
     return layer->cell->states + (hth_trace_has_z(kept, layer) ? 1 : 0);
 }
 
+/* The row of f: see seed. */
+static void seed_f(const hth_trace *kept, size_t l) {
+    const hth_network *net = kept->rows.tape->network;
+    const size_t n = net->layers[l].n, R = kept->rows.rows;
+    hth_real *q = kept->rows.layers[l].q, power = 1;
+    if (!q) return;
+    q += row_of_f(&net->layers[l], kept) * n; /* the other rows stay 0 */
+    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa)
+        for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
+}
+
 /* Row k: X_end[k] of all units. A filtered z at the end holds kappa^(end - t) z_t. */
 static void seed(hth_trace *kept) {
     const hth_network *net = kept->rows.tape->network;
@@ -23,12 +34,7 @@ static void seed(hth_trace *kept) {
         const bool has_z = hth_trace_has_z(kept, &net->layers[l]);
         for (size_t j = 0; has_z && j < n; j++) a->zbar[d * n + j] = 1;
     }
-    const size_t top = net->layer_count - 1, n = net->layers[top].n, R = kept->rows.rows;
-    hth_real *q = kept->rows.layers[top].q, power = 1;
-    if (!q) return;
-    q += row_of_f(&net->layers[top], kept) * n; /* the other rows stay 0 */
-    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa)
-        for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
+    for (size_t l = 0; l < net->layer_count; l++) seed_f(kept, l);
 }
 
 /* The adjoint of X at one end of the tape, of one row; f apart. */
