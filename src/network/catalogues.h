@@ -15,6 +15,14 @@ extern const hth_catalogue hth_init_section;        /* init.* */
 enum { HTH_MAX_LAYERS = 16 };
 enum { HTH_FORWARD, HTH_BOTH_WAYS }; /* network.direction */
 
+/* network.connections: which recurrent weights a layer has. */
+typedef enum hth_connections {
+    HTH_CONNECT_ALL,
+    HTH_CONNECT_RING,
+    HTH_CONNECT_RANDOM,
+    HTH_CONNECT_NONE
+} hth_connections;
+
 /* network.reads: what a layer reads. Each layer is read once, by the first above it that reads `below`, or else by the
  * readout. */
 typedef enum hth_reads_what {
@@ -30,6 +38,7 @@ typedef struct hth_stack {
     size_t units[HTH_MAX_LAYERS];
     size_t cells[HTH_MAX_LAYERS]; /* positions in hth_cells */
     hth_reads_what reads[HTH_MAX_LAYERS];
+    hth_connections connections[HTH_MAX_LAYERS];
     bool
         mirrored; /* network.direction = both: the only layer has a second beside it, see hth_stack_mirror */
     bool backward; /* a layer runs against time, so that a tape is a whole sequence */

@@ -12,9 +12,9 @@
 #include <string.h>
 
 typedef struct network_options {
-    const char *units, *cells, *reads;
+    const char *units, *cells, *reads, *connections;
     int64_t embedding;
-    int bias, self, initial, connections, direction, events;
+    int bias, self, initial, direction, events;
     double density;
 } network_options;
 
@@ -56,17 +56,19 @@ static const hth_option network_items[] = {
      .choices = (const char *const[]){"auto", "true", "false", NULL},
      .offset = offsetof(network_options, bias)},
     {.name = "self_connections",
-     .help = "weights from a unit to itself; auto: none for spiking cells",
+     .help =
+         "weights from a unit to itself; auto: none for spiking cells, and where connections is "
+         "none",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"auto", "true", "false", NULL},
      .offset = offsetof(network_options, self)},
     {.name = "connections",
      .help = "recurrent weights between different units: all; ring, from each unit to the next; "
-             "random, by seed. Those that do not exist stay 0",
+             "random, by seed; none (a layer of cell rate with alpha 1 is then a dense one). One "
+             "word for all layers, or one a layer. Those that do not exist stay 0",
      .fallback = "all",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"all", "ring", "random", NULL},
+     .kind = HTH_KIND_TEXT,
      .offset = offsetof(network_options, connections)},
     {.name = "density",
      .help = "connections = random: the probability that a recurrent weight exists; init scales "
@@ -293,7 +295,9 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;
     layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;
-    layer->has_self = p->network.self == AUTO ? !cell->spikes : p->network.self == ON;
+    const hth_connections connections = p->stack.connections[index];
+    layer->has_self = p->network.self == AUTO ? !cell->spikes && connections != HTH_CONNECT_NONE
+                                              : p->network.self == ON;
     layer->events = (hth_events_use)p->network.events;
     layer->learns_initial = p->network.initial == INITIAL_LEARNED;
     layer->reads = p->reads[index];
@@ -302,7 +306,7 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->number = p->stack.mirrored ? 0 : index;
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
-    if (p->network.connections != HTH_CONNECT_ALL)
+    if (connections != HTH_CONNECT_ALL)
         layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
 }
 
@@ -413,7 +417,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     hth_status status = read_parts(net, settings, error);
     for (size_t l = 0; l < net->layer_count; l++)
-        hth_layer_connect(&net->layers[l], p.network.connections, p.network.density, seed, l);
+        hth_layer_connect(&net->layers[l], p.stack.connections[l], p.network.density, seed, l);
     if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);
     if (status != HTH_OK) {
         hth_release(net);

@@ -97,8 +97,8 @@ void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_rea
 bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from);
 
 /* connections.c: which recurrent weights there are, once layer->connected has its memory. */
-enum { HTH_CONNECT_ALL, HTH_CONNECT_RING, HTH_CONNECT_RANDOM }; /* network.connections */
-void hth_layer_connect(hth_layer *layer, int kind, double density, uint64_t seed, size_t index);
+void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, uint64_t seed,
+                       size_t index);
 
 /* init.c: draws all parameters. */
 hth_status hth_network_draw(hth_network *network, const hth_settings *settings, uint64_t seed,

@@ -105,21 +105,53 @@ static const hth_option reads_item = {
     .name = "reads",
     .kind = HTH_KIND_CHOICE,
     .choices = (const char *const[]){"below", "input", "below+input", "backward", NULL}};
+static const hth_option connections_item = {
+    .name = "connections",
+    .kind = HTH_KIND_CHOICE,
+    .choices = (const char *const[]){"all", "ring", "random", "none", NULL}};
+
+/* The choices of a list, one a layer. *count: how many there are. */
+static hth_status read_choices(const hth_settings *settings, const hth_option *item,
+                               const char *text, int out[HTH_MAX_LAYERS], size_t *count,
+                               hth_error *error) {
+    char key[WORD_LENGTH];
+    snprintf(key, sizeof key, "network.%s", item->name);
+    *count = 0;
+    for (const char *at = text; at; ++*count) {
+        char word[WORD_LENGTH];
+        int choice = 0;
+        at = next_word(at, word);
+        const hth_setting setting = {key, word, origin_of(settings, key)};
+        HTH_TRY(hth_option_parse(item, "network", &setting, &choice, error));
+        if (*count < HTH_MAX_LAYERS) out[*count] = choice;
+    }
+    return HTH_OK;
+}
 
 static hth_status read_reads(const hth_settings *settings, const char *text, hth_stack *stack,
                              hth_error *error) {
-    static const char key[] = "network.reads";
-    size_t count = 0;
-    for (const char *at = text; at; count++) {
-        char word[WORD_LENGTH];
-        int reads = 0;
-        at = next_word(at, word);
-        const hth_setting item = {key, word, origin_of(settings, key)};
-        HTH_TRY(hth_option_parse(&reads_item, "network", &item, &reads, error));
-        if (count < HTH_MAX_LAYERS) stack->reads[count] = (hth_reads_what)reads;
-        stack->backward = stack->backward || reads == HTH_READS_BACKWARD;
+    int choices[HTH_MAX_LAYERS];
+    size_t count;
+    HTH_TRY(read_choices(settings, &reads_item, text, choices, &count, error));
+    HTH_TRY(check_count(settings, "network.reads", text, count, stack, error));
+    for (size_t l = 0; l < count; l++) {
+        stack->reads[l] = (hth_reads_what)choices[l];
+        stack->backward = stack->backward || choices[l] == HTH_READS_BACKWARD;
     }
-    return check_count(settings, key, text, count, stack, error);
+    return HTH_OK;
+}
+
+/* One word is for all layers. */
+static hth_status read_connections(const hth_settings *settings, const char *text, hth_stack *stack,
+                                   hth_error *error) {
+    int choices[HTH_MAX_LAYERS];
+    size_t count;
+    HTH_TRY(read_choices(settings, &connections_item, text, choices, &count, error));
+    if (count != 1)
+        HTH_TRY(check_count(settings, "network.connections", text, count, stack, error));
+    for (size_t l = 0; l < stack->layers; l++)
+        stack->connections[l] = (hth_connections)choices[count == 1 ? 0 : l];
+    return HTH_OK;
 }
 
 /* network.direction = both is two layers side by side, of as many units and the same cell. */
@@ -148,6 +180,7 @@ void hth_stack_mirror(hth_stack *stack) {
     if (!stack->mirrored) return;
     stack->units[1] = stack->units[0];
     stack->cells[1] = stack->cells[0];
+    stack->connections[1] = stack->connections[0];
     stack->reads[1] = HTH_READS_BACKWARD;
     stack->layers = 2;
 }
@@ -181,15 +214,17 @@ static hth_status check_own(const hth_setting *setting, hth_stack *stack, hth_er
 }
 
 hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_error *error) {
-    const char *units, *cells, *reads;
+    const char *units, *cells, *reads, *connections;
     *out = (hth_stack){0};
     HTH_TRY(hth_common_option(&hth_network_section, "units", settings, &units, error));
     HTH_TRY(hth_common_option(&hth_network_section, "cells", settings, &cells, error));
     HTH_TRY(hth_common_option(&hth_network_section, "reads", settings, &reads, error));
+    HTH_TRY(hth_common_option(&hth_network_section, "connections", settings, &connections, error));
     HTH_TRY(read_units(settings, units, out, error));
     out->differs = *cells;
     HTH_TRY(*cells ? read_cells(settings, cells, out, error) : read_one_cell(settings, out, error));
     if (*reads) HTH_TRY(read_reads(settings, reads, out, error));
+    HTH_TRY(read_connections(settings, connections, out, error));
     HTH_TRY(read_direction(settings, reads, out, error));
     for (size_t i = 0; i < settings->count; i++)
         HTH_TRY(check_own(&settings->items[i], out, error));

@@ -184,6 +184,12 @@ static void test_settings_that_are_refused(void **state) {
     IS_INVALID("command line: layer0.cell.name is not a setting: network.cells names the cell of "
                "each layer, such as network.cells=alif,lstm",
                "task=add", "layer0.cell.name=lif");
+    IS_INVALID("command line: network.connections is 'nne', but must be one of all, ring, random, "
+               "none; did you mean 'none'?",
+               "task=add", "network.units=4,4", "network.connections=all,nne");
+    IS_INVALID("command line: network.reads is 'abvoe', but must be one of below, input, "
+               "below+input, backward",
+               "task=add", "network.reads=abvoe");
     IS_INVALID("command line: train.seed is 'one', but must be a whole number from 0 to 9e15",
                "task=add", "train.seed=one");
     IS_INVALID("both task.name (command line) and data.name (command line) are given; a run has "
