@@ -486,6 +486,8 @@ static void add_kept(hth_tape *tape, hth_field *fields, size_t capacity, size_t 
     add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
     add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
     add_other(fields, capacity, count, "weights", HTH_DTYPE_REAL, tape->weights, items);
+    add_other(fields, capacity, count, "gathered", HTH_DTYPE_REAL, tape->gathered,
+              tape->gathered ? items * tape->network->readout.n : 0);
     add_other(fields, capacity, count, "said", HTH_DTYPE_I32, tape->said, tape->keep);
     add_other(fields, capacity, count, "tokens", HTH_DTYPE_I32, tape->tokens,
               tape->chunk.tokens ? items : 0);
