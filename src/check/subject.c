@@ -161,7 +161,9 @@ static hth_status open_handles(hth_rehearsal *r, hth_error *error) {
     const hth_subject *s = r->subject;
     HTH_TRY(hth_gradient_create(s->network, NULL, &r->gradient, error));
     HTH_TRY(open_learner(r, &r->learner, error));
-    return hth_learner_tape(r->learner, s->compute, NULL, &r->tape, error);
+    HTH_TRY(hth_learner_tape(r->learner, s->compute, NULL, &r->tape, error));
+    hth_tape_dropout(r->tape, false); /* each pass would leave out others */
+    return HTH_OK;
 }
 
 hth_status hth_rehearsal_open(const hth_subject *subject, const hth_settings *overrides,

@@ -42,6 +42,8 @@ static void seed_part(hth_adjoint *adjoint, const hth_read_part *part, size_t ro
             const hth_real *w = net->theta + r->weight + k * r->n + part->at, e = factor * y[k];
             for (size_t j = 0; e != 0 && j < n; j++) at[j] += e * w[j];
         }
+        hth_read_drop(adjoint->tape, part->layer, t,
+                      adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item, at);
     }
 }
 

@@ -365,6 +365,7 @@ static void pass_to(hth_adjoint *adjoint, size_t l, const hth_read_part *part, b
                 hth_rows(tape->network->theta + layer->weight + layer->n + part->at, layer->m),
                 adds, to, part->width);
     if (turns) hth_read_turn(tape, part->width, to);
+    if (!of_input) hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
 }
 
 /* *given: some layer has given to the input. */

@@ -52,6 +52,8 @@ void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_netwo
         first += hth_joint_layer_states(layer);
     }
     tangent->scratch = HTH_TAKE(arena, hth_real, hth_times(rows, tangent->room));
+    tangent->widest = widest;
+    tangent->read = HTH_TAKE(arena, hth_real, net->dropout > 0 ? hth_times(rows, widest) : 0);
     tangent->ones = HTH_TAKE(arena, hth_real, widest);
     for (size_t j = 0; tangent->ones && j < widest; j++) tangent->ones[j] = 1;
 }
@@ -172,6 +174,23 @@ typedef struct push {
     hth_real *X;
 } push;
 
+/* dz of a layer as others read it, `stride` apart: of dropout, in a copy. */
+static const hth_real *read_layer(const push *p, size_t of, size_t first, size_t count,
+                                  size_t *stride) {
+    const hth_tangent *tangent = p->tangent;
+    const size_t n = tangent->tape->network->layers[of].n, N = tangent->N;
+    const hth_real *dz = p->X + first * N + hth_joint_place_of_z(tangent->tape->network, of);
+    hth_real *read = tangent->read + first * tangent->widest;
+    *stride = tangent->tape->drops ? tangent->widest : N;
+    if (!tangent->tape->drops) return dz;
+    for (size_t i = 0; i < count; i++) {
+        const size_t item = tangent->item == HTH_EVERY_ITEM ? first + i : tangent->item;
+        memcpy(read + i * tangent->widest, dz + i * N, n * sizeof *read);
+        hth_read_drop(tangent->tape, of, p->t, item, read + i * tangent->widest);
+    }
+    return read;
+}
+
 /* da[count][rows of W] (+)= W[..][columns of W from `column` on] dz, dz the z of layer `of`; `packed` is that part of
  * the layer's copy of W. */
 static void weigh(const push *p, size_t l, size_t of, size_t column, size_t packed, bool accumulate,
@@ -180,17 +199,18 @@ static void weigh(const push *p, size_t l, size_t of, size_t column, size_t pack
     const hth_network *net = tangent->tape->network;
     const hth_layer *layer = &net->layers[l], *source = &net->layers[of];
     const size_t N = tangent->N, room = tangent->room;
-    const size_t z = source->cell->observable == HTH_Z_SEPARATE ? source->cell->states : 0;
-    const hth_real *dz = p->X + first * N + tangent->layers[of].first + z * source->n;
+    size_t stride = N;
+    const hth_real *dz = of == l ? p->X + first * N + hth_joint_place_of_z(net, l)
+                                 : read_layer(p, of, first, count, &stride);
     const hth_real *w = net->theta + layer->weight + column;
     hth_real *da = tangent->scratch + first * room;
     if (p->rows > HTH_FEW_ROWS) {
-        hth_product_packed(count, layer->rows, source->n, hth_rows(dz, N),
+        hth_product_packed(count, layer->rows, source->n, hth_rows(dz, stride),
                            tangent->layers[l].packed + packed, accumulate, da, room);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        hth_matrix_vector(layer->rows, source->n, w, layer->m, dz + i * N, accumulate,
+        hth_matrix_vector(layer->rows, source->n, w, layer->m, dz + i * stride, accumulate,
                           da + i * room);
 }
 
@@ -234,15 +254,16 @@ static void run_layer(const push *p, size_t l, size_t first, size_t count) {
 }
 
 /* w z, of the layers that the readout reads. */
-static hth_real read_z(const hth_network *net, const hth_real *w, const hth_real *X) {
-    const hth_reading *reads = &net->readout.reads;
+static hth_real read_z(const push *p, const hth_real *w, size_t row) {
+    const hth_reading *reads = &p->tangent->tape->network->readout.reads;
     hth_real sum = 0;
-    for (size_t p = 0; p < reads->count; p++) {
-        const hth_read_part *part = &reads->parts[p];
+    for (size_t i = 0; i < reads->count; i++) {
+        const hth_read_part *part = &reads->parts[i];
+        size_t stride;
         if (part->layer == HTH_OF_INPUT) continue;
-        const hth_real each =
-            hth_dot(part->width, w + part->at, X + hth_joint_place_of_z(net, part->layer));
-        sum = p == 0 ? each : sum + each;
+        const hth_real *z = read_layer(p, part->layer, row, 1, &stride);
+        const hth_real each = hth_dot(part->width, w + part->at, z);
+        sum = i == 0 ? each : sum + each;
     }
     return sum;
 }
@@ -255,9 +276,8 @@ static void run_readout(const push *p, size_t first, size_t count) {
     const hth_real *w = net->theta + readout->weight;
     for (size_t row = first; outputs && row < first + count; row++) {
         hth_real *y = p->X + (row + 1) * N - outputs;
-        const hth_real *X = p->X + row * N;
         for (size_t k = 0; k < outputs; k++)
-            y[k] = readout->kappa * y[k] + readout->gain * read_z(net, w + k * readout->n, X);
+            y[k] = readout->kappa * y[k] + readout->gain * read_z(p, w + k * readout->n, row);
     }
 }
 

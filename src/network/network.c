@@ -15,7 +15,7 @@ typedef struct network_options {
     const char *units, *cells, *reads, *connections;
     int64_t embedding;
     int bias, self, initial, direction, events;
-    double density;
+    double density, dropout;
 } network_options;
 
 enum { AUTO, ON, OFF }; /* network.bias, network.self_connections */
@@ -92,6 +92,15 @@ static const hth_option network_items[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"forward", "both", NULL},
      .offset = offsetof(network_options, direction)},
+    {.name = "dropout",
+     .help = "probability that a unit is left out at a step where the layers above and the readout "
+             "read it, not where its own layer does (Zaremba et al. 2014); what stays counts "
+             "1/(1 - dropout). Only where the network learns",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 0.999,
+     .offset = offsetof(network_options, dropout)},
     {.name = "events",
      .help = "whether the products with what a layer reads, spikes above all, take only what is "
              "not 0: auto, in layers of spiking cells and where that is faster; always; never. "
@@ -342,6 +351,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     net->shape = *shape;
     net->layer_count = p->stack.layers;
     net->is_whole = p->stack.backward;
+    net->dropout = p->network.dropout;
     net->layers = HTH_TAKE(arena, hth_layer, p->stack.layers);
     net->blocks = HTH_TAKE(arena, hth_block, blocks);
     net->theta = HTH_TAKE(arena, hth_real, count);
@@ -415,6 +425,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a network of %zu parameters",
                         count);
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
+    net->seed = seed;
     hth_status status = read_parts(net, settings, error);
     for (size_t l = 0; l < net->layer_count; l++)
         hth_layer_connect(&net->layers[l], p.stack.connections[l], p.network.density, seed, l);

@@ -49,7 +49,9 @@ struct hth_network {
     hth_shape shape;
     size_t layer_count;
     hth_layer *layers;
-    bool is_whole; /* a layer runs against time, so that a tape is a whole sequence */
+    double dropout; /* p: a unit is left out where others read it */
+    uint64_t seed;  /* of what is drawn along the way */
+    bool is_whole;  /* a layer runs against time, so that a tape is a whole sequence */
     size_t embedding, embedding_weight; /* width (0: none) and offset of E[vocabulary][width] */
     hth_readout readout;
     hth_regulariser regulariser;
@@ -67,9 +69,9 @@ HTH_VERB(double, hth_loss_factor,
          (const hth_readout *readout, const hth_chunk *chunk, size_t item));
 #define hth_loss_factor HTH_NOW(hth_loss_factor)
 
-/* Whether the readout reads one layer and nothing else: the last, which runs with time. */
+/* Whether the readout reads one layer and nothing else, as it is: the last, which runs with time. */
 static inline bool hth_reads_last_alone(const hth_network *network) {
-    return hth_reads_one(&network->readout.reads) && !network->is_whole;
+    return hth_reads_one(&network->readout.reads) && !network->is_whole && !(network->dropout > 0);
 }
 
 /* Whether a layer is read by another. */

@@ -1,4 +1,5 @@
 /* What is read of layers and of the input: see reading.h. Cost: a copy of what is read, a pass over what it gives. */
+#include "base/random.h"
 #include "network/tape.h"
 
 #include <string.h>
@@ -9,6 +10,33 @@ static inline size_t turned(const hth_tape *tape, bool backward, size_t i) {
     const size_t batch = tape->batch;
     if (!backward) return i;
     return hth_tape_slot(&tape->chunk, i / batch, i % batch) * batch + i % batch;
+}
+
+/* ---- Dropout ---- */
+
+void hth_read_drop(const hth_tape *tape, size_t layer, size_t t, size_t item, hth_real *x) {
+    const hth_network *net = tape->network;
+    if (!tape->drops) return;
+    const size_t n = net->layers[layer].n;
+    const hth_real scale = (hth_real)(1 / (1 - net->dropout));
+    hth_random random = {net->seed, HTH_RANDOM_DROPOUT, (uint32_t)layer};
+    uint64_t words[2];
+    hth_random_words(&random, tape->sequence, words);
+    random.seed = words[0]; /* each sequence has numbers of its own */
+    const uint64_t first = ((tape->time + t) * tape->batch + item) * n;
+    for (size_t j = 0; j < n; j++)
+        x[j] = hth_random_uniform(&random, first + j) < net->dropout ? 0 : x[j] * scale;
+}
+
+void hth_read_drop_errors(const hth_tape *tape, size_t layer, size_t rows, size_t item,
+                          hth_real *q) {
+    const hth_layer *of = &tape->network->layers[layer];
+    for (size_t t = 0; tape->drops && t < tape->steps; t++)
+        for (size_t row = 0; row < rows; row++) {
+            const size_t b = item == SIZE_MAX ? row : item;
+            const size_t time = of->backward ? hth_tape_slot(&tape->chunk, t, b) : t;
+            hth_read_drop(tape, layer, time, b, q + (t * rows + row) * of->n);
+        }
 }
 
 /* ---- Forward ---- */
@@ -32,6 +60,8 @@ static void read_row(const hth_tape *tape, const hth_inputs *in, size_t first,
     for (size_t p = 0; p < reads->count; p++) {
         const hth_read_part *part = &reads->parts[p];
         memcpy(to + part->at, find(tape, in, first, part, i), part->width * sizeof *to);
+        if (part->layer != HTH_OF_INPUT)
+            hth_read_drop(tape, part->layer, i / tape->batch, i % tape->batch, to + part->at);
     }
 }
 
@@ -60,6 +90,7 @@ void hth_read_split(const hth_tape *tape, const hth_real *errors, const hth_read
     for (size_t i = 0; i < tape->steps * tape->batch; i++)
         memcpy(q + turned(tape, backward, i) * part->width, errors + i * width + part->at,
                part->width * sizeof *q);
+    hth_read_drop_errors(tape, part->layer, tape->batch, SIZE_MAX, q);
 }
 
 void hth_read_turn(const hth_tape *tape, size_t width, hth_real *x) {

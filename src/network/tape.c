@@ -46,6 +46,7 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->compute = compute;
     tape->capacity = steps;
     tape->batch = batch;
+    tape->drops = net->dropout > 0;
     tape->layers = HTH_TAKE(arena, hth_tape_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++)
         lay_out_layer(arena, &net->layers[l],
@@ -101,6 +102,10 @@ hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batc
 
 void hth_tape_destroy(hth_tape *tape) {
     hth_release(tape);
+}
+
+void hth_tape_dropout(hth_tape *tape, bool on) {
+    tape->drops = on && tape->network->dropout > 0;
 }
 
 /* ---- Beginning, and forgetting ---- */
@@ -479,12 +484,17 @@ static void add_other(hth_field *fields, size_t capacity, size_t *count, const c
     *count += numbers > 0;
 }
 
+/* When the first step is. */
+static void add_when(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
+    add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
+    add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+}
+
 /* Where steps stay: how many, when they were, what was read there and what has been said of them. */
 static void add_kept(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     const size_t items = tape->keep * tape->batch;
     add_other(fields, capacity, count, "steps", HTH_DTYPE_U64, &tape->kept_steps, 1);
-    add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
-    add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+    add_when(tape, fields, capacity, count);
     add_other(fields, capacity, count, "weights", HTH_DTYPE_REAL, tape->weights, items);
     add_other(fields, capacity, count, "gathered", HTH_DTYPE_REAL, tape->gathered,
               tape->gathered ? items * tape->network->readout.n : 0);
@@ -506,7 +516,10 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     for (size_t l = 0; l < tape->network->layer_count; l++)
         add_layer(tape, l, fields, capacity, &count);
     add_readout(tape, fields, capacity, &count);
-    if (tape->keep > 0) add_kept(tape, fields, capacity, &count);
+    if (tape->keep > 0)
+        add_kept(tape, fields, capacity, &count);
+    else if (tape->network->dropout > 0)
+        add_when(tape, fields, capacity, &count);
     add_other(fields, capacity, &count, "fresh", HTH_DTYPE_U64, &tape->fresh, 1);
     return count;
 }

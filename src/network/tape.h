@@ -69,6 +69,7 @@ struct hth_tape {
     size_t keep;            /* so many of the newest steps stay when hth_forward writes */
     uint64_t time;          /* steps of the sequence before slot 0 */
     uint64_t sequence;      /* counts resets */
+    bool drops;             /* dropout acts */
     uint64_t
         kept_steps; /* the state that was last given out, or has been restored, has so many steps; */
     bool is_given_out;  /* they count from the next call on */
@@ -128,6 +129,13 @@ void hth_read_gather(const hth_tape *tape, const hth_inputs *in, size_t first);
 /* Of errors[K][batch][width] of a reader those of one layer, in the layer's own order: q[K][batch][n]. */
 void hth_read_split(const hth_tape *tape, const hth_real *errors, const hth_read_part *part,
                     size_t width, hth_real *q);
+/* Dropout: makes of x[n], numbers of a layer's units at step t of an item, what others read of them, 0 or
+ * x / (1 - p); nothing changes where the tape drops none. A function of seed, layer, sequence, time, item and unit
+ * alone, so that it is the same forward and backward, and for tapes of any length. */
+void hth_read_drop(const hth_tape *tape, size_t layer, size_t t, size_t item, hth_real *x);
+/* The same of the errors of a layer, in its own order, q[K][rows][n]; item SIZE_MAX: row b is item b. */
+void hth_read_drop_errors(const hth_tape *tape, size_t layer, size_t rows, size_t item,
+                          hth_real *q);
 /* x[K][batch][width] from the order of time to that of a layer that runs against it, or back. */
 void hth_read_turn(const hth_tape *tape, size_t width, hth_real *x);
 

@@ -26,8 +26,10 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     w->limit = (uint64_t)o->validation_steps;
     if (!w->limit && !scorer->source.epoch_steps) w->limit = sequence ? sequence : DEFAULT_STEPS;
     HTH_TRY(hth_moments_create(&scorer->source.shape, &scorer->moments, error));
-    return hth_tape_create(session->network, w->steps, hth_scoring_batch(o), session->compute, NULL,
-                           &scorer->tape, error);
+    HTH_TRY(hth_tape_create(session->network, w->steps, hth_scoring_batch(o), session->compute,
+                            NULL, &scorer->tape, error));
+    hth_tape_dropout(scorer->tape, false);
+    return HTH_OK;
 }
 
 static hth_status keep_or_close(hth_status status, hth_scorer *scorer, hth_scorer *out) {

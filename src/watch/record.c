@@ -51,7 +51,9 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
         .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
     if (!r->outputs) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    return hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->walk.tape, error);
+    HTH_TRY(hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->walk.tape, error));
+    hth_tape_dropout(r->walk.tape, false);
+    return HTH_OK;
 }
 
 static hth_status make_learner(hth_recorder *r, const char *name, hth_error *error) {

@@ -274,6 +274,9 @@ static const char *refuses(const hth_learner *plan) {
     if (plan->network->regulariser.rate > 0)
         return "the kernel takes the readout's errors to the units, not what the regulariser asks "
                "of them; it needs regulariser.rate = 0";
+    if (plan->network->dropout > 0 && plan->network->readout.kappa > 0)
+        return "the filtered traces of a leaky readout do not know which units were left out; it "
+               "needs network.dropout = 0 or readout.kappa = 0";
     if (plan->network->layers[0].learns_initial)
         return "there are traces of synapses only; it needs network.initial = zero";
     if (plan->network->layers[0].cell->spikes && o->lr > 0)

@@ -316,6 +316,9 @@ static const char *refuses(const hth_learner *plan) {
     if (net->layer_count > 1 || net->embedding)
         return "SnAp is defined for one recurrent layer whose input is not learned; take one layer "
                "and no token vectors, or learner.past = influence";
+    if (net->dropout > 0 && net->readout.kappa > 0)
+        return "what is kept of a leaky readout does not know which units were left out; it needs "
+               "network.dropout = 0 or readout.kappa = 0";
     if (net->layers[0].n > MOST_UNITS ||
         net->layers[0].n * states_of_unit(plan) > hth_product_in_place_limit())
         return "the network has too many units for a matrix of all states on all";

@@ -19,6 +19,9 @@ static bool has_leak(const hth_cell *cell) {
 }
 
 const char *hth_scales_refuse(const hth_scales *s, const hth_network *network) {
+    if (network->dropout > 0 && s->filtered != HTH_SCALE_DERIVATIVE)
+        return "learner.scale_filtered other than derivative scales errors that dropout has gone "
+               "over; it needs network.dropout = 0";
     if (s->trace == HTH_SCALE_DERIVATIVE) return NULL;
     for (size_t l = 0; l < network->layer_count; l++)
         if (network->layers[l].is_top && !has_leak(network->layers[l].cell))

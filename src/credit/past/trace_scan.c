@@ -18,8 +18,10 @@ static void seed_f(const hth_trace *kept, size_t l) {
     hth_real *q = kept->rows.layers[l].q, power = 1;
     if (!q) return;
     q += row_of_f(&net->layers[l], kept) * n; /* the other rows stay 0 */
-    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa)
+    for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa) {
         for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
+        hth_read_drop(kept->rows.tape, l, t, kept->rows.item, q + t * R * n);
+    }
 }
 
 /* Row k: X_end[k] of all units. A filtered z at the end holds kappa^(end - t) z_t. */
@@ -73,6 +75,16 @@ void hth_trace_transition(const hth_trace *kept, size_t l, size_t slot) {
     if (at->e > f) fill_f(at->e, f, n, power, Phi);
 }
 
+/* What is filtered is z as the readout reads it. */
+static void drop_f(const hth_trace *kept, size_t l, size_t item, hth_real *Phi, hth_real *gamma) {
+    const hth_layer *layer = &kept->rows.tape->network->layers[l];
+    const size_t n = layer->n;
+    for (size_t k = 0; k < row_of_f(layer, kept); k++)
+        hth_read_drop(kept->rows.tape, l, 0, item, Phi + k * n);
+    for (size_t g = 0; g < layer->cell->drives; g++)
+        hth_read_drop(kept->rows.tape, l, 0, item, gamma + g * n);
+}
+
 void hth_trace_single(hth_trace *kept, size_t item, size_t slot) {
     const hth_network *net = kept->rows.tape->network;
     const bool crosses = kept->rows.crossing == HTH_CROSS_DIAGONAL;
@@ -90,6 +102,7 @@ void hth_trace_single(hth_trace *kept, size_t item, size_t slot) {
             if (has_z) memcpy(to + d * n, zbar, n * sizeof *to);
             for (size_t j = 0; crosses && adds_z && j < n; j++) to[j] += zbar[j];
         }
+        if (e > f) drop_f(kept, l, item, Phi + f * e * n, a->delta + f * layer->rows);
         if (e > f) fill_f(e, f, n, net->readout.kappa, Phi);
     }
 }
@@ -101,6 +114,17 @@ void hth_trace_gamma(const hth_trace *kept, size_t l, size_t slot) {
         memcpy(at->gamma + (slot * steps + t) * at->e * rows,
                kept->rows.layers[l].delta + t * kept->rows.rows * rows,
                at->e * rows * sizeof(hth_real));
+}
+
+/* Of the tape's first step, for what z would be if dropout left nothing out. */
+static const hth_real *error_at_first(const hth_learner *learner, size_t l, size_t item) {
+    const hth_adjoint *adjoint = &learner->adjoint;
+    const hth_reading *reads = &learner->network->readout.reads;
+    if (adjoint->tape->drops)
+        for (size_t p = 0; p < reads->count; p++)
+            if (reads->parts[p].layer == l)
+                return adjoint->errors + item * reads->width + reads->parts[p].at;
+    return adjoint->layers[l].q + item * learner->network->layers[l].n;
 }
 
 /* f at the start of the tape bears on its errors as z_1 does, but for a kappa. */
@@ -115,6 +139,7 @@ void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_
     /* X is then s alone: a z of its own is in X only with a recurrence that predictions refuse. */
     for (size_t k = 0; kept->has_end && k < layer->cell->states; k++)
         memcpy(end + k * n, a->end + (k * batch + item) * n, n * sizeof *end);
+    const hth_real *q = error_at_first(learner, l, item);
     for (size_t j = 0; at->e > f && j < n; j++)
-        xbar[f * n + j] = learner->network->readout.kappa * a->q[item * n + j];
+        xbar[f * n + j] = learner->network->readout.kappa * q[j];
 }
