@@ -258,6 +258,9 @@ HTH_API void hth_tape_destroy(hth_tape *tape);
 /* Start of a sequence: state, traces of the readout and refractory counters as the network says. A
  * learned initial state is read from the parameters here. */
 HTH_API void hth_tape_reset(hth_tape *tape);
+/* network.dropout leaves units out on a tape, as it should where one learns. Off: on a tape that scores; on: as at
+ * first. Call it when no steps are on the tape. */
+HTH_API void hth_tape_dropout(hth_tape *tape, bool on);
 /* A new tape: what is on it is forgotten, and the state goes on. */
 HTH_API void hth_tape_begin(hth_tape *tape);
 /* Forgets the oldest steps and keeps the others, with what has been said of them. HTH_INVALID for more steps than there

@@ -26,17 +26,28 @@ const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_s
     return NULL;
 }
 
+void hth_table_key(const hth_table *table, const hth_option *option, char out[HTH_KEY_LENGTH]) {
+    snprintf(out, HTH_KEY_LENGTH, "%s%s.%s", table->prefix, table->options->section, option->name);
+}
+
 void hth_each_table(const hth_known *known, const hth_settings *settings,
                     void (*visit)(void *context, const hth_table *table), void *context) {
     const hth_catalogue *const *all = known->catalogues;
     for (size_t i = 0; i < known->count; i++) {
         const hth_part *chosen = hth_catalogue_chosen(all[i], settings);
-        const hth_table common = {all[i], NULL, &all[i]->common, chosen || !all[i]->optional};
+        const hth_table common = {all[i], NULL, &all[i]->common, "", chosen || !all[i]->optional,
+                                  false,  true};
         visit(context, &common);
+        if (all[i]->each_table && all[i]->each_table(settings, visit, context)) continue;
         for (size_t j = 0; j < all[i]->count; j++) {
             const hth_part *part = all[i]->at(j);
-            const hth_table own = {all[i], part, &part->options,
-                                   part == chosen || (!chosen && !all[i]->optional)};
+            const hth_table own = {all[i],
+                                   part,
+                                   &part->options,
+                                   "",
+                                   part == chosen || (!chosen && !all[i]->optional),
+                                   false,
+                                   part == chosen};
             if (part->options.count) visit(context, &own);
         }
     }
@@ -58,7 +69,7 @@ typedef struct key_lookup {
     hth_error *error;
     /* Settings of that name of parts that are not chosen. */
     const hth_catalogue *stranger;
-    const hth_part *stranger_chosen;
+    const char *own; /* of a setting of one layer: the part that the layer has; NULL: of all */
     char owners[HTH_WORDS_LENGTH];
     const char *names[MAX_NAMES]; /* what could be meant: the section's active names */
     size_t name_count;
@@ -76,7 +87,6 @@ static void add_name(key_lookup *lookup, const char *name) {
 static void add_owner(key_lookup *lookup, const hth_table *table) {
     size_t used = strlen(lookup->owners);
     lookup->stranger = table->catalogue;
-    lookup->stranger_chosen = hth_catalogue_chosen(table->catalogue, lookup->settings);
     snprintf(lookup->owners + used, sizeof lookup->owners - used, "%s%s", used ? ", " : "",
              table->part ? table->part->name : "*");
 }
@@ -97,8 +107,12 @@ static void look_in_table(void *context, const hth_table *table) {
     key_lookup *lookup = context;
     const hth_options *options = table->options;
     if (lookup->status != HTH_OK) return;
-    if (!options->section || !in_section(lookup->setting->key, options->section)) return;
+    char section[HTH_KEY_LENGTH];
+    if (!options->section) return;
+    snprintf(section, sizeof section, "%s%s", table->prefix, options->section);
+    if (!in_section(lookup->setting->key, section)) return;
     lookup->section_known = true;
+    if (*table->prefix && table->active) lookup->own = table->part->name;
     for (size_t i = 0; i < options->count; i++) {
         const hth_option *option = &options->items[i];
         bool same = strcmp(option->name, lookup->name) == 0;
@@ -107,7 +121,7 @@ static void look_in_table(void *context, const hth_table *table) {
         if (!same || !table->active || lookup->found) continue;
         lookup->found = true;
         lookup->fallback = option->fallback;
-        lookup->status = check_value(option, options->section, lookup->setting, lookup->error);
+        lookup->status = check_value(option, section, lookup->setting, lookup->error);
     }
 }
 
@@ -132,13 +146,26 @@ static void look_in_keys(key_lookup *lookup) {
     }
 }
 
+/* What is chosen in a stranger's place. "": nothing. */
+static void find_chosen(const key_lookup *lookup, char *out, size_t size) {
+    const hth_catalogue *catalogue = lookup->stranger;
+    const hth_part *chosen = hth_catalogue_chosen(catalogue, lookup->settings);
+    *out = 0;
+    if (lookup->own)
+        snprintf(out, size, "%s", lookup->own);
+    else if (catalogue->names)
+        catalogue->names(lookup->settings, out, size);
+    if (!*out) snprintf(out, size, "%s", chosen ? chosen->name : "");
+}
+
 /* "cell.beta is a setting of cell alif, not of lstm". */
 static hth_status complain_stranger(const key_lookup *lookup, const char *where) {
     const hth_catalogue *catalogue = lookup->stranger;
-    const hth_part *chosen = lookup->stranger_chosen;
-    if (chosen)
+    char names[HTH_WORDS_LENGTH];
+    find_chosen(lookup, names, sizeof names);
+    if (*names)
         return hth_fail(lookup->error, HTH_INVALID, "%s%s is a setting of %s %s, not of %s", where,
-                        lookup->setting->key, catalogue->kind, lookup->owners, chosen->name);
+                        lookup->setting->key, catalogue->kind, lookup->owners, names);
     return hth_fail(lookup->error, HTH_INVALID, "%s%s is a setting of %s %s, but %s is not given",
                     where, lookup->setting->key, catalogue->kind, lookup->owners, catalogue->key);
 }
@@ -183,7 +210,7 @@ static hth_status complain_unknown(const key_lookup *lookup) {
 
 /* Looks for the key in all tables. */
 static void look(key_lookup *lookup) {
-    lookup->name = strchr(lookup->setting->key, '.') + 1;
+    lookup->name = strrchr(lookup->setting->key, '.') + 1;
     lookup->status = HTH_OK;
     hth_each_table(lookup->known, lookup->settings, look_in_table, lookup);
     look_in_keys(lookup);
@@ -207,11 +234,14 @@ hth_status hth_setting_check(const hth_known *known, const hth_settings *setting
     return lookup.found ? HTH_OK : complain_unknown(&lookup);
 }
 
+/* "cell.beta", and "layer1.cell.beta". */
 static bool has_section(const hth_known *known, const char *key) {
     char section[HTH_KEY_LENGTH];
+    const char *behind = strchr(key, '.') + 1;
     for (size_t i = 0; i < known->count; i++) {
         hth_catalogue_section(known->catalogues[i], section, sizeof section);
         if (in_section(key, section)) return true;
+        if (known->catalogues[i]->each_table && in_section(behind, section)) return true;
     }
     return false;
 }

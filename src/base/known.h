@@ -22,10 +22,18 @@ typedef struct hth_table {
     const hth_catalogue *catalogue;
     const hth_part *part; /* NULL: the options that all parts have in common */
     const hth_options *options;
-    bool active; /* false: of a part that is not chosen */
+    const char *prefix; /* "layer1." of settings of one layer; "": of all others */
+    bool active;        /* false: of a part that is not chosen */
+    bool repeated;      /* what it says is said again by the tables of the layers */
+    bool chosen;        /* its defaults count: the part is chosen, or there is none */
 } hth_table;
 
-/* Calls visit for every table of every catalogue. An unknown name of a part chooses none. */
+/* "layer1.cell.tau_m": the name of the table's option as it is typed. */
+void hth_table_key(const hth_table *table, const hth_option *option, char out[HTH_KEY_LENGTH]);
+
+/* Calls visit for every table of every catalogue. An unknown name of a part chooses none. Where layers have cells or
+ * settings of their own, each layer has the tables of all cells, with its prefix; the defaults of cells then count there
+ * alone. */
 void hth_each_table(const hth_known *known, const hth_settings *settings,
                     void (*visit)(void *context, const hth_table *table), void *context);
 

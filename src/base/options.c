@@ -335,21 +335,40 @@ const hth_setting *hth_settings_find(const hth_settings *settings, const char *k
     return NULL;
 }
 
-hth_status hth_options_read(const hth_options *options, const hth_settings *settings, void *out,
-                            hth_error *error) {
+/* The setting of an option, with the prefix or without, or its fallback. section: the one it was found in. */
+static hth_setting find_option(const hth_options *options, const hth_option *option,
+                               const char *prefix, const hth_settings *settings,
+                               char section[KEY_LENGTH]) {
+    char key[2 * KEY_LENGTH];
+    const hth_setting *found = NULL;
+    snprintf(section, KEY_LENGTH, "%s%s", prefix, options->section);
+    snprintf(key, sizeof key, "%s.%s", section, option->name);
+    if (*prefix) found = hth_settings_find(settings, key);
+    if (found) return *found;
+    snprintf(section, KEY_LENGTH, "%s", options->section);
+    snprintf(key, sizeof key, "%s.%s", section, option->name);
+    found = hth_settings_find(settings, key);
+    return found ? *found : (hth_setting){NULL, option->fallback, "default"};
+}
+
+hth_status hth_options_read_own(const hth_options *options, const char *prefix,
+                                const hth_settings *settings, void *out, hth_error *error) {
     for (size_t i = 0; i < options->count; i++) {
         const hth_option *option = &options->items[i];
-        char key[KEY_LENGTH];
-        snprintf(key, sizeof key, "%s.%s", options->section, option->name);
-        const hth_setting fallback = {key, option->fallback, "default"};
-        const hth_setting *setting = hth_settings_find(settings, key);
-        if (!setting) setting = &fallback;
-        if (!setting->value)
-            return hth_fail(error, HTH_INVALID, "%s must be given: %s", key, option->help);
+        char section[KEY_LENGTH];
+        const hth_setting setting = find_option(options, option, prefix, settings, section);
+        if (!setting.value)
+            return hth_fail(error, HTH_INVALID, "%s.%s must be given: %s", section, option->name,
+                            option->help);
         void *value = (char *)out + option->offset;
-        HTH_TRY(hth_option_parse(option, options->section, setting, value, error));
+        HTH_TRY(hth_option_parse(option, section, &setting, value, error));
     }
     return HTH_OK;
+}
+
+hth_status hth_options_read(const hth_options *options, const hth_settings *settings, void *out,
+                            hth_error *error) {
+    return hth_options_read_own(options, "", settings, out, error);
 }
 
 static hth_status complain_part(const hth_catalogue *catalogue, const hth_setting *setting,

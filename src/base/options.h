@@ -45,6 +45,8 @@ typedef struct hth_part {
  * All parts of one kind, and the options that they have in common. The setting `key` ("cell.name")
  * chooses the part; a section without parts ("network") has key NULL and common options only.
  */
+struct hth_table; /* base/known.h */
+
 typedef struct hth_catalogue {
     const char *kind;     /* "cell", "past", "network", ... */
     const char *summary;  /* one line */
@@ -58,6 +60,12 @@ typedef struct hth_catalogue {
     /* The part that settings choose, where more than `key` decides it: an axis, by the learner's preset. NULL: key does.
      * Returns NULL where a name is unknown. */
     const hth_part *(*chosen)(const hth_settings *settings);
+    /* Where a part may be chosen more than once, as cells are, one a layer: shows the tables of all parts and returns
+     * true, or false where settings choose one for all. NULL: they always do. */
+    bool (*each_table)(const hth_settings *settings,
+                       void (*visit)(void *context, const struct hth_table *table), void *context);
+    /* The names of all that are chosen then: "alif, lstm"; "" otherwise. */
+    void (*names)(const hth_settings *settings, char *out, size_t size);
 } hth_catalogue;
 
 /* The last setting of that key, or NULL. */
@@ -73,6 +81,11 @@ hth_status hth_part_choose(const hth_catalogue *catalogue, const hth_settings *s
  * keys that are not in the table (another part's). */
 hth_status hth_options_read(const hth_options *options, const hth_settings *settings, void *out,
                             hth_error *error);
+
+/* The same, for one of several things: a setting with `prefix` before it ("layer1.cell.tau_m") counts more than
+ * that without ("cell.tau_m"). */
+hth_status hth_options_read_own(const hth_options *options, const char *prefix,
+                                const hth_settings *settings, void *out, hth_error *error);
 
 /* Reads `text` as one option; out points at the value itself. For callers with a lone option. */
 hth_status hth_option_parse(const hth_option *option, const char *section,

@@ -15,7 +15,8 @@ typedef enum hth_purpose {
     HTH_RANDOM_FEEDBACK = 3,
     HTH_RANDOM_LEARNER = 4,
     HTH_RANDOM_SHUFFLE = 5,
-    HTH_RANDOM_CHECK = 6
+    HTH_RANDOM_CHECK = 6,
+    HTH_RANDOM_DROPOUT = 7
 } hth_purpose;
 
 typedef struct hth_random {

@@ -183,14 +183,28 @@ static bool has_option(const hth_options *options, const char *name) {
     return false;
 }
 
-/* What makes a cell differentiable: smooth spikes, and every path of the forward pass counted. */
-static size_t smoothing(const hth_network *network, hth_setting items[2]) {
-    const hth_options *options = &network->layers[0].cell->part.options;
-    size_t count = 0;
-    if (has_option(options, "spike")) items[count++] = (hth_setting){"cell.spike", "smooth", NULL};
-    if (has_option(options, "reset_gradient"))
-        items[count++] = (hth_setting){"cell.reset_gradient", "true", NULL};
-    return count;
+/* Settings of layers, whose keys are made here. */
+typedef struct layer_settings {
+    hth_setting items[2 * HTH_MAX_LAYERS + 1];
+    char keys[2 * HTH_MAX_LAYERS][48];
+    size_t count;
+} layer_settings;
+
+static void add_own(layer_settings *to, const hth_layer *layer, const char *name,
+                    const char *value) {
+    if (!has_option(&layer->cell->part.options, name)) return;
+    char *key = to->keys[to->count];
+    snprintf(key, sizeof *to->keys, "layer%u.cell.%s", (unsigned)layer->number, name);
+    to->items[to->count++] = (hth_setting){key, value, NULL};
+}
+
+/* What makes cells differentiable: smooth spikes, and every path of the forward pass counted. */
+static void find_smoothing(const hth_network *network, layer_settings *out) {
+    out->count = 0;
+    for (size_t l = 0; l < network->layer_count; l++) {
+        add_own(out, &network->layers[l], "spike", "smooth");
+        add_own(out, &network->layers[l], "reset_gradient", "true");
+    }
 }
 
 /* The cell's table of each layer, but for those that are like the layer below. */
@@ -215,9 +229,11 @@ static hth_status check_smooth(check *c, const hth_subject *smooth, hth_error *e
 }
 
 static hth_status check_differences(check *c, hth_error *error) {
-    hth_setting items[3];
-    const size_t smoothed = smoothing(c->subject.network, items);
-    const hth_settings overrides = {items, smoothed + (c->rate ? 1 : 0)};
+    layer_settings smoothing;
+    find_smoothing(c->subject.network, &smoothing);
+    const size_t smoothed = smoothing.count;
+    if (c->rate) smoothing.items[smoothing.count++] = *c->rate; /* all of the sample is one tape */
+    const hth_settings overrides = {smoothing.items, smoothing.count};
     hth_subject smooth = c->subject;
     if (overrides.count == 0) return check_smooth(c, &smooth, error);
     if (smoothed)
@@ -225,7 +241,6 @@ static hth_status check_differences(check *c, hth_error *error) {
                        "For the comparison with finite differences the spikes are replaced by "
                        "the smooth function whose derivative the pseudo-derivative is "
                        "(cell.spike = smooth, cell.reset_gradient = true).");
-    if (c->rate) items[smoothed] = *c->rate; /* all of the sample is one tape */
     HTH_TRY(hth_settings_join(&c->settings, &overrides, &smooth.settings, error));
     hth_status status = open_network(c, &smooth.settings, c->from, &smooth.network, error);
     if (status == HTH_OK) status = check_smooth(c, &smooth, error);
@@ -439,10 +454,11 @@ static hth_status check_rtrl(check *c, hth_error *error) {
 
 static void warn_of_spikes(const check *c, const hth_report *report) {
     const hth_network *network = c->subject.network;
-    double places = 0;
-    if (!network->layers[0].cell->spikes) return;
+    double places = 0; /* where there could be a spike */
     for (size_t l = 0; l < network->layer_count; l++)
-        places += (double)(network->layers[l].n * c->sample.steps * c->sample.batch);
+        if (network->layers[l].cell->spikes)
+            places += (double)(network->layers[l].n * c->sample.steps * c->sample.batch);
+    if (places == 0) return;
     if (report->spikes == 0)
         hth_check_tell(&c->run,
                        "The network is silent: no unit spiked in %zu steps, so what was "

@@ -169,6 +169,7 @@ hth_status hth_check_differences(hth_check_run *run, const hth_subject *s, size_
     bench b = {0};
     HTH_TRY(hth_tape_create(s->network, s->sample->steps, s->sample->batch, s->compute, NULL,
                             &b.tape, error));
+    hth_tape_dropout(b.tape, false);
     b.mask = calloc(hth_network_parameter_count(s->network), sizeof *b.mask);
     b.ours = calloc(samples, sizeof *b.ours);
     b.theirs = calloc(samples, sizeof *b.theirs);

@@ -127,7 +127,7 @@ static hth_status next_of_sample(void *state, size_t most, hth_chunk *chunk,
 static hth_status walk_sample(const hth_subject *s, hth_tape *tape, const hth_rehearsal *r,
                               hth_report *report, hth_error *error) {
     static const hth_stream_kind kind = {.part = {.name = "sample"}, .next = next_of_sample};
-    sample_stream stream = {.sample = s->sample, .tells_lengths = s->network->both_ways};
+    sample_stream stream = {.sample = s->sample, .tells_lengths = s->network->is_whole};
     const hth_source source = {.kind = &kind, .state = &stream};
     hth_tally tally = {.sums = *report};
     hth_walk walk = {.source = &source,
@@ -161,7 +161,9 @@ static hth_status open_handles(hth_rehearsal *r, hth_error *error) {
     const hth_subject *s = r->subject;
     HTH_TRY(hth_gradient_create(s->network, NULL, &r->gradient, error));
     HTH_TRY(open_learner(r, &r->learner, error));
-    return hth_learner_tape(r->learner, s->compute, NULL, &r->tape, error);
+    HTH_TRY(hth_learner_tape(r->learner, s->compute, NULL, &r->tape, error));
+    hth_tape_dropout(r->tape, false); /* each pass would leave out others */
+    return HTH_OK;
 }
 
 hth_status hth_rehearsal_open(const hth_subject *subject, const hth_settings *overrides,

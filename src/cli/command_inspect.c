@@ -107,6 +107,11 @@ static void print_choices(const hth_config *config) {
     const hth_catalogue *const *all = hth_catalogues(&count);
     for (size_t i = 0; i < count; i++) {
         const char *name = all[i]->key ? cli_setting(config, all[i]->key) : "";
+        const char *cells = cli_setting(config, "network.cells");
+        if (strcmp(all[i]->kind, "cell") == 0 && *cells) {
+            cli_print_row("cells", "%s", cells);
+            continue;
+        }
         for (size_t j = 0; j < all[i]->count; j++)
             if (strcmp(all[i]->at(j)->name, name) == 0) cli_print_row(all[i]->kind, "%s", name);
     }

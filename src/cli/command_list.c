@@ -99,7 +99,11 @@ static int print_page(void) {
         "A setting is given as `section.name=value` on the command line, or in a YAML file as\n"
         "`name: value` below `section:`. The name of a section alone chooses its part: "
         "`cell=lstm`\n"
-        "means `cell.name=lstm`. Settings of a part count only when that part is chosen. What is\n"
+        "means `cell.name=lstm`. Settings of a part count only when that part is chosen. A "
+        "setting\n"
+        "`cell.<name>` holds for every layer that has such a cell; `layer1.cell.<name>` counts "
+        "more\n"
+        "in layer 1 (the first is layer 0). What is\n"
         "given on the command line counts more than a file, a file more than `conventions`, these\n"
         "more than what a learner's name stands for, and that more than the defaults.\n");
     for (size_t i = 0; i < count; i++) page_catalogue(all[i]);

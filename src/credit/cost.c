@@ -57,7 +57,7 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
         {"g", layer->cell->drives},
         {"d", layer->cell->states},
         {"f", layer->cell->fields},
-        {"top", layer + 1 == s->learner->network->layers + s->learner->network->layer_count},
+        {"top", layer->is_top},
         {"s", hth_joint_layer_states(layer)},
         {"N", hth_joint_states(s->learner->network)},
         {"P", layer->rows * layer->m},

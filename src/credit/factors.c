@@ -79,12 +79,17 @@ static void contract_y(const hth_learner *learner, hth_factors *kept, size_t ite
 
 static void contract_errors(const hth_learner *learner, hth_factors *kept, size_t item) {
     const hth_network *net = learner->network;
-    const size_t N = kept->N, top = net->layer_count - 1, n = net->layers[top].n;
+    const size_t N = kept->N;
     const hth_real *dX = kept->B + item * kept->rows * N;
-    hth_matrix_vector(kept->rows, n, dX + hth_joint_place_of_z(net, top), N,
-                      learner->adjoint.layers[top].q + item * n, hth_joint_readout_states(net) > 0,
-                      kept->side);
-    for (size_t l = 0; l <= top; l++) {
+    bool adds = hth_joint_readout_states(net) > 0;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const size_t n = net->layers[l].n;
+        if (!net->layers[l].is_top) continue;
+        hth_matrix_vector(kept->rows, n, dX + hth_joint_place_of_z(net, l), N,
+                          learner->adjoint.layers[l].q + item * n, adds, kept->side);
+        adds = true;
+    }
+    for (size_t l = 0; l < net->layer_count; l++) {
         const hth_real *pull = hth_adjoint_pull(&learner->adjoint, l, 0, item);
         if (pull)
             hth_matrix_vector(kept->rows, net->layers[l].n, dX + hth_joint_place_of_z(net, l), N,

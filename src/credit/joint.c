@@ -27,21 +27,30 @@ size_t hth_joint_place_of_z(const hth_network *net, size_t layer) {
     return end - net->layers[layer].n;
 }
 
-/* y_end depends on z_t by kappa^(end - t) gain W: the row's direct errors are the transpose of that. */
-static void seed_readout(hth_adjoint *adjoint, size_t row, const hth_real *y) {
+/* y_end depends on z_t by kappa^(end - t) gain W: the row's direct errors are the transpose of that, of one layer. */
+static void seed_part(hth_adjoint *adjoint, const hth_read_part *part, size_t row,
+                      const hth_real *y) {
     const hth_network *net = adjoint->tape->network;
     const hth_readout *r = &net->readout;
-    const size_t n = r->n, rows = adjoint->rows, steps = adjoint->tape->steps;
-    hth_real *q = adjoint->layers[net->layer_count - 1].q, factor = r->gain;
+    const size_t n = part->width, rows = adjoint->rows, steps = adjoint->tape->steps;
+    hth_real *q = adjoint->layers[part->layer].q, factor = r->gain;
     if (!q) return;
     for (size_t t = steps; t-- > 0; factor *= r->kappa) {
         hth_real *at = q + (t * rows + row) * n;
         memset(at, 0, n * sizeof *at);
         for (size_t k = 0; k < r->outputs; k++) {
-            const hth_real *w = net->theta + r->weight + k * n, e = factor * y[k];
+            const hth_real *w = net->theta + r->weight + k * r->n + part->at, e = factor * y[k];
             for (size_t j = 0; e != 0 && j < n; j++) at[j] += e * w[j];
         }
+        hth_read_drop(adjoint->tape, part->layer, t,
+                      adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item, at);
     }
+}
+
+static void seed_readout(hth_adjoint *adjoint, size_t row, const hth_real *y) {
+    const hth_reading *reads = &adjoint->tape->network->readout.reads;
+    for (size_t p = 0; p < reads->count; p++)
+        if (reads->parts[p].layer != HTH_OF_INPUT) seed_part(adjoint, &reads->parts[p], row, y);
 }
 
 void hth_joint_seed(hth_adjoint *adjoint, size_t row, const hth_real *x) {
@@ -112,7 +121,7 @@ bool hth_trace_follows_z(const hth_learner *learner) {
 size_t hth_trace_rows(const hth_learner *learner, size_t l) {
     const hth_network *net = learner->network;
     const bool follows_z = hth_trace_follows_z(learner);
-    const bool filtered = l + 1 == net->layer_count && net->readout.kappa > 0;
-    if (net->both_ways) return 0;
+    const bool filtered = net->layers[l].is_top && net->readout.kappa > 0;
+    if (net->is_whole) return 0;
     return net->layers[l].cell->states + (follows_z && has_z(&net->layers[l])) + filtered;
 }

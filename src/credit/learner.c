@@ -104,7 +104,7 @@ static bool may_descend(const hth_learner *learner) {
     bool learns_initial = false;
     for (size_t l = 0; l < net->layer_count; l++)
         learns_initial = learns_initial || net->layers[l].learns_initial;
-    return learner->batch == 1 && learner->axes.signal->reaches_units && !net->both_ways &&
+    return learner->batch == 1 && learner->axes.signal->reaches_units && !net->is_whole &&
            !learns_initial && !learner->slides && (!past->carry || past->descends);
 }
 
@@ -237,7 +237,7 @@ static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gr
 /* The gradient of the tape's own steps, and what the past adds. Where the weights descend, their own step goes with them. */
 static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const hth_past *past = learner->axes.past;
-    const bool carries = past->carry && !learner->network->both_ways; /* whole: no past */
+    const bool carries = past->carry && !learner->network->is_whole; /* whole: no past */
     const bool adds_step = carries && past->adds_step && learner->adjoint.tape->steps == 1;
     if (!learner->descent) hth_gradient_fill(gradient);
     hth_scan_gradient_rest(&learner->adjoint, gradient);

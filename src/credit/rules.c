@@ -51,7 +51,7 @@ static double future_number(const hth_learner *plan, const char *name) {
 }
 
 static bool runs_backwards(const hth_learner *plan) {
-    return plan->network->both_ways;
+    return plan->network->is_whole;
 }
 
 static bool readout_leaks(const hth_learner *plan) {
@@ -63,7 +63,7 @@ static bool has_many_outputs(const hth_learner *plan) {
 }
 
 static bool has_layers_below(const hth_learner *plan) {
-    return hth_first_read(plan->network) > 0;
+    return hth_is_deep(plan->network);
 }
 
 static bool has_layers_below_many(const hth_learner *plan) {
@@ -97,16 +97,19 @@ static bool is_regularised(const hth_learner *plan) {
 static bool loses_traces_below(const hth_learner *plan) {
     const hth_network *net = plan->network;
     return plan->steps > 1 && past_says(plan, "below", "exact") &&
-           (hth_first_read(net) > 0 || net->embedding);
+           (hth_is_deep(net) || net->embedding);
 }
 
 static bool scales_without_leak(const hth_learner *plan) {
-    return !past_says(plan, "scale_trace", "derivative") &&
-           !hth_scales_fit(plan->network->layers[0].cell);
+    const hth_network *net = plan->network;
+    bool fit = true;
+    for (size_t l = 0; l < net->layer_count; l++)
+        fit = fit && (!net->layers[l].is_top || hth_scales_fit(net->layers[l].cell));
+    return !fit && !past_says(plan, "scale_trace", "derivative");
 }
 
 static bool scales_lower_layers(const hth_learner *plan) {
-    return !past_says(plan, "scale_trace", "derivative") && hth_first_read(plan->network) > 0;
+    return !past_says(plan, "scale_trace", "derivative") && hth_is_deep(plan->network);
 }
 
 static bool has_own_factor(const hth_learner *plan) {
@@ -118,7 +121,26 @@ static bool has_own_traces(const hth_learner *plan) {
 }
 
 static bool has_factor_without_spikes(const hth_learner *plan) {
-    return has_own_factor(plan) && !hth_clopath_fits(plan->network->layers[0].cell);
+    bool fits = true;
+    for (size_t l = 0; l < plan->network->layer_count; l++)
+        fits = fits && hth_clopath_fits(plan->network->layers[l].cell);
+    return !fits && has_own_factor(plan);
+}
+
+static bool drops_out_of_leaky(const hth_learner *plan) {
+    return plan->network->dropout > 0 && plan->network->readout.kappa > 0;
+}
+
+static bool scales_dropped_errors(const hth_learner *plan) {
+    return plan->network->dropout > 0 && !past_says(plan, "scale_filtered", "derivative");
+}
+
+static bool reads_more_than_last(const hth_learner *plan) {
+    return !plan->network->is_whole && !hth_reads_last_alone(plan->network);
+}
+
+static bool runs_backwards_below(const hth_learner *plan) {
+    return plan->network->is_whole && hth_is_deep(plan->network);
 }
 
 static bool perturbs_spikes(const hth_learner *plan) {
@@ -166,8 +188,8 @@ static bool leaks_with_changing_feedback(const hth_learner *plan) {
 
 #define WHOLE                                                                                      \
     "the tape is the whole sequence, for a layer runs over it from its end "                       \
-    "(network.direction = both), so nothing is before or after it that could be kept or "          \
-    "predicted; "
+    "(network.direction = both, or network.reads backward), so nothing is before or after it "     \
+    "that could be kept or predicted; "
 
 static const hth_rule rules[] = {
     /* A layer that runs against time */
@@ -183,6 +205,11 @@ static const hth_rule rules[] = {
      .when = "network.direction = both",
      .where = runs_backwards,
      .why = WHOLE "set learner.future to zero"},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
+     .when = "a readout that reads more than the last layer as it is",
+     .where = reads_more_than_last,
+     .why = "it predicts what enters by the last layer, but the readout reads more than that "
+            "(network.reads, readout.reads, network.dropout); set learner.future to zero"},
     /* Signal */
     {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",
@@ -206,6 +233,11 @@ static const hth_rule rules[] = {
      .why = "no error passes down from layer to layer, but what is kept of the past goes by the "
             "true derivatives between them; it needs learner.past = none, trace or instantaneous, "
             "or one layer (network.units)"},
+    {.of = {.axis = SIGNAL, .names = {"direct"}},
+     .when = "several layers, and one that runs from the end",
+     .where = runs_backwards_below,
+     .why = "a layer that runs from the end has its steps in another order than the errors; set "
+            "learner.signal = random"},
     /* Recurrence */
     {.of = {.axis = RECURRENCE, .names = {"learned", "random", "sign"}},
      .with = {.axis = SIGNAL, .names = {"none"}},
@@ -254,6 +286,16 @@ static const hth_rule rules[] = {
      .where = has_factor_without_spikes,
      .why = "learner.postsynaptic says what stands for the pseudo-derivative, which units of this "
             "cell do not have; it needs derivative, or a cell that spikes, such as lif"},
+    {.of = {.axis = PAST, .names = {"trace"}},
+     .when = "learner.scale_filtered other than derivative, and network.dropout > 0",
+     .where = scales_dropped_errors,
+     .why = "learner.scale_filtered other than derivative scales errors that dropout has gone "
+            "over; it needs network.dropout = 0"},
+    {.of = {.axis = PAST, .names = {"pattern", "kernel"}},
+     .when = "network.dropout > 0 and readout.kappa > 0",
+     .where = drops_out_of_leaky,
+     .why = "what is kept of a leaky readout does not know which units were left out; it needs "
+            "network.dropout = 0 or readout.kappa = 0"},
     {.of = {.axis = PAST, .names = {"pattern"}},
      .without = {.axis = RECURRENCE, .names = {"full"}},
      .why = "influence spreads over the recurrent weights, so it needs learner.recurrence = full "

@@ -22,7 +22,7 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const size_t states = hth_times(layer->cell->states * rows, layer->n);
-        const bool has_q = l + 1 < net->layer_count || with_top_q;
+        const bool has_q = !layer->is_top || with_top_q;
         hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
         *a = (hth_adjoint_layer){0};
         a->q = HTH_TAKE(arena, hth_real, has_q ? hth_times(hth_times(steps, rows), layer->n) : 0);
@@ -36,9 +36,10 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     }
     adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
     if (!net->embedding) adjoint->input = NULL;
-    const size_t joined = net->both_ways && with_top_q ? hth_times(steps, rows) : 0;
-    adjoint->joined = HTH_TAKE(arena, hth_real, hth_times(joined, net->readout.n));
-    if (!joined) adjoint->joined = NULL;
+    const bool gathers = with_top_q && !hth_reads_last_alone(net);
+    adjoint->errors =
+        HTH_TAKE(arena, hth_real, gathers ? hth_times(hth_times(steps, rows), net->readout.n) : 0);
+    if (!gathers) adjoint->errors = NULL;
 }
 
 void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
@@ -48,23 +49,15 @@ void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const ht
 }
 
 hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *net) {
-    return adjoint->joined ? adjoint->joined : adjoint->layers[net->layer_count - 1].q;
+    return adjoint->errors ? adjoint->errors : adjoint->layers[net->layer_count - 1].q;
 }
 
 void hth_adjoint_split(hth_adjoint *adjoint) {
-    const hth_tape *tape = adjoint->tape;
-    const hth_network *net = tape->network;
-    const size_t batch = tape->batch;
-    for (size_t l = 0; adjoint->joined && l < net->layer_count; l++) {
-        const hth_layer *layer = &net->layers[l];
-        for (size_t t = 0; t < tape->steps; t++)
-            for (size_t b = 0; b < batch; b++) {
-                const size_t slot = layer->reversed ? hth_tape_slot(&tape->chunk, t, b) : t;
-                memcpy(adjoint->layers[l].q + (slot * batch + b) * layer->n,
-                       adjoint->joined + (t * batch + b) * net->readout.n + l * layer->n,
-                       layer->n * sizeof(hth_real));
-            }
-    }
+    const hth_reading *reads = &adjoint->tape->network->readout.reads;
+    for (size_t p = 0; adjoint->errors && p < reads->count; p++)
+        if (reads->parts[p].layer != HTH_OF_INPUT)
+            hth_read_split(adjoint->tape, adjoint->errors, &reads->parts[p], reads->width,
+                           adjoint->layers[reads->parts[p].layer].q);
 }
 
 void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
@@ -341,38 +334,52 @@ static void scan_rows(void *argument, size_t part, int worker) {
     }
 }
 
-/* From a reversed layer's own order to that of time: the steps of an item change places in pairs. */
-static void turn_round(const hth_tape *tape, size_t width, hth_real *x) {
-    const size_t batch = tape->batch;
-    for (size_t b = 0; b < batch; b++)
-        for (size_t t = 0; t < tape->steps; t++) {
-            const size_t other = hth_tape_slot(&tape->chunk, t, b);
-            hth_real *p = x + (t * batch + b) * width, *q = x + (other * batch + b) * width;
-            for (size_t k = 0; t < other && k < width; k++) {
-                const hth_real kept = p[k];
-                p[k] = q[k];
-                q[k] = kept;
-            }
-        }
+/* What layer l gives of its errors to one part of what it reads, W_part^T delta_t. A layer below has no other reader,
+ * so that these are its direct errors; the input may have: the first of them in the scan sets, others add. */
+static void pass_to(hth_adjoint *adjoint, size_t l, const hth_read_part *part, bool adds) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *layers = tape->network->layers, *layer = &layers[l];
+    const bool of_input = part->layer == HTH_OF_INPUT;
+    hth_real *to = of_input ? adjoint->input : adjoint->layers[part->layer].q;
+    const bool turns = layer->backward != (!of_input && layers[part->layer].backward);
+    if (!to) return;
+    if (adjoint->is_filled && !of_input) { /* the signal has given them */
+        hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
+        return;
+    }
+    if (turns && adds) hth_read_turn(tape, part->width, to);
+    hth_product(tape->compute, tape->steps * adjoint->rows, part->width, layer->rows,
+                hth_rows(adjoint->layers[l].delta, layer->rows),
+                hth_rows(tape->network->theta + layer->weight + layer->n + part->at, layer->m),
+                adds, to, part->width);
+    if (turns) hth_read_turn(tape, part->width, to);
+    if (!of_input) hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
 }
 
-/* dE/dx_t = W_in^T delta_t: the direct error of the layer below, or of the token vectors. Of two directions the
- * reversed one comes first, and the other adds to what it leaves. */
-static void pass_down(hth_adjoint *adjoint, size_t l) {
+/* *given: some layer has given to the input. */
+static void pass_down(hth_adjoint *adjoint, size_t l, bool *given) {
+    const hth_reading *reads = &adjoint->tape->network->layers[l].reads;
+    for (size_t p = 0; p < reads->count; p++) {
+        const bool of_input = reads->parts[p].layer == HTH_OF_INPUT;
+        pass_to(adjoint, l, &reads->parts[p], of_input && *given);
+        *given = *given || of_input;
+    }
+}
+
+/* What the readout itself reads of the input. */
+static void pass_from_readout(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
-    const bool both_ways = tape->network->both_ways;
-    const hth_layer *layer = &tape->network->layers[l];
-    hth_real *below = l > 0 && !both_ways ? adjoint->layers[l - 1].q : adjoint->input;
-    if (!below || (adjoint->is_filled && below != adjoint->input)) return;
-    hth_product(tape->compute, tape->steps * adjoint->rows, layer->inputs, layer->rows,
-                hth_rows(adjoint->layers[l].delta, layer->rows),
-                hth_rows(tape->network->theta + layer->weight + layer->n, layer->m),
-                both_ways && !layer->reversed, below, layer->inputs);
-    if (layer->reversed) turn_round(tape, layer->inputs, below);
+    const hth_reading *reads = &tape->network->readout.reads;
+    const hth_read_part *last = &reads->parts[reads->count - 1];
+    if (!adjoint->errors || !adjoint->input || last->layer != HTH_OF_INPUT) return;
+    for (size_t i = 0; i < tape->steps * adjoint->rows; i++)
+        for (size_t k = 0; k < last->width; k++)
+            adjoint->input[i * last->width + k] += adjoint->errors[i * reads->width + last->at + k];
 }
 
 void hth_scan(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
+    bool given = false;
     for (size_t l = tape->network->layer_count; l-- > 0;) {
         const hth_layer *layer = &tape->network->layers[l];
         const double work =
@@ -382,8 +389,9 @@ void hth_scan(hth_adjoint *adjoint) {
         if (adjoint->crossing->multiplies && is_packed(adjoint))
             hth_pack(layer->rows, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
         hth_parallel(tape->compute, task.parts, work, scan_rows, &task);
-        pass_down(adjoint, l);
+        pass_down(adjoint, l, &given);
     }
+    pass_from_readout(adjoint);
 }
 
 /* ---- Gradient ---- */

@@ -74,8 +74,8 @@ typedef struct hth_adjoint {
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
     hth_real *input; /* [K][rows][inputs of the bottom layer]: dE/dx; NULL: not wanted */
-    hth_real *
-        joined; /* [K][rows][2n]: direct errors of both directions, over time; NULL: one direction */
+    /* [K][rows][readout.n]: direct errors of all that the readout reads; NULL: that is the last layer, whose q they are */
+    hth_real *errors;
 } hth_adjoint;
 
 #define HTH_EVERY_ITEM SIZE_MAX
@@ -91,7 +91,7 @@ HTH_VERB(void, hth_adjoint_lay_out_inputs,
          (hth_arena * arena, hth_adjoint *adjoint, const hth_network *network, size_t steps));
 #define hth_adjoint_lay_out_inputs HTH_NOW(hth_adjoint_lay_out_inputs)
 
-/* Where the readout leaves the direct errors, and their way from there to the layers of both directions. */
+/* Where the readout leaves the direct errors, and their way from there to the layers that it reads. */
 HTH_VERB(hth_real *, hth_adjoint_errors, (const hth_adjoint *adjoint, const hth_network *network));
 #define hth_adjoint_errors HTH_NOW(hth_adjoint_errors)
 HTH_VERB(void, hth_adjoint_split, (hth_adjoint * adjoint));

@@ -18,10 +18,18 @@ enum {
 
 /* ---- Layout ---- */
 
-static size_t packed_size(const hth_network *net, size_t l) {
-    const hth_layer *layer = &net->layers[l];
-    return hth_packed_size(layer->n, layer->rows) +
-           (l > 0 ? hth_packed_size(layer->inputs, layer->rows) : 0);
+/* Where the copy of W for part p of what a layer reads begins: behind that for its own units and those for parts
+ * before it. */
+static size_t place_of_part(const hth_layer *layer, size_t p) {
+    size_t place = hth_packed_size(layer->n, layer->rows);
+    for (size_t i = 0; i < p; i++)
+        if (layer->reads.parts[i].layer != HTH_OF_INPUT)
+            place += hth_packed_size(layer->reads.parts[i].width, layer->rows);
+    return place;
+}
+
+static size_t packed_size(const hth_layer *layer) {
+    return place_of_part(layer, layer->reads.count);
 }
 
 void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_network *net,
@@ -38,12 +46,14 @@ void hth_tangent_lay_out(hth_arena *arena, hth_tangent *tangent, const hth_netwo
         const size_t room = layer->rows + (states + states * states + states) * layer->n;
         hth_tangent_layer *to = counting ? &scratch : &tangent->layers[l];
         to->first = first;
-        to->packed = HTH_TAKE(arena, hth_real, rows > HTH_FEW_ROWS ? packed_size(net, l) : 0);
+        to->packed = HTH_TAKE(arena, hth_real, rows > HTH_FEW_ROWS ? packed_size(layer) : 0);
         if (room > tangent->room) tangent->room = room;
         if (layer->n > widest) widest = layer->n;
         first += hth_joint_layer_states(layer);
     }
     tangent->scratch = HTH_TAKE(arena, hth_real, hth_times(rows, tangent->room));
+    tangent->widest = widest;
+    tangent->read = HTH_TAKE(arena, hth_real, net->dropout > 0 ? hth_times(rows, widest) : 0);
     tangent->ones = HTH_TAKE(arena, hth_real, widest);
     for (size_t j = 0; tangent->ones && j < widest; j++) tangent->ones[j] = 1;
 }
@@ -56,9 +66,13 @@ void hth_tangent_begin(hth_tangent *tangent, const hth_tape *tape, size_t rows) 
         const hth_real *w = net->theta + layer->weight;
         hth_real *packed = tangent->layers[l].packed;
         hth_pack(layer->n, layer->rows, hth_transposed(w, layer->m), packed);
-        if (l > 0)
-            hth_pack(layer->inputs, layer->rows, hth_transposed(w + layer->n, layer->m),
-                     packed + hth_packed_size(layer->n, layer->rows));
+        for (size_t p = 0; p < layer->reads.count; p++) {
+            const hth_read_part *part = &layer->reads.parts[p];
+            if (part->layer != HTH_OF_INPUT)
+                hth_pack(part->width, layer->rows,
+                         hth_transposed(w + layer->n + part->at, layer->m),
+                         packed + place_of_part(layer, p));
+        }
     }
 }
 
@@ -160,25 +174,60 @@ typedef struct push {
     hth_real *X;
 } push;
 
-/* da[count][rows of W] (+)= W[..][columns of W from `column` on] dz, dz the z of layer `of`. */
-static void weigh(const push *p, size_t l, size_t of, bool accumulate, size_t first, size_t count) {
+/* dz of a layer as others read it, `stride` apart: of dropout, in a copy. */
+static const hth_real *read_layer(const push *p, size_t of, size_t first, size_t count,
+                                  size_t *stride) {
+    const hth_tangent *tangent = p->tangent;
+    const size_t n = tangent->tape->network->layers[of].n, N = tangent->N;
+    const hth_real *dz = p->X + first * N + hth_joint_place_of_z(tangent->tape->network, of);
+    hth_real *read = tangent->read + first * tangent->widest;
+    *stride = tangent->tape->drops ? tangent->widest : N;
+    if (!tangent->tape->drops) return dz;
+    for (size_t i = 0; i < count; i++) {
+        const size_t item = tangent->item == HTH_EVERY_ITEM ? first + i : tangent->item;
+        memcpy(read + i * tangent->widest, dz + i * N, n * sizeof *read);
+        hth_read_drop(tangent->tape, of, p->t, item, read + i * tangent->widest);
+    }
+    return read;
+}
+
+/* da[count][rows of W] (+)= W[..][columns of W from `column` on] dz, dz the z of layer `of`; `packed` is that part of
+ * the layer's copy of W. */
+static void weigh(const push *p, size_t l, size_t of, size_t column, size_t packed, bool accumulate,
+                  size_t first, size_t count) {
     const hth_tangent *tangent = p->tangent;
     const hth_network *net = tangent->tape->network;
     const hth_layer *layer = &net->layers[l], *source = &net->layers[of];
     const size_t N = tangent->N, room = tangent->room;
-    const size_t z = source->cell->observable == HTH_Z_SEPARATE ? source->cell->states : 0;
-    const hth_real *dz = p->X + first * N + tangent->layers[of].first + z * source->n;
-    const hth_real *w = net->theta + layer->weight + (of < l ? layer->n : 0);
+    size_t stride = N;
+    const hth_real *dz = of == l ? p->X + first * N + hth_joint_place_of_z(net, l)
+                                 : read_layer(p, of, first, count, &stride);
+    const hth_real *w = net->theta + layer->weight + column;
     hth_real *da = tangent->scratch + first * room;
     if (p->rows > HTH_FEW_ROWS) {
-        const size_t skip = of < l ? hth_packed_size(layer->n, layer->rows) : 0;
-        hth_product_packed(count, layer->rows, source->n, hth_rows(dz, N),
-                           tangent->layers[l].packed + skip, accumulate, da, room);
+        hth_product_packed(count, layer->rows, source->n, hth_rows(dz, stride),
+                           tangent->layers[l].packed + packed, accumulate, da, room);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        hth_matrix_vector(layer->rows, source->n, w, layer->m, dz + i * N, accumulate,
+        hth_matrix_vector(layer->rows, source->n, w, layer->m, dz + i * stride, accumulate,
                           da + i * room);
+}
+
+/* What the units of a layer do to its drive, and then those of layers that it reads. */
+static void find_drives(const push *p, size_t l, size_t first, size_t count) {
+    const hth_layer *layer = &p->tangent->tape->network->layers[l];
+    bool accumulate = !p->da;
+    if (!p->da) weigh(p, l, l, 0, 0, false, first, count);
+    for (size_t i = 0; i < layer->reads.count; i++) {
+        const hth_read_part *part = &layer->reads.parts[i];
+        if (part->layer == HTH_OF_INPUT) continue;
+        weigh(p, l, part->layer, layer->n + part->at, place_of_part(layer, i), accumulate, first,
+              count);
+        accumulate = true;
+    }
+    for (size_t row = first; !accumulate && row < first + count; row++)
+        memset(p->tangent->scratch + row * p->tangent->room, 0, layer->rows * sizeof(hth_real));
 }
 
 static void run_layer(const push *p, size_t l, size_t first, size_t count) {
@@ -186,8 +235,7 @@ static void run_layer(const push *p, size_t l, size_t first, size_t count) {
     const hth_layer *layer = &tangent->tape->network->layers[l];
     const bool every = tangent->item == HTH_EVERY_ITEM, given = p->da && l == p->from;
     const size_t N = tangent->N, room = tangent->room, together = every ? 1 : count;
-    if (!p->da) weigh(p, l, l, false, first, count);
-    if (l > 0 && !given) weigh(p, l, l - 1, !p->da, first, count);
+    if (!given) find_drives(p, l, first, count);
     for (size_t row = first; row < first + count; row += together) {
         hth_real *scratch = tangent->scratch + row * room;
         const units u = {.rows = together,
@@ -205,6 +253,21 @@ static void run_layer(const push *p, size_t l, size_t first, size_t count) {
     }
 }
 
+/* w z, of the layers that the readout reads. */
+static hth_real read_z(const push *p, const hth_real *w, size_t row) {
+    const hth_reading *reads = &p->tangent->tape->network->readout.reads;
+    hth_real sum = 0;
+    for (size_t i = 0; i < reads->count; i++) {
+        const hth_read_part *part = &reads->parts[i];
+        size_t stride;
+        if (part->layer == HTH_OF_INPUT) continue;
+        const hth_real *z = read_layer(p, part->layer, row, 1, &stride);
+        const hth_real each = hth_dot(part->width, w + part->at, z);
+        sum = i == 0 ? each : sum + each;
+    }
+    return sum;
+}
+
 static void run_readout(const push *p, size_t first, size_t count) {
     const hth_tangent *tangent = p->tangent;
     const hth_network *net = tangent->tape->network;
@@ -213,10 +276,8 @@ static void run_readout(const push *p, size_t first, size_t count) {
     const hth_real *w = net->theta + readout->weight;
     for (size_t row = first; outputs && row < first + count; row++) {
         hth_real *y = p->X + (row + 1) * N - outputs;
-        const hth_real *z = y - readout->n; /* z is the last of the top layer's states */
         for (size_t k = 0; k < outputs; k++)
-            y[k] =
-                readout->kappa * y[k] + readout->gain * hth_dot(readout->n, w + k * readout->n, z);
+            y[k] = readout->kappa * y[k] + readout->gain * read_z(p, w + k * readout->n, row);
     }
 }
 

@@ -27,6 +27,8 @@ typedef struct hth_tangent {
     hth_tangent_layer *layers;
     hth_real *scratch; /* [rows][room]: da, then ds_t, then derivatives, of one layer */
     size_t room;
+    hth_real *read; /* [rows][widest layer]: dz as others read it; where there is dropout */
+    size_t widest;
     hth_real *ones; /* a derivative that is 1 */
 } hth_tangent;
 

@@ -49,13 +49,13 @@ size_t hth_window_length(const hth_learner *learner) {
     return o->steps ? (size_t)o->steps : learner->steps;
 }
 
-static size_t top_of(const hth_learner *learner) {
-    return learner->network->layer_count - 1;
+/* Numbers of a step's direct errors, and where those of the tape are. */
+static size_t slot_of(const hth_learner *learner) {
+    return learner->batch * learner->network->readout.n;
 }
 
-/* Numbers of a step's direct errors. */
-static size_t slot_of(const hth_learner *learner) {
-    return learner->batch * learner->network->layers[top_of(learner)].n;
+static hth_real *errors_of(const hth_learner *learner) {
+    return hth_adjoint_errors(&learner->adjoint, learner->network);
 }
 
 /* ---- Along the tape -------------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static void follow(const hth_learner *learner, hth_window *w, const hth_tape *ta
     const uint64_t by = tape->time - w->origin;
     const size_t had = (size_t)(w->seen - w->origin), slot = slot_of(learner);
     const size_t left = by < had ? had - (size_t)by : 0;
-    hth_real *q = learner->adjoint.layers[top_of(learner)].q;
+    hth_real *q = errors_of(learner);
     w->origin = tape->time;
     if (w->seen < w->origin) w->seen = w->origin;
     if (w->learned < w->origin) w->learned = w->origin;
@@ -116,7 +116,7 @@ bool hth_window_forgot(const hth_learner *learner, const hth_tape *tape) {
 /* The direct errors of the scan: of steps, all that is known of them; of losses, the new ones alone. */
 static void join_errors(const hth_learner *learner, const hth_window *w, size_t steps) {
     const size_t slot = slot_of(learner), old = learner->unseen * slot;
-    hth_real *q = learner->adjoint.layers[top_of(learner)].q;
+    hth_real *q = errors_of(learner);
     if (w->of == HTH_WINDOW_OF_LOSSES)
         memcpy(q, w->errors, steps * slot * sizeof *q);
     else
@@ -142,6 +142,7 @@ void hth_window_learn(hth_learner *learner, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
     join_errors(learner, w, tape->steps);
     if (find_due(learner, w, adjoint)) {
+        hth_adjoint_split(adjoint);
         hth_gradient_fill(gradient);
         hth_adjoint_clear_boundary(adjoint);
         hth_scan(adjoint);
@@ -185,8 +186,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         {"window.origin", HTH_DTYPE_U64, 1, &w->origin},
         {"window.seen", HTH_DTYPE_U64, 1, &w->seen},
         {"window.learned", HTH_DTYPE_U64, 1, &w->learned},
-        {"window.q", HTH_DTYPE_REAL, w->steps * slot_of(learner),
-         learner->adjoint.layers[top_of(learner)].q},
+        {"window.q", HTH_DTYPE_REAL, w->steps * slot_of(learner), errors_of(learner)},
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);

@@ -29,8 +29,9 @@ hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, h
 
 /* What came of a run. NAN: not known. */
 typedef struct hth_summary {
-    const char *metric, *task, *cell, *learner; /* task: or the reader; cell: of the lowest layer */
-    uint64_t learner_bytes;                     /* all that the learner keeps from tape to tape */
+    const char *metric, *task, *cell,
+        *learner;           /* task: or the reader; cell: "alif, lstm" where layers differ */
+    uint64_t learner_bytes; /* all that the learner keeps from tape to tape */
     uint64_t steps, epochs, parameters, best_step, seed;
     double stop_step;        /* where train.stop_at was reached; NAN: it was not */
     uint64_t sequence_steps; /* 0: sequences have no end, or no one length */

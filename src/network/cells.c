@@ -21,4 +21,6 @@ const hth_catalogue hth_cells = {
     .common = {"cell", NULL, 0},
     .count = HTH_COUNT(cells),
     .at = part_at,
+    .each_table = hth_cells_each_table,
+    .names = hth_cells_names,
 };

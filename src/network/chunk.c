@@ -55,9 +55,10 @@ static hth_status check_lengths(const hth_tape *tape, const hth_inputs *in, size
 
 /* What runs from the end of a sequence needs all of it, and to know where each item ends. */
 static hth_status check_whole(const hth_tape *tape, const hth_inputs *in, hth_error *error) {
-    if (!tape->network->both_ways || (tape->fresh && tape->steps == 0 && in->ends)) return HTH_OK;
+    if (!tape->network->is_whole || (tape->fresh && tape->steps == 0 && in->ends)) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
-                    "network.direction is both: a layer runs over the sequence from its end, so a "
+                    "network.direction is both, or network.reads backward: a layer runs over the "
+                    "sequence from its end, so a "
                     "tape must hold the whole of it, but this one %s (%zu steps); take tapes as "
                     "long as the sequence (chunk.ends = true, after a reset)",
                     in->ends ? "goes on from the last one" : "ends before the sequence does",

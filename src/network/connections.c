@@ -1,6 +1,6 @@
 /*
  * Which weights of a layer exist. All recurrent weights do, or (network.connections) those of a directed
- * ring, from each unit to the next, or each by itself with probability network.density; self-connections
+ * ring, from each unit to the next, each by itself with probability network.density, or none; self-connections
  * and biases have settings of their own, and a cell says which columns a drive reads. Weights that do not
  * exist are 0, and so is their gradient: hth_layer_mask sees to both. A network that has all pays nothing.
  */
@@ -11,8 +11,9 @@
 
 enum { STREAM_CONNECTIONS = 1 << 16 }; /* beyond those of the blocks, init.c; never renumber */
 
-static bool exists(int kind, double density, const hth_random *random, size_t n, size_t to,
-                   size_t from) {
+static bool exists(hth_connections kind, double density, const hth_random *random, size_t n,
+                   size_t to, size_t from) {
+    if (kind == HTH_CONNECT_NONE) return false;
     if (kind == HTH_CONNECT_RING) return to == (from + 1) % n;
     return hth_random_uniform(random, (uint64_t)to * n + from) < density;
 }
@@ -25,7 +26,8 @@ static bool reads_all(const hth_layer *layer) {
     return true;
 }
 
-void hth_layer_connect(hth_layer *layer, int kind, double density, uint64_t seed, size_t index) {
+void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, uint64_t seed,
+                       size_t index) {
     const hth_random random = {seed, HTH_RANDOM_INIT, STREAM_CONNECTIONS + (uint32_t)index};
     const size_t n = layer->n;
     layer->is_complete =

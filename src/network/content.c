@@ -62,7 +62,7 @@ void hth_tape_content(hth_tape *tape, void (*each)(void *context, const hth_fiel
               items * net->readout.outputs);
     visit(&to, "lengths", SIZE_MAX, HTH_DTYPE_I32, tape->lengths, tape->batch);
     visit(&to, "said", SIZE_MAX, HTH_DTYPE_I32, tape->said, tape->capacity);
-    visit(&to, "joined", SIZE_MAX, HTH_DTYPE_REAL, tape->joined, items * net->readout.n);
+    visit(&to, "gathered", SIZE_MAX, HTH_DTYPE_REAL, tape->gathered, items * net->readout.n);
 }
 
 hth_tape_marks hth_tape_get_marks(const hth_tape *tape) {

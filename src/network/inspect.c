@@ -13,6 +13,23 @@ static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) 
                     unit);
 }
 
+/* The part that column `at` of what is read belongs to. */
+static const hth_read_part *part_at(const hth_reading *reads, size_t at) {
+    const hth_read_part *part = reads->parts;
+    while (at >= part->at + part->width) part++;
+    return part;
+}
+
+static void name_input(const hth_network *network, const hth_layer *layer, size_t at, char *out,
+                       size_t size) {
+    const hth_read_part *part = part_at(&layer->reads, at);
+    if (part->layer == HTH_OF_INPUT)
+        snprintf(out, size, ", from %s %zu", network->embedding ? "embedded number" : "input",
+                 at - part->at);
+    else
+        snprintf(out, size, ", from unit %zu of layer %zu", at - part->at, part->layer);
+}
+
 static void name_weight(const hth_network *network, size_t l, size_t at, char *out, size_t size) {
     const hth_layer *layer = &network->layers[l];
     const size_t column = at % layer->m;
@@ -23,11 +40,8 @@ static void name_weight(const hth_network *network, size_t l, size_t at, char *o
         snprintf(out, size, ", from unit %zu", column);
     else if (column == layer->m - 1)
         snprintf(out, size, ", bias");
-    else if (l > 0 && !network->both_ways)
-        snprintf(out, size, ", from unit %zu of layer %zu", column - layer->n, l - 1);
     else
-        snprintf(out, size, ", from %s %zu", network->embedding ? "embedded number" : "input",
-                 column - layer->n);
+        name_input(network, layer, column - layer->n, out, size);
 }
 
 static void name_initial(const hth_layer *layer, size_t at, char *out, size_t size) {
@@ -36,12 +50,22 @@ static void name_initial(const hth_layer *layer, size_t at, char *out, size_t si
     snprintf(out, size, "initial %s of unit %zu", state, at % layer->n);
 }
 
+/* The layer is named where the readout reads several; not the two of network.direction = both. */
 static void name_readout(const hth_network *network, size_t at, char *out, size_t size) {
-    const size_t output = at / network->readout.n, n = network->layers[0].n;
-    size_t unit = at % network->readout.n;
-    const bool backward = network->both_ways && unit >= n;
-    if (backward) unit -= n;
-    snprintf(out, size, "output %zu, from %sunit %zu", output, backward ? "backward " : "", unit);
+    const hth_readout *readout = &network->readout;
+    const hth_read_part *part = part_at(&readout->reads, at % readout->n);
+    const size_t output = at / readout->n, place = at % readout->n - part->at;
+    if (part->layer == HTH_OF_INPUT) {
+        snprintf(out, size, "output %zu, from input %zu", output, place);
+        return;
+    }
+    const hth_layer *layer = &network->layers[part->layer];
+    const hth_layer *first = &network->layers[readout->reads.parts[0].layer];
+    const hth_layer *last = &network->layers[network->layer_count - 1];
+    const int used = snprintf(out, size, "output %zu, from %sunit %zu", output,
+                              layer->backward ? "backward " : "", place);
+    if (first->number != last->number && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, " of layer %zu", layer->number);
 }
 
 void hth_parameter_name(const hth_network *network, size_t index, char *out, size_t size) {

@@ -12,10 +12,10 @@
 #include <string.h>
 
 typedef struct network_options {
-    const char *units;
+    const char *units, *cells, *reads, *connections;
     int64_t embedding;
-    int bias, self, initial, connections, direction, events;
-    double density;
+    int bias, self, initial, direction, events;
+    double density, dropout;
 } network_options;
 
 enum { AUTO, ON, OFF }; /* network.bias, network.self_connections */
@@ -27,6 +27,21 @@ static const hth_option network_items[] = {
      .fallback = "32",
      .kind = HTH_KIND_TEXT,
      .offset = offsetof(network_options, units)},
+    {.name = "cells",
+     .help =
+         "cell of each recurrent layer, one name a layer (alif, lstm); empty: cell.name in all. "
+         "Settings of cells are cell.<name>, and of one layer alone layer<l>.cell.<name>, which "
+         "count more; layers count from 0",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(network_options, cells)},
+    {.name = "reads",
+     .help = "what each layer reads, one word a layer: below, the layers below that none between "
+             "reads; input; below+input; backward, the input from the end of each sequence (whole "
+             "sequences only). Empty: below in all. The first layer has the input below it",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(network_options, reads)},
     {.name = "embedding",
      .help = "width of the learned vectors that stand for tokens; needed for token input",
      .fallback = "0",
@@ -41,17 +56,19 @@ static const hth_option network_items[] = {
      .choices = (const char *const[]){"auto", "true", "false", NULL},
      .offset = offsetof(network_options, bias)},
     {.name = "self_connections",
-     .help = "weights from a unit to itself; auto: none for spiking cells",
+     .help =
+         "weights from a unit to itself; auto: none for spiking cells, and where connections is "
+         "none",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"auto", "true", "false", NULL},
      .offset = offsetof(network_options, self)},
     {.name = "connections",
      .help = "recurrent weights between different units: all; ring, from each unit to the next; "
-             "random, by seed. Those that do not exist stay 0",
+             "random, by seed; none (a layer of cell rate with alpha 1 is then a dense one). One "
+             "word for all layers, or one a layer. Those that do not exist stay 0",
      .fallback = "all",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"all", "ring", "random", NULL},
+     .kind = HTH_KIND_TEXT,
      .offset = offsetof(network_options, connections)},
     {.name = "density",
      .help = "connections = random: the probability that a recurrent weight exists; init scales "
@@ -69,11 +86,21 @@ static const hth_option network_items[] = {
      .offset = offsetof(network_options, initial)},
     {.name = "direction",
      .help = "forward; or both: beside the layer a second one of as many units, which runs over "
-             "the sequence from its end, and a readout of both. Whole sequences only, one layer",
+             "the sequence from its end, and a readout of both: reads = input, backward. Whole "
+             "sequences only, one layer",
      .fallback = "forward",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"forward", "both", NULL},
      .offset = offsetof(network_options, direction)},
+    {.name = "dropout",
+     .help = "probability that a unit is left out at a step where the layers above and the readout "
+             "read it, not where its own layer does (Zaremba et al. 2014); what stays counts "
+             "1/(1 - dropout). Only where the network learns",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 0.999,
+     .offset = offsetof(network_options, dropout)},
     {.name = "events",
      .help = "whether the products with what a layer reads, spikes above all, take only what is "
              "not 0: auto, in layers of spiking cells and where that is faster; always; never. "
@@ -93,12 +120,20 @@ const hth_catalogue hth_network_section = {
 typedef struct readout_options {
     double kappa, tau_out;
     bool scale, bias;
-    int bias_place;
+    int bias_place, reads;
 } readout_options;
 
 enum { BIAS_OUTSIDE, BIAS_INSIDE };
+enum { TOP_ALONE, TOP_AND_INPUT };
 
 static const hth_option readout_items[] = {
+    {.name = "reads",
+     .help = "what the readout reads: top, the layers that no other reads (network.reads); or "
+             "top+input, the numbers of the input too",
+     .fallback = "top",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"top", "top+input", NULL},
+     .offset = offsetof(readout_options, reads)},
     {.name = "kappa",
      .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter",
      .fallback = "0",
@@ -145,64 +180,46 @@ typedef struct plan {
     readout_options readout;
     hth_loss_common loss;
     hth_regulariser regulariser;
-    const hth_cell *cell;
     const hth_loss *loss_kind;
-    size_t units[HTH_MAX_LAYERS], layers; /* layers: the two of both directions count */
-    bool both_ways;
+    hth_stack stack; /* the two layers of both directions count */
+    hth_reading reads[HTH_MAX_LAYERS], readout_reads;
+    bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
 } plan;
 
-static hth_status read_units(plan *p, const hth_settings *settings, hth_error *error) {
-    const hth_setting *setting = hth_settings_find(settings, "network.units");
-    const char *origin = setting && setting->origin ? setting->origin : "settings";
-    const char *at = p->network.units;
-    for (p->layers = 0; *at; p->layers++) {
-        int used = 0;
-        unsigned long n = 0;
-        if (sscanf(at, " %lu %n", &n, &used) != 1 || n < 1 || n > 1000000 ||
-            (at[used] && at[used] != ','))
-            return hth_fail(
-                error, HTH_INVALID,
-                "%s: network.units: '%s' is not a list of whole numbers of units, such as "
-                "200 or 200, 100",
-                origin, p->network.units);
-        if (p->layers == HTH_MAX_LAYERS)
-            return hth_fail(error, HTH_INVALID, "%s: network.units: at most %d layers, not more",
-                            origin, HTH_MAX_LAYERS);
-        p->units[p->layers] = n;
-        at += used;
-        if (*at == ',' && !at[1])
-            return hth_fail(
-                error, HTH_INVALID,
-                "%s: network.units: '%s' ends in a comma; write a number after it or leave it out",
-                origin, p->network.units);
-        if (*at == ',') at++;
-    }
-    return p->layers ? HTH_OK
-                     : hth_fail(error, HTH_INVALID,
-                                "%s: network.units is empty; it must name at "
-                                "least one layer's units, such as 32",
-                                origin);
+static const hth_cell *cell_of(const plan *p, size_t layer) {
+    return hth_cell_at(p->stack.cells[layer]);
 }
 
-/* The second direction is a layer of its own, as wide as the first. */
-static hth_status read_direction(plan *p, hth_error *error) {
-    p->both_ways = p->network.direction == HTH_BOTH_WAYS;
-    if (!p->both_ways) return HTH_OK;
-    if (p->layers > 1)
-        return hth_fail(error, HTH_INVALID,
-                        "network.direction is both, but network.units '%s' names %zu layers: a "
-                        "network that runs both ways has one level, such as network.units=%zu",
-                        p->network.units, p->layers, p->units[0]);
-    p->units[p->layers++] = p->units[0];
-    return HTH_OK;
+/* What each layer and the readout read. */
+static void plan_reads(plan *p, size_t inputs) {
+    for (size_t l = 0; l < p->stack.layers; l++) {
+        const hth_reads_what what = p->stack.reads[l];
+        const bool below = l > 0 && (what == HTH_READS_BELOW || what == HTH_READS_BELOW_INPUT);
+        for (size_t k = 0; below && k < l; k++) {
+            if (p->is_top[k]) hth_read_add(&p->reads[l], k, p->stack.units[k]);
+            p->is_top[k] = false;
+        }
+        if (!below || what == HTH_READS_BELOW_INPUT)
+            hth_read_add(&p->reads[l], HTH_OF_INPUT, inputs);
+        p->is_top[l] = true;
+    }
+    for (size_t l = 0; l < p->stack.layers; l++)
+        if (p->is_top[l]) hth_read_add(&p->readout_reads, l, p->stack.units[l]);
+    if (p->readout.reads == TOP_AND_INPUT) hth_read_add(&p->readout_reads, HTH_OF_INPUT, inputs);
+}
+
+static bool any_spikes(const plan *p) {
+    bool any = false;
+    for (size_t l = 0; l < p->stack.layers; l++) any = any || cell_of(p, l)->spikes;
+    return any;
 }
 
 static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
-    if (p->regulariser.rate > 0 && !p->cell->spikes)
+    if (p->regulariser.rate > 0 && !any_spikes(p))
         return hth_fail(error, HTH_INVALID,
                         "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
                         "be 0, or the cell one that spikes, such as lif or alif",
-                        p->regulariser.rate, p->cell->part.name);
+                        p->regulariser.rate, cell_of(p, 0)->part.name);
     if (p->readout.scale && p->readout.kappa >= 1 && p->readout.tau_out <= 0)
         return hth_fail(
             error, HTH_INVALID,
@@ -222,6 +239,10 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
         return hth_fail(error, HTH_INVALID,
                         "network.embedding is 0, but the input is tokens; give the width of their "
                         "vectors, such as 200");
+    if (shape->vocabulary && p->readout.reads == TOP_AND_INPUT)
+        return hth_fail(error, HTH_INVALID,
+                        "readout.reads is top+input, but the input is tokens, which the readout "
+                        "cannot weigh: take readout.reads = top");
     if (!shape->vocabulary && p->network.embedding)
         return hth_fail(
             error, HTH_INVALID,
@@ -241,7 +262,7 @@ static hth_status check_names(const hth_settings *settings, hth_error *error) {
 
 static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
                             hth_error *error) {
-    size_t cell, loss;
+    size_t loss;
     hth_catalogue losses = hth_losses;
     losses.fallback = shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
     HTH_TRY(check_names(settings, error));
@@ -249,12 +270,11 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
     HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));
     HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &p->regulariser, error));
-    HTH_TRY(hth_part_choose(&hth_cells, settings, &cell, error));
     HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
-    p->cell = hth_cell_at(cell);
     p->loss_kind = hth_loss_at(loss);
-    HTH_TRY(read_units(p, settings, error));
-    HTH_TRY(read_direction(p, error));
+    HTH_TRY(hth_stack_read(settings, &p->stack, error));
+    hth_stack_mirror(&p->stack);
+    plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs);
     return check_shape(p, shape, error);
 }
 
@@ -276,22 +296,26 @@ static void add_block(hth_network *net, const char *name, const char *group, siz
     net->count += rows * columns;
 }
 
-static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index,
-                        size_t inputs) {
-    const hth_cell *cell = p->cell;
+static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index) {
+    const hth_cell *cell = cell_of(p, index);
     enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
-    const size_t n = p->units[index];
+    const size_t n = p->stack.units[index], inputs = p->reads[index].width;
     *layer = (hth_layer){.cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;
     layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;
-    layer->has_self = p->network.self == AUTO ? !cell->spikes : p->network.self == ON;
+    const hth_connections connections = p->stack.connections[index];
+    layer->has_self = p->network.self == AUTO ? !cell->spikes && connections != HTH_CONNECT_NONE
+                                              : p->network.self == ON;
     layer->events = (hth_events_use)p->network.events;
     layer->learns_initial = p->network.initial == INITIAL_LEARNED;
-    layer->reversed = p->both_ways && index == 1;
+    layer->reads = p->reads[index];
+    layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
+    layer->is_top = p->is_top[index];
+    layer->number = p->stack.mirrored ? 0 : index;
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
-    if (p->network.connections != HTH_CONNECT_ALL)
+    if (connections != HTH_CONNECT_ALL)
         layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
 }
 
@@ -299,7 +323,8 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     hth_readout *r = &net->readout;
     double kappa = p->readout.tau_out > 0 ? hth_exp64(-1 / p->readout.tau_out) : p->readout.kappa;
     *r = (hth_readout){.outputs = net->shape.outputs,
-                       .n = p->units[p->layers - 1] * (p->both_ways ? 2 : 1),
+                       .n = p->readout_reads.width,
+                       .reads = p->readout_reads,
                        .kappa = (hth_real)kappa,
                        .gain = (hth_real)(p->readout.scale ? 1 - kappa : 1),
                        .has_bias = p->readout.bias,
@@ -311,12 +336,10 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
 }
 
-/* "layer0.weight", "layer0.backward.weight": the second direction has the number of the first. */
-static void name_block(char name[32], const hth_layer *layer, size_t index, const char *what) {
-    if (layer->reversed)
-        snprintf(name, 32, "layer%u.backward.%s", (unsigned)index - 1, what);
-    else
-        snprintf(name, 32, "layer%u.%s", (unsigned)index, what);
+/* "layer0.weight"; "layer0.backward.weight" of the layer that a mirrored one has beside it. */
+static void name_block(char name[32], const plan *p, const hth_layer *layer, const char *what) {
+    const char *way = p->stack.mirrored && layer->backward ? "backward." : "";
+    snprintf(name, 32, "layer%u.%s%s", (unsigned)layer->number, way, what);
 }
 
 /* Lays the network out; run once to count and once to place. */
@@ -326,25 +349,24 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     hth_layer scratch[HTH_MAX_LAYERS];
     if (!net) net = &counted;
     net->shape = *shape;
-    net->layer_count = p->layers;
-    net->both_ways = p->both_ways;
-    net->layers = HTH_TAKE(arena, hth_layer, p->layers);
+    net->layer_count = p->stack.layers;
+    net->is_whole = p->stack.backward;
+    net->dropout = p->network.dropout;
+    net->layers = HTH_TAKE(arena, hth_layer, p->stack.layers);
     net->blocks = HTH_TAKE(arena, hth_block, blocks);
     net->theta = HTH_TAKE(arena, hth_real, count);
     net->embedding = (size_t)p->network.embedding;
-    size_t inputs = shape->vocabulary ? net->embedding : shape->inputs;
-    for (size_t l = 0; l < p->layers; l++) {
+    for (size_t l = 0; l < p->stack.layers; l++) {
         hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
         char name[32];
-        place_layer(arena, p, layer, l, inputs);
-        name_block(name, layer, l, "weight");
+        place_layer(arena, p, layer, l);
+        name_block(name, p, layer, "weight");
         add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
         layer->W = net->theta ? net->theta + layer->weight : NULL;
-        name_block(name, layer, l, "initial");
+        name_block(name, p, layer, "initial");
         if (layer->learns_initial)
             add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
                       &layer->initial);
-        if (!p->both_ways) inputs = layer->n;
     }
     if (net->embedding)
         add_block(net, "embedding.weight", "embedding", shape->vocabulary, net->embedding,
@@ -361,25 +383,30 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
 
 /* Upper bounds of the number of blocks and of parameters. */
 static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t *count) {
-    size_t inputs = shape->vocabulary ? (size_t)p->network.embedding : shape->inputs;
-    *blocks = 2 * p->layers + 3;
+    *blocks = 2 * p->stack.layers + 3;
     *count = shape->vocabulary * (size_t)p->network.embedding +
-             shape->outputs * (p->units[p->layers - 1] * (p->both_ways ? 2 : 1) + 1);
-    for (size_t l = 0; l < p->layers; l++) {
-        *count += p->cell->drives * p->units[l] * (p->units[l] + inputs + 1) +
-                  (p->cell->states + 1) * p->units[l];
-        if (!p->both_ways) inputs = p->units[l];
+             shape->outputs * (p->readout_reads.width + 1);
+    for (size_t l = 0; l < p->stack.layers; l++) {
+        const size_t n = p->stack.units[l];
+        *count += cell_of(p, l)->drives * n * (n + p->reads[l].width + 1) +
+                  (cell_of(p, l)->states + 1) * n;
     }
 }
 
+/* The cell's options, and what it makes of them for the layer's units. */
+static hth_status read_cell(const hth_layer *layer, const hth_settings *settings,
+                            hth_error *error) {
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)layer->number);
+    HTH_TRY(hth_options_read_own(&layer->cell->part.options, prefix, settings,
+                                 (void *)layer->options, error));
+    if (!layer->cell->prepare) return HTH_OK;
+    return layer->cell->prepare(layer->options, layer->n, layer->constants, error);
+}
+
 static hth_status read_parts(hth_network *net, const hth_settings *settings, hth_error *error) {
-    for (size_t l = 0; l < net->layer_count; l++) {
-        hth_layer *layer = &net->layers[l];
-        HTH_TRY(
-            hth_options_read(&layer->cell->part.options, settings, (void *)layer->options, error));
-        if (layer->cell->prepare)
-            HTH_TRY(layer->cell->prepare(layer->options, layer->n, layer->constants, error));
-    }
+    for (size_t l = 0; l < net->layer_count; l++)
+        HTH_TRY(read_cell(&net->layers[l], settings, error));
     return hth_options_read(&net->readout.loss->part.options, settings,
                             (void *)net->readout.loss_options, error);
 }
@@ -398,9 +425,10 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a network of %zu parameters",
                         count);
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
+    net->seed = seed;
     hth_status status = read_parts(net, settings, error);
     for (size_t l = 0; l < net->layer_count; l++)
-        hth_layer_connect(&net->layers[l], p.network.connections, p.network.density, seed, l);
+        hth_layer_connect(&net->layers[l], p.stack.connections[l], p.network.density, seed, l);
     if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);
     if (status != HTH_OK) {
         hth_release(net);
@@ -408,6 +436,17 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     }
     *out = net;
     return HTH_OK;
+}
+
+void hth_network_cells(const hth_network *network, char *out, size_t size) {
+    const hth_layer *layers = network->layers;
+    size_t used = 0, different = 1;
+    for (size_t l = 1; l < network->layer_count; l++)
+        if (layers[l].cell != layers[0].cell) different = network->layer_count;
+    *out = 0;
+    for (size_t l = 0; l < different && used < size; l++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", l ? ", " : "",
+                                 layers[l].cell->part.name);
 }
 
 void hth_network_destroy(hth_network *network) {

@@ -3,28 +3,30 @@
 #define HTH_NETWORK_H
 
 #include "kernels/compute.h"
+#include "network/catalogues.h"
 #include "network/cell.h"
 #include "network/loss.h"
+#include "network/reading.h"
 #include "network/regulariser.h"
-
-enum { HTH_MAX_LAYERS = 16 };
-
-enum { HTH_FORWARD, HTH_BOTH_WAYS }; /* network.direction */
 
 /* network.events: whether products skip what is 0 in [z; x]. Results do not depend on it. */
 typedef enum hth_events_use { HTH_EVENTS_AUTO, HTH_EVENTS_ALWAYS, HTH_EVENTS_NEVER } hth_events_use;
 
-/* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. */
+/* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. x is what the layer reads
+ * of others. */
 typedef struct hth_layer {
     const hth_cell *cell;
     const void *options;
+    size_t number;                     /* of "layer<number>." in the names of blocks and settings */
     hth_real *constants;               /* [constants][n] */
     size_t n, inputs, m, stride, rows; /* rows = drives * n */
     size_t weight;                     /* offset of W[rows][m] in the parameters */
     const hth_real *W;                 /* the same, as a place */
     size_t initial;                    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
-    bool reversed; /* runs over each item's sequence from its end: see hth_tape_slot */
+    hth_reading reads; /* x */
+    bool backward;     /* runs over each item's sequence from its end: see hth_tape_slot */
+    bool is_top;       /* the readout reads it, and no layer does */
     hth_events_use events;
     bool is_complete;         /* no entry of W is missing */
     unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
@@ -32,7 +34,9 @@ typedef struct hth_layer {
 
 /* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41) */
 typedef struct hth_readout {
-    size_t outputs, n;   /* n: units that it reads, those of both directions */
+    size_t outputs,
+        n; /* n: numbers that it reads, of all layers that are at the top, and of the input */
+    hth_reading reads;
     size_t weight, bias; /* offsets of W[outputs][n] and b[outputs] */
     hth_real kappa, gain;
     bool has_bias, filters_bias; /* b inside the leaky recursion, or added to y outside it */
@@ -45,8 +49,9 @@ struct hth_network {
     hth_shape shape;
     size_t layer_count;
     hth_layer *layers;
-    bool
-        both_ways; /* layers 0 and 1 read the same input, 1 from its end; the readout reads [z_0; z_1] */
+    double dropout; /* p: a unit is left out where others read it */
+    uint64_t seed;  /* of what is drawn along the way */
+    bool is_whole;  /* a layer runs against time, so that a tape is a whole sequence */
     size_t embedding, embedding_weight; /* width (0: none) and offset of E[vocabulary][width] */
     hth_readout readout;
     hth_regulariser regulariser;
@@ -64,10 +69,21 @@ HTH_VERB(double, hth_loss_factor,
          (const hth_readout *readout, const hth_chunk *chunk, size_t item));
 #define hth_loss_factor HTH_NOW(hth_loss_factor)
 
-/* The layers that the readout reads are this one and those after it. */
-static inline size_t hth_first_read(const hth_network *network) {
-    return network->both_ways ? 0 : network->layer_count - 1;
+/* Whether the readout reads one layer and nothing else, as it is: the last, which runs with time. */
+static inline bool hth_reads_last_alone(const hth_network *network) {
+    return hth_reads_one(&network->readout.reads) && !network->is_whole && !(network->dropout > 0);
 }
+
+/* Whether a layer is read by another. */
+static inline bool hth_is_deep(const hth_network *network) {
+    bool deep = false;
+    for (size_t l = 0; l < network->layer_count; l++) deep = deep || !network->layers[l].is_top;
+    return deep;
+}
+
+/* The names of the layers' cells: "alif, lstm"; one name where all have the same. Cut off at `size` bytes. */
+enum { HTH_CELLS_LENGTH = 32 * HTH_MAX_LAYERS };
+void hth_network_cells(const hth_network *network, char *out, size_t size);
 
 /* Numbers per unit in a layer's initial state: its states, and z where that is free. */
 size_t hth_layer_initial_rows(const hth_layer *layer);
@@ -83,8 +99,8 @@ void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_rea
 bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from);
 
 /* connections.c: which recurrent weights there are, once layer->connected has its memory. */
-enum { HTH_CONNECT_ALL, HTH_CONNECT_RING, HTH_CONNECT_RANDOM }; /* network.connections */
-void hth_layer_connect(hth_layer *layer, int kind, double density, uint64_t seed, size_t index);
+void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, uint64_t seed,
+                       size_t index);
 
 /* init.c: draws all parameters. */
 hth_status hth_network_draw(hth_network *network, const hth_settings *settings, uint64_t seed,

@@ -10,12 +10,12 @@ static inline size_t hth_readout_tiles(const hth_readout *r) {
     return (r->outputs + HTH_READOUT_TILE - 1) / HTH_READOUT_TILE;
 }
 
-/* z of step t stands in slot t+1 of the top layer's u; that of both directions is joined. From step `from` on. */
+/* What the readout reads from step `from` on: z of step t stands in slot t+1 of the last layer's u. */
 static inline const hth_real *hth_top_z(const hth_tape *tape, size_t from, size_t *stride) {
     const size_t top = tape->network->layer_count - 1;
-    if (tape->joined) {
+    if (tape->gathered) {
         *stride = tape->network->readout.n;
-        return tape->joined + from * tape->batch * *stride;
+        return tape->gathered + from * tape->batch * *stride;
     }
     *stride = tape->network->layers[top].stride;
     return tape->layers[top].u + (from + 1) * tape->batch * *stride;
@@ -39,7 +39,7 @@ static inline bool hth_z_by_events(const hth_tape *tape, size_t from, size_t ste
                               .K = r->n,
                               .M = r->outputs};
     rows->x = hth_top_z(tape, from, &rows->stride);
-    return layer->cell->spikes && top->is_sparse && !tape->joined &&
+    return layer->cell->spikes && top->is_sparse && !tape->gathered &&
            r->outputs <= HTH_FEW_OUTPUTS && !hth_tape_is_single(tape);
 }
 

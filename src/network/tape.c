@@ -46,9 +46,11 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->compute = compute;
     tape->capacity = steps;
     tape->batch = batch;
+    tape->drops = net->dropout > 0;
     tape->layers = HTH_TAKE(arena, hth_tape_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++)
-        lay_out_layer(arena, &net->layers[l], net->regulariser.rate > 0,
+        lay_out_layer(arena, &net->layers[l],
+                      net->regulariser.rate > 0 && net->layers[l].cell->spikes,
                       counting ? &scratch : &tape->layers[l], steps, batch);
     const hth_shape *shape = &net->shape;
     const size_t items = hth_times(steps, batch);
@@ -63,9 +65,9 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
                               .tokens = shape->vocabulary ? tape->tokens : NULL,
                               .classes = classes ? tape->classes : NULL,
                               .targets = classes ? NULL : tape->targets};
-    const size_t joined = net->both_ways ? net->readout.n : 0;
-    tape->joined = HTH_TAKE(arena, hth_real, hth_times(steps * batch, joined));
-    if (!joined) tape->joined = NULL;
+    const size_t gathered = hth_reads_last_alone(net) ? 0 : net->readout.n;
+    tape->gathered = HTH_TAKE(arena, hth_real, hth_times(steps * batch, gathered));
+    if (!gathered) tape->gathered = NULL;
     hth_readout_lay_out(arena, tape);
     return placed;
 }
@@ -100,6 +102,10 @@ hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batc
 
 void hth_tape_destroy(hth_tape *tape) {
     hth_release(tape);
+}
+
+void hth_tape_dropout(hth_tape *tape, bool on) {
+    tape->drops = on && tape->network->dropout > 0;
 }
 
 /* ---- Beginning, and forgetting ---- */
@@ -168,6 +174,7 @@ static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
     move(tape->classes, steps, left, tape->chunk.classes ? batch * sizeof *tape->classes : 0);
     move(tape->targets, steps, left, tape->chunk.targets ? width * sizeof *tape->targets : 0);
     move(tape->weights, steps, left, batch * sizeof *tape->weights);
+    move(tape->gathered, steps, left, batch * tape->network->readout.n * sizeof(hth_real));
     move(tape->said, steps, left, sizeof *tape->said);
     for (size_t b = 0; tape->chunk.lengths && b < batch; b++)
         tape->lengths[b] = tape->lengths[b] > steps ? tape->lengths[b] - (uint32_t)steps : 0;
@@ -228,11 +235,11 @@ hth_status hth_tape_slide(hth_tape *tape, size_t steps, hth_error *error) {
 }
 
 hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error) {
-    if (steps >= tape->capacity || (steps > 0 && tape->network->both_ways))
+    if (steps >= tape->capacity || (steps > 0 && tape->network->is_whole))
         return hth_fail(
             error, HTH_INVALID, "%zu steps are to stay on a tape of %zu%s", steps, tape->capacity,
-            tape->network->both_ways ? ", but with network.direction = both it is a whole sequence"
-                                     : "; one at least must be free for new ones");
+            tape->network->is_whole ? ", but with network.direction = both it is a whole sequence"
+                                    : "; one at least must be free for new ones");
     tape->keep = steps;
     return HTH_OK;
 }
@@ -312,7 +319,7 @@ static double count_spikes(const hth_tape *tape, size_t from, size_t steps) {
 double hth_tape_regularise(hth_tape *tape) {
     const hth_network *net = tape->network;
     double sum = 0;
-    if (!tape->layers[0].pull || tape->regularised == tape->steps) return 0;
+    if (!(net->regulariser.rate > 0) || tape->regularised == tape->steps) return 0;
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const hth_tape_layer *on = &tape->layers[l];
@@ -325,6 +332,7 @@ double hth_tape_regularise(hth_tape *tape) {
                               .chunk = &tape->chunk,
                               .rates = on->rates,
                               .pull = on->pull};
+        if (!on->pull) continue; /* units that do not spike have no rate */
         sum += hth_regularise_rates(&net->regulariser, &of);
     }
     tape->regularised = tape->steps;
@@ -476,13 +484,20 @@ static void add_other(hth_field *fields, size_t capacity, size_t *count, const c
     *count += numbers > 0;
 }
 
+/* When the first step is. */
+static void add_when(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
+    add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
+    add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+}
+
 /* Where steps stay: how many, when they were, what was read there and what has been said of them. */
 static void add_kept(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     const size_t items = tape->keep * tape->batch;
     add_other(fields, capacity, count, "steps", HTH_DTYPE_U64, &tape->kept_steps, 1);
-    add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
-    add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+    add_when(tape, fields, capacity, count);
     add_other(fields, capacity, count, "weights", HTH_DTYPE_REAL, tape->weights, items);
+    add_other(fields, capacity, count, "gathered", HTH_DTYPE_REAL, tape->gathered,
+              tape->gathered ? items * tape->network->readout.n : 0);
     add_other(fields, capacity, count, "said", HTH_DTYPE_I32, tape->said, tape->keep);
     add_other(fields, capacity, count, "tokens", HTH_DTYPE_I32, tape->tokens,
               tape->chunk.tokens ? items : 0);
@@ -501,7 +516,10 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     for (size_t l = 0; l < tape->network->layer_count; l++)
         add_layer(tape, l, fields, capacity, &count);
     add_readout(tape, fields, capacity, &count);
-    if (tape->keep > 0) add_kept(tape, fields, capacity, &count);
+    if (tape->keep > 0)
+        add_kept(tape, fields, capacity, &count);
+    else if (tape->network->dropout > 0)
+        add_when(tape, fields, capacity, &count);
     add_other(fields, capacity, &count, "fresh", HTH_DTYPE_U64, &tape->fresh, 1);
     return count;
 }

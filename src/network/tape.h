@@ -3,9 +3,9 @@
  * depends on its past and its drive. Slot t of `u` holds what step t read, so that sum_t delta_t u_t^T is
  * one matrix product over contiguous rows.
  *
- * A reversed layer holds the steps in its own order: slot 0 is the start of its run, and the step that it takes
- * first is the last of the item's sequence. So its steps, products and adjoint scan are those of any layer; only
- * what it reads, what is read of it and the errors that reach it change places (hth_tape_slot).
+ * A layer that runs against time holds the steps in its own order: slot 0 is the start of its run, and the step that
+ * it takes first is the last of the item's sequence. So its steps, products and adjoint scan are those of any layer;
+ * only what it reads, what is read of it and the errors that reach it change places (reading.h).
  */
 #ifndef HTH_TAPE_H
 #define HTH_TAPE_H
@@ -69,6 +69,7 @@ struct hth_tape {
     size_t keep;            /* so many of the newest steps stay when hth_forward writes */
     uint64_t time;          /* steps of the sequence before slot 0 */
     uint64_t sequence;      /* counts resets */
+    bool drops;             /* dropout acts */
     uint64_t
         kept_steps; /* the state that was last given out, or has been restored, has so many steps; */
     bool is_given_out;  /* they count from the next call on */
@@ -85,13 +86,13 @@ struct hth_tape {
     bool is_weighted;          /* weights other than 1 have been given */
     size_t regularised;        /* `pull` is that of a tape of so many steps */
     hth_tape_layer *layers;
-    /* [K][batch][2n]: z of both directions, in the order of time; NULL: one direction */
-    hth_real *joined;
+    /* [K][batch][readout.n]: what the readout reads; NULL: that is z of the last layer, where it stands */
+    hth_real *gathered;
     hth_tape_readout readout;
 };
 
-/* Where a reversed layer has step t of an item, counted in its own order; and the step of such a slot, for it
- * swaps places: the first `length` steps of the item change order, padding after them stays where it is. */
+/* Where a layer that runs against time has step t of an item, counted in its own order; and the step of such a slot,
+ * for it swaps places: the first `length` steps of the item change order, padding after them stays where it is. */
 static inline size_t hth_tape_slot(const hth_chunk *chunk, size_t t, size_t item) {
     const size_t length = chunk->lengths ? chunk->lengths[item] : chunk->steps;
     return t < length ? length - 1 - t : t;
@@ -118,6 +119,25 @@ hth_status hth_check_verdict(const hth_tape *tape, const hth_verdict *verdict, s
                              hth_error *error);
 /* Whether it may be judged now, after what has been judged. */
 hth_status hth_check_order(const hth_tape *tape, const hth_verdict *verdict, hth_error *error);
+
+/* reading.c. What layer l reads at slot t of its own, and the constant 1, for items from..to-1; `in` is of the step
+ * after those on the tape, and on. */
+void hth_read_layer(const hth_tape *tape, const hth_inputs *in, size_t l, size_t t, size_t from,
+                    size_t to);
+/* What the readout reads at steps `first` and on, which `in` brought. */
+void hth_read_gather(const hth_tape *tape, const hth_inputs *in, size_t first);
+/* Of errors[K][batch][width] of a reader those of one layer, in the layer's own order: q[K][batch][n]. */
+void hth_read_split(const hth_tape *tape, const hth_real *errors, const hth_read_part *part,
+                    size_t width, hth_real *q);
+/* Dropout: makes of x[n], numbers of a layer's units at step t of an item, what others read of them, 0 or
+ * x / (1 - p); nothing changes where the tape drops none. A function of seed, layer, sequence, time, item and unit
+ * alone, so that it is the same forward and backward, and for tapes of any length. */
+void hth_read_drop(const hth_tape *tape, size_t layer, size_t t, size_t item, hth_real *x);
+/* The same of the errors of a layer, in its own order, q[K][rows][n]; item SIZE_MAX: row b is item b. */
+void hth_read_drop_errors(const hth_tape *tape, size_t layer, size_t rows, size_t item,
+                          hth_real *q);
+/* x[K][batch][width] from the order of time to that of a layer that runs against it, or back. */
+void hth_read_turn(const hth_tape *tape, size_t width, hth_real *x);
 
 /* write.c: runs the layers over inputs that have been checked. */
 void hth_tape_run(hth_tape *tape, const hth_inputs *inputs);

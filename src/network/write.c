@@ -8,42 +8,12 @@
 
 #include <string.h>
 
-/* Of row i, slot * batch + item in the layer's own order: the place in arrays over time. */
-static inline size_t source_of(const hth_tape *tape, const hth_layer *layer, size_t i) {
-    const size_t batch = tape->batch;
-    if (!layer->reversed) return i;
-    return hth_tape_slot(&tape->chunk, i / batch, i % batch) * batch + i % batch;
-}
-
 /* Steps of the tape that are run, from `first` on. */
 typedef struct steps_task {
     const hth_tape *tape;
-    const hth_real *x; /* of step `first` on; NULL: tokens, or the layer below */
+    const hth_inputs *in; /* of step `first` on */
     size_t layer, first, steps, parts;
 } steps_task;
-
-/* Writes x_t and the constant 1 into u, for items from..to-1 of step t. */
-static void read_input(const steps_task *task, size_t t, size_t from, size_t to) {
-    const hth_tape *tape = task->tape;
-    const size_t l = task->layer;
-    const hth_network *net = tape->network;
-    const hth_layer *layer = &net->layers[l], *below = l && !net->both_ways ? layer - 1 : NULL;
-    const size_t inputs = layer->inputs;
-    for (size_t i = t * tape->batch + from; i < t * tape->batch + to; i++) {
-        hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
-        const hth_real *x;
-        const size_t source = source_of(tape, layer, i);
-        if (below)
-            x = tape->layers[l - 1].u + (i + tape->batch) * below->stride;
-        else if (tape->chunk.tokens)
-            x = net->theta + net->embedding_weight +
-                (size_t)tape->chunk.tokens[source] * net->embedding;
-        else
-            x = task->x + (source - task->first * tape->batch) * inputs;
-        memcpy(u, x, inputs * sizeof *u);
-        u[inputs] = 1;
-    }
-}
 
 /* ---- Steps ---- */
 
@@ -131,7 +101,7 @@ static void run_steps(void *argument, size_t part, int worker) {
     size_t from = part * batch / task->parts;
     (void)worker;
     for (size_t t = task->first; t < end; t++) {
-        read_input(task, t, from, to);
+        hth_read_layer(tape, task->in, task->layer, t, from, to);
         hth_layer_step(layer, on->packed, on, t, batch, from, to);
     }
     for (size_t i = end * batch + from; on->events.count && from < to; i++, from++)
@@ -144,7 +114,7 @@ static void run_layer(hth_tape *tape, size_t l, const hth_inputs *in) {
     const double work = (double)(in->steps * tape->batch) * (double)(layer->m * layer->rows);
     const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
     const size_t parts = tape->batch < threads ? tape->batch : threads;
-    steps_task task = {tape, in->x, l, tape->steps, in->steps, parts};
+    steps_task task = {tape, in, l, tape->steps, in->steps, parts};
     if (on->packed && tape->packed_at != tape->network->changes)
         hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), on->packed);
     hth_parallel(tape->compute, parts, work, run_steps, &task);
@@ -160,19 +130,6 @@ void hth_tape_list(hth_tape *tape) {
         for (size_t i = 0; on->events.count && i < steps + tape->batch; i++)
             hth_events_list(&on->events, i, i < steps ? layer->m : layer->n,
                             on->u + i * layer->stride);
-    }
-}
-
-/* [z_0; z_1] of each step, in the order of time. */
-static void join_directions(const hth_tape *tape) {
-    const hth_network *net = tape->network;
-    const size_t items = tape->steps * tape->batch;
-    for (size_t l = 0; tape->joined && l < net->layer_count; l++) {
-        const hth_layer *layer = &net->layers[l];
-        for (size_t i = 0; i < items; i++)
-            memcpy(tape->joined + source_of(tape, layer, i) * net->readout.n + l * layer->n,
-                   tape->layers[l].u + (i + tape->batch) * layer->stride,
-                   layer->n * sizeof(hth_real));
     }
 }
 
@@ -195,10 +152,11 @@ static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
 }
 
 void hth_tape_run(hth_tape *tape, const hth_inputs *in) {
+    const size_t first = tape->steps;
     keep_inputs(tape, in);
     for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l, in);
     tape->packed_at = tape->network->changes;
     tape->steps = tape->chunk.steps;
     tape->ended = in->ends;
-    join_directions(tape);
+    hth_read_gather(tape, in, first);
 }

@@ -82,11 +82,13 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
 hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     const hth_counters *c = &r->counters;
     char path[HTH_PATH_LENGTH];
+    char cells[HTH_CELLS_LENGTH];
     bool stopped;
+    hth_network_cells(r->session.network, cells, sizeof cells);
     hth_summary summary = {
         .metric = r->session.metric.name,
         .task = r->session.train.kind->part.name,
-        .cell = r->session.network->layers[0].cell->part.name,
+        .cell = cells,
         .learner = r->session.learner->axes.preset->part.name,
         .learner_bytes = r->outcome->learner_bytes,
         .steps = c->walked.step,

@@ -20,14 +20,16 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
-    w->whole = session->network->both_ways;
+    w->whole = session->network->is_whole;
     w->keep_state = o->keep_state;
     w->steps = w->whole ? (size_t)sequence : scoring_steps(session->steps);
     w->limit = (uint64_t)o->validation_steps;
     if (!w->limit && !scorer->source.epoch_steps) w->limit = sequence ? sequence : DEFAULT_STEPS;
     HTH_TRY(hth_moments_create(&scorer->source.shape, &scorer->moments, error));
-    return hth_tape_create(session->network, w->steps, hth_scoring_batch(o), session->compute, NULL,
-                           &scorer->tape, error);
+    HTH_TRY(hth_tape_create(session->network, w->steps, hth_scoring_batch(o), session->compute,
+                            NULL, &scorer->tape, error));
+    hth_tape_dropout(scorer->tape, false);
+    return HTH_OK;
 }
 
 static hth_status keep_or_close(hth_status status, hth_scorer *scorer, hth_scorer *out) {

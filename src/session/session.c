@@ -65,14 +65,14 @@ static hth_status whole_steps(const hth_settings *settings, const hth_source *so
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
                           hth_error *error) {
     int64_t given;
-    int direction;
+    hth_stack stack;
     hth_axes axes;
     hth_regulariser regulariser;
-    HTH_TRY(hth_common_option(&hth_network_section, "direction", settings, &direction, error));
+    HTH_TRY(hth_stack_read(settings, &stack, error));
     HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
     HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &regulariser, error));
     HTH_TRY(hth_axes_read(settings, &axes, error));
-    if (direction == HTH_BOTH_WAYS) return whole_steps(settings, source, given, steps, error);
+    if (stack.backward) return whole_steps(settings, source, given, steps, error);
     const char *learner = axes.preset->part.name, *stream = source->kind->part.name;
     const uint64_t whole = source->sequence_steps;
     const bool wants_all = axes.preset->steps == HTH_WHOLE_SEQUENCE;
@@ -262,7 +262,7 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
                       .tally = tally,
                       .steps = s->steps,
                       .limit = s->steps_total,
-                      .whole = s->network->both_ways,
+                      .whole = s->network->is_whole,
                       .keep_state = s->options.keep_state,
                       .moments = &s->moments,
                       .learner = s->learner,

@@ -219,7 +219,7 @@ static hth_status check_direction(const hth_given *given, const hth_network *net
                                   hth_error *error) {
     const bool of_layer = strcmp(given->name, "w_in") == 0 || strcmp(given->name, "w_rec") == 0 ||
                           strcmp(given->name, "b_rec") == 0;
-    if (!network->both_ways || !of_layer) return HTH_OK;
+    if (!network->is_whole || !of_layer) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH,
                     "the data bring %s along, but with network.direction both there is a layer in "
                     "each direction, and the array is for one; take it out of the file",

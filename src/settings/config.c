@@ -282,6 +282,16 @@ const char *hth_config_value(const hth_settings *settings, const char *key, cons
     return setting ? setting->value : preset ? preset : fallback;
 }
 
+const char *hth_table_value(const hth_settings *settings, const hth_table *table,
+                            const hth_option *option) {
+    char key[HTH_KEY_LENGTH];
+    hth_table_key(table, option, key);
+    const hth_setting *own = *table->prefix ? hth_settings_find(settings, key) : NULL;
+    return own ? own->value
+               : hth_config_value(settings, key + strlen(table->prefix),
+                                  table->chosen ? option->fallback : NULL);
+}
+
 void hth_config_each_table(const hth_settings *settings,
                            void (*visit)(void *context, const hth_table *table), void *context) {
     const hth_known known = hth_config_known();

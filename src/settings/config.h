@@ -86,6 +86,11 @@ hth_known hth_config_known(void);
 void hth_config_each_table(const hth_settings *settings,
                            void (*visit)(void *context, const hth_table *table), void *context);
 
+/* The value of the table's option: as given, of one layer or of all, as the learner's preset has it, or the default of a
+ * part that is chosen. NULL: none. */
+const char *hth_table_value(const hth_settings *settings, const hth_table *table,
+                            const hth_option *option);
+
 /* The value of a setting: as given, as the learner's preset has it, or the fallback. */
 const char *hth_config_value(const hth_settings *settings, const char *key, const char *fallback);
 

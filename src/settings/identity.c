@@ -5,6 +5,7 @@
  */
 #include "settings/identity.h"
 
+#include "network/catalogues.h"
 #include "settings/config.h"
 
 #include <stdio.h>
@@ -33,6 +34,8 @@ static bool begins_with_any(const char *key, const char *const names[], size_t c
 }
 
 bool hth_identity_counts(const hth_identity *identity, const char *key) {
+    size_t layer;
+    if (hth_layer_key(key, &layer)) return true; /* what a layer is */
     if (identity->whole) return !begins_with_any(key, foreign, HTH_COUNT(foreign));
     return begins_with_any(key, kept, identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept));
 }
@@ -64,13 +67,11 @@ static void collect(collector *to, const char *key, const char *value) {
 /* The options of a table whose part is chosen. */
 static void collect_table(void *context, const hth_table *table) {
     collector *to = context;
-    bool chosen =
-        !table->part || table->part == hth_catalogue_chosen(table->catalogue, to->settings);
-    for (size_t i = 0; table->active && i < table->options->count; i++) {
+    for (size_t i = 0; table->active && !table->repeated && i < table->options->count; i++) {
         const hth_option *option = &table->options->items[i];
         char key[HTH_KEY_LENGTH];
-        snprintf(key, sizeof key, "%s.%s", table->options->section, option->name);
-        collect(to, key, hth_config_value(to->settings, key, chosen ? option->fallback : NULL));
+        hth_table_key(table, option, key);
+        collect(to, key, hth_table_value(to->settings, table, option));
     }
 }
 

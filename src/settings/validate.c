@@ -3,6 +3,7 @@
  */
 #include "settings/config.h"
 
+#include "network/catalogues.h"
 #include "tasks/catalogues.h"
 
 #include <stdio.h>
@@ -18,14 +19,12 @@ typedef struct unmet_need {
 static void check_given(void *context, const hth_table *table) {
     unmet_need *need = context;
     /* A part that a preset may or may not choose demands nothing here. */
-    bool chosen =
-        !table->part || table->part == hth_catalogue_chosen(table->catalogue, need->settings);
-    if (!table->active || !chosen) return;
+    if (!table->active || !table->chosen) return;
     for (size_t i = 0; i < table->options->count && need->status == HTH_OK; i++) {
         const hth_option *option = &table->options->items[i];
         char key[HTH_KEY_LENGTH];
-        snprintf(key, sizeof key, "%s.%s", table->options->section, option->name);
-        if (option->fallback || hth_settings_find(need->settings, key)) continue;
+        hth_table_key(table, option, key);
+        if (option->fallback || hth_table_value(need->settings, table, option)) continue;
         need->status =
             hth_fail(need->error, HTH_INVALID, "%s must be given: %s", key, option->help);
     }
@@ -48,6 +47,8 @@ static hth_status check_stream(const hth_settings *settings, hth_error *error) {
 
 hth_status hth_config_validate(const hth_config *config, hth_error *error) {
     const hth_settings settings = hth_config_settings(config), given = hth_config_given(config);
+    hth_stack stack;
+    HTH_TRY(hth_stack_read(&settings, &stack, error));
     /* Conventions speak of parts that may not be chosen; only what was given must fit. */
     const hth_known known = hth_config_known();
     for (size_t i = 0; i < given.count; i++)

@@ -2,6 +2,7 @@
  * The full settings of a run as YAML: every section, every setting that counts, defaults included,
  * each with its help. The file loads back to the same settings.
  */
+#include "network/catalogues.h"
 #include "settings/config.h"
 
 #include <errno.h>
@@ -68,16 +69,15 @@ static void write_setting(yaml_writer *writer, const char *name, const char *val
 
 static void write_table(void *context, const hth_table *table) {
     yaml_writer *writer = context;
-    if (!table->options->section || strcmp(table->options->section, writer->section) != 0) return;
-    bool chosen =
-        !table->part || table->part == hth_catalogue_chosen(table->catalogue, writer->settings);
-    for (size_t i = 0; table->active && i < table->options->count; i++) {
+    const size_t length = strlen(writer->section);
+    if (!table->options->section || !table->active || table->repeated) return;
+    for (size_t i = 0; i < table->options->count; i++) {
         const hth_option *option = &table->options->items[i];
         char key[HTH_KEY_LENGTH];
-        snprintf(key, sizeof key, "%s.%s", writer->section, option->name);
-        const char *value =
-            hth_config_value(writer->settings, key, chosen ? option->fallback : NULL);
-        if (value) write_setting(writer, option->name, value, option->help);
+        hth_table_key(table, option, key);
+        if (strncmp(key, writer->section, length) != 0 || key[length] != '.') return;
+        const char *value = hth_table_value(writer->settings, table, option);
+        if (value) write_setting(writer, key + length + 1, value, option->help);
     }
 }
 
@@ -115,6 +115,22 @@ static void write_choices(yaml_writer *writer) {
     }
 }
 
+static void write_section(yaml_writer *writer, const char *section) {
+    writer->section = section;
+    writer->begun = false;
+    write_choices(writer);
+    hth_config_each_table(writer->settings, write_table, writer);
+}
+
+/* Settings that layers have of their own. */
+static void write_layers(yaml_writer *writer) {
+    for (size_t l = 0; l < HTH_MAX_LAYERS; l++) {
+        char section[24];
+        snprintf(section, sizeof section, "layer%u", (unsigned)l);
+        write_section(writer, section);
+    }
+}
+
 static void write_all(yaml_writer *writer) {
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
@@ -125,10 +141,8 @@ static void write_all(yaml_writer *writer) {
         hth_catalogue_section(all[i], sections[used], sizeof sections[used]);
         for (size_t j = 0; j < used; j++) seen = seen || strcmp(sections[j], sections[used]) == 0;
         if (seen) continue;
-        writer->section = sections[used++];
-        writer->begun = false;
-        write_choices(writer);
-        hth_config_each_table(writer->settings, write_table, writer);
+        write_section(writer, sections[used++]);
+        if (all[i] == &hth_cells) write_layers(writer);
     }
 }
 

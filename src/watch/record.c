@@ -41,16 +41,19 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK) return status;
     hth_session *s = &r->session;
-    if (s->network->both_ways)
+    if (s->network->is_whole)
         return hth_fail(error, HTH_INVALID,
-                        "%s has network.direction both: its steps depend on those to come, so it "
+                        "%s has network.direction both, or network.reads backward: its steps "
+                        "depend on those to come, so it "
                         "cannot be watched one step at a time",
                         plan->run);
     r->walk = (hth_walk){
         .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
     if (!r->outputs) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    return hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->walk.tape, error);
+    HTH_TRY(hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->walk.tape, error));
+    hth_tape_dropout(r->walk.tape, false);
+    return HTH_OK;
 }
 
 static hth_status make_learner(hth_recorder *r, const char *name, hth_error *error) {

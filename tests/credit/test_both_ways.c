@@ -26,6 +26,23 @@ static const law_case cases[] = {
      2, 0, 3, 8, 3, false, true},
 };
 
+/* The same with layers named one by one, and what a direction = both has no setting for: a layer above both
+ * directions, which itself runs with time, other cells, and the backward layer first. */
+static const law_case listed[] = {
+    {"network.units=4,3 network.reads=input,backward network.cells=rate,gru readout.kappa=0.6 "
+     "network.initial=learned",
+     2, 0, 3, 8, 3, false, true},
+    {"network.units=4,3,5 network.reads=backward,input,below+input network.cells=gru,rate,lstm", 2,
+     0, 3, 8, 3, true, true},
+    {"network.units=3,4 network.reads=backward,below+input readout.reads=top+input", 2, 0, 3, 8, 3,
+     false, true},
+    {"network.units=3,4,3 network.reads=backward,backward,below+input network.embedding=2 "
+     "cell.name=gru",
+     0, 4, 3, 8, 3, true, true},
+    {"network.units=3,4 network.reads=backward,input network.embedding=2 cell.name=gru", 0, 4, 3, 8,
+     3, true, true},
+};
+
 static void assert_bptt_is_the_derivative(const law_case *what, const uint32_t *length) {
     law_rig rig;
     law_setup(&rig, what);
@@ -48,6 +65,10 @@ static void test_bptt_is_the_derivative(void **state) {
     for (size_t c = 0; c < HTH_COUNT(cases); c++) {
         assert_bptt_is_the_derivative(&cases[c], lengths);
         assert_bptt_is_the_derivative(&cases[c], NULL);
+    }
+    for (size_t c = 0; c < HTH_COUNT(listed); c++) {
+        assert_bptt_is_the_derivative(&listed[c], lengths);
+        assert_bptt_is_the_derivative(&listed[c], NULL);
     }
 }
 
@@ -214,6 +235,31 @@ static void test_learners_do_on_the_reversed_layer_what_they_do(void **state) {
     }
 }
 
+/* ---- A preset of layers ------------------------------------------------------------------- */
+
+/* direction = both is reads = input, backward, bit for bit. */
+static void test_both_is_a_preset(void **state) {
+    const char *const settings[] = {"network.direction=both network.units=4 cell.name=gru",
+                                    "network.units=4,4 network.reads=input,backward cell.name=gru",
+                                    "network.units=4,4 network.reads=backward,input cell.name=gru"};
+    hth_real *gradients[3];
+    size_t count = 0;
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const law_case what = {settings[i], 2, 0, 3, 8, 3, true, true};
+        law_rig rig;
+        law_setup(&rig, &what);
+        rig.chunk.ends = true;
+        rig.chunk.lengths = lengths;
+        gradients[i] = law_gradient(&rig, "learner.name=bptt", 8);
+        count = rig.count;
+        law_teardown(&rig);
+    }
+    assert_memory_equal(gradients[0], gradients[1], count * sizeof(hth_real));
+    assert_true(memcmp(gradients[0], gradients[2], count * sizeof(hth_real)) != 0);
+    for (size_t i = 0; i < 3; i++) free(gradients[i]);
+}
+
 /* ---- What is refused ---------------------------------------------------------------------- */
 
 static void test_learners_that_go_with_time_are_refused(void **state) {
@@ -252,6 +298,7 @@ int main(void) {
         cmocka_unit_test(test_bptt_is_the_derivative),
         cmocka_unit_test(test_many_outputs),
         cmocka_unit_test(test_learners_do_on_the_reversed_layer_what_they_do),
+        cmocka_unit_test(test_both_is_a_preset),
         cmocka_unit_test(test_learners_that_go_with_time_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,37 @@ static const law_case cases[] = {
      "cell.width=0.7 cell.beta=0.5 cell.tau_a=5 network.units=5,4 network.initial=learned "
      "init.w_in_scale=2",
      3, 0, 2, 12, 2, false, true},
+    /* layers that read the input too, layers side by side, and a readout that reads the input */
+    {"network.units=4,5 network.reads=below,below+input readout.reads=top+input readout.kappa=0.7",
+     3, 0, 2, 10, 2, false, false},
+    {"network.units=4,3 network.reads=input,input network.cells=lstm,rate cell.alpha=0.5 "
+     "readout.kappa=0.6 network.initial=learned",
+     3, 0, 2, 10, 2, false, true},
+    {"network.units=4,3,5 network.reads=below,input,below+input network.cells=rate,gru,rate "
+     "cell.alpha=0.5",
+     2, 0, 3, 10, 2, true, false},
+    {"network.units=4,3 network.reads=below,below+input network.embedding=3 cell.name=gru", 0, 5, 3,
+     10, 2, true, false},
+    {"network.units=3 readout.reads=top+input cell.alpha=0.4 readout.kappa=0.5 "
+     "readout.bias_place=inside",
+     3, 0, 2, 10, 2, false, true},
+    /* layers of different cells */
+    {"network.cells=rate,lstm network.units=5,4 network.initial=learned cell.alpha=0.4", 3, 0, 2,
+     10, 2, false, true},
+    {"network.cells=lstm,rate network.units=4,5 cell.alpha=0.6 readout.kappa=0.7 "
+     "network.initial=learned",
+     3, 0, 2, 10, 2, false, false},
+    {"network.cells=alif,gru network.units=6,4 cell.spike=smooth cell.beta=0.3 cell.tau_a=10 "
+     "cell.v_th=0.6 init.w_in_scale=2 readout.kappa=0.8",
+     3, 0, 2, 12, 2, false, false},
+    {"network.cells=lif,alif network.units=5,4 cell.spike=smooth layer0.cell.v_th=0.5 "
+     "layer1.cell.v_th=0.3,0.4,0.5,0.6 layer1.cell.beta=0.4 layer1.cell.tau_m=5 cell.tau_m=12 "
+     "layer0.cell.pseudo_derivative=gaussian init.w_in_scale=2 network.initial=learned",
+     3, 0, 2, 12, 2, false, true},
+    {"network.cells=gru,rate-pre,lif network.units=4,5,9 cell.spike=smooth cell.v_th=0.4 "
+     "cell.alpha=0.5 "
+     "network.embedding=3 init.w_in_scale=2 readout.kappa=0.5",
+     0, 5, 3, 10, 2, true, false},
 };
 
 /* More outputs than pass through the cache together: see readout.c. */
@@ -129,6 +160,11 @@ static void test_rtrl_is_bptt_with_spikes(void **state) {
          3, 0, 2, 30, 2, false, false},
         {"cell.name=alif cell.beta=0.3 cell.tau_a=10 cell.refractory=2 network.units=12 "
          "readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, true},
+        {"network.cells=lif,lstm network.units=14,5 cell.v_th=0.6 init.w_in_scale=2", 3, 0, 2, 30,
+         2, false, false},
+        {"network.cells=rate,alif network.units=8,12 cell.v_th=0.5 layer1.cell.tau_m=6 "
+         "init.w_in_scale=3 readout.kappa=0.8",
          3, 0, 2, 30, 2, false, true},
     };
     for (size_t c = 0; c < HTH_COUNT(spiking); c++) {

@@ -147,6 +147,8 @@ static void test_derivative(void **state) {
     for (size_t i = 0; i < HTH_COUNT(forms); i++) {
         assert_derivative(forms[i].name, "5", i % 2 ? "sum" : "mean");
         assert_derivative(forms[i].name, "4,3", i % 2 ? "mean" : "sum");
+        assert_derivative(forms[i].name, "4,3 network.cells=alif,lstm", "mean");
+        assert_derivative(forms[i].name, "3,4 network.cells=gru,alif", "sum");
     }
 }
 

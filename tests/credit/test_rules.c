@@ -94,6 +94,11 @@ static void test_every_rule_refuses(void **state) {
         {"cell.name=rate network.units=2,2", 2, 0, 2, 4, 1, false, false},
         {"cell.name=rate network.units=2,2", 2, 0, 300, 4, 1, false, false},
         {"cell.name=rate network.units=2", 2, 0, 300, 4, 1, false, false},
+        {"cell.name=rate network.units=2,2 readout.reads=top+input", 2, 0, 2, 4, 1, false, false},
+        {"cell.name=lif network.units=2 network.dropout=0.5 readout.kappa=0.5", 2, 0, 2, 4, 1,
+         false, false},
+        {"cell.name=rate network.units=2,2 network.reads=backward,below", 2, 0, 2, 4, 1, false,
+         false},
     };
     static const char *const more[] = {
         "",
@@ -101,6 +106,7 @@ static void test_every_rule_refuses(void **state) {
         "learner.trace=instantaneous",
         "learner.postsynaptic=one",
         "learner.scale_trace=one",
+        "learner.scale_filtered=one",
         "learner.sg_activation=tanh",
         "learner.sg_refresh=2",
     };

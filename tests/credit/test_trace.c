@@ -27,6 +27,9 @@ static const law_case cases[] = {
     {"cell.name=alif cell.beta=0.3 cell.tau_a=10 network.units=12 network.self_connections=true "
      "cell.v_th=0.6 init.w_in_scale=2",
      3, 0, 2, 30, 2, false, true},
+    {"network.reads=input,input network.units=5,4 network.cells=rate,lstm cell.alpha=0.4 "
+     "readout.kappa=0.7 readout.reads=top+input network.initial=learned",
+     3, 0, 2, 11, 2, false, true},
     {"cell.name=alif cell.spike=smooth cell.beta=0.5 cell.tau_a=5 network.units=6 "
      "network.initial=learned network.self_connections=true readout.kappa=0.9 init.w_in_scale=2",
      3, 0, 2, 17, 3, false, false},
@@ -63,6 +66,47 @@ static void test_any_length_of_tape(void **state) {
         for (size_t i = 0; i < HTH_COUNT(signals); i++) {
             assert_any_length(&cases[c], "none", signals[i]);
             assert_any_length(&cases[c], "diagonal", signals[i]);
+        }
+}
+
+/* Layers of different cells: the top layer, whose credit comes from the readout alone, gets the same from tapes of any
+ * length. */
+static void test_different_cells(void **state) {
+    static const law_case stacks[] = {
+        {"network.cells=rate,lstm network.units=5,4 readout.kappa=0.6 network.initial=learned", 3,
+         0, 2, 11, 2, false, true},
+        {"network.cells=lstm,rate network.units=4,5 cell.alpha=0.4 network.initial=learned", 3, 0,
+         2, 11, 2, false, false},
+        {"network.cells=alif,rate-pre network.units=9,4 network.self_connections=true "
+         "cell.v_th=0.5 init.w_in_scale=2 readout.kappa=0.8 layer0.cell.beta=0.4",
+         3, 0, 2, 20, 2, false, false}};
+    static const size_t lengths[] = {1, 2, 5};
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(stacks); c++)
+        for (int diagonal = 0; diagonal < 2; diagonal++) {
+            char whole[96], traced[160];
+            law_rig rig;
+            law_setup(&rig, &stacks[c]);
+            snprintf(whole, sizeof whole, "learner.recurrence=%s", diagonal ? "diagonal" : "none");
+            snprintf(traced, sizeof traced, "%s learner.past=trace learner.below=tape", whole);
+            const size_t top = rig.network->layer_count - 1;
+            const hth_layer *upper = &rig.network->layers[top];
+            hth_real *reference = law_gradient(&rig, whole, stacks[c].steps);
+            law_assert_alive(&rig);
+            const hth_block block = {
+                .offset = upper->weight, .rows = upper->rows, .columns = upper->m};
+            for (size_t i = 0; i < HTH_COUNT(lengths); i++) {
+                hth_real *gradient = law_gradient(&rig, traced, lengths[i]);
+                hth_real *cut = law_gradient(&rig, whole, lengths[i]);
+                const double far = law_difference(&block, gradient, reference);
+                if (!(far <= tolerance(1e-10, 2e-4)))
+                    fail_msg("%s, K = %zu: %.3g", stacks[c].settings, lengths[i], far);
+                assert_true(law_difference(&block, cut, reference) > 1e-3);
+                free(gradient);
+                free(cut);
+            }
+            free(reference);
+            law_teardown(&rig);
         }
 }
 
@@ -320,6 +364,7 @@ static void test_one_tape_is_backpropagation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_length_of_tape),
+        cmocka_unit_test(test_different_cells),
         cmocka_unit_test(test_stack),
         cmocka_unit_test(test_plain_rflo),
         cmocka_unit_test(test_plain_truncated_with_traces),

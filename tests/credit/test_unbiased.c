@@ -90,6 +90,17 @@ static const tiny cases[] = {
     {CASE("cell.name=lif network.units=2 readout.kappa=0.8 " RATES SMOOTH, 3, 1), 1},
     {CASE("cell.name=lif network.units=1,1 " RATES SMOOTH, 3, 1), 1},
     {CASE("cell.name=lif network.units=2 " RATES SMOOTH, 5, 1), 2},
+    {CASE("network.units=1,1 network.reads=below,below+input readout.reads=top+input "
+          "readout.kappa=0.5 cell.alpha=0.6",
+          3, 1),
+     1},
+    {CASE("network.units=1,1 network.reads=input,input cell.alpha=0.6 readout.kappa=0.5", 3, 1), 1},
+    {CASE("network.units=1,1 network.reads=input,input network.cells=rate,gru cell.alpha=0.6", 3,
+          1),
+     1},
+    {CASE("network.cells=rate,lstm network.units=1,1 readout.kappa=0.5", 3, 1), 1},
+    {CASE("network.cells=lif,gru network.units=1,1 " RATES SMOOTH, 3, 1), 1},
+    {CASE("network.cells=lstm,alif network.units=1,1 layer1.cell.beta=0.4" SMOOTH, 3, 1), 1},
 };
 
 enum { MOST_SIGNS = 12 }; /* more take too long: 2^12 runs a case */
@@ -236,10 +247,8 @@ static void test_error_falls_with_draws(void **state) {
 /* ---- What holds for every draw ---- */
 
 /* What is kept after one step is exact in KF-RTRL: nothing has been added to anything. */
-static void test_kronecker_starts_exact(void **state) {
-    (void)state;
-    static const law_case two = {
-        "cell.name=lstm network.units=4,3 readout.kappa=0.6", 2, 0, 2, 2, 2, false, false};
+static void assert_kronecker_starts_exact(const char *network) {
+    const law_case two = {network, 2, 0, 2, 2, 2, false, false};
     law_rig rig;
     law_setup(&rig, &two);
     hth_real *exact = law_gradient(&rig, "learner.name=rtrl", 1);
@@ -255,6 +264,13 @@ static void test_kronecker_starts_exact(void **state) {
     }
     free(exact);
     law_teardown(&rig);
+}
+
+static void test_kronecker_starts_exact(void **state) {
+    (void)state;
+    assert_kronecker_starts_exact("cell.name=lstm network.units=4,3 readout.kappa=0.6");
+    assert_kronecker_starts_exact(
+        "cell.name=gru network.units=4,3 network.reads=input,input readout.kappa=0.6");
 }
 
 /* What the past adds to the gradient of the last step: the rest is the step's own, found with past = none. */

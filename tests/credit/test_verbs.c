@@ -14,6 +14,7 @@ static const char *const cells[] = {
     "cell.name=gru network.units=4 network.initial=learned",
     "cell.name=lif network.units=9 cell.v_th=0.05 cell.refractory=1",
     "cell.name=alif network.units=9 cell.v_th=0.05 readout.kappa=0.7 readout.bias_place=inside",
+    "network.units=4,3 network.reads=below,below+input readout.reads=top+input cell.alpha=0.5",
 };
 
 enum { STEPS = 15, TAPE = 5, BATCH = 2, INPUTS = 3, OUTPUTS = 6 };
@@ -297,6 +298,9 @@ static void test_inputs(void **state) {
         "cell.name=rate network.units=5",
         "cell.name=lstm network.units=3,4 readout.kappa=0.4",
         "cell.name=gru network.units=4 network.direction=both",
+        ("cell.name=gru network.units=4,3 network.reads=backward,below+input "
+         "readout.reads=top+input readout.kappa=0.5"),
+        "cell.name=rate network.units=4,3 network.reads=backward,input cell.alpha=0.6",
         "cell.name=alif network.units=4 cell.spike=smooth cell.reset_gradient=true cell.v_th=0.3 "
         "network.self_connections=true",
     };

@@ -11,6 +11,9 @@ static const law_case cases[] = {
     {"cell.name=lstm network.units=4,5 network.embedding=3 network.initial=learned", 0, 6, 4, 10, 2,
      true, true},
     {"cell.name=gru network.units=6 readout.kappa=0.7", 3, 0, 2, 9, 2, false, true},
+    {"network.units=4,3 network.cells=rate,gru network.reads=input,input readout.reads=top+input "
+     "readout.kappa=0.5 cell.alpha=0.6",
+     3, 0, 2, 9, 2, false, true},
     {"cell.name=lif cell.refractory=2 network.units=12 readout.kappa=0.9 cell.v_th=0.6 "
      "init.w_in_scale=2 readout.scale=true",
      3, 0, 2, 12, 2, false, true},

@@ -70,7 +70,7 @@ static void assert_joined(const hth_tape *tape) {
     for (size_t b = 0; b < BATCH; b++)
         for (size_t t = 0; t < STEPS; t++) {
             const size_t back = t < lengths[b] ? lengths[b] - 1 - t : t;
-            const hth_real *z = tape->joined + (t * BATCH + b) * 2 * UNITS;
+            const hth_real *z = tape->gathered + (t * BATCH + b) * 2 * UNITS;
             assert_memory_equal(z, tape->layers[0].u + ((t + 1) * BATCH + b) * stride,
                                 UNITS * sizeof *z);
             assert_memory_equal(z + UNITS, tape->layers[1].u + ((back + 1) * BATCH + b) * stride,

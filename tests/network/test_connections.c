@@ -170,11 +170,84 @@ static void test_adam_keeps_zeros(void **state) {
     law_teardown(&rig);
 }
 
+/* ---- Dense layers --------------------------------------------------------------------------- */
+
+/* How far z of layer 0 is from tanh(W x + b) of the same step alone. */
+static double far_from_dense(const char *settings) {
+    const law_case what = {settings, 3, 0, 2, 6, 2, false, false};
+    law_rig rig;
+    hth_tape *tape;
+    hth_error error;
+    double far = 0;
+    law_setup(&rig, &what);
+    must(hth_tape_create(rig.network, 6, 2, rig.compute, NULL, &tape, &error), &error);
+    must(hth_forward(tape, &rig.chunk, &rig.report, &error), &error);
+    const hth_layer *layer = &rig.network->layers[0];
+    for (size_t i = 0; i < 6 * 2; i++)
+        for (size_t j = 0; j < layer->n; j++) {
+            const hth_real *w = layer->W + j * layer->m + layer->n;
+            double drive = (double)w[3];
+            for (size_t k = 0; k < 3; k++) drive += (double)w[k] * (double)rig.chunk.x[i * 3 + k];
+            far = fmax(far,
+                       fabs(tanh(drive) - (double)tape->layers[0].u[(i + 2) * layer->stride + j]));
+        }
+    hth_tape_destroy(tape);
+    law_teardown(&rig);
+    return far;
+}
+
+static void test_a_dense_layer(void **state) {
+    (void)state;
+    assert_true(far_from_dense("network.units=4 network.connections=none") <
+                tolerance(1e-14, 1e-6));
+    assert_true(far_from_dense("network.units=4,5 network.connections=none,all "
+                               "network.cells=rate,gru") < tolerance(1e-14, 1e-6));
+    assert_true(far_from_dense("network.units=4,5 network.connections=all,none") > 1e-2);
+    assert_true(far_from_dense("network.units=4 network.connections=none "
+                               "network.self_connections=true") > 1e-2);
+    assert_true(far_from_dense("network.units=4 network.connections=none cell.alpha=0.5") > 1e-2);
+}
+
+/* A feed-forward front end below a recurrent layer, and a dense layer above it. */
+static void test_derivative_of_dense_layers(void **state) {
+    static const law_case stack = {
+        "network.units=4,5,3 network.connections=none,all,none network.cells=rate,lstm,rate "
+        "readout.kappa=0.5",
+        3,
+        0,
+        2,
+        8,
+        2,
+        false,
+        false};
+    law_rig rig;
+    (void)state;
+    law_setup(&rig, &stack);
+    hth_real *exact = law_gradient(&rig, "learner.name=bptt", stack.steps);
+    hth_real *rtrl = law_gradient(&rig, "learner.name=rtrl", 1);
+    law_assert_equal(&rig, "rtrl", rtrl, exact, tolerance(1e-10, 2e-3));
+    hth_real *numeric = malloc(rig.count * sizeof *numeric);
+    law_differences(&rig, numeric);
+    if (sizeof(hth_real) == sizeof(double)) {
+        law_assert_equal(&rig, "bptt", exact, numeric, 1e-8);
+        law_assert_differs(&rig, "twice bptt", law_twice(&rig, exact), numeric, 0.5);
+    }
+    const hth_layer *dense = &rig.network->layers[0];
+    for (size_t row = 0; row < dense->rows; row++)
+        for (size_t k = 0; k < dense->n; k++)
+            assert_true(rtrl[dense->weight + row * dense->m + k] == 0);
+    free(numeric);
+    free(rtrl);
+    free(exact);
+    law_teardown(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ring),       cmocka_unit_test(test_random),
-        cmocka_unit_test(test_all),        cmocka_unit_test(test_gradients_and_training),
-        cmocka_unit_test(test_derivative), cmocka_unit_test(test_adam_keeps_zeros),
+        cmocka_unit_test(test_ring),          cmocka_unit_test(test_random),
+        cmocka_unit_test(test_all),           cmocka_unit_test(test_gradients_and_training),
+        cmocka_unit_test(test_a_dense_layer), cmocka_unit_test(test_derivative_of_dense_layers),
+        cmocka_unit_test(test_derivative),    cmocka_unit_test(test_adam_keeps_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

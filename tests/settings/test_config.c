@@ -164,6 +164,32 @@ static void test_settings_that_are_refused(void **state) {
     IS_INVALID("command line: unknown setting network.zzz; 'hitherto list settings network' shows "
                "what there is",
                "task=add", "network.zzz=3");
+    IS_INVALID(
+        "command line: network.cells is 'lstn', but must be one of rate, rate-pre, lstm, gru, "
+        "lif, alif; did you mean 'lstm'?",
+        "task=add", "network.units=4,4", "network.cells=lif,lstn");
+    IS_INVALID(
+        "command line: network.cells is 'lif', which is for 1 layer, but network.units names "
+        "2; write one word a layer, with commas between them",
+        "task=add", "network.units=4,4", "network.cells=lif");
+    IS_INVALID("command line: layer2.cell.tau_m is of layer 2, but network.units names 2, and the "
+               "first is layer 0",
+               "task=add", "network.units=4,4", "network.cells=lif,alif", "layer2.cell.tau_m=3");
+    IS_INVALID("command line: layer1.cell.beta is a setting of cell alif, not of lif", "task=add",
+               "network.units=4,4", "network.cells=alif,lif", "layer1.cell.beta=3");
+    IS_INVALID("command line: cell.beta is a setting of cell alif, not of lstm, lif", "task=add",
+               "network.units=4,4", "network.cells=lstm,lif", "cell.beta=3");
+    IS_INVALID("command line: unknown setting layer0.cell.bta; did you mean 'layer0.cell.beta'?",
+               "task=add", "network.units=4,4", "network.cells=alif,lif", "layer0.cell.bta=3");
+    IS_INVALID("command line: layer0.cell.name is not a setting: network.cells names the cell of "
+               "each layer, such as network.cells=alif,lstm",
+               "task=add", "layer0.cell.name=lif");
+    IS_INVALID("command line: network.connections is 'nne', but must be one of all, ring, random, "
+               "none; did you mean 'none'?",
+               "task=add", "network.units=4,4", "network.connections=all,nne");
+    IS_INVALID("command line: network.reads is 'abvoe', but must be one of below, input, "
+               "below+input, backward",
+               "task=add", "network.reads=abvoe");
     IS_INVALID("command line: train.seed is 'one', but must be a whole number from 0 to 9e15",
                "task=add", "train.seed=one");
     IS_INVALID("both task.name (command line) and data.name (command line) are given; a run has "
@@ -208,6 +234,35 @@ static void test_a_written_file_loads_back(void **state) {
         holds(again, "train.seed", "1");
         hth_config_destroy(again);
     }
+}
+
+/* Layers with settings of their own: a file written has a section for each. */
+static void test_a_written_stack_loads_back(void **state) {
+    fixture *f = *state;
+    hth_config *again;
+    assert_int_equal(hth_config_create(&again, NULL), HTH_OK);
+    assert_int_equal(load(f, "task: add\n"
+                             "network:\n"
+                             "  units: [3, 2]\n"
+                             "  cells: [alif, lif]\n"
+                             "cell:\n"
+                             "  tau_m: 30\n"
+                             "layer1:\n"
+                             "  cell.tau_m: [5, 6]\n"),
+                     HTH_OK);
+    if (hth_config_validate(f->config, &f->error) != HTH_OK) fail_msg("%s", f->error.message);
+    assert_int_equal(hth_config_write(f->config, "written.yaml", &f->error), HTH_OK);
+    if (hth_config_load(again, "written.yaml", &f->error) != HTH_OK)
+        fail_msg("%s", f->error.message);
+    if (hth_config_validate(again, &f->error) != HTH_OK) fail_msg("%s", f->error.message);
+    holds(again, "network.cells", "alif, lif");
+    holds(again, "layer0.cell.tau_m", "30");
+    holds(again, "layer1.cell.tau_m", "5, 6");
+    holds(again, "layer0.cell.beta", "0.03");
+    const hth_settings written = hth_config_settings(again);
+    assert_null(hth_settings_find(&written, "layer1.cell.beta")); /* lif has none */
+    assert_null(hth_settings_find(&written, "cell.tau_m"));
+    hth_config_destroy(again);
 }
 
 static void test_a_file_that_cannot_be_written(void **state) {
@@ -280,6 +335,7 @@ int main(void) {
         TEST(test_settings_that_are_refused),
         TEST(test_every_value_is_checked_also_one_that_is_overridden),
         TEST(test_a_written_file_loads_back),
+        TEST(test_a_written_stack_loads_back),
         TEST(test_a_file_that_cannot_be_written),
         TEST(test_every_allocation_may_fail),
         TEST(test_every_default_is_valid),

@@ -85,7 +85,7 @@ static void join_all(hth_learner *learner, const hth_factor_pair *p) {
 }
 
 static bool is_alone(const hth_network *net, size_t l) {
-    return l + 1 == net->layer_count && hth_joint_readout_states(net) == 0;
+    return net->layers[l].is_top && hth_joint_readout_states(net) == 0;
 }
 
 static void join(hth_learner *learner, const hth_factor_pair *p) {

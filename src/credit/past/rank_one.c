@@ -233,12 +233,16 @@ static void advance(hth_learner *learner, rank_one *kept, size_t item, hth_gradi
  * leaky readout carries. So the scan need not go through the recurrent weights to the start of the tape. */
 static void pair(hth_learner *learner, rank_one *kept, size_t t, hth_real *A) {
     const hth_network *net = learner->network;
-    const size_t top = net->layer_count - 1, n = net->layers[top].n, batch = learner->batch;
+    const size_t batch = learner->batch;
     for (size_t b = 0; b < batch; b++) {
         const hth_real *dX = A + b * kept->N;
-        kept->c[b] += hth_dot(n, learner->adjoint.layers[top].q + (t * batch + b) * n,
-                              dX + hth_joint_place_of_z(net, top));
-        for (size_t l = 0; l <= top; l++) {
+        for (size_t l = 0; l < net->layer_count; l++) {
+            const size_t n = net->layers[l].n;
+            if (net->layers[l].is_top)
+                kept->c[b] += hth_dot(n, learner->adjoint.layers[l].q + (t * batch + b) * n,
+                                      dX + hth_joint_place_of_z(net, l));
+        }
+        for (size_t l = 0; l < net->layer_count; l++) {
             const hth_real *pull = hth_adjoint_pull(&learner->adjoint, l, t, b);
             if (pull)
                 kept->c[b] += hth_dot(net->layers[l].n, pull, dX + hth_joint_place_of_z(net, l));

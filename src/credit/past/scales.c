@@ -50,7 +50,8 @@ static void scale_layer(const hth_scales *s, const hth_adjoint *adjoint, size_t 
 
 void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull) {
     const hth_network *net = adjoint->tape->network;
-    for (size_t l = hth_first_read(net); l < net->layer_count; l++) {
+    for (size_t l = 0; l < net->layer_count; l++) {
+        if (!net->layers[l].is_top) continue;
         scale_layer(s, adjoint, l, pull);
         pull += adjoint->tape->batch * net->layers[l].n;
     }

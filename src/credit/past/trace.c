@@ -2,7 +2,7 @@
  * Eligibility traces: for each synapse of unit j the vector eps[j] = dX[j]/dW[j] of the unit's own states
  * X[j], by its own past alone (RFLO: Murray 2019; SnAp-1: Menick et al. 2020; e-prop: Bellec et al. 2019,
  * eqs. 1-4). X[j] is s; with recurrence = diagonal also z, where that is a
- * state of its own; and, for the top layer below a leaky readout, the filtered z,
+ * state of its own; and, for a top layer below a leaky readout, the filtered z,
  * f_t = kappa f_{t-1} + z_t. With e numbers in X[j], per item and tape,
  *
  *     contract   g[j] += sum_k xbar[k][j] eps[k][j]       xbar: the adjoint of X at the start of the tape
@@ -204,7 +204,7 @@ static bool descend(hth_learner *learner) {
 
 /* The number in X that row i of the initial states is, or e: none (z_0, where nothing depends on it). */
 static size_t place_of(const hth_layer *layer, const hth_trace *kept, size_t e, size_t i) {
-    return i < layer->cell->states || kept->has_z ? i : e;
+    return i < layer->cell->states || hth_trace_has_z(kept, layer) ? i : e;
 }
 
 /* As the weights, without a u: at the start of a sequence the trace is the unit matrix. */
@@ -315,8 +315,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     const hth_network *net = learner->network;
     kept->rows.tape = learner->adjoint.tape;
     kept->has_end = learner->adjoint.layers[0].end != NULL;
-    kept->together = net->layers[0].cell->observable == HTH_Z_IS_STATE &&
-                     (learner->adjoint.crossing->is_local || kept->has_end);
+    kept->together = learner->adjoint.crossing->is_local || kept->has_end;
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
     if (is_whole_sequence(kept)) return;
     const size_t steps = kept->rows.tape->steps, batch = learner->batch;
@@ -380,25 +379,34 @@ static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
     if (end) plan->adjoint.layers[l].end = end;
 }
 
+/* Of the layer that has most numbers in X: others leave rows of the scan empty. */
+static size_t most_rows(const hth_learner *plan) {
+    size_t most = 0;
+    for (size_t l = 0; l < plan->network->layer_count; l++) {
+        const size_t e = hth_trace_rows(plan, l);
+        most = e > most ? e : most;
+    }
+    return most;
+}
+
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
     const hth_network *net = plan->network;
-    const size_t top = net->layer_count - 1;
     const hth_crossing *crossing = &plan->axes.recurrence->crossing;
-    const bool separate = net->layers[0].cell->observable == HTH_Z_SEPARATE;
     hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
     hth_trace_layer scratch;
     (void)given;
     if (!kept) kept = &counted;
-    *kept = (hth_trace){.is_zero = true, .has_z = hth_trace_follows_z(plan) && separate};
+    *kept = (hth_trace){.is_zero = true, .follows_z = hth_trace_follows_z(plan)};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
     kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
-    for (size_t l = 0; l <= top; l++)
+    for (size_t l = 0; l < net->layer_count; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
-    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, hth_trace_rows(plan, top),
+    hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, most_rows(plan),
                         net->readout.kappa > 0);
     kept->rows.crossing = crossing->is_local ? crossing : &hth_crosses_nothing;
     kept->rows.input = NULL; /* no row is an adjoint of what is below its layer */
-    for (size_t l = 0; placed && l < top; l++) kept->rows.layers[l].q = NULL;
+    for (size_t l = 0; placed && l < net->layer_count; l++)
+        if (!net->layers[l].is_top) kept->rows.layers[l].q = NULL;
     return placed;
 }
 

@@ -24,13 +24,22 @@ typedef struct hth_trace_layer {
 typedef struct hth_trace {
     hth_trace_layer *layers;
     hth_adjoint rows; /* the scan with one row per number in X */
-    bool has_z;       /* z is in X */
-    bool together;    /* zbar counts with sbar: they are adjoints of the same number */
-    bool has_end;     /* the future axis may put something into the end of a tape */
-    bool is_zero;     /* eps is 0 */
-    bool is_blank;    /* eps counts as 0, whatever stands there */
-    hth_real *pull;   /* [batch][n], scratch of scaled traces */
+    bool follows_z;   /* where z is a state of its own, it is in X */
+    bool
+        together; /* where z is the state, zbar counts with sbar: they are adjoints of one number */
+    bool has_end; /* the future axis may put something into the end of a tape */
+    bool is_zero; /* eps is 0 */
+    bool is_blank;  /* eps counts as 0, whatever stands there */
+    hth_real *pull; /* [batch][n], scratch of scaled traces */
 } hth_trace;
+
+static inline bool hth_trace_has_z(const hth_trace *kept, const hth_layer *layer) {
+    return kept->follows_z && layer->cell->observable == HTH_Z_SEPARATE;
+}
+
+static inline bool hth_trace_adds_z(const hth_trace *kept, const hth_layer *layer) {
+    return kept->together && layer->cell->observable == HTH_Z_IS_STATE;
+}
 
 /* One scan for an item of the batch: row k is the adjoint of X_end[k] of all units. */
 void hth_trace_scan(hth_trace *kept, size_t item);

@@ -29,11 +29,12 @@ static const char *refuses(const hth_learner *plan) {
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *given) {
     const char *variance = ((const direct_options *)given)->variance;
     const hth_network *net = plan->network;
-    const size_t below = hth_first_read(net), outputs = net->readout.outputs;
+    const size_t outputs = net->readout.outputs;
     direct *kept = HTH_TAKE(arena, direct, 1);
     hth_feedback *top = hth_feedback_lay_out(arena, plan, variance);
-    hth_real **F = HTH_TAKE(arena, hth_real *, below);
-    for (size_t l = 0; l < below; l++) {
+    hth_real **F = HTH_TAKE(arena, hth_real *, net->layer_count);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        if (net->layers[l].is_top) continue;
         const size_t n = net->layers[l].n;
         hth_real *of = HTH_TAKE(arena, hth_real, hth_times(outputs, n));
         if (!kept) continue;
@@ -56,10 +57,12 @@ static void fill(hth_learner *learner, const hth_real *err) {
     const direct *kept = learner->signal.kept;
     const hth_network *net = learner->network;
     const size_t items = learner->adjoint.tape->steps * learner->batch;
-    for (size_t l = 0; l < hth_first_read(net); l++)
+    for (size_t l = 0; l < net->layer_count; l++) {
+        if (net->layers[l].is_top) continue;
         hth_product(learner->compute, items, net->layers[l].n, net->readout.outputs,
                     hth_transposed(err, items), hth_rows(kept->F[l], net->layers[l].n), false,
                     learner->adjoint.layers[l].q, net->layers[l].n);
+    }
 }
 
 const hth_signal hth_signal_direct = {

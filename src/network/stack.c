@@ -1,0 +1,279 @@
+/*
+ * What settings say of the stack: how many layers there are, and for each its units and its cell. Lists have an item a
+ * layer, from the input up. Settings of one layer alone are written layer<l>.cell.<option>.
+ */
+#include "base/known.h"
+#include "network/catalogues.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD_LENGTH = 64 };
+
+/* ---- Lists ---- */
+
+static const char *origin_of(const hth_settings *settings, const char *key) {
+    const hth_setting *setting = hth_settings_find(settings, key);
+    return setting && setting->origin ? setting->origin : "settings";
+}
+
+/* The next word of "alif, lstm", without the space around it; returns what follows its comma, NULL at the end. */
+static const char *next_word(const char *at, char out[WORD_LENGTH]) {
+    const size_t length = strcspn(at, ",");
+    const char *end = at + length, *last = end;
+    while (at < end && isspace((unsigned char)*at)) at++;
+    while (last > at && isspace((unsigned char)last[-1])) last--;
+    snprintf(out, WORD_LENGTH, "%.*s", (int)(last - at), at);
+    return *end ? end + 1 : NULL;
+}
+
+static hth_status read_units(const hth_settings *settings, const char *text, hth_stack *stack,
+                             hth_error *error) {
+    const char *origin = origin_of(settings, "network.units"), *at = text;
+    for (stack->layers = 0; *at; stack->layers++) {
+        int used = 0;
+        unsigned long n = 0;
+        if (sscanf(at, " %lu %n", &n, &used) != 1 || n < 1 || n > 1000000 ||
+            (at[used] && at[used] != ','))
+            return hth_fail(
+                error, HTH_INVALID,
+                "%s: network.units: '%s' is not a list of whole numbers of units, such as "
+                "200 or 200, 100",
+                origin, text);
+        if (stack->layers == HTH_MAX_LAYERS)
+            return hth_fail(error, HTH_INVALID, "%s: network.units: at most %d layers, not more",
+                            origin, HTH_MAX_LAYERS);
+        stack->units[stack->layers] = n;
+        at += used;
+        if (*at == ',' && !at[1])
+            return hth_fail(
+                error, HTH_INVALID,
+                "%s: network.units: '%s' ends in a comma; write a number after it or leave it out",
+                origin, text);
+        if (*at == ',') at++;
+    }
+    if (stack->layers > 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s: network.units is empty; it must name at least one layer's units, such as "
+                    "32",
+                    origin);
+}
+
+/* A list of the wrong length is refused. */
+static hth_status check_count(const hth_settings *settings, const char *key, const char *text,
+                              size_t count, const hth_stack *stack, hth_error *error) {
+    if (count == stack->layers) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s: %s is '%s', which is for %zu layer%s, but network.units names %zu; write "
+                    "one word a layer, with commas between them",
+                    origin_of(settings, key), key, text, count, count == 1 ? "" : "s",
+                    stack->layers);
+}
+
+/* ---- Cells ---- */
+
+static hth_status read_cells(const hth_settings *settings, const char *text, hth_stack *stack,
+                             hth_error *error) {
+    const char *origin = origin_of(settings, "network.cells");
+    hth_catalogue named = hth_cells;
+    named.key = "network.cells";
+    size_t count = 0;
+    for (const char *at = text; at; count++) {
+        char word[WORD_LENGTH];
+        size_t cell;
+        at = next_word(at, word);
+        const hth_setting item = {named.key, word, origin};
+        const hth_settings alone = {&item, 1};
+        HTH_TRY(hth_part_choose(&named, &alone, &cell, error));
+        if (count < HTH_MAX_LAYERS) stack->cells[count] = cell;
+    }
+    return check_count(settings, named.key, text, count, stack, error);
+}
+
+static hth_status read_one_cell(const hth_settings *settings, hth_stack *stack, hth_error *error) {
+    size_t cell;
+    HTH_TRY(hth_part_choose(&hth_cells, settings, &cell, error));
+    for (size_t l = 0; l < stack->layers; l++) stack->cells[l] = cell;
+    return HTH_OK;
+}
+
+/* ---- What layers read ---- */
+
+static const hth_option reads_item = {
+    .name = "reads",
+    .kind = HTH_KIND_CHOICE,
+    .choices = (const char *const[]){"below", "input", "below+input", "backward", NULL}};
+static const hth_option connections_item = {
+    .name = "connections",
+    .kind = HTH_KIND_CHOICE,
+    .choices = (const char *const[]){"all", "ring", "random", "none", NULL}};
+
+/* The choices of a list, one a layer. *count: how many there are. */
+static hth_status read_choices(const hth_settings *settings, const hth_option *item,
+                               const char *text, int out[HTH_MAX_LAYERS], size_t *count,
+                               hth_error *error) {
+    char key[WORD_LENGTH];
+    snprintf(key, sizeof key, "network.%s", item->name);
+    *count = 0;
+    for (const char *at = text; at; ++*count) {
+        char word[WORD_LENGTH];
+        int choice = 0;
+        at = next_word(at, word);
+        const hth_setting setting = {key, word, origin_of(settings, key)};
+        HTH_TRY(hth_option_parse(item, "network", &setting, &choice, error));
+        if (*count < HTH_MAX_LAYERS) out[*count] = choice;
+    }
+    return HTH_OK;
+}
+
+static hth_status read_reads(const hth_settings *settings, const char *text, hth_stack *stack,
+                             hth_error *error) {
+    int choices[HTH_MAX_LAYERS];
+    size_t count;
+    HTH_TRY(read_choices(settings, &reads_item, text, choices, &count, error));
+    HTH_TRY(check_count(settings, "network.reads", text, count, stack, error));
+    for (size_t l = 0; l < count; l++) {
+        stack->reads[l] = (hth_reads_what)choices[l];
+        stack->backward = stack->backward || choices[l] == HTH_READS_BACKWARD;
+    }
+    return HTH_OK;
+}
+
+/* One word is for all layers. */
+static hth_status read_connections(const hth_settings *settings, const char *text, hth_stack *stack,
+                                   hth_error *error) {
+    int choices[HTH_MAX_LAYERS];
+    size_t count;
+    HTH_TRY(read_choices(settings, &connections_item, text, choices, &count, error));
+    if (count != 1)
+        HTH_TRY(check_count(settings, "network.connections", text, count, stack, error));
+    for (size_t l = 0; l < stack->layers; l++)
+        stack->connections[l] = (hth_connections)choices[count == 1 ? 0 : l];
+    return HTH_OK;
+}
+
+/* network.direction = both is two layers side by side, of as many units and the same cell. */
+static hth_status read_direction(const hth_settings *settings, const char *reads, hth_stack *stack,
+                                 hth_error *error) {
+    int direction;
+    HTH_TRY(hth_common_option(&hth_network_section, "direction", settings, &direction, error));
+    stack->mirrored = direction == HTH_BOTH_WAYS;
+    if (!stack->mirrored) return HTH_OK;
+    if (*reads)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, and network.reads '%s' says what layers read "
+                        "too; leave one of them out",
+                        reads);
+    if (stack->layers > 1)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both, but network.units '%s' names %zu layers: a "
+                        "network that runs both ways has one level, such as network.units=%zu",
+                        hth_settings_find(settings, "network.units")->value, stack->layers,
+                        stack->units[0]);
+    stack->backward = true;
+    return HTH_OK;
+}
+
+void hth_stack_mirror(hth_stack *stack) {
+    if (!stack->mirrored) return;
+    stack->units[1] = stack->units[0];
+    stack->cells[1] = stack->cells[0];
+    stack->connections[1] = stack->connections[0];
+    stack->reads[1] = HTH_READS_BACKWARD;
+    stack->layers = 2;
+}
+
+/* ---- Settings of one layer ---- */
+
+const char *hth_layer_key(const char *key, size_t *layer) {
+    char *end;
+    if (strncmp(key, "layer", 5) != 0 || !isdigit((unsigned char)key[5])) return NULL;
+    *layer = strtoul(key + 5, &end, 10);
+    return *end == '.' ? end + 1 : NULL;
+}
+
+static hth_status check_own(const hth_setting *setting, hth_stack *stack, hth_error *error) {
+    const char *origin = setting->origin ? setting->origin : "settings";
+    size_t layer;
+    const char *rest = hth_layer_key(setting->key, &layer);
+    if (!rest) return HTH_OK;
+    if (layer >= stack->layers)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: %s is of layer %zu, but network.units names %zu, and the first is "
+                        "layer 0",
+                        origin, setting->key, layer, stack->layers);
+    if (strcmp(rest, "cell.name") == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: %s is not a setting: network.cells names the cell of each layer, such "
+                        "as network.cells=alif,lstm",
+                        origin, setting->key);
+    stack->differs = true;
+    return HTH_OK;
+}
+
+hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_error *error) {
+    const char *units, *cells, *reads, *connections;
+    *out = (hth_stack){0};
+    HTH_TRY(hth_common_option(&hth_network_section, "units", settings, &units, error));
+    HTH_TRY(hth_common_option(&hth_network_section, "cells", settings, &cells, error));
+    HTH_TRY(hth_common_option(&hth_network_section, "reads", settings, &reads, error));
+    HTH_TRY(hth_common_option(&hth_network_section, "connections", settings, &connections, error));
+    HTH_TRY(read_units(settings, units, out, error));
+    out->differs = *cells;
+    HTH_TRY(*cells ? read_cells(settings, cells, out, error) : read_one_cell(settings, out, error));
+    if (*reads) HTH_TRY(read_reads(settings, reads, out, error));
+    HTH_TRY(read_connections(settings, connections, out, error));
+    HTH_TRY(read_direction(settings, reads, out, error));
+    for (size_t i = 0; i < settings->count; i++)
+        HTH_TRY(check_own(&settings->items[i], out, error));
+    return HTH_OK;
+}
+
+/* ---- Tables of cells where layers differ ---- */
+
+/* Settings that say nothing of a stack that fits make none. */
+static bool read_stack(const hth_settings *settings, hth_stack *stack) {
+    return settings && hth_stack_read(settings, stack, NULL) == HTH_OK && stack->differs;
+}
+
+static bool has_cell(const hth_stack *stack, size_t cell) {
+    for (size_t l = 0; l < stack->layers; l++)
+        if (stack->cells[l] == cell) return true;
+    return false;
+}
+
+void hth_cells_names(const hth_settings *settings, char *out, size_t size) {
+    hth_stack stack;
+    size_t used = 0;
+    *out = 0;
+    if (!read_stack(settings, &stack)) return;
+    for (size_t i = 0; i < hth_cells.count && used < size; i++)
+        if (has_cell(&stack, i))
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
+                                     hth_cells.at(i)->name);
+}
+
+bool hth_cells_each_table(const hth_settings *settings,
+                          void (*visit)(void *context, const hth_table *table), void *context) {
+    hth_stack stack;
+    if (!read_stack(settings, &stack)) return false;
+    for (size_t i = 0; i < hth_cells.count; i++) {
+        const hth_part *part = hth_cells.at(i);
+        const hth_table of_all = {&hth_cells,          part, &part->options, "",
+                                  has_cell(&stack, i), true, false};
+        if (part->options.count) visit(context, &of_all);
+    }
+    for (size_t l = 0; l < stack.layers; l++) {
+        char prefix[24];
+        snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)l);
+        for (size_t i = 0; i < hth_cells.count; i++) {
+            const hth_part *part = hth_cells.at(i);
+            const bool own = stack.cells[l] == i;
+            const hth_table table = {&hth_cells, part, &part->options, prefix, own, false, own};
+            if (part->options.count) visit(context, &table);
+        }
+    }
+    return true;
+}
