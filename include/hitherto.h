@@ -494,8 +494,8 @@ HTH_API hth_status hth_model_run(hth_model *model, const hth_chunk *chunk, hth_r
 /* Begins a sequence. Steps that have not been learned from, and gradients that no update has followed, are dropped: to
  * learn from them, tell where the sequence ends. */
 HTH_API void hth_model_reset(hth_model *model);
-/* A frozen model predicts and judges, and learns nothing: for validation and for use. Freezing and thawing begin a
- * sequence. */
+/* A frozen model predicts and judges, learns nothing and leaves no unit out (network.dropout): for validation and for
+ * use. Freezing and thawing begin a sequence. */
 HTH_API void hth_model_freeze(hth_model *model, bool frozen);
 /* The epoch, 1 at first, that schedules of the learning rate count. */
 HTH_API void hth_model_epoch(hth_model *model, uint64_t epoch);

@@ -159,6 +159,7 @@ void hth_model_reset(hth_model *m) {
 void hth_model_freeze(hth_model *m, bool frozen) {
     m->is_frozen = frozen;
     hth_model_reset(m);
+    hth_tape_dropout(m->parts.tape, !frozen);
 }
 
 void hth_model_epoch(hth_model *m, uint64_t epoch) {

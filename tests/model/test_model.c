@@ -341,6 +341,39 @@ static void test_frozen(void **state) {
     }
 }
 
+/* With dropout a model that learns leaves units out, and a frozen one does not. */
+static void test_frozen_without_dropout(void **state) {
+    static const law_case what = {"cell.name=gru network.units=12 network.dropout=0.5 "
+                                  "learner.name=tbptt" ADAM,
+                                  2,
+                                  0,
+                                  2,
+                                  23,
+                                  1,
+                                  false,
+                                  false};
+    (void)state;
+    law_rig rig;
+    hth_error error;
+    law_setup(&rig, &what);
+    for (int frozen = 0; frozen < 2; frozen++) {
+        hth_model *model = model_make(&rig, 23, 0);
+        by_hand hand = by_hand_make(&rig, 23);
+        hth_report with = nothing, without = nothing, by_model = nothing;
+        must(hth_forward(hand.tape, &rig.chunk, &with, &error), &error);
+        hth_tape_reset(hand.tape);
+        hth_tape_dropout(hand.tape, false);
+        must(hth_forward(hand.tape, &rig.chunk, &without, &error), &error);
+        assert_true(with.loss != without.loss);
+        if (frozen) hth_model_freeze(model, true);
+        model_run(&rig, model, 0, 23, NULL, &by_model);
+        assert_reports(&by_model, frozen ? &without : &with, true);
+        by_hand_drop(&hand);
+        hth_model_destroy(model);
+    }
+    law_teardown(&rig);
+}
+
 /* A sequence that is given up leaves no trace. */
 static void test_reset(void **state) {
     (void)state;
@@ -439,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_own_loss),
         cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_frozen_without_dropout),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_bad_data_changes_nothing),
         cmocka_unit_test(test_no_update_without_a_finite_gradient),
