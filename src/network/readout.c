@@ -389,11 +389,6 @@ static void filter_z(hth_tape *tape, size_t steps) {
     }
 }
 
-/* Moves `left` items of an array, from item `from` on, to its start. */
-static void move(void *array, size_t from, size_t left, size_t bytes) {
-    memmove(array, (char *)array + from * bytes, left * bytes);
-}
-
 void hth_readout_forget(hth_tape *tape, size_t steps) {
     hth_tape_readout *on = &tape->readout;
     const size_t outputs = tape->network->readout.outputs, batch = tape->batch;
@@ -402,17 +397,18 @@ void hth_readout_forget(hth_tape *tape, size_t steps) {
     if (on->leak) {
         make_outputs(tape, steps);
         filter_z(tape, steps);
-        move(on->leak, from, on->filtered * batch + batch - from, outputs * sizeof(hth_real));
+        hth_move_slots(on->leak, from, on->filtered * batch + batch - from,
+                       outputs * sizeof(hth_real));
         on->filtered -= steps;
     }
     for (size_t k = 0; left && k < outputs; k++)
-        move(on->y + k * on->stride, from, left, sizeof(hth_real));
+        hth_move_slots(on->y + k * on->stride, from, left, sizeof(hth_real));
     for (size_t q = 0; left && q < on->tile_count; q++) {
         const hth_loss_statistics *s = &on->statistics[q];
-        move(s->peak, from, left, sizeof *s->peak);
-        move(s->best, from, left, sizeof *s->best);
-        move(s->sum, from, left, sizeof *s->sum);
-        move(s->cross, from, left, sizeof *s->cross);
-        move(s->scale, from, left, sizeof *s->scale);
+        hth_move_slots(s->peak, from, left, sizeof *s->peak);
+        hth_move_slots(s->best, from, left, sizeof *s->best);
+        hth_move_slots(s->sum, from, left, sizeof *s->sum);
+        hth_move_slots(s->cross, from, left, sizeof *s->cross);
+        hth_move_slots(s->scale, from, left, sizeof *s->scale);
     }
 }

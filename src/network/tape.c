@@ -145,19 +145,14 @@ void hth_tape_reset(hth_tape *tape) {
     hth_readout_reset(tape);
 }
 
-/* Moves `left` slots of an array to its start, from slot `from` on; a slot has so many bytes. */
-static void move(void *array, size_t from, size_t left, size_t bytes) {
-    if (array && bytes) memmove(array, (char *)array + from * bytes, left * bytes);
-}
-
 static void forget_in_layer(const hth_tape *tape, size_t l, size_t steps, size_t left) {
     const hth_layer *layer = &tape->network->layers[l];
     const hth_cell *cell = layer->cell;
     const hth_tape_layer *on = &tape->layers[l];
     const size_t each = tape->batch * sizeof(hth_real), slot = each * layer->n;
-    move(on->state, steps, left + 1, (cell->states + cell->counters) * slot);
-    move(on->field, steps, left + 1, cell->fields * slot);
-    move(on->u, steps, left + 1, layer->stride * each);
+    hth_move_slots(on->state, steps, left + 1, (cell->states + cell->counters) * slot);
+    hth_move_slots(on->field, steps, left + 1, cell->fields * slot);
+    hth_move_slots(on->u, steps, left + 1, layer->stride * each);
     if (left > 0) hth_events_forget(&on->events, steps * tape->batch, (left + 1) * tape->batch);
 }
 
@@ -170,12 +165,16 @@ static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
         tape->is_weighted = false;
         return;
     }
-    move(tape->tokens, steps, left, tape->chunk.tokens ? batch * sizeof *tape->tokens : 0);
-    move(tape->classes, steps, left, tape->chunk.classes ? batch * sizeof *tape->classes : 0);
-    move(tape->targets, steps, left, tape->chunk.targets ? width * sizeof *tape->targets : 0);
-    move(tape->weights, steps, left, batch * sizeof *tape->weights);
-    move(tape->gathered, steps, left, batch * tape->network->readout.n * sizeof(hth_real));
-    move(tape->said, steps, left, sizeof *tape->said);
+    hth_move_slots(tape->tokens, steps, left,
+                   tape->chunk.tokens ? batch * sizeof *tape->tokens : 0);
+    hth_move_slots(tape->classes, steps, left,
+                   tape->chunk.classes ? batch * sizeof *tape->classes : 0);
+    hth_move_slots(tape->targets, steps, left,
+                   tape->chunk.targets ? width * sizeof *tape->targets : 0);
+    hth_move_slots(tape->weights, steps, left, batch * sizeof *tape->weights);
+    hth_move_slots(tape->gathered, steps, left,
+                   batch * tape->network->readout.n * sizeof(hth_real));
+    hth_move_slots(tape->said, steps, left, sizeof *tape->said);
     for (size_t b = 0; tape->chunk.lengths && b < batch; b++)
         tape->lengths[b] = tape->lengths[b] > steps ? tape->lengths[b] - (uint32_t)steps : 0;
 }

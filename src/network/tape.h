@@ -14,6 +14,8 @@
 #include "network/decision.h"
 #include "network/network.h"
 
+#include <string.h>
+
 /* Up to so many products with W a tape, K times batch, copying W would take longer than they do. */
 enum { HTH_FEW_ROWS = 4 };
 
@@ -143,6 +145,11 @@ void hth_read_turn(const hth_tape *tape, size_t width, hth_real *x);
 void hth_tape_run(hth_tape *tape, const hth_inputs *inputs);
 /* Forgets the oldest steps, so that the tape begins with those after them. */
 void hth_tape_forget(hth_tape *tape, size_t steps);
+/* Moves `left` slots of an array (NULL: none) to its start, from slot `from` on; a slot has so many bytes. */
+static inline void hth_move_slots(void *array, size_t from, size_t left, size_t bytes) {
+    if (array && bytes) memmove(array, (char *)array + from * bytes, left * bytes);
+}
+
 /* Lists the events of the steps on the tape anew. */
 void hth_tape_list(hth_tape *tape);
 /* E_reg of the tape, having found `pull` if that is of fewer steps. */
