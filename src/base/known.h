@@ -24,16 +24,16 @@ typedef struct hth_table {
     const hth_options *options;
     const char *prefix; /* "layer1." of settings of one layer; "": of all others */
     bool active;        /* false: of a part that is not chosen */
-    bool repeated;      /* what it says is said again by the tables of the layers */
+    bool repeated;      /* the tables of the layers repeat its options */
     bool chosen;        /* its defaults count: the part is chosen, or there is none */
 } hth_table;
 
 /* "layer1.cell.tau_m": the name of the table's option as it is typed. */
 void hth_table_key(const hth_table *table, const hth_option *option, char out[HTH_KEY_LENGTH]);
 
-/* Calls visit for every table of every catalogue. An unknown name of a part chooses none. Where layers have cells or
- * settings of their own, each layer has the tables of all cells, with its prefix; the defaults of cells then count there
- * alone. */
+/* Calls visit for every table of every catalogue. An unknown part name chooses no part. If layers have cells or settings
+ * of their own, visit sees the tables of all cells once for each layer, with its prefix, and cell defaults count there
+ * only. */
 void hth_each_table(const hth_known *known, const hth_settings *settings,
                     void (*visit)(void *context, const hth_table *table), void *context);
 
@@ -48,8 +48,8 @@ const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_s
 hth_status hth_setting_check(const hth_known *known, const hth_settings *settings,
                              const hth_setting *setting, hth_error *error);
 
-/* HTH_INVALID when a setting of a section that one of the catalogues has is of no table. Other sections, and settings of
- * parts that are not chosen, are left alone: for functions that read some sections of a list. */
+/* HTH_INVALID if a setting belongs to a section of these catalogues but is in none of their tables. Ignores other
+ * sections and settings of parts that are not chosen. For functions that read only some sections of a list. */
 hth_status hth_settings_check_names(const hth_known *known, const hth_settings *settings,
                                     hth_error *error);
 

@@ -56,15 +56,15 @@ typedef struct hth_catalogue {
     size_t count;
     const hth_part *(*at)(size_t index); /* 0..count-1 */
     bool
-        optional; /* nothing need be chosen, and then its settings have no meaning: a task while data are read */
-    /* The part that settings choose, where more than `key` decides it: an axis, by the learner's preset. NULL: key does.
-     * Returns NULL where a name is unknown. */
+        optional; /* no part need be chosen, and its settings then have no meaning: a task while data are read */
+    /* Finds the chosen part where `key` alone does not decide it: the part of an axis may come from the learner's
+     * preset. Returns NULL for an unknown name. Optional: NULL if `key` decides. */
     const hth_part *(*chosen)(const hth_settings *settings);
     /* Where a part may be chosen more than once, as cells are, one a layer: shows the tables of all parts and returns
      * true, or false where settings choose one for all. NULL: they always do. */
     bool (*each_table)(const hth_settings *settings,
                        void (*visit)(void *context, const struct hth_table *table), void *context);
-    /* The names of all that are chosen then: "alif, lstm"; "" otherwise. */
+    /* Writes the names of all parts that the layers choose, such as "alif, lstm"; "" if one part serves all. */
     void (*names)(const hth_settings *settings, char *out, size_t size);
 } hth_catalogue;
 

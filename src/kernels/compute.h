@@ -25,7 +25,7 @@ static inline hth_matrix hth_transposed(const hth_real *data, size_t stride) {
 
 int hth_compute_threads(const hth_compute *compute);
 
-/* How many threads a loop of so much work would be spread over now: one, if it is small. */
+/* The number of threads that would share a loop of `work` operations now: 1 if it is small. */
 int hth_compute_spread(const hth_compute *compute, double work);
 
 /* task(arg, i, worker) for i = 0..count-1, spread over the threads; worker < threads, and no two tasks
@@ -40,7 +40,7 @@ HTH_VERB(void, hth_product,
           bool accumulate, hth_real *C, size_t ldc));
 #define hth_product HTH_NOW(hth_product)
 
-/* An operand B[K][N] that is used many times, laid out for the kernel once, in so many numbers. */
+/* Number of hth_real that the packed form of B[K][N] takes. Pack an operand that is used many times. */
 HTH_VERB(size_t, hth_packed_size, (size_t K, size_t N));
 #define hth_packed_size HTH_NOW(hth_packed_size)
 HTH_VERB(void, hth_pack, (size_t K, size_t N, hth_matrix B, hth_real *packed));
@@ -51,8 +51,8 @@ HTH_VERB(void, hth_product_packed,
           hth_real *C, size_t ldc));
 #define hth_product_packed HTH_NOW(hth_product_packed)
 
-/* out[P] += x[N] M, then M[N][P] <- A[N][N] M in place, so that M is read once; rows of M ldm apart; N is at most hth_product_in_place_limit().
- * Threaded over columns. (RTRL: the influence tensor, contracted and taken over the tape.) */
+/* out[P] += x[N] M, then M[N][P] <- A[N][N] M in place, so that M is read once. Rows of M are ldm apart; N is at most
+ * hth_product_in_place_limit(). Threaded over columns. (RTRL: contracts the influence tensor and advances it.) */
 HTH_VERB(size_t, hth_product_in_place_limit, (void));
 #define hth_product_in_place_limit HTH_NOW(hth_product_in_place_limit)
 HTH_VERB(void, hth_product_in_place,
@@ -64,7 +64,7 @@ HTH_VERB(void, hth_product_in_place,
 HTH_VERB(double, hth_sum_of_squares, (hth_compute * compute, size_t count, const hth_real *x));
 #define hth_sum_of_squares HTH_NOW(hth_sum_of_squares)
 
-/* 0 where all numbers are finite, else NaN: a fraction of the time of a sum of squares. */
+/* 0 if all numbers are finite, else NaN. Takes a fraction of the time of a sum of squares. */
 HTH_VERB(double, hth_zero_or_nan, (hth_compute * compute, size_t count, const hth_real *x));
 #define hth_zero_or_nan HTH_NOW(hth_zero_or_nan)
 

@@ -16,7 +16,7 @@
 #define HTH_SIMD
 #endif
 
-/* A loop may stay scalar, as where the processor has no vectors that serve it; that is no mistake. */
+/* clang warns when a loop that was asked for in vectors stays scalar. On some processors it must. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif

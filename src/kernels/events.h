@@ -1,8 +1,8 @@
 /*
- * Products with rows of numbers most of which are 0, such as spikes: a row's other numbers are listed once, its
- * events, and only these are multiplied. The terms that remain are added in the order of hth_product, and those left
- * out are zeros, so that of finite numbers the results are hth_product's, bit for bit (but for the sign of a 0 that
- * is the rounded sum of numbers too small for hth_real).
+ * Products with rows that are mostly 0, such as spikes. The nonzero numbers of a row, its events, are listed once, and
+ * only they are multiplied. Terms are added in the order of hth_product, and the terms left out are zeros, so for
+ * finite numbers the result is that of hth_product, bit for bit. (One exception: the sign of a 0 that is the rounded sum
+ * of numbers too small for hth_real.)
  */
 #ifndef HTH_EVENTS_H
 #define HTH_EVENTS_H
@@ -13,7 +13,7 @@
 typedef struct hth_events {
     uint32_t *count; /* [rows]: events of each; more than `most`: the row is not listed */
     uint32_t *at;    /* [rows][stride]: their columns, in increasing order */
-    bool *ones;      /* [rows]: all events are 1, so that nobody needs to look */
+    bool *ones;      /* [rows]: every listed value is 1; values need not be read */
     size_t most, stride;
 } hth_events;
 
@@ -27,16 +27,16 @@ HTH_VERB(void, hth_events_list,
          (const hth_events *events, size_t row, size_t width, const hth_real *x));
 #define hth_events_list HTH_NOW(hth_events_list)
 
-/* Forgets the first rows: `left` rows after them become the first. */
+/* Forgets the first `rows` rows and moves the `left` rows after them to the front. */
 HTH_VERB(void, hth_events_forget, (const hth_events *events, size_t rows, size_t left));
 #define hth_events_forget HTH_NOW(hth_events_forget)
 
-/* The events of some rows; one that is not listed counts as `unlisted`. */
+/* Sum of the events of some rows; a row that is not listed counts as `unlisted`. */
 HTH_VERB(size_t, hth_events_total,
          (const hth_events *events, size_t from, size_t to, size_t unlisted));
 #define hth_events_total HTH_NOW(hth_events_total)
 
-/* The events of a row that are among its first K numbers; SIZE_MAX: it is not listed. */
+/* Number of events among the first K numbers of a row; SIZE_MAX if the row is not listed. */
 static inline size_t hth_events_listed(const hth_events *events, size_t row, size_t K) {
     const uint32_t *at = events->at + row * events->stride;
     size_t count = events->count[row];
@@ -45,12 +45,12 @@ static inline size_t hth_events_listed(const hth_events *events, size_t row, siz
     return count;
 }
 
-/* How many of the first `width` numbers of row x[] are not 0; counted where it is not listed, or no row is. */
+/* Number of nonzeros among the first `width` numbers of row x[]. Looks at x itself if the row is not listed. */
 HTH_VERB(size_t, hth_events_among,
          (const hth_events *events, size_t row, size_t width, const hth_real *x));
 #define hth_events_among HTH_NOW(hth_events_among)
 
-/* Where products by events are faster: up to so many events in a row of K; of these rows. */
+/* Largest number of events in a row of K for which a product by events is faster than hth_product. */
 HTH_VERB(size_t, hth_events_worth, (size_t K));
 #define hth_events_worth HTH_NOW(hth_events_worth)
 HTH_VERB(bool, hth_events_pay, (const hth_events *events, size_t from, size_t to, size_t K));

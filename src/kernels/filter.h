@@ -25,10 +25,10 @@ typedef struct hth_filter {
  * HTH_MOST_TRACES. */
 HTH_VERB(void, hth_filter_rows, (const hth_filter *filter, size_t from, size_t to));
 #define hth_filter_rows HTH_NOW(hth_filter_rows)
-/* The same, with g[to-from][m] of these rows alone, which is set: the bits of adding to 0. */
+/* The same, but sets g[to-from][m], which holds these rows alone. The bits are those of adding to 0. */
 HTH_VERB(void, hth_filter_rows_to, (const hth_filter *filter, size_t from, size_t to, hth_real *g));
 #define hth_filter_rows_to HTH_NOW(hth_filter_rows_to)
-/* The same, where theta[to-from][m] of these rows descends by it at once. */
+/* The same, but changes the parameters theta[to-from][m] of these rows by the gradient at once. */
 HTH_VERB(void, hth_filter_rows_descend,
          (const hth_filter *filter, size_t from, size_t to, hth_linear by, hth_real *theta));
 #define hth_filter_rows_descend HTH_NOW(hth_filter_rows_descend)
@@ -52,7 +52,7 @@ typedef struct hth_filter_tape {
     const hth_real *u;       /* of step t and item b: u + t * u_step + b * u_item */
     size_t u_step, u_item;
     hth_real *eps, *g; /* [items][e][rows][m], [rows][m] */
-    /* [rows / n]: those n rows have no gamma at any time, so that eps stays 0; NULL: none. */
+    /* [rows / n]: true where the n rows of a gate have gamma = 0 at every step, so eps stays 0. NULL: none. */
     const bool *idle;
     bool blank; /* eps counts as 0 and is not read */
     bool last;  /* eps is not wanted any more and not written; then end is NULL */

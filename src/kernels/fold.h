@@ -26,12 +26,12 @@ HTH_VERB(void, hth_outer_add_two,
           const hth_real *u, hth_real *out));
 #define hth_outer_add_two HTH_NOW(hth_outer_add_two)
 
-/* |x|^2: the sum in double, in order, of those of 256 numbers each, which are hth_dot(256, x, x). */
+/* |x|^2: hth_dot(256, x, x) of every 256 numbers, added up in order in double. */
 HTH_VERB(double, hth_square, (size_t n, const hth_real *x));
 #define hth_square HTH_NOW(hth_square)
 
-/* Of so many rows: out[n] = sum over i < count of c[i] x[i], elementwise; rows of x[i] stride[i] apart, of out ldo.
- * out may be x[0], and then x[1] and x[2], but no other. */
+/* out[r][n] = sum over i < count of c[i] x[i][r][n]. Rows of x[i] are stride[i] apart, rows of out ldo. out may alias
+ * x[0] (then also x[1] and x[2]), and no other. */
 HTH_VERB(void, hth_weighted_sums,
          (size_t rows, size_t n, size_t count, const hth_real *const *c, const hth_real *const *x,
           const size_t *stride, hth_real *out, size_t ldo));

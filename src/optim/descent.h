@@ -37,7 +37,7 @@ void hth_descend(const hth_descent *descent, size_t from, size_t count, const ht
 /* Whether the method is that of kernels/linear.h. Then a pass may change the parameters itself. */
 bool hth_descent_is_linear(const hth_descent *descent, hth_linear *by);
 
-/* The other parameters descend by what is in the gradient. */
+/* Updates all other parameters from the gradient. */
 void hth_descent_end(hth_descent *descent);
 
 #endif

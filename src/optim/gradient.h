@@ -9,10 +9,11 @@
 
 struct hth_gradient {
     size_t count;
-    bool of_readout_only; /* the last learner left the units alone: so does the optimiser */
+    bool of_readout_only; /* only the readout has a gradient; the optimiser skips the rest */
     hth_real *values;
-    size_t layers;  /* the first values: weights and initial states of the layers */
-    size_t put_off; /* so many of them count as 0, whatever stands there: see hth_gradient_fill */
+    size_t layers; /* the first values: weights and initial states of the layers */
+    size_t
+        put_off; /* values[0..put_off-1] are logically 0 but not yet written; see hth_gradient_fill */
     const hth_block *sparse; /* the embedding's block, or NULL */
     size_t touched_count;
     uint32_t
@@ -20,11 +21,11 @@ struct hth_gradient {
     unsigned char *is_touched;
 };
 
-/* Writes the zeros of the layers that hth_gradient_clear put off until something is added to them, when they will
- * still be in the cache. Whoever reads or changes values[0..layers-1] calls it first. */
+/* Writes the zeros that hth_gradient_clear put off, so that they are still in the cache when something is added to
+ * them. Call it before reading or changing values[0..layers-1]. */
 void hth_gradient_fill(hth_gradient *gradient);
 
-/* The row of the sparse block, noted as touched. */
+/* Returns a row of the sparse block and marks it as touched. */
 hth_real *hth_gradient_row(hth_gradient *gradient, size_t row);
 
 #endif
