@@ -41,8 +41,8 @@ size_t hth_events_total(const hth_events *events, size_t from, size_t to, size_t
 
 /* ---- What pays ------------------------------------------------------------------------------ */
 
-/* An event takes as long as so many terms of a product that takes all; in a sum of outer products, whose lists are
- * turned round, as if it had so many columns more; and turning C round as long as so many rows. */
+/* Cost model, in multiply-adds of hth_product: an event costs TERMS. In a sum of outer products, each event costs TURNING
+ * columns more, because the lists are transposed, and transposing C costs as much as TURNED rows. */
 enum { TERMS = 4, TURNING = 100, TURNED = 64 };
 
 size_t hth_events_worth(size_t K) {
@@ -63,8 +63,8 @@ bool hth_events_add_pays(const hth_events_sum *s) {
 
 #if defined(HTH_VECTOR_KERNELS) && defined(__AVX512F__) && defined(__AVX512VL__)
 
-/* The columns of x that are not 0, up to most + SLACK of them; their number, or more than `most`. Whether all of
- * these are 1. */
+/* Writes the columns of x that are not 0, up to most + SLACK of them. Returns their number, or more than `most`. *ones:
+ * whether all of them are 1. */
 HTH_NO_SANITIZERS static size_t search(size_t width, const hth_real *x, size_t most, uint32_t *at,
                                        bool *ones) {
     size_t count = 0;
@@ -274,7 +274,7 @@ static size_t events_of(const hth_events_sum *s, const block *b, size_t row, con
     return search(s->K, s->u + row * s->u_stride, s->K, b->search, ones);
 }
 
-/* Counts the events of the columns, of as many rows from `from` on as fit; returns the row after them. */
+/* Counts the events of each column in as many rows, from `from` on, as fit. Returns the row after them. */
 static size_t count_columns(const hth_events_sum *s, const block *b, size_t from, size_t most) {
     const size_t end = s->rows - from < most ? s->rows : from + most;
     size_t total = 0;
@@ -290,7 +290,7 @@ static size_t count_columns(const hth_events_sum *s, const block *b, size_t from
     return end;
 }
 
-/* Turns the lists round; d, which is next, is called from memory. */
+/* Transposes the event lists of a block of rows, and prefetches d, which is read next. */
 static void turn_lists(const hth_events_sum *s, const block *b, size_t from, size_t to,
                        const hth_real *d, size_t N) {
     uint32_t sum = 0;
@@ -314,7 +314,7 @@ static void turn_lists(const hth_events_sum *s, const block *b, size_t from, siz
     }
 }
 
-/* C, some panels of it, from C^T. */
+/* Transposes some panels of C^T back into C. */
 static void turn_back(const hth_events_sum *s, size_t j, size_t N, const hth_real *packed) {
     for (; N > 0; packed += s->K * HTH_PANEL) {
         const size_t columns = N < HTH_PANEL ? N : HTH_PANEL;

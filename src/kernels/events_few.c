@@ -9,7 +9,7 @@
 #include "base/fma.h"
 #include "kernels/vector.h"
 
-/* Rough operations: an event takes about as long as so many numbers of a product. */
+/* A rough number of operations: about a quarter of those of the dense product. */
 static double few_work(const hth_events_rows *of) {
     return (double)(of->rows * of->M) * (double)of->K / 4;
 }

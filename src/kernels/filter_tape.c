@@ -106,7 +106,7 @@ static void filter_row(size_t e, const hth_filter_tape *f, const row_coefficient
 
 #endif
 
-/* What is left to do with traces that end here. */
+/* Contracts traces that end with this tape and are not written back. */
 static void contract_row(const hth_filter_tape *f, const row_coefficients *c, const hth_real *eps,
                          hth_real *g) {
     for (size_t k = 0; k < f->e; k++, eps += f->rows * f->m) {

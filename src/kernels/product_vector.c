@@ -136,7 +136,7 @@ static double work_of(const product_job *job) {
     return 2.0 * (double)job->whole.M * (double)job->whole.N * (double)job->whole.K;
 }
 
-/* Into how many tasks work is cut that can be cut anywhere. */
+/* The number of tasks for work that can be cut anywhere. */
 static size_t tasks_for(const product_job *job) {
     size_t threads = (size_t)job->compute->threads;
     return hth_is_shared(job->compute, work_of(job)) ? threads * TASKS_PER_THREAD : 1;
@@ -247,7 +247,7 @@ typedef struct in_place_job {
     hth_real *out;
 } in_place_job;
 
-/* A tile of columns is packed into scratch; x times it goes to out, A times it where it was. */
+/* For each tile T of M's columns: pack T, out += x T, T <- A T. */
 static void in_place_task(void *arg, size_t index, int worker) {
     const in_place_job *job = arg;
     hth_real *tile = hth_a_scratch(job->compute, worker);

@@ -141,7 +141,7 @@ static void await(seat *s) {
 
 /* ---- Shares --------------------------------------------------------------------------------- */
 
-/* As even as can be: the first count % shares shares have one task more. */
+/* Splits the tasks evenly: the first count % shares shares have one task more. */
 static void do_share(const hth_threads *t, size_t share) {
     const size_t least = t->count / t->shares, more = t->count % t->shares;
     const size_t first = share * least + (share < more ? share : more);
@@ -149,7 +149,7 @@ static void do_share(const hth_threads *t, size_t share) {
     for (size_t i = first; i < end; i++) t->task(t->arg, i, (int)share);
 }
 
-/* True for the one who has finished the last share of the loop. */
+/* True for the worker that finishes the loop's last share. */
 static bool finish(hth_threads *t, size_t shares) {
     return atomic_fetch_sub(&t->unfinished, shares) == shares;
 }

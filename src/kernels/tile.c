@@ -102,7 +102,7 @@ HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors, const hth_strip
     return j + width;
 }
 
-/* Whether a tile of so many vectors has none that is all padding. */
+/* Whether none of the tile's `vectors` vectors is all padding. */
 HTH_ALWAYS_INLINE bool fills(const hth_strip *s, size_t j, size_t vectors) {
     return j < s->N && s->N - j > (vectors - 1) * HTH_LANES;
 }

@@ -53,9 +53,8 @@ typedef struct hth_arm {
     hth_config *own;
 } hth_arm;
 
-/* key, value and origin of one setting lie in one block that begins at key. What only `hitherto compare`
- * reads lies apart from the settings of a run: the section arms, and the section vary, whose values are
- * lists. What conventions.name stands for lies before what was given, so that it counts less. */
+/* key, value and origin of one setting lie in one block that begins at key. The sections arms and vary are kept apart:
+ * only compare reads them. The settings that conventions.name implies stand before the user's own, so the user's win. */
 struct hth_config {
     hth_setting *items; /* what was given */
     size_t count, capacity;

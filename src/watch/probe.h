@@ -40,7 +40,7 @@ typedef struct hth_probe_result {
     size_t count;
     hth_probe_window *windows;
     size_t numbers, all_numbers; /* used, and there are */
-    double chance;               /* of whoever says the class that is commonest in training */
+    double chance;               /* accuracy of always guessing the most frequent class of training */
     char learner[40];            /* whose traces they are; "" where not of traces */
 } hth_probe_result;
 
