@@ -57,6 +57,7 @@ int cli_eval(const cli_arguments *arguments);
 int cli_check(const cli_arguments *arguments);
 int cli_list(const cli_arguments *arguments);
 int cli_list_rules(const cli_arguments *arguments);    /* list --rules */
+int cli_list_schema(void);                             /* list settings --schema */
 int cli_list_learners(const cli_arguments *arguments); /* list --cost, --plausibility */
 int cli_inspect(const cli_arguments *arguments);
 int cli_plot(const cli_arguments *arguments);

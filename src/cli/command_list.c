@@ -163,6 +163,7 @@ static int list_settings(const cli_arguments *arguments) {
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
     if (cli_value(arguments, "--markdown")) return print_page();
+    if (cli_value(arguments, "--schema")) return cli_list_schema();
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         if (section && !in_section(all[i], section)) continue;

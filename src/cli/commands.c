@@ -138,6 +138,8 @@ static const cli_command commands[] = {
             "  hitherto list settings optimiser\n"
             "  hitherto list --cost cell=lstm network.units=100",
         .flags = {{"--markdown", NULL, "with 'settings' or --rules: as a page in Markdown"},
+                  {"--schema", NULL,
+                   "with 'settings': a JSON Schema of a settings file, for editors"},
                   {"--cost", NULL, "memory and operations of all learners"},
                   {"--plausibility", NULL, "what a circuit would need for each learner"},
                   {"--rules", NULL, "which choices of a learner do not go together, and why"}},
