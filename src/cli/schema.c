@@ -32,10 +32,12 @@ static cJSON *one_of_choices(const char *const *choices) {
     return one_of_texts(choices, count);
 }
 
-/* What a value of this option is like, without its description. */
+/* What a value of this option is like, without its description. Bounds hold for numbers alone, not for lists of them in
+ * a text. */
 static cJSON *value_schema(const hth_option *option) {
     static const char *const texts[] = {"string", "number", "boolean", "array"};
     static const char *const units[] = {"number", "string", "array"};
+    cJSON *schema = NULL;
     switch (option->kind) {
     case HTH_KIND_BOOL:
         return of_type("boolean");
@@ -44,13 +46,16 @@ static cJSON *value_schema(const hth_option *option) {
     case HTH_KIND_TEXT:
         return of_types(texts, 4);
     case HTH_KIND_UNITS:
-        return of_types(units, 3);
+        schema = of_types(units, 3);
+        break;
     case HTH_KIND_INTEGER:
+        schema = of_type("integer");
+        break;
     case HTH_KIND_REAL:
+        schema = of_type("number");
         break;
     }
-    cJSON *schema = of_type(option->kind == HTH_KIND_INTEGER ? "integer" : "number");
-    if (option->min != 0 || option->max != 0) {
+    if (schema && (option->min != 0 || option->max != 0)) {
         cJSON_AddNumberToObject(schema, "minimum", option->min);
         cJSON_AddNumberToObject(schema, "maximum", option->max);
     }
