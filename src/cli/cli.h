@@ -46,11 +46,14 @@ struct cli_arguments {
     size_t word_count;
 };
 
-/* ---- commands.c, help.c --------------------------------------------------------------------- */
+/* ---- commands.c, help.c, man.c, completion.c --------------------------------------------------------------------- */
 
 const cli_command *cli_commands(size_t *count);
 void cli_print_help(FILE *out, const cli_command *command); /* NULL: of the program */
-void cli_print_man(FILE *out);
+void cli_print_man(FILE *out, const cli_command *command);  /* NULL: of the program */
+int cli_write_man(
+    const char *folder); /* all pages, each in a file; complains and returns the exit code */
+void cli_print_completion(FILE *out); /* a script for bash */
 
 int cli_train(const cli_arguments *arguments);
 int cli_eval(const cli_arguments *arguments);

@@ -4,24 +4,32 @@
 
 #include <string.h>
 
-int cli_help(const cli_arguments *arguments) {
+/* The command that a word names; *code is not CLI_OK when there is none. NULL: the program. */
+static const cli_command *named(const cli_arguments *arguments, int *code) {
     size_t count;
     const cli_command *commands = cli_commands(&count);
-    if (cli_value(arguments, "--man")) {
-        cli_print_man(stdout);
-        return CLI_OK;
-    }
-    if (arguments->word_count == 0) {
-        cli_print_help(stdout, NULL);
-        return CLI_OK;
-    }
+    *code = CLI_OK;
+    if (arguments->word_count == 0) return NULL;
     for (size_t i = 0; i < count; i++)
-        if (strcmp(commands[i].name, arguments->words[0]) == 0) {
-            cli_print_help(stdout, &commands[i]);
-            return CLI_OK;
-        }
-    return cli_complain(CLI_BAD_INPUT, "there is no command '%s'; 'hitherto help' shows them all",
-                        arguments->words[0]);
+        if (strcmp(commands[i].name, arguments->words[0]) == 0) return &commands[i];
+    *code = cli_complain(CLI_BAD_INPUT, "there is no command '%s'; 'hitherto help' shows them all",
+                         arguments->words[0]);
+    return NULL;
+}
+
+int cli_help(const cli_arguments *arguments) {
+    int code;
+    const char *folder = cli_value(arguments, "--man-pages");
+    const cli_command *command = named(arguments, &code);
+    if (code != CLI_OK) return code;
+    if (folder) return cli_write_man(folder);
+    if (cli_value(arguments, "--completion"))
+        cli_print_completion(stdout);
+    else if (cli_value(arguments, "--man"))
+        cli_print_man(stdout, command);
+    else
+        cli_print_help(stdout, command);
+    return CLI_OK;
 }
 
 int cli_version(const cli_arguments *arguments) {

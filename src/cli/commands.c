@@ -233,11 +233,15 @@ static const cli_command commands[] = {
         .usage = "[COMMAND]",
         .summary = "this text, or that of a command",
         .text =
-            "The same as --help. With --man it writes the manual page in troff, made of the same "
-            "text.\n\n"
+            "The same as --help. --man writes the manual page of the program or of a command, made "
+            "of the same text. --completion writes a script with which bash completes commands, "
+            "options, settings and their values when Tab is pressed.\n\n"
             "  hitherto help train\n"
-            "  hitherto help --man | man -l -",
-        .flags = {{"--man", NULL, "the manual page"}},
+            "  hitherto help --man train | man -l -\n"
+            "  source <(hitherto help --completion)",
+        .flags = {{"--man", NULL, "the manual page"},
+                  {"--man-pages", "FOLDER", "write all manual pages into a folder that is there"},
+                  {"--completion", NULL, "a script for bash"}},
         .run = cli_help,
     },
     {

@@ -139,21 +139,65 @@ static void test_without_a_word_help_goes_to_the_error_output(void **state) {
     assert_non_null(strstr(said.err, "Usage: hitherto COMMAND"));
 }
 
-static void test_the_manual_page(void **state) {
+/* groff finds nothing to warn of. */
+static void is_clean_troff(const char *page) {
+    if (system("command -v groff > none.txt 2>&1") != 0) return;
+    write_whole("page.1", page);
+    assert_int_equal(system("groff -man -ww -Tascii page.1 > page.txt 2> warnings.txt"), 0);
+    read_whole("warnings.txt", said.err);
+    assert_string_equal(said.err, "");
+}
+
+static void test_the_manual_pages(void **state) {
     (void)state;
-    static const char *const headings[] = {".TH HITHERTO 1",  ".SH NAME",     ".SH SYNOPSIS",
-                                           ".SH DESCRIPTION", ".SH COMMANDS", ".SS hitherto train",
+    static const char *const headings[] = {".TH HITHERTO 1",  ".SH NAME",
+                                           ".SH SYNOPSIS",    ".SH DESCRIPTION",
+                                           ".SH COMMANDS",    ".BR hitherto\\-train (1)",
                                            ".SH EXIT STATUS", ".SH FILES"};
     RUN("help", "--man");
     assert_int_equal(said.code, 0);
     for (size_t i = 0; i < HTH_COUNT(headings); i++) assert_non_null(strstr(said.out, headings[i]));
-    if (system("command -v groff > none.txt 2>&1") != 0) return;
-    write_whole("page.1", said.out);
-    assert_int_equal(system("groff -man -ww -Tascii page.1 > page.txt 2> warnings.txt"), 0);
-    read_whole("warnings.txt", said.err);
-    assert_string_equal(said.err, "");
-    read_whole("page.txt", said.out);
-    assert_non_null(strstr(said.out, "learning online in recurrent networks"));
+    is_clean_troff(said.out);
+    size_t count;
+    const cli_command *commands = cli_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        RUN("help", "--man", commands[i].name);
+        assert_int_equal(said.code, 0);
+        assert_non_null(strstr(said.out, ".SH OPTIONS") || !commands[i].flags[0].name ? said.out
+                                                                                      : NULL);
+        is_clean_troff(said.out);
+    }
+    REFUSED("there is no command 'trian'; 'hitherto help' shows them all", "help", "--man",
+            "trian");
+    REFUSED("cannot write nowhere/hitherto.1: No such file or directory", "help", "--man-pages",
+            "nowhere");
+}
+
+/* What bash offers behind `hitherto WORDS`, of which the last is completed. */
+static void offers(const char *words, const char *expected) {
+    char command[512];
+    snprintf(
+        command, sizeof command,
+        "bash -c 'source completion.sh; compopt() { :; }; COMP_WORDS=(hitherto %s); "
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _hitherto; echo \"${COMPREPLY[@]}\"' > offers.txt",
+        words);
+    assert_int_equal(system(command), 0);
+    read_whole("offers.txt", said.out);
+    assert_string_equal(said.out, expected);
+}
+
+static void test_completion(void **state) {
+    (void)state;
+    RUN("help", "--completion");
+    assert_int_equal(said.code, 0);
+    write_whole("completion.sh", said.out);
+    if (system("command -v bash > none.txt 2>&1") != 0) return;
+    offers("tr", "train\n");
+    offers("train cell = ls", "lstm\n");
+    offers("train learner.up", "learner.update=\n");
+    offers("plot --tr", "--trial\n");
+    offers("train --tr", "\n");
+    offers("train train.keep_state =", "true false\n");
 }
 
 static void test_version(void **state) {
@@ -453,7 +497,8 @@ int main(void) {
         TEST(test_help_has_every_command),
         TEST(test_no_line_of_help_is_too_long),
         TEST(test_without_a_word_help_goes_to_the_error_output),
-        TEST(test_the_manual_page),
+        TEST(test_the_manual_pages),
+        TEST(test_completion),
         TEST(test_version),
         TEST(test_levels),
         TEST(test_lists_have_every_kind_part_and_setting),
