@@ -40,8 +40,8 @@ typedef struct hth_probe_result {
     size_t count;
     hth_probe_window *windows;
     size_t numbers, all_numbers; /* used, and there are */
-    double chance;               /* accuracy of always guessing the most frequent class of training */
-    char learner[40];            /* whose traces they are; "" where not of traces */
+    double chance;    /* accuracy of always guessing the most frequent class of training */
+    char learner[40]; /* whose traces they are; "" where not of traces */
 } hth_probe_result;
 
 /* On an interruption, and on an error, nothing is left in *out. *stopped: it was interrupted. */
