@@ -124,8 +124,8 @@ static void free_gathered(gathered *g) {
 static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t every, gathered *g) {
     hth_line *lines;
     size_t count;
-    HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
     *g = (gathered){.run = run, .final = NAN};
+    HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
     g->values = calloc(count + 1, sizeof *g->values);
     g->steps = calloc(count + 1, sizeof *g->steps);
     g->places = calloc(count + 1, sizeof *g->places);

@@ -63,32 +63,32 @@ hth_status hth_sql_execute(hth_store *store, const char *sql, hth_error *error) 
     return hth_sql_complain(store, error);
 }
 
-static void bind_number(sqlite3_stmt *statement, int at, double value) {
-    if (isfinite(value))
-        sqlite3_bind_double(statement, at, value);
-    else
-        sqlite3_bind_null(statement, at);
+static int bind_number(sqlite3_stmt *statement, int at, double value) {
+    return isfinite(value) ? sqlite3_bind_double(statement, at, value)
+                           : sqlite3_bind_null(statement, at);
 }
 
 /* A count that is stored as a whole number where it is known. */
-static void bind_count(sqlite3_stmt *statement, int at, double value) {
-    if (isfinite(value))
-        sqlite3_bind_int64(statement, at, (int64_t)value);
-    else
-        sqlite3_bind_null(statement, at);
+static int bind_count(sqlite3_stmt *statement, int at, double value) {
+    return isfinite(value) ? sqlite3_bind_int64(statement, at, (int64_t)value)
+                           : sqlite3_bind_null(statement, at);
 }
 
-static void bind(sqlite3_stmt *statement, const char *format, va_list arguments) {
-    for (int at = 1; *format; format++, at++) {
+/* Whether all were taken. */
+static bool bind(sqlite3_stmt *statement, const char *format, va_list arguments) {
+    int code = SQLITE_OK;
+    for (int at = 1; *format && code == SQLITE_OK; format++, at++) {
         if (*format == 'i')
-            sqlite3_bind_int64(statement, at, va_arg(arguments, int64_t));
+            code = sqlite3_bind_int64(statement, at, va_arg(arguments, int64_t));
         else if (*format == 'n')
-            bind_number(statement, at, va_arg(arguments, double));
+            code = bind_number(statement, at, va_arg(arguments, double));
         else if (*format == 'c')
-            bind_count(statement, at, va_arg(arguments, double));
+            code = bind_count(statement, at, va_arg(arguments, double));
         else
-            sqlite3_bind_text(statement, at, va_arg(arguments, const char *), -1, SQLITE_STATIC);
+            code = sqlite3_bind_text(statement, at, va_arg(arguments, const char *), -1,
+                                     SQLITE_STATIC);
     }
+    return code == SQLITE_OK;
 }
 
 hth_status hth_sql_prepare(hth_store *store, sqlite3_stmt **out, hth_error *error, const char *sql,
@@ -97,9 +97,11 @@ hth_status hth_sql_prepare(hth_store *store, sqlite3_stmt **out, hth_error *erro
         return hth_sql_complain(store, error);
     va_list arguments;
     va_start(arguments, format);
-    bind(*out, format, arguments);
+    const bool bound = bind(*out, format, arguments);
     va_end(arguments);
-    return HTH_OK;
+    if (bound) return HTH_OK;
+    sqlite3_finalize(*out);
+    return hth_sql_complain(store, error);
 }
 
 bool hth_sql_step(hth_store *store, sqlite3_stmt *statement, hth_status *status, hth_error *error) {
@@ -117,7 +119,7 @@ hth_status hth_sql_change(hth_store *store, hth_error *error, const char *sql, c
         return hth_sql_complain(store, error);
     va_list arguments;
     va_start(arguments, format);
-    bind(statement, format, arguments);
+    if (!bind(statement, format, arguments)) status = hth_sql_complain(store, error);
     va_end(arguments);
     hth_sql_step(store, statement, &status, error);
     sqlite3_finalize(statement);
