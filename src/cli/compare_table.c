@@ -84,18 +84,18 @@ void cli_compare_label(const hth_comparison *c, size_t row, char *out, size_t si
 
 /* ---- The table for people ----------------------------------------------------------------------- */
 
-enum { MOST_COLUMNS = 32, CELL = 160 };
+enum { CELL = 160, OWN_COLUMNS = 8 /* beside those of settings that are varied */ };
 
-/* Texts in rows and columns; row 0 is the heading. */
+/* Texts in rows and columns; row 0 is the heading. Columns from `numbers` on are set to the right. */
 typedef struct text_table {
     char (*cells)[CELL];
-    size_t rows, columns;
-    bool right[MOST_COLUMNS]; /* numbers */
+    size_t *widths; /* [room] */
+    size_t rows, room, columns, numbers;
 } text_table;
 
 /* The next cell of a row. */
 static char *cell(text_table *table, size_t row, size_t *column) {
-    return table->cells[row * MOST_COLUMNS + (*column)++];
+    return table->cells[row * table->room + (*column)++];
 }
 
 /* Letters, not bytes. */
@@ -113,23 +113,30 @@ static void put_cell(FILE *out, const char *text, size_t width, bool right) {
         fprintf(out, "| %s%*s ", text, blanks, "");
 }
 
-static void put_table(FILE *out, const text_table *table) {
-    size_t widths[MOST_COLUMNS] = {0};
+static void find_widths(text_table *table) {
     for (size_t i = 0; i < table->rows; i++)
         for (size_t j = 0; j < table->columns; j++) {
-            const size_t width = width_of(table->cells[i * MOST_COLUMNS + j]);
-            if (width > widths[j]) widths[j] = width;
+            const size_t width = width_of(table->cells[i * table->room + j]);
+            if (width > table->widths[j]) table->widths[j] = width;
         }
+}
+
+/* Below the heading. */
+static void put_ruler(FILE *out, const text_table *table) {
+    for (size_t j = 0; j < table->columns; j++) {
+        fputs("|-", out);
+        for (size_t k = 0; k < table->widths[j]; k++) fputc('-', out);
+        fputc(j >= table->numbers ? ':' : '-', out);
+    }
+    fputs("|\n", out);
+}
+
+static void put_table(FILE *out, const text_table *table) {
     for (size_t i = 0; i < table->rows; i++) {
         for (size_t j = 0; j < table->columns; j++)
-            put_cell(out, table->cells[i * MOST_COLUMNS + j], widths[j], table->right[j]);
+            put_cell(out, table->cells[i * table->room + j], table->widths[j], j >= table->numbers);
         fputs("|\n", out);
-        for (size_t j = 0; i == 0 && j < table->columns; j++) {
-            fputs("|-", out);
-            for (size_t k = 0; k < widths[j]; k++) fputc('-', out);
-            fputc(table->right[j] ? ':' : '-', out);
-        }
-        if (i == 0) fputs("|\n", out);
+        if (i == 0) put_ruler(out, table);
     }
 }
 
@@ -181,11 +188,12 @@ static void put_heading(const hth_comparison *c, text_table *table) {
     if (*c->reference)
         snprintf(cell(table, 0, &at), CELL, "%s / %s",
                  strstr(c->measure, "metric") ? c->metric : "loss", c->reference);
+    if (c->updates_differ) snprintf(cell(table, 0, &at), CELL, "updates");
     snprintf(cell(table, 0, &at), CELL, "learner state");
     snprintf(cell(table, 0, &at), CELL, "steps/s");
     if (*c->reference) snprintf(cell(table, 0, &at), CELL, "speed / %s", c->reference);
     table->columns = at;
-    for (size_t i = c->key_count + 2; i < at; i++) table->right[i] = true;
+    table->numbers = c->key_count + 2;
 }
 
 static void put_row(const hth_comparison *c, const hth_compared *row, text_table *table,
@@ -198,6 +206,8 @@ static void put_row(const hth_comparison *c, const hth_compared *row, text_table
     format_seeds(cell(table, at_row, &at), row);
     format_mean(cell(table, at_row, &at), &row->final);
     if (*c->reference) format_ratio(cell(table, at_row, &at), row->ratio);
+    if (c->updates_differ)
+        snprintf(cell(table, at_row, &at), CELL, "%s", *row->updates ? row->updates : "-");
     text = cell(table, at_row, &at);
     snprintf(text, CELL, "-");
     if (isfinite(row->learner_bytes)) cli_format_bytes(text, CELL, row->learner_bytes);
@@ -207,17 +217,30 @@ static void put_row(const hth_comparison *c, const hth_compared *row, text_table
     if (*c->reference) format_ratio(cell(table, at_row, &at), row->speed_ratio);
 }
 
-static int put_markdown(const hth_comparison *c, const char *folder) {
-    text_table table = {.rows = c->count + 1};
-    table.cells = calloc(table.rows * MOST_COLUMNS, CELL);
-    if (!table.cells) return cli_complain(CLI_FAILED, "not enough memory for the table");
-    put_heading(c, &table);
-    for (size_t i = 0; i < c->count; i++) put_row(c, &c->rows[i], &table, i + 1);
-    put_table(stdout, &table);
+static int write_table(const text_table *table, const char *folder) {
     FILE *file = cli_open_beside(folder, "table.md");
-    if (file) put_table(file, &table);
+    if (!file) return CLI_FAILED;
+    put_table(file, table);
+    return cli_close_beside(file, folder, "table.md");
+}
+
+static int put_markdown(const hth_comparison *c, const char *folder) {
+    text_table table = {.rows = c->count + 1, .room = c->key_count + OWN_COLUMNS};
+    table.cells = calloc(hth_times(table.rows, table.room), CELL);
+    table.widths = calloc(table.room, sizeof *table.widths);
+    int code = CLI_FAILED;
+    if (table.cells && table.widths) {
+        put_heading(c, &table);
+        for (size_t i = 0; i < c->count; i++) put_row(c, &c->rows[i], &table, i + 1);
+        find_widths(&table);
+        put_table(stdout, &table);
+        code = write_table(&table, folder);
+    } else {
+        cli_complain(code, "not enough memory for the table");
+    }
     free(table.cells);
-    return file ? cli_close_beside(file, folder, "table.md") : CLI_FAILED;
+    free(table.widths);
+    return code;
 }
 
 /* ---- The tables for programs -------------------------------------------------------------------- */
@@ -273,6 +296,10 @@ static int put_speed(const hth_comparison *c, const char *folder) {
 
 int cli_compare_table(const hth_comparison *c, const char *folder) {
     int code = put_markdown(c, folder);
+    if (code == CLI_OK && c->updates_differ)
+        printf("\nArms update their weights unequally often (the column updates): one that updates "
+               "more often\nmay learn faster for that alone. learner.steps and learner.update "
+               "say when.\n");
     if (code == CLI_OK) code = put_results(c, folder);
     if (code == CLI_OK) code = put_speed(c, folder);
     return code;

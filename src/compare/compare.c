@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -320,11 +321,30 @@ static hth_status take_directory(const char *out, bool resume, hth_rundir *dir, 
     }
 }
 
-static hth_status look_at(const char *out, bool stored, bool *resume, hth_error *error) {
+/* Of a call that was killed as it made the file nothing is in it. */
+static bool has_begun(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_size > 0;
+}
+
+static hth_status open_store(const char *out, bool view, hth_store **store, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(out, store_name, path, error));
+    return view ? hth_store_view(path, store, error) : hth_store_open(path, store, error);
+}
+
+/* Changes nothing, and refuses a folder whose database is another program's. */
+static hth_status look_at(const char *out, bool stored, bool *resume, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    hth_store *store;
+    HTH_TRY(hth_rundir_file(out, store_name, path, error));
     *resume = hth_file_exists(path);
-    if (*resume) return HTH_OK;
+    if (*resume && !stored && !has_begun(path)) return HTH_OK;
+    if (*resume) {
+        HTH_TRY(hth_store_view(path, &store, error));
+        hth_store_close(store);
+        return HTH_OK;
+    }
     if (stored)
         return hth_fail(error, HTH_FILE,
                         "%s holds no comparison to go on with: give settings, as in hitherto "
@@ -334,12 +354,6 @@ static hth_status look_at(const char *out, bool stored, bool *resume, hth_error 
     return hth_fail(error, HTH_FILE,
                     "%s cannot take a comparison: other things are in it; name another directory",
                     out);
-}
-
-static hth_status open_store(const char *out, hth_store **store, hth_error *error) {
-    char path[HTH_PATH_LENGTH];
-    HTH_TRY(hth_rundir_file(out, store_name, path, error));
-    return hth_store_open(path, store, error);
 }
 
 /* ---- All of it ---------------------------------------------------------------------------- */
@@ -403,7 +417,7 @@ static hth_status set_aside(comparing *c, const hth_plan *plan, hth_error *error
 
 static hth_status prepare(comparing *c, const hth_plan *plan, hth_error *error) {
     char keep[8];
-    HTH_TRY(open_store(c->dir.path, &c->store, error));
+    HTH_TRY(open_store(c->dir.path, false, &c->store, error));
     if (plan) HTH_TRY(hth_store_want(c->store, plan, c->dir.path, error));
     HTH_TRY(hth_store_option(c->store, "compare.keep", keep, sizeof keep, error));
     c->keep = strcmp(keep, "true") == 0;
@@ -470,7 +484,7 @@ hth_status hth_compare_stored(const char *out, hth_config *config, hth_error *er
     size_t count;
     bool resume;
     HTH_TRY(look_at(out, true, &resume, error));
-    HTH_TRY(open_store(out, &store, error));
+    HTH_TRY(open_store(out, true, &store, error));
     hth_status status = hth_store_variants(store, &variants, &count, error);
     if (status == HTH_OK) {
         if (count) status = hth_store_settings(store, variants[0].id, config, error);

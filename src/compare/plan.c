@@ -242,6 +242,8 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
     HTH_TRY(hth_config_set(config, "train.seed", seed, NULL, p->error));
     HTH_TRY(hth_train_check(config, &hth_align_guest, &prospect, p->error));
     hth_config_truncate(config, count);
+    v->update_steps = prospect.update_steps;
+    v->sequence_steps = prospect.sequence_steps;
     const hth_settings settings = hth_config_settings(config);
     snprintf(v->unit, sizeof v->unit, "%s", unit_of(prospect.loss, &settings));
     snprintf(v->metric, sizeof v->metric, "%s", prospect.metric);

@@ -306,12 +306,28 @@ static hth_status find_keys(const loader *l) {
     return status;
 }
 
+/* "20 a sequence", or "every 10 steps" where sequences have no end; "": not known. */
+static void tell_updates(const hth_stored_variant *v, char *out, size_t size) {
+    const double steps = v->update_steps, whole = v->sequence_steps;
+    *out = '\0';
+    if (!isfinite(steps)) return;
+    if (steps == 0 || (whole > 0 && steps >= whole))
+        snprintf(out, size, "1 a sequence");
+    else if (whole > 0)
+        snprintf(out, size, "%.0f a sequence", ceil(whole / steps));
+    else if (steps == 1)
+        snprintf(out, size, "every step");
+    else
+        snprintf(out, size, "every %.0f steps", steps);
+}
+
 /* The variant's values of those settings: it need not vary them all. */
 static hth_status name_row(const loader *l, const hth_stored_variant *variant,
                            const hth_settings *settings, hth_compared *row) {
     row->arm = strdup(variant->arm);
     row->learner = strdup(variant->learner);
     row->varied = calloc(l->result->key_count + 1, sizeof *row->varied);
+    tell_updates(variant, row->updates, sizeof row->updates);
     if (!row->arm || !row->learner || !row->varied) return no_memory(l);
     for (size_t i = 0; i < l->result->key_count; i++) {
         const hth_setting *found = hth_settings_find(settings, l->result->keys[i]);
@@ -408,6 +424,8 @@ static hth_status fill(loader *l, const hth_config *overrides) {
     for (size_t i = 0; i < l->variant_count; i++)
         HTH_TRY(add_row(l, &l->variants[i], &r->rows[r->count++]));
     find_ratios(r);
+    for (size_t i = 1; i < r->count; i++)
+        r->updates_differ |= strcmp(r->rows[i].updates, r->rows[0].updates) != 0;
     return HTH_OK;
 }
 
@@ -419,7 +437,7 @@ hth_status hth_comparison_load(const char *out, const hth_config *overrides,
     if (!hth_file_exists(path))
         return hth_fail(error, HTH_FILE, "%s holds no comparison: there is no results.db in it",
                         out);
-    HTH_TRY(hth_store_open(path, &l.store, error));
+    HTH_TRY(hth_store_view(path, &l.store, error));
     l.result = calloc(1, sizeof *l.result);
     hth_status status = l.result ? fill(&l, overrides) : no_memory(&l);
     hth_store_free_variants(l.variants, l.variant_count);

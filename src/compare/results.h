@@ -21,7 +21,8 @@ typedef struct hth_curve_point {
 /* An arm with one value for each setting that is varied. */
 typedef struct hth_compared {
     char *arm, *learner;
-    char **varied; /* values of the comparison's keys */
+    char **varied;    /* values of the comparison's keys */
+    char updates[40]; /* "20 a sequence", "every 10 steps"; "": not known */
     size_t finished, diverged, failed, waiting;
     char *diverged_at;                      /* "1200, 5400": steps; "" */
     hth_mean final, test_loss, test_metric; /* of finished runs */
@@ -38,10 +39,11 @@ typedef struct hth_comparison {
     size_t key_count;
     hth_compared *rows;
     size_t count;
-    char measure[32];   /* "train_loss", ... */
-    char metric[32];    /* what the metric is, or "none" */
-    char unit[32];      /* of the loss */
-    char reference[96]; /* the arm that ratios are to; "": none */
+    char measure[32];    /* "train_loss", ... */
+    char metric[32];     /* what the metric is, or "none" */
+    char unit[32];       /* of the loss */
+    bool updates_differ; /* of some arms in what `updates` says */
+    char reference[96];  /* the arm that ratios are to; "": none */
     double final;
     size_t smooth;
 } hth_comparison;

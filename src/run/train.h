@@ -28,6 +28,8 @@ typedef struct hth_prospect {
     const char *metric; /* "perplexity", ...; "none" */
     const char *loss;   /* "softmax", ... */
     bool has_validation;
+    uint64_t update_steps;   /* from one update to the next; 0: one at the end of each sequence */
+    uint64_t sequence_steps; /* 0: no end, or no one length */
 } hth_prospect;
 
 /* Whether a run of these settings can begin: everything is opened, and closed again. */

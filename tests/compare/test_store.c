@@ -14,6 +14,10 @@ static void change_store(const char *name, const char *sql) {
     hth_store_close(store);
 }
 
+#define AS_OF_LAYOUT_2                                                                             \
+    "ALTER TABLE variants DROP COLUMN update_steps;"                                               \
+    "ALTER TABLE variants DROP COLUMN sequence_steps; PRAGMA application_id = 0;"
+
 static void a_store_of_an_older_layout_is_read(void **state) {
     (void)state;
     size_t run_count, count;
@@ -21,8 +25,20 @@ static void a_store_of_an_older_layout_is_read(void **state) {
     hth_error error;
     hth_store *store;
     compare_whole(ADD "compare.learners=tbptt compare.seeds=1 compare.keep=true", "old");
-    change_store("old", "ALTER TABLE lines DROP COLUMN regulariser;"
-                        "ALTER TABLE runs DROP COLUMN kept; PRAGMA user_version = 1");
+    change_store("old",
+                 "ALTER TABLE lines DROP COLUMN regulariser;"
+                 "ALTER TABLE runs DROP COLUMN kept;" AS_OF_LAYOUT_2 "PRAGMA user_version = 1");
+    /* Who only looks changes nothing. */
+    char *before = read_whole(scratch_path("old/results.db"), &count);
+    hth_comparison *seen = results("old", "");
+    assert_int_equal(seen->rows[0].finished, 1);
+    assert_string_equal(seen->rows[0].updates, "");
+    hth_comparison_free(seen);
+    char *after = read_whole(scratch_path("old/results.db"), &run_count);
+    assert_int_equal(count, run_count);
+    assert_memory_equal(before, after, count);
+    free(before);
+    free(after);
     hth_stored_run *runs = runs_of("old", &run_count);
     hth_line *lines = lines_of("old", runs[0].id, &count);
     assert_int_equal(count, 10);
@@ -38,10 +54,79 @@ static void a_store_of_an_older_layout_is_read(void **state) {
     free(lines);
     free(runs);
     compare_whole(ADD "compare.learners=tbptt compare.seeds=2", "old");
-    change_store("old", "PRAGMA user_version = 3");
+    change_store("old", "PRAGMA user_version = 4");
     snprintf(path, sizeof path, "%s/results.db", scratch_path("old"));
     assert_int_equal(hth_store_open(path, &store, &error), HTH_MISMATCH);
     assert_non_null(strstr(error.message, "another version of hitherto"));
+}
+
+/* A database that is not ours, whatever its tables and numbers, stays as it is; so does one that says whose it is. */
+static void other_databases_are_left_alone(void **state) {
+    (void)state;
+    static const char *const makers[] = {
+        "CREATE TABLE mine (x)",
+        "CREATE TABLE mine (x); PRAGMA user_version = 2",
+        "CREATE TABLE runs (x); CREATE TABLE lines (x); PRAGMA user_version = 1",
+        "CREATE TABLE mine (x); PRAGMA application_id = 7",
+    };
+    hth_error error;
+    hth_comparison *none;
+    for (size_t i = 0; i < HTH_COUNT(makers); i++) {
+        char name[16], file[32];
+        sqlite3 *database;
+        size_t lengths[2];
+        snprintf(name, sizeof name, "other%zu", i);
+        snprintf(file, sizeof file, "%s/results.db", name);
+        assert_int_equal(mkdir(scratch_path(name), 0777), 0);
+        assert_int_equal(sqlite3_open(scratch_path(file), &database), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(database, makers[i], NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(database);
+        char *before = read_whole(scratch_path(file), &lengths[0]);
+        assert_int_equal(hth_comparison_load(scratch_path(name), NULL, &none, &error), HTH_FILE);
+        assert_non_null(strstr(error.message, "is a database of another program"));
+        assert_int_equal(compare_line(TWO, name, NULL, &error), HTH_FILE);
+        assert_int_equal(compare_line(NULL, name, NULL, &error), HTH_FILE);
+        char *after = read_whole(scratch_path(file), &lengths[1]);
+        assert_int_equal(lengths[0], lengths[1]);
+        assert_memory_equal(before, after, lengths[0]);
+        snprintf(file, sizeof file, "%s/lock", name);
+        assert_int_not_equal(access(scratch_path(file), F_OK), 0);
+        free(before);
+        free(after);
+    }
+    /* One that was made and never filled: of a call that was killed. */
+    assert_int_equal(mkdir(scratch_path("empty"), 0777), 0);
+    scratch_write("empty/results.db", "", 0);
+    assert_int_equal(hth_comparison_load(scratch_path("empty"), NULL, &none, &error), HTH_FILE);
+    assert_non_null(strstr(error.message, "no comparison has begun there"));
+    compare_whole(TWO "train.steps=40", "empty");
+}
+
+/* How often an arm updates is kept with it, and said where arms differ. */
+static void updates_are_told(void **state) {
+    (void)state;
+    compare_whole(ADD "compare.learners=tbptt,rtrl learner.update=tape compare.seeds=1", "endless");
+    hth_comparison *c = results("endless", "");
+    assert_string_equal(c->rows[0].updates, "every 20 steps");
+    assert_string_equal(c->rows[1].updates, "every step");
+    assert_true(c->updates_differ);
+    hth_comparison_free(c);
+    const char *trials = "task=pattern task.steps=30 network.units=4 train.sequences=2 "
+                         "compare.seeds=1 compare.learners=bptt vary.learner.update=tape,sequence ";
+    compare_whole(trials, "same");
+    c = results("same", "");
+    assert_string_equal(c->rows[0].updates, "1 a sequence");
+    assert_string_equal(c->rows[1].updates, "1 a sequence");
+    assert_false(c->updates_differ);
+    hth_comparison_free(c);
+    compare_whole("task=pattern task.steps=30 network.units=4 train.sequences=2 compare.seeds=1 "
+                  "learner=tbptt learner.steps=4 vary.learner.update=tape,sequence",
+                  "cut");
+    c = results("cut", "");
+    assert_string_equal(c->rows[0].updates, "8 a sequence");
+    assert_string_equal(c->rows[1].updates, "1 a sequence");
+    assert_true(c->updates_differ);
+    hth_comparison_free(c);
 }
 
 /* What metrics.jsonl says of it, every line. */
@@ -229,9 +314,13 @@ static void runs_under_way_outlive_other_calls(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_store_of_an_older_layout_is_read), TEST(the_regulariser_is_stored),
-        TEST(data_that_are_away_cost_nothing),    TEST(useless_checkpoints_are_given_up),
+        TEST(a_store_of_an_older_layout_is_read),
+        TEST(the_regulariser_is_stored),
+        TEST(data_that_are_away_cost_nothing),
+        TEST(useless_checkpoints_are_given_up),
         TEST(runs_under_way_outlive_other_calls),
+        TEST(other_databases_are_left_alone),
+        TEST(updates_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

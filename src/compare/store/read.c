@@ -152,6 +152,8 @@ static hth_status read_variant(const hth_store *store, sqlite3_stmt *row, void *
     HTH_TRY(copy_at(store, row, 1, &variant->arm, error));
     HTH_TRY(copy_at(store, row, 2, &variant->learner, error));
     HTH_TRY(copy_at(store, row, 3, &variant->varied, error));
+    variant->update_steps = number_at(row, 4);
+    variant->sequence_steps = number_at(row, 5);
     return check_varied(store, row, 3, variant->varied, error);
 }
 
@@ -173,7 +175,8 @@ hth_status hth_store_variants(hth_store *store, hth_stored_variant **out, size_t
     sqlite3_stmt *row;
     row_list list;
     HTH_TRY(hth_sql_prepare(store, &row, error,
-                            "SELECT id, arm, learner, varied FROM variants ORDER BY position, id",
+                            "SELECT id, arm, learner, varied, update_steps, sequence_steps FROM "
+                            "variants ORDER BY position, id",
                             ""));
     HTH_TRY(read_rows(store, row, &kind, &list, error));
     *out = list.items;

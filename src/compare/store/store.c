@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA = 2 };
+enum { SCHEMA = 3, APPLICATION = 0x48544843 /* "HTHC" */ };
 
 static const char schema[] =
     "CREATE TABLE experiment (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, position INTEGER NOT NULL,"
-    " arm TEXT NOT NULL, learner TEXT NOT NULL, varied TEXT NOT NULL);"
+    " arm TEXT NOT NULL, learner TEXT NOT NULL, varied TEXT NOT NULL, update_steps REAL,"
+    " sequence_steps REAL);"
     "CREATE TABLE settings (variant INTEGER NOT NULL REFERENCES variants ON DELETE CASCADE,"
     " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (variant, key)) WITHOUT ROWID;"
     "CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -41,12 +42,16 @@ static const char schema[] =
     " experiment WHERE key = 'compare.final')) GROUP BY runs.id"
     " ORDER BY variants.position, runs.seed;";
 
-/* From layout 1, which knew neither the regulariser of a line nor whose folders were kept. */
-static const char upgrade[] =
+/* From layout 1, which knew neither the regulariser of a line nor whose folders were kept; from layout 2, which did
+ * not know how often a variant updates. */
+static const char *const upgrades[] = {
     "ALTER TABLE lines ADD COLUMN regulariser REAL;"
     "ALTER TABLE runs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
     "UPDATE runs SET kept = 1 WHERE status IN ('finished', 'diverged') AND"
-    " EXISTS (SELECT 1 FROM experiment WHERE key = 'compare.keep' AND value = 'true');";
+    " EXISTS (SELECT 1 FROM experiment WHERE key = 'compare.keep' AND value = 'true');",
+    "ALTER TABLE variants ADD COLUMN update_steps REAL;"
+    "ALTER TABLE variants ADD COLUMN sequence_steps REAL;",
+};
 
 const char *const hth_run_statuses[] = {"waiting", "finished", "diverged", "failed", NULL};
 
@@ -134,13 +139,38 @@ hth_status hth_sql_conclude(hth_store *store, hth_status status, hth_error *erro
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
-static hth_status read_version(hth_store *store, int *version, hth_error *error) {
+/* The number that a query has; 0 where it has none. */
+static hth_status read_number(hth_store *store, const char *query, int *out, hth_error *error) {
     sqlite3_stmt *statement;
     hth_status status = HTH_OK;
-    HTH_TRY(hth_sql_prepare(store, &statement, error, "PRAGMA user_version", ""));
-    if (hth_sql_step(store, statement, &status, error)) *version = sqlite3_column_int(statement, 0);
+    *out = 0;
+    HTH_TRY(hth_sql_prepare(store, &statement, error, query, ""));
+    if (hth_sql_step(store, statement, &status, error)) *out = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     return status;
+}
+
+static hth_status read_version(hth_store *store, int *version, hth_error *error) {
+    return read_number(store, "PRAGMA user_version", version, error);
+}
+
+/* A database says whose it is; those of layouts 1 and 2 do not, and are known by their tables. One without any table
+ * is nobody's. */
+static hth_status check_owner(hth_store *store, bool *empty, hth_error *error) {
+    static const char own[] = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN "
+                              "('experiment', 'variants', 'settings', 'runs', 'lines')";
+    int id, version, all, tables;
+    HTH_TRY(read_number(store, "PRAGMA application_id", &id, error));
+    HTH_TRY(read_version(store, &version, error));
+    HTH_TRY(read_number(store, "SELECT count(*) FROM sqlite_master", &all, error));
+    HTH_TRY(read_number(store, own, &tables, error));
+    *empty = all == 0 && version == 0 && (id == 0 || id == APPLICATION);
+    const bool old = id == 0 && (version == 1 || version == 2) && tables == 5;
+    if (id == APPLICATION || old || *empty) return HTH_OK;
+    return hth_fail(error, HTH_FILE,
+                    "%s is a database of another program, not the results of a comparison: name "
+                    "another directory",
+                    store->path);
 }
 
 static hth_status check_version(const hth_store *store, int version, hth_error *error) {
@@ -151,37 +181,82 @@ static hth_status check_version(const hth_store *store, int version, hth_error *
                     store->path, version, SCHEMA);
 }
 
+/* From whatever layout the database has to that of today. */
+static hth_status bring_up(hth_store *store, int version, hth_error *error) {
+    char last[80];
+    hth_status status = HTH_OK;
+    if (version == 0) status = hth_sql_execute(store, schema, error);
+    for (int from = version; status == HTH_OK && from >= 1 && from < SCHEMA; from++)
+        status = hth_sql_execute(store, upgrades[from - 1], error);
+    snprintf(last, sizeof last, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA,
+             APPLICATION);
+    return status == HTH_OK ? hth_sql_execute(store, last, error) : status;
+}
+
 /* Whoever opens the file at the same moment must not make the tables twice. */
 static hth_status make_tables(hth_store *store, hth_error *error) {
     int version = 0;
     HTH_TRY(hth_sql_execute(store, "PRAGMA foreign_keys = ON", error));
     HTH_TRY(read_version(store, &version, error));
-    HTH_TRY(check_version(store, version, error));
     if (version == SCHEMA) return HTH_OK;
     HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
     hth_status status = read_version(store, &version, error);
-    if (status == HTH_OK && version < SCHEMA)
-        status = hth_sql_execute(store, version ? upgrade : schema, error);
-    if (status == HTH_OK) status = hth_sql_execute(store, "PRAGMA user_version = 2", error);
+    if (status == HTH_OK && version < SCHEMA) status = bring_up(store, version, error);
     return hth_sql_conclude(store, status, error);
 }
 
-hth_status hth_store_open(const char *path, hth_store **out, hth_error *error) {
+/* Of an older layout a copy is brought up, in memory: the file stays as it is. */
+static hth_status look_at_copy(hth_store *store, int version, hth_error *error) {
+    sqlite3 *file = store->database, *copy = NULL;
+    int code = sqlite3_open(":memory:", &copy);
+    sqlite3_backup *backup =
+        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", file, "main") : NULL;
+    if (backup) code = sqlite3_backup_step(backup, -1);
+    sqlite3_backup_finish(backup);
+    if (code == SQLITE_DONE) {
+        store->database = copy;
+        sqlite3_close(file);
+        return bring_up(store, version, error);
+    }
+    sqlite3_close(copy);
+    return hth_fail(error, HTH_FILE, "%s cannot be read: %s", store->path, sqlite3_errstr(code));
+}
+
+static hth_status open_file(hth_store *store, bool view, hth_error *error) {
     enum { PATIENCE = 10000 }; /* milliseconds, for whoever writes just now */
+    const int flags = SQLITE_OPEN_READWRITE | (view ? 0 : SQLITE_OPEN_CREATE);
+    bool empty;
+    int version;
+    if (sqlite3_open_v2(store->path, &store->database, flags, NULL) != SQLITE_OK)
+        return hth_sql_complain(store, error);
+    sqlite3_busy_timeout(store->database, PATIENCE);
+    HTH_TRY(check_owner(store, &empty, error));
+    HTH_TRY(read_version(store, &version, error));
+    HTH_TRY(check_version(store, version, error));
+    if (!view) return make_tables(store, error);
+    if (empty)
+        return hth_fail(error, HTH_FILE, "%s is empty: no comparison has begun there", store->path);
+    return version < SCHEMA ? look_at_copy(store, version, error) : HTH_OK;
+}
+
+static hth_status open_store(const char *path, bool view, hth_store **out, hth_error *error) {
     hth_store *store = calloc(1, sizeof *store + strlen(path));
     if (!store) return hth_fail(error, HTH_NO_MEMORY, "not enough memory to open %s", path);
     memcpy(store->path, path, strlen(path) + 1);
-    hth_status status = HTH_OK;
-    if (sqlite3_open(path, &store->database) != SQLITE_OK) status = hth_sql_complain(store, error);
-    if (status == HTH_OK) {
-        sqlite3_busy_timeout(store->database, PATIENCE);
-        status = make_tables(store, error);
-    }
+    hth_status status = open_file(store, view, error);
     if (status == HTH_OK)
         *out = store;
     else
         hth_store_close(store);
     return status;
+}
+
+hth_status hth_store_open(const char *path, hth_store **out, hth_error *error) {
+    return open_store(path, false, out, error);
+}
+
+hth_status hth_store_view(const char *path, hth_store **out, hth_error *error) {
+    return open_store(path, true, out, error);
 }
 
 void hth_store_close(hth_store *store) {

@@ -33,11 +33,15 @@ typedef struct hth_stored_run {
 /* One row of the table variants. */
 typedef struct hth_stored_variant {
     int64_t id;
-    char *arm, *learner, *varied; /* varied: a JSON object */
+    char *arm, *learner, *varied;        /* varied: a JSON object */
+    double update_steps, sequence_steps; /* as hth_prospect has them; NAN: not known */
 } hth_stored_variant;
 
-/* Opens the file, or makes it. */
+/* Opens the file, or makes it, and brings an older layout up. HTH_FILE, and nothing changed, where the file is
+ * another program's. */
 hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
+/* Opens the file to look at it: nothing is written, whatever layout it has. */
+hth_status hth_store_view(const char *path, hth_store **out, hth_error *error);
 void hth_store_close(hth_store *store);
 
 /* From now on the runs of the plan are wanted: adds what is new, and takes away what waited, is not wanted

@@ -148,8 +148,10 @@ static hth_status place_variant(const wanting *w, const hth_variant *v, size_t p
                 hth_sql_change(w->store, w->error, "DELETE FROM variants WHERE id = ?", "i", *id));
     }
     HTH_TRY(found ? refresh(w->store, *id, v, w->error) : add_variant(w->store, v, id, w->error));
-    return hth_sql_change(w->store, w->error, "UPDATE variants SET position = ? WHERE id = ?", "ii",
-                          (int64_t)position, *id);
+    return hth_sql_change(
+        w->store, w->error,
+        "UPDATE variants SET position = ?, update_steps = ?, sequence_steps = ? WHERE id = ?",
+        "icci", (int64_t)position, (double)v->update_steps, (double)v->sequence_steps, *id);
 }
 
 static hth_status want_seeds(hth_store *store, const hth_plan *plan, int64_t variant,
