@@ -112,6 +112,7 @@ static int run(const cli_command *command, int argc, char **argv) {
 }
 
 int cli_main(int argc, char **argv) {
+    if (argc > 0) cli_called(argv[0]);
     if (argc < 2) {
         cli_print_help(stderr, NULL);
         return CLI_BAD_INPUT;

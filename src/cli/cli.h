@@ -190,6 +190,15 @@ void cli_print_latest(const char *run);
 
 /* ---- print.c -------------------------------------------------------------------------------- */
 
+/* How this program was called, argv[0]: the commands that it prints can then be run as they stand. */
+void cli_called(const char *name);
+const char *cli_program(void);
+/* What comes from settings and files goes to a terminal by these alone: control characters, which may be orders to it,
+ * are shown as \x1b. cli_say also writes "hitherto plot" and the other commands as this program was called. A text is cut
+ * after 8191 bytes. */
+void cli_visible(char *out, size_t size, const char *text); /* in one line */
+void cli_say(FILE *out, const char *format, ...) HTH_PRINTF(2, 3);
+void cli_say_list(FILE *out, const char *format, va_list arguments) HTH_PRINTF(2, 0);
 /* "hitherto: <sentence>" on stderr; returns code. */
 int cli_complain(int code, const char *format, ...) HTH_PRINTF(2, 3);
 /* The same for an error of the library; the code follows from its status. */

@@ -48,7 +48,7 @@ static void print_row(void *context, const hth_check_row *row) {
 static void print_warning(void *context, const char *sentence) {
     (void)context;
     fflush(stdout);
-    fprintf(stderr, "%s\n", sentence);
+    cli_say(stderr, "%s\n", sentence);
 }
 
 /* The folder of a run, among the files of settings; NULL: none is given. */

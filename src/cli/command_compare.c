@@ -46,7 +46,8 @@ static int report(const char *out, const hth_config *overrides) {
     int code = cli_compare_table(comparison, out);
     if (code == CLI_OK) code = cli_compare_curves(comparison, out);
     if (code == CLI_OK) {
-        printf("Numbers:          %s/{table.md,table.csv,speed.csv,curves.csv,results.db}\n", out);
+        cli_say(stdout,
+                "Numbers:          %s/{table.md,table.csv,speed.csv,curves.csv,results.db}\n", out);
         if (failed)
             code = cli_complain(CLI_FAILED, "%zu run%s failed; called again, it is tried again",
                                 failed, failed == 1 ? "" : "s");
@@ -56,7 +57,7 @@ static int report(const char *out, const hth_config *overrides) {
 }
 
 static int stop(const char *out) {
-    fprintf(
+    cli_say(
         stderr,
         "Interrupted; what has been computed is saved. To go on:\n  hitherto compare --out %s\n",
         out);

@@ -72,7 +72,7 @@ static void print_tensor(hth_safetensors *file, const hth_tensor *tensor) {
         snprintf(shape + used, sizeof shape - used, "%s%llu", i ? " x " : "",
                  (unsigned long long)tensor->shape[i]);
     }
-    printf("%-30s %-5s %14s", tensor->name, tensor->dtype, shape);
+    cli_say(stdout, "%-30s %-5s %14s", tensor->name, tensor->dtype, shape);
     print_values(file, tensor);
     printf("\n");
 }
@@ -83,7 +83,7 @@ static int inspect_file(const char *path) {
     if (hth_safetensors_open(path, &file, &error) != HTH_OK) return cli_fail(&error);
     hth_metadata text;
     for (size_t i = 0; hth_safetensors_metadata_at(file, i, &text); i++)
-        if (!strchr(text.value, '\n')) printf("%s: %s\n", text.key, text.value);
+        if (!strchr(text.value, '\n')) cli_say(stdout, "%s: %s\n", text.key, text.value);
     size_t count;
     const hth_tensor *tensors = hth_safetensors_list(file, &count);
     uint64_t bytes = 0;
@@ -145,7 +145,7 @@ static int inspect_run(const char *run) {
     if (hth_config_load(config, path, &error) != HTH_OK) {
         code = cli_complain(CLI_BAD_INPUT, "%s is not the folder of a run: %s", run, error.message);
     } else {
-        printf("%s\n", run);
+        cli_say(stdout, "%s\n", run);
         print_choices(config);
         if (!cli_print_summary(run)) cli_print_latest(run);
         print_files(run);

@@ -270,7 +270,7 @@ int cli_plot(const cli_arguments *arguments) {
     for (size_t i = 0; code == CLI_OK && i < arguments->word_count; i++)
         code = read_run(plot, arguments->words[i]);
     if (code == CLI_OK) code = cli_draw(plot->out, put_script, plot);
-    if (code == CLI_OK && plot->out) printf("%s\n", plot->out);
+    if (code == CLI_OK && plot->out) cli_say(stdout, "%s\n", plot->out);
     for (size_t i = 0; i < plot->count; i++) free(plot->curves[i].points);
     free(plot);
     return code;

@@ -108,9 +108,9 @@ static void print_table(const probe_request *q) {
            first->all_numbers, q->of, (unsigned long long)q->plan.trials,
            (unsigned long long)q->plan.tests, q->plan.l2);
     for (size_t i = 0; i < q->count; i++)
-        printf("%zu: %s%s%s, who always says the commonest class is right in %.2f\n", i + 1,
-               q->runs[i], *q->results[i].learner ? ", traces of " : "", q->results[i].learner,
-               q->results[i].chance);
+        cli_say(stdout, "%zu: %s%s%s, who always says the commonest class is right in %.2f\n",
+                i + 1, q->runs[i], *q->results[i].learner ? ", traces of " : "",
+                q->results[i].learner, q->results[i].chance);
     printf("\n  steps           ");
     for (size_t i = 0; i < q->count; i++) printf("  accuracy %-8zu", i + 1);
     printf("\n");
@@ -192,8 +192,8 @@ static int show(probe_request *q) {
     print_table(q);
     int code = q->csv ? write_csv(q) : CLI_OK;
     if (code == CLI_OK && q->picture) code = cli_draw(q->picture, put_script, q);
-    if (code == CLI_OK && q->csv) printf("%s\n", q->csv);
-    if (code == CLI_OK && q->picture) printf("%s\n", q->picture);
+    if (code == CLI_OK && q->csv) cli_say(stdout, "%s\n", q->csv);
+    if (code == CLI_OK && q->picture) cli_say(stdout, "%s\n", q->picture);
     return code;
 }
 

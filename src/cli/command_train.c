@@ -59,18 +59,18 @@ static int finish(const char *out, const hth_config *config, const cli_progress 
     }
     cli_print_row("files", "%s/{settings.yaml,metrics.jsonl,summary.json,checkpoint.safetensors}",
                   out);
-    printf("Learning curve:  hitherto plot %s\n", out);
+    cli_say(stdout, "Learning curve:  hitherto plot %s\n", out);
     fflush(stdout);
     const int code = cli_trial_after_training(out, config, &drawn, &watchable);
     if (drawn)
-        printf("A trial, output and target:  %s/trial.svg\n", out);
+        cli_say(stdout, "A trial, output and target:  %s/trial.svg\n", out);
     else if (watchable)
-        printf("A trial:         hitherto plot --trial %s --out %s/trial.svg\n", out, out);
+        cli_say(stdout, "A trial:         hitherto plot --trial %s --out %s/trial.svg\n", out, out);
     return code;
 }
 
 static int stop(const char *out) {
-    fprintf(stderr,
+    cli_say(stderr,
             "Interrupted; the run is saved. To go on:\n  hitherto train --resume --out %s\n", out);
     return CLI_INTERRUPTED;
 }

@@ -185,6 +185,6 @@ int cli_compare_curves(const hth_comparison *c, const char *folder) {
     }
     code = draw(c, folder, "curves.svg");
     if (code == CLI_OK) code = draw(c, folder, "curves.png");
-    if (code == CLI_OK) printf("\nLearning curves:  %s/curves.svg, curves.png\n", folder);
+    if (code == CLI_OK) cli_say(stdout, "\nLearning curves:  %s/curves.svg, curves.png\n", folder);
     return code;
 }

@@ -98,6 +98,18 @@ static char *cell(text_table *table, size_t row, size_t *column) {
     return table->cells[row * table->room + (*column)++];
 }
 
+/* A text of the settings: no order to a terminal, no end of a line, and no bar that would end its column. */
+static void put_text(char *out, const char *text) {
+    char shown[CELL];
+    size_t used = 0;
+    cli_visible(shown, sizeof shown, text);
+    for (const char *at = shown; *at && used + 2 < CELL; at++) {
+        if (*at == '|') out[used++] = '\\';
+        out[used++] = *at;
+    }
+    out[used] = '\0';
+}
+
 /* Letters, not bytes. */
 static size_t width_of(const char *text) {
     size_t width = 0;
@@ -178,6 +190,12 @@ static void measure_name(const hth_comparison *c, char *out, size_t size) {
              strstr(c->measure, "metric") ? c->metric : "loss");
 }
 
+static void put_over(char *out, const char *what, const char *reference) {
+    char text[CELL];
+    snprintf(text, sizeof text, "%s / %s", what, reference);
+    put_text(out, text);
+}
+
 static void put_heading(const hth_comparison *c, text_table *table) {
     size_t at = 0;
     snprintf(cell(table, 0, &at), CELL, "arm");
@@ -186,12 +204,12 @@ static void put_heading(const hth_comparison *c, text_table *table) {
     snprintf(cell(table, 0, &at), CELL, "seeds");
     measure_name(c, cell(table, 0, &at), CELL);
     if (*c->reference)
-        snprintf(cell(table, 0, &at), CELL, "%s / %s",
-                 strstr(c->measure, "metric") ? c->metric : "loss", c->reference);
+        put_over(cell(table, 0, &at), strstr(c->measure, "metric") ? c->metric : "loss",
+                 c->reference);
     if (c->updates_differ) snprintf(cell(table, 0, &at), CELL, "updates");
     snprintf(cell(table, 0, &at), CELL, "learner state");
     snprintf(cell(table, 0, &at), CELL, "steps/s");
-    if (*c->reference) snprintf(cell(table, 0, &at), CELL, "speed / %s", c->reference);
+    if (*c->reference) put_over(cell(table, 0, &at), "speed", c->reference);
     table->columns = at;
     table->numbers = c->key_count + 2;
 }
@@ -200,9 +218,8 @@ static void put_row(const hth_comparison *c, const hth_compared *row, text_table
                     size_t at_row) {
     size_t at = 0;
     char *text;
-    snprintf(cell(table, at_row, &at), CELL, "%s", row->arm);
-    for (size_t i = 0; i < c->key_count; i++)
-        snprintf(cell(table, at_row, &at), CELL, "%s", row->varied[i]);
+    put_text(cell(table, at_row, &at), row->arm);
+    for (size_t i = 0; i < c->key_count; i++) put_text(cell(table, at_row, &at), row->varied[i]);
     format_seeds(cell(table, at_row, &at), row);
     format_mean(cell(table, at_row, &at), &row->final);
     if (*c->reference) format_ratio(cell(table, at_row, &at), row->ratio);

@@ -20,14 +20,16 @@ size_t cli_colour_round(size_t index) {
     return index / HTH_COUNT(colours);
 }
 
-/* In single quotes; one within is doubled. */
+/* In single quotes, in which gnuplot replaces nothing; one within is a string of its own, for a doubled one is not
+ * understood at the beginning of a text. */
 void cli_put_quoted(FILE *out, const char *text) {
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'') fputc('\'', out);
-        if ((unsigned char)*text >= 0x20) fputc(*text, out);
-    }
-    fputc('\'', out);
+    fputs("(''.'", out);
+    for (; *text; text++)
+        if (*text == '\'')
+            fputs("'.\"'\".'", out);
+        else if ((unsigned char)*text >= 0x20 && *text != 0x7f)
+            fputc(*text, out);
+    fputs("')", out);
 }
 
 void cli_put_terminal(FILE *out, const char *path) {

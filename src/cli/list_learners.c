@@ -36,7 +36,7 @@ static void print_cost(void *context, const hth_survey_row *row) {
     char bytes[32], numbers[32], count[32];
     (void)context;
     if (row->refusal) {
-        printf("%-13s %s\n", row->name, row->refusal);
+        cli_say(stdout, "%-13s %s\n", row->name, row->refusal);
         return;
     }
     hth_learner_costs(row->learner, costs);
@@ -83,7 +83,7 @@ static void print_plausibility(void *context, const hth_survey_row *row) {
     bool passes = true;
     (void)context;
     if (row->refusal) {
-        printf("%-13s %s\n", row->name, row->refusal);
+        cli_say(stdout, "%-13s %s\n", row->name, row->refusal);
         return;
     }
     const size_t count = hth_learner_needs(row->learner, needs);
@@ -131,7 +131,7 @@ static bool names_stream(const char *word) {
 }
 
 /* Without a task or data of the user's, the Add task with the default network. */
-static int read_settings(const cli_arguments *arguments, hth_config **config) {
+static int read_settings(const cli_arguments *arguments, hth_config **config, bool *assumed) {
     enum { MOST_WORDS = 64 };
     const char *words[MOST_WORDS + 1];
     cli_arguments settings = *arguments;
@@ -143,6 +143,7 @@ static int read_settings(const cli_arguments *arguments, hth_config **config) {
         stream = stream || names_stream(word);
         words[count++] = word;
     }
+    *assumed = !stream;
     if (!stream) words[count++] = "task=add";
     settings.words = words;
     settings.word_count = count;
@@ -151,8 +152,12 @@ static int read_settings(const cli_arguments *arguments, hth_config **config) {
 
 int cli_list_learners(const cli_arguments *arguments) {
     hth_config *config;
-    int code = read_settings(arguments, &config);
+    bool assumed;
+    int code = read_settings(arguments, &config, &assumed);
     if (code != CLI_OK) return code;
+    if (assumed)
+        printf("No task and no data are given, so this is for task=add (2 inputs, 2 outputs). For "
+               "others add\ntask=NAME, data=NAME or a settings file.\n\n");
     if (cli_value(arguments, "--cost")) code = list_cost(config);
     if (code == CLI_OK && cli_value(arguments, "--plausibility")) code = list_plausibility(config);
     hth_config_destroy(config);

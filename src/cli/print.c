@@ -1,17 +1,98 @@
 /* Messages, and numbers as people like to read them. */
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
+/* ---- Texts ------------------------------------------------------------------------------------ */
+
+static const char *program = "hitherto";
+
+void cli_called(const char *name) {
+    if (name && *name && !strpbrk(name, " '\"\\$")) program = name;
+}
+
+const char *cli_program(void) {
+    return program;
+}
+
+/* How many bytes at `text` a terminal would take for an order: an ASCII control character but for the end of a line and
+ * a tabulator, or one of U+0080 to U+009F. */
+static size_t control_length(const char *text) {
+    const unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) return 1;
+    return c == 0xc2 && next >= 0x80 && next <= 0x9f ? 2 : 0;
+}
+
+/* One letter, or one byte of it, as a terminal may have it; returns how many bytes of the text it takes. */
+static size_t visible(const char *text, char out[8]) {
+    const size_t control = control_length(text);
+    if (control)
+        snprintf(out, 8, "\\x%02x", (unsigned)(unsigned char)text[control - 1]);
+    else
+        snprintf(out, 8, "%c", *text);
+    return control ? control : 1;
+}
+
+void cli_visible(char *out, size_t size, const char *text) {
+    char one[8];
+    size_t used = 0;
+    *out = '\0';
+    while (*text) {
+        text += visible(text, one);
+        if (*one == '\n' || *one == '\t') *one = ' ';
+        if (used + strlen(one) >= size) return;
+        used += (size_t)snprintf(out + used, size - used, "%s", one);
+    }
+}
+
+/* "hitherto plot": the length of its first word where the second one is a command; else 0. */
+static size_t command_at(const char *text, const char *begin) {
+    static const char name[] = "hitherto ";
+    const size_t length = sizeof name - 1;
+    if (strncmp(text, name, length) != 0) return 0;
+    if (text > begin && (isalnum((unsigned char)text[-1]) || strchr("/._-", text[-1]))) return 0;
+    const size_t word = strspn(text + length, "abcdefghijklmnopqrstuvwxyz");
+    size_t count;
+    const cli_command *commands = cli_commands(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strlen(commands[i].name) == word && !strncmp(commands[i].name, text + length, word))
+            return length - 1;
+    return 0;
+}
+
+/* Commands in it as this program was called, and control characters to be seen. */
+static void put_said(FILE *out, const char *text) {
+    char one[8];
+    for (const char *at = text; *at;) {
+        const size_t command = command_at(at, text), length = command ? command : visible(at, one);
+        fputs(command ? program : one, out);
+        at += length;
+    }
+}
+
+void cli_say_list(FILE *out, const char *format, va_list arguments) {
+    char text[8192];
+    vsnprintf(text, sizeof text, format, arguments);
+    put_said(out, text);
+}
+
+void cli_say(FILE *out, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    cli_say_list(out, format, arguments);
+    va_end(arguments);
+}
 
 int cli_complain(int code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     fflush(stdout);
     fputs("hitherto: ", stderr);
-    vfprintf(stderr, format, arguments);
+    cli_say_list(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
     return code;
@@ -22,6 +103,8 @@ int cli_fail(const hth_error *error) {
         error->status == HTH_INVALID || error->status == HTH_MISMATCH || error->status == HTH_FILE;
     return cli_complain(input ? CLI_BAD_INPUT : CLI_FAILED, "%s", error->message);
 }
+
+/* ---- Numbers ---------------------------------------------------------------------------------- */
 
 void cli_format_time(char *out, size_t size, double seconds) {
     if (!(seconds >= 0) || seconds > 1e9)

@@ -164,7 +164,7 @@ void cli_progress_message(void *context, const char *sentence) {
     if (progress->terminal && progress->line_length)
         fprintf(stderr, "\r%*s\r", (int)progress->line_length, "");
     progress->line_length = 0;
-    fprintf(stderr, "%s\n", sentence);
+    cli_say(stderr, "%s\n", sentence);
 }
 
 void cli_progress_end(cli_progress *progress) {

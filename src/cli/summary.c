@@ -28,7 +28,7 @@ void cli_print_row(const char *name, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     printf("  %-26s ", name);
-    vprintf(format, arguments);
+    cli_say_list(stdout, format, arguments);
     printf("\n");
     va_end(arguments);
 }

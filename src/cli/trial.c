@@ -186,8 +186,8 @@ int cli_plot_trial(const cli_arguments *arguments) {
     if (code == CLI_OK) code = cli_match_run(arguments, q.run);
     const hth_settings settings = hth_config_settings(overrides);
     if (code == CLI_OK) code = show_trial(&q, &settings);
-    if (code == CLI_OK && q.picture) printf("%s\n", q.picture);
-    if (code == CLI_OK && q.csv) printf("%s\n", q.csv);
+    if (code == CLI_OK && q.picture) cli_say(stdout, "%s\n", q.picture);
+    if (code == CLI_OK && q.csv) cli_say(stdout, "%s\n", q.csv);
     hth_config_destroy(overrides);
     return code;
 }
