@@ -2,6 +2,7 @@
  * What the unbiased pasts keep: two factors, of which only the product counts, whole in their fields, the same bits for
  * any number of threads; and what they do not go together with.
  */
+#include "credit/unbiased.h"
 #include "handles.h"
 
 static const char *const names[] = {"uoro", "kf-rtrl", "r-kf"};
@@ -50,6 +51,31 @@ static void test_scaling_changes_nothing(void **state) {
         for (size_t i = 0; i < 3; i++) handles_drop(&h[i]);
         law_teardown(&rig);
     }
+}
+
+/* Of x/rho + rho y, whose terms have random signs, the variance is least where both are equally long: rho is that one,
+ * and none that is a tenth larger or smaller. Any rho leaves the mean right, so no law of the mean sees a wrong one. */
+static void test_rho_is_the_best_one(void **state) {
+    (void)state;
+    const hth_unbiased_options none = {.rho_epsilon = 0};
+    const hth_random random = {5, HTH_RANDOM_CHECK, 2};
+    for (uint64_t i = 0; i < 20; i++) {
+        const double x = exp(3 * hth_random_normal(&random, 2 * i)),
+                     y = exp(3 * hth_random_normal(&random, 2 * i + 1));
+        const double rho = hth_rho(&none, x * x, y * y);
+        assert_true(fabs(x / rho - rho * y) < 1e-12 * x / rho);
+        const double factors[] = {1, 0.9, 1.1};
+        double variance[3];
+        for (size_t k = 0; k < 3; k++) {
+            const double r = rho * factors[k];
+            variance[k] = x * x / (r * r) + r * r * y * y;
+        }
+        assert_true(variance[0] < variance[1] && variance[0] < variance[2]);
+    }
+    /* Where both are 0 epsilon makes it 1; where one is, no number is infinite. */
+    const hth_unbiased_options some = {.rho_epsilon = 1e-7};
+    assert_true(hth_rho(&some, 0, 0) == 1);
+    assert_true(isfinite(hth_rho(&some, 4, 0)) && hth_rho(&some, 0, 4) > 0);
 }
 
 /* KF-RTRL keeps B as a number times an array. Where that number has become large the two are multiplied out, which
@@ -181,6 +207,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scaling_changes_nothing),
         cmocka_unit_test(test_scale_of_B),
+        cmocka_unit_test(test_rho_is_the_best_one),
         cmocka_unit_test(test_state_is_complete),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_refusals),

@@ -122,6 +122,32 @@ static void test_formulas(void **state) {
                    exponential);
 }
 
+/* The penalty on the weights goes into the gradient before any moment does. */
+static double decayed_momentum(double theta, double g, double *m, int k) {
+    return momentum(theta, g + 0.3 * theta, m, k);
+}
+
+static double decayed_nesterov(double theta, double g, double *m, int k) {
+    return nesterov(theta, g + 0.3 * theta, m, k);
+}
+
+static double decayed_adam(double theta, double g, double *m, int k) {
+    return adam(theta, g + 0.3 * theta, m, k);
+}
+
+static void test_decay_in_every_method(void **state) {
+    (void)state;
+    assert_follows("optimiser.name=momentum optimiser.lr=0.1 optimiser.momentum=0.8 "
+                   "optimiser.weight_decay=0.3",
+                   decayed_momentum);
+    assert_follows("optimiser.name=momentum optimiser.lr=0.1 optimiser.momentum=0.8 "
+                   "optimiser.nesterov=true optimiser.weight_decay=0.3",
+                   decayed_nesterov);
+    assert_follows("optimiser.name=adam optimiser.lr=0.1 optimiser.beta2=0.99 "
+                   "optimiser.epsilon=0.01 optimiser.weight_decay=0.3",
+                   decayed_adam);
+}
+
 static double distance(const bench *b, const hth_real *before, const hth_block *block) {
     double sum = 0;
     const hth_real *now = b->rig.network->theta;
@@ -296,6 +322,7 @@ static void test_units_that_did_not_learn(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formulas),
+        cmocka_unit_test(test_decay_in_every_method),
         cmocka_unit_test(test_clipping_and_groups),
         cmocka_unit_test(test_halving),
         cmocka_unit_test(test_gradient_that_is_not_finite),
