@@ -26,7 +26,7 @@ static int put_numbers(const hth_comparison *c, const char *folder) {
         fputc(',', out);
         cli_put_csv(out, c->keys[i]);
     }
-    fprintf(out, ",step,seeds,%s,standard_error\n", c->measure);
+    fprintf(out, ",step,seeds,%s,standard_error,smoothed,smoothed_error\n", c->measure);
     for (size_t i = 0; i < c->count; i++)
         for (size_t j = 0; j < c->rows[i].points; j++) {
             const hth_curve_point *point = &c->rows[i].curve[j];
@@ -35,9 +35,11 @@ static int put_numbers(const hth_comparison *c, const char *folder) {
                 fputc(',', out);
                 cli_put_csv(out, c->rows[i].varied[k]);
             }
-            fprintf(out, ",%llu,%zu", (unsigned long long)point->step, point->value.count);
-            cli_put_exact(out, point->value.mean);
-            cli_put_exact(out, point->value.error);
+            fprintf(out, ",%llu,%zu", (unsigned long long)point->step, point->raw.count);
+            cli_put_exact(out, point->raw.mean);
+            cli_put_exact(out, point->raw.error);
+            cli_put_exact(out, point->smooth.mean);
+            cli_put_exact(out, point->smooth.error);
             fputc('\n', out);
         }
     return cli_close_beside(out, folder, "curves.csv");
@@ -83,7 +85,7 @@ static bool is_logarithmic(const hth_comparison *c) {
     double most = 0, least = INFINITY;
     for (size_t i = 0; i < c->count; i++)
         for (size_t j = 0; j < c->rows[i].points; j++) {
-            const double mean = c->rows[i].curve[j].value.mean;
+            const double mean = c->rows[i].curve[j].smooth.mean;
             if (!(mean > 0)) return false;
             if (j + 1 < c->rows[i].points) continue;
             most = fmax(most, mean);
@@ -106,7 +108,7 @@ static void put_range(FILE *out, const picture *p) {
     begins = malloc((c->count + 1) * sizeof *begins);
     for (size_t i = 0; begins && i < c->count; i++)
         for (size_t j = 0; j < c->rows[i].points; j++) {
-            const double mean = c->rows[i].curve[j].value.mean;
+            const double mean = c->rows[i].curve[j].smooth.mean;
             if (j == 0) begins[used++] = mean;
             most = fmax(most, mean);
             least = fmin(least, mean);
@@ -124,7 +126,7 @@ static void put_data(FILE *out, const picture *p, size_t row) {
     const hth_compared *r = &p->c->rows[row];
     fprintf(out, "$curve%zu << END\n", row);
     for (size_t i = 0; i < r->points; i++) {
-        const hth_mean *value = &r->curve[i].value;
+        const hth_mean *value = &r->curve[i].smooth;
         const double error = isfinite(value->error) ? value->error : 0;
         const double low = value->mean - error, floor = p->logarithmic ? value->mean / 10 : low;
         fprintf(out, "%.10g %.10g %.10g %.10g\n", (double)r->curve[i].step / p->scale, value->mean,

@@ -4,7 +4,7 @@
  *     final of a run = mean of its lines in the last part of it (compare.final)
  *     mean +- standard error = m +- s / sqrt(n),   s^2 = sum (x - m)^2 / (n - 1)
  *
- * and the curve: the running mean over compare.smooth lines of each run, then mean and standard error
+ * and the curve: the mean over compare.smooth lines around each line of a run, then mean and standard error
  * over the runs that have come as far. Only finished runs count in the final value; in a curve those that
  * diverged count up to their end.
  *
@@ -26,7 +26,7 @@
 /* The runs of one variant, while it is summed up. */
 typedef struct gathered {
     const hth_stored_run *run;
-    double *values;           /* of the measure, at each line that has it; smoothed */
+    double *values, *smooth;  /* of the measure, at each line that has it; smooth: see hth_smooth */
     uint64_t *steps, *places; /* places: of the same one are lines that make a point of the curve */
     size_t count, at;         /* at: the line that a curve has come to */
     double final;
@@ -36,6 +36,7 @@ typedef struct loader {
     hth_store *store;
     hth_comparison *result;
     size_t measure; /* position in hth_compare_measures */
+    char loss[64];
     hth_stored_variant *variants;
     hth_stored_run *runs;
     size_t variant_count, run_count;
@@ -104,18 +105,20 @@ static double final_of(const gathered *g, double part) {
     return count ? sum / (double)count : (double)NAN;
 }
 
-/* Each value becomes the mean of itself and the ones before it, `width` of them where there are. */
-static void smooth(double *values, size_t count, size_t width) {
-    for (size_t i = count; i-- > 0;) {
-        const size_t from = i + 1 > width ? i + 1 - width : 0;
+void hth_smooth(const double *values, size_t count, size_t width, double *out) {
+    const size_t most = width ? (width - 1) / 2 : 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t nearest = i < count - 1 - i ? i : count - 1 - i;
+        const size_t half = nearest < most ? nearest : most;
         double sum = 0;
-        for (size_t j = from; j <= i; j++) sum += values[j];
-        values[i] = sum / (double)(i + 1 - from);
+        for (size_t j = i - half; j <= i + half; j++) sum += values[j];
+        out[i] = sum / (double)(2 * half + 1);
     }
 }
 
 static void free_gathered(gathered *g) {
     free(g->values);
+    free(g->smooth);
     free(g->steps);
     free(g->places);
 }
@@ -127,9 +130,10 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
     *g = (gathered){.run = run, .final = NAN};
     HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
     g->values = calloc(count + 1, sizeof *g->values);
+    g->smooth = calloc(count + 1, sizeof *g->smooth);
     g->steps = calloc(count + 1, sizeof *g->steps);
     g->places = calloc(count + 1, sizeof *g->places);
-    const bool room = g->values && g->steps && g->places;
+    const bool room = g->values && g->smooth && g->steps && g->places;
     for (size_t i = 0; room && i < count; i++) {
         const double value = measured(&lines[i], l->measure);
         if (!isfinite(value)) continue;
@@ -140,7 +144,7 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
     free(lines);
     if (!room) return no_memory(l);
     if (run->status == HTH_RUN_FINISHED) g->final = final_of(g, l->result->final);
-    smooth(g->values, g->count, l->result->smooth);
+    hth_smooth(g->values, g->count, l->result->smooth, g->smooth);
     return HTH_OK;
 }
 
@@ -211,31 +215,33 @@ static bool next_place(const gathered *own, size_t count, uint64_t *place) {
 }
 
 /* The runs' values there, and the earliest step of them: some have ended before, and some had no finite number. */
-static size_t take_place(gathered *own, size_t count, uint64_t place, double *values,
-                         uint64_t *step) {
+static hth_curve_point take_place(gathered *own, size_t count, uint64_t place, double *values) {
+    double *smooth = values + count;
+    hth_curve_point point = {0};
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         gathered *g = &own[i];
         if (g->at == g->count || g->places[g->at] != place) continue;
-        if (!used || g->steps[g->at] < *step) *step = g->steps[g->at];
+        if (!used || g->steps[g->at] < point.step) point.step = g->steps[g->at];
+        smooth[used] = g->smooth[g->at];
         values[used++] = g->values[g->at++];
     }
-    return used;
+    point.raw = mean_of(values, used);
+    point.smooth = mean_of(smooth, used);
+    return point;
 }
 
 static hth_status draw_curve(const loader *l, gathered *own, size_t count, double *values,
                              hth_compared *row) {
-    uint64_t place = 0, step = 0;
+    uint64_t place = 0;
     size_t points = 0;
-    for (; next_place(own, count, &place); points++) take_place(own, count, place, values, &step);
+    for (; next_place(own, count, &place); points++) take_place(own, count, place, values);
     if (!points) return HTH_OK;
     row->curve = calloc(points, sizeof *row->curve);
     if (!row->curve) return no_memory(l);
     for (size_t i = 0; i < count; i++) own[i].at = 0;
-    while (next_place(own, count, &place)) {
-        const size_t used = take_place(own, count, place, values, &step);
-        row->curve[row->points++] = (hth_curve_point){step, mean_of(values, used)};
-    }
+    while (next_place(own, count, &place))
+        row->curve[row->points++] = take_place(own, count, place, values);
     return HTH_OK;
 }
 
@@ -262,7 +268,7 @@ static hth_status tell_diverged(const loader *l, const gathered *own, size_t cou
 
 static hth_status fill_row(const loader *l, const hth_stored_variant *variant, uint64_t every,
                            hth_compared *row) {
-    double *values = calloc(l->run_count + 1, sizeof *values);
+    double *values = calloc(2 * (l->run_count + 1), sizeof *values);
     hth_status status = values ? HTH_OK : no_memory(l);
     size_t count = 0;
     for (size_t i = 0; i < l->run_count && status == HTH_OK; i++) {
@@ -337,6 +343,26 @@ static hth_status name_row(const loader *l, const hth_stored_variant *variant,
     return HTH_OK;
 }
 
+/* Those that all variants before have, too. */
+static void find_references(const loader *l, const hth_settings *settings) {
+    hth_comparison *r = l->result;
+    hth_reference own[HTH_MOST_REFERENCES];
+    const char *measure = strstr(r->measure, "metric")   ? r->metric
+                          : strcmp(r->unit, "nats") == 0 ? l->loss
+                                                         : "";
+    const size_t count = hth_task_references(settings, measure, own);
+    const bool first = r->count == 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool there = first;
+        for (size_t j = 0; j < r->reference_count && !there; j++)
+            there = r->references[j].value == own[i].value;
+        if (there) own[kept++] = own[i];
+    }
+    memcpy(r->references, own, kept * sizeof *own);
+    r->reference_count = kept;
+}
+
 static hth_status add_row(const loader *l, const hth_stored_variant *variant, hth_compared *row) {
     hth_config *config;
     int64_t every = 0;
@@ -344,6 +370,7 @@ static hth_status add_row(const loader *l, const hth_stored_variant *variant, ht
     hth_status status = hth_store_settings(l->store, variant->id, config, l->error);
     const hth_settings settings = hth_config_settings(config);
     if (status == HTH_OK) status = name_row(l, variant, &settings, row);
+    if (status == HTH_OK) find_references(l, &settings);
     if (status == HTH_OK)
         status = hth_common_option(&hth_train_section, "report_every", &settings, &every, l->error);
     if (status == HTH_OK) status = fill_row(l, variant, (uint64_t)every, row);
@@ -406,6 +433,7 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
     r->final = options.final;
     r->smooth = (size_t)options.smooth;
     HTH_TRY(hth_store_option(l->store, "loss_unit", r->unit, sizeof r->unit, l->error));
+    HTH_TRY(hth_store_option(l->store, "loss", l->loss, sizeof l->loss, l->error));
     HTH_TRY(hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error));
     l->measure = (size_t)hth_compare_measure(options.measure, r->metric);
     snprintf(r->measure, sizeof r->measure, "%s", hth_compare_measures[l->measure]);

@@ -3,6 +3,7 @@
 #define HTH_RESULTS_H
 
 #include "settings/config.h"
+#include "tasks/catalogues.h"
 
 /* Over the seeds that have a value: their number, mean and standard error (NAN for fewer than 2). */
 typedef struct hth_mean {
@@ -13,9 +14,14 @@ typedef struct hth_mean {
 /* Of the finite values, which come to the front, sorted; NAN: there is none. */
 double hth_median(double *values, size_t count);
 
+/* out[i] is the mean of values[i-h..i+h], where h is (width - 1) / 2 or, near an end, as far as it goes to both
+ * sides: so a curve neither lags nor bends where it begins, and a straight line stays as it is. */
+void hth_smooth(const double *values, size_t count, size_t width, double *out);
+
+/* Over the seeds: of the lines as they are, and of each seed's curve after hth_smooth. */
 typedef struct hth_curve_point {
     uint64_t step;
-    hth_mean value;
+    hth_mean raw, smooth;
 } hth_curve_point;
 
 /* An arm with one value for each setting that is varied. */
@@ -30,7 +36,7 @@ typedef struct hth_compared {
     double parameters, learner_bytes;       /* NAN: no run has ended */
     double steps_per_second, speed_ratio;   /* medians over the runs; to the reference's */
     double seconds, memory_bytes;           /* median; largest */
-    hth_curve_point *curve;                 /* smoothed */
+    hth_curve_point *curve;
     size_t points;
 } hth_compared;
 
@@ -46,6 +52,8 @@ typedef struct hth_comparison {
     char reference[96];  /* the arm that ratios are to; "": none */
     double final;
     size_t smooth;
+    hth_reference references[HTH_MOST_REFERENCES]; /* that the task knows of the measure */
+    size_t reference_count;
 } hth_comparison;
 
 /* What the directory holds. `overrides` (may be NULL) may set how it is summed up (compare.final, smooth,

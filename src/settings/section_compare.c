@@ -42,8 +42,10 @@ static const hth_option options[] = {
      .max = 1,
      COMPARE(final)},
     {.name = "smooth",
-     .help = "lines of metrics.jsonl over which a point of a curve is the running mean; 1: none",
-     .fallback = "10",
+     .help = "lines of metrics.jsonl over which a point of a curve is the mean, as many after it "
+             "as before; "
+             "1: none",
+     .fallback = "11",
      .kind = HTH_KIND_INTEGER,
      .min = 1,
      .max = 1e9,

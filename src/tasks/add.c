@@ -16,6 +16,7 @@
 #include "tasks/stream.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct add_options {
     int64_t lag1, lag2, stretch;
@@ -173,6 +174,20 @@ static void add_extent(const void *state, uint64_t *sequence_steps, uint64_t *ep
     *epoch_steps = 0;
 }
 
+/* The mean over what is not known of the entropy of what is said then: see above. */
+static size_t add_references(const hth_settings *settings, hth_reference *out) {
+    static const hth_reference known[] = {
+        {"softmax", "both tosses known", 0.454454},
+        {"softmax", "the toss of +1/2 known", 0.519167},
+        {"softmax", "nothing known", 0.661563},
+    };
+    add_options chosen;
+    if (hth_options_read(&hth_task_add.part.options, settings, &chosen, NULL) != HTH_OK) return 0;
+    if (chosen.lag1 == chosen.lag2) return 0; /* one toss, not two */
+    memcpy(out, known, sizeof known);
+    return HTH_COUNT(known);
+}
+
 const hth_stream_kind hth_task_add = {
     .part = {.name = "add",
              .summary = "a probability that depends on two earlier coin tosses",
@@ -184,4 +199,5 @@ const hth_stream_kind hth_task_add = {
     .extent = add_extent,
     .given = NULL,
     .close = add_close,
+    .references = add_references,
 };

@@ -7,4 +7,16 @@
 extern const hth_catalogue hth_tasks;   /* task.name and task.* */
 extern const hth_catalogue hth_readers; /* data.name and data.* */
 
+/* A line that curves can be held against: what a network reaches of which `name` tells. */
+typedef struct hth_reference {
+    const char *measure; /* "softmax": the loss of that name, in nats; or a metric: "nmse" */
+    const char *name;    /* "both tosses known" */
+    double value;
+} hth_reference;
+
+enum { HTH_MOST_REFERENCES = 8 };
+/* Those of the measure that the task of the settings knows; 0 where there is no task. */
+size_t hth_task_references(const hth_settings *settings, const char *measure,
+                           hth_reference out[HTH_MOST_REFERENCES]);
+
 #endif

@@ -280,6 +280,12 @@ static void mimic_extent(const void *state, uint64_t *sequence_steps, uint64_t *
     *epoch_steps = 0;
 }
 
+static size_t mimic_references(const hth_settings *settings, hth_reference *out) {
+    (void)settings;
+    out[0] = (hth_reference){"nmse", "a readout at the mean of the targets", 1};
+    return 1;
+}
+
 const hth_stream_kind hth_task_mimic = {
     .part = {.name = "mimic",
              .summary = "what another network, drawn from the seed, answers to coin tosses",
@@ -291,4 +297,5 @@ const hth_stream_kind hth_task_mimic = {
     .extent = mimic_extent,
     .given = NULL,
     .close = mimic_close,
+    .references = mimic_references,
 };

@@ -256,6 +256,12 @@ static void pattern_extent(const void *state, uint64_t *sequence_steps, uint64_t
     *epoch_steps = 0;
 }
 
+static size_t pattern_references(const hth_settings *settings, hth_reference *out) {
+    (void)settings;
+    out[0] = (hth_reference){"nmse", "a readout at the mean of the targets", 1};
+    return 1;
+}
+
 const hth_stream_kind hth_task_pattern = {
     .part = {.name = "pattern",
              .summary = "follow fixed curves, sums of sines, while the input tells the time",
@@ -267,4 +273,5 @@ const hth_stream_kind hth_task_pattern = {
     .extent = pattern_extent,
     .given = NULL,
     .close = pattern_close,
+    .references = pattern_references,
 };

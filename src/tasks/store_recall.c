@@ -328,6 +328,12 @@ static void recall_extent(const void *state, uint64_t *sequence_steps, uint64_t 
     *epoch_steps = 0;
 }
 
+static size_t recall_references(const hth_settings *settings, hth_reference *out) {
+    (void)settings;
+    out[0] = (hth_reference){"decisions", "guessing", 0.5};
+    return 1;
+}
+
 const hth_stream_kind hth_task_store_recall = {
     .part = {.name = "store-recall",
              .summary = "keep a bit from a STORE command until a RECALL",
@@ -339,4 +345,5 @@ const hth_stream_kind hth_task_store_recall = {
     .extent = recall_extent,
     .given = NULL,
     .close = recall_close,
+    .references = recall_references,
 };

@@ -60,6 +60,8 @@ typedef struct hth_stream_kind {
     /* Initial values that the data brings along, or NULL. */
     size_t (*given)(const void *state, hth_given *out, size_t capacity);
     void (*close)(void *state);
+    /* Of a task: what a network reaches that knows some part of it, for curves; NULL: nothing is known. */
+    size_t (*references)(const hth_settings *settings, hth_reference out[HTH_MOST_REFERENCES]);
 } hth_stream_kind;
 
 /* src/tasks/tasks.c and src/data/readers.c: one visible array each; its catalogue is in catalogues.h. */

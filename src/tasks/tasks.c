@@ -1,6 +1,8 @@
 /* The tasks: synthetic streams. To add one, write its file and one line in TASKS. */
 #include "tasks/stream.h"
 
+#include <string.h>
+
 #define TASKS(X) X(add) X(copy_repeat) X(mimic) X(pattern) X(store_recall)
 
 #define DECLARE(name) extern const hth_stream_kind hth_task_##name;
@@ -15,6 +17,17 @@ const hth_stream_kind *hth_task_at(size_t index) {
 
 static const hth_part *part_at(size_t index) {
     return &tasks[index]->part;
+}
+
+size_t hth_task_references(const hth_settings *settings, const char *measure,
+                           hth_reference out[HTH_MOST_REFERENCES]) {
+    size_t task, kept = 0;
+    if (!hth_settings_find(settings, hth_tasks.key)) return 0;
+    if (hth_part_choose(&hth_tasks, settings, &task, NULL) != HTH_OK) return 0;
+    const size_t count = tasks[task]->references ? tasks[task]->references(settings, out) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(out[i].measure, measure) == 0) out[kept++] = out[i];
+    return kept;
 }
 
 const hth_catalogue hth_tasks = {

@@ -108,7 +108,8 @@ static void test_a_comparison_from_start_to_picture(void **state) {
     read_whole("runs/a-compare/table.csv", said.out);
     assert_non_null(strstr(said.out, "\n\"RTRL, \"\"exact\"\"\",rtrl,1e-2,2,0,0,0,,0."));
     read_whole("runs/a-compare/curves.csv", said.out);
-    assert_non_null(strstr(said.out, "arm,optimiser.lr,step,seeds,train_loss,standard_error\n"));
+    assert_non_null(strstr(said.out, "arm,optimiser.lr,step,seeds,train_loss,standard_error,"
+                                     "smoothed,smoothed_error\n"));
     read_whole("runs/a-compare/speed.csv", said.out);
     assert_non_null(strstr(said.out, "steps_per_second"));
     RUN("compare", "--table", "--out", "runs/a-compare", "compare.final=1");

@@ -80,24 +80,79 @@ static void the_final_value_is_the_mean_of_the_last_lines(void **state) {
     free(runs);
 }
 
-static void curves_are_running_means(void **state) {
+/* A point of a curve is the mean of as many lines after it as before, fewer towards both ends. */
+static void curves_are_means_around_each_line(void **state) {
     (void)state;
     compare_whole(TWO, "two");
     hth_comparison *raw = results("two", "compare.smooth=1");
-    hth_comparison *smooth = results("two", "compare.smooth=3");
+    hth_comparison *smooth = results("two", "compare.smooth=5");
     const hth_curve_point *a = raw->rows[1].curve, *b = smooth->rows[1].curve;
     assert_int_equal(raw->rows[1].points, 10);
     assert_int_equal(smooth->rows[1].points, 10);
-    assert_true(fabs(b[0].value.mean - a[0].value.mean) < 1e-12);
-    assert_true(fabs(b[1].value.mean - (a[0].value.mean + a[1].value.mean) / 2) < 1e-12);
-    for (size_t i = 2; i < 10; i++) {
-        const double mean = (a[i].value.mean + a[i - 1].value.mean + a[i - 2].value.mean) / 3;
-        assert_true(fabs(b[i].value.mean - mean) < 1e-12);
-        assert_true(fabs(b[i].value.mean - a[i].value.mean) > 1e-9);
-        assert_int_equal(b[i].value.count, 3);
+    for (int i = 0; i < 10; i++) {
+        const int half = i < 2 ? i : i > 7 ? 9 - i : 2;
+        double mean = 0;
+        for (int j = i - half; j <= i + half; j++) mean += a[j].raw.mean / (2 * half + 1);
+        assert_true(fabs(b[i].smooth.mean - mean) < 1e-12);
+        assert_true(half == 0 || fabs(b[i].smooth.mean - a[i].raw.mean) > 1e-9);
+        assert_true(b[i].raw.mean == a[i].raw.mean && a[i].smooth.mean == a[i].raw.mean);
+        assert_int_equal(b[i].smooth.count, 3);
     }
     hth_comparison_free(raw);
     hth_comparison_free(smooth);
+}
+
+/* What falls at a steady rate is drawn as it is, whatever the width: no kink, no lag. A mean of lines before would be
+ * half a width late. */
+static void smoothing_keeps_a_straight_line(void **state) {
+    (void)state;
+    enum { LINES = 100 };
+    double line[LINES], bent[LINES], out[LINES];
+    for (int i = 0; i < LINES; i++) {
+        line[i] = 0.7 - 0.001 * i;
+        bent[i] = i < 50 ? 1 : 0;
+    }
+    for (size_t width = 0; width < 3 * LINES; width++) {
+        hth_smooth(line, LINES, width, out);
+        for (int i = 0; i < LINES; i++) assert_true(fabs(out[i] - line[i]) < 1e-12);
+        hth_smooth(bent, LINES, width, out); /* the step is where it was: as much on either side */
+        for (int i = 0; i < LINES; i++) assert_true(fabs(out[i] + out[LINES - 1 - i] - 1) < 1e-12);
+        assert_true(width < 3 || fabs(out[50] - bent[50]) > 0.1);
+    }
+    hth_smooth(line, 1, 11, out);
+    assert_true(out[0] == line[0]);
+    hth_smooth(line, 0, 11, out);
+}
+
+static double entropy(double p) {
+    return p > 0 && p < 1 ? -p * log(p) - (1 - p) * log(1 - p) : 0;
+}
+
+/* What a task knows of its loss stands with the results, where the loss is that one and all arms have the same task. */
+static void references_of_the_task(void **state) {
+    (void)state;
+    compare_whole(TWO "train.steps=40", "add");
+    hth_comparison *c = results("add", "");
+    assert_int_equal(c->reference_count, 3);
+    const double expected[] = {(entropy(0.5) + 2 * entropy(0.25)) / 4,
+                               (entropy(0.375) + entropy(0.875)) / 2, entropy(0.625)};
+    for (size_t i = 0; i < 3; i++) assert_true(fabs(c->references[i].value - expected[i]) < 1e-6);
+    assert_string_equal(c->references[0].name, "both tosses known");
+    hth_comparison_free(c);
+    static const char *const without[] = {
+        "task=add loss=mse network.units=3 train.steps=40 compare.seeds=1",
+        "task=add loss=sigmoid loss.unit=bits network.units=3 train.steps=40 compare.seeds=1",
+        "task=add loss=softmax task.lag1=5 network.units=3 train.steps=40 compare.seeds=1",
+        "task=add loss=softmax network.units=3 train.steps=40 compare.seeds=1 vary.task.lag1=5,3",
+    };
+    for (size_t i = 0; i < HTH_COUNT(without); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "none%zu", i);
+        compare_whole(without[i], name);
+        c = results(name, "");
+        assert_int_equal(c->reference_count, 0);
+        hth_comparison_free(c);
+    }
 }
 
 /* A step at which one run had no finite number is still the same step for the others. */
@@ -118,8 +173,8 @@ static void curves_are_means_of_the_same_steps(void **state) {
         const hth_curve_point *point = &c->rows[0].curve[i];
         const double a = lines[0][i].train_loss, b = lines[1][i].train_loss;
         assert_int_equal(point->step, lines[0][i].step);
-        assert_int_equal(point->value.count, i == 3 ? 1 : 2);
-        assert_true(fabs(point->value.mean - (i == 3 ? b : (a + b) / 2)) < 1e-12);
+        assert_int_equal(point->raw.count, i == 3 ? 1 : 2);
+        assert_true(fabs(point->raw.mean - (i == 3 ? b : (a + b) / 2)) < 1e-12);
         assert_true(a != b);
     }
     hth_comparison_free(c);
@@ -152,8 +207,8 @@ static void curves_of_growing_sequences_have_all_seeds(void **state) {
             double mean = 0;
             for (size_t i = 0; i < 3; i++) mean += lines[i][j].train_metric / 3;
             for (size_t i = 0; i < 3; i++) apart += lines[i][j].step != point->step;
-            assert_int_equal(point->value.count, 3);
-            assert_true(fabs(point->value.mean - mean) < 1e-12);
+            assert_int_equal(point->raw.count, 3);
+            assert_true(fabs(point->raw.mean - mean) < 1e-12);
             assert_int_equal(point->step / interval[k], j + 1);
             other += lines[0][j].train_metric != lines[1][j].train_metric;
         }
@@ -310,7 +365,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(runs_are_those_of_train),
         TEST(the_final_value_is_the_mean_of_the_last_lines),
-        TEST(curves_are_running_means),
+        TEST(curves_are_means_around_each_line),
+        TEST(smoothing_keeps_a_straight_line),
+        TEST(references_of_the_task),
         TEST(curves_are_means_of_the_same_steps),
         TEST(curves_of_growing_sequences_have_all_seeds),
         TEST(only_what_is_missing_runs),
