@@ -28,6 +28,8 @@ typedef struct probe {
     hth_real *now;                /* [all]: of the step at hand */
     float *means;                 /* [trials][windows][numbers] */
     int *labels;                  /* [trials] */
+    bool over;                    /* the split has been seen once: what comes next came before */
+    double *floors;               /* [numbers]: what deviates by less tells nothing */
     /* Of one window: */
     double *x;           /* [numbers][trials], standardised */
     double *gram;        /* [training][training] */
@@ -100,6 +102,13 @@ static void add_step(probe *p, size_t trial, size_t step) {
 
 /* One sequence; *steps: those it had. */
 static hth_status run_sequence(probe *p, size_t trial, size_t *steps, hth_error *error) {
+    if (p->over)
+        return hth_fail(error, HTH_INVALID,
+                        "%zu trials to learn from and %zu to test with are asked for, but the %s "
+                        "data have no more than %zu of %zu steps, and none may be both: take fewer "
+                        "(--trials, --tests)",
+                        (size_t)p->plan->trials, (size_t)p->plan->tests, p->plan->split, trial,
+                        p->steps);
     const size_t at = p->plan->at == HTH_PROBE_LAST ? p->steps - 1 : (size_t)p->plan->at;
     hth_instant now = {0};
     p->labels[trial] = -1;
@@ -110,6 +119,7 @@ static hth_status run_sequence(probe *p, size_t trial, size_t *steps, hth_error 
         if (*steps < p->steps) add_step(p, trial, *steps);
         if (*steps == at) p->labels[trial] = now.target_class;
     }
+    p->over = now.over;
     return HTH_OK;
 }
 
@@ -141,6 +151,20 @@ static hth_status run_trials(probe *p, bool *stopped, hth_error *error) {
 
 /* ---- One window --------------------------------------------------------------------------------- */
 
+/* Of a number whose largest magnitude in any window of the training trials is M, and of all numbers the largest such M:
+ * what has decayed to a millionth of the first, or was never a 10^-12th of the second, is no longer there, however
+ * well it could be told apart in floating point. */
+static void find_floors(probe *p) {
+    double most = 0;
+    for (size_t t = 0; t < (size_t)p->plan->trials * p->windows; t++)
+        for (size_t i = 0; i < p->numbers; i++) {
+            const double x = fabs((double)p->means[t * p->numbers + i]);
+            p->floors[i] = fmax(p->floors[i], x);
+            most = fmax(most, x);
+        }
+    for (size_t i = 0; i < p->numbers; i++) p->floors[i] = fmax(1e-6 * p->floors[i], 1e-12 * most);
+}
+
 /* A number that is the same in all training trials tells nothing, and becomes 0. */
 static void standardise(probe *p, size_t window) {
     const size_t training = (size_t)p->plan->trials;
@@ -152,7 +176,7 @@ static void standardise(probe *p, size_t window) {
         const double mean = sum / (double)training;
         for (size_t t = 0; t < training; t++) squares += (x[t] - mean) * (x[t] - mean);
         const double deviation = sqrt(squares / (double)training);
-        const double scale = deviation > 1e-6 * fabs(mean) && deviation > 0 ? 1 / deviation : 0;
+        const double scale = deviation > p->floors[i] ? 1 / deviation : 0;
         for (size_t t = 0; t < p->trials; t++) x[t] = (x[t] - mean) * scale;
     }
 }
@@ -258,6 +282,7 @@ static hth_status reserve(probe *p, hth_error *error) {
                         p->trials, p->windows, p->numbers, bytes / 1e9);
     p->means = calloc(p->trials * p->windows, p->numbers * sizeof *p->means);
     p->labels = calloc(p->trials, sizeof *p->labels);
+    p->floors = calloc(p->numbers, sizeof *p->floors);
     p->x = calloc(p->numbers, p->trials * sizeof *p->x);
     p->gram = calloc(n, n * sizeof *p->gram);
     p->alpha = calloc(p->trials, sizeof *p->alpha);
@@ -265,8 +290,8 @@ static hth_status reserve(probe *p, hth_error *error) {
     p->score = calloc(p->trials, sizeof *p->score);
     p->said = calloc(p->trials, sizeof *p->said);
     p->is_k = calloc(n, 1);
-    const bool all = p->means && p->labels && p->x && p->gram && p->alpha && p->w && p->score &&
-                     p->said && p->is_k;
+    const bool all = p->means && p->labels && p->floors && p->x && p->gram && p->alpha && p->w &&
+                     p->score && p->said && p->is_k;
     return all ? HTH_OK : no_memory(error);
 }
 
@@ -311,13 +336,14 @@ static hth_status decode(probe *p, hth_probe_result *out, bool *stopped, hth_err
     HTH_TRY(find_chance(p, &out->chance, error));
     if (p->plan->of == HTH_PROBE_TRACES && p->shape.learner)
         strncat(out->learner, p->shape.learner, sizeof out->learner - 1);
+    find_floors(p);
     for (size_t w = 0; w < p->windows; w++) HTH_TRY(decode_window(p, w, &out->windows[w], error));
     return HTH_OK;
 }
 
 static void close_probe(probe *p) {
-    void *const all[] = {p->chosen, p->now, p->means, p->labels, p->x,   p->gram,
-                         p->alpha,  p->w,   p->score, p->said,   p->is_k};
+    void *const all[] = {p->chosen, p->now, p->means, p->labels, p->x,    p->gram,
+                         p->alpha,  p->w,   p->score, p->said,   p->is_k, p->floors};
     for (size_t i = 0; i < HTH_COUNT(all); i++) free(all[i]);
     hth_recorder_close(p->recorder);
 }

@@ -181,7 +181,9 @@ hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error
     HTH_TRY(hth_tape_read(r->walk.tape, 0, 1, r->outputs, error));
     *out = (hth_instant){.sequence = r->sequence,
                          .step = r->step,
-                         .ends = r->walk.flags.ends || (r->cut && r->step + 1 >= r->cut),
+                         .ends = r->walk.flags.ends || r->walk.flags.epoch_end ||
+                                 (r->cut && r->step + 1 >= r->cut),
+                         .over = r->walk.flags.epoch_end,
                          .x = chunk->x,
                          .token = chunk->tokens ? chunk->tokens[0] : -1,
                          .outputs = r->outputs,

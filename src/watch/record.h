@@ -39,6 +39,7 @@ typedef struct hth_record_layer {
 typedef struct hth_instant {
     uint64_t sequence, step; /* from 0 */
     bool ends;               /* the last step of its sequence */
+    bool over;               /* the last step of all data of the split: it begins anew after it */
     const hth_real *x;       /* [inputs]; NULL: token */
     int32_t token;
     const hth_real *outputs; /* [outputs], before any softmax or sigmoid */

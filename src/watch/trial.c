@@ -75,6 +75,9 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
     HTH_TRY(hth_recorder_rewind(r, error));
     for (bool over = false; !over;) {
         HTH_TRY(hth_recorder_next(r, &now, error));
+        if (now.sequence < sequence && now.over)
+            return hth_fail(error, HTH_INVALID, "there is no trial %llu: there are %llu",
+                            (unsigned long long)sequence + 1, (unsigned long long)now.sequence + 1);
         if (now.sequence < sequence) continue;
         if (t->steps == capacity) {
             capacity = capacity ? 2 * capacity : 256;

@@ -2,8 +2,11 @@
  * never shown cannot. */
 #include "runs.h"
 #include "watch/probe.h"
+#include "watch/trial.h"
 
+#include "base/random.h"
 #include "data/failing_malloc.h"
+#include "data/npz.h"
 
 #include <math.h>
 
@@ -152,14 +155,91 @@ static void several_classes(void **state) {
              scratch_path("corpus"));
     train_whole(line, "words");
     hth_probe_plan plan = plan_of("words", NULL, HTH_PROBE_STATES);
-    plan.steps = 7;
+    plan.split = "train";
+    plan.steps = 3;
     plan.window = plan.spacing = 1;
-    plan.trials = 80;
+    plan.trials = 70;
+    plan.tests = 40;
     hth_probe_result r = probe(&plan);
-    assert_int_equal(r.count, 7);
+    assert_int_equal(r.count, 3);
     assert_true(r.chance < 0.5);
-    assert_true(r.windows[6].accuracy > 0.8);
-    assert_true(r.windows[6].accuracy > r.windows[0].accuracy + 0.1);
+    assert_true(r.windows[2].accuracy > 0.8);
+    assert_true(r.windows[2].accuracy > r.windows[0].accuracy + 0.1);
+    hth_probe_free(&r);
+}
+
+enum { NOISE_TRIALS = 12, NOISE_STEPS = 20, NOISE_INPUTS = 6 };
+
+/* Twelve sequences of noise whose classes mean nothing. */
+static void write_noise(const char *path) {
+    static float x[NOISE_TRIALS][NOISE_STEPS][NOISE_INPUTS];
+    static int64_t classes[NOISE_TRIALS][NOISE_STEPS];
+    const hth_random random = {3, HTH_RANDOM_CHECK, 0};
+    float *at = &x[0][0][0];
+    for (size_t i = 0; i < sizeof x / sizeof *at; i++) at[i] = (float)hth_random_normal(&random, i);
+    for (size_t s = 0; s < NOISE_TRIALS; s++)
+        for (size_t t = 0; t < NOISE_STEPS; t++) classes[s][t] = s % 3 == 0;
+    const array arrays[] = {{"inputs", "<f4", "(12, 20, 6)", false, x, sizeof x},
+                            {"targets", "<i8", "(12, 20)", false, classes, sizeof classes}};
+    npz_write(path, arrays, HTH_COUNT(arrays));
+}
+
+/* Data with an end give each sequence once: none is learned from and then tested with. */
+static void no_trial_is_used_twice(void **state) {
+    (void)state;
+    char line[400];
+    hth_error error;
+    hth_recorder *recorder;
+    hth_trial trial;
+    write_noise(scratch_path("noise.npz"));
+    snprintf(line, sizeof line,
+             "data=arrays data.file=%s loss=softmax network.units=20 train.epochs=1 "
+             "train.validate_every=-1 train.threads=1 data.shuffle=false",
+             scratch_path("noise.npz"));
+    train_whole(line, "noise");
+    hth_probe_plan plan = plan_of("noise", NULL, HTH_PROBE_STATES);
+    plan.split = "train";
+    plan.trials = 8;
+    plan.tests = 4;
+    plan.window = 20;
+    hth_probe_result r = probe(&plan); /* all twelve */
+    assert_true(r.windows[0].training_accuracy == 1);
+    assert_true(r.windows[0].accuracy < 1);
+    hth_probe_free(&r);
+    plan.tests = 5;
+    refused(&plan, "8 trials to learn from and 5 to test with are asked for, but the train data "
+                   "have no more than 12 of 20 steps");
+    plan.trials = 60;
+    refused(&plan, "no more than 12");
+    /* Nor is a trial that is not there the first one again. */
+    const hth_record_plan record = {.run = scratch_path("noise"), .split = "train"};
+    assert_int_equal(hth_recorder_open(&record, &recorder, &error), HTH_OK);
+    assert_int_equal(hth_trial_record(recorder, 0, 11, 0, NULL, 0, &trial, &error), HTH_OK);
+    assert_int_equal(trial.steps, 20);
+    hth_trial_free(&trial);
+    assert_int_equal(hth_trial_record(recorder, 0, 12, 0, NULL, 0, &trial, &error), HTH_INVALID);
+    assert_string_equal(error.message, "there is no trial 13: there are 12");
+    hth_trial_free(&trial);
+    hth_recorder_close(recorder);
+}
+
+/* A voltage that has decayed for a thousand steps is 1e-40 or less, and single precision still tells its sign: but
+ * nothing that reads it could. What is there in the first window is as good as before. */
+static void what_has_decayed_tells_nothing(void **state) {
+    (void)state;
+    train_whole("task=store-recall task.periods=10 task.period=100 task.group=3 task.rate=300 "
+                "network.units=8 cell=rate cell.phi=relu cell.alpha=0.12 init.w_rec_scale=0 "
+                "init.bias=zero learner=readout-only train.sequences=1 train.threads=1 "
+                "train.validate_every=-1",
+                "decayed");
+    const hth_setting silence[] = {{"task.rules", "single", NULL}, {"task.values", "false", NULL}};
+    const hth_settings overrides = {silence, 2}; /* nothing is shown after the first period */
+    hth_probe_plan plan = plan_of("decayed", &overrides, HTH_PROBE_STATES);
+    plan.spacing = 100;
+    hth_probe_result r = probe(&plan);
+    assert_int_equal(r.count, 10);
+    assert_true(r.windows[0].accuracy > 0.9);
+    for (size_t w = 3; w + 1 < r.count; w++) assert_true(r.windows[w].accuracy == r.chance);
     hth_probe_free(&r);
 }
 
@@ -226,6 +306,8 @@ int main(void) {
         cmocka_unit_test(windows_do_not_depend_on_others),
         cmocka_unit_test(a_lower_layer_of_a_learner_without_traces),
         cmocka_unit_test(several_classes),
+        cmocka_unit_test(no_trial_is_used_twice),
+        cmocka_unit_test(what_has_decayed_tells_nothing),
         cmocka_unit_test(refusals),
         cmocka_unit_test(without_memory),
     };
