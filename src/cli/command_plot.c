@@ -3,6 +3,7 @@
  * metrics.jsonl first; then a script with the numbers in it goes to gnuplot through a pipe.
  */
 #include "cli/cli.h"
+#include "metrics/metric.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -121,7 +122,8 @@ static void put_axes(FILE *out, plot_request *plot) {
     const char *unit, *label = strcmp(plot->x, "step") == 0      ? "time step"
                                : strcmp(plot->x, "seconds") == 0 ? "time in seconds"
                                                                  : "epoch";
-    bool rises = strcmp(plot->label, "accuracy") == 0 || strcmp(plot->label, "length") == 0;
+    const hth_metric *metric = hth_metric_find(plot->label);
+    const bool rises = metric && metric->rises;
     scale_points(plot, scale_of(plot, &unit));
     fprintf(out, "set xlabel '%s%s'\nset ylabel ", label, unit);
     cli_put_quoted(out, plot->label);

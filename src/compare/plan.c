@@ -215,14 +215,8 @@ static hth_status set_varied(const planner *p, const hth_arm *arm, hth_variant *
 
 static bool measure_fits(const hth_compare_options *options, const hth_prospect *prospect) {
     const char *measure = hth_compare_measures[options->measure];
-    if (strstr(measure, "metric") && strcmp(prospect->metric, "none") == 0) return false;
+    if (strstr(measure, "metric") && !prospect->metric->value) return false;
     return prospect->has_validation || strncmp(measure, "validation", 10) != 0;
-}
-
-static const char *unit_of(const char *loss, const hth_settings *settings) {
-    const hth_setting *unit = hth_settings_find(settings, "loss.unit");
-    if (strcmp(loss, "mse") == 0) return "squared error";
-    return unit ? unit->value : "nats";
 }
 
 static const char *identity_value(const hth_identity *identity, const char *key) {
@@ -245,8 +239,8 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
     v->update_steps = prospect.update_steps;
     v->sequence_steps = prospect.sequence_steps;
     const hth_settings settings = hth_config_settings(config);
-    snprintf(v->unit, sizeof v->unit, "%s", unit_of(prospect.loss, &settings));
-    snprintf(v->metric, sizeof v->metric, "%s", prospect.metric);
+    snprintf(v->unit, sizeof v->unit, "%s", prospect.unit);
+    snprintf(v->metric, sizeof v->metric, "%s", prospect.metric->part.name);
     HTH_TRY(hth_identity_make_whole(&settings, &v->identity, p->error));
     const char *report = identity_value(&v->identity, "loss.report");
     snprintf(v->loss, sizeof v->loss, report ? "%.20s (loss.report %.20s)" : "%.20s", prospect.loss,
@@ -257,7 +251,7 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
         p->error, HTH_INVALID,
         "compare.measure is '%s', but these runs have no such number: the metric is %s, "
         "and there is %s validation",
-        hth_compare_measures[p->plan->options.measure], prospect.metric,
+        hth_compare_measures[p->plan->options.measure], prospect.metric->part.name,
         prospect.has_validation ? "a" : "no");
 }
 

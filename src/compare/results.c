@@ -16,6 +16,7 @@
 
 #include "compare/store/store.h"
 #include "files/folder.h"
+#include "metrics/catalogues.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -435,7 +436,7 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
     HTH_TRY(hth_store_option(l->store, "loss_unit", r->unit, sizeof r->unit, l->error));
     HTH_TRY(hth_store_option(l->store, "loss", l->loss, sizeof l->loss, l->error));
     HTH_TRY(hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error));
-    l->measure = (size_t)hth_compare_measure(options.measure, r->metric);
+    l->measure = (size_t)hth_compare_measure(options.measure, hth_metric_find(r->metric));
     snprintf(r->measure, sizeof r->measure, "%s", hth_compare_measures[l->measure]);
     return HTH_OK;
 }

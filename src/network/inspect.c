@@ -1,9 +1,15 @@
-/* Names of parameters. */
+/* Names of parameters, and what the loss is counted in. */
 #include "network/inspect.h"
 
 #include "network/network.h"
 
 #include <stdio.h>
+
+hth_loss_scale hth_network_loss(const hth_network *network) {
+    const hth_readout *r = &network->readout;
+    if (!r->loss->scale) return (hth_loss_scale){.unit = "units of its own"};
+    return r->loss->scale(r->loss_options, r->outputs);
+}
 
 /* "gate u of unit 3", or "unit 3" where there is one drive. */
 static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) {

@@ -8,6 +8,18 @@
  * bias" where a unit has one drive, "output 0, from unit 2". All numbers begin with 0. */
 void hth_parameter_name(const hth_network *network, size_t index, char *out, size_t size);
 
+/* What the loss that is reported is counted in, as far as metrics and labels ask. */
+typedef struct hth_loss_scale {
+    const char *unit; /* "nats", "bits", "squared error"; "units of its own" */
+    double nats;      /* in one unit of a cross-entropy; 0: the loss is none */
+    double
+        squares; /* sum over outputs of (y - y*)^2 in one unit of a squared error; 0: the loss is none */
+    bool
+        one_class; /* the cross-entropy is of one class out of many, so that its exp is a perplexity */
+} hth_loss_scale;
+
+hth_loss_scale hth_network_loss(const hth_network *network);
+
 /* One entry of a cell's table of derivatives beside central differences of the cell's step. */
 typedef struct hth_entry_trial {
     const char *cell;            /* "gru" */

@@ -14,6 +14,7 @@
 #define HTH_LOSS_H
 
 #include "base/options.h"
+#include "network/inspect.h"
 
 /* Per item, found tile by tile. */
 typedef struct hth_loss_statistics {
@@ -40,6 +41,8 @@ typedef struct hth_loss {
     hth_part part;
     size_t options_size;
     double least, most; /* of targets that are values; both 0: any */
+    /* Optional: what the reported loss is counted in. Without it no metric can be made of the loss. */
+    hth_loss_scale (*scale)(const void *options, size_t outputs);
     /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */
     double (*measure)(const hth_loss_tile *tile, hth_real *y);
     double (*finish)(const hth_loss_tile *tiles, size_t count);

@@ -51,11 +51,11 @@ hth_progress hth_run_describe(const hth_run *r, double now) {
         .epochs_total = r->session.epochs_total,
         .train_loss = fresh ? hth_mean_loss(&c->walked.sums) : c->train_loss,
         .train_metric =
-            fresh ? hth_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments)
+            fresh ? hth_run_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments)
                   : c->train_metric,
         .validation_loss = c->validation_loss,
         .validation_metric = c->validation_metric,
-        .metric = r->session.metric.name,
+        .metric = r->session.metric.kind->part.name,
         .spike_rate = spike_rate(r),
         .regulariser = regulariser(r),
         .learning_rate =

@@ -18,7 +18,8 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     HTH_TRY(hth_scorer_run(&r->validation, &watch, stopped, error));
     if (*stopped) return HTH_OK;
     c->validation_loss = hth_mean_loss(&done->tally.sums);
-    c->validation_metric = hth_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
+    c->validation_metric =
+        hth_run_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
     hth_stop_note(c, c->validation_metric);
     if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
     c->best_loss = c->validation_loss;
@@ -31,7 +32,8 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
     hth_counters *c = &r->counters;
     hth_progress line = hth_run_describe(r, now);
     line.train_loss = hth_mean_loss(&c->walked.sums);
-    line.train_metric = hth_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments);
+    line.train_metric =
+        hth_run_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments);
     if (!validated) line.validation_loss = line.validation_metric = NAN;
     if (c->walked.step > c->line_step && now - r->line_time > 1e-6)
         line.steps_per_second = (double)(c->walked.step - c->line_step) / (now - r->line_time);
@@ -73,7 +75,7 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     if (status == HTH_OK) {
         summary->test_loss = hth_mean_loss(&test.tally.sums);
         summary->test_metric =
-            hth_metric_value(&r->session.metric, &test.tally.sums, &test.moments);
+            hth_run_metric_value(&r->session.metric, &test.tally.sums, &test.moments);
     }
     hth_scorer_close(&test);
     return status;
@@ -86,7 +88,7 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     bool stopped;
     hth_network_cells(r->session.network, cells, sizeof cells);
     hth_summary summary = {
-        .metric = r->session.metric.name,
+        .metric = r->session.metric.kind->part.name,
         .task = r->session.train.kind->part.name,
         .cell = cells,
         .learner = r->session.learner->axes.preset->part.name,

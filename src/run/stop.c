@@ -10,7 +10,7 @@
 
 hth_status hth_stop_check(const hth_session *session, bool has_validation, hth_error *error) {
     if (session->options.stop_at < 0) return HTH_OK;
-    if (session->metric.kind == HTH_METRIC_NONE)
+    if (!session->metric.kind->value)
         return hth_fail(error, HTH_INVALID,
                         "train.stop_at is %g, but the metric is none: name one with train.metric",
                         session->options.stop_at);
@@ -33,5 +33,5 @@ bool hth_stop_reached(const hth_session *session, const hth_counters *counters) 
     if (goal < 0) return false;
     for (int64_t i = 0; i < session->options.stop_over; i++) sum += counters->recent[i];
     const double mean = sum / (double)session->options.stop_over; /* NAN: too few validations */
-    return session->metric.rises ? mean >= goal : mean <= goal;
+    return session->metric.kind->rises ? mean >= goal : mean <= goal;
 }

@@ -268,9 +268,9 @@ hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest
     if (status == HTH_OK) status = open_handles(r, guest, error);
     if (status == HTH_OK)
         *prospect = (hth_prospect){
-            r->session.metric.name, r->session.network->readout.loss->part.name,
-            r->validation.tape != NULL, r->session.update_sequence ? 0 : r->session.steps,
-            r->session.train.sequence_steps};
+            r->session.metric.kind, r->session.network->readout.loss->part.name,
+            hth_network_loss(r->session.network).unit, r->validation.tape != NULL,
+            r->session.update_sequence ? 0 : r->session.steps, r->session.train.sequence_steps};
     close_run(r);
     return status;
 }

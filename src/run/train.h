@@ -3,6 +3,7 @@
 #define HTH_TRAIN_H
 
 #include "files/observer.h"
+#include "metrics/metric.h"
 #include "session/guest.h"
 #include "settings/config.h"
 
@@ -25,8 +26,9 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
 
 /* What a run will have to show. */
 typedef struct hth_prospect {
-    const char *metric; /* "perplexity", ...; "none" */
-    const char *loss;   /* "softmax", ... */
+    const hth_metric *metric;
+    const char *loss; /* "softmax", ... */
+    const char *unit; /* of the loss: "nats", ... */
     bool has_validation;
     uint64_t update_steps;   /* from one update to the next; 0: one at the end of each sequence */
     uint64_t sequence_steps; /* 0: no end, or no one length */

@@ -1,37 +1,23 @@
-/* The metric beside the loss. */
-#ifndef HTH_METRIC_H
-#define HTH_METRIC_H
+/* The metric of a run: what train.metric names, or what `auto` comes to. */
+#ifndef HTH_RUN_METRIC_H
+#define HTH_RUN_METRIC_H
 
+#include "metrics/metric.h"
 #include "session/source.h"
 
-typedef struct hth_metric {
-    int kind;
-    const char *name; /* what train.metric comes to: "perplexity", ... or "none" */
-    double squares;   /* (y - y*)^2, summed over outputs, per unit of the mse loss */
-    bool rises;       /* more is better */
-    double (*reached)(const void *stream); /* of length: who knows it */
+typedef struct hth_run_metric {
+    const hth_metric *kind;
+    hth_loss_scale loss;
+    double (*reached)(
+        const void *stream); /* how far sequences have grown; NULL where they do not */
     const void *stream;
-} hth_metric;
+} hth_run_metric;
 
-/* Moments of targets that are values: sums[k] = sum w y*_k, then sums[outputs] = sum_k sum w y*_k^2. */
-typedef struct hth_moments {
-    size_t outputs; /* 0: the targets are classes */
-    double *sums;
-} hth_moments;
-
-hth_status hth_metric_choose(const hth_settings *settings, int kind, const hth_shape *shape,
-                             const char *loss, hth_metric *out, hth_error *error);
-/* Of a stream whose sequences grow the automatic metric is how far they have grown. */
-hth_status hth_metric_follow(hth_metric *metric, int kind, const hth_source *source,
-                             hth_error *error);
-double hth_mean_loss(const hth_report *report); /* NAN: nothing had weight */
+/* HTH_INVALID where it has no meaning for the data and the network's loss, with the reason. */
+hth_status hth_run_metric_choose(const hth_settings *settings, const hth_source *source,
+                                 const hth_network *network, hth_run_metric *out, hth_error *error);
 /* What a report, and the moments of its targets, come to; NAN when there is nothing. */
-double hth_metric_value(const hth_metric *metric, const hth_report *report,
-                        const hth_moments *targets);
-
-hth_status hth_moments_create(const hth_shape *shape, hth_moments *out, hth_error *error);
-void hth_moments_destroy(hth_moments *moments);
-void hth_moments_clear(hth_moments *moments);
-void hth_moments_add(hth_moments *moments, const hth_chunk *chunk);
+double hth_run_metric_value(const hth_run_metric *metric, const hth_report *report,
+                            const hth_moments *targets);
 
 #endif

@@ -39,7 +39,7 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
     HTH_TRY(hth_scorer_take(session, &scorer, error));
     hth_status status = hth_scorer_run(&scorer, &watch, &stopped, error);
     if (status == HTH_OK)
-        score->metric = hth_metric_value(&session->metric, &scorer.tally.sums, &scorer.moments);
+        score->metric = hth_run_metric_value(&session->metric, &scorer.tally.sums, &scorer.moments);
     const hth_tally tally = scorer.tally;
     hth_scorer_close(&scorer);
     if (status != HTH_OK) return status;
@@ -50,7 +50,8 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
     score->loss = hth_mean_loss(&tally.sums);
     score->steps = tally.step;
     /* Only training solves lengths. */
-    score->metric_name = session->metric.kind == HTH_METRIC_LENGTH ? "none" : session->metric.name;
+    score->metric_name =
+        session->metric.kind->of_training ? "none" : session->metric.kind->part.name;
     return HTH_OK;
 }
 

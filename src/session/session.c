@@ -192,9 +192,7 @@ static hth_status open_network(const hth_settings *settings, hth_split split, si
     if (!s->train.kind) return hth_source_absent(settings, split, error);
     HTH_TRY(hth_compute_create((int)s->options.threads, NULL, &s->compute, error));
     HTH_TRY(hth_network_create(settings, &s->train.shape, seed, NULL, &s->network, error));
-    HTH_TRY(hth_metric_choose(settings, s->options.metric, &s->train.shape,
-                              s->network->readout.loss->part.name, &s->metric, error));
-    HTH_TRY(hth_metric_follow(&s->metric, s->options.metric, &s->train, error));
+    HTH_TRY(hth_run_metric_choose(settings, &s->train, s->network, &s->metric, error));
     HTH_TRY(refuse_mean(settings, &s->train, error));
     HTH_TRY(hth_moments_create(&s->train.shape, &s->moments, error));
     return hth_given_apply(&s->train, s->network, error);

@@ -9,7 +9,7 @@ typedef struct hth_session {
     hth_train_options options;
     size_t steps, batch;  /* K and the batch of the training tape */
     bool update_sequence; /* update at the ends of sequences instead of after each tape */
-    hth_metric metric;
+    hth_run_metric metric;
     hth_moments moments;                /* of the targets since the last line of metrics.jsonl */
     uint64_t steps_total, epochs_total; /* 0: no such end */
     hth_source train;

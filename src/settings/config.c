@@ -6,6 +6,7 @@
 #include "settings/sections.h"
 
 #include "credit/catalogues.h"
+#include "metrics/catalogues.h"
 #include "network/catalogues.h"
 #include "optim/catalogues.h"
 #include "tasks/catalogues.h"
@@ -32,6 +33,7 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
         &hth_futures,
         &hth_optimisers,
         &hth_schedules,
+        &hth_metrics,
         &hth_train_section,
         &hth_check_section,
         &hth_compare_section,

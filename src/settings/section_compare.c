@@ -1,7 +1,6 @@
 /* The settings of the section compare. */
+#include "metrics/metric.h"
 #include "settings/sections.h"
-
-#include <string.h>
 
 #define COMPARE(field) .offset = offsetof(hth_compare_options, field)
 
@@ -9,9 +8,9 @@ const char *const hth_compare_measures[] = {
     "auto", "train_loss", "train_metric", "validation_loss", "validation_metric", NULL};
 
 /* Where sequences grow, the loss is of longer ones the better a learner is. */
-int hth_compare_measure(int measure, const char *metric) {
+int hth_compare_measure(int measure, const hth_metric *metric) {
     if (measure != HTH_MEASURE_AUTO) return measure;
-    return strcmp(metric, "length") == 0 ? HTH_MEASURE_TRAIN_METRIC : HTH_MEASURE_TRAIN_LOSS;
+    return metric && metric->of_training ? HTH_MEASURE_TRAIN_METRIC : HTH_MEASURE_TRAIN_LOSS;
 }
 
 static const hth_option options[] = {

@@ -14,8 +14,6 @@
 #endif
 
 static const char *const precisions[] = {"single", "double", NULL};
-static const char *const metrics[] = {"none",      "auto", "perplexity", "accuracy", "bits",
-                                      "decisions", "mse",  "nmse",       "length",   NULL};
 
 static const hth_option train_options[] = {
     {.name = "seed",
@@ -112,17 +110,6 @@ static const hth_option train_options[] = {
      .fallback = "false",
      .kind = HTH_KIND_BOOL,
      TRAIN(keep_state)},
-    {.name = "metric",
-     .help = "what is reported beside the loss: auto is perplexity for tokens, decisions where the "
-             "task has them (the fraction that is right), length where sequences grow as they are "
-             "learned (steps of the longest that was solved), accuracy for other class targets, "
-             "none for other values; bits is the loss over ln 2; mse the mean of (y - y*)^2 over "
-             "steps and "
-             "outputs; nmse that over the mean variance of the targets",
-     .fallback = "auto",
-     .kind = HTH_KIND_CHOICE,
-     .choices = metrics,
-     TRAIN(metric)},
     {.name = "picture",
      .help =
          "whether `hitherto train` ends with a picture of a trial, trial.svg, where targets are "
@@ -131,8 +118,9 @@ static const hth_option train_options[] = {
      .kind = HTH_KIND_BOOL,
      TRAIN(picture)},
     {.name = "stop_at",
-     .help = "stop as soon as the metric on validation is as good as this: at least this for "
-             "accuracy and decisions, at most for others; -1: never",
+     .help =
+         "stop as soon as the metric on validation is as good as this: at least this where more "
+         "is better (`hitherto list metrics`), at most for others; -1: never",
      .fallback = "-1",
      .kind = HTH_KIND_REAL,
      .min = -1,

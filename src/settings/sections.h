@@ -2,24 +2,11 @@
 #ifndef HTH_SECTIONS_H
 #define HTH_SECTIONS_H
 
-#include "base/options.h"
+#include "metrics/catalogues.h"
 
 extern const hth_catalogue hth_train_section;   /* train.* */
 extern const hth_catalogue hth_check_section;   /* check.* */
 extern const hth_catalogue hth_compare_section; /* compare.* */
-
-/* train.metric */
-enum {
-    HTH_METRIC_NONE,
-    HTH_METRIC_AUTO,
-    HTH_METRIC_PERPLEXITY,
-    HTH_METRIC_ACCURACY,
-    HTH_METRIC_BITS,
-    HTH_METRIC_DECISIONS,
-    HTH_METRIC_MSE,
-    HTH_METRIC_NMSE,
-    HTH_METRIC_LENGTH
-};
 
 enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
 
@@ -28,7 +15,7 @@ typedef struct hth_train_options {
     int64_t seed, threads, batch, epochs, sequences, steps;
     int64_t report_every, validate_every, validation_steps, validation_batch, stop_over;
     double checkpoint_every, stop_at;
-    int precision, metric;
+    int precision;
     int64_t align, align_window, align_horizon;
     const char *align_learners;
     bool keep_state, picture;
@@ -58,7 +45,7 @@ enum {
     HTH_MEASURE_VALIDATION_METRIC
 };
 extern const char *const hth_compare_measures[];
-/* What `auto` comes to with that metric; others stay as they are. */
-int hth_compare_measure(int measure, const char *metric);
+/* What `auto` comes to with that metric, NULL where it is not known; others stay as they are. */
+int hth_compare_measure(int measure, const hth_metric *metric);
 
 #endif

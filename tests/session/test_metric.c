@@ -74,26 +74,26 @@ static void mse_and_nmse_are_plain_sums(void **state) {
         hth_config *config;
         hth_session s;
         open_session(lines[i / 2], &config, &s);
-        assert_string_equal(s.metric.name, "nmse");
-        assert_false(s.metric.rises);
-        hth_metric mse = s.metric;
-        mse.kind = HTH_METRIC_MSE;
+        assert_string_equal(s.metric.kind->part.name, "nmse");
+        assert_false(s.metric.kind->rises);
+        hth_run_metric mse = s.metric;
+        mse.kind = hth_metric_find("mse");
         hth_report whole = {0}, pieces = {0};
         hth_moments moments;
         assert_int_equal(hth_moments_create(&s.train.shape, &moments, NULL), HTH_OK);
         const plain p = forward(&s, 200, 40, i % 2 ? weights : NULL, &whole, &s.moments);
         forward(&s, 200, 7, i % 2 ? weights : NULL, &pieces, &moments);
         assert_true(p.variance > 1);
-        assert_true(near(hth_metric_value(&mse, &whole, &s.moments), p.squares / p.weight / 3));
-        assert_true(near(hth_metric_value(&s.metric, &whole, &s.moments),
+        assert_true(near(hth_run_metric_value(&mse, &whole, &s.moments), p.squares / p.weight / 3));
+        assert_true(near(hth_run_metric_value(&s.metric, &whole, &s.moments),
                          p.squares / p.weight / p.variance));
-        assert_true(near(hth_metric_value(&s.metric, &pieces, &moments),
-                         hth_metric_value(&s.metric, &whole, &s.moments)));
+        assert_true(near(hth_run_metric_value(&s.metric, &pieces, &moments),
+                         hth_run_metric_value(&s.metric, &whole, &s.moments)));
         /* Negative controls: about 0 instead of the mean, and of one output only. */
         double about_zero = s.moments.sums[3] / p.weight;
         assert_false(near(about_zero, p.variance));
         hth_moments_clear(&moments);
-        assert_true(isnan(hth_metric_value(&s.metric, &whole, &moments)));
+        assert_true(isnan(hth_run_metric_value(&s.metric, &whole, &moments)));
         hth_moments_destroy(&moments);
         hth_session_close(&s);
         hth_config_destroy(config);
@@ -111,7 +111,7 @@ static void nmse_of_the_mean_is_one(void **state) {
     const hth_block *blocks = hth_network_blocks(s.network, &count);
     hth_real *theta = hth_network_parameters(s.network);
     plain p = forward(&s, 100, 40, NULL, &report, &s.moments);
-    assert_true(fabs(hth_metric_value(&s.metric, &report, &s.moments) - 1) > 0.01);
+    assert_true(fabs(hth_run_metric_value(&s.metric, &report, &s.moments) - 1) > 0.01);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < blocks[i].rows * blocks[i].columns; j++) {
             if (strcmp(blocks[i].name, "readout.weight") == 0) theta[blocks[i].offset + j] = 0;
@@ -121,7 +121,7 @@ static void nmse_of_the_mean_is_one(void **state) {
     report = (hth_report){0};
     hth_moments_clear(&s.moments);
     forward(&s, 100, 40, NULL, &report, &s.moments);
-    assert_true(fabs(hth_metric_value(&s.metric, &report, &s.moments) - 1) < 1e-5);
+    assert_true(fabs(hth_run_metric_value(&s.metric, &report, &s.moments) - 1) < 1e-5);
     hth_session_close(&s);
     hth_config_destroy(config);
 }
@@ -240,10 +240,86 @@ static void whole_trials_by_default(void **state) {
     assert_true(s.steps_total == 4800000); /* 2000 trials, which are more than 100000 steps */
     assert_int_equal(hth_scorer_open(&settings, &s, HTH_VALIDATE, &scorer, NULL), HTH_OK);
     assert_true(scorer.walk.limit == 2400);
-    assert_string_equal(s.metric.name, "decisions");
+    assert_string_equal(s.metric.kind->part.name, "decisions");
     hth_scorer_close(&scorer);
     hth_session_close(&s);
     hth_config_destroy(config);
+}
+
+/* What `auto` comes to, for every kind of targets; and that each metric is refused where it has no meaning. */
+static void auto_takes_the_first_that_suits(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {PATTERN, "none"},
+        {RECALL, "decisions"},
+        {"task=add loss=softmax", "none"},
+        {"task=copy-repeat loss=sigmoid loss.unit=bits", "length"},
+        {"task=copy-repeat loss=sigmoid task.curriculum=false", "none"},
+    };
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        hth_config *config;
+        hth_session s;
+        open_session(cases[i][0], &config, &s);
+        assert_string_equal(s.metric.kind->part.name, cases[i][1]);
+        hth_session_close(&s);
+        hth_config_destroy(config);
+    }
+}
+
+/* Tokens have perplexity; these rules, asked of the table alone. */
+static void each_metric_has_its_cases(void **state) {
+    (void)state;
+    const hth_loss_scale nats = {.unit = "nats", .nats = 1, .one_class = true};
+    const hth_loss_scale squares = {.unit = "squared error", .squares = 2};
+    hth_metric_case tokens = {
+        {.vocabulary = 50, .outputs = 50, .target = HTH_TARGET_CLASSES}, nats, false};
+    const hth_metric *perplexity = hth_metric_find("perplexity");
+    const hth_metric *accuracy = hth_metric_find("accuracy");
+    assert_true(accuracy->suits(&tokens) && !accuracy->refuses(&tokens));
+    assert_true(perplexity->suits(&tokens) && !perplexity->refuses(&tokens));
+    tokens.loss = squares;
+    assert_true(!perplexity->suits(&tokens) && perplexity->refuses(&tokens));
+    size_t metrics = 0, numbers = 0;
+    for (size_t i = 0; i < hth_metrics.count; i++) {
+        const hth_metric *metric = hth_metric_at(i);
+        const hth_loss_scale own = {.unit = "units of its own"};
+        const hth_metric_case of = {{.inputs = 1, .outputs = 1}, own, false};
+        metrics++;
+        numbers += metric->value != NULL;
+        assert_ptr_equal(hth_metric_find(metric->part.name), metric);
+        assert_true(!metric->value == !metric->range); /* what has a number says in which range */
+        /* No metric has a meaning for values under a loss that no metric knows. */
+        assert_true(!metric->value || metric->refuses(&of));
+    }
+    assert_int_equal(metrics, numbers + 2); /* auto and none have no number */
+}
+
+/* A loss says what it counts in, as it is set. */
+static void losses_say_what_they_count_in(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *unit;
+        double nats, squares;
+        bool one_class;
+    } cases[] = {
+        {"task=add loss=softmax", "nats", 1, 0, true},
+        {PATTERN "loss=mse", "squared error", 0, 2, false},
+        {PATTERN "loss=mse loss.report=mean", "squared error", 0, 6, false},
+        {"task=copy-repeat loss=sigmoid", "nats", 1, 0, false},
+        {"task=copy-repeat loss=sigmoid loss.unit=bits", "bits", 0.69314718055994530942, 0, false},
+    };
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        hth_config *config;
+        hth_session s;
+        open_session(cases[i].line, &config, &s);
+        const hth_loss_scale scale = hth_network_loss(s.network);
+        assert_string_equal(scale.unit, cases[i].unit);
+        assert_true(fabs(scale.nats - cases[i].nats) < 1e-12);
+        assert_true(scale.squares == cases[i].squares);
+        assert_true(scale.one_class == cases[i].one_class);
+        hth_session_close(&s);
+        hth_config_destroy(config);
+    }
 }
 
 static void says_what_is_wrong(void **state) {
@@ -252,6 +328,12 @@ static void says_what_is_wrong(void **state) {
         {PATTERN "train.metric=decisions", "the data do not say where decisions end"},
         {RECALL "train.metric=nmse", "that needs targets that are values and loss.name mse"},
         {"task=pattern train.metric=mse loss=sigmoid", "loss.name mse"},
+        {PATTERN "train.metric=bits", "that needs a loss that is a cross-entropy"},
+        {"task=add loss=sigmoid loss.unit=bits train.metric=bits", "in bits already (loss.unit)"},
+        {"task=add loss=sigmoid train.metric=perplexity", "class targets and loss.name softmax"},
+        {"task=add train.metric=length", "do not grow as they are learned"},
+        {PATTERN "train.metric=accuracy", "the targets are values, not classes"},
+        {"task=add train.metric=acuracy", "did you mean 'accuracy'"},
         {"task=pattern train.stop_at=0.1", "but the metric is none"},
         {RECALL "train.stop_at=0.9 train.validate_every=-1", "but the run has no validation"},
         {"task=add train.sequences=3", "the sequences of 'add' have no end"},
@@ -275,6 +357,9 @@ int main(void) {
         cmocka_unit_test(tapes_change_no_decision),
         cmocka_unit_test(stops_when_good_enough),
         cmocka_unit_test(whole_trials_by_default),
+        cmocka_unit_test(auto_takes_the_first_that_suits),
+        cmocka_unit_test(each_metric_has_its_cases),
+        cmocka_unit_test(losses_say_what_they_count_in),
         cmocka_unit_test(says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

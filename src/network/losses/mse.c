@@ -46,12 +46,20 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
                 hth_item_weight(tile->chunk, i);
 }
 
+/* Of half the sum over outputs, or of half their mean. */
+static hth_loss_scale scale(const void *given, size_t outputs) {
+    const mse_options *o = given;
+    const double mean_of = o->report == REPORT_MEAN ? (double)outputs : 1;
+    return (hth_loss_scale){.unit = "squared error", .squares = 2 * mean_of};
+}
+
 HTH_PART_OF(const hth_loss, hth_loss_mse) = {
     .part = {.name = "mse",
              .summary = "half the squared error, summed over outputs",
              .source = "Bellec et al. 2019, text before eq. 41",
              .options = {"loss", options, HTH_COUNT(options)}},
     .options_size = sizeof(mse_options),
+    .scale = scale,
     .measure = measure,
     .error = error_of,
 };

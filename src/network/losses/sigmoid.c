@@ -23,8 +23,10 @@ static const hth_option options[] = {
      .offset = offsetof(sigmoid_options, unit)},
 };
 
+static const double per_nat = 1.4426950408889634; /* bits: 1 / ln 2 */
+
 static double factor(const hth_loss_tile *tile) {
-    return ((const sigmoid_options *)tile->options)->unit ? 1.4426950408889634 : 1;
+    return ((const sigmoid_options *)tile->options)->unit ? per_nat : 1;
 }
 
 static double measure(const hth_loss_tile *tile, hth_real *y) {
@@ -51,6 +53,12 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
                 hth_item_weight(tile->chunk, i) * scale;
 }
 
+static hth_loss_scale scale(const void *given, size_t outputs) {
+    const bool bits = ((const sigmoid_options *)given)->unit;
+    (void)outputs;
+    return (hth_loss_scale){.unit = bits ? "bits" : "nats", .nats = bits ? 1 / per_nat : 1};
+}
+
 HTH_PART_OF(const hth_loss, hth_loss_sigmoid) = {
     .part = {.name = "sigmoid",
              .summary = "cross-entropy of independent bits",
@@ -59,6 +67,7 @@ HTH_PART_OF(const hth_loss, hth_loss_sigmoid) = {
     .options_size = sizeof(sigmoid_options),
     .least = 0,
     .most = 1,
+    .scale = scale,
     .measure = measure,
     .error = error_of,
 };

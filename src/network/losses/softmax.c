@@ -136,6 +136,12 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
             for (size_t i = 0; i < items; i++) error[k * width + i] *= chunk->weights[i];
 }
 
+static hth_loss_scale scale(const void *given, size_t outputs) {
+    (void)given;
+    (void)outputs;
+    return (hth_loss_scale){.unit = "nats", .nats = 1, .one_class = true};
+}
+
 HTH_PART_OF(const hth_loss, hth_loss_softmax) = {
     .part = {.name = "softmax",
              .summary = "cross-entropy of one class out of many, in nats",
@@ -144,6 +150,7 @@ HTH_PART_OF(const hth_loss, hth_loss_softmax) = {
     .options_size = sizeof(softmax_options),
     .least = 0,
     .most = 1e9, /* a target need not be a probability, only not negative */
+    .scale = scale,
     .measure = measure,
     .finish = finish,
     .error = error_of,

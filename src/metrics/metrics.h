@@ -1,0 +1,14 @@
+/* The metrics: a new one is a file in this folder and a name in this list. train.metric=auto takes the first that suits. */
+#ifndef HTH_METRICS_H
+#define HTH_METRICS_H
+
+#include "metrics/metric.h"
+
+/* <name>.c */
+#define HTH_METRICS(X)                                                                             \
+    X(length) X(decisions) X(perplexity) X(accuracy) X(bits) X(mse) X(nmse) X(none)
+
+#define HTH_DECLARE_METRIC(name) extern const hth_metric hth_metric_##name;
+HTH_METRICS(HTH_DECLARE_METRIC)
+
+#endif

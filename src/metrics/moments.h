@@ -1,0 +1,21 @@
+/* Moments of targets that are values, summed along a walk: what the variance in nmse is made of. */
+#ifndef HTH_MOMENTS_H
+#define HTH_MOMENTS_H
+
+#include "base/base.h"
+
+/* w: weights of steps and items, y*_k: target of output k. */
+typedef struct hth_moments {
+    size_t outputs; /* 0: the targets are classes */
+    double *sums;   /* [outputs] sum w y*_k, then sum_k sum w y*_k^2 */
+} hth_moments;
+
+hth_status hth_moments_create(const hth_shape *shape, hth_moments *out, hth_error *error);
+void hth_moments_destroy(hth_moments *moments);
+void hth_moments_clear(hth_moments *moments);
+void hth_moments_add(hth_moments *moments, const hth_chunk *chunk);
+
+/* Variance of each target, summed over them, where the weights add up to `weight`; NAN when they do not vary. */
+double hth_moments_variance(const hth_moments *moments, double weight);
+
+#endif
