@@ -6,9 +6,9 @@
 #ifndef HTH_LEARNER_H
 #define HTH_LEARNER_H
 
+#include "credit/adjoint/scan.h"
 #include "credit/axes.h"
 #include "credit/noise.h"
-#include "credit/scan.h"
 #include "optim/gradient.h"
 
 /* What a part of an axis may have beside its table: options and memory. */

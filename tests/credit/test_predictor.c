@@ -1,7 +1,7 @@
 /*
  * The small network that predicts: it descends its own loss (central differences), and rows are alone.
  */
-#include "credit/predictor.h"
+#include "credit/future/predictor.h"
 #include "laws.h"
 
 static const law_case any = {"cell.name=rate network.units=2", 1, 0, 1, 1, 1, false, false};

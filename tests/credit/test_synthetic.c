@@ -4,7 +4,7 @@
  */
 #include "parts.h"
 
-#include "credit/predictor.h"
+#include "credit/future/predictor.h"
 
 /* ---- DNI and DNI(b) by their equations ---- */
 

@@ -5,7 +5,7 @@
  *
  *     x = [X; label of the last step; 1]      label: targets, or 1 for the class; 0 where the weight is 0
  *
- * and gives c(x) = A^T x (or one hidden layer, credit/predictor.h), an adjoint of X, the joint state of all
+ * and gives c(x) = A^T x (or one hidden layer, credit/future/predictor.h), an adjoint of X, the joint state of all
  * layers. A is shared by the items of the batch, and c is of the loss of one item: where the loss is a mean over
  * the batch, the boundary is c over their number. With sg_present = true it stands for all losses from the
  * tape's last step on (Marschall et al.): what is known of that step, q, is then taken off, so that the
@@ -31,8 +31,8 @@
  * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, once more with a copy, twice more with
  * adam; per tape 3 times as many multiply-adds, and sg_scans scans.
  */
+#include "credit/future/predictor.h"
 #include "credit/joint.h"
-#include "credit/predictor.h"
 
 #include "kernels/elementwise.h"
 

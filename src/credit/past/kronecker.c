@@ -15,8 +15,8 @@
  * Memory per item and layer m + N g n numbers; operations per step N^2 g n (J B; as g n rows of g n^2), the
  * contraction N g n + P, once a tape.
  */
-#include "credit/factors.h"
 #include "credit/joint.h"
+#include "credit/past/factors.h"
 
 #include "kernels/fold.h"
 #include "kernels/vectors.h"

@@ -17,8 +17,8 @@
  */
 #include "credit/descend.h"
 #include "credit/joint.h"
-#include "credit/tangent.h"
-#include "credit/unbiased.h"
+#include "credit/past/tangent.h"
+#include "credit/past/unbiased.h"
 #include "kernels/fold.h"
 #include "kernels/largest.h"
 #include "kernels/rows.h"

@@ -13,7 +13,7 @@
  * Memory per item and layer g n + N m numbers; operations per step N^2 m (J B; as m rows of g n^2) + N m, the
  * contraction N m + P, once a tape.
  */
-#include "credit/factors.h"
+#include "credit/past/factors.h"
 
 #include "kernels/fold.h"
 

@@ -6,7 +6,7 @@
  *
  * Time and memory: two passes over the units, and one more a drive.
  */
-#include "credit/scan_one.h"
+#include "credit/adjoint/scan_one.h"
 
 #include "kernels/elementwise.h"
 

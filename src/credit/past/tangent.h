@@ -13,7 +13,7 @@
 #ifndef HTH_TANGENT_H
 #define HTH_TANGENT_H
 
-#include "credit/scan.h"
+#include "credit/adjoint/scan.h"
 
 typedef struct hth_tangent_layer {
     size_t first;     /* where the layer's states begin in X */

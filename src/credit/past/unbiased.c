@@ -1,5 +1,5 @@
 /* Options, refusals and small sums of the unbiased pasts: see unbiased.h. */
-#include "credit/unbiased.h"
+#include "credit/past/unbiased.h"
 
 #include <math.h>
 

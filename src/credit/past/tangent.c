@@ -2,7 +2,7 @@
  * Tangents of steps: see tangent.h. Cost per step and row: g n (n + inputs from a layer below) multiply-adds and a
  * few passes over the units. Few rows read the weights where they are; many share a packed copy of them.
  */
-#include "credit/tangent.h"
+#include "credit/past/tangent.h"
 
 #include "credit/joint.h"
 #include "kernels/fold.h"

@@ -10,8 +10,8 @@
 #ifndef HTH_FACTORS_H
 #define HTH_FACTORS_H
 
-#include "credit/tangent.h"
-#include "credit/unbiased.h"
+#include "credit/past/tangent.h"
+#include "credit/past/unbiased.h"
 
 typedef struct hth_factors {
     bool rows_in_A;    /* A[row] B[k, column], else A[column] B[k, row] */

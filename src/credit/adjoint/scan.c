@@ -1,9 +1,9 @@
 /* The adjoint scan: see scan.h. Cost per step and row: g n^2 multiply-adds (recurrence full) and a few
  * passes over the units; memory K rows (g + 1) n. */
-#include "credit/scan.h"
+#include "credit/adjoint/scan.h"
 
-#include "credit/scan_one.h"
-#include "credit/scan_spiking.h"
+#include "credit/adjoint/scan_one.h"
+#include "credit/adjoint/scan_spiking.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"
 #include "kernels/vectors.h"

@@ -1,6 +1,6 @@
 /* The network that predicts: see predictor.h. Per row 2 W multiply-adds to learn and W to predict, W being the
  * number of weights. */
-#include "credit/predictor.h"
+#include "credit/future/predictor.h"
 
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"

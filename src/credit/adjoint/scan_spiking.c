@@ -6,7 +6,7 @@
  *
  * Every number of the tape is read once; time and memory: one pass.
  */
-#include "credit/scan_spiking.h"
+#include "credit/adjoint/scan_spiking.h"
 
 #include "kernels/elementwise.h"
 

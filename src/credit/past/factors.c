@@ -5,7 +5,7 @@
  * The contraction of a tape of one step pairs the tangents with the direct errors, q . dz_1, which is xbar . dX_0: so
  * the scan need not go through the recurrent weights to the start of the tape.
  */
-#include "credit/factors.h"
+#include "credit/past/factors.h"
 
 #include "credit/joint.h"
 #include "kernels/fold.h"
