@@ -240,9 +240,9 @@ static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const bool carries = past->carry && !learner->network->is_whole; /* whole: no past */
     const bool adds_step = carries && past->adds_step && learner->adjoint.tape->steps == 1;
     if (!learner->descent) hth_gradient_fill(gradient);
-    hth_scan_gradient_rest(&learner->adjoint, gradient);
+    hth_tape_gradient_rest(&learner->adjoint, gradient);
     if (learner->descent && !carries && hth_descend_step(learner)) return;
-    if (!adds_step) hth_scan_gradient_weights(&learner->adjoint, gradient);
+    if (!adds_step) hth_tape_gradient_weights(&learner->adjoint, gradient);
     if (carries) past->carry(learner, gradient);
 }
 

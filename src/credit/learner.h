@@ -7,9 +7,9 @@
 #define HTH_LEARNER_H
 
 #include "credit/adjoint/scan.h"
+#include "credit/adjoint/tape_gradient.h"
 #include "credit/axes.h"
 #include "credit/noise.h"
-#include "optim/gradient.h"
 
 /* What a part of an axis may have beside its table: options and memory. */
 typedef struct hth_own {

@@ -146,7 +146,7 @@ void hth_window_learn(hth_learner *learner, hth_gradient *gradient) {
         hth_gradient_fill(gradient);
         hth_adjoint_clear_boundary(adjoint);
         hth_scan(adjoint);
-        hth_scan_gradient(adjoint, gradient);
+        hth_tape_gradient(adjoint, gradient);
         w->learned = w->origin + adjoint->to;
     } else {
         learner->given = 0;

@@ -8,7 +8,7 @@
  *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R; see hth_crossing
  *
  * q_t includes what the regulariser asks of z. Variants of eligibility traces take other numbers for Z_t, or 0
- * for D_t (trace.c); then lambda is no derivative any more.
+ * for D_t (past/trace.c); then lambda is no derivative any more.
  *
  * sbar and zbar at the end of the tape are the boundary (the future axis); what the scan leaves in them
  * is the adjoint of the state at the start of the tape (for the past axis, and the target of the future
@@ -18,93 +18,7 @@
 #ifndef HTH_SCAN_H
 #define HTH_SCAN_H
 
-#include "credit/axes.h"
-#include "network/tape.h"
-
-/* What stands for Z_t, the way from a unit's state to its z (the postsynaptic factor of e-prop). */
-typedef enum hth_postsynaptic {
-    HTH_POST_DERIVATIVE, /* Z_t itself */
-    HTH_POST_ONE,        /* 1 for the first state, 0 for others */
-    HTH_POST_GIVEN       /* the layer's `post` for the first state, 0 for others */
-} hth_postsynaptic;
-
-struct hth_adjoint;
-
-/* How credit crosses from unit to unit: what a recurrence is to the scan. */
-typedef struct hth_crossing {
-    bool resets;     /* zbar_{t-1} has lambda R, the way of the reset */
-    bool multiplies; /* and cross^T delta, the layer's `cross`: one product for all rows */
-    bool is_local; /* credit stays in a unit, so that a synapse can follow it: traces have it too */
-    /* Adds to zbar_{t-1}[n] of a row what delta_t sends besides. NULL: nothing. */
-    void (*cross)(const struct hth_adjoint *adjoint, size_t layer, const hth_real *delta,
-                  hth_real *zbar);
-    /* Sets sbar_{t-1} and zbar_{t-1} of a row in place of all that, from sbar_t, lambda_t and zeta_t. NULL: no. */
-    void (*replace)(const struct hth_adjoint *adjoint, size_t layer, size_t row);
-} hth_crossing;
-
-typedef struct hth_adjoint_layer {
-    hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */
-    hth_real *delta;  /* [K][rows][drives*n] */
-    hth_real *sbar;   /* [states][rows][n] */
-    hth_real *zbar;   /* [rows][n] */
-    hth_real *lambda; /* [states][rows][n], scratch */
-    hth_real *zeta;   /* [rows][n], scratch */
-    hth_real *packed; /* cross, for the products of this scan */
-    /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
-    const hth_real *cross;
-    /* What parts may add; NULL: nothing. */
-    const hth_real *pull; /* [rows][n]: direct error, the same at all steps of an item */
-    const hth_real *post; /* [K][batch][n]: see hth_postsynaptic */
-    hth_real *end;        /* [states][rows][n]: sbar at the end of the tape, kept */
-    /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in place of delta; the last
-     * slot is scratch. NULL: they learn by delta */
-    hth_real *own;
-} hth_adjoint_layer;
-
-typedef struct hth_adjoint {
-    const hth_tape *tape;
-    const hth_crossing *crossing;
-    void *across; /* what the recurrence keeps, for `cross` and `replace` */
-    hth_postsynaptic postsynaptic;
-    bool memoryless; /* D is taken as 0: a unit's state does not last from step to step */
-    size_t rows;
-    size_t from, to; /* the steps that the gradient is of, as far as the tape has them */
-    size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
-    bool is_filled;   /* q of all layers is there before the scan: none passes down to another */
-    bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
-    hth_adjoint_layer *layers;
-    hth_real *input; /* [K][rows][inputs of the bottom layer]: dE/dx; NULL: not wanted */
-    /* [K][rows][readout.n]: direct errors of all that the readout reads; NULL: that is the last layer, whose q they are */
-    hth_real *errors;
-} hth_adjoint;
-
-#define HTH_EVERY_ITEM SIZE_MAX
-
-/* Memory for an adjoint of `rows` rows over tapes of K steps; with_top_q: errors enter at the top. */
-HTH_VERB(void, hth_adjoint_lay_out,
-         (hth_arena * arena, hth_adjoint *adjoint, const hth_network *network, size_t steps,
-          size_t rows, bool with_top_q));
-#define hth_adjoint_lay_out HTH_NOW(hth_adjoint_lay_out)
-
-/* Memory for dE/dx of inputs that are numbers. */
-HTH_VERB(void, hth_adjoint_lay_out_inputs,
-         (hth_arena * arena, hth_adjoint *adjoint, const hth_network *network, size_t steps));
-#define hth_adjoint_lay_out_inputs HTH_NOW(hth_adjoint_lay_out_inputs)
-
-/* Where the readout leaves the direct errors, and their way from there to the layers that it reads. */
-HTH_VERB(hth_real *, hth_adjoint_errors, (const hth_adjoint *adjoint, const hth_network *network));
-#define hth_adjoint_errors HTH_NOW(hth_adjoint_errors)
-HTH_VERB(void, hth_adjoint_split, (hth_adjoint * adjoint));
-#define hth_adjoint_split HTH_NOW(hth_adjoint_split)
-
-/* What the regulariser asks of z[n] at step t of an item; NULL: nothing, as of padding. */
-HTH_VERB(const hth_real *, hth_adjoint_pull,
-         (const hth_adjoint *adjoint, size_t l, size_t t, size_t item));
-#define hth_adjoint_pull HTH_NOW(hth_adjoint_pull)
-
-/* Sets the boundary at the end of the tape to zero. */
-HTH_VERB(void, hth_adjoint_clear_boundary, (hth_adjoint * adjoint));
-#define hth_adjoint_clear_boundary HTH_NOW(hth_adjoint_clear_boundary)
+#include "credit/adjoint/adjoint.h"
 
 /* The scan through all layers, from the top down. */
 HTH_VERB(void, hth_scan, (hth_adjoint * adjoint));
@@ -117,27 +31,5 @@ HTH_VERB(void, hth_scan_unit,
          (const hth_adjoint *adjoint, size_t layer, size_t item, size_t k, hth_real *delta,
           hth_real *sbar, hth_real *zbar));
 #define hth_scan_unit HTH_NOW(hth_scan_unit)
-
-/* Copies the boundary into `end`, where there is one. */
-HTH_VERB(void, hth_adjoint_keep_end, (hth_adjoint * adjoint));
-#define hth_adjoint_keep_end HTH_NOW(hth_adjoint_keep_end)
-
-/* Adds to values[P], the recurrent parameters, what one row contributes to dX_end/dtheta or the like: that
- * row's sum_t delta_t u_t^T of each layer, token vectors, learned initial states. _rest: the latter two.
- * Entries that do not exist are not masked. */
-HTH_VERB(void, hth_scan_row, (const hth_adjoint *adjoint, size_t row, hth_real *values));
-#define hth_scan_row HTH_NOW(hth_scan_row)
-HTH_VERB(void, hth_scan_row_rest, (const hth_adjoint *adjoint, size_t row, hth_real *values));
-#define hth_scan_row_rest HTH_NOW(hth_scan_row_rest)
-
-/* Adds to the gradient what the tape's own steps contribute: sum_t delta_t u_t^T per layer, the token
- * vectors, and the learned initial state when the tape begins a sequence. Row b is item b. _weights: the first alone;
- * _rest: the other two. The caller has called hth_gradient_fill. */
-HTH_VERB(void, hth_scan_gradient, (const hth_adjoint *adjoint, hth_gradient *gradient));
-#define hth_scan_gradient HTH_NOW(hth_scan_gradient)
-HTH_VERB(void, hth_scan_gradient_weights, (const hth_adjoint *adjoint, hth_gradient *gradient));
-#define hth_scan_gradient_weights HTH_NOW(hth_scan_gradient_weights)
-HTH_VERB(void, hth_scan_gradient_rest, (const hth_adjoint *adjoint, hth_gradient *gradient));
-#define hth_scan_gradient_rest HTH_NOW(hth_scan_gradient_rest)
 
 #endif

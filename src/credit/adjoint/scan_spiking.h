@@ -6,7 +6,7 @@
 #ifndef HTH_SCAN_SPIKING_H
 #define HTH_SCAN_SPIKING_H
 
-#include "credit/adjoint/scan.h"
+#include "credit/adjoint/adjoint.h"
 
 /* Whether a layer's steps can be taken so in this scan. */
 HTH_VERB(bool, hth_scan_is_spiking, (const hth_adjoint *adjoint, size_t layer));

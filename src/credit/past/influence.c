@@ -105,7 +105,8 @@ static void grow(hth_learner *learner, influence *kept, hth_real *M) {
                          : (double)(tape->steps * layer->m) * (double)(layer->rows * kept->N),
                      grow_row, &task);
     }
-    for (size_t i = 0; i < kept->N; i++) hth_scan_row_rest(&kept->rows, i, M + i * kept->stride);
+    for (size_t i = 0; i < kept->N; i++)
+        hth_tape_gradient_row_rest(&kept->rows, i, M + i * kept->stride);
 }
 
 /* ---- Verbs ---- */

@@ -75,7 +75,7 @@ static double form_G(hth_learner *learner, rank_one *kept, size_t item) {
                     hth_rows(u_of(kept, l, item), tape->batch * layer->stride), false,
                     kept->G + layer->weight, layer->m);
     }
-    hth_scan_row_rest(&kept->probe, item, kept->G);
+    hth_tape_gradient_row_rest(&kept->probe, item, kept->G);
     return hth_sum_of_squares(learner->compute, kept->P, kept->G);
 }
 

@@ -2,7 +2,7 @@
 #ifndef HTH_SCALES_H
 #define HTH_SCALES_H
 
-#include "credit/adjoint/scan.h"
+#include "credit/adjoint/adjoint.h"
 
 enum { HTH_SCALE_DERIVATIVE, HTH_SCALE_ONE, HTH_SCALE_LEAK };
 

@@ -1,0 +1,77 @@
+/* What an adjoint holds, and the ends of its way: see adjoint.h. */
+#include "credit/adjoint/adjoint.h"
+
+#include <string.h>
+
+void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
+                         size_t steps, size_t rows, bool with_top_q) {
+    const bool counting = !arena->base;
+    hth_adjoint_layer scratch;
+    adjoint->rows = rows;
+    adjoint->layers = HTH_TAKE(arena, hth_adjoint_layer, net->layer_count);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const size_t states = hth_times(layer->cell->states * rows, layer->n);
+        const bool has_q = !layer->is_top || with_top_q;
+        hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
+        *a = (hth_adjoint_layer){0};
+        a->q = HTH_TAKE(arena, hth_real, has_q ? hth_times(hth_times(steps, rows), layer->n) : 0);
+        if (!has_q) a->q = NULL;
+        a->delta = HTH_TAKE(arena, hth_real, hth_times(hth_times(steps, rows), layer->rows));
+        a->sbar = HTH_TAKE(arena, hth_real, states);
+        a->lambda = HTH_TAKE(arena, hth_real, states);
+        a->zbar = HTH_TAKE(arena, hth_real, rows * layer->n);
+        a->zeta = HTH_TAKE(arena, hth_real, rows * layer->n);
+        a->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->rows, layer->n));
+    }
+    adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
+    if (!net->embedding) adjoint->input = NULL;
+    const bool gathers = with_top_q && !hth_reads_last_alone(net);
+    adjoint->errors =
+        HTH_TAKE(arena, hth_real, gathers ? hth_times(hth_times(steps, rows), net->readout.n) : 0);
+    if (!gathers) adjoint->errors = NULL;
+}
+
+void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
+                                size_t steps) {
+    if (net->embedding) return; /* it is there already, for the token vectors */
+    adjoint->input = HTH_TAKE(arena, hth_real, hth_times(steps * adjoint->rows, net->shape.inputs));
+}
+
+hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *net) {
+    return adjoint->errors ? adjoint->errors : adjoint->layers[net->layer_count - 1].q;
+}
+
+void hth_adjoint_split(hth_adjoint *adjoint) {
+    const hth_reading *reads = &adjoint->tape->network->readout.reads;
+    for (size_t p = 0; adjoint->errors && p < reads->count; p++)
+        if (reads->parts[p].layer != HTH_OF_INPUT)
+            hth_read_split(adjoint->tape, adjoint->errors, &reads->parts[p], reads->width,
+                           adjoint->layers[reads->parts[p].layer].q);
+}
+
+void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const size_t slot = adjoint->rows * net->layers[l].n;
+        memset(adjoint->layers[l].zbar, 0, slot * sizeof(hth_real));
+        memset(adjoint->layers[l].sbar, 0, net->layers[l].cell->states * slot * sizeof(hth_real));
+    }
+}
+
+void hth_adjoint_keep_end(hth_adjoint *adjoint) {
+    const hth_network *net = adjoint->tape->network;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_adjoint_layer *a = &adjoint->layers[l];
+        const size_t slot = adjoint->rows * net->layers[l].n, states = net->layers[l].cell->states;
+        if (!a->end) continue;
+        memcpy(a->end, a->sbar, states * slot * sizeof(hth_real));
+    }
+}
+
+const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
+    const hth_chunk *chunk = &adjoint->tape->chunk;
+    const hth_real *pull = adjoint->layers[l].pull;
+    if (!pull || (chunk->lengths && t >= chunk->lengths[item])) return NULL;
+    return pull + item * adjoint->tape->network->layers[l].n;
+}
