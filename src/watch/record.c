@@ -218,10 +218,9 @@ static hth_real local(const hth_recorder *r, size_t l, hth_entry entry, size_t u
 /* dz/ds[k] as the learner has it (learner.postsynaptic). */
 static hth_real observed(const hth_recorder *r, size_t l, size_t k, size_t unit) {
     const hth_adjoint *adjoint = &r->walk.learner->adjoint;
-    if (adjoint->postsynaptic == HTH_POST_DERIVATIVE)
-        return local(r, l, r->session.network->layers[l].cell->Z[k], unit);
-    if (k > 0) return 0;
-    return adjoint->postsynaptic == HTH_POST_ONE ? HTH_C(1.0) : adjoint->layers[l].post[unit];
+    const hth_entry Z = adjoint->layers[l].table.Z[k];
+    return Z.where == HTH_AT_ZERO ? 0
+                                  : hth_derivative_of(hth_derivative_at(adjoint, l, Z, 0, 0), unit);
 }
 
 /* Columns from..to-1 of a row, to out. */

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+static hth_derivatives table_of(const hth_cell *cell) {
+    hth_derivatives table = {0};
+    memcpy(table.D, cell->D, sizeof table.D);
+    memcpy(table.B, cell->B, sizeof table.B);
+    memcpy(table.R, cell->R, sizeof table.R);
+    memcpy(table.Z, cell->Z, sizeof table.Z);
+    memcpy(table.Q, cell->Q, sizeof table.Q);
+    return table;
+}
+
 void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
                          size_t steps, size_t rows, bool with_top_q) {
     const bool counting = !arena->base;
@@ -14,7 +24,7 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
         const size_t states = hth_times(layer->cell->states * rows, layer->n);
         const bool has_q = !layer->is_top || with_top_q;
         hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
-        *a = (hth_adjoint_layer){0};
+        *a = (hth_adjoint_layer){.table = table_of(layer->cell)};
         a->q = HTH_TAKE(arena, hth_real, has_q ? hth_times(hth_times(steps, rows), layer->n) : 0);
         if (!has_q) a->q = NULL;
         a->delta = HTH_TAKE(arena, hth_real, hth_times(hth_times(steps, rows), layer->rows));

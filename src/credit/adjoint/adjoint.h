@@ -8,12 +8,15 @@
 #include "credit/axes.h"
 #include "network/tape.h"
 
-/* What stands for Z_t, the way from a unit's state to its z (the postsynaptic factor of e-prop). */
-typedef enum hth_postsynaptic {
-    HTH_POST_DERIVATIVE, /* Z_t itself */
-    HTH_POST_ONE,        /* 1 for the first state, 0 for others */
-    HTH_POST_GIVEN       /* the layer's `post` for the first state, 0 for others */
-} hth_postsynaptic;
+/* A learner's own table of a layer's derivatives: the cell's, until a part puts other entries in their place. */
+enum { HTH_AT_GIVEN = HTH_AT_PREVIOUS + 1, HTH_MOST_GIVEN = 1 }; /* given[index], of this step */
+#define HTH_GIVEN(k)                                                                               \
+    { HTH_AT_GIVEN, k, 0, 0 }
+typedef struct hth_derivatives {
+    hth_entry D[HTH_MAX_STATES][HTH_MAX_STATES], B[HTH_MAX_STATES][HTH_MAX_DRIVES];
+    hth_entry R[HTH_MAX_STATES], Z[HTH_MAX_STATES], Q[HTH_MAX_DRIVES];
+    const hth_real *given[HTH_MOST_GIVEN]; /* [K][batch][n]: the part's own numbers */
+} hth_derivatives;
 
 struct hth_adjoint;
 
@@ -30,6 +33,7 @@ typedef struct hth_crossing {
 } hth_crossing;
 
 typedef struct hth_adjoint_layer {
+    hth_derivatives table;
     hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */
     hth_real *delta;  /* [K][rows][drives*n] */
     hth_real *sbar;   /* [states][rows][n] */
@@ -41,7 +45,6 @@ typedef struct hth_adjoint_layer {
     const hth_real *cross;
     /* What parts may add; NULL: nothing. */
     const hth_real *pull; /* [rows][n]: direct error, the same at all steps of an item */
-    const hth_real *post; /* [K][batch][n]: see hth_postsynaptic */
     hth_real *end;        /* [states][rows][n]: sbar at the end of the tape, kept */
     /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in place of delta; the last
      * slot is scratch. NULL: they learn by delta */
@@ -52,8 +55,6 @@ typedef struct hth_adjoint {
     const hth_tape *tape;
     const hth_crossing *crossing;
     void *across; /* what the recurrence keeps, for `cross` and `replace` */
-    hth_postsynaptic postsynaptic;
-    bool memoryless; /* D is taken as 0: a unit's state does not last from step to step */
     size_t rows;
     size_t from, to; /* the steps that the gradient is of, as far as the tape has them */
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
@@ -81,6 +82,17 @@ void hth_adjoint_split(hth_adjoint *adjoint);
 
 /* What the regulariser asks of z[n] at step t of an item; NULL: nothing, as of padding. */
 const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item);
+
+/* Where a derivative of a layer's table is, at step t of an item. */
+static inline hth_derivative hth_derivative_at(const hth_adjoint *adjoint, size_t layer,
+                                               hth_entry entry, size_t t, size_t item) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_layer *of = &tape->network->layers[layer];
+    const hth_real *const *given = adjoint->layers[layer].table.given;
+    if (entry.where == HTH_AT_GIVEN)
+        return (hth_derivative){.data = given[entry.index] + (t * tape->batch + item) * of->n};
+    return hth_entry_at(of, &tape->layers[layer], entry, t, tape->batch, item);
+}
 
 /* Sets the boundary at the end of the tape to zero. */
 void hth_adjoint_clear_boundary(hth_adjoint *adjoint);

@@ -29,15 +29,14 @@ static bool is_found(hth_entry entry) {
 }
 
 bool hth_scan_is_one(const hth_adjoint *adjoint, size_t l) {
-    const hth_cell *c = adjoint->tape->network->layers[l].cell;
+    const hth_cell *cell = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
-    if (adjoint->crossing->cross || adjoint->crossing->replace || adjoint->memoryless ||
-        adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || a->pull)
-        return false;
-    for (size_t g = 0; g < c->drives; g++)
+    const hth_derivatives *c = &a->table;
+    if (adjoint->crossing->cross || adjoint->crossing->replace || a->own || a->pull) return false;
+    for (size_t g = 0; g < cell->drives; g++)
         if (!is_plain(c->B[0][g]) || !is_plain(c->Q[g]) || c->Q[g].where == HTH_AT_ONE)
             return false;
-    return c->states == 1 && is_plain(c->D[0][0]) && is_found(c->D[0][0]) && is_plain(c->R[0]) &&
+    return cell->states == 1 && is_plain(c->D[0][0]) && is_found(c->D[0][0]) && is_plain(c->R[0]) &&
            c->R[0].where != HTH_AT_ONE && is_plain(c->Z[0]) && c->Z[0].where != HTH_AT_ZERO;
 }
 
@@ -114,28 +113,26 @@ static void give_directly(const units *u, const hth_real *Q, hth_real *delta) {
 }
 
 void hth_scan_one(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
-    const hth_tape *tape = adjoint->tape;
-    const hth_layer *layer = &tape->network->layers[l];
-    const hth_tape_layer *on = &tape->layers[l];
-    const hth_cell *c = layer->cell;
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
     const hth_adjoint_layer *a = &adjoint->layers[l];
-    const size_t n = layer->n, batch = tape->batch, rows = adjoint->rows;
+    const hth_derivatives *c = &a->table;
+    const size_t n = layer->n, rows = adjoint->rows;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const bool crosses = adjoint->crossing->resets;
     hth_real *delta = a->delta + (t * rows + row) * layer->rows;
     const units u = {.n = n,
                      .q = a->q ? a->q + (t * rows + row) * n : NULL,
-                     .Z = hth_entry_at(layer, on, c->Z[0], t, batch, item).data,
-                     .D = hth_entry_at(layer, on, c->D[0][0], t, batch, item).data,
-                     .R = crosses ? hth_entry_at(layer, on, c->R[0], t, batch, item).data : NULL,
+                     .Z = hth_derivative_at(adjoint, l, c->Z[0], t, item).data,
+                     .D = hth_derivative_at(adjoint, l, c->D[0][0], t, item).data,
+                     .R = crosses ? hth_derivative_at(adjoint, l, c->R[0], t, item).data : NULL,
                      .zbar = a->zbar + row * n,
                      .sbar = a->sbar + row * n,
                      .zeta = a->zeta + row * n,
                      .lambda = a->lambda + row * n};
     carry_any(&u);
-    for (size_t g = 0; g < c->drives; g++, delta += n) {
-        const hth_real *Q = hth_entry_at(layer, on, c->Q[g], t, batch, item).data;
-        const hth_real *B = hth_entry_at(layer, on, c->B[0][g], t, batch, item).data;
+    for (size_t g = 0; g < layer->cell->drives; g++, delta += n) {
+        const hth_real *Q = hth_derivative_at(adjoint, l, c->Q[g], t, item).data;
+        const hth_real *B = hth_derivative_at(adjoint, l, c->B[0][g], t, item).data;
         if (c->B[0][g].where == HTH_AT_ZERO)
             give_directly(&u, Q, delta);
         else

@@ -26,13 +26,13 @@ static bool is_at(hth_entry entry, hth_where where, bool times, bool plus) {
     return entry.where == where && (entry.times != 0) == times && (entry.plus != 0) == plus;
 }
 
-static bool has_one_state(const hth_cell *c) {
-    return c->drives == 1 && c->Q[0].where == HTH_AT_ZERO && c->B[0][0].where == HTH_AT_CONSTANT &&
+static bool has_one_state(const hth_derivatives *c) {
+    return c->Q[0].where == HTH_AT_ZERO && c->B[0][0].where == HTH_AT_CONSTANT &&
            c->R[0].where == HTH_AT_CONSTANT && c->D[0][0].where == HTH_AT_CONSTANT &&
            is_at(c->Z[0], HTH_AT_FIELD, false, false);
 }
 
-static bool has_second_state(const hth_cell *c) {
+static bool has_second_state(const hth_derivatives *c) {
     return c->B[1][0].where == HTH_AT_ZERO && c->R[1].where == HTH_AT_ZERO &&
            c->D[0][1].where == HTH_AT_ZERO && is_at(c->D[1][0], HTH_AT_PREVIOUS, false, false) &&
            is_at(c->D[1][1], HTH_AT_PREVIOUS, true, true) &&
@@ -40,12 +40,12 @@ static bool has_second_state(const hth_cell *c) {
 }
 
 bool hth_scan_is_spiking(const hth_adjoint *adjoint, size_t l) {
-    const hth_cell *c = adjoint->tape->network->layers[l].cell;
+    const hth_cell *cell = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
-    if (adjoint->crossing->cross || adjoint->crossing->replace || adjoint->memoryless ||
-        adjoint->postsynaptic != HTH_POST_DERIVATIVE || a->own || !a->q)
-        return false;
-    return has_one_state(c) && (c->states == 1 || (c->states == 2 && has_second_state(c)));
+    const hth_derivatives *c = &a->table;
+    if (adjoint->crossing->cross || adjoint->crossing->replace || a->own || !a->q) return false;
+    return cell->drives == 1 && has_one_state(c) &&
+           (cell->states == 1 || (cell->states == 2 && has_second_state(c)));
 }
 
 /* `two` states, and whether credit `crosses`, are constants of each instance. */
@@ -79,11 +79,11 @@ void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layer = &tape->network->layers[l];
     const hth_tape_layer *on = &tape->layers[l];
-    const hth_cell *c = layer->cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
+    const hth_derivatives *c = &a->table;
     const size_t n = layer->n, batch = tape->batch, rows = adjoint->rows;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
-    const bool two = c->states == 2, crosses = adjoint->crossing->resets;
+    const bool two = layer->cell->states == 2, crosses = adjoint->crossing->resets;
     units u = {.n = n,
                .q = a->q + (t * rows + row) * n,
                .pull = hth_adjoint_pull(adjoint, l, t, item),

@@ -53,10 +53,11 @@ enum { GROUP = 8, FEW = 16 }; /* items that pass together; steps of a tape that 
 _Static_assert((int)HTH_TRACE_MOST <= (int)HTH_MOST_TRACES, "the pass takes all rows");
 
 enum { TRACE_FULL, TRACE_INSTANTANEOUS };
+enum { POST_DERIVATIVE, POST_ONE, POST_CLOPATH };
 enum { BELOW_EXACT, BELOW_TAPE };
 
 typedef struct trace_options {
-    int trace, postsynaptic, below; /* postsynaptic: a hth_postsynaptic */
+    int trace, postsynaptic, below;
     hth_clopath clopath;
     hth_scales scales;
 } trace_options;
@@ -251,7 +252,7 @@ static size_t initial_size(const hth_learner *learner, size_t l) {
 }
 
 static bool has_voltage(const hth_learner *learner) {
-    return ((const trace_options *)learner->past.options)->postsynaptic == HTH_POST_GIVEN;
+    return ((const trace_options *)learner->past.options)->postsynaptic == POST_CLOPATH;
 }
 
 static size_t voltages_size(const hth_learner *learner, size_t l) {
@@ -289,16 +290,9 @@ static void reset(hth_learner *learner) {
 static void before(hth_learner *learner) {
     hth_trace *kept = learner->past.kept;
     const trace_options *o = learner->past.options;
-    hth_adjoint *both[] = {&learner->adjoint, &kept->rows};
     const hth_tape *tape = learner->adjoint.tape;
-    for (size_t i = 0; i < HTH_COUNT(both); i++) {
-        both[i]->memoryless = o->trace == TRACE_INSTANTANEOUS;
-        both[i]->postsynaptic = (hth_postsynaptic)o->postsynaptic;
-        for (size_t l = 0; l < learner->network->layer_count; l++)
-            both[i]->layers[l].post = kept->layers[l].post;
-    }
     hth_scales_apply(&o->scales, &learner->adjoint, kept->pull);
-    if (o->postsynaptic != HTH_POST_GIVEN) return;
+    if (!has_voltage(learner)) return;
     if (tape->fresh) forget_voltages(learner);
     for (size_t l = 0; l < learner->network->layer_count; l++)
         hth_clopath_factor(&o->clopath, tape, l, kept->layers[l].vhat, kept->layers[l].post);
@@ -379,6 +373,15 @@ static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
     if (end) plan->adjoint.layers[l].end = end;
 }
 
+/* What stands in the table for D and Z with other traces. */
+static void replace_entries(const trace_options *o, const hth_real *post, hth_derivatives *table) {
+    if (o->trace == TRACE_INSTANTANEOUS) memset(table->D, 0, sizeof table->D);
+    if (o->postsynaptic == POST_DERIVATIVE) return;
+    memset(table->Z, 0, sizeof table->Z);
+    table->Z[0] = o->postsynaptic == POST_ONE ? (hth_entry)HTH_ONE : (hth_entry)HTH_GIVEN(0);
+    table->given[0] = post;
+}
+
 /* Of the layer that has most numbers in X: others leave rows of the scan empty. */
 static size_t most_rows(const hth_learner *plan) {
     size_t most = 0;
@@ -394,7 +397,6 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     const hth_crossing *crossing = &plan->axes.recurrence->crossing;
     hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
     hth_trace_layer scratch;
-    (void)given;
     if (!kept) kept = &counted;
     *kept = (hth_trace){.is_zero = true, .follows_z = hth_trace_follows_z(plan)};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
@@ -405,8 +407,11 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
                         net->readout.kappa > 0);
     kept->rows.crossing = crossing->is_local ? crossing : &hth_crosses_nothing;
     kept->rows.input = NULL; /* no row is an adjoint of what is below its layer */
-    for (size_t l = 0; placed && l < net->layer_count; l++)
+    for (size_t l = 0; placed && l < net->layer_count; l++) {
         if (!net->layers[l].is_top) kept->rows.layers[l].q = NULL;
+        replace_entries(given, kept->layers[l].post, &plan->adjoint.layers[l].table);
+        replace_entries(given, kept->layers[l].post, &kept->rows.layers[l].table);
+    }
     return placed;
 }
 
