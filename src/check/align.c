@@ -68,7 +68,7 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
         return hth_fail(error, status, "train.align compares '%s', which cannot be: %.300s", name,
                         reason.message);
     a->count++;
-    if (c->learner->axes.future == &hth_future_synthetic && c->learner->axes.past->carry)
+    if (c->learner->axes.future->predicts && c->learner->axes.past->carry)
         return hth_fail(
             error, HTH_INVALID,
             "train.align compares '%s', which cannot be: with a past and a prediction a "

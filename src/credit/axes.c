@@ -122,8 +122,8 @@ const char *hth_preset_says(const hth_settings *settings, const char *key) {
 
 hth_bias hth_axes_bias(const hth_axes *axes, size_t steps, size_t total) {
     const hth_bias parts[] = {axes->signal->axis.bias, axes->recurrence->axis.bias,
-                              steps >= total && !axes->past->forgets ? HTH_EXACT
-                                                                     : axes->past->axis.bias,
+                              steps >= total && !axes->past->weigh ? HTH_EXACT
+                                                                   : axes->past->axis.bias,
                               axes->future->axis.bias};
     hth_bias worst = HTH_EXACT;
     for (size_t i = 0; i < HTH_COUNT(parts); i++)

@@ -155,7 +155,7 @@ static hth_filter filter_of_step(const hth_learner *learner, size_t l) {
     return (hth_filter){.rows = layer->rows,
                         .n = layer->n,
                         .m = layer->m,
-                        .delta = a->own ? a->own : a->delta,
+                        .delta = a->delta,
                         .u = learner->adjoint.tape->layers[l].u,
                         .eps = learner->descent->gradient->values}; /* not touched */
 }

@@ -250,9 +250,10 @@ static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
 static void learn_units(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
     axes->future->boundary(learner);
-    hth_adjoint_keep_end(&learner->adjoint);
+    if (axes->past->boundary) axes->past->boundary(learner);
     if (learner->gives_inputs) learner->adjoint.skips_start = false;
     hth_scan(&learner->adjoint);
+    if (axes->past->weigh) axes->past->weigh(learner);
     learn_weights(learner, gradient);
     if (axes->future->learn) axes->future->learn(learner);
 }
@@ -280,7 +281,7 @@ static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_erro
             "a tape of hth_learner_tape",
             learner->steps);
     }
-    const bool predicted = learner->axes.future->needs_end && tape->fresh && learner->is_open;
+    const bool predicted = learner->axes.future->predicts && tape->fresh && learner->is_open;
     if (!lost && !predicted) return HTH_OK;
     learner->is_open = false;
     hth_window_open(learner, tape);

@@ -91,10 +91,14 @@ typedef struct hth_past {
     hth_axis axis;
     /* Before the scan, when the direct errors are there: it may put others in their place, and puts them back in carry. */
     void (*before)(hth_learner *learner);
+    /* Between the future's boundary and the scan, which goes over it. */
+    void (*boundary)(hth_learner *learner);
+    /* After the scan: puts what the weights learn by in place of delta. So even the gradient of a whole sequence on one
+     * tape is another. */
+    void (*weigh)(hth_learner *learner);
     /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
      * over the tape. NULL: nothing is kept. */
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
-    bool forgets; /* even within a tape, so that the whole sequence in one is no exact gradient */
     bool
         adds_step; /* carry adds delta_1 u_1^T too where the tape has one step: one pass over the gradient */
     /* carry looks at learner->descent: see there. Others take the general way. */
@@ -106,7 +110,8 @@ typedef struct hth_future {
     hth_axis axis;
     void (*boundary)(hth_learner *learner); /* sets sbar and zbar at the end of the tape */
     void (*learn)(hth_learner *learner);    /* from the adjoint at its start */
-    bool needs_end;                         /* it has to know where sequences end */
+    /* The boundary is not always zero: it stands for losses to come, so that it has to know where sequences end. */
+    bool predicts;
 } hth_future;
 
 #define HTH_DECLARE_SIGNAL(name) extern const hth_signal hth_signal_##name;

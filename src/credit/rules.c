@@ -163,11 +163,11 @@ static bool refreshes_own_prediction(const hth_learner *plan) {
 
 static bool carries_past(const hth_learner *plan) {
     const hth_past *past = plan->axes.past;
-    return past->carry || past->before || past->forgets;
+    return past->carry || past->before || past->weigh;
 }
 
 static bool predicts(const hth_learner *plan) {
-    return plan->axes.future->needs_end;
+    return plan->axes.future->predicts;
 }
 
 static bool is_shorter(const hth_learner *plan) {

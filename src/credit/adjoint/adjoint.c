@@ -69,16 +69,6 @@ void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
     }
 }
 
-void hth_adjoint_keep_end(hth_adjoint *adjoint) {
-    const hth_network *net = adjoint->tape->network;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const hth_adjoint_layer *a = &adjoint->layers[l];
-        const size_t slot = adjoint->rows * net->layers[l].n, states = net->layers[l].cell->states;
-        if (!a->end) continue;
-        memcpy(a->end, a->sbar, states * slot * sizeof(hth_real));
-    }
-}
-
 const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
     const hth_chunk *chunk = &adjoint->tape->chunk;
     const hth_real *pull = adjoint->layers[l].pull;

@@ -45,10 +45,7 @@ typedef struct hth_adjoint_layer {
     const hth_real *cross;
     /* What parts may add; NULL: nothing. */
     const hth_real *pull; /* [rows][n]: direct error, the same at all steps of an item */
-    hth_real *end;        /* [states][rows][n]: sbar at the end of the tape, kept */
-    /* [K+1][rows][drives*n]: zeta_t (Z_t B_t + Q_t), which the weights then learn by in place of delta; the last
-     * slot is scratch. NULL: they learn by delta */
-    hth_real *own;
+    hth_real *zetas;      /* [K][rows][n]: zeta of every step; NULL: not kept */
 } hth_adjoint_layer;
 
 typedef struct hth_adjoint {
@@ -96,8 +93,5 @@ static inline hth_derivative hth_derivative_at(const hth_adjoint *adjoint, size_
 
 /* Sets the boundary at the end of the tape to zero. */
 void hth_adjoint_clear_boundary(hth_adjoint *adjoint);
-
-/* Copies the boundary into `end`, where there is one. */
-void hth_adjoint_keep_end(hth_adjoint *adjoint);
 
 #endif

@@ -32,4 +32,9 @@ HTH_VERB(void, hth_scan_unit,
           hth_real *sbar, hth_real *zbar));
 #define hth_scan_unit HTH_NOW(hth_scan_unit)
 
+/* Puts in place of delta what each step by itself makes of its zeta, as if nothing came of its states later:
+ * zeta_t (Z_t B_t + Q_t). The scan has kept zeta. */
+HTH_VERB(void, hth_scan_apart, (const hth_adjoint *adjoint, size_t layer));
+#define hth_scan_apart HTH_NOW(hth_scan_apart)
+
 #endif

@@ -117,24 +117,6 @@ static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t 
     for (size_t j = 0; j < n; j++) zeta[j] += pull[j];
 }
 
-/* What step t itself makes of zeta, as if nothing came of its states later: zeta (Z_t B_t + Q_t). */
-static void own_row(const place *at, size_t row) {
-    const hth_adjoint *adjoint = at->adjoint;
-    const hth_adjoint_layer *a = &adjoint->layers[at->layer];
-    const size_t n = at->n, width = at->drives * n;
-    const hth_real *zeta = a->zeta + row * n;
-    hth_real *own = a->own + (at->t * adjoint->rows + row) * width;
-    hth_real *share = a->own + (adjoint->tape->steps * adjoint->rows + row) * width;
-    memset(own, 0, width * sizeof *own);
-    for (size_t g = 0; g < at->drives; g++) weigh(at, at->table->Q[g], zeta, false, own + g * n);
-    for (size_t i = 0; i < at->states; i++) {
-        memset(share, 0, n * sizeof *share);
-        weigh(at, at->table->Z[i], zeta, false, share);
-        for (size_t g = 0; g < at->drives; g++)
-            weigh(at, at->table->B[i][g], share, false, own + g * n);
-    }
-}
-
 void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const place at = place_of(adjoint, l, t, item);
@@ -149,7 +131,7 @@ void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
         weigh(&at, at.table->Z[i], zeta, false, lambda[i]);
     }
     find_delta(&at, zeta, lambda, delta);
-    if (a->own) own_row(&at, row);
+    if (a->zetas) memcpy(a->zetas + (t * adjoint->rows + row) * n, zeta, n * sizeof *zeta);
     if (t == 0 && adjoint->skips_start) return;
     if (adjoint->crossing->replace) {
         adjoint->crossing->replace(adjoint, l, row);
@@ -175,4 +157,20 @@ void hth_scan_unit(const hth_adjoint *adjoint, size_t l, size_t item, size_t k, 
     find_delta(&at, of_z ? one : NULL, lambda, delta);
     find_sbar(&at, lambda, sbar, at.n);
     if (zbar) find_zbar(&at, lambda, delta, zbar);
+}
+
+void hth_scan_apart(const hth_adjoint *adjoint, size_t l) {
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    for (size_t i = 0; i < adjoint->tape->steps * adjoint->rows; i++) {
+        const size_t row = i % adjoint->rows;
+        const place at = place_of(adjoint, l, i / adjoint->rows,
+                                  adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item);
+        const hth_real *zeta = a->zetas + i * at.n;
+        hth_real *lambda[HTH_MAX_STATES];
+        for (size_t k = 0; k < at.states; k++) {
+            lambda[k] = a->lambda + (k * adjoint->rows + row) * at.n;
+            zero_if(weigh(&at, at.table->Z[k], zeta, true, lambda[k]), at.n, lambda[k]);
+        }
+        find_delta(&at, zeta, lambda, a->delta + i * at.drives * at.n);
+    }
 }

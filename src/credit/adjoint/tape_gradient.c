@@ -91,11 +91,6 @@ void hth_tape_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) 
     if (net->embedding && adjoint->input) token_gradient(adjoint, gradient);
 }
 
-/* What the weights learn by. */
-static const hth_real *learned_from(const hth_adjoint_layer *a) {
-    return a->own ? a->own : a->delta;
-}
-
 /* The same by events, where that is faster. */
 static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *weight) {
     const hth_tape *tape = adjoint->tape;
@@ -106,7 +101,7 @@ static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *w
                                 .rows = items,
                                 .N = layer->rows,
                                 .K = layer->m,
-                                .d = learned_from(&adjoint->layers[l]),
+                                .d = adjoint->layers[l].delta,
                                 .u = on->u,
                                 .u_stride = layer->stride,
                                 .C = weight,
@@ -125,7 +120,7 @@ static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weig
     const hth_layer *layer = &tape->network->layers[l];
     const hth_range range = range_of(adjoint);
     const size_t first = range.from * adjoint->rows, items = range.to * adjoint->rows - first;
-    const hth_real *delta = learned_from(&adjoint->layers[l]) + first * layer->rows;
+    const hth_real *delta = adjoint->layers[l].delta + first * layer->rows;
     const hth_real *u = tape->layers[l].u + first * layer->stride;
     if (gradient_by_events(adjoint, l, weight)) return;
     if (items > HTH_FEW_ROWS)

@@ -333,6 +333,6 @@ const hth_future hth_future_synthetic = {
              .state = state,
              .needs = needs},
     .boundary = boundary,
-    .needs_end = true,
+    .predicts = true,
     .learn = learn,
 };

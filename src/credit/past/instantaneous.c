@@ -12,18 +12,22 @@
  * it has no part in zeta of the tape's last step.
  *
  * With recurrence = none this is past = trace with learner.trace = instantaneous. Token vectors and learned
- * initial states learn as by past = none. Memory: none that is carried, K g n numbers an item at work.
+ * initial states learn as by past = none. Memory: none that is carried, K n numbers an item at work.
  */
 #include "credit/learner.h"
 
 static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *options) {
     (void)options;
     for (size_t l = 0; l < plan->network->layer_count; l++) {
-        const size_t each = hth_times(plan->batch, plan->network->layers[l].rows);
-        hth_real *own = HTH_TAKE(arena, hth_real, hth_times(plan->steps + 1, each));
-        if (own) plan->adjoint.layers[l].own = own;
+        const size_t each = hth_times(plan->batch, plan->network->layers[l].n);
+        hth_real *zetas = HTH_TAKE(arena, hth_real, hth_times(plan->steps, each));
+        if (zetas) plan->adjoint.layers[l].zetas = zetas;
     }
     return NULL;
+}
+
+static void weigh(hth_learner *learner) {
+    for (size_t l = 0; l < learner->network->layer_count; l++) hth_scan_apart(&learner->adjoint, l);
 }
 
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
@@ -39,5 +43,5 @@ const hth_past hth_past_instantaneous = {
              .bias = HTH_BIASED,
              .lay_out = lay_out,
              .needs = needs},
-    .forgets = true,
+    .weigh = weigh,
 };

@@ -298,6 +298,16 @@ static void before(hth_learner *learner) {
         hth_clopath_factor(&o->clopath, tape, l, kept->layers[l].vhat, kept->layers[l].post);
 }
 
+/* The traces will have to know it, once the scan has gone over it. */
+static void boundary(hth_learner *learner) {
+    const hth_trace *kept = learner->past.kept;
+    for (size_t l = 0; kept->has_end && l < learner->network->layer_count; l++) {
+        const hth_layer *layer = &learner->network->layers[l];
+        memcpy(kept->layers[l].boundary, learner->adjoint.layers[l].sbar,
+               layer->cell->states * learner->batch * layer->n * sizeof(hth_real));
+    }
+}
+
 /* Nothing came before the tape, and nothing comes after it. */
 static bool is_whole_sequence(const hth_trace *kept) {
     const hth_tape *tape = kept->rows.tape;
@@ -308,7 +318,6 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     hth_trace *kept = learner->past.kept;
     const hth_network *net = learner->network;
     kept->rows.tape = learner->adjoint.tape;
-    kept->has_end = learner->adjoint.layers[0].end != NULL;
     kept->together = learner->adjoint.crossing->is_local || kept->has_end;
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
     if (is_whole_sequence(kept)) return;
@@ -368,9 +377,9 @@ static void lay_out_layer(hth_arena *arena, const hth_learner *plan, size_t l,
     for (size_t g = 0; g < layer->cell->drives; g++) at->idle[g] = is_idle(layer->cell, g, at->e);
     at->vhat = HTH_TAKE(arena, hth_real, hth_times(voltages, n));
     at->post = HTH_TAKE(arena, hth_real, hth_times(hth_times(voltages, plan->steps), n));
-    if (plan->axes.future == &hth_future_zero) return;
-    hth_real *end = HTH_TAKE(arena, hth_real, hth_times(layer->cell->states * batch, n));
-    if (end) plan->adjoint.layers[l].end = end;
+    at->boundary =
+        HTH_TAKE(arena, hth_real,
+                 hth_times(plan->axes.future->predicts ? layer->cell->states * batch : 0, n));
 }
 
 /* What stands in the table for D and Z with other traces. */
@@ -398,7 +407,9 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     hth_trace counted, *kept = HTH_TAKE(arena, hth_trace, 1), *placed = kept;
     hth_trace_layer scratch;
     if (!kept) kept = &counted;
-    *kept = (hth_trace){.is_zero = true, .follows_z = hth_trace_follows_z(plan)};
+    *kept = (hth_trace){.is_zero = true,
+                        .follows_z = hth_trace_follows_z(plan),
+                        .has_end = plan->axes.future->predicts};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
     kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
     for (size_t l = 0; l < net->layer_count; l++)
@@ -466,6 +477,7 @@ const hth_past hth_past_trace = {
              .state = state,
              .needs = needs},
     .before = before,
+    .boundary = boundary,
     .carry = carry,
     .adds_step = true,
     .descends = true,

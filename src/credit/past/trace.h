@@ -19,6 +19,7 @@ typedef struct hth_trace_layer {
     bool idle[HTH_MAX_DRIVES]; /* no number in X depends on that drive */
     hth_real *vhat;            /* [batch][n]: filtered voltage; post = clopath only */
     hth_real *post;            /* [K][batch][n] */
+    hth_real *boundary;        /* [states][batch][n]: sbar at the end of the tape; has_end only */
 } hth_trace_layer;
 
 typedef struct hth_trace {
@@ -27,7 +28,7 @@ typedef struct hth_trace {
     bool follows_z;   /* where z is a state of its own, it is in X */
     bool
         together; /* where z is the state, zbar counts with sbar: they are adjoints of one number */
-    bool has_end; /* the future axis may put something into the end of a tape */
+    bool has_end; /* the future axis may put something into the end of a tape: `boundary` */
     bool is_zero; /* eps is 0 */
     bool is_blank;  /* eps counts as 0, whatever stands there */
     hth_real *pull; /* [batch][n], scratch of scaled traces */

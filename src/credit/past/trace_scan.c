@@ -138,7 +138,7 @@ void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_
     gather(kept, layer, a->sbar, a->zbar, batch, item, xbar);
     /* X is then s alone: a z of its own is in X only with a recurrence that predictions refuse. */
     for (size_t k = 0; kept->has_end && k < layer->cell->states; k++)
-        memcpy(end + k * n, a->end + (k * batch + item) * n, n * sizeof *end);
+        memcpy(end + k * n, at->boundary + (k * batch + item) * n, n * sizeof *end);
     const hth_real *q = error_at_first(learner, l, item);
     for (size_t j = 0; at->e > f && j < n; j++)
         xbar[f * n + j] = learner->network->readout.kappa * q[j];

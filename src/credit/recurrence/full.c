@@ -3,9 +3,8 @@
 
 /* Of one step alone, with nothing before or after it, no credit crosses. */
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
-    if (hth_window_length(learner) == 1 && learner->axes.past == &hth_past_none &&
-        learner->axes.future == &hth_future_zero)
-        return 0;
+    const hth_axes *axes = &learner->axes;
+    if (hth_window_length(learner) == 1 && !axes->past->carry && !axes->future->predicts) return 0;
     out[0] =
         (hth_need){"ii", false, "the Jacobian, which synapses cannot follow from step to step"};
     return 1;
