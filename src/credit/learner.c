@@ -5,6 +5,7 @@
 #include "base/known.h"
 #include "credit/catalogues.h"
 #include "credit/descend.h"
+#include "credit/errors.h"
 #include "credit/rules.h"
 #include "credit/window.h"
 
@@ -38,6 +39,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         learner = &counted;
     if (plan->axes.signal->reaches_units) {
         hth_adjoint_lay_out(arena, &learner->adjoint, net, steps, plan->batch, true);
+        hth_errors_lay_out(arena, learner, steps);
         if (plan->gives_inputs) hth_adjoint_lay_out_inputs(arena, &learner->adjoint, net, steps);
         learner->adjoint.crossing = &plan->axes.recurrence->crossing;
         learner->adjoint.item = HTH_EVERY_ITEM;
@@ -210,30 +212,6 @@ void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
 
 /* ---- Learning ---- */
 
-static void learn_readout(hth_learner *learner, hth_tape *tape, hth_gradient *gradient) {
-    const hth_readout *r = &learner->network->readout;
-    const hth_signal *signal = learner->axes.signal;
-    const hth_window *window = hth_window_open(learner, tape);
-    hth_real *errors =
-        signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL;
-    hth_readout_backward to = {
-        .weight = gradient->values + r->weight,
-        .bias = r->has_bias ? gradient->values + r->bias : NULL,
-        .feedback =
-            signal->reaches_units && !signal->feedback_at ? signal->feedback(learner) : NULL,
-        .feedback_at = signal->feedback_at,
-        .context = learner,
-        .q = window ? window->errors : errors,
-        .first = learner->unseen,
-        .spent = window ? window->spent : NULL,
-        .start = learner->start,
-        .scratch = learner->scratch,
-    };
-    hth_readout_learn(tape, &to);
-    if (signal->fill) signal->fill(learner, learner->scratch);
-    hth_adjoint_split(&learner->adjoint);
-}
-
 /* The gradient of the tape's own steps, and what the past adds. Where the weights descend, their own step goes with them. */
 static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const hth_past *past = learner->axes.past;
@@ -262,6 +240,7 @@ static void learn_all(hth_learner *learner, hth_gradient *gradient) {
     const hth_axes *axes = &learner->axes;
     if (axes->recurrence->before) axes->recurrence->before(learner);
     if (axes->past->before) axes->past->before(learner);
+    hth_errors_enter(learner);
     if (learner->slides)
         hth_window_learn(learner, gradient);
     else
@@ -319,12 +298,10 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     const bool reaches_units = learner->axes.signal->reaches_units;
     learner->adjoint.tape = tape;
     learner->descent = descent;
-    for (size_t l = 0; reaches_units && l < tape->network->layer_count; l++)
-        learner->adjoint.layers[l].pull = tape->layers[l].pull;
     gradient->of_readout_only = !reaches_units;
     if (tape->fresh) learner->time = 0;
     hth_tape_regularise(tape);
-    learn_readout(learner, tape, gradient);
+    hth_errors_of_signal(learner, tape, gradient);
     learner->given = tape->steps;
     if (reaches_units) learn_all(learner, gradient);
     learner->descent = NULL;

@@ -144,6 +144,8 @@ struct hth_learner {
     struct hth_descent *descent;
     bool may_descend;  /* there may be such an update, of tapes of one step */
     bool gives_inputs; /* learner.inputs */
+    const hth_real **
+        steady; /* [layers] of [batch][n]: errors that are the same at all steps of an item; NULL: none */
     size_t given;      /* steps that dE/dx is of; 0: nothing has been learned yet */
     bool is_open;      /* the last tape that was learned from did not end its sequence */
     hth_real *start;   /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */

@@ -131,10 +131,6 @@ static bool drops_out_of_leaky(const hth_learner *plan) {
     return plan->network->dropout > 0 && plan->network->readout.kappa > 0;
 }
 
-static bool scales_dropped_errors(const hth_learner *plan) {
-    return plan->network->dropout > 0 && !past_says(plan, "scale_filtered", "derivative");
-}
-
 static bool reads_more_than_last(const hth_learner *plan) {
     return !plan->network->is_whole && !hth_reads_last_alone(plan->network);
 }
@@ -286,11 +282,6 @@ static const hth_rule rules[] = {
      .where = has_factor_without_spikes,
      .why = "learner.postsynaptic says what stands for the pseudo-derivative, which units of this "
             "cell do not have; it needs derivative, or a cell that spikes, such as lif"},
-    {.of = {.axis = PAST, .names = {"trace"}},
-     .when = "learner.scale_filtered other than derivative, and network.dropout > 0",
-     .where = scales_dropped_errors,
-     .why = "learner.scale_filtered other than derivative scales errors that dropout has gone "
-            "over; it needs network.dropout = 0"},
     {.of = {.axis = PAST, .names = {"pattern", "kernel"}},
      .when = "network.dropout > 0 and readout.kappa > 0",
      .where = drops_out_of_leaky,

@@ -1,6 +1,7 @@
 /*
  * Influence on a pattern: with every unit in it = RTRL; order 1 = SnAp-1 by traces; on a sparse network = a plain
- * implementation of RTRL with a mask; on a ring and a chain exact at the order that reaches every unit, not before.
+ * implementation of RTRL with a mask; on a ring and a chain exact at the order that reaches every unit, not before;
+ * the regulariser's errors are taken as those of the readout.
  */
 #include "laws.h"
 
@@ -66,6 +67,35 @@ static void test_order_1_is_snap1(void **state) {
         free(traces);
         free(pattern);
         free(wider);
+        law_teardown(&rig);
+    }
+}
+
+static void test_takes_the_regulariser(void **state) {
+    (void)state;
+    static const char *const readouts[] = {"readout.kappa=0", "readout.kappa=0.8"};
+    for (size_t c = 0; c < HTH_COUNT(readouts); c++) {
+        char text[300];
+        law_rig rig;
+        snprintf(text, sizeof text,
+                 "cell.name=alif cell.beta=0.3 cell.tau_a=10 network.units=7 cell.v_th=0.6 "
+                 "init.w_in_scale=2 regulariser.rate=30 regulariser.rate_over=tape %s",
+                 readouts[c]);
+        const law_case what = {text, 3, 0, 2, 12, 2, false, true};
+        law_setup(&rig, &what);
+        for (size_t K = 1; K <= 4; K += 3) { /* the rates are those of each tape */
+            rig.network->regulariser.rate = 30;
+            hth_real *exact = law_gradient(&rig, "learner.name=rtrl", K);
+            hth_real *dense = pattern_gradient(&rig, 2, K);
+            law_assert_alive(&rig);
+            rig.network->regulariser.rate = 0; /* of tapes made from now on */
+            hth_real *without = pattern_gradient(&rig, 2, K);
+            law_assert_equal(&rig, "dense pattern", dense, exact, tolerance(1e-10, 5e-4));
+            law_assert_differs(&rig, "without", without, exact, 0.05);
+            free(exact);
+            free(dense);
+            free(without);
+        }
         law_teardown(&rig);
     }
 }
@@ -361,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_unit_is_rtrl),
         cmocka_unit_test(test_order_1_is_snap1),
+        cmocka_unit_test(test_takes_the_regulariser),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_plain_snap),

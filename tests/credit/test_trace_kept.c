@@ -5,6 +5,7 @@
 #include "laws.h"
 
 #include "credit/cost.h"
+#include "credit/past/trace.h"
 
 /* ---- A perfect prediction ---- */
 
@@ -89,7 +90,11 @@ static hth_real *predicted_gradient(law_rig *rig, const char *past) {
     const size_t each = (layer->cell->states + 1) * rig->what.batch * layer->n;
     hth_real *end = calloc(each, sizeof *end);
     learner->axes.future = &oracle_future;
-    learner->adjoint.layers[0].end = end;
+    if (strcmp(past, "trace") == 0) { /* as if it had been laid out for that future */
+        hth_trace *kept = learner->past.kept;
+        kept->has_end = true;
+        kept->layers[0].boundary = end;
+    }
     oracle.at = 0;
     for (size_t i = 0; i < ORACLE_TAPES; i++) {
         hth_chunk cut = law_cut(rig, i * ORACLE_K, ORACLE_K);

@@ -36,10 +36,13 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     }
     adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
     if (!net->embedding) adjoint->input = NULL;
-    const bool gathers = with_top_q && !hth_reads_last_alone(net);
+}
+
+void hth_adjoint_lay_out_errors(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
+                                size_t steps, bool apart) {
+    if (!apart && hth_reads_last_alone(net)) return;
     adjoint->errors =
-        HTH_TAKE(arena, hth_real, gathers ? hth_times(hth_times(steps, rows), net->readout.n) : 0);
-    if (!gathers) adjoint->errors = NULL;
+        HTH_TAKE(arena, hth_real, hth_times(hth_times(steps, adjoint->rows), net->readout.n));
 }
 
 void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
@@ -69,9 +72,10 @@ void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
     }
 }
 
-const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
-    const hth_chunk *chunk = &adjoint->tape->chunk;
-    const hth_real *pull = adjoint->layers[l].pull;
-    if (!pull || (chunk->lengths && t >= chunk->lengths[item])) return NULL;
-    return pull + item * adjoint->tape->network->layers[l].n;
+const hth_real *hth_adjoint_first_error(const hth_adjoint *adjoint, size_t l, size_t item) {
+    const hth_reading *reads = &adjoint->tape->network->readout.reads;
+    for (size_t p = 0; adjoint->errors && p < reads->count; p++)
+        if (reads->parts[p].layer == l)
+            return adjoint->errors + item * reads->width + reads->parts[p].at;
+    return adjoint->layers[l].q + item * adjoint->tape->network->layers[l].n;
 }

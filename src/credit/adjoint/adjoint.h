@@ -44,8 +44,7 @@ typedef struct hth_adjoint_layer {
     /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
     const hth_real *cross;
     /* What parts may add; NULL: nothing. */
-    const hth_real *pull; /* [rows][n]: direct error, the same at all steps of an item */
-    hth_real *zetas;      /* [K][rows][n]: zeta of every step; NULL: not kept */
+    hth_real *zetas; /* [K][rows][n]: zeta of every step; NULL: not kept */
 } hth_adjoint_layer;
 
 typedef struct hth_adjoint {
@@ -59,8 +58,12 @@ typedef struct hth_adjoint {
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
     hth_real *input; /* [K][rows][inputs of the bottom layer]: dE/dx; NULL: not wanted */
-    /* [K][rows][readout.n]: direct errors of all that the readout reads; NULL: that is the last layer, whose q they are */
+    /* [K][rows][readout.n]: direct errors of all that the readout reads; NULL: that is the last layer, whose q they are,
+     * and nothing else is */
     hth_real *errors;
+    /* Adds to q of a layer what enters it from `source`, once all that passes down to it is there. NULL: nothing. */
+    void (*enter)(const struct hth_adjoint *adjoint, size_t layer);
+    const void *source;
 } hth_adjoint;
 
 #define HTH_EVERY_ITEM SIZE_MAX
@@ -68,6 +71,10 @@ typedef struct hth_adjoint {
 /* Memory for an adjoint of `rows` rows over tapes of K steps; with_top_q: errors enter at the top. */
 void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *network,
                          size_t steps, size_t rows, bool with_top_q);
+
+/* Memory for the readout's errors, where they have to be apart from q. */
+void hth_adjoint_lay_out_errors(hth_arena *arena, hth_adjoint *adjoint, const hth_network *network,
+                                size_t steps, bool apart);
 
 /* Memory for dE/dx of inputs that are numbers. */
 void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const hth_network *network,
@@ -77,8 +84,8 @@ void hth_adjoint_lay_out_inputs(hth_arena *arena, hth_adjoint *adjoint, const ht
 hth_real *hth_adjoint_errors(const hth_adjoint *adjoint, const hth_network *network);
 void hth_adjoint_split(hth_adjoint *adjoint);
 
-/* What the regulariser asks of z[n] at step t of an item; NULL: nothing, as of padding. */
-const hth_real *hth_adjoint_pull(const hth_adjoint *adjoint, size_t l, size_t t, size_t item);
+/* What the readout says to z[n] of a layer at the tape's first step, dropout apart. */
+const hth_real *hth_adjoint_first_error(const hth_adjoint *adjoint, size_t layer, size_t item);
 
 /* Where a derivative of a layer's table is, at step t of an item. */
 static inline hth_derivative hth_derivative_at(const hth_adjoint *adjoint, size_t layer,

@@ -64,18 +64,16 @@ static void pass_to(hth_adjoint *adjoint, size_t l, const hth_read_part *part, b
     const bool of_input = part->layer == HTH_OF_INPUT;
     hth_real *to = of_input ? adjoint->input : adjoint->layers[part->layer].q;
     const bool turns = layer->backward != (!of_input && layers[part->layer].backward);
-    if (!to) return;
-    if (adjoint->is_filled && !of_input) { /* the signal has given them */
-        hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
-        return;
-    }
+    if (!to || (adjoint->is_filled && !of_input)) return;
     if (turns && adds) hth_read_turn(tape, part->width, to);
     hth_product(tape->compute, tape->steps * adjoint->rows, part->width, layer->rows,
                 hth_rows(adjoint->layers[l].delta, layer->rows),
                 hth_rows(tape->network->theta + layer->weight + layer->n + part->at, layer->m),
                 adds, to, part->width);
     if (turns) hth_read_turn(tape, part->width, to);
-    if (!of_input) hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
+    if (of_input) return;
+    hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
+    if (adjoint->enter) adjoint->enter(adjoint, part->layer);
 }
 
 /* *given: some layer has given to the input. */

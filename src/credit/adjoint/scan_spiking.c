@@ -15,7 +15,7 @@
 /* One row of units. */
 typedef struct units {
     size_t n;
-    const hth_real *q, *pull;           /* pull NULL: none */
+    const hth_real *q;
     hth_real *zbar, *sbar[2], *delta;   /* sbar and zbar in place */
     const hth_real *B0, *R0, *D00, *Z0; /* R0 NULL: credit does not cross */
     const hth_real *D10;
@@ -69,12 +69,6 @@ static inline void step(const units *u, const bool two, const bool crosses) {
     }
 }
 
-/* zbar takes up what the regulariser asks for. */
-static void add_pull(const units *u) {
-    HTH_SIMD
-    for (size_t j = 0; j < u->n; j++) u->zbar[j] += u->pull[j];
-}
-
 void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layer = &tape->network->layers[l];
@@ -86,7 +80,6 @@ void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row
     const bool two = layer->cell->states == 2, crosses = adjoint->crossing->resets;
     units u = {.n = n,
                .q = a->q + (t * rows + row) * n,
-               .pull = hth_adjoint_pull(adjoint, l, t, item),
                .zbar = a->zbar + row * n,
                .sbar = {a->sbar + row * n, a->sbar + (rows + row) * n},
                .delta = a->delta + (t * rows + row) * n,
@@ -99,7 +92,6 @@ void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row
         u.D11 = hth_entry_at(layer, on, c->D[1][1], t, batch, item);
         u.Z1 = hth_entry_at(layer, on, c->Z[1], t, batch, item);
     }
-    if (u.pull) add_pull(&u);
     if (two && crosses)
         step(&u, true, true);
     else if (two)

@@ -99,7 +99,7 @@ static void find_zbar(const place *at, hth_real *const *lambda, const hth_real *
 }
 
 /* zeta_t = q_t + zbar_t */
-static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t row, size_t item,
+static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t row,
                          hth_real *zeta) {
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = adjoint->tape->network->layers[l].n;
@@ -111,10 +111,6 @@ static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t 
     } else {
         memcpy(zeta, zbar, n * sizeof *zeta);
     }
-    const hth_real *pull = hth_adjoint_pull(adjoint, l, t, item);
-    if (!pull) return;
-    HTH_SIMD
-    for (size_t j = 0; j < n; j++) zeta[j] += pull[j];
 }
 
 void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
@@ -124,7 +120,7 @@ void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t n = at.n, slot = adjoint->rows * n;
     hth_real *zeta = a->zeta + row * n, *lambda[HTH_MAX_STATES];
     hth_real *delta = a->delta + (t * adjoint->rows + row) * at.drives * n;
-    direct_error(adjoint, l, t, row, item, zeta);
+    direct_error(adjoint, l, t, row, zeta);
     for (size_t i = 0; i < at.states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
         lambda[i] = a->lambda + i * slot + row * n;
         memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));

@@ -7,6 +7,7 @@
  */
 #include "credit/past/factors.h"
 
+#include "credit/errors.h"
 #include "credit/joint.h"
 #include "kernels/fold.h"
 #include "kernels/rows.h"
@@ -83,17 +84,11 @@ static void contract_errors(const hth_learner *learner, hth_factors *kept, size_
     const hth_real *dX = kept->B + item * kept->rows * N;
     bool adds = hth_joint_readout_states(net) > 0;
     for (size_t l = 0; l < net->layer_count; l++) {
-        const size_t n = net->layers[l].n;
-        if (!net->layers[l].is_top) continue;
-        hth_matrix_vector(kept->rows, n, dX + hth_joint_place_of_z(net, l), N,
-                          learner->adjoint.layers[l].q + item * n, adds, kept->side);
+        const hth_real *direct = hth_errors_direct(learner, l, 0, item);
+        if (!direct) continue;
+        hth_matrix_vector(kept->rows, net->layers[l].n, dX + hth_joint_place_of_z(net, l), N,
+                          direct, adds, kept->side);
         adds = true;
-    }
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const hth_real *pull = hth_adjoint_pull(&learner->adjoint, l, 0, item);
-        if (pull)
-            hth_matrix_vector(kept->rows, net->layers[l].n, dX + hth_joint_place_of_z(net, l), N,
-                              pull, true, kept->side);
     }
 }
 

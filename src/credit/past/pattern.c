@@ -19,6 +19,7 @@
  * Memory per item: sum over j of |S_j| (N/n) g m numbers, so at most N P. Operations per step
  * N g n (n + m) and, for blocks of N' = |S_j| N/n states, the sum of N'^2 g m / K. N counts f, not y.
  */
+#include "credit/errors.h"
 #include "credit/joint.h"
 
 #include "kernels/vectors.h"
@@ -164,11 +165,11 @@ static void fill_block(const hth_learner *learner, const pattern *kept, size_t j
 static void fill_start(const hth_learner *learner, pattern *kept, size_t item) {
     const hth_layer *layer = only_layer(learner);
     const size_t n = layer->n, f = is_leaky(learner) ? kept->each - 1 : kept->each;
+    const hth_real *errors = hth_adjoint_first_error(&learner->adjoint, 0, item);
     for (size_t k = 0; k < kept->each; k++)
         for (size_t i = 0; i < n; i++)
             kept->xbar[k * n + i] = k < f ? entry(layer, &learner->adjoint, item, k, i)
-                                          : learner->network->readout.kappa *
-                                                learner->adjoint.layers[0].q[item * n + i];
+                                          : learner->network->readout.kappa * errors[i];
 }
 
 /* What the tape's own steps contribute to one row of M_j. */
@@ -218,19 +219,31 @@ static void add_sum(const hth_layer *layer, const pattern *kept, size_t j, hth_r
         gradient[layer->initial + i * layer->n + j] += sum[i];
 }
 
-/* K = 1: the direct errors of S_j, which enter at z, or f, times M_j after the step. The first step's share of
- * initial states has been added with the scan, from all units. */
-static void add_errors(const hth_learner *learner, size_t j, size_t item, const hth_real *M) {
+/* K = 1: errors[n] of S_j that enter at number k of X, times M_j after the step. The first step's share of initial states
+ * has been added with the scan, from all units. */
+static void add_errors_at(const hth_learner *learner, size_t j, size_t k, const hth_real *errors,
+                          const hth_real *M) {
     const pattern *kept = learner->past.kept;
-    const size_t count = kept->first[j + 1] - kept->first[j], n = only_layer(learner)->n;
-    const hth_real *q = learner->adjoint.layers[0].q + item * n;
+    const size_t count = kept->first[j + 1] - kept->first[j];
     const size_t weights = only_layer(learner)->cell->drives * only_layer(learner)->m;
     const size_t columns = kept->rows.tape->fresh ? weights : kept->columns;
-    M += (kept->each - 1) * count * kept->columns;
+    M += k * count * kept->columns;
     for (size_t a = 0; a < count; a++, M += kept->columns) {
-        const hth_real error = q[kept->member[kept->first[j] + a]];
+        const hth_real error = errors[kept->member[kept->first[j] + a]];
         hth_add_scaled(columns, error, M, kept->sum);
     }
+}
+
+/* Direct errors enter at z, the last number of X; but with a leaky readout its own enter at f, which comes after z. */
+static void add_errors(const hth_learner *learner, size_t j, size_t item, const hth_real *M) {
+    const size_t last = ((const pattern *)learner->past.kept)->each - 1;
+    if (!is_leaky(learner)) {
+        add_errors_at(learner, j, last, hth_errors_direct(learner, 0, 0, item), M);
+        return;
+    }
+    const hth_real *steady = hth_errors_steady(learner, 0, 0, item);
+    add_errors_at(learner, j, last, hth_adjoint_first_error(&learner->adjoint, 0, item), M);
+    if (steady) add_errors_at(learner, j, last - 1, steady, M);
 }
 
 static void carry_item(hth_learner *learner, size_t item, hth_real *gradient) {

@@ -16,6 +16,7 @@
  * (G) and 2 P / K (contraction, decay). xbar . A is found as q . dz, without the scan's way to the start of the tape.
  */
 #include "credit/descend.h"
+#include "credit/errors.h"
 #include "credit/joint.h"
 #include "credit/past/tangent.h"
 #include "credit/past/unbiased.h"
@@ -237,15 +238,9 @@ static void pair(hth_learner *learner, rank_one *kept, size_t t, hth_real *A) {
     for (size_t b = 0; b < batch; b++) {
         const hth_real *dX = A + b * kept->N;
         for (size_t l = 0; l < net->layer_count; l++) {
-            const size_t n = net->layers[l].n;
-            if (net->layers[l].is_top)
-                kept->c[b] += hth_dot(n, learner->adjoint.layers[l].q + (t * batch + b) * n,
-                                      dX + hth_joint_place_of_z(net, l));
-        }
-        for (size_t l = 0; l < net->layer_count; l++) {
-            const hth_real *pull = hth_adjoint_pull(&learner->adjoint, l, t, b);
-            if (pull)
-                kept->c[b] += hth_dot(net->layers[l].n, pull, dX + hth_joint_place_of_z(net, l));
+            const hth_real *direct = hth_errors_direct(learner, l, t, b);
+            if (direct)
+                kept->c[b] += hth_dot(net->layers[l].n, direct, dX + hth_joint_place_of_z(net, l));
         }
     }
 }

@@ -5,54 +5,61 @@
  *
  *     ubar_t = alpha ubar_{t-1} + g' u_t     ebar_t = kappa ebar_{t-1} + G' e_t
  *
- * and the gradient is linear in both. So the errors are scaled instead: q_t by G'/G g'_j/g_j, and what the
- * regulariser asks, which meets the trace unfiltered, by g'_j/g_j. One pass over q.
+ * and the gradient is linear in both. So the errors are scaled instead: the readout's by G'/G g'_j/g_j, and what the
+ * regulariser asks, which meets the trace unfiltered, by g'_j/g_j. One pass over them.
  */
 #include "credit/past/scales.h"
 
 #include "kernels/elementwise.h"
+
+#include <string.h>
 
 bool hth_scales_fit(const hth_cell *cell) {
     return cell->spikes && cell->B[0][0].where == HTH_AT_CONSTANT &&
            cell->D[0][0].where == HTH_AT_CONSTANT;
 }
 
-static void scale_units(const hth_scales *s, const hth_layer *layer, size_t rows,
-                        const hth_real *from, hth_real *to) {
+/* Rows `stride` apart, by g'_j/g_j. */
+static void scale_units(const hth_scales *s, const hth_layer *layer, size_t rows, size_t stride,
+                        hth_real *rows_of) {
     const size_t n = layer->n;
     const hth_real *gain = layer->constants + layer->cell->B[0][0].index * n;
     const hth_real *alpha = layer->constants + layer->cell->D[0][0].index * n;
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; s->trace != HTH_SCALE_DERIVATIVE && i < rows; i++)
         for (size_t j = 0; j < n; j++) {
             const hth_real wanted = s->trace == HTH_SCALE_LEAK ? 1 - alpha[j] : HTH_C(1.0);
-            to[i * n + j] = from[i * n + j] * (wanted / gain[j]);
+            rows_of[i * stride + j] *= wanted / gain[j];
         }
 }
 
-static void scale_layer(const hth_scales *s, const hth_adjoint *adjoint, size_t l, hth_real *pull) {
-    const hth_tape *tape = adjoint->tape;
-    const hth_layer *top = &tape->network->layers[l];
-    hth_adjoint_layer *a = &adjoint->layers[l];
-    const hth_readout *r = &tape->network->readout;
-    const size_t rows = tape->steps * tape->batch;
-    if (s->filtered != HTH_SCALE_DERIVATIVE) {
-        const hth_real wanted = s->filtered == HTH_SCALE_LEAK ? 1 - r->kappa : HTH_C(1.0);
-        const hth_real factor = wanted / r->gain;
+/* The readout's errors of a layer, `stride` apart, by G'/G too. */
+static void scale_errors(const hth_scales *s, const hth_readout *r, const hth_layer *layer,
+                         size_t rows, size_t stride, hth_real *errors) {
+    const hth_real wanted = s->filtered == HTH_SCALE_LEAK ? 1 - r->kappa : HTH_C(1.0);
+    const hth_real factor = wanted / r->gain;
+    for (size_t i = 0; s->filtered != HTH_SCALE_DERIVATIVE && i < rows; i++) {
         HTH_SIMD
-        for (size_t i = 0; i < rows * top->n; i++) a->q[i] *= factor;
+        for (size_t j = 0; j < layer->n; j++) errors[i * stride + j] *= factor;
     }
-    if (s->trace == HTH_SCALE_DERIVATIVE) return;
-    scale_units(s, top, rows, a->q, a->q);
-    if (!a->pull) return;
-    scale_units(s, top, tape->batch, a->pull, pull);
-    a->pull = pull;
+    scale_units(s, layer, rows, stride, errors);
 }
 
-void hth_scales_apply(const hth_scales *s, hth_adjoint *adjoint, hth_real *pull) {
-    const hth_network *net = adjoint->tape->network;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        if (!net->layers[l].is_top) continue;
-        scale_layer(s, adjoint, l, pull);
-        pull += adjoint->tape->batch * net->layers[l].n;
+void hth_scales_apply(const hth_scales *s, hth_learner *learner, hth_real *steady) {
+    const hth_network *net = learner->network;
+    const hth_reading *reads = &net->readout.reads;
+    const size_t batch = learner->batch, rows = learner->adjoint.tape->steps * batch;
+    hth_real *errors = hth_adjoint_errors(&learner->adjoint, net);
+    if (s->trace == HTH_SCALE_DERIVATIVE && s->filtered == HTH_SCALE_DERIVATIVE) return;
+    for (size_t p = 0; p < reads->count; p++) {
+        const size_t l = reads->parts[p].layer, at = reads->parts[p].at;
+        if (l == HTH_OF_INPUT) continue;
+        const size_t n = net->layers[l].n;
+        scale_errors(s, &net->readout, &net->layers[l], rows, reads->width, errors + at);
+        if (!learner->steady[l]) continue;
+        memcpy(steady, learner->steady[l], batch * n * sizeof *steady);
+        scale_units(s, &net->layers[l], batch, n, steady);
+        learner->steady[l] = steady;
+        steady += batch * n;
     }
+    hth_adjoint_split(&learner->adjoint);
 }

@@ -2,7 +2,7 @@
 #ifndef HTH_SCALES_H
 #define HTH_SCALES_H
 
-#include "credit/adjoint/adjoint.h"
+#include "credit/learner.h"
 
 enum { HTH_SCALE_DERIVATIVE, HTH_SCALE_ONE, HTH_SCALE_LEAK };
 
@@ -35,8 +35,8 @@ typedef struct hth_scales {
 /* Whether the drive's gain and the leak are constants of the cell: for scales other than derivative. */
 bool hth_scales_fit(const hth_cell *cell);
 
-/* Applies them to the errors of the tape that is on the adjoint: to q, which it changes, and to what the
- * regulariser asks, by way of `pull`, [batch][n] numbers of scratch. */
-void hth_scales_apply(const hth_scales *scales, hth_adjoint *adjoint, hth_real *pull);
+/* Applies them to the errors of the tape that the learner is at: to those of the readout, which it changes, and to the
+ * steady ones, by way of steady[batch][n of the layers that the readout reads], scratch. */
+void hth_scales_apply(const hth_scales *scales, hth_learner *learner, hth_real *steady);
 
 #endif

@@ -291,7 +291,7 @@ static void before(hth_learner *learner) {
     hth_trace *kept = learner->past.kept;
     const trace_options *o = learner->past.options;
     const hth_tape *tape = learner->adjoint.tape;
-    hth_scales_apply(&o->scales, &learner->adjoint, kept->pull);
+    hth_scales_apply(&o->scales, learner, kept->steady);
     if (!has_voltage(learner)) return;
     if (tape->fresh) forget_voltages(learner);
     for (size_t l = 0; l < learner->network->layer_count; l++)
@@ -411,7 +411,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
                         .follows_z = hth_trace_follows_z(plan),
                         .has_end = plan->axes.future->predicts};
     kept->layers = HTH_TAKE(arena, hth_trace_layer, net->layer_count);
-    kept->pull = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
+    kept->steady = HTH_TAKE(arena, hth_real, hth_times(plan->batch, net->readout.n));
     for (size_t l = 0; l < net->layer_count; l++)
         lay_out_layer(arena, plan, l, placed ? &kept->layers[l] : &scratch);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, most_rows(plan),

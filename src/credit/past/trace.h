@@ -30,8 +30,8 @@ typedef struct hth_trace {
         together; /* where z is the state, zbar counts with sbar: they are adjoints of one number */
     bool has_end; /* the future axis may put something into the end of a tape: `boundary` */
     bool is_zero; /* eps is 0 */
-    bool is_blank;  /* eps counts as 0, whatever stands there */
-    hth_real *pull; /* [batch][n], scratch of scaled traces */
+    bool is_blank;    /* eps counts as 0, whatever stands there */
+    hth_real *steady; /* [batch][n], scratch of scaled traces */
 } hth_trace;
 
 static inline bool hth_trace_has_z(const hth_trace *kept, const hth_layer *layer) {

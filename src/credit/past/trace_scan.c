@@ -116,17 +116,6 @@ void hth_trace_gamma(const hth_trace *kept, size_t l, size_t slot) {
                at->e * rows * sizeof(hth_real));
 }
 
-/* Of the tape's first step, for what z would be if dropout left nothing out. */
-static const hth_real *error_at_first(const hth_learner *learner, size_t l, size_t item) {
-    const hth_adjoint *adjoint = &learner->adjoint;
-    const hth_reading *reads = &learner->network->readout.reads;
-    if (adjoint->tape->drops)
-        for (size_t p = 0; p < reads->count; p++)
-            if (reads->parts[p].layer == l)
-                return adjoint->errors + item * reads->width + reads->parts[p].at;
-    return adjoint->layers[l].q + item * learner->network->layers[l].n;
-}
-
 /* f at the start of the tape bears on its errors as z_1 does, but for a kappa. */
 void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_t slot) {
     const hth_trace *kept = learner->past.kept;
@@ -139,7 +128,7 @@ void hth_trace_adjoints(const hth_learner *learner, size_t l, size_t item, size_
     /* X is then s alone: a z of its own is in X only with a recurrence that predictions refuse. */
     for (size_t k = 0; kept->has_end && k < layer->cell->states; k++)
         memcpy(end + k * n, at->boundary + (k * batch + item) * n, n * sizeof *end);
-    const hth_real *q = error_at_first(learner, l, item);
+    const hth_real *q = hth_adjoint_first_error(&learner->adjoint, l, item);
     for (size_t j = 0; at->e > f && j < n; j++)
         xbar[f * n + j] = learner->network->readout.kappa * q[j];
 }

@@ -62,6 +62,8 @@ static void fill(hth_learner *learner, const hth_real *err) {
         hth_product(learner->compute, items, net->layers[l].n, net->readout.outputs,
                     hth_transposed(err, items), hth_rows(kept->F[l], net->layers[l].n), false,
                     learner->adjoint.layers[l].q, net->layers[l].n);
+        hth_read_drop_errors(learner->adjoint.tape, l, learner->batch, HTH_EVERY_ITEM,
+                             learner->adjoint.layers[l].q);
     }
 }
 

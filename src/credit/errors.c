@@ -1,0 +1,82 @@
+/*
+ * Where direct errors come from. Two sources add to q:
+ *
+ *     the signal       err_t at the readout, by F; the readout learns by the way. From the layers that the readout reads
+ *                      it passes down by their weights, or the signal fills lower layers itself
+ *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c); a past may put
+ *                      other numbers there
+ *
+ * With a regulariser the readout's errors are kept apart too, for what is filtered below a leaky readout has no other.
+ * One pass over q of each layer.
+ */
+#include "credit/errors.h"
+
+#include "credit/window.h"
+#include "kernels/vectors.h"
+
+/* What enters the adjoint's layers beside the signal. */
+static const hth_real *steady(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
+    const hth_chunk *chunk = &adjoint->tape->chunk;
+    const hth_real *of = ((const hth_real *const *)adjoint->source)[l];
+    if (!of || (chunk->lengths && t >= chunk->lengths[item])) return NULL; /* padding */
+    return of + item * adjoint->tape->network->layers[l].n;
+}
+
+static void enter(const hth_adjoint *adjoint, size_t l) {
+    const size_t n = adjoint->tape->network->layers[l].n, rows = adjoint->rows;
+    for (size_t i = 0; i < adjoint->tape->steps * rows; i++) {
+        const hth_real *of = steady(adjoint, l, i / rows, i % rows);
+        if (of) hth_add(n, of, adjoint->layers[l].q + i * n);
+    }
+}
+
+const hth_real *hth_errors_steady(const hth_learner *learner, size_t l, size_t t, size_t item) {
+    return learner->steady[l] ? steady(&learner->adjoint, l, t, item) : NULL;
+}
+
+const hth_real *hth_errors_direct(const hth_learner *learner, size_t l, size_t t, size_t item) {
+    const hth_layer *layer = &learner->network->layers[l];
+    if (!layer->is_top) return hth_errors_steady(learner, l, t, item);
+    return learner->adjoint.layers[l].q + (t * learner->batch + item) * layer->n;
+}
+
+void hth_errors_enter(hth_learner *learner) {
+    const hth_adjoint *adjoint = &learner->adjoint;
+    for (size_t l = 0; adjoint->enter && l < learner->network->layer_count; l++)
+        if (adjoint->is_filled || learner->network->layers[l].is_top) adjoint->enter(adjoint, l);
+}
+
+void hth_errors_of_signal(hth_learner *learner, hth_tape *tape, hth_gradient *gradient) {
+    const hth_readout *r = &learner->network->readout;
+    const hth_signal *signal = learner->axes.signal;
+    const hth_window *window = hth_window_open(learner, tape);
+    hth_real *errors =
+        signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL;
+    hth_readout_backward to = {
+        .weight = gradient->values + r->weight,
+        .bias = r->has_bias ? gradient->values + r->bias : NULL,
+        .feedback =
+            signal->reaches_units && !signal->feedback_at ? signal->feedback(learner) : NULL,
+        .feedback_at = signal->feedback_at,
+        .context = learner,
+        .q = window ? window->errors : errors,
+        .first = learner->unseen,
+        .spent = window ? window->spent : NULL,
+        .start = learner->start,
+        .scratch = learner->scratch,
+    };
+    hth_readout_learn(tape, &to);
+    if (signal->fill) signal->fill(learner, learner->scratch);
+    hth_adjoint_split(&learner->adjoint);
+    for (size_t l = 0; signal->reaches_units && l < tape->network->layer_count; l++)
+        learner->steady[l] = tape->layers[l].pull;
+}
+
+void hth_errors_lay_out(hth_arena *arena, hth_learner *learner, size_t steps) {
+    const hth_network *net = learner->network;
+    const bool has_steady = net->regulariser.rate > 0;
+    learner->steady = HTH_TAKE(arena, const hth_real *, net->layer_count);
+    hth_adjoint_lay_out_errors(arena, &learner->adjoint, net, steps, has_steady);
+    learner->adjoint.enter = has_steady ? enter : NULL;
+    learner->adjoint.source = learner->steady;
+}
