@@ -155,6 +155,9 @@ void hth_tape_list(hth_tape *tape);
 /* E_reg of the tape, having found `pull` if that is of fewer steps. */
 double hth_tape_regularise(hth_tape *tape);
 
+/* state.c: takes up the state that was given out, and may have been restored since. */
+void hth_tape_settle(hth_tape *tape);
+
 /* content.c: all that is on a tape, arrays whole, so that it can be put back: visits them one by one. Writing to them has
  * a meaning once the marks are set, too. */
 typedef struct hth_tape_marks {
