@@ -261,10 +261,7 @@ static void make_feedback(bench *b, const char *rule) {
 static hth_chunk next_chunk(bench *b) {
     hth_chunk chunk = b->chunk;
     const size_t items = chunk.steps * chunk.batch * b->at;
-    if (is_spiking(b->work) && b->at == 0) {
-        hth_tape_reset(b->tape);
-        hth_learner_reset(b->learner);
-    }
+    if (is_spiking(b->work) && b->at == 0) hth_tape_reset(b->tape);
     if (chunk.x) chunk.x += items * b->work->inputs;
     if (chunk.targets) chunk.targets += items * b->work->outputs;
     if (chunk.classes) chunk.classes += items;

@@ -197,9 +197,10 @@ typedef struct hth_chunk {
      * or the start of the sequence; it is right if it is the class of that last step. NULL: none end. */
     const uint8_t *decides;
     /* The last step is the last of its sequence: no loss comes after it, so learners keep nothing for steps to come, and
-     * predict no later loss. hth_tape_reset must come next, or the tape takes no more steps. A learner that predicts
-     * later losses (learner.future = synthetic) refuses the next sequence if it has not been told of the last one's
-     * end; for others false is right too, but may take longer. */
+     * predict no later loss. hth_tape_reset must come next, or the tape takes no more steps. Learners for which it
+     * matters refuse the next sequence if they have not been told of the last one's end: those that predict later losses
+     * (learner.future = synthetic), and those that wait for them (learner.window). loss.time = mean and window need it
+     * too, unless hth_tape_expect has told them. For all else false is right, but may take longer. */
     bool ends;
 } hth_chunk;
 
@@ -258,6 +259,15 @@ HTH_API void hth_tape_destroy(hth_tape *tape);
 /* Start of a sequence: state, traces of the readout and refractory counters as the network says. A
  * learned initial state is read from the parameters here. */
 HTH_API void hth_tape_reset(hth_tape *tape);
+/* What the sequence that has begun adds up to, for loss.time = mean and window, which divide the loss of each item by the
+ * steps of its whole sequence, or by the sum of their weights: then the gradient of a sequence is the same for tapes of
+ * any length. Of the chunk only steps, batch, lengths and weights are looked at. More calls add up, so that a sequence may
+ * be told in pieces. A tape that is a whole sequence (from a reset to ends) needs no telling; learning from others is
+ * refused without it. Call it after a reset, before the first step is written: HTH_INVALID later, or for lengths greater
+ * than steps; HTH_MISMATCH for another batch; HTH_NOT_FINITE. */
+HTH_API hth_status hth_tape_expect(hth_tape *tape, const hth_chunk *sequence, hth_error *error);
+/* Whether loss.time divides by something: false with loss.time = sum, where hth_tape_expect says nothing. */
+HTH_API bool hth_tape_divides(const hth_tape *tape);
 /* network.dropout leaves units out on a tape, as it should where one learns. Off: on a tape that scores; on: as at
  * first. Call it when no steps are on the tape. */
 HTH_API void hth_tape_dropout(hth_tape *tape, bool on);
@@ -283,7 +293,8 @@ HTH_API hth_status hth_tape_write(hth_tape *tape, const hth_inputs *inputs, hth_
 HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_real *outputs,
                                  hth_error *error);
 /* Says of steps of the tape how good their outputs are, and adds that to report (not NULL): loss and weight only where
- * there are targets or classes; E_reg once all steps of a tape that is full or has ended have been judged. Any steps, in
+ * there are targets or classes; E_reg of a tape that has been learned from, or is full or has ended with all steps
+ * judged, goes to the first report after that. Any steps, in
  * any order (where decisions are marked, in that of time), each of them once, before they are learned from: a label may
  * come late. (A learner whose tape slides also takes a late verdict on a step that it has learned from, for the steps
  * that still wait.) Steps of which nothing is said count as without error; steps judged by dE/dy have no part in
@@ -339,16 +350,17 @@ HTH_API void hth_learner_destroy(hth_learner *learner);
 HTH_API hth_status hth_learner_tape(const hth_learner *learner, hth_compute *compute,
                                     const hth_allocator *allocator, hth_tape **out,
                                     hth_error *error);
-HTH_API void hth_learner_reset(hth_learner *learner); /* start of a sequence */
 /* The feedback weights of learner.signal = random, [rows][columns], outputs x units of the top layer, in
  * place of those drawn. The values are copied; they are not in the learner's state. HTH_INVALID where the
  * signal takes none, HTH_MISMATCH for another shape, HTH_NOT_FINITE. */
 HTH_API hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, size_t rows,
                                         size_t columns, hth_error *error);
-/* Adds the gradient of the steps on the tape, with the parameters as they are now, and takes what the
- * past axis keeps over them: call it once per tape, before the parameters change. With learner.window the tape may have
- * slid since the last call, and only what is new counts. HTH_INVALID where the sequence before had an end that was not
- * told (ends), and something was waiting for it. */
+/* Adds the gradient of the steps on the tape, with the parameters as they are now, and takes what the past axis keeps
+ * over them: call it before the parameters change. The rule is: a learner learns from each step once. So judge all of a
+ * tape first; HTH_INVALID if the learner has learned from any of its steps before. With learner.window the tape may have
+ * slid since the last call, only what is new counts, and late verdicts are new. Where the tape begins a sequence, so does
+ * the learner. HTH_INVALID where the sequence before had an end that was not told (ends), and the learner had predicted
+ * or waited for what came after it; or where loss.time divides by what is not known (hth_tape_expect). */
 HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                              hth_error *error);
 

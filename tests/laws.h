@@ -166,6 +166,12 @@ static inline double law_loss(law_rig *rig) {
     return rig->report.loss * scale + rig->report.regulariser;
 }
 
+/* A tape that is to have all data, in pieces, is told what they add up to. */
+static inline void law_expect(const law_rig *rig, hth_tape *tape) {
+    hth_error error;
+    must(hth_tape_expect(tape, &rig->chunk, &error), &error);
+}
+
 /* The gradient of the whole sequence by the learner of `settings` ("learner.name=rtrl"), tapes of K. */
 static inline hth_real *law_gradient(law_rig *rig, const char *learner_settings, size_t K) {
     char text[256];
@@ -182,7 +188,7 @@ static inline hth_real *law_gradient(law_rig *rig, const char *learner_settings,
          &error);
     must(hth_learner_tape(learner, rig->compute, NULL, &tape, &error), &error);
     must(hth_gradient_create(rig->network, NULL, &gradient, &error), &error);
-    hth_learner_reset(learner);
+    law_expect(rig, tape);
     rig->report = (hth_report){0};
     for (size_t t = 0; t < rig->what.steps; t += K) {
         hth_chunk cut = law_cut(rig, t, rig->what.steps - t < K ? rig->what.steps - t : K);

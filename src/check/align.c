@@ -174,10 +174,8 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
 
 static void begin(void *guest) {
     const align *a = guest;
-    for (size_t i = 0; i < a->count; i++) {
-        hth_learner_reset(a->items[i].learner);
+    for (size_t i = 0; i < a->count; i++)
         if (a->items[i].tape) hth_tape_reset(a->items[i].tape);
-    }
 }
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
@@ -278,6 +276,7 @@ static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint
     if (c->tape) {
         const hth_chunk chunk = new_steps(a, tape);
         hth_report unseen = {0};
+        hth_tape_expect_as(c->tape, tape);
         HTH_TRY(hth_forward(c->tape, &chunk, &unseen, error));
         tape = c->tape;
     }

@@ -60,7 +60,6 @@ void hth_errors_of_signal(hth_learner *learner, hth_tape *tape, hth_gradient *gr
         .feedback_at = signal->feedback_at,
         .context = learner,
         .q = window ? window->errors : errors,
-        .first = learner->unseen,
         .spent = window ? window->spent : NULL,
         .start = learner->start,
         .scratch = learner->scratch,

@@ -170,12 +170,20 @@ void hth_learner_destroy(hth_learner *learner) {
     hth_release(learner);
 }
 
+/* A sequence begins. */
 void hth_learner_reset(hth_learner *learner) {
     place all[HTH_AXES];
     places(learner, all);
     learner->time = 0;
+    learner->last = NULL;
     for (size_t i = 0; i < HTH_AXES; i++)
         if (all[i].axis->reset) all[i].axis->reset(learner);
+}
+
+void hth_learner_abandon(hth_learner *learner) {
+    hth_learner_reset(learner);
+    learner->is_open = false;
+    ((hth_window *)learner->window.kept)->waits = false;
 }
 
 hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, size_t rows,
@@ -248,6 +256,23 @@ static void learn_all(hth_learner *learner, hth_gradient *gradient) {
     if (axes->recurrence->learn) axes->recurrence->learn(learner);
 }
 
+/* Whether the tape is of another sequence than the one before. */
+static bool begins(const hth_learner *learner, const hth_tape *tape) {
+    return tape->fresh ||
+           (learner->last && (learner->last != tape || learner->sequence != tape->sequence));
+}
+
+/* A learner learns from each step once. Where the tape slides, that is the window's concern. */
+static hth_status check_once(const hth_learner *learner, const hth_tape *tape, hth_error *error) {
+    const bool same = learner->last == tape && learner->sequence == tape->sequence;
+    if (learner->slides || !same || tape->time >= learner->end) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "the learner has learned from %llu of the %zu steps on the tape before: judge "
+                    "all of a tape, learn, then begin the next (hth_tape_begin); only with "
+                    "learner.window may verdicts come later",
+                    (unsigned long long)(learner->end - tape->time), tape->steps);
+}
+
 /* A prediction of later losses was learned from, but none came: the sequence had ended. */
 static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_error *error) {
     const bool lost = hth_window_lost(learner, tape);
@@ -260,16 +285,17 @@ static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_erro
             "a tape of hth_learner_tape",
             learner->steps);
     }
-    const bool predicted = learner->axes.future->predicts && tape->fresh && learner->is_open;
+    const bool predicted =
+        learner->axes.future->predicts && begins(learner, tape) && learner->is_open;
     if (!lost && !predicted) return HTH_OK;
     learner->is_open = false;
     hth_window_open(learner, tape);
     if (lost)
         return hth_fail(
             error, HTH_INVALID,
-            "a new sequence begins, but steps of the one before were waiting for losses to come "
-            "(learner.window); set ends = true (of the chunk, or of the inputs) with its last "
-            "step");
+            "a new sequence begins, or another tape comes, but steps of the sequence before were "
+            "waiting for losses to come (learner.window); set ends = true (of the chunk, or of the "
+            "inputs) with its last step");
     return hth_fail(error, HTH_INVALID,
                     "a new sequence begins, but the last step of the one before was not said to be "
                     "its last; learner.future = %s predicts what comes after a tape, so set ends = "
@@ -292,6 +318,22 @@ static hth_status check_fit(const hth_learner *learner, const hth_tape *tape,
     return HTH_OK;
 }
 
+/* Whether there is anything to be learned from the tape, and rightly. */
+static hth_status check_tape(hth_learner *learner, hth_tape *tape, const hth_gradient *gradient,
+                             hth_error *error) {
+    HTH_TRY(check_fit(learner, tape, gradient, error));
+    HTH_TRY(check_once(learner, tape, error));
+    HTH_TRY(check_end(learner, tape, error));
+    return hth_tape_find_totals(tape, error);
+}
+
+/* The first tape of a sequence that the learner sees. What the window has of it is its own concern. */
+static void begin_with(hth_learner *learner, const hth_tape *tape) {
+    const bool is_new = learner->last != tape || learner->sequence != tape->sequence;
+    if (is_new && !learner->slides) hth_learner_reset(learner);
+    learner->time = 0;
+}
+
 /* descent NULL: into the gradient. */
 static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                   hth_descent *descent) {
@@ -299,20 +341,22 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     learner->adjoint.tape = tape;
     learner->descent = descent;
     gradient->of_readout_only = !reaches_units;
-    if (tape->fresh) learner->time = 0;
+    if (begins(learner, tape)) begin_with(learner, tape);
     hth_tape_regularise(tape);
     hth_errors_of_signal(learner, tape, gradient);
     learner->given = tape->steps;
     if (reaches_units) learn_all(learner, gradient);
     learner->descent = NULL;
     learner->is_open = !tape->chunk.ends;
+    learner->last = tape;
+    learner->sequence = tape->sequence;
+    learner->end = tape->time + tape->steps;
     learner->time += tape->steps - learner->unseen;
 }
 
 hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                      hth_error *error) {
-    HTH_TRY(check_fit(learner, tape, gradient, error));
-    HTH_TRY(check_end(learner, tape, error));
+    HTH_TRY(check_tape(learner, tape, gradient, error));
     learn(learner, tape, gradient, NULL);
     return HTH_OK;
 }
@@ -321,8 +365,7 @@ hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient
                               hth_optimiser *optimiser, hth_network *network, uint64_t epoch,
                               hth_error *error) {
     hth_descent descent;
-    HTH_TRY(check_fit(learner, tape, gradient, error));
-    HTH_TRY(check_end(learner, tape, error));
+    HTH_TRY(check_tape(learner, tape, gradient, error));
     hth_gradient_clear(gradient);
     const bool descends = learner->may_descend && tape->steps == 1 && network == learner->network &&
                           hth_descent_begin(optimiser, network, gradient, epoch, &descent);
@@ -377,10 +420,16 @@ hth_status hth_learner_start(const hth_learner *learner, size_t layer, const cha
     return HTH_OK;
 }
 
+/* After it the fields may be those of another run, and so may the tape. */
 size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity) {
     size_t count = 0;
     place all[HTH_AXES];
     places(learner, all);
+    learner->last = NULL;
+    if (learner->axes.future->predicts) {
+        if (capacity > 0) fields[0] = (hth_field){"open", HTH_DTYPE_U64, 1, &learner->is_open};
+        count++;
+    }
     for (size_t i = 0; i < HTH_AXES; i++)
         if (all[i].axis->state)
             count += all[i].axis->state(learner, count < capacity ? fields + count : NULL,

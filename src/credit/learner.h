@@ -147,7 +147,10 @@ struct hth_learner {
     const hth_real **
         steady; /* [layers] of [batch][n]: errors that are the same at all steps of an item; NULL: none */
     size_t given;      /* steps that dE/dx is of; 0: nothing has been learned yet */
-    bool is_open;      /* the last tape that was learned from did not end its sequence */
+    uint64_t is_open;  /* the last tape that was learned from did not end its sequence */
+    /* That tape, its sequence and the time after its last step. NULL: not known, when a state was given out since. */
+    const hth_tape *last;
+    uint64_t sequence, end;
     hth_real *start;   /* [batch][outputs]: dE/dy before the tape; kappa > 0 only */
     hth_real *scratch; /* of the readout */
 };
@@ -163,6 +166,11 @@ typedef union hth_drawer {
 hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
                             size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
                             hth_learner *plan, hth_error *error);
+
+/* Begins a sequence, as the first tape of one does: hth_tape_reset is enough for those who learn from that tape. */
+void hth_learner_reset(hth_learner *learner);
+/* The sequence is given up: what waits in it, or was predicted of it, is not asked for any more. */
+void hth_learner_abandon(hth_learner *learner);
 
 /* Makes the signs drawn from now on the bits of `code`, lowest first, and starts a sequence: for sums over
  * all signs. learner->noise.drawn then counts the bits used. */

@@ -60,11 +60,12 @@ static hth_real *errors_of(const hth_learner *learner) {
 
 /* ---- Along the tape -------------------------------------------------------------------------- */
 
-/* Whether what is kept can be of this tape: a state that was restored may be anything. */
-static bool is_of(const hth_window *w, const hth_tape *tape) {
-    return w->sequence == tape->sequence && w->origin <= tape->time && w->origin <= w->learned &&
-           w->learned <= w->seen && w->seen - w->origin <= w->steps &&
-           w->seen <= tape->time + tape->steps;
+/* Whether what is kept can be of this tape: a state that was restored may be anything. Two tapes may count to the same
+ * sequence. */
+static bool is_of(const hth_learner *learner, const hth_window *w, const hth_tape *tape) {
+    return w->sequence == tape->sequence && (!learner->last || learner->last == tape) &&
+           w->origin <= tape->time && w->origin <= w->learned && w->learned <= w->seen &&
+           w->seen - w->origin <= w->steps && w->seen <= tape->time + tape->steps;
 }
 
 static void begin_sequence(hth_window *w, const hth_tape *tape) {
@@ -91,7 +92,7 @@ static void follow(const hth_learner *learner, hth_window *w, const hth_tape *ta
 const hth_window *hth_window_open(hth_learner *learner, const hth_tape *tape) {
     hth_window *w = learner->window.kept;
     if (w->steps == 0) return NULL;
-    if (is_of(w, tape))
+    if (is_of(learner, w, tape))
         follow(learner, w, tape);
     else
         begin_sequence(w, tape);
@@ -103,12 +104,12 @@ const hth_window *hth_window_open(hth_learner *learner, const hth_tape *tape) {
 
 bool hth_window_lost(const hth_learner *learner, const hth_tape *tape) {
     const hth_window *w = learner->window.kept;
-    return w->waits && w->sequence != tape->sequence;
+    return w->waits && (w->sequence != tape->sequence || (learner->last && learner->last != tape));
 }
 
 bool hth_window_forgot(const hth_learner *learner, const hth_tape *tape) {
     const hth_window *w = learner->window.kept;
-    return w->waits && is_of(w, tape) && tape->time > w->learned;
+    return w->waits && is_of(learner, w, tape) && tape->time > w->learned;
 }
 
 /* ---- Learning -------------------------------------------------------------------------------- */
@@ -186,6 +187,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         {"window.origin", HTH_DTYPE_U64, 1, &w->origin},
         {"window.seen", HTH_DTYPE_U64, 1, &w->seen},
         {"window.learned", HTH_DTYPE_U64, 1, &w->learned},
+        {"window.waits", HTH_DTYPE_U64, 1, &w->waits},
         {"window.q", HTH_DTYPE_REAL, w->steps * slot_of(learner), errors_of(learner)},
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];

@@ -19,7 +19,7 @@ typedef struct hth_window {
     /* Of the tape that was last learned from: its sequence, the time of its oldest step, and the times before which
      * all steps have been seen, and have been learned from. */
     uint64_t sequence, origin, seen, learned;
-    bool waits;       /* steps are still to be learned from, and their sequence has not ended */
+    uint64_t waits;   /* steps are still to be learned from, and their sequence has not ended */
     int32_t *spent;   /* [H]: what has been said of the step has been learned from */
     hth_real *errors; /* [H][batch][n]: direct errors of what is not spent */
 } hth_window;

@@ -82,8 +82,8 @@ static hth_status take(hth_model *m, size_t steps, hth_report *report, hth_error
     const bool was_told = m->is_told;
     for (size_t t = 0; t < steps && !m->window; t++) m->is_told = m->is_told || tape->said[t];
     const cut whole = cut_tape(m, steps);
-    const double regulariser = hth_tape_regularise(tape);
-    if (report) report->regulariser += regulariser;
+    hth_tape_regularise(tape);
+    if (report) hth_tape_tell(tape, report);
     const hth_status status = m->is_frozen ? HTH_OK : learn_tape(m, error);
     put_back(tape, &whole);
     if (status != HTH_OK && status != HTH_NOT_FINITE) {
@@ -146,7 +146,7 @@ static hth_status make_room(hth_model *m, hth_error *error) {
 /* The next sequence. */
 static void begin(hth_model *m) {
     hth_tape_reset(m->parts.tape);
-    hth_learner_reset(m->parts.learner);
+    hth_learner_abandon(m->parts.learner);
     m->learned = 0;
 }
 
@@ -282,7 +282,11 @@ static hth_status run_piece(hth_model *m, const hth_chunk *piece, hth_real *outp
 
 hth_status hth_model_run(hth_model *m, const hth_chunk *chunk, hth_real *outputs,
                          hth_report *report, hth_error *error) {
+    const hth_tape *tape = m->parts.tape;
     const size_t each = m->batch * m->shape.outputs;
+    /* All of a sequence: what loss.time divides by is known, however many tapes it takes. */
+    if (chunk->ends && tape->fresh && tape->steps == 0)
+        HTH_TRY(hth_tape_expect_whole(m->parts.tape, chunk, error));
     for (size_t from = 0, steps; from < chunk->steps; from += steps) {
         HTH_TRY(make_room(m, error));
         const size_t left = chunk->steps - from, room = room_of(m);

@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { VERSION = 1, BYTE_ORDER = 0x01020304, MOST_FIELDS = 128 };
+enum { VERSION = 2, BYTE_ORDER = 0x01020304, MOST_FIELDS = 128 };
 static const char magic[8] = {'H', 'T', 'H', 'M', 'O', 'D', 'E', 'L'};
 
 typedef struct head {

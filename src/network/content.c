@@ -62,6 +62,7 @@ void hth_tape_content(hth_tape *tape, void (*each)(void *context, const hth_fiel
               items * net->readout.outputs);
     visit(&to, "lengths", SIZE_MAX, HTH_DTYPE_I32, tape->lengths, tape->batch);
     visit(&to, "said", SIZE_MAX, HTH_DTYPE_I32, tape->said, tape->capacity);
+    visit(&to, "totals", SIZE_MAX, HTH_DTYPE_F64, tape->totals, tape->batch);
     visit(&to, "gathered", SIZE_MAX, HTH_DTYPE_REAL, tape->gathered, items * net->readout.n);
 }
 
@@ -73,7 +74,8 @@ hth_tape_marks hth_tape_get_marks(const hth_tape *tape) {
                             .is_weighted = tape->is_weighted,
                             .has_lengths = tape->chunk.lengths != NULL,
                             .time = tape->time,
-                            .sequence = tape->sequence};
+                            .sequence = tape->sequence,
+                            .owed = tape->owed};
 }
 
 bool hth_tape_may_have(const hth_tape *tape, const hth_tape_marks *marks) {
@@ -94,6 +96,7 @@ void hth_tape_set_marks(hth_tape *tape, const hth_tape_marks *marks) {
     tape->chunk.lengths = marks->has_lengths ? tape->lengths : NULL;
     tape->time = marks->time;
     tape->sequence = marks->sequence;
+    tape->owed = marks->owed;
     tape->is_given_out = false;
     tape->packed_at = UINT64_MAX;
     tape->regularised = 0;

@@ -15,9 +15,11 @@ static const hth_option common[] = {
      .choices = (const char *const[]){"mean", "sum", NULL},
      .offset = offsetof(hth_loss_common, batch)},
     {.name = "time",
-     .help = "over the steps of a tape the loss is a sum, a mean (divided by the steps that this "
-             "tape has), or a mean over the window of steps that count (divided, for each item, by "
-             "the sum of this tape's weights)",
+     .help =
+         "over the steps of a sequence the loss is a sum, a mean (divided, for each item, by its "
+         "steps), or a mean over the window of steps that count (divided by the sum of their "
+         "weights). The gradient of a sequence is the same for tapes of any length. mean and "
+         "window need sequences that end",
      .fallback = "sum",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"sum", "mean", "window", NULL},

@@ -64,10 +64,16 @@ struct hth_network {
         changes; /* how often parameters may have changed: copies of an older count are worth nothing */
 };
 
-/* What loss.batch and loss.time make of an item's loss on a tape: its factor. */
+/* What loss.batch and loss.time make of an item's loss: its factor. totals[batch]: what loss.time divides by (hth_tape);
+ * not looked at where it divides by nothing. */
 HTH_VERB(double, hth_loss_factor,
-         (const hth_readout *readout, const hth_chunk *chunk, size_t item));
+         (const hth_readout *readout, const double *totals, size_t batch, size_t item));
 #define hth_loss_factor HTH_NOW(hth_loss_factor)
+
+/* loss.time = mean or window: a loss is divided by what all of its sequence adds up to. */
+static inline bool hth_loss_divides(const hth_readout *readout) {
+    return readout->mean_over_time || readout->mean_over_window;
+}
 
 /* Whether the readout reads one layer and nothing else, as it is: the last, which runs with time. */
 static inline bool hth_reads_last_alone(const hth_network *network) {

@@ -340,9 +340,7 @@ hth_status hth_readout_judge(hth_tape *tape, const hth_verdict *v, hth_report *r
     if (r->loss->finish) loss += r->loss->finish(on->tiles, on->tile_count);
     if (!isfinite(loss)) {
         restore_outputs(tape, v->from, end); /* the loss may have left others in their place */
-        return hth_fail(error, HTH_NOT_FINITE,
-                        "the loss is not finite; a smaller optimiser.lr or a smaller "
-                        "optimiser.clip_norm may help");
+        return hth_fail(error, HTH_NOT_FINITE, "the loss is not finite");
     }
     for (size_t i = 0; i < v->steps * tape->batch; i++)
         weight += (double)hth_item_weight(&on->judged, i);

@@ -40,27 +40,18 @@ static void scale_all(hth_real *x, size_t count, hth_real factor) {
     for (size_t i = 0; i < count; i++) x[i] *= factor;
 }
 
-double hth_loss_factor(const hth_readout *r, const hth_chunk *chunk, size_t item) {
-    double factor = r->mean_over_batch ? 1 / (double)chunk->batch : 1, window = 0;
-    if (r->mean_over_time) factor /= (double)chunk->steps;
-    if (!r->mean_over_window) return factor;
-    for (size_t t = 0; t < chunk->steps; t++)
-        window += (double)hth_item_weight(chunk, t * chunk->batch + item);
-    return window > 0 ? factor / window : factor;
+double hth_loss_factor(const hth_readout *r, const double *totals, size_t batch, size_t item) {
+    const double factor = r->mean_over_batch ? 1 / (double)batch : 1;
+    return hth_loss_divides(r) && totals[item] > 0 ? factor / totals[item] : factor;
 }
 
 /* What the loss makes of the errors of some items: its factor, the same for all or not. */
-static void scale_items(const hth_tape *tape, size_t first, size_t rows, size_t items, size_t width,
+static void scale_items(const hth_tape *tape, size_t rows, size_t items, size_t width,
                         hth_real *err) {
     const hth_readout *r = &tape->network->readout;
-    const bool differ = r->mean_over_window && tape->chunk.weights;
-    const size_t batch = tape->batch, groups = differ ? batch : 1;
-    const hth_real *weights = tape->chunk.weights;
-    const hth_chunk fresh = {.steps = tape->steps - first,
-                             .batch = batch,
-                             .weights = weights ? weights + first * batch : NULL};
+    const size_t batch = tape->batch, groups = hth_loss_divides(r) ? batch : 1;
     for (size_t b = 0; b < groups; b++) {
-        const hth_real factor = (hth_real)hth_loss_factor(r, &fresh, b);
+        const hth_real factor = (hth_real)hth_loss_factor(r, tape->totals, batch, b);
         for (size_t k = 0; k < rows && factor != 1; k++)
             for (size_t i = b; i < items; i += groups) err[k * width + i] *= factor;
     }
@@ -82,9 +73,8 @@ static void error_of_others(const hth_tape *tape, const hth_loss_tile *tile, siz
 }
 
 /* dE/dy of steps from..to-1, of which the same has been said; err[rows][width] from the first of them on. */
-static void error_of_steps(const hth_tape *tape, const hth_readout_backward *back,
-                           const hth_loss_tile *tile, hth_said said, size_t from, size_t to,
-                           size_t width, hth_real *err) {
+static void error_of_steps(const hth_tape *tape, const hth_loss_tile *tile, hth_said said,
+                           size_t from, size_t to, size_t width, hth_real *err) {
     const hth_tape_readout *on = &tape->readout;
     const size_t first = from * tape->batch, items = (to - from) * tape->batch;
     const hth_real *y = on->y + tile->first * on->stride + first;
@@ -93,7 +83,7 @@ static void error_of_steps(const hth_tape *tape, const hth_readout_backward *bac
             tape->network->readout.loss->error(tile, y, width, err);
         else
             error_of_others(tape, tile, first, items, width, err);
-        scale_items(tape, back->first, tile->rows, items, width, err);
+        scale_items(tape, tile->rows, items, width, err);
         return;
     }
     for (size_t k = 0; k < tile->rows; k++, err += width, y += on->stride)
@@ -114,7 +104,7 @@ static void direct_error(const hth_tape *tape, const hth_readout_backward *to,
     for (size_t from = 0, end; from < steps; from = end) {
         const hth_said said = said_of(tape, to, from);
         for (end = from + 1; end < steps && said_of(tape, to, end) == said;) end++;
-        error_of_steps(tape, to, tile, said, from, end, steps * batch, err + from * batch);
+        error_of_steps(tape, tile, said, from, end, steps * batch, err + from * batch);
     }
 }
 

@@ -69,6 +69,10 @@ const hth_catalogue hth_regulariser_section = {
     .common = {"regulariser", options, HTH_COUNT(options)},
 };
 
+bool hth_regulariser_divides(const hth_regulariser *r) {
+    return r->rate > 0 && r->rate_form == NEST;
+}
+
 static size_t length_of(const hth_rates *of, size_t item) {
     return of->chunk->lengths ? of->chunk->lengths[item] : of->steps;
 }
@@ -104,7 +108,7 @@ static double factor(const hth_regulariser *r, const hth_rates *of, size_t item)
     case MEAN:
         return r->rate / (double)of->n;
     case NEST:
-        return 0.5 * r->rate * hth_loss_factor(&of->network->readout, of->chunk, item);
+        return 0.5 * r->rate * hth_loss_factor(&of->network->readout, of->totals, of->batch, item);
     default:
         return 0.5 * r->rate;
     }

@@ -18,11 +18,14 @@ typedef struct hth_regulariser {
 typedef struct hth_rates {
     const hth_real *z; /* [steps][batch][stride] */
     size_t steps, batch, n, stride;
-    const hth_network *network; /* for loss.batch and loss.time, with the chunk that z is of */
-    const hth_chunk *chunk;
+    const hth_network *network; /* for loss.batch and loss.time, with what the latter divides by */
+    const double *totals;
+    const hth_chunk *chunk; /* that z is of */
     double *rates;
     hth_real *pull;
 } hth_rates;
+/* Whether its term is scaled as the loss of an item is. */
+bool hth_regulariser_divides(const hth_regulariser *regulariser);
 double hth_regularise_rates(const hth_regulariser *regulariser, const hth_rates *of);
 
 #endif

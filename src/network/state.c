@@ -20,6 +20,11 @@ static void check_kept(hth_tape *tape) {
     for (size_t i = 0; tape->chunk.tokens && i < items; i++)
         if (tape->tokens[i] < 0 || (size_t)tape->tokens[i] >= tape->network->shape.vocabulary)
             tape->tokens[i] = 0;
+    tape->chunk.lengths = NULL;
+    for (size_t b = 0; b < tape->batch; b++)
+        if (tape->lengths[b] < tape->steps) tape->chunk.lengths = tape->lengths;
+    for (size_t b = 0; b < tape->batch; b++)
+        if (tape->lengths[b] > tape->steps) tape->lengths[b] = (uint32_t)tape->steps;
 }
 
 /* The steps of a state that was given out, and may have been restored since. */
@@ -27,6 +32,7 @@ void hth_tape_settle(hth_tape *tape) {
     if (!tape->is_given_out) return;
     tape->steps = tape->chunk.steps = hth_tape_length(tape);
     tape->is_given_out = false;
+    tape->chunk.ends = tape->ended;
     if (tape->keep == 0) return;
     check_kept(tape);
     tape->is_weighted = true;
@@ -88,17 +94,21 @@ static void add_other(hth_field *fields, size_t capacity, size_t *count, const c
     *count += numbers > 0;
 }
 
-/* When the first step is. */
+/* When the first step is, in which sequence; whether that has ended, and what it adds up to. */
 static void add_when(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
     add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+    add_other(fields, capacity, count, "fresh", HTH_DTYPE_U64, &tape->fresh, 1);
+    add_other(fields, capacity, count, "ended", HTH_DTYPE_U64, &tape->ended, 1);
+    add_other(fields, capacity, count, "totals", HTH_DTYPE_F64, tape->totals,
+              tape->totals ? tape->batch : 0);
 }
 
-/* Where steps stay: how many, when they were, what was read there and what has been said of them. */
+/* Where steps stay: how many, what was read there and what has been said of them. */
 static void add_kept(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     const size_t items = tape->keep * tape->batch;
     add_other(fields, capacity, count, "steps", HTH_DTYPE_U64, &tape->kept_steps, 1);
-    add_when(tape, fields, capacity, count);
+    add_other(fields, capacity, count, "lengths", HTH_DTYPE_I32, tape->lengths, tape->batch);
     add_other(fields, capacity, count, "weights", HTH_DTYPE_REAL, tape->weights, items);
     add_other(fields, capacity, count, "gathered", HTH_DTYPE_REAL, tape->gathered,
               tape->gathered ? items * tape->network->readout.n : 0);
@@ -116,14 +126,13 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     tape->kept_steps = tape->steps;
     for (size_t t = 0; t < tape->steps; t++)
         if (tape->said[t]) tape->said[t] = HTH_SAID_BEFORE;
+    for (size_t b = 0; b < tape->batch && !tape->chunk.lengths; b++)
+        tape->lengths[b] = (uint32_t)tape->steps;
     tape->is_given_out = true;
     for (size_t l = 0; l < tape->network->layer_count; l++)
         add_layer(tape, l, fields, capacity, &count);
     add_readout(tape, fields, capacity, &count);
-    if (tape->keep > 0)
-        add_kept(tape, fields, capacity, &count);
-    else if (tape->network->dropout > 0)
-        add_when(tape, fields, capacity, &count);
-    add_other(fields, capacity, &count, "fresh", HTH_DTYPE_U64, &tape->fresh, 1);
+    if (tape->keep > 0) add_kept(tape, fields, capacity, &count);
+    add_when(tape, fields, capacity, &count);
     return count;
 }

@@ -60,6 +60,8 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->weights = HTH_TAKE(arena, hth_real, items);
     tape->lengths = HTH_TAKE(arena, uint32_t, batch);
     tape->said = HTH_TAKE(arena, int32_t, steps);
+    tape->totals = HTH_TAKE(arena, double, hth_loss_divides(&net->readout) ? batch : 0);
+    if (!hth_loss_divides(&net->readout)) tape->totals = NULL;
     tape->chunk = (hth_chunk){.batch = batch,
                               .tokens = shape->vocabulary ? tape->tokens : NULL,
                               .classes = classes ? tape->classes : NULL,
@@ -140,6 +142,7 @@ void hth_tape_reset(hth_tape *tape) {
     tape->packed_at = UINT64_MAX;
     tape->regularised = 0;
     tape->chunk.lengths = NULL;
+    hth_tape_expect_nothing(tape);
     for (size_t l = 0; l < tape->network->layer_count; l++) reset_layer(tape, l);
     hth_readout_reset(tape);
 }
@@ -211,6 +214,7 @@ hth_status hth_tape_keep(hth_tape *tape, size_t steps, hth_error *error) {
             error, HTH_INVALID, "%zu steps are to stay on a tape of %zu%s", steps, tape->capacity,
             tape->network->is_whole ? ", but with network.direction = both it is a whole sequence"
                                     : "; one at least must be free for new ones");
+    hth_tape_settle(tape); /* what a state gave out is of as many as stayed then */
     tape->keep = steps;
     return HTH_OK;
 }
@@ -286,11 +290,11 @@ static double count_spikes(const hth_tape *tape, size_t from, size_t steps) {
     return spikes;
 }
 
-/* E_reg of the tape, and what it asks of the units. */
-double hth_tape_regularise(hth_tape *tape) {
+/* E_reg of the tape, and what it asks of the units. Where its form is scaled by what is not known yet, later. */
+void hth_tape_regularise(hth_tape *tape) {
     const hth_network *net = tape->network;
-    double sum = 0;
-    if (!(net->regulariser.rate > 0) || tape->regularised == tape->steps) return 0;
+    if (!(net->regulariser.rate > 0) || tape->regularised == tape->steps) return;
+    if (hth_tape_find_totals(tape, NULL) != HTH_OK) return;
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const hth_tape_layer *on = &tape->layers[l];
@@ -300,14 +304,19 @@ double hth_tape_regularise(hth_tape *tape) {
                               .n = layer->n,
                               .stride = layer->stride,
                               .network = net,
+                              .totals = tape->totals,
                               .chunk = &tape->chunk,
                               .rates = on->rates,
                               .pull = on->pull};
         if (!on->pull) continue; /* units that do not spike have no rate */
-        sum += hth_regularise_rates(&net->regulariser, &of);
+        tape->owed += hth_regularise_rates(&net->regulariser, &of);
     }
     tape->regularised = tape->steps;
-    return sum;
+}
+
+void hth_tape_tell(hth_tape *tape, hth_report *report) {
+    report->regulariser += tape->owed;
+    tape->owed = 0;
 }
 
 /* The tape keeps what is said of steps with targets. */
@@ -358,7 +367,8 @@ hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report
     HTH_TRY(judge(tape, verdict, report, error));
     bool is_complete = tape->steps == tape->capacity || tape->ended;
     for (size_t t = 0; t < tape->steps; t++) is_complete = is_complete && tape->said[t];
-    if (is_complete) report->regulariser += hth_tape_regularise(tape);
+    if (is_complete) hth_tape_regularise(tape);
+    hth_tape_tell(tape, report);
     return HTH_OK;
 }
 
@@ -397,6 +407,7 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
     const hth_status status = judge(tape, &verdict, report, error);
     if (status != HTH_OK) unwrite(tape, keep); /* the last slot is what was carried */
     HTH_TRY(status);
-    report->regulariser += hth_tape_regularise(tape);
+    hth_tape_regularise(tape);
+    hth_tape_tell(tape, report);
     return HTH_OK;
 }

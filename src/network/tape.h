@@ -75,7 +75,7 @@ struct hth_tape {
     uint64_t
         kept_steps; /* the state that was last given out, or has been restored, has so many steps; */
     bool is_given_out;  /* they count from the next call on */
-    bool ended;         /* the last step is the last of its sequence */
+    uint64_t ended;     /* the last step is the last of its sequence */
     uint64_t packed_at; /* network->changes when the layers' weights were packed */
     /* Of the steps on the tape, in the arrays below; x NULL. weights NULL: all have been judged, and count 1. lengths
      * NULL: no item has ended before the last step. */
@@ -86,7 +86,11 @@ struct hth_tape {
     uint32_t *lengths;         /* [batch] */
     int32_t *said;             /* [K], hth_said */
     bool is_weighted;          /* weights other than 1 have been given */
-    size_t regularised;        /* `pull` is that of a tape of so many steps */
+    /* [batch]: what the sequence adds up to for loss.time, steps (mean) or weights (window); below 0: not known. NULL:
+     * loss.time = sum */
+    double *totals;
+    size_t regularised; /* `pull` is that of a tape of so many steps */
+    double owed;        /* E_reg that no report has yet */
     hth_tape_layer *layers;
     /* [K][batch][readout.n]: what the readout reads; NULL: that is z of the last layer, where it stands */
     hth_real *gathered;
@@ -150,10 +154,23 @@ static inline void hth_move_slots(void *array, size_t from, size_t left, size_t 
     if (array && bytes) memmove(array, (char *)array + from * bytes, left * bytes);
 }
 
+/* Makes sure that loss.time has what it divides by, where anything on the tape is to be divided: a tape that is a whole
+ * sequence adds it up, for any other it must have been told (hth_tape_expect). */
+hth_status hth_tape_find_totals(hth_tape *tape, hth_error *error);
+
+/* A sequence begins of which nothing is known. */
+void hth_tape_expect_nothing(hth_tape *tape);
+/* The chunk is all of the sequence that begins, whatever was expected before. */
+hth_status hth_tape_expect_whole(hth_tape *tape, const hth_chunk *sequence, hth_error *error);
+/* What the sequence adds up to, as another tape of the network has it. */
+void hth_tape_expect_as(hth_tape *tape, const hth_tape *other);
+
 /* Lists the events of the steps on the tape anew. */
 void hth_tape_list(hth_tape *tape);
-/* E_reg of the tape, having found `pull` if that is of fewer steps. */
-double hth_tape_regularise(hth_tape *tape);
+/* Finds `pull`, if that is of fewer steps, and E_reg, which is owed to the next report. */
+void hth_tape_regularise(hth_tape *tape);
+/* Adds what is owed to a report. */
+void hth_tape_tell(hth_tape *tape, hth_report *report);
 
 /* state.c: takes up the state that was given out, and may have been restored since. */
 void hth_tape_settle(hth_tape *tape);
@@ -162,6 +179,7 @@ void hth_tape_settle(hth_tape *tape);
  * a meaning once the marks are set, too. */
 typedef struct hth_tape_marks {
     uint64_t steps, filtered, fresh, ended, is_weighted, has_lengths, time, sequence;
+    double owed;
 } hth_tape_marks;
 void hth_tape_content(hth_tape *tape, void (*visit)(void *context, const hth_field *field),
                       void *context);
@@ -206,7 +224,6 @@ typedef struct hth_readout_backward {
     hth_real *q;          /* [K*batch][n], set to the direct error of each unit; NULL: not wanted */
     hth_real *start;      /* [batch][outputs], set to dE/dy before the tape; kappa > 0 only */
     hth_real *scratch;    /* hth_readout_scratch numbers */
-    size_t first;         /* the first step that is new: loss.time counts from it on */
     const int32_t *spent; /* [K], not 0: as if nothing had been said of the step; NULL: none is */
 } hth_readout_backward;
 

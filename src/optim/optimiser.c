@@ -307,9 +307,7 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
                         o->count, g->count, hth_network_parameter_count(network));
     const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
     if (!isfinite(sum))
-        return hth_fail(error, HTH_NOT_FINITE,
-                        "the gradient is not finite at update %llu; a smaller optimiser.lr or an "
-                        "optimiser.clip_norm may help",
+        return hth_fail(error, HTH_NOT_FINITE, "the gradient is not finite at update %llu",
                         (unsigned long long)(o->step + 1));
     if (!g->of_readout_only) hth_gradient_fill(g);
     hth_update update;

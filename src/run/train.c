@@ -8,6 +8,7 @@
  * on it.
  */
 #include "credit/cost.h"
+#include "credit/rates.h"
 #include "files/clock.h"
 #include "files/lines.h"
 #include "network/network.h"
@@ -75,19 +76,34 @@ static void find_due(hth_run *r, size_t steps) {
 
 /* ---- The loop ----------------------------------------------------------------------------- */
 
+/* What to try when numbers cease to be finite. A rate that the learner has of its own comes first if what is learned by
+ * it is not finite itself. */
+static void advise(const hth_run *r, char *out, size_t size) {
+    char own[64] = "";
+    bool finite;
+    const hth_setting *clip = hth_settings_find(&r->settings, "optimiser.clip_norm");
+    const bool has_own = hth_learner_rate(r->session.learner, own, sizeof own, &finite);
+    const bool clips = clip && strtod(clip->value, NULL) > 0;
+    snprintf(out, size, "%s%soptimiser.lr%s%s%s", has_own && !finite ? own : "",
+             has_own && !finite ? ", or a smaller " : "", has_own && finite ? " or " : "",
+             has_own && finite ? own : "",
+             clips ? ", or a smaller optimiser.clip_norm" : ", or an optimiser.clip_norm");
+}
+
 /* Names the step and what to try; the last checkpoint stays as it is. */
 static hth_status explain(const hth_run *r, hth_status status, hth_error *error) {
-    char reason[300];
+    char reason[300], advice[160];
     if (!error) return status;
     r->outcome->cause = *error;
     snprintf(reason, sizeof reason, "%.299s", error->message);
     if (status != HTH_NOT_FINITE)
         return hth_fail(error, status, "after step %llu: %s",
                         (unsigned long long)r->counters.walked.step, reason);
+    advise(r, advice, sizeof advice);
     return hth_fail(error, status,
-                    "after step %llu: %s; if the data are right, training diverged: try a smaller "
-                    "optimiser.lr or an optimiser.clip_norm (%.60s holds the last checkpoint)",
-                    (unsigned long long)r->counters.walked.step, reason, r->dir.path);
+                    "after step %llu: %.200s; if the data are right, training diverged: try a "
+                    "smaller %s (%.60s holds the last checkpoint)",
+                    (unsigned long long)r->counters.walked.step, reason, advice, r->dir.path);
 }
 
 /* A call takes at least one step, however soon it is interrupted. */
@@ -267,10 +283,12 @@ hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest
     hth_status status = hth_config_validate(config, error);
     if (status == HTH_OK) status = open_handles(r, guest, error);
     if (status == HTH_OK)
-        *prospect = (hth_prospect){
-            r->session.metric.kind, r->session.network->readout.loss->part.name,
-            hth_network_loss(r->session.network).unit, r->validation.tape != NULL,
-            r->session.update_sequence ? 0 : r->session.steps, r->session.train.sequence_steps};
+        *prospect = (hth_prospect){r->session.metric.kind,
+                                   r->session.network->readout.loss->part.name,
+                                   hth_network_loss(r->session.network).unit,
+                                   r->validation.tape != NULL,
+                                   r->session.update_sequence ? 0 : r->session.steps,
+                                   r->session.train.sequence_steps};
     close_run(r);
     return status;
 }

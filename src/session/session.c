@@ -104,6 +104,17 @@ static hth_status check_rates(const hth_session *s, hth_error *error) {
                     s->steps, s->train.kind->part.name, whole ? "more steps" : "no end");
 }
 
+/* A loss is divided by what its whole sequence adds up to, so that sequences must have an end. */
+static hth_status check_time(const hth_session *s, hth_error *error) {
+    const bool keeps = s->options.keep_state;
+    if (!hth_tape_divides(s->tape) || (s->train.sequence_steps > 0 && !keeps)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "loss.time divides the loss of a sequence by its steps, but %s: take loss.time "
+                    "= sum",
+                    keeps ? "with train.keep_state = true sequences have no end"
+                          : "the sequences of this task or data have none");
+}
+
 static hth_status update_moment(const hth_settings *settings, const hth_source *source,
                                 bool *sequence, hth_error *error) {
     int update = UPDATE_TAPE;
@@ -221,6 +232,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
                                s->compute, NULL, &s->learner, error));
     HTH_TRY(hth_learner_tape(s->learner, s->compute, NULL, &s->tape, error));
     HTH_TRY(check_rates(s, error));
+    HTH_TRY(check_time(s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
     HTH_TRY(hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error));

@@ -44,11 +44,11 @@ static hth_field *position_fields(const hth_source *source, size_t *count, size_
     return fields;
 }
 
-static hth_status remember_start(hth_source *source, hth_error *error) {
+hth_status hth_source_note(const hth_source *source, void **out, hth_error *error) {
     size_t count, bytes;
     hth_field *fields = position_fields(source, &count, &bytes);
-    source->start = fields ? malloc(bytes ? bytes : 1) : NULL;
-    char *at = source->start;
+    *out = fields ? malloc(bytes ? bytes : 1) : NULL;
+    char *at = *out;
     for (size_t i = 0; at && i < count; i++) {
         memcpy(at, fields[i].data, hth_field_bytes(&fields[i]));
         at += hth_field_bytes(&fields[i]);
@@ -70,7 +70,7 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     }
     if (source.kind->extent)
         source.kind->extent(source.state, &source.sequence_steps, &source.epoch_steps);
-    hth_status status = remember_start(&source, error);
+    hth_status status = hth_source_note(&source, &source.start, error);
     if (status != HTH_OK) {
         hth_source_close(&source);
         return status;
@@ -95,17 +95,21 @@ void hth_source_close(hth_source *source) {
     *source = (hth_source){0};
 }
 
-hth_status hth_source_rewind(const hth_source *source, hth_error *error) {
+hth_status hth_source_return(const hth_source *source, const void *noted, hth_error *error) {
     size_t count, bytes;
     hth_field *fields = position_fields(source, &count, &bytes);
     if (count && !fields) return hth_fail(error, HTH_NO_MEMORY, "no memory to rewind the stream");
-    const char *at = source->start;
+    const char *at = noted;
     for (size_t i = 0; i < count; i++) {
         memcpy(fields[i].data, at, hth_field_bytes(&fields[i]));
         at += hth_field_bytes(&fields[i]);
     }
     free(fields);
     return HTH_OK;
+}
+
+hth_status hth_source_rewind(const hth_source *source, hth_error *error) {
+    return hth_source_return(source, source->start, error);
 }
 
 bool hth_source_grows(const hth_source *source) {

@@ -18,6 +18,9 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
 /* Says so, HTH_INVALID. */
 hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error);
 void hth_source_close(hth_source *source);
+/* The position of the stream now, from malloc (NULL: it has none), and back to it, as often as wanted. */
+hth_status hth_source_note(const hth_source *source, void **out, hth_error *error);
+hth_status hth_source_return(const hth_source *source, const void *noted, hth_error *error);
 /* Back to the position at opening, so that each pass sees the same data. */
 hth_status hth_source_rewind(const hth_source *source, hth_error *error);
 /* Whether sequences get longer as they are learned: then sequence_steps is that of the longest. */

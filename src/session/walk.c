@@ -1,17 +1,43 @@
 /* The walk: see walk.h. */
 #include "session/walk.h"
 
+#include <stdlib.h>
+
+/* ---- The next steps ---- */
+
+static hth_status next_of(hth_walk *w, size_t most, hth_error *error) {
+    return w->source->kind->next(w->source->state, most, &w->chunk, &w->flags, error);
+}
+
 static hth_status next_steps(hth_walk *w, hth_error *error) {
     size_t most = w->steps;
     if (!w->whole && w->limit && w->limit - w->tally->step < most)
         most = (size_t)(w->limit - w->tally->step);
-    return w->source->kind->next(w->source->state, most, &w->chunk, &w->flags, error);
+    return next_of(w, most, error);
 }
 
 static void begin_sequence(hth_walk *w) {
     hth_tape_reset(w->tape);
-    if (w->learner) hth_learner_reset(w->learner);
     if (w->guest) w->guest->kind->begin(w->guest->state);
+}
+
+/* ---- What loss.time divides by ---- */
+
+/* Whether the next tape may be the first of several of its sequence, which the learner's tape must then be told of. */
+static bool may_begin(const hth_walk *w) {
+    return w->learner && hth_tape_divides(w->tape) && (w->chunk.steps == 0 || w->flags.ends);
+}
+
+/* The first tape of a sequence is there: goes to its end, telling what it adds up to, and back to `noted`, before it. */
+static hth_status foresee(hth_walk *w, const void *noted, hth_error *error) {
+    if (!w->flags.starts || w->flags.ends) return HTH_OK;
+    HTH_TRY(hth_tape_expect(w->tape, &w->chunk, error));
+    while (!w->flags.ends) {
+        HTH_TRY(next_of(w, w->steps, error));
+        HTH_TRY(hth_tape_expect(w->tape, &w->chunk, error));
+    }
+    HTH_TRY(hth_source_return(w->source, noted, error));
+    return next_steps(w, error);
 }
 
 static hth_status learn(hth_walk *w, hth_error *error) {
@@ -31,13 +57,29 @@ static hth_status learn(hth_walk *w, hth_error *error) {
     return HTH_OK;
 }
 
+/* Steps for a tape. Where they begin a sequence, all that follows it is ready for it. */
+static hth_status bring_steps(hth_walk *w, hth_error *error) {
+    void *noted = NULL;
+    const bool divides = may_begin(w);
+    if (divides) HTH_TRY(hth_source_note(w->source, &noted, error));
+    hth_status status = next_steps(w, error);
+    const bool begins = w->tally->step == 0 || (w->flags.starts && !w->keep_state);
+    if (status == HTH_OK && begins) {
+        begin_sequence(w);
+        if (divides) status = foresee(w, noted, error);
+    }
+    free(noted);
+    return status;
+}
+
+/* ---- A tape ---- */
+
 hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     const hth_stream_kind *stream = w->source->kind;
     hth_tally *tally = w->tally;
-    HTH_TRY(next_steps(w, error));
+    HTH_TRY(bring_steps(w, error));
     if (tally->epoch_over) tally->epoch++;
     tally->epoch_over = 0;
-    if (tally->step == 0 || (w->flags.starts && !w->keep_state)) begin_sequence(w);
     w->chunk.ends = w->flags.ends && !w->keep_state;
     const double before = tally->sums.loss;
     HTH_TRY(hth_forward(w->tape, &w->chunk, &tally->sums, error));

@@ -4,7 +4,8 @@
  *
  *     next      the stream gives the steps of a tape: at most `steps`, and none beyond `limit`
  *     epoch     another epoch begins, if the last tape ended one
- *     reset     at the first step, and where a sequence begins: the tape, the learner, the guest
+ *     reset     at the first step, and where a sequence begins: the tape, the learner, the guest. Where loss.time
+ *               divides, the tape is told what the sequence adds up to: the stream goes to its end and back
  *     forward   the network writes the tape; losses, and moments of the targets, are summed
  *     learn     the learner turns the tape into a gradient
  *     guest     the guest sees the tape while the weights are still those that wrote it

@@ -103,7 +103,6 @@ static hth_status train(model *m, double *first, double *last, hth_error *error)
     hth_real heard[LAG] = {0, 0};
     hth_report report = {0};
     hth_tape_reset(m->tape);
-    hth_learner_reset(m->learner);
     for (int i = 1; i <= UPDATES; i++) {
         hth_status status = update(m, &random, heard, &report, error);
         if (status) return status;

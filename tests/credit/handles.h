@@ -42,7 +42,6 @@ static inline void handles_drop(handles *h) {
 
 static inline void handles_reset(handles *h) {
     hth_tape_reset(h->tape);
-    hth_learner_reset(h->learner);
 }
 
 /* Adds the gradient of the steps from..from+steps-1 of the data. */

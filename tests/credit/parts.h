@@ -48,7 +48,6 @@ static inline void learn_steps(law_rig *rig, handles *h, size_t from, size_t ste
 
 static inline void start_sequence(handles *h) {
     hth_tape_reset(h->tape);
-    hth_learner_reset(h->learner);
 }
 
 /* A field of the learner's state. */
@@ -68,6 +67,14 @@ static inline size_t bytes_of(const hth_field *field) {
                                                            : 8);
 }
 
+/* False: the learner refuses the tape. */
+static inline bool may_learn(law_rig *rig, handles *h, size_t from, size_t steps) {
+    hth_error error;
+    const hth_chunk cut = law_cut(rig, from, steps);
+    must(hth_forward(h->tape, &cut, &rig->report, &error), &error);
+    return hth_learn(h->learner, h->tape, h->gradient, &error) == HTH_OK;
+}
+
 /* Plain descent, so that weights change from tape to tape. */
 static inline void descend(law_rig *rig, handles *h, double rate) {
     const hth_real *g = hth_gradient_values(h->gradient);
@@ -85,7 +92,8 @@ static inline void train_steps(law_rig *rig, handles *h, size_t K, size_t from, 
 }
 
 /* The fields are the whole state: copied into new handles in the middle of a run, they go on with the same
- * bits; without any one of those that hold anything the bits differ, unless it is named in `idle`. */
+ * bits; without any one of those that hold anything the bits differ, unless it is named in `idle`. Fields that a refusal
+ * hangs on are for test_tape_state.c. */
 static inline void assert_resumes(const law_case *what, const char *settings, size_t K,
                                   const char *idle) {
     law_rig rig;
@@ -109,6 +117,8 @@ static inline void assert_resumes(const law_case *what, const char *settings, si
     train_steps(&rig, &a, K, middle, what->steps);
     memcpy(end, hth_gradient_values(a.gradient), bytes);
     for (size_t without = 0; without <= count; without++) { /* count: nothing is left out */
+        static const char refuse[] = "open window.waits window.sequence";
+        if (without < count && strstr(refuse, from[without].name)) continue;
         handles b = make_handles(&rig, settings, K);
         memcpy(theta, middle_theta, bytes);
         assert_int_equal(hth_tape_state(b.tape, tape_to, 64), tape_count);
@@ -119,8 +129,13 @@ static inline void assert_resumes(const law_case *what, const char *settings, si
             if (i != without) memcpy(to[i].data, saved[i], bytes_of(&to[i]));
         const bool same = without < count &&
                           memcmp(to[without].data, saved[without], bytes_of(&to[without])) == 0;
-        train_steps(&rig, &b, K, middle, what->steps);
-        const bool equal = memcmp(hth_gradient_values(b.gradient), end, bytes) == 0;
+        bool equal =
+            true; /* what makes no sense may be refused at once, which is no less a difference */
+        for (size_t t = middle; t < what->steps && equal; t += K) {
+            if (t > middle) descend(&rig, &b, 0.05);
+            equal = may_learn(&rig, &b, t, what->steps - t < K ? what->steps - t : K);
+        }
+        equal = equal && memcmp(hth_gradient_values(b.gradient), end, bytes) == 0;
         if (without == count && !equal) fail_msg("%s: other bits after a resume", settings);
         if (without < count && equal && !same && !strstr(idle, from[without].name))
             fail_msg("%s: field %s makes no difference", settings, from[without].name);

@@ -72,10 +72,7 @@ static inline void advance(run *r, size_t K, size_t from, size_t to, way how) {
     for (size_t i = from; i < to; i++) {
         hth_chunk chunk = law_cut(&r->rig, i * K, K);
         const size_t half = r->rig.what.steps / K / 2;
-        if (i == half) {
-            hth_tape_reset(r->tape);
-            hth_learner_reset(r->learner);
-        }
+        if (i == half) hth_tape_reset(r->tape);
         chunk.ends = i + 1 == half;
         must(hth_forward(r->tape, &chunk, &r->report, &error), &error);
         must(update(r, how == ONE_CALL || (how == IN_TURN && i % 3 > 0), &error), &error);

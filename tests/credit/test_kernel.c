@@ -99,6 +99,7 @@ static void plain_step(plain *p, const law_rig *rig, const handles *h, uint64_t 
             for (size_t i = 0; i < n; i++) p->A[k][i] -= p->eta / BATCH * e[b][k] * p->Omega[b][i];
             if (!p->fixed) p->alpha[k] -= p->eta / BATCH * eA[b][k] * p->Gamma[b][k];
         }
+    for (size_t k = 0; !p->fixed && k < n; k++) p->alpha[k] = fmin(1, fmax(1e-4, p->alpha[k]));
     p->age = p->age + 1 == p->reset ? 0 : p->age + 1;
     for (size_t b = 0; b < BATCH; b++) {
         const hth_real *q = h->learner->adjoint.layers[0].q + b * n, *u = on->u + b * layer->stride;

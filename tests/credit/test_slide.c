@@ -68,6 +68,7 @@ static hth_real *slid(law_rig *rig, bool judged_first) {
     handles h = handles_make(rig, "learner.name=tbptt", 12);
     handles_reset(&h);
     rig->report = (hth_report){0};
+    law_expect(rig, h.tape);
     write_copy(rig, h.tape, 0, 7);
     if (judged_first) judge(rig, h.tape, 0, 0, 7);
     must(hth_tape_slide(h.tape, 3, &error), &error);

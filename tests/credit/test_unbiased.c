@@ -32,7 +32,6 @@ static void advance(runs *h, size_t from, size_t steps) {
 static const hth_real *run(runs *h) {
     const size_t steps = h->rig->what.steps;
     hth_tape_reset(h->on.tape);
-    hth_learner_reset(h->on.learner);
     hth_gradient_clear(h->on.gradient);
     h->rig->report = (hth_report){0};
     for (size_t t = 0; t < steps; t += h->K) {

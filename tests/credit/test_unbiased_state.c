@@ -2,7 +2,7 @@
  * What the unbiased pasts keep: two factors, of which only the product counts, whole in their fields, the same bits for
  * any number of threads; and what they do not go together with.
  */
-#include "credit/unbiased.h"
+#include "credit/past/unbiased.h"
 #include "handles.h"
 
 static const char *const names[] = {"uoro", "kf-rtrl", "r-kf"};

@@ -18,6 +18,7 @@ static result run(law_rig *rig, const char *learner, size_t K, manner how) {
     result out = {0};
     rig->report = (hth_report){0};
     handles_reset(&h);
+    law_expect(rig, h.tape);
     for (size_t t = 0; t < rig->what.steps; t += K) {
         fill(rig, h.tape, t, rig->what.steps - t < K ? rig->what.steps - t : K, how);
         must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);

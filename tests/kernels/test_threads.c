@@ -234,10 +234,7 @@ static double learn(hth_compute *compute) {
     model m = {0};
     hth_report report = {0};
     hth_status status = create(&m, compute);
-    if (status == HTH_OK) {
-        hth_tape_reset(m.tape);
-        hth_learner_reset(m.learner);
-    }
+    if (status == HTH_OK) hth_tape_reset(m.tape);
     for (int i = 0; i < STEPS && status == HTH_OK; i++) status = learn_step(&m, &report);
     hth_optimiser_destroy(m.optimiser);
     hth_gradient_destroy(m.gradient);

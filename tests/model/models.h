@@ -96,7 +96,6 @@ static inline by_hand by_hand_make(const law_rig *rig, size_t K) {
     must(hth_gradient_create(h.network, NULL, &h.gradient, &error), &error);
     must(hth_optimiser_create(&plan.settings, h.network, rig->compute, NULL, &h.optimiser, &error),
          &error);
-    hth_learner_reset(h.learner);
     return h;
 }
 
@@ -116,7 +115,6 @@ static inline void by_hand_run(const law_rig *rig, by_hand *h, size_t K, bool up
     }
     if (!rig->chunk.ends) return;
     hth_tape_reset(h->tape);
-    hth_learner_reset(h->learner);
 }
 
 static inline void by_hand_drop(by_hand *h) {

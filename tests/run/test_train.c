@@ -140,6 +140,37 @@ static void a_run_that_diverges_says_so(void **state) {
     assert_true(isfinite(score.loss));
 }
 
+/* The advice is given once, does not name what is already set, and names the rate that is at fault. */
+static void advice_names_what_is_at_fault(void **state) {
+    static const struct {
+        const char *line, *says, *says_not;
+    } all[] = {
+        {"learner=rtrl optimiser.lr=1e6", "try a smaller optimiser.lr, or an optimiser.clip_norm",
+         "_lr"},
+        {"learner=rtrl optimiser.lr=1e6 optimiser.clip_norm=1e30",
+         "try a smaller optimiser.lr, or a smaller optimiser.clip_norm", "or an optimiser"},
+        {"learner=dni learner.sg_optimiser=sgd learner.sg_lr=1e6 optimiser.lr=1e-6",
+         "try a smaller learner.sg_lr, or a smaller optimiser.lr", "lr or learner"},
+        {"learner=dni learner.sg_lr=1e-9 optimiser.lr=1e6",
+         "try a smaller optimiser.lr or learner.sg_lr", "smaller learner.sg_lr"},
+    };
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(all); i++) {
+        char line[400], name[32];
+        hth_ending ending;
+        hth_error error;
+        snprintf(line, sizeof line,
+                 ADD "train.steps=2000 cell.phi=identity optimiser=sgd loss=mse %s", all[i].line);
+        snprintf(name, sizeof name, "advice%zu", i);
+        assert_int_equal(train_line(line, name, false, NULL, &ending, &error), HTH_NOT_FINITE);
+        const char *first = strstr(error.message, all[i].says);
+        if (!first || strstr(error.message, all[i].says_not))
+            fail_msg("%s: %s", all[i].line, error.message);
+        assert_null(strstr(first + 1, "try a smaller"));
+        assert_null(strstr(error.message, "may help"));
+    }
+}
+
 static void refuse(const char *line, const char *part) {
     hth_ending ending;
     hth_error error;
@@ -266,6 +297,7 @@ int main(void) {
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(keeping_the_state_matters),
         cmocka_unit_test(a_run_that_diverges_says_so),
+        cmocka_unit_test(advice_names_what_is_at_fault),
         cmocka_unit_test(refusals),
         cmocka_unit_test(given_values_become_weights),
         cmocka_unit_test(given_values_must_fit),

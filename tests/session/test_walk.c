@@ -61,10 +61,8 @@ static double train_plainly(const plain_case *c, hth_session *s, wrong what) {
         hth_position_flags flags;
         must(s->train.kind->next(s->train.state, length, &all, &flags, &error), &error);
         assert_int_equal(all.steps, length);
-        if (sequence == 0 || c->keep == (what == ONE_RESET && sequence == 1)) {
+        if (sequence == 0 || c->keep == (what == ONE_RESET && sequence == 1))
             hth_tape_reset(s->tape);
-            hth_learner_reset(s->learner);
-        }
         const uint64_t epoch = s->train.epoch_steps && what != THE_EPOCHS ? sequence + 1 : 1;
         for (size_t from = 0, steps; from < length && updates < UPDATES; from += steps) {
             steps = length - from < c->tape ? length - from : c->tape;

@@ -15,6 +15,8 @@
  *     Gamma_i = k_i Gamma_i - Omega_i     Omega_i = k_i Omega_i + Z_i zeta_i
  *     e = A Omega - (z~ - z)      A -= eta e Omega^T     alpha_i -= eta (e A)_i Gamma_i    (both of the old A)
  *
+ * Learned, alpha stays in (0, 1], at 1e-4 or more: at 0 a trace would add up without end, and below it grow.
+ *
  * The gradients of A and alpha scale with sigma^2: eta sigma^2 is the rate that counts. Where the authors'
  * scripts differ, an option follows them: kernel_order = authors adds zeta to the copy only after e was taken,
  * while Omega has it already, so that no prediction is ever right; kernel_gain = complement is Omega =
@@ -60,7 +62,8 @@ static const hth_option options[] = {
      .max = 1,
      .offset = offsetof(hth_kernel_options, rate)},
     {.name = "kernel_alpha",
-     .help = "whether alpha is learned with A",
+     .help = "whether alpha is learned with A; it then stays in 1e-4..1, so that no trace grows "
+             "without end",
      .fallback = "learned",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"learned", "fixed", NULL},

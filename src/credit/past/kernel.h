@@ -15,6 +15,8 @@ enum { HTH_KERNEL_ALIGNED, HTH_KERNEL_AUTHORS };
 enum { HTH_KERNEL_GAIN_ONE, HTH_KERNEL_GAIN_COMPLEMENT };
 enum { HTH_KERNEL_LEARNS_ALPHA, HTH_KERNEL_FIXES_ALPHA };
 
+#define HTH_KERNEL_LEAST_ALPHA 1e-4 /* of an alpha that is learned: a trace lasts 10^4 steps */
+
 typedef struct hth_kernel {
     hth_real *A, *alpha;     /* [n][n], [n] */
     size_t e;                /* traces of a synapse: B and, with a leaky readout, C */

@@ -145,6 +145,19 @@ static void predict(void *argument, size_t part, int worker) {
     }
 }
 
+/* alpha goes down its gradient and stays in (0, 1]: beyond 1 it would be that of no trace, and at 0 or below
+ * traces would grow without end. */
+static void learn_alpha(hth_kernel *kept, size_t n, size_t batch, hth_real rate) {
+    const hth_real least = (hth_real)HTH_KERNEL_LEAST_ALPHA;
+    for (size_t b = 0; b < batch; b++)
+        for (size_t i = 0; i < n; i++)
+            kept->alpha[i] -= rate * kept->slope[b * n + i] * kept->Gamma[b * n + i];
+    for (size_t i = 0; i < n; i++) {
+        if (kept->alpha[i] > 1) kept->alpha[i] = 1;
+        if (kept->alpha[i] < least) kept->alpha[i] = least;
+    }
+}
+
 static void learn_kernel(hth_learner *learner, hth_kernel *kept) {
     const hth_kernel_options *o = learner->past.options;
     const size_t n = hth_kernel_layer(learner)->n, batch = learner->batch;
@@ -156,9 +169,7 @@ static void learn_kernel(hth_learner *learner, hth_kernel *kept) {
     for (size_t i = 0; i < batch * n; i++) kept->step[i] = -rate * kept->error[i];
     hth_product(learner->compute, n, n, batch, hth_transposed(kept->step, n),
                 hth_rows(kept->Omega, n), true, kept->A, n);
-    for (size_t b = 0; o->alpha == HTH_KERNEL_LEARNS_ALPHA && b < batch; b++)
-        for (size_t i = 0; i < n; i++)
-            kept->alpha[i] -= rate * kept->slope[b * n + i] * kept->Gamma[b * n + i];
+    if (o->alpha == HTH_KERNEL_LEARNS_ALPHA) learn_alpha(kept, n, batch, rate);
 }
 
 void hth_kernel_learn(hth_learner *learner, hth_kernel *kept) {

@@ -1,0 +1,11 @@
+/* Learning rates that parts of a learner have of their own. */
+#ifndef HTH_RATES_H
+#define HTH_RATES_H
+
+#include "credit/learner.h"
+
+/* The setting of the rate by which a part of the learner learns something of its own ("learner.sg_lr"), written to
+ * out[size]; false: no part does. *finite: whether all that such a part keeps is finite. */
+bool hth_learner_rate(hth_learner *learner, char *out, size_t size, bool *finite);
+
+#endif
