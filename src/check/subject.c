@@ -151,6 +151,7 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
     if (s->source && (*out)->axes.signal->give) status = hth_given_feedback(s->source, *out, error);
     if (status == HTH_OK && s->run)
         status = hth_run_restore(s->run, &s->settings, &(hth_handles){.learner = *out}, error);
+    if (status == HTH_OK && s->run) hth_learner_abandon(*out); /* the sequence it was in */
     if (status == HTH_OK) return HTH_OK;
     hth_learner_destroy(*out);
     *out = NULL;

@@ -200,6 +200,38 @@ static void goes_on_after_an_interruption(void **state) {
     free(other);
 }
 
+/* A tape of a companion's own, beside a run whose tape slides, is what the run's tape would be: the same units are left
+ * out, and what loss.time divides by is known. Weights stay, so that a run whose tape does not slide has the same lines. */
+static void companions_see_what_the_run_sees(void **state) {
+    static const char *const same[] = {"learner=rflo ", "learner=f-bptt learner.window=6 ",
+                                       "learner=tbptt-k1-k2 learner.window=6 "};
+    static const char *const others[] = {"", "network.dropout=0 "};
+    (void)state;
+    for (size_t other = 0; other < HTH_COUNT(others); other++) {
+        char *text[HTH_COUNT(same)];
+        size_t length[HTH_COUNT(same)];
+        for (size_t i = 0; i < HTH_COUNT(same); i++) {
+            char line[600], name[32], path[64];
+            snprintf(line, sizeof line,
+                     "task=pattern task.steps=40 task.groups=2 task.inputs=4 cell=rate "
+                     "cell.alpha=0.4 network.units=6 train.steps=240 train.validate_every=-1 "
+                     "learner.steps=2 optimiser.lr=1e-30 network.dropout=0.3 loss.time=mean "
+                     "train.align=80 train.align_window=20 train.align_horizon=20 "
+                     "train.align_learners=rflo,eprop1,uoro %s%s",
+                     same[i], i ? others[other] : "");
+            snprintf(name, sizeof name, "alike%zu%zu", other, i);
+            snprintf(path, sizeof path, "%s/align.jsonl", name);
+            train_whole(line, name);
+            text[i] = read_whole(scratch_path(path), &length[i]);
+            assert_true(length[i] > 500);
+        }
+        for (size_t i = 1; i < HTH_COUNT(same); i++)
+            assert_true((length[i] == length[0] && memcmp(text[i], text[0], length[0]) == 0) ==
+                        (other == 0));
+        for (size_t i = 0; i < HTH_COUNT(same); i++) free(text[i]);
+    }
+}
+
 static void refuses(const char *line, const char *part) {
     hth_ending ending;
     hth_error error;
@@ -226,6 +258,7 @@ int main(void) {
         cmocka_unit_test(companions_get_the_feedback_of_the_data),
         cmocka_unit_test(does_not_touch_the_run),
         cmocka_unit_test(goes_on_after_an_interruption),
+        cmocka_unit_test(companions_see_what_the_run_sees),
         cmocka_unit_test(what_cannot_be),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
