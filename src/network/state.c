@@ -94,21 +94,28 @@ static void add_other(hth_field *fields, size_t capacity, size_t *count, const c
     *count += numbers > 0;
 }
 
-/* When the first step is, in which sequence; whether that has ended, and what it adds up to. */
+/* When the first step is, and in which sequence. */
 static void add_when(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     add_other(fields, capacity, count, "time", HTH_DTYPE_U64, &tape->time, 1);
     add_other(fields, capacity, count, "sequence", HTH_DTYPE_U64, &tape->sequence, 1);
+}
+
+/* Whether the first step is that of its sequence; whether this has ended, as a whole or some items of it; and what it
+ * adds up to. */
+static void add_sequence(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     add_other(fields, capacity, count, "fresh", HTH_DTYPE_U64, &tape->fresh, 1);
     add_other(fields, capacity, count, "ended", HTH_DTYPE_U64, &tape->ended, 1);
+    add_other(fields, capacity, count, "lengths", HTH_DTYPE_I32, tape->lengths,
+              tape->keep > 0 ? tape->batch : 0);
     add_other(fields, capacity, count, "totals", HTH_DTYPE_F64, tape->totals,
               tape->totals ? tape->batch : 0);
 }
 
-/* Where steps stay: how many, what was read there and what has been said of them. */
+/* Where steps stay: how many, when they were, what was read there and what has been said of them. */
 static void add_kept(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     const size_t items = tape->keep * tape->batch;
     add_other(fields, capacity, count, "steps", HTH_DTYPE_U64, &tape->kept_steps, 1);
-    add_other(fields, capacity, count, "lengths", HTH_DTYPE_I32, tape->lengths, tape->batch);
+    add_when(tape, fields, capacity, count);
     add_other(fields, capacity, count, "weights", HTH_DTYPE_REAL, tape->weights, items);
     add_other(fields, capacity, count, "gathered", HTH_DTYPE_REAL, tape->gathered,
               tape->gathered ? items * tape->network->readout.n : 0);
@@ -132,7 +139,10 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     for (size_t l = 0; l < tape->network->layer_count; l++)
         add_layer(tape, l, fields, capacity, &count);
     add_readout(tape, fields, capacity, &count);
-    if (tape->keep > 0) add_kept(tape, fields, capacity, &count);
-    add_when(tape, fields, capacity, &count);
+    if (tape->keep > 0)
+        add_kept(tape, fields, capacity, &count);
+    else if (tape->network->dropout > 0)
+        add_when(tape, fields, capacity, &count);
+    add_sequence(tape, fields, capacity, &count);
     return count;
 }

@@ -28,7 +28,7 @@ static void add_chunk(const hth_readout *r, const hth_chunk *chunk, double *tota
 }
 
 static hth_status check_chunk(const hth_tape *tape, const hth_chunk *chunk, hth_error *error) {
-    if (tape->time > 0 || tape->steps > 0)
+    if (!tape->fresh || tape->steps > 0)
         return hth_fail(error, HTH_INVALID,
                         "hth_tape_expect tells what a sequence adds up to, but this one has begun: "
                         "call it after hth_tape_reset, before the first step is written");
