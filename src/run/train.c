@@ -92,7 +92,7 @@ static void advise(const hth_run *r, char *out, size_t size) {
 
 /* Names the step and what to try; the last checkpoint stays as it is. */
 static hth_status explain(const hth_run *r, hth_status status, hth_error *error) {
-    char reason[300], advice[160];
+    char reason[300], advice[240];
     if (!error) return status;
     r->outcome->cause = *error;
     snprintf(reason, sizeof reason, "%.299s", error->message);
