@@ -16,35 +16,37 @@ static const char *rate_of(const hth_axis *axis) {
     return NULL;
 }
 
-static bool is_finite(const hth_field *field) {
-    const hth_real *x = field->data;
-    for (size_t i = 0; field->dtype == HTH_DTYPE_REAL && i < field->count; i++)
-        if (!isfinite(x[i])) return false;
+/* What a part that is to blame has outgrown: 1000, and the largest parameter of the network. */
+static double bound_of(const hth_network *net) {
+    double most = 1000;
+    for (size_t i = 0; i < net->count; i++) most = fmax(most, fabs((double)net->theta[i]));
+    return most;
+}
+
+/* The state of a part begins with what it learns, if it learns anything by a rate of its own. */
+static bool is_sound(hth_learner *learner, const hth_axis *axis) {
+    enum { MOST = 32 };
+    const double much = bound_of(learner->network);
+    hth_field fields[MOST];
+    if (!axis->state || axis->state(learner, fields, MOST) == 0) return true;
+    const hth_real *x = fields[0].data;
+    for (size_t i = 0; fields[0].dtype == HTH_DTYPE_REAL && i < fields[0].count; i++)
+        if (!(fabs((double)x[i]) <= much)) return false;
     return true;
 }
 
-/* All that a part keeps. */
-static bool keeps_finite(hth_learner *learner, const hth_axis *axis) {
-    enum { MOST = 32 };
-    hth_field fields[MOST];
-    const size_t count = axis->state ? axis->state(learner, fields, MOST) : 0;
-    bool finite = true;
-    for (size_t i = 0; i < count && i < MOST; i++) finite = finite && is_finite(&fields[i]);
-    return finite;
-}
-
-bool hth_learner_rate(hth_learner *learner, char *out, size_t size, bool *finite) {
+bool hth_learner_rate(hth_learner *learner, char *out, size_t size, bool *sound) {
     const hth_axis *const all[] = {&learner->axes.signal->axis, &learner->axes.recurrence->axis,
                                    &learner->axes.past->axis, &learner->axes.future->axis};
     bool found = false;
-    *finite = true;
+    *sound = true;
     for (size_t i = 0; i < HTH_COUNT(all); i++) {
         const char *rate = rate_of(all[i]);
         if (!rate) continue;
-        const bool keeps = keeps_finite(learner, all[i]);
-        /* of several, the part that has lost its numbers */
-        if (!found || (!keeps && *finite)) snprintf(out, size, "learner.%s", rate);
-        *finite = *finite && keeps;
+        const bool is = is_sound(learner, all[i]);
+        /* of several, the one whose weights are not sound */
+        if (!found || (!is && *sound)) snprintf(out, size, "learner.%s", rate);
+        *sound = *sound && is;
         found = true;
     }
     return found;

@@ -4,8 +4,9 @@
 
 #include "credit/learner.h"
 
-/* The setting of the rate by which a part of the learner learns something of its own ("learner.sg_lr"), written to
- * out[size]; false: no part does. *finite: whether all that such a part keeps is finite. */
-bool hth_learner_rate(hth_learner *learner, char *out, size_t size, bool *finite);
+/* The setting of the rate by which a part of the learner learns weights of its own ("learner.sg_lr"), written to
+ * out[size]; false: no part does. *sound: whether these weights are finite, and below 1000 or the network's
+ * largest parameter in size. */
+bool hth_learner_rate(hth_learner *learner, char *out, size_t size, bool *sound);
 
 #endif

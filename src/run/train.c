@@ -77,17 +77,16 @@ static void find_due(hth_run *r, size_t steps) {
 /* ---- The loop ----------------------------------------------------------------------------- */
 
 /* What to try when numbers cease to be finite. A rate that the learner has of its own comes first if what is learned by
- * it is not finite itself. */
+ * it has grown out of all bounds. */
 static void advise(const hth_run *r, char *out, size_t size) {
     char own[64] = "";
-    bool finite;
+    bool sound;
     const hth_setting *clip = hth_settings_find(&r->settings, "optimiser.clip_norm");
-    const bool has_own = hth_learner_rate(r->session.learner, own, sizeof own, &finite);
-    const bool clips = clip && strtod(clip->value, NULL) > 0;
-    snprintf(out, size, "%s%soptimiser.lr%s%s%s", has_own && !finite ? own : "",
-             has_own && !finite ? ", or a smaller " : "", has_own && finite ? " or " : "",
-             has_own && finite ? own : "",
-             clips ? ", or a smaller optimiser.clip_norm" : ", or an optimiser.clip_norm");
+    const bool has_own = hth_learner_rate(r->session.learner, own, sizeof own, &sound);
+    const char *const lr = "optimiser.lr", *first = has_own && !sound ? own : lr;
+    snprintf(out, size, "%s%s%s, or %s optimiser.clip_norm", first, has_own ? " or " : "",
+             has_own ? (first == lr ? own : lr) : "",
+             clip && strtod(clip->value, NULL) > 0 ? "a smaller" : "an");
 }
 
 /* Names the step and what to try; the last checkpoint stays as it is. */

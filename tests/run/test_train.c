@@ -147,10 +147,10 @@ static void advice_names_what_is_at_fault(void **state) {
     } all[] = {
         {"learner=rtrl optimiser.lr=1e6", "try a smaller optimiser.lr, or an optimiser.clip_norm",
          "_lr"},
-        {"learner=rtrl optimiser.lr=1e6 optimiser.clip_norm=1e30",
+        {"learner=rtrl optimiser.lr=1e6 optimiser.clip_norm=1e12",
          "try a smaller optimiser.lr, or a smaller optimiser.clip_norm", "or an optimiser"},
-        {"learner=dni learner.sg_optimiser=sgd learner.sg_lr=1e6 optimiser.lr=1e-6",
-         "try a smaller learner.sg_lr, or a smaller optimiser.lr", "lr or learner"},
+        {"learner=dni learner.sg_optimiser=sgd learner.sg_lr=1e3 optimiser.lr=1e-9 cell.phi=tanh",
+         "try a smaller learner.sg_lr or optimiser.lr, or an optimiser.clip_norm", "lr or learner"},
         {"learner=dni learner.sg_lr=1e-9 optimiser.lr=1e6",
          "try a smaller optimiser.lr or learner.sg_lr", "smaller learner.sg_lr"},
     };
