@@ -407,8 +407,10 @@ static hth_status check_field(const hth_safetensors *file, const hth_field *fiel
     const hth_tensor *tensor = find(file, field->name);
     const char *wanted = dtype_name(field->dtype);
     if (!tensor)
-        return hth_fail(error, HTH_MISMATCH, "%s: there is no tensor %s in the file", file->path,
-                        field->name);
+        return hth_fail(error, HTH_MISMATCH,
+                        "%s: there is no tensor %s in the file; another version of the program has "
+                        "perhaps written it",
+                        file->path, field->name);
     if (tensor->count != field->count)
         return hth_fail(error, HTH_MISMATCH,
                         "%s: tensor %s has %llu numbers, but %zu are needed here", file->path,

@@ -235,6 +235,26 @@ static void test_lengths_survive_a_resume(void **state) {
     }
 }
 
+/* An item that has ended on a step that was forgotten has no steps more; one that has not ended has. */
+static void test_an_ended_item_stays_ended(void **state) {
+    static const uint32_t lengths[BATCH] = {2, 1}, more[BATCH] = {1, 1}, none[BATCH] = {1, 0};
+    law_rig rig;
+    hth_error error;
+    (void)state;
+    law_setup(&rig, &plain);
+    handles h = handles_make(&rig, "learner.name=tbptt", 4);
+    hth_inputs in = {.steps = 2, .batch = BATCH, .x = rig.chunk.x, .lengths = lengths};
+    must(hth_tape_write(h.tape, &in, &error), &error);
+    must(hth_tape_slide(h.tape, 1, &error), &error);
+    in.steps = 1;
+    in.lengths = more;
+    refused(hth_tape_write(h.tape, &in, &error), &error, "after 0 of 1 steps");
+    in.lengths = none;
+    must(hth_tape_write(h.tape, &in, &error), &error);
+    handles_drop(&h);
+    law_teardown(&rig);
+}
+
 /* ---- Tapes that are alike ---- */
 
 /* Two tapes count their sequences alike; a learner that waits for losses on one refuses the other, and when nothing
@@ -341,6 +361,7 @@ int main(void) {
         cmocka_unit_test(test_a_refusal_survives_a_resume),
         cmocka_unit_test(test_totals_survive_a_resume),
         cmocka_unit_test(test_lengths_survive_a_resume),
+        cmocka_unit_test(test_an_ended_item_stays_ended),
         cmocka_unit_test(test_two_tapes_of_one_learner),
         cmocka_unit_test(test_fewer_steps_are_the_newest),
         cmocka_unit_test(test_a_regulariser_is_always_told),
