@@ -294,9 +294,8 @@ HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_
                                  hth_error *error);
 /* Says of steps of the tape how good their outputs are, and adds that to report (not NULL): loss and weight only where
  * there are targets or classes; E_reg of a tape that has been learned from, or is full or has ended with all steps
- * judged, goes to the first report after that. Any steps, in
- * any order (where decisions are marked, in that of time), each of them once, before they are learned from: a label may
- * come late. (A learner whose tape slides also takes a late verdict on a step that it has learned from, for the steps
+ * judged, goes to the first report after that. Any steps, in any order (where decisions are marked, in that of time),
+ * each of them once, before they are learned from: a label may come late. (A learner whose tape slides also takes a late verdict on a step that it has learned from, for the steps
  * that still wait.) Steps of which nothing is said count as without error; steps judged by dE/dy have no part in
  * decisions. HTH_NOT_FINITE when a target or the loss is not
  * finite, HTH_INVALID for a class out of range or a step judged before: the steps then are as if nothing had been said. */

@@ -7,8 +7,8 @@
  * same way as one that was not. Time is measured, but nothing but the moment of a checkpoint depends
  * on it.
  */
+#include "credit/catalogues.h"
 #include "credit/cost.h"
-#include "credit/rates.h"
 #include "files/clock.h"
 #include "files/lines.h"
 #include "network/network.h"
