@@ -14,6 +14,7 @@
 #include "credit/past/scales.h"
 #include "credit/window.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- What rules ask ---- */
@@ -445,23 +446,30 @@ static bool is_broken(const hth_rule *rule, const hth_learner *plan) {
            (!rule->without.axis || !is_made(&rule->without, plan));
 }
 
-static hth_status fail(const hth_learner *plan, const char *axis, const char *why,
+/* rule: which one it breaks, such as " (rule 3 of `hitherto list --rules`)". */
+static hth_status fail(const hth_learner *plan, const char *axis, const char *why, const char *rule,
                        hth_error *error) {
     if (strcmp(axis, WINDOW) == 0)
-        return hth_fail(error, HTH_INVALID, "learner.window = %zu: %s", hth_window_length(plan),
-                        why);
-    return hth_fail(error, HTH_INVALID, "learner.%s = %s: %s", axis, chosen(plan, axis)->part.name,
-                    why);
+        return hth_fail(error, HTH_INVALID, "learner.window = %zu: %s%s", hth_window_length(plan),
+                        why, rule);
+    return hth_fail(error, HTH_INVALID, "learner.%s = %s: %s%s", axis,
+                    chosen(plan, axis)->part.name, why, rule);
+}
+
+static hth_status fail_by_rule(const hth_learner *plan, size_t index, hth_error *error) {
+    char rule[64];
+    snprintf(rule, sizeof rule, " (rule %zu of `hitherto list --rules`)", index + 1);
+    return fail(plan, rules[index].of.axis, rules[index].why, rule, error);
 }
 
 hth_status hth_rules_check(const hth_learner *plan, hth_error *error) {
     static const char *const axes[AXES] = {SIGNAL, RECURRENCE, PAST, FUTURE};
     for (size_t i = 0; i < HTH_COUNT(rules); i++)
-        if (is_broken(&rules[i], plan)) return fail(plan, rules[i].of.axis, rules[i].why, error);
+        if (is_broken(&rules[i], plan)) return fail_by_rule(plan, i, error);
     for (size_t i = 0; i < AXES; i++) {
         const hth_axis *axis = chosen(plan, axes[i]);
         const char *why = axis->refuses ? axis->refuses(plan) : NULL;
-        if (why) return fail(plan, axes[i], why, error);
+        if (why) return fail(plan, axes[i], why, "", error);
     }
     return HTH_OK;
 }

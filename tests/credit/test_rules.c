@@ -1,6 +1,7 @@
 /*
  * The rules of which choices go together: they speak of parts that there are, and each is broken by some combination
- * of choices, networks and settings, which is then refused with its sentence; what no rule forbids can be made.
+ * of choices, networks and settings, which is then refused with its sentence and number; what no rule forbids can be
+ * made.
  */
 #include "parts.h"
 
@@ -53,16 +54,17 @@ static void try_one(const law_rig *rig, const char *words, size_t steps, bool se
     const hth_settings settings = law_split(text, items);
     if (hth_learner_plan(&settings, rig->network, steps, 1, 1, drawers, &plan, &error) == HTH_OK)
         return;
-    const hth_rule *rule;
-    size_t i = 0;
-    while ((rule = hth_rule_at(i)) && !strstr(error.message, rule->why)) i++;
-    if (!rule) fail_msg("%s: no rule says '%s'", words, error.message);
-    /* Several rules may share a sentence; the choice tells them apart. */
-    for (; (rule = hth_rule_at(i)); i++) {
-        char choice[40];
-        snprintf(choice, sizeof choice, "learner.%s = ", rule->of.axis);
-        if (strstr(error.message, rule->why) && strstr(error.message, choice)) seen[i] = true;
-    }
+    const char *at = strstr(error.message, " (rule ");
+    const size_t number = at ? strtoul(at + strlen(" (rule "), NULL, 10) : 0;
+    const hth_rule *rule = number ? hth_rule_at(number - 1) : NULL;
+    char end[64];
+    snprintf(end, sizeof end, " (rule %zu of `hitherto list --rules`)", number);
+    if (!rule || strcmp(at, end) != 0) fail_msg("%s: no rule says '%s'", words, error.message);
+    char choice[40]; /* several rules may share a sentence */
+    snprintf(choice, sizeof choice, "learner.%s = ", rule->of.axis);
+    if (!strstr(error.message, rule->why) || !strstr(error.message, choice))
+        fail_msg("rule %zu does not say '%s'", number, error.message);
+    seen[number - 1] = true;
 }
 
 static void try_all(const law_rig *rig, const char *more, size_t steps, bool seen[MOST_RULES]) {
