@@ -1,24 +1,24 @@
 /*
  * Where direct errors come from. Two sources add to q:
  *
- *     the signal       err_t at the readout, by F; the readout learns by the way. From the layers that the readout reads
- *                      it passes down by their weights, or the signal fills lower layers itself
- *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c); a past may put
- *                      other numbers there
+ *     the signal       the readout's errors, by F; the readout learns with them. The layers that the readout reads pass
+ *                      them down by their weights, or the signal fills lower layers itself
+ *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c). A past may put
+ *                      other numbers in their place (past/scales.c)
  *
- * With a regulariser the readout's errors are kept apart too, for what is filtered below a leaky readout has no other.
- * One pass over q of each layer.
+ * With a regulariser the readout's errors are kept apart as well: filtered traces below a leaky readout meet these alone.
+ * Cost: one pass over q of each layer, with a regulariser.
  */
 #include "credit/errors.h"
 
 #include "credit/window.h"
 #include "kernels/vectors.h"
 
-/* What enters the adjoint's layers beside the signal. */
+/* The regulariser's errors of a layer, [n]; NULL: none, as of steps that only fill up the batch. */
 static const hth_real *steady(const hth_adjoint *adjoint, size_t l, size_t t, size_t item) {
     const hth_chunk *chunk = &adjoint->tape->chunk;
     const hth_real *of = ((const hth_real *const *)adjoint->source)[l];
-    if (!of || (chunk->lengths && t >= chunk->lengths[item])) return NULL; /* padding */
+    if (!of || (chunk->lengths && t >= chunk->lengths[item])) return NULL;
     return of + item * adjoint->tape->network->layers[l].n;
 }
 
@@ -64,6 +64,7 @@ void hth_errors_of_signal(hth_learner *learner, hth_tape *tape, hth_gradient *gr
         .start = learner->start,
         .scratch = learner->scratch,
     };
+    /* The errors go from the readout to the layers that it reads, and to others where the signal fills them. */
     hth_readout_learn(tape, &to);
     if (signal->fill) signal->fill(learner, learner->scratch);
     hth_adjoint_split(&learner->adjoint);

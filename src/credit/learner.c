@@ -220,7 +220,8 @@ void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
 
 /* ---- Learning ---- */
 
-/* The gradient of the tape's own steps, and what the past adds. Where the weights descend, their own step goes with them. */
+/* The gradient of the tape's own steps, and what the past adds. Where the weights descend, their own step goes with
+ * them. */
 static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const hth_past *past = learner->axes.past;
     const bool carries = past->carry && !learner->network->is_whole; /* whole: no past */

@@ -71,8 +71,8 @@ typedef struct hth_signal {
     /* Where F changes from step to step: as in hth_readout_backward, the context being the learner. The direct
      * errors q are then right, but F^T of a sum over steps is not to be had. */
     const hth_real *(*feedback_at)(void *learner, size_t t, size_t *steps);
-    /* Sets q of the layers below those that the readout reads, from err[outputs][K batch] (gain and filter in it), of at
-     * most HTH_READOUT_TILE outputs; nothing then passes down from layer to layer. NULL: it passes down. */
+    /* Sets q of the layers below those that the readout reads, from err[outputs][K batch] (gain and filter in it) of
+     * at most HTH_READOUT_TILE outputs; nothing then passes down from layer to layer. NULL: it passes down. */
     void (*fill)(hth_learner *learner, const hth_real *err);
     /* Takes F[outputs][n] from the user. NULL: F is not to be chosen. */
     void (*give)(hth_learner *learner, const hth_real *values);
@@ -89,7 +89,8 @@ typedef struct hth_recurrence {
 /* What is kept of everything before the tape. */
 typedef struct hth_past {
     hth_axis axis;
-    /* Before the scan, when the direct errors are there: it may put others in their place, and puts them back in carry. */
+    /* Before the scan, when the readout's errors are there: it may put others in the place of q, and puts them back in
+     * carry. */
     void (*before)(hth_learner *learner);
     /* Between the future's boundary and the scan, which goes over it. */
     void (*boundary)(hth_learner *learner);
@@ -99,8 +100,8 @@ typedef struct hth_past {
     /* Adds the product of the adjoint at the start of the tape and what is kept, then takes what is kept
      * over the tape. NULL: nothing is kept. */
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
-    bool
-        adds_step; /* carry adds delta_1 u_1^T too where the tape has one step: one pass over the gradient */
+    /* Where the tape has one step, carry adds delta_1 u_1^T too: one pass over the gradient. */
+    bool adds_step;
     /* carry looks at learner->descent: see there. Others take the general way. */
     bool descends;
 } hth_past;

@@ -8,14 +8,15 @@
 #include "credit/axes.h"
 #include "network/tape.h"
 
-/* A learner's own table of a layer's derivatives: the cell's, until a part puts other entries in their place. */
-enum { HTH_AT_GIVEN = HTH_AT_PREVIOUS + 1, HTH_MOST_GIVEN = 1 }; /* given[index], of this step */
+/* A learner's own table of a layer's derivatives, letters as in cell.h. The cell's entries stand in it, until a part puts
+ * others in their place: 0, 1, or its own numbers of this step, given[index]. */
+enum { HTH_AT_GIVEN = HTH_AT_PREVIOUS + 1, HTH_MOST_GIVEN = 1 };
 #define HTH_GIVEN(k)                                                                               \
     { HTH_AT_GIVEN, k, 0, 0 }
 typedef struct hth_derivatives {
     hth_entry D[HTH_MAX_STATES][HTH_MAX_STATES], B[HTH_MAX_STATES][HTH_MAX_DRIVES];
     hth_entry R[HTH_MAX_STATES], Z[HTH_MAX_STATES], Q[HTH_MAX_DRIVES];
-    const hth_real *given[HTH_MOST_GIVEN]; /* [K][batch][n]: the part's own numbers */
+    const hth_real *given[HTH_MOST_GIVEN]; /* [K][batch][n] */
 } hth_derivatives;
 
 struct hth_adjoint;
@@ -43,7 +44,6 @@ typedef struct hth_adjoint_layer {
     hth_real *packed; /* cross, for the products of this scan */
     /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
     const hth_real *cross;
-    /* What parts may add; NULL: nothing. */
     hth_real *zetas; /* [K][rows][n]: zeta of every step; NULL: not kept */
 } hth_adjoint_layer;
 
@@ -58,8 +58,8 @@ typedef struct hth_adjoint {
     bool skips_start; /* sbar and zbar at the start of the tape are not wanted */
     hth_adjoint_layer *layers;
     hth_real *input; /* [K][rows][inputs of the bottom layer]: dE/dx; NULL: not wanted */
-    /* [K][rows][readout.n]: direct errors of all that the readout reads; NULL: that is the last layer, whose q they are,
-     * and nothing else is */
+    /* [K][rows][readout.n]: the readout's errors, of all that it reads. NULL: it reads the last layer alone, and they
+     * are all of that layer's q. */
     hth_real *errors;
     /* Adds to q of a layer what enters it from `source`, once all that passes down to it is there. NULL: nothing. */
     void (*enter)(const struct hth_adjoint *adjoint, size_t layer);

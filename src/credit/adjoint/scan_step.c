@@ -120,14 +120,16 @@ void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t n = at.n, slot = adjoint->rows * n;
     hth_real *zeta = a->zeta + row * n, *lambda[HTH_MAX_STATES];
     hth_real *delta = a->delta + (t * adjoint->rows + row) * at.drives * n;
+    /* What this step gives: zeta_t, lambda_t = zeta_t Z_t + sbar_t, delta_t. */
     direct_error(adjoint, l, t, row, zeta);
-    for (size_t i = 0; i < at.states; i++) { /* lambda_t = zeta_t Z_t + sbar_t */
+    for (size_t i = 0; i < at.states; i++) {
         lambda[i] = a->lambda + i * slot + row * n;
         memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));
         weigh(&at, at.table->Z[i], zeta, false, lambda[i]);
     }
     find_delta(&at, zeta, lambda, delta);
     if (a->zetas) memcpy(a->zetas + (t * adjoint->rows + row) * n, zeta, n * sizeof *zeta);
+    /* What goes to the step before: sbar_{t-1} and zbar_{t-1}. */
     if (t == 0 && adjoint->skips_start) return;
     if (adjoint->crossing->replace) {
         adjoint->crossing->replace(adjoint, l, row);

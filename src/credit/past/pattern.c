@@ -219,8 +219,8 @@ static void add_sum(const hth_layer *layer, const pattern *kept, size_t j, hth_r
         gradient[layer->initial + i * layer->n + j] += sum[i];
 }
 
-/* K = 1: errors[n] of S_j that enter at number k of X, times M_j after the step. The first step's share of initial states
- * has been added with the scan, from all units. */
+/* K = 1: errors[n] of S_j that enter at number k of X, times M_j after the step. The first step's share of initial
+ * states has been added with the scan, from all units. */
 static void add_errors_at(const hth_learner *learner, size_t j, size_t k, const hth_real *errors,
                           const hth_real *M) {
     const pattern *kept = learner->past.kept;

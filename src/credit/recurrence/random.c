@@ -4,8 +4,8 @@
  *
  *     zbar_{t-1} = R^T delta_t + lambda_t R_reset
  *
- * drawn by seed from N(0, random_scale^2/n), as init.w_rec = normal draws W_rec, where the network has connections. R is
- * not trained, so nothing of it is in the state. With R = W_rec it is full. Memory g n^2; operations as full.
+ * drawn by seed from N(0, random_scale^2/n), as init.w_rec = normal draws W_rec, where the network has connections. R
+ * is not trained, so nothing of it is in the state. With R = W_rec it is full. Memory g n^2; operations as full.
  */
 #include "base/random.h"
 #include "credit/learner.h"

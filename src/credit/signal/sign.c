@@ -1,6 +1,6 @@
 /*
- * Sign-symmetric feedback (Liao, Leibo & Poggio 2016, uniform feedback): q_t = F^T err_t with the signs of the readout's
- * weights, of one size,
+ * Sign-symmetric feedback (Liao, Leibo & Poggio 2016, uniform feedback): q_t = F^T err_t with the signs of the
+ * readout's weights, of one size,
  *
  *     F = feedback_scale sign(W_out) mean |W_out|
  *
