@@ -43,6 +43,7 @@ static bool option_value(const sizes *s, const char *name, size_t length, double
     return false;
 }
 
+/* The number that a letter of a formula stands for: see hth_axis, in learner.h. False: there is none. */
 static bool look_up(void *context, const char *name, size_t length, double *value) {
     const sizes *s = context;
     const hth_layer *layer = s->layer;
@@ -71,6 +72,7 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
                   : 0},
         {"e", hth_trace_rows(s->learner, (size_t)(layer - s->learner->network->layers))},
     };
+    /* A letter, or else an option of the part. */
     for (size_t i = 0; i < HTH_COUNT(known); i++)
         if (is(name, length, known[i].name)) {
             *value = (double)known[i].value;

@@ -1,13 +1,13 @@
 /*
  * Where direct errors come from. Two sources add to q:
  *
- *     the signal       the readout's errors, by F; the readout learns with them. The layers that the readout reads pass
- *                      them down by their weights, or the signal fills lower layers itself
- *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c). A past may put
- *                      other numbers in their place (past/scales.c)
+ *     the signal       the readout's errors, by F; the readout learns with them. The layers that the readout reads
+ *                      pass them down by their weights, or the signal fills lower layers itself
+ *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c). A past
+ *                      may put other numbers in their place (past/scales.c)
  *
- * With a regulariser the readout's errors are kept apart as well: filtered traces below a leaky readout meet these alone.
- * Cost: one pass over q of each layer, with a regulariser.
+ * With a regulariser the readout's errors are kept apart as well: filtered traces below a leaky readout meet these
+ * alone. Cost: one pass over q of each layer, with a regulariser.
  */
 #include "credit/errors.h"
 

@@ -37,6 +37,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
         *placed = *plan;
     else
         learner = &counted;
+    /* The scan of the batch. */
     if (plan->axes.signal->reaches_units) {
         hth_adjoint_lay_out(arena, &learner->adjoint, net, steps, plan->batch, true);
         hth_errors_lay_out(arena, learner, steps);
@@ -48,6 +49,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     }
     learner->start = HTH_TAKE(arena, hth_real, plan->batch * net->readout.outputs);
     learner->scratch = HTH_TAKE(arena, hth_real, hth_readout_scratch(net, steps, plan->batch));
+    /* The parts: a copy of their options, and what they keep. */
     places(learner, all);
     for (size_t i = 0; i < HTH_AXES; i++) {
         void *options = hth_arena_take(arena, 1, all[i].axis->options_size);
@@ -289,6 +291,7 @@ static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_erro
     const bool predicted =
         learner->axes.future->predicts && begins(learner, tape) && learner->is_open;
     if (!lost && !predicted) return HTH_OK;
+    /* This is told once; the sequence that begins can then be learned from. */
     learner->is_open = false;
     hth_window_open(learner, tape);
     if (lost)

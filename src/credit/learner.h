@@ -1,7 +1,6 @@
 /*
- * A learner is a choice on four axes: signal, recurrence, past, future. Each choice
- * on an axis is a part: a table of verbs, options of its own and memory of its own. learner.c runs them in
- * order over the one scan.
+ * A learner is a choice on four axes: signal, recurrence, past, future. Each choice on an axis is a part: a table of
+ * verbs, options of its own and memory of its own. learner.c calls the verbs in order; the adjoint scan is one for all.
  */
 #ifndef HTH_LEARNER_H
 #define HTH_LEARNER_H
@@ -145,8 +144,8 @@ struct hth_learner {
     struct hth_descent *descent;
     bool may_descend;  /* there may be such an update, of tapes of one step */
     bool gives_inputs; /* learner.inputs */
-    const hth_real **
-        steady; /* [layers] of [batch][n]: errors that are the same at all steps of an item; NULL: none */
+    /* Of each layer [batch][n]: errors beside the signal's, the same at all steps of an item; NULL: none. */
+    const hth_real **steady;
     size_t given;      /* steps that dE/dx is of; 0: nothing has been learned yet */
     uint64_t is_open;  /* the last tape that was learned from did not end its sequence */
     /* That tape, its sequence and the time after its last step. NULL: not known, when a state was given out since. */

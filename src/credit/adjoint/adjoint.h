@@ -8,8 +8,8 @@
 #include "credit/axes.h"
 #include "network/tape.h"
 
-/* A learner's own table of a layer's derivatives, letters as in cell.h. The cell's entries stand in it, until a part puts
- * others in their place: 0, 1, or its own numbers of this step, given[index]. */
+/* A learner's own table of a layer's derivatives, letters as in cell.h. The cell's entries stand in it, until a part
+ * puts others in their place: 0, 1, or its own numbers of this step, given[index]. */
 enum { HTH_AT_GIVEN = HTH_AT_PREVIOUS + 1, HTH_MOST_GIVEN = 1 };
 #define HTH_GIVEN(k)                                                                               \
     { HTH_AT_GIVEN, k, 0, 0 }

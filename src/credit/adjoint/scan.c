@@ -25,6 +25,7 @@ typedef struct scan_task {
     size_t layer, parts;
 } scan_task;
 
+/* All steps of some of the rows, from the last to the first. */
 static void scan_rows(void *argument, size_t part, int worker) {
     const scan_task *task = argument;
     const hth_adjoint *adjoint = task->adjoint;
@@ -37,6 +38,7 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const bool one = !spiking && hth_scan_is_one(adjoint, task->layer);
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
+        /* The units of each row by themselves. */
         for (size_t row = from; row < to; row++)
             if (spiking)
                 hth_scan_spiking(adjoint, task->layer, t, row);
@@ -44,6 +46,7 @@ static void scan_rows(void *argument, size_t part, int worker) {
                 hth_scan_one(adjoint, task->layer, t, row);
             else
                 hth_scan_step(adjoint, task->layer, t, row);
+        /* What crosses from unit to unit: one product for all rows. */
         const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
         if (!adjoint->crossing->multiplies || (t == 0 && adjoint->skips_start)) continue;
         if (is_packed(adjoint))

@@ -55,6 +55,7 @@ static inline void carry(const units *u, const bool has_q, const bool has_Z, con
     }
 }
 
+/* carry, of what there is. */
 static void carry_any(const units *u) {
     switch ((u->q ? 4 : 0) + (u->Z ? 2 : 0) + (u->R ? 1 : 0)) {
     case 0:
@@ -120,6 +121,7 @@ void hth_scan_one(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const bool crosses = adjoint->crossing->resets;
     hth_real *delta = a->delta + (t * rows + row) * layer->rows;
+    /* zeta, lambda, and what goes to the step before. */
     const units u = {.n = n,
                      .q = a->q ? a->q + (t * rows + row) * n : NULL,
                      .Z = hth_derivative_at(adjoint, l, c->Z[0], t, item).data,
@@ -130,6 +132,7 @@ void hth_scan_one(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
                      .zeta = a->zeta + row * n,
                      .lambda = a->lambda + row * n};
     carry_any(&u);
+    /* delta of each drive. */
     for (size_t g = 0; g < layer->cell->drives; g++, delta += n) {
         const hth_real *Q = hth_derivative_at(adjoint, l, c->Q[g], t, item).data;
         const hth_real *B = hth_derivative_at(adjoint, l, c->B[0][g], t, item).data;

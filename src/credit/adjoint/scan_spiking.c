@@ -78,6 +78,7 @@ void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row
     const size_t n = layer->n, batch = tape->batch, rows = adjoint->rows;
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const bool two = layer->cell->states == 2, crosses = adjoint->crossing->resets;
+    /* Where the numbers of this row are. */
     units u = {.n = n,
                .q = a->q + (t * rows + row) * n,
                .zbar = a->zbar + row * n,
@@ -92,6 +93,7 @@ void hth_scan_spiking(const hth_adjoint *adjoint, size_t l, size_t t, size_t row
         u.D11 = hth_entry_at(layer, on, c->D[1][1], t, batch, item);
         u.Z1 = hth_entry_at(layer, on, c->Z[1], t, batch, item);
     }
+    /* One loop for each case. */
     if (two && crosses)
         step(&u, true, true);
     else if (two)

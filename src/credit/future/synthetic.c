@@ -241,6 +241,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     const hth_network *net = plan->network;
     synthetic counted = {0}, *kept = HTH_TAKE(arena, synthetic, 1), *placed = kept;
     if (!kept) kept = &counted;
+    /* What the prediction reads and says. */
     kept->N = hth_joint_states(net);
     kept->labels = o->label ? net->readout.outputs : 0;
     kept->in = kept->N + kept->labels + 1;
@@ -251,6 +252,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
                                 .rows = plan->batch,
                                 .method = o->optimiser == ADAM ? hth_method_named("adam") : NULL};
     kept->share = net->readout.mean_over_batch ? 1 / (hth_real)plan->batch : 1;
+    /* Its weights, and what is kept from tape to tape. */
     hth_predictor_lay_out(arena, &kept->net);
     kept->lagged = HTH_TAKE(arena, hth_real, o->refresh > 1 ? hth_predictor_count(&kept->net) : 0);
     kept->input = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->in));
@@ -267,6 +269,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
 
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     synthetic *kept = learner->future.kept;
+    /* All fields, and when they are there; then those that are. */
     const synthetic_options *o = learner->future.options;
     const size_t weights = hth_predictor_count(&kept->net), B = learner->batch;
     const struct {

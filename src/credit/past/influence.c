@@ -153,13 +153,14 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     if (!kept) kept = &counted;
     kept->N = N;
     kept->P = P;
+    /* Rows of M begin where a vector may, and do not all fall into one set of the cache. */
     kept->stride = (P + unit - 1) / unit * unit;
-    if (kept->stride * sizeof(hth_real) % 4096 == 0)
-        kept->stride += unit; /* spread over cache sets */
+    if (kept->stride * sizeof(hth_real) % 4096 == 0) kept->stride += unit;
     for (size_t l = 0; l < net->layer_count; l++) {
         size_t size = hth_packed_size(plan->steps, net->layers[l].m);
         if (size > packed) packed = size;
     }
+    /* The tensor, and the scan with a row for each number of the state. */
     kept->M = HTH_TAKE(arena, hth_real, hth_times(hth_times(plan->batch, N), kept->stride));
     kept->Pi = HTH_TAKE(arena, hth_real, hth_times(N, N));
     kept->x = HTH_TAKE(arena, hth_real, N);

@@ -129,10 +129,12 @@ static hth_filter filter_of(const hth_learner *learner, const hth_kernel *kept, 
     const size_t n = layer->n, rows = layer->rows, e = kept->e;
     const hth_real kappa = learner->network->readout.kappa, *k = kept->keep;
     const hth_real *own = kept->influence, *mixed = kept->mixed + item * n;
+    /* B: contracted with k (q A), and taken over the step by k. */
     for (size_t j = 0; j < n; j++) {
         kept->x[j] = mixed[j] * k[j];
         kept->phi[j] = k[j];
     }
+    /* C, below a leaky readout, gets the new B and decays by kappa. */
     for (size_t j = 0; e == 2 && j < n; j++) {
         kept->x[n + j] = mixed[j] * kappa;
         kept->phi[n + j] = 0;
@@ -213,6 +215,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     const size_t e = plan->network->readout.kappa > 0 ? 2 : 1;
     hth_kernel counted = {0}, *kept = HTH_TAKE(arena, hth_kernel, 1), *placed = kept;
     if (!kept) kept = &counted;
+    /* The table and the traces. */
     kept->A = HTH_TAKE(arena, hth_real, hth_times(n, n));
     kept->alpha = HTH_TAKE(arena, hth_real, n);
     kept->e = e;
@@ -220,11 +223,13 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
         HTH_TAKE(arena, hth_real, hth_times(hth_times(e * batch, layer->rows), layer->m));
     kept->Omega = HTH_TAKE(arena, hth_real, units);
     kept->Gamma = HTH_TAKE(arena, hth_real, units);
+    /* The perturbed copy of the network. */
     if (has_z(layer)) kept->z = HTH_TAKE(arena, hth_real, units);
     kept->copy.u = HTH_TAKE(arena, hth_real, hth_times(2 * batch, layer->stride));
     kept->copy.drive = HTH_TAKE(arena, hth_real, hth_times(batch, layer->rows));
     kept->copy.state = HTH_TAKE(arena, hth_real, 2 * units * (cell->states + cell->counters));
     kept->copy.field = HTH_TAKE(arena, hth_real, 2 * units * cell->fields);
+    /* Scratch of a step. */
     kept->keep = HTH_TAKE(arena, hth_real, n);
     kept->zeta = HTH_TAKE(arena, hth_real, units);
     kept->error = HTH_TAKE(arena, hth_real, units);

@@ -35,8 +35,8 @@ typedef struct hth_kernel {
     hth_real *influence; /* [e][rows]: Z B + Q of one item, for each trace */
     hth_real *mixed;     /* [batch][n]: q A, the direct errors of the scan */
     hth_real *errors;    /* [batch][n]: q meanwhile */
-    hth_real *x,
-        *phi; /* [e][n], [e][e][n]: of one item, what the traces are contracted with and go by */
+    hth_real *x;         /* [e][n]: what the traces of an item are contracted with, */
+    hth_real *phi;       /* [e][e][n]: and what takes them over the step */
 } hth_kernel;
 
 /* There is one layer. */

@@ -250,6 +250,7 @@ static void carry_item(hth_learner *learner, size_t item, hth_real *gradient) {
     pattern *kept = learner->past.kept;
     const hth_layer *layer = only_layer(learner);
     const hth_tape *tape = kept->rows.tape;
+    /* Pi and G of this item, and the adjoint at the start of the tape. */
     kept->rows.item = item;
     seed(kept);
     hth_scan(&kept->rows);
@@ -258,6 +259,7 @@ static void carry_item(hth_learner *learner, size_t item, hth_real *gradient) {
         hth_pack(tape->steps, layer->m,
                  hth_rows(tape->layers[0].u + item * layer->stride, tape->batch * layer->stride),
                  kept->packed);
+    /* Each block by itself: contract it, take it over the tape, add what the tape's steps contribute. */
     for (size_t j = 0; j < layer->n; j++) {
         const size_t states = (kept->first[j + 1] - kept->first[j]) * kept->each;
         hth_real *M = kept->M + item * kept->numbers + kept->first[j] * kept->each * kept->columns;
@@ -286,6 +288,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     pattern counted = {0}, *kept = HTH_TAKE(arena, pattern, 1), *placed = kept;
     size_t largest;
     if (!kept) kept = &counted;
+    /* Which units are in each S_j: counted first, then written where there is memory. */
     kept->each = states_of_unit(plan);
     kept->columns = layer->cell->drives * layer->m + initial;
     kept->first = HTH_TAKE(arena, size_t, layer->n + 1);
@@ -293,6 +296,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     const size_t states = hth_times(largest, kept->each), all = layer->n * kept->each;
     kept->member = HTH_TAKE(arena, uint32_t, pairs);
     if (kept->member) find_pattern(layer, given, kept, &largest);
+    /* The blocks, what a pass over one needs, and the scan with a row for each number of the state. */
     kept->numbers = hth_times(pairs, kept->each * kept->columns);
     kept->M = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->numbers));
     kept->A = HTH_TAKE(arena, hth_real, hth_times(states, states));

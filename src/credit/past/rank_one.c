@@ -295,6 +295,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->N = N;
     kept->P = P;
     kept->has_rest = net->embedding > 0 || net->layers[0].learns_initial;
+    /* A B^T for each item, and what a tape needs. */
     kept->A = HTH_TAKE(arena, hth_real, hth_times(batch, N));
     kept->B = HTH_TAKE(arena, hth_real, hth_times(batch, P));
     kept->square = HTH_TAKE(arena, double, batch);
@@ -302,6 +303,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->c = HTH_TAKE(arena, hth_real, batch);
     kept->G = HTH_TAKE(arena, hth_real, P);
     kept->partial = HTH_TAKE(arena, double, most_tiles(net));
+    /* A is taken over the tape as a tangent; a scan from the random adjoint nu gives what joins B. */
     hth_tangent_lay_out(arena, &kept->tangent, net, batch);
     kept->tangent.item = HTH_EVERY_ITEM;
     hth_adjoint_lay_out(arena, &kept->probe, net, plan->steps, batch,

@@ -321,12 +321,14 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     kept->together = learner->adjoint.crossing->is_local || kept->has_end;
     if (kept->rows.tape->fresh) forget_traces(learner); /* a sequence has no past at its start */
     if (is_whole_sequence(kept)) return;
+    /* Items pass in groups where tapes are short. */
     const size_t steps = kept->rows.tape->steps, batch = learner->batch;
     const bool grouped = steps <= FEW && steps * batch > 1;
     if (!grouped) clear_blank(learner);
     for (size_t l = 0; l < net->layer_count && grouped && steps == 1; l++)
         add_step(learner, l, gradient->values);
     for (size_t b = 0; b < batch; b++) {
+        /* Phi and Gamma of the item, and the adjoints that its traces are contracted with. */
         const size_t slot = grouped ? b % GROUP : 0, items = slot + 1;
         const bool full = grouped && (items == GROUP || b + 1 == batch);
         if (steps == 1)
@@ -338,6 +340,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
             hth_trace_adjoints(learner, l, b, slot);
             if (grouped) hth_trace_gamma(kept, l, slot);
         }
+        /* The pass over the traces. */
         if (descend(learner)) {
             kept->is_zero = false;
             return;
@@ -348,6 +351,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
             carry_initial(learner, l, b, slot, gradient->values);
         }
     }
+    /* What is known of the traces now. */
     if (!grouped || !kept->rows.tape->chunk.ends) kept->is_zero = kept->is_blank = false;
     forget_bounds(kept, net->layer_count, NAN);
     for (size_t l = 0; l < net->layer_count; l++)

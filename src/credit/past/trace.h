@@ -17,7 +17,7 @@ typedef struct hth_trace_layer {
     hth_trace_bound bound; /* of eps, of tapes of one step and one item */
     hth_real *gamma;       /* [slots][K][e][rows] */
     bool idle[HTH_MAX_DRIVES]; /* no number in X depends on that drive */
-    hth_real *vhat;            /* [batch][n]: filtered voltage; post = clopath only */
+    hth_real *vhat;            /* [batch][n]: filtered voltage; postsynaptic = clopath only */
     hth_real *post;            /* [K][batch][n] */
     hth_real *boundary;        /* [states][batch][n]: sbar at the end of the tape; has_end only */
 } hth_trace_layer;
@@ -26,10 +26,10 @@ typedef struct hth_trace {
     hth_trace_layer *layers;
     hth_adjoint rows; /* the scan with one row per number in X */
     bool follows_z;   /* where z is a state of its own, it is in X */
-    bool
-        together; /* where z is the state, zbar counts with sbar: they are adjoints of one number */
-    bool has_end; /* the future axis may put something into the end of a tape: `boundary` */
-    bool is_zero; /* eps is 0 */
+    /* Where z is the state, zbar counts with sbar: they are adjoints of one number. */
+    bool together;
+    bool has_end;     /* the future axis may put something into the end of a tape: `boundary` */
+    bool is_zero;     /* eps is 0 */
     bool is_blank;    /* eps counts as 0, whatever stands there */
     hth_real *steady; /* [batch][n], scratch of scaled traces */
 } hth_trace;
