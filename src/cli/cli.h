@@ -5,6 +5,7 @@
 
 #include "files/observer.h"
 #include "settings/config.h"
+#include "tasks/catalogues.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -141,7 +142,9 @@ int cli_draw(const char *path, void (*put_script)(FILE *out, void *context), voi
 struct hth_comparison;
 /* The table on the standard output and in the folder, as table.md, table.csv and speed.csv. */
 int cli_compare_table(const struct hth_comparison *comparison, const char *folder);
-/* curves.csv, curves.svg and curves.png in the folder. */
+/* The curves; NULL: no memory. figure_destroy it. */
+struct figure *cli_compare_figure(const struct hth_comparison *comparison);
+/* curves.csv, curves.svg and, with gnuplot, curves.png in the folder. */
 int cli_compare_curves(const struct hth_comparison *comparison, const char *folder);
 /* "rtrl, lr 1e-3" */
 void cli_compare_label(const struct hth_comparison *comparison, size_t row, char *out, size_t size);
@@ -166,6 +169,9 @@ int cli_match_run(const cli_arguments *arguments, const char *run);
 int cli_whole(const cli_arguments *arguments, const char *flag, uint64_t least, uint64_t fallback,
               uint64_t *out);
 
+/* The lines that the task of a run knows of its "loss" or "metric"; 0 where its settings cannot be read. */
+size_t cli_run_references(const char *run, const char *quantity,
+                          hth_reference out[HTH_MOST_REFERENCES]);
 int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
 /* RUN/trial.svg after training; *drawn: there is one; *watchable: there is a trial to draw (a validation split, a
  * network that runs forward). Silent where the task or the machine has no picture. */
@@ -175,11 +181,15 @@ struct hth_trial;
 /* Chosen units and, by the trial's own list, synapses. */
 typedef struct cli_trial_picture {
     const struct hth_trial *trial;
-    const char *path, *title;
+    const char *title;
     const size_t *units;
     size_t unit_count;
 } cli_trial_picture;
-int cli_draw_trial(const cli_trial_picture *picture);
+/* It points into the trial. NULL: no memory. */
+struct figure *cli_trial_figure(const cli_trial_picture *picture);
+/* A picture of the first validation trial of a run, of `run` itself: *trial and *figure, NULL where there is none to
+ * see. hth_trial_free and figure_destroy them. */
+int cli_run_trial(const char *run, struct hth_trial *trial, struct figure **figure);
 
 /* ---- summary.c ------------------------------------------------------------------------------ */
 

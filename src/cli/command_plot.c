@@ -1,9 +1,7 @@
-/*
- * hitherto plot: learning curves, drawn by gnuplot. What is to be drawn is collected from the runs'
- * metrics.jsonl first; then a script with the numbers in it goes to gnuplot through a pipe.
- */
+/* hitherto plot: learning curves, from the runs' metrics.jsonl. */
 #include "cli/cli.h"
-#include "metrics/metric.h"
+#include "cli/figure.h"
+#include "compare/results.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -27,6 +25,7 @@ typedef struct plot_request {
     const char *out, *x, *quantity; /* "loss" or "metric" */
     char label[64];                 /* of the vertical axis: "loss" or the metric's name */
     bool logarithmic;
+    uint64_t smooth; /* lines; 0, 1: none */
     run_curve curves[MAX_RUNS];
     size_t count;
 } plot_request;
@@ -85,32 +84,7 @@ static int read_run(plot_request *plot, const char *run) {
                         plot->x);
 }
 
-/* ---- The script ------------------------------------------------------------------------------------- */
-
-static void put_data(FILE *out, const char *name, size_t index, const run_curve *curve,
-                     bool train) {
-    fprintf(out, "$%s%zu << END\n", name, index);
-    for (size_t i = 0; i < curve->count; i++) {
-        double y = train ? curve->points[i].train : curve->points[i].validation;
-        if (isfinite(y)) fprintf(out, "%.10g %.10g\n", curve->points[i].x, y);
-    }
-    fprintf(out, "END\n");
-}
-
-/* Tick labels like 200000 would run into each other: large steps are counted in thousands. */
-static double scale_of(const plot_request *plot, const char **unit) {
-    double most = 0;
-    for (size_t i = 0; i < plot->count; i++)
-        for (size_t j = 0; j < plot->curves[i].count; j++)
-            most = fmax(most, plot->curves[i].points[j].x);
-    *unit = most >= 1e7 ? " (millions)" : most >= 1e4 ? " (thousands)" : "";
-    return most >= 1e7 ? 1e6 : most >= 1e4 ? 1e3 : 1;
-}
-
-static void scale_points(plot_request *plot, double scale) {
-    for (size_t i = 0; i < plot->count; i++)
-        for (size_t j = 0; j < plot->curves[i].count; j++) plot->curves[i].points[j].x /= scale;
-}
+/* ---- The picture ------------------------------------------------------------------------------------ */
 
 static bool has_validation(const plot_request *plot) {
     for (size_t i = 0; i < plot->count; i++)
@@ -118,105 +92,127 @@ static bool has_validation(const plot_request *plot) {
     return false;
 }
 
-static void put_axes(FILE *out, plot_request *plot) {
-    const char *unit, *label = strcmp(plot->x, "step") == 0      ? "time step"
-                               : strcmp(plot->x, "seconds") == 0 ? "time in seconds"
-                                                                 : "epoch";
-    const hth_metric *metric = hth_metric_find(plot->label);
-    const bool rises = metric && metric->rises;
-    scale_points(plot, scale_of(plot, &unit));
-    fprintf(out, "set xlabel '%s%s'\nset ylabel ", label, unit);
-    cli_put_quoted(out, plot->label);
-    fprintf(out, " noenhanced\nset key %s\n",
-            plot->out && plot->count > 1 ? "outside right top Left reverse"
-            : rises                      ? "bottom right"
-                                         : "top right");
-    if (plot->out && plot->count > 1)
-        fprintf(out, "set title '%s' textcolor rgb '#404040'\n",
-                has_validation(plot) ? "dashed: training, bold: validation" : "training");
-    if (plot->logarithmic) fprintf(out, "set logscale y\n");
-    if (plot->out)
-        fprintf(out, "set grid linecolor rgb '#d8d8d8' linetype 1 linewidth 0.6\n"
-                     "set border 3 linecolor rgb '#404040'\nset tics nomirror\n"
-                     "set key noopaque samplen 2.5 spacing 1.15\n");
-}
-
-/* One point has no range; gnuplot would invent one and say so. */
-static void put_ranges(FILE *out, const plot_request *plot) {
-    double least[2] = {INFINITY, INFINITY}, most[2] = {-INFINITY, -INFINITY};
-    for (size_t i = 0; i < plot->count; i++)
-        for (size_t j = 0; j < plot->curves[i].count; j++) {
-            const report_point *at = &plot->curves[i].points[j];
-            const double values[3] = {at->x, at->train, at->validation};
-            for (int k = 0; k < 3; k++) {
-                int axis = k > 0;
-                if (values[k] < least[axis]) least[axis] = values[k];
-                if (values[k] > most[axis]) most[axis] = values[k];
-            }
-        }
-    for (int axis = 0; axis < 2; axis++) {
-        double half = most[axis] == 0 ? 1 : 0.1 * fabs(most[axis]);
-        if (least[axis] == most[axis])
-            fprintf(out, "set %crange [%.10g:%.10g]\n", "xy"[axis], least[axis] - half,
-                    most[axis] + half);
-    }
-}
-
-/* Training is a thin dashed line, or a bold one where there is no other; validation a bold one with its points. */
-static const char *style_of(const plot_request *plot, bool train, size_t count) {
-    if (!plot->out && !train) return "points";
-    return count > 1 && (train || count > 40) ? "lines" : "linespoints";
-}
-
 /* One run: its two curves. Several in a picture: one entry a run, for the bold curve where there is one. */
-static void put_title(FILE *out, const plot_request *plot, const run_curve *curve, bool train) {
+static void name_line(const plot_request *plot, const run_curve *curve, bool train, char *out,
+                      size_t size) {
     const bool several = plot->count > 1, picture = plot->out != NULL;
     const char *slash = strrchr(curve->run, '/'),
                *name = slash && slash[1] ? slash + 1 : curve->run;
     const char *which = train ? "training" : "validation";
-    char title[600];
-    if (several && picture && train && curve->validations) {
-        fprintf(out, " notitle");
-        return;
-    }
-    snprintf(title, sizeof title, "%.400s%s%s", several ? name : "",
-             several && !picture ? ", " : "", several && picture ? "" : which);
-    fprintf(out, " title ");
-    cli_put_quoted(out, title);
-    fprintf(out, " noenhanced");
+    *out = '\0';
+    if (several && picture && train && curve->validations) return;
+    snprintf(out, size, "%.100s%s%s", several ? name : "", several && !picture ? ", " : "",
+             several && picture ? "" : which);
 }
 
-static void put_curve(FILE *out, const plot_request *plot, size_t index, bool train, bool *first) {
-    const run_curve *curve = &plot->curves[index];
-    size_t count = train ? curve->trains : curve->validations;
-    if (count == 0) return;
-    const char *style = style_of(plot, train, count);
-    fprintf(out, "%s $%s%zu using 1:2 with %s", *first ? "plot" : ",", train ? "train" : "valid",
-            index, style);
-    const bool thin = train && has_validation(plot);
-    if (plot->out)
-        fprintf(out, " linewidth %s dashtype %s linecolor rgb '%s'", thin ? "1.6" : "2.4",
-                thin ? "'-'" : "1", cli_colour(index));
-    if (plot->out && strcmp(style, "linespoints") == 0) fprintf(out, " pointtype 7 pointsize 0.6");
-    put_title(out, plot, curve, train);
-    *first = false;
+/* The numbers as they are, into a line. */
+static figure_line *add_line(figure_panel *panel, const plot_request *plot, size_t run,
+                             bool train) {
+    const run_curve *curve = &plot->curves[run];
+    char name[FIGURE_NAME];
+    name_line(plot, curve, train, name, sizeof name);
+    figure_line *line =
+        figure_add_line(panel, name, train ? curve->trains : curve->validations, false);
+    size_t used = 0;
+    for (size_t i = 0; line && i < curve->count; i++) {
+        const double y = train ? curve->points[i].train : curve->points[i].validation;
+        if (!isfinite(y)) continue;
+        line->x[used] = curve->points[i].x;
+        line->y[used++] = y;
+    }
+    return line;
 }
 
-static void put_script(FILE *out, void *context) {
-    plot_request *plot = context;
-    bool first = true;
-    cli_put_terminal(out, plot->out);
-    put_axes(out, plot);
-    put_ranges(out, plot);
-    for (size_t i = 0; i < plot->count; i++) {
-        put_data(out, "train", i, &plot->curves[i], true);
-        put_data(out, "valid", i, &plot->curves[i], false);
+/* Training is a thin dashed line, or a bold one where there is no other; validation a bold one with its points. Of a
+ * smoothed line the numbers as they are lie below it, pale. */
+static bool add_curve(figure_panel *panel, const plot_request *plot, size_t run, bool train) {
+    enum { FEW = 40 };
+    const size_t count = train ? plot->curves[run].trains : plot->curves[run].validations;
+    const bool smoothed = plot->smooth > 2 && count > 2, thin = train && has_validation(plot);
+    if (count == 0) return true;
+    figure_line *raw = smoothed ? add_line(panel, plot, run, train) : NULL;
+    figure_line *line = add_line(panel, plot, run, train);
+    if (!line || (smoothed && !raw)) return false;
+    line->colour = run;
+    line->width = thin ? 1.6 : 2.4;
+    line->dash = thin ? FIGURE_DASHED : FIGURE_SOLID;
+    line->dots = (plot->out || !train) && (count == 1 || (!train && count <= FEW));
+    if (!smoothed) return true;
+    hth_smooth(raw->y, count, (size_t)plot->smooth, line->y);
+    raw->name[0] = '\0';
+    raw->colour = run;
+    raw->dash = FIGURE_SOLID;
+    raw->width = 1;
+    raw->opacity = 0.35;
+    return true;
+}
+
+/* What is known of the task of the first run, where all runs have it. */
+static void add_levels(figure_panel *panel, const plot_request *plot) {
+    hth_reference common[HTH_MOST_REFERENCES], own[HTH_MOST_REFERENCES];
+    size_t count = cli_run_references(plot->curves[0].run, plot->quantity, common);
+    for (size_t i = 1; i < plot->count; i++) {
+        const size_t others = cli_run_references(plot->curves[i].run, plot->quantity, own);
+        size_t kept = 0;
+        for (size_t k = 0; k < count; k++)
+            for (size_t j = 0; j < others; j++)
+                if (common[k].value == own[j].value) {
+                    common[kept++] = common[k];
+                    break;
+                }
+        count = kept;
     }
+    for (size_t k = 0; k < count; k++) figure_add_level(panel, common[k].name, common[k].value);
+}
+
+static figure *make_figure(const plot_request *plot) {
+    enum { HIGH = 420 };
+    const char *x_label = strcmp(plot->x, "step") == 0      ? "time step"
+                          : strcmp(plot->x, "seconds") == 0 ? "time in seconds"
+                                                            : "epoch";
+    const size_t around = plot->smooth ? (size_t)(plot->smooth - 1) / 2 : 0;
+    figure *f = figure_create("", x_label);
+    if (!f) return NULL;
+    figure_panel *panel = figure_add_panel(f, "", HIGH);
+    if (plot->count > 1)
+        snprintf(f->title, sizeof f->title, "%s",
+                 has_validation(plot) ? "dashed: training, bold: validation" : "training");
+    if (around)
+        snprintf(f->note, sizeof f->note,
+                 "smoothed: mean of %zu lines, %zu to either side (fewer at the ends); pale: as "
+                 "they are",
+                 2 * around + 1, around);
+    snprintf(panel->label, sizeof panel->label, "%s", plot->label);
+    panel->logarithmic = plot->logarithmic;
+    add_levels(panel, plot);
+    bool good = true;
     for (size_t i = 0; i < plot->count; i++) {
-        put_curve(out, plot, i, true, &first);
-        put_curve(out, plot, i, false, &first);
+        good = good && add_curve(panel, plot, i, true);
+        good = good && add_curve(panel, plot, i, false);
     }
-    fputc('\n', out);
+    if (good) return f;
+    figure_destroy(f);
+    return NULL;
+}
+
+size_t cli_run_references(const char *run, const char *quantity,
+                          hth_reference out[HTH_MOST_REFERENCES]) {
+    char path[LINE_LENGTH];
+    hth_config *config;
+    size_t count = 0;
+    snprintf(path, sizeof path, "%s/settings.yaml", run);
+    if (hth_config_create(&config, NULL) != HTH_OK) return 0;
+    if (hth_config_load(config, path, NULL) == HTH_OK) {
+        const hth_settings settings = hth_config_settings(config);
+        const bool metric = strcmp(quantity, "metric") == 0;
+        const char *unit = hth_config_value(&settings, "loss.unit", "nats");
+        const char *measure =
+            hth_config_value(&settings, metric ? "train.metric" : "loss.name", "");
+        if (metric || strcmp(unit, "nats") == 0)
+            count = hth_task_references(&settings, measure, out);
+    }
+    hth_config_destroy(config);
+    return count;
 }
 
 /* ---- The command -------------------------------------------------------------------------------------- */
@@ -234,10 +230,9 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
     if (!known)
         return cli_complain(CLI_BAD_INPUT,
                             "option --x is '%s', but must be one of step, epoch, seconds", plot->x);
-    if (plot->out) {
-        const int code = cli_check_picture(plot->out);
-        if (code != CLI_OK) return code;
-    }
+    int code = cli_whole(arguments, "--smooth", 1, 0, &plot->smooth);
+    if (code == CLI_OK && plot->out) code = cli_check_picture(plot->out);
+    if (code != CLI_OK) return code;
     if (arguments->word_count == 0)
         return cli_complain(CLI_BAD_INPUT, "which run? hitherto plot RUN..., with folders of runs");
     if (arguments->word_count > MAX_RUNS)
@@ -248,9 +243,9 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
 
 /* Each kind of picture has options that mean nothing to the other. */
 static int check_kind(const cli_arguments *arguments) {
-    static const char *const of_trial[] = {"--split", "--number",   "--steps", "--layer",
-                                           "--units", "--synapses", "--csv"};
-    static const char *const of_curves[] = {"--x", "--metric", "--log"};
+    static const char *const of_trial[] = {"--split", "--number", "--from",     "--to", "--steps",
+                                           "--layer", "--units",  "--synapses", "--csv"};
+    static const char *const of_curves[] = {"--x", "--metric", "--log", "--smooth"};
     const bool trial = cli_value(arguments, "--trial") != NULL;
     const char *const *others = trial ? of_curves : of_trial;
     const size_t count = trial ? HTH_COUNT(of_curves) : HTH_COUNT(of_trial);
@@ -271,7 +266,9 @@ int cli_plot(const cli_arguments *arguments) {
     int code = read_options(arguments, plot);
     for (size_t i = 0; code == CLI_OK && i < arguments->word_count; i++)
         code = read_run(plot, arguments->words[i]);
-    if (code == CLI_OK) code = cli_draw(plot->out, put_script, plot);
+    figure *f = code == CLI_OK ? make_figure(plot) : NULL;
+    if (code == CLI_OK) code = figure_draw(f, plot->out);
+    figure_destroy(f);
     if (code == CLI_OK && plot->out) cli_say(stdout, "%s\n", plot->out);
     for (size_t i = 0; i < plot->count; i++) free(plot->curves[i].points);
     free(plot);

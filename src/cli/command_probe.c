@@ -1,5 +1,6 @@
 /* hitherto probe: a class decoded over time from what trained networks hold; a table, a picture, numbers. */
 #include "cli/cli.h"
+#include "cli/figure.h"
 #include "watch/probe.h"
 
 #include <errno.h>
@@ -144,54 +145,48 @@ static int write_csv(const probe_request *q) {
     return cli_complain(CLI_FAILED, "cannot write %s", q->csv);
 }
 
-static void put_data(FILE *out, const probe_request *q, size_t run) {
+static bool add_curve(figure_panel *panel, const probe_request *q, size_t run) {
     const hth_probe_result *r = &q->results[run];
-    fprintf(out, "$run%zu << END\n", run);
+    figure_line *line = figure_add_line(panel, name_of(q->runs[run]), r->count, true);
+    if (!line) return false;
+    line->dots = r->count == 1;
     for (size_t w = 0; w < r->count; w++) {
         const hth_probe_window *at = &r->windows[w];
-        fprintf(out, "%.1f %.6g %.6g %.6g\n", 0.5 * (double)(at->from + at->to), at->accuracy,
-                at->accuracy - at->error, at->accuracy + at->error);
+        line->x[w] = 0.5 * (double)(at->from + at->to);
+        line->y[w] = at->accuracy;
+        line->low[w] = at->accuracy - at->error;
+        line->high[w] = at->accuracy + at->error;
     }
-    fprintf(out, "END\n");
+    return true;
 }
 
-static void put_script(FILE *out, void *context) {
-    const probe_request *q = context;
+static int draw(const probe_request *q) {
+    enum { HIGH = 420 };
     const hth_probe_result *r = &q->results[0];
-    for (size_t i = 0; i < q->count; i++) put_data(out, q, i);
-    cli_put_terminal(out, q->picture);
-    fprintf(out,
-            "set xlabel 'time step'\nset ylabel 'decoded class, fraction right'\nset xrange "
-            "[0:%llu]\nset yrange [0:1.02]\nset key bottom left\nset border 3 linecolor rgb "
-            "'#404040'\nset tics nomirror\nset grid linecolor rgb '#d8d8d8' linetype 1 linewidth "
-            "0.6\nset title ",
-            (unsigned long long)r->windows[r->count - 1].to);
-    char title[120];
+    char title[200];
     snprintf(title, sizeof title, "from %s; band: one standard error over %llu test trials", q->of,
              (unsigned long long)q->plan.tests);
-    cli_put_quoted(out, title);
-    fprintf(out,
-            " noenhanced textcolor rgb '#404040'\nplot %.6g with lines dashtype '-' linecolor "
-            "rgb '#808080' title 'commonest class'",
-            r->chance);
-    for (size_t i = 0; i < q->count; i++)
-        fprintf(out,
-                ", $run%zu using 1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder "
-                "fillcolor rgb '%s' notitle",
-                i, cli_colour(i));
-    for (size_t i = 0; i < q->count; i++) {
-        fprintf(out, ", $run%zu using 1:2 with %s linewidth 2 linecolor rgb '%s' title ", i,
-                r->count > 1 ? "lines" : "points", cli_colour(i));
-        cli_put_quoted(out, name_of(q->runs[i]));
-        fprintf(out, " noenhanced");
+    figure *f = figure_create(title, "time step");
+    bool good = f != NULL;
+    if (good) {
+        figure_panel *panel = figure_add_panel(f, "", HIGH);
+        snprintf(panel->label, sizeof panel->label, "decoded class, fraction right");
+        panel->low = 0;
+        panel->high = 1.02;
+        f->x_low = 0;
+        f->x_high = (double)r->windows[r->count - 1].to;
+        figure_add_level(panel, "commonest class", r->chance);
+        for (size_t i = 0; i < q->count && good; i++) good = add_curve(panel, q, i);
     }
-    fputc('\n', out);
+    const int code = figure_draw(good ? f : NULL, q->picture);
+    figure_destroy(f);
+    return code;
 }
 
 static int show(probe_request *q) {
     print_table(q);
     int code = q->csv ? write_csv(q) : CLI_OK;
-    if (code == CLI_OK && q->picture) code = cli_draw(q->picture, put_script, q);
+    if (code == CLI_OK && q->picture) code = draw(q);
     if (code == CLI_OK && q->csv) cli_say(stdout, "%s\n", q->csv);
     if (code == CLI_OK && q->picture) cli_say(stdout, "%s\n", q->picture);
     return code;

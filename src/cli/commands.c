@@ -162,12 +162,14 @@ static const cli_command commands[] = {
         .summary = "learning curves of one or several runs, or a trial of one",
         .text =
             "Draws loss (or, with --metric, the metric) in training and validation from the "
-            "metrics.jsonl of each run, with gnuplot: to a file, by its ending an SVG or a PNG, or "
-            "in letters to the terminal.\n\n"
+            "metrics.jsonl of each run: to a file, FILE.svg or, with gnuplot, FILE.png, or with "
+            "gnuplot in letters to the terminal. Where the task knows what can be reached, a line "
+            "says so.\n\n"
             "With --trial: one sequence, run with the trained network, over its time steps: "
             "inputs, what the units do, their states, learning signals, eligibility traces of a "
-            "few synapses, outputs and targets. Units and synapses are the liveliest, or those "
-            "that are named. Learning signals and traces are those of the run's learner where "
+            "few synapses, outputs and targets. Units are the liveliest and synapses those to them "
+            "whose traces change most, or those that are named. Beside a raster stands how often "
+            "each row has a mark. Learning signals and traces are those of the run's learner where "
             "it keeps traces, else those of eprop1-symmetric. key=value changes settings of the "
             "run for this picture.\n\n"
             "  hitherto plot runs/add-tbptt-s1\n"
@@ -177,9 +179,12 @@ static const cli_command commands[] = {
                   {"--x", "AXIS", "step, epoch or seconds (step)"},
                   {"--metric", NULL, "the metric instead of the loss"},
                   {"--log", NULL, "logarithmic vertical axis"},
+                  {"--smooth", "N", "lines of which each point is the mean, around it (1: none)"},
                   {"--trial", NULL, "one sequence of the trained network"},
                   {"--split", "NAME", "of a trial: train, validation or test (validation)"},
                   {"--number", "N", "which sequence of the split (1)"},
+                  {"--from", "STEP", "its first step to show, from 0 (0)"},
+                  {"--to", "STEP", "the step before which it ends; or --steps"},
                   {"--steps", "N",
                    "at most so many of its steps (all; 200 where a sequence has no end or no one "
                    "length)"},

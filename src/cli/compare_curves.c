@@ -1,20 +1,14 @@
 /*
  * The learning curves of a comparison: per variant the mean over its seeds, and a band of one standard
- * error to either side. curves.csv has the numbers, curves.svg and curves.png the picture.
+ * error to either side. curves.csv has the numbers, curves.svg and, where gnuplot is there, curves.png the picture.
  */
 #include "cli/cli.h"
+#include "cli/figure.h"
 #include "compare/results.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct picture {
-    const hth_comparison *c;
-    const char *path;
-    double scale; /* of the horizontal axis */
-    bool logarithmic;
-} picture;
 
 /* ---- Numbers ------------------------------------------------------------------------------------ */
 
@@ -47,37 +41,10 @@ static int put_numbers(const hth_comparison *c, const char *folder) {
 
 /* ---- The picture -------------------------------------------------------------------------------- */
 
-static double most_steps(const hth_comparison *c) {
-    double most = 0;
+static bool has_points(const hth_comparison *c) {
     for (size_t i = 0; i < c->count; i++)
-        if (c->rows[i].points)
-            most = fmax(most, (double)c->rows[i].curve[c->rows[i].points - 1].step);
-    return most;
-}
-
-/* Tick labels like 200000 would run into each other. */
-static double scale_of(double most, const char **unit) {
-    *unit = most >= 1e7 ? " (millions)" : most >= 1e4 ? " (thousands)" : "";
-    return most >= 1e7 ? 1e6 : most >= 1e4 ? 1e3 : 1;
-}
-
-static void put_axes(FILE *out, picture *p) {
-    const hth_comparison *c = p->c;
-    const char *unit;
-    const bool metric = strstr(c->measure, "metric") != NULL;
-    char label[120];
-    p->scale = scale_of(most_steps(c), &unit);
-    snprintf(label, sizeof label, "%s %s%s%s%s",
-             strncmp(c->measure, "train", 5) == 0 ? "training" : "validation",
-             metric ? c->metric : "loss", metric ? "" : " (", metric ? "" : c->unit,
-             metric ? "" : ")");
-    fprintf(out, "set xlabel 'time step%s'\nset ylabel ", unit);
-    cli_put_quoted(out, label);
-    fprintf(out,
-            " noenhanced\nset key outside right top Left reverse noopaque samplen 2 spacing 1.15\n"
-            "set grid linecolor rgb '#d8d8d8' linetype 1 linewidth 0.6\n"
-            "set border 3 linecolor rgb '#404040'\nset tics nomirror\n");
-    fprintf(out, "set title 'mean and standard error over the seeds' textcolor rgb '#404040'\n");
+        if (c->rows[i].points) return true;
+    return false;
 }
 
 /* Where curves end orders of magnitude apart, the lower ones would lie on the axis. */
@@ -95,17 +62,11 @@ static bool is_logarithmic(const hth_comparison *c) {
 }
 
 /* A curve that runs away would press all others onto the axis: what is above twice the value at which
- * the middle one of the curves begins is cut off. */
-static void put_range(FILE *out, const picture *p) {
-    const hth_comparison *c = p->c;
-    double most = -INFINITY, least = INFINITY, middle;
-    double *begins;
+ * the middle one of the curves begins is cut off. NAN: nothing is. */
+static double cut_at(const hth_comparison *c) {
+    double *begins = malloc((c->count + 1) * sizeof *begins);
+    double most = -INFINITY, least = INFINITY;
     size_t used = 0;
-    if (p->logarithmic) {
-        fprintf(out, "set logscale y\n");
-        return;
-    }
-    begins = malloc((c->count + 1) * sizeof *begins);
     for (size_t i = 0; begins && i < c->count; i++)
         for (size_t j = 0; j < c->rows[i].points; j++) {
             const double mean = c->rows[i].curve[j].smooth.mean;
@@ -113,80 +74,94 @@ static void put_range(FILE *out, const picture *p) {
             most = fmax(most, mean);
             least = fmin(least, mean);
         }
-    middle = used ? hth_median(begins, used) : 0;
-    if (used && least >= 0 && middle > 0 && most > 2 * middle)
-        fprintf(out, "set yrange [*:%.10g]\n", 2 * middle);
-    else if (used && least == most)
-        fprintf(out, "set yrange [%.10g:%.10g]\n", least - fabs(least) / 10 - 1e-9,
-                most + fabs(most) / 10 + 1e-9);
+    const double middle = used ? hth_median(begins, used) : 0;
     free(begins);
+    return used && least >= 0 && middle > 0 && most > 2 * middle ? 2 * middle : (double)NAN;
 }
 
-static void put_data(FILE *out, const picture *p, size_t row) {
-    const hth_compared *r = &p->c->rows[row];
-    fprintf(out, "$curve%zu << END\n", row);
+/* The lines as they are, pale, and the smoothed curve with its band over them. */
+static bool add_curve(figure_panel *panel, const hth_comparison *c, size_t row) {
+    const hth_compared *r = &c->rows[row];
+    char label[FIGURE_NAME];
+    cli_compare_label(c, row, label, sizeof label);
+    figure_line *raw = c->smooth > 2 ? figure_add_line(panel, "", r->points, false) : NULL;
+    figure_line *curve = figure_add_line(panel, label, r->points, true);
+    if (!curve || (c->smooth > 2 && !raw)) return false;
+    curve->colour = row;
+    curve->dash = (figure_dash)(row / FIGURE_COLOURS % 3);
+    curve->dots = r->points == 1;
+    if (raw)
+        *raw = (figure_line){.colour = row,
+                             .width = 1,
+                             .opacity = 0.35,
+                             .count = r->points,
+                             .x = raw->x,
+                             .y = raw->y};
     for (size_t i = 0; i < r->points; i++) {
-        const hth_mean *value = &r->curve[i].smooth;
-        const double error = isfinite(value->error) ? value->error : 0;
-        const double low = value->mean - error, floor = p->logarithmic ? value->mean / 10 : low;
-        fprintf(out, "%.10g %.10g %.10g %.10g\n", (double)r->curve[i].step / p->scale, value->mean,
-                fmax(low, floor), value->mean + error);
+        const hth_curve_point *point = &r->curve[i];
+        const double error = isfinite(point->smooth.error) ? point->smooth.error : 0;
+        curve->x[i] = (double)point->step;
+        curve->y[i] = point->smooth.mean;
+        curve->low[i] = point->smooth.mean - error;
+        curve->high[i] = point->smooth.mean + error;
+        if (raw) raw->x[i] = (double)point->step;
+        if (raw) raw->y[i] = point->raw.mean;
     }
-    fprintf(out, "END\n");
+    return true;
 }
 
-static void put_curve(FILE *out, const picture *p, size_t row, bool band, bool *first) {
-    static const char *const dashes[] = {"1", "'-'", "'.'"};
-    const hth_compared *r = &p->c->rows[row];
-    char label[300];
-    if (!r->points) return;
-    fprintf(out, "%s $curve%zu using ", *first ? "plot" : ",", row);
-    *first = false;
-    if (band) {
-        fprintf(out,
-                "1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder fillcolor rgb "
-                "'%s' notitle",
-                cli_colour(row));
-        return;
-    }
-    cli_compare_label(p->c, row, label, sizeof label);
-    fprintf(out, "1:2 with %s linewidth 2 dashtype %s linecolor rgb '%s' title ",
-            r->points > 1 ? "lines" : "linespoints",
-            dashes[cli_colour_round(row) % HTH_COUNT(dashes)], cli_colour(row));
-    cli_put_quoted(out, label);
-    fprintf(out, " noenhanced");
+static void describe(const hth_comparison *c, figure *f, figure_panel *panel) {
+    const bool metric = strstr(c->measure, "metric") != NULL;
+    snprintf(panel->label, sizeof panel->label, "%s %s%s%s%s",
+             strncmp(c->measure, "train", 5) == 0 ? "training" : "validation",
+             metric ? c->metric : "loss", metric ? "" : " (", metric ? "" : c->unit,
+             metric ? "" : ")");
+    const size_t around = (c->smooth - 1) / 2;
+    if (around == 0)
+        snprintf(f->note, sizeof f->note, "bands: one standard error over the seeds; not smoothed");
+    else
+        snprintf(
+            f->note, sizeof f->note,
+            "smoothed: mean of %zu lines, %zu to either side (fewer at the ends); pale: as they "
+            "are; bands: one standard error",
+            2 * around + 1, around);
 }
 
-static void put_script(FILE *out, void *context) {
-    picture *p = context;
-    bool first = true;
-    cli_put_terminal(out, p->path);
-    put_axes(out, p);
-    put_range(out, p);
-    for (size_t i = 0; i < p->c->count; i++) put_data(out, p, i);
-    for (size_t i = 0; i < p->c->count; i++) put_curve(out, p, i, true, &first);
-    for (size_t i = 0; i < p->c->count; i++) put_curve(out, p, i, false, &first);
-    fputc('\n', out);
+struct figure *cli_compare_figure(const hth_comparison *c) {
+    enum { HIGH = 420 };
+    figure *f = figure_create("Mean over the seeds", "time step");
+    if (!f) return NULL;
+    f->x_low = 0;
+    figure_panel *panel = figure_add_panel(f, "", HIGH);
+    bool good = true;
+    describe(c, f, panel);
+    panel->logarithmic = is_logarithmic(c);
+    if (!panel->logarithmic) panel->high = cut_at(c);
+    for (size_t i = 0; i < c->reference_count; i++)
+        figure_add_level(panel, c->references[i].name, c->references[i].value);
+    for (size_t i = 0; i < c->count && good; i++)
+        if (c->rows[i].points) good = add_curve(panel, c, i);
+    if (good) return f;
+    figure_destroy(f);
+    return NULL;
 }
 
 static int draw(const hth_comparison *c, const char *folder, const char *name) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    picture p = {c, path, 1, is_logarithmic(c)};
-    return cli_draw(path, put_script, &p);
+    figure *f = cli_compare_figure(c);
+    const int code = figure_draw(f, path);
+    figure_destroy(f);
+    return code;
 }
 
 int cli_compare_curves(const hth_comparison *c, const char *folder) {
+    const bool png = cli_have_gnuplot();
     int code = put_numbers(c, folder);
-    if (code != CLI_OK || most_steps(c) <= 0) return code;
-    if (!cli_have_gnuplot()) {
-        fprintf(stderr,
-                "There is no picture: gnuplot, which draws it, is not installed (on Debian: "
-                "apt install gnuplot-nox).\n");
-        return CLI_OK;
-    }
+    if (code != CLI_OK || !has_points(c)) return code;
     code = draw(c, folder, "curves.svg");
-    if (code == CLI_OK) code = draw(c, folder, "curves.png");
-    if (code == CLI_OK) cli_say(stdout, "\nLearning curves:  %s/curves.svg, curves.png\n", folder);
+    if (code == CLI_OK && png) code = draw(c, folder, "curves.png");
+    if (code == CLI_OK)
+        cli_say(stdout, "\nLearning curves:  %s/curves.svg%s\n", folder, png ? ", curves.png" : "");
     return code;
 }

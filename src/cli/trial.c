@@ -1,26 +1,32 @@
 /*
  * One trial of a trained network, as a picture and as numbers: hitherto plot --trial, and what hitherto train ends
- * with. The trial is run twice: the first time shows which units and inputs are the liveliest, whose traces the
- * second one keeps.
+ * with.
  */
 #include "watch/trial.h"
 #include "cli/cli.h"
+#include "cli/figure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_UNITS = 8, DEFAULT_UNITS = 3 };
+enum {
+    MOST_UNITS = 8,
+    DEFAULT_UNITS = 3,
+    FROM_INPUTS = 6,
+    FROM_UNITS = 6,
+    MOST_SYNAPSES = MOST_UNITS * (FROM_INPUTS + FROM_UNITS)
+};
 
 typedef struct request {
     const char *run, *split, *picture, *csv;
-    const char *units, *synapses; /* as typed; NULL: chosen here */
-    uint64_t layer, sequence, steps;
+    const char *units, *synapses;          /* as typed; NULL: chosen here */
+    uint64_t layer, sequence, from, steps; /* steps 0: to the end */
     bool top_layer;
 } request;
 
 typedef struct choice {
     size_t units[MOST_UNITS], unit_count;
-    hth_synapse synapses[MOST_UNITS];
+    hth_synapse synapses[MOST_SYNAPSES];
     size_t synapse_count;
 } choice;
 
@@ -64,15 +70,20 @@ static int read_synapses(const request *q, const hth_trial *t, choice *c) {
                         q->synapses, MOST_UNITS, n - 1, t->of.inputs - 1);
 }
 
-/* To each unit from one of the inputs, evenly chosen, and from another chosen unit in turn. */
-static void choose_synapses(const hth_trial *t, choice *c) {
-    const size_t inputs = t->of.inputs, n = t->of.units;
+/* Candidates: to each chosen unit from the inputs and the units that are the liveliest. */
+static void choose_candidates(const hth_trial *t, choice *c) {
+    size_t inputs[FROM_INPUTS], units[FROM_UNITS];
+    const size_t n = t->of.units;
+    const bool has_inputs = t->x.count == t->of.inputs;
+    const size_t input_count = has_inputs ? hth_trial_liveliest(t, t->x, FROM_INPUTS, inputs) : 0;
+    const size_t count = hth_trial_liveliest(t, t->z, FROM_UNITS, units);
     c->synapse_count = 0;
     for (size_t i = 0; i < c->unit_count; i++) {
-        const size_t to = c->units[i], other = c->units[(i + 1) % c->unit_count];
-        const bool input = i % 2 == 0 || other == to;
-        const size_t from = input ? n + (2 * i + 1) * inputs / (2 * c->unit_count) : other;
-        c->synapses[c->synapse_count++] = (hth_synapse){to, from};
+        const size_t to = c->units[i];
+        for (size_t k = 0; k < input_count; k++)
+            c->synapses[c->synapse_count++] = (hth_synapse){to, n + inputs[k]};
+        for (size_t k = 0; k < count; k++)
+            if (units[k] != to) c->synapses[c->synapse_count++] = (hth_synapse){to, units[k]};
     }
 }
 
@@ -84,40 +95,70 @@ static int choose(const request *q, const hth_trial *t, choice *c) {
         c->unit_count = hth_trial_liveliest(t, t->z, DEFAULT_UNITS, c->units);
     if (code != CLI_OK) return code;
     if (q->synapses) return read_synapses(q, t, c);
-    choose_synapses(t, c);
+    choose_candidates(t, c);
     return CLI_OK;
+}
+
+/* Of the candidates those whose traces change most. */
+static void keep_changing(const hth_trial *t, choice *c) {
+    size_t best[MOST_UNITS];
+    hth_synapse kept[MOST_UNITS];
+    const size_t count = hth_trial_changing(t, c->unit_count, best);
+    for (size_t i = 0; i < count; i++) kept[i] = c->synapses[best[i]];
+    if (count) memcpy(c->synapses, kept, count * sizeof *kept);
+    c->synapse_count = count ? count : c->unit_count; /* all are flat: any will do */
 }
 
 /* ---- Showing ------------------------------------------------------------------------------------ */
 
-static int show(const request *q, const hth_trial *t, const choice *c) {
+static figure *make_figure(const request *q, const hth_trial *t, const choice *c) {
     char title[400];
-    hth_error error;
     snprintf(title, sizeof title, "%.200s: trial %llu of %s%s", q->run,
              (unsigned long long)q->sequence + 1, q->split,
              t->shape.layers > 1 && !q->top_layer ? ", a lower layer" : "");
-    if (q->csv && hth_trial_write_csv(t, q->csv, &error) != HTH_OK) return cli_fail(&error);
-    if (!q->picture) return CLI_OK;
-    const cli_trial_picture picture = {t, q->picture, title, c->units, c->unit_count};
-    return cli_draw_trial(&picture);
+    const cli_trial_picture picture = {t, title, c->units, c->unit_count};
+    return cli_trial_figure(&picture);
 }
 
-static int run_twice(request *q, hth_recorder *recorder) {
-    const hth_record_shape shape = hth_recorder_shape(recorder);
-    hth_trial trial = {0};
+static int show(const request *q, const hth_trial *t, const choice *c) {
     hth_error error;
-    choice c = {0};
+    if (q->csv && hth_trial_write_csv(t, q->csv, &error) != HTH_OK) return cli_fail(&error);
+    if (!q->picture) return CLI_OK;
+    figure *f = make_figure(q, t, c);
+    const int code = figure_draw(f, q->picture);
+    figure_destroy(f);
+    return code;
+}
+
+static int record(const request *q, hth_recorder *recorder, const choice *c, hth_trial *trial) {
+    hth_error error;
+    hth_trial_free(trial);
+    const hth_status status =
+        hth_trial_record(recorder, (size_t)q->layer, q->sequence, q->from, q->steps, c->synapses,
+                         c->synapse_count, trial, &error);
+    return status == HTH_OK ? CLI_OK : cli_fail(&error);
+}
+
+/* The trial is run again and again: to see which units are the liveliest, which synapses to them have traces that
+ * change, and then with what is to be seen. */
+static int record_chosen(request *q, hth_recorder *recorder, choice *c, hth_trial *trial) {
+    const hth_record_shape shape = hth_recorder_shape(recorder);
     if (q->top_layer) q->layer = shape.layers - 1;
     if (!shape.has_signals && q->synapses)
         return cli_complain(CLI_BAD_INPUT, "there are no traces to show");
-    hth_status status = hth_trial_record(recorder, (size_t)q->layer, q->sequence, q->steps, NULL, 0,
-                                         &trial, &error);
-    int code = status == HTH_OK ? choose(q, &trial, &c) : cli_fail(&error);
-    hth_trial_free(&trial);
-    if (code != CLI_OK) return code;
-    status = hth_trial_record(recorder, (size_t)q->layer, q->sequence, q->steps, c.synapses,
-                              c.synapse_count, &trial, &error);
-    code = status == HTH_OK ? show(q, &trial, &c) : cli_fail(&error);
+    int code = record(q, recorder, c, trial);
+    if (code == CLI_OK) code = choose(q, trial, c);
+    if (code == CLI_OK) code = record(q, recorder, c, trial);
+    if (code != CLI_OK || q->synapses || !trial->trace.count) return code;
+    keep_changing(trial, c);
+    return record(q, recorder, c, trial);
+}
+
+static int run_trial(request *q, hth_recorder *recorder) {
+    hth_trial trial = {0};
+    choice c = {0};
+    int code = record_chosen(q, recorder, &c, &trial);
+    if (code == CLI_OK) code = show(q, &trial, &c);
     hth_trial_free(&trial);
     return code;
 }
@@ -127,11 +168,25 @@ static int show_trial(request *q, const hth_settings *overrides) {
                                   .split = q->split,
                                   .overrides = overrides,
                                   .signals = true,
-                                  .most_steps = q->steps};
+                                  .most_steps = q->steps ? q->from + q->steps : 0};
     hth_recorder *recorder;
     hth_error error;
     if (hth_recorder_open(&plan, &recorder, &error) != HTH_OK) return cli_fail(&error);
-    const int code = run_twice(q, recorder);
+    const int code = run_trial(q, recorder);
+    hth_recorder_close(recorder);
+    return code;
+}
+
+int cli_run_trial(const char *run, hth_trial *trial, figure **f) {
+    request q = {.run = run, .split = "validation", .top_layer = true};
+    const hth_record_plan plan = {.run = run, .split = q.split, .signals = true};
+    hth_recorder *recorder;
+    choice c = {0};
+    *f = NULL;
+    *trial = (hth_trial){0};
+    if (hth_recorder_open(&plan, &recorder, NULL) != HTH_OK) return CLI_OK; /* no such data */
+    const int code = record_chosen(&q, recorder, &c, trial);
+    if (code == CLI_OK) *f = make_figure(&q, trial, &c);
     hth_recorder_close(recorder);
     return code;
 }
@@ -155,6 +210,23 @@ int cli_whole(const cli_arguments *arguments, const char *flag, uint64_t least, 
                         text, (unsigned long long)least);
 }
 
+/* --from and --to, or --from and --steps. */
+static int read_range(const cli_arguments *arguments, request *q) {
+    uint64_t to;
+    int code = cli_whole(arguments, "--from", 0, 0, &q->from);
+    if (code == CLI_OK) code = cli_whole(arguments, "--to", 1, 0, &to);
+    if (code != CLI_OK || !cli_value(arguments, "--to")) return code;
+    if (cli_value(arguments, "--steps"))
+        return cli_complain(CLI_BAD_INPUT,
+                            "--to and --steps both say where the picture ends: give one");
+    if (to <= q->from)
+        return cli_complain(CLI_BAD_INPUT,
+                            "option --to is '%llu', but must be more than --from, %llu",
+                            (unsigned long long)to, (unsigned long long)q->from);
+    q->steps = to - q->from;
+    return CLI_OK;
+}
+
 static int read_request(const cli_arguments *arguments, request *q) {
     const char *split = cli_value(arguments, "--split");
     q->split = split ? split : "validation";
@@ -166,6 +238,7 @@ static int read_request(const cli_arguments *arguments, request *q) {
     int code = cli_whole(arguments, "--layer", 0, 0, &q->layer);
     if (code == CLI_OK) code = cli_whole(arguments, "--number", 1, 1, &q->sequence);
     if (code == CLI_OK) code = cli_whole(arguments, "--steps", 1, 0, &q->steps);
+    if (code == CLI_OK) code = read_range(arguments, q);
     if (code != CLI_OK) return code;
     q->sequence--;
     if (!q->picture && !q->csv)
@@ -205,8 +278,8 @@ int cli_trial_after_training(const char *run, const hth_config *config, bool *dr
     const bool values = hth_recorder_shape(recorder).stream.target == HTH_TARGET_VALUES;
     int code = CLI_OK;
     *watchable = true;
-    if (wanted && values && cli_have_gnuplot()) {
-        code = run_twice(&q, recorder);
+    if (wanted && values) {
+        code = run_trial(&q, recorder);
         *drawn = code == CLI_OK;
     }
     hth_recorder_close(recorder);

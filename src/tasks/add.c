@@ -178,7 +178,7 @@ static void add_extent(const void *state, uint64_t *sequence_steps, uint64_t *ep
 static size_t add_references(const hth_settings *settings, hth_reference *out) {
     static const hth_reference known[] = {
         {"softmax", "both tosses known", 0.454454},
-        {"softmax", "the toss of +1/2 known", 0.519167},
+        {"softmax", "the heavier toss known", 0.519167},
         {"softmax", "nothing known", 0.661563},
     };
     add_options chosen;

@@ -10,6 +10,7 @@
 #include "credit/joint.h"
 #include "session/reopen.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,13 +154,16 @@ hth_record_shape hth_recorder_shape(const hth_recorder *r) {
 
 hth_record_layer hth_recorder_layer(const hth_recorder *r, size_t l) {
     const hth_layer *layer = &r->session.network->layers[l];
-    return (hth_record_layer){.units = layer->n,
-                              .inputs = layer->inputs,
-                              .states = layer->cell->states,
-                              .rows = layer->rows,
-                              .columns = layer->m,
-                              .spikes = layer->cell->spikes,
-                              .has_voltage = layer->cell->threshold.where != HTH_AT_ZERO};
+    hth_record_layer out = {.units = layer->n,
+                            .inputs = layer->inputs,
+                            .states = layer->cell->states,
+                            .rows = layer->rows,
+                            .columns = layer->m,
+                            .spikes = layer->cell->spikes,
+                            .has_voltage = layer->cell->threshold.where != HTH_AT_ZERO};
+    for (size_t k = 0; k < out.states && k < HTH_COUNT(out.state_names); k++)
+        out.state_names[k] = layer->cell->state_names[k];
+    return out;
 }
 
 /* ---- Steps ------------------------------------------------------------------------------------ */
@@ -213,6 +217,11 @@ static hth_real local(const hth_recorder *r, size_t l, hth_entry entry, size_t u
     const hth_derivative d =
         hth_entry_at(&r->session.network->layers[l], &r->walk.tape->layers[l], entry, 0, 1, 0);
     return entry.where == HTH_AT_ZERO ? 0 : hth_derivative_of(d, unit);
+}
+
+double hth_recorder_threshold(const hth_recorder *r, size_t l, size_t unit) {
+    const hth_entry entry = r->session.network->layers[l].cell->threshold;
+    return entry.where == HTH_AT_ZERO ? (double)NAN : (double)local(r, l, entry, unit);
 }
 
 /* dz/ds[k] as the learner has it (learner.postsynaptic). */

@@ -33,6 +33,7 @@ typedef struct hth_record_layer {
     size_t units, inputs, states; /* differentiable states of a unit */
     size_t rows, columns;         /* synapses: a row for each drive of each unit; [z; x; 1] */
     bool spikes, has_voltage;     /* state 0 is a membrane voltage */
+    const char *state_names[8];   /* letters of the paper: "v", "a" */
 } hth_record_layer;
 
 /* A step. Arrays belong to the recorder and are valid until its next call. */
@@ -61,6 +62,8 @@ hth_status hth_recorder_rewind(hth_recorder *recorder, hth_error *error);
 /* One step on. */
 hth_status hth_recorder_next(hth_recorder *recorder, hth_instant *out, hth_error *error);
 
+/* The (baseline) threshold of a unit's voltage; NAN where it has none. */
+double hth_recorder_threshold(const hth_recorder *recorder, size_t layer, size_t unit);
 /* Of the step at hand: z_t and state k, [units]. */
 const hth_real *hth_recorder_z(const hth_recorder *recorder, size_t layer);
 const hth_real *hth_recorder_state(const hth_recorder *recorder, size_t layer, size_t k);

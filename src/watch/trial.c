@@ -78,7 +78,14 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
         if (now.sequence < sequence && now.over)
             return hth_fail(error, HTH_INVALID, "there is no trial %llu: there are %llu",
                             (unsigned long long)sequence + 1, (unsigned long long)now.sequence + 1);
-        if (now.sequence < sequence) continue;
+        if (now.sequence < sequence || now.step < t->first) {
+            if (now.sequence == sequence && now.ends)
+                return hth_fail(error, HTH_INVALID,
+                                "trial %llu has %llu steps, and none from %llu on",
+                                (unsigned long long)sequence + 1, (unsigned long long)now.step + 1,
+                                (unsigned long long)t->first);
+            continue;
+        }
         if (t->steps == capacity) {
             capacity = capacity ? 2 * capacity : 256;
             double *values = realloc(t->values, hth_times(capacity, t->width * sizeof *values));
@@ -91,10 +98,10 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
     return HTH_OK;
 }
 
-hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, uint64_t most_steps,
-                            const hth_synapse *synapses, size_t synapse_count, hth_trial *out,
-                            hth_error *error) {
-    *out = (hth_trial){.layer = layer, .shape = hth_recorder_shape(r)};
+hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, uint64_t first,
+                            uint64_t most_steps, const hth_synapse *synapses, size_t synapse_count,
+                            hth_trial *out, hth_error *error) {
+    *out = (hth_trial){.layer = layer, .first = first, .shape = hth_recorder_shape(r)};
     if (layer >= out->shape.layers)
         return hth_fail(error, HTH_INVALID, "layer %zu: the network has layers 0..%zu", layer,
                         out->shape.layers - 1);
@@ -102,7 +109,10 @@ hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, ui
     HTH_TRY(check_synapses(out, synapses, synapse_count, error));
     lay_out(out, synapse_count);
     out->synapses = calloc(synapse_count + 1, sizeof *synapses);
-    if (!out->synapses) return no_memory(error);
+    out->thresholds = calloc(out->of.units + 1, sizeof *out->thresholds);
+    if (!out->synapses || !out->thresholds) return no_memory(error);
+    for (size_t i = 0; i < out->of.units; i++)
+        out->thresholds[i] = hth_recorder_threshold(r, layer, i);
     if (synapse_count) memcpy(out->synapses, synapses, synapse_count * sizeof *synapses);
     return record(out, r, sequence, most_steps, error);
 }
@@ -110,6 +120,7 @@ hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, ui
 void hth_trial_free(hth_trial *t) {
     free(t->synapses);
     free(t->values);
+    free(t->thresholds);
     *t = (hth_trial){0};
 }
 
@@ -120,7 +131,9 @@ size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, si
     size_t count = 0;
     if (!sums) return 0;
     for (size_t step = 0; step < t->steps; step++)
-        for (size_t i = 0; i < of.count; i++) sums[i] += fabs(hth_trial_value(t, step, of.at + i));
+        for (size_t i = 0; i < of.count && step > 0; i++)
+            sums[i] +=
+                fabs(hth_trial_value(t, step, of.at + i) - hth_trial_value(t, step - 1, of.at + i));
     for (; count < wanted && count < of.count; count++) {
         size_t best = 0;
         for (size_t i = 1; i < of.count; i++)
@@ -135,6 +148,45 @@ size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, si
             out[k] = out[k - 1];
             out[k - 1] = other;
         }
+    return count;
+}
+
+/* The mean distance of its numbers from their mean, relative to the largest such distance: 0 for one that never
+ * changes, little for one that changes once. */
+static double movement_of(const hth_trial *t, size_t at) {
+    double mean = 0, sum = 0, most = 0;
+    for (size_t step = 0; step < t->steps; step++)
+        mean += hth_trial_value(t, step, at) / (double)t->steps;
+    for (size_t step = 0; step < t->steps; step++) {
+        const double distance = fabs(hth_trial_value(t, step, at) - mean);
+        sum += distance / (double)t->steps;
+        most = fmax(most, distance);
+    }
+    return most > 1e-6 * fabs(mean) && most > 1e-30 ? sum / most : 0;
+}
+
+size_t hth_trial_changing(const hth_trial *t, size_t wanted, size_t *out) {
+    double *moves = calloc(t->trace.count + 1, sizeof *moves);
+    unsigned char *seen = calloc(t->of.units + 1, 1);
+    size_t count = 0;
+    for (size_t i = 0; moves && i < t->trace.count; i++) moves[i] = movement_of(t, t->trace.at + i);
+    for (bool fresh = true; moves && seen && count < wanted;) {
+        size_t best = t->trace.count;
+        for (size_t i = 0; i < t->trace.count; i++) {
+            if (!(moves[i] > 0) || (fresh && seen[t->synapses[i].row % t->of.units])) continue;
+            if (best == t->trace.count || moves[i] > moves[best]) best = i;
+        }
+        if (best == t->trace.count) {
+            if (!fresh) break;
+            fresh = false; /* every unit has one */
+            continue;
+        }
+        out[count++] = best;
+        seen[t->synapses[best].row % t->of.units] = 1;
+        moves[best] = 0;
+    }
+    free(moves);
+    free(seen);
     return count;
 }
 
@@ -173,7 +225,7 @@ hth_status hth_trial_write_csv(const hth_trial *t, const char *path, hth_error *
     if (!file) return hth_fail(error, HTH_FILE, "cannot write %s: %s", path, strerror(errno));
     put_header(file, t);
     for (size_t step = 0; step < t->steps; step++) {
-        fprintf(file, "%zu", step);
+        fprintf(file, "%llu", (unsigned long long)(t->first + step));
         for (size_t i = 0; i < t->width; i++) fprintf(file, ",%.9g", hth_trial_value(t, step, i));
         fputc('\n', file);
     }

@@ -17,6 +17,7 @@ typedef struct hth_stretch {
 
 typedef struct hth_trial {
     size_t layer, steps, width;
+    uint64_t first; /* the step of row 0 */
     hth_record_shape shape;
     hth_record_layer of;
     hth_stretch x;         /* inputs, or the token */
@@ -25,12 +26,13 @@ typedef struct hth_trial {
     hth_stretch weight, signal,
         trace; /* 1; units of the top layer; one a synapse. 0: not asked for */
     hth_synapse *synapses;
-    double *values; /* [steps][width] */
+    double *values;     /* [steps][width] */
+    double *thresholds; /* [units]: of the voltages; NAN: there is none */
 } hth_trial;
 
-/* Sequence `sequence` (from 0) of what the recorder walks over, from its first step; at most most_steps of it (0:
- * all). Traces of the synapses where it has them. free it with hth_trial_free, also after an error. */
-hth_status hth_trial_record(hth_recorder *recorder, size_t layer, uint64_t sequence,
+/* Sequence `sequence` (from 0) of what the recorder walks over, from its step `first` (from 0); at most most_steps of
+ * it (0: all). HTH_INVALID where it has no such step. Traces of the synapses where it has them. free it with hth_trial_free, also after an error. */
+hth_status hth_trial_record(hth_recorder *recorder, size_t layer, uint64_t sequence, uint64_t first,
                             uint64_t most_steps, const hth_synapse *synapses, size_t synapse_count,
                             hth_trial *out, hth_error *error);
 void hth_trial_free(hth_trial *trial);
@@ -39,8 +41,12 @@ static inline double hth_trial_value(const hth_trial *trial, size_t step, size_t
     return trial->values[step * trial->width + column];
 }
 
-/* The `wanted` units with the largest sum of |z|, in order, or fewer; returns how many. */
+/* The `wanted` columns that change most from step to step, in order, or fewer; returns how many. */
 size_t hth_trial_liveliest(const hth_trial *trial, hth_stretch of, size_t wanted, size_t *out);
+
+/* The `wanted` traces that move for most of the time, no two to the same unit as long as there are others, as indices of
+ * trial->synapses, or fewer: traces that never change are not among them. Returns how many. */
+size_t hth_trial_changing(const hth_trial *trial, size_t wanted, size_t *out);
 
 /* The numbers as CSV: a header, a line a step. Columns: step, weight, x0.., z0.., s0_0.. (state 0), y0.., target0..
  * or class, L0.., e<row>_<from>... */

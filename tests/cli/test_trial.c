@@ -21,10 +21,6 @@
     "train", "task=copy-repeat", "network.units=5", "learner=tbptt", "loss=sigmoid",               \
         "train.steps=30", "--threads", "1", "--quiet"
 
-static bool have_gnuplot(void) {
-    return system("command -v gnuplot > none.txt 2>&1") == 0;
-}
-
 static size_t count_lines(const char *text) {
     size_t lines = 0;
     for (; *text; text++) lines += *text == '\n';
@@ -36,14 +32,12 @@ static void test_training_ends_with_the_picture(void **state) {
     RUN(PATTERN, "--out", "with");
     assert_int_equal(said.code, 0);
     assert_string_equal(said.err, "");
-    if (have_gnuplot()) {
-        assert_non_null(strstr(said.out, "\nA trial, output and target:  with/trial.svg\n"));
-        read_whole("with/trial.svg", said.out);
-        assert_non_null(strstr(said.out, "<svg"));
-        assert_non_null(strstr(said.out, "with: trial 1 of validation"));
-        assert_non_null(strstr(said.out, "spikes z"));
-        assert_non_null(strstr(said.out, "learning signals L"));
-    }
+    assert_non_null(strstr(said.out, "\nA trial, output and target:  with/trial.svg\n"));
+    read_whole("with/trial.svg", said.out);
+    assert_non_null(strstr(said.out, "<svg"));
+    assert_non_null(strstr(said.out, "with: trial 1 of validation"));
+    assert_non_null(strstr(said.out, "spikes z"));
+    assert_non_null(strstr(said.out, "learning signals L"));
     RUN(PATTERN, "--out", "without", "train.picture=false");
     assert_int_equal(said.code, 0);
     assert_false(is_there("without/trial.svg"));
@@ -76,7 +70,7 @@ static void test_training_ends_with_the_picture(void **state) {
     free(path);
     assert_int_equal(said.code, 0);
     assert_string_equal(said.err, "");
-    assert_false(is_there("alone/trial.svg"));
+    assert_true(is_there("alone/trial.svg")); /* no other program draws it */
 }
 
 static void test_a_trial_as_numbers(void **state) {
@@ -99,13 +93,69 @@ static void test_a_trial_as_numbers(void **state) {
     read_whole("t.csv", said.out);
     assert_int_equal(count_lines(said.out), 41);
     assert_non_null(strstr(said.out, ",y1,class,L0,"));
-    if (!have_gnuplot()) return;
-    RUN("plot", "--trial", "classes", "--out", "t.svg");
+}
+
+/* Any part of a trial, from any step; states by their names, the threshold, how often units spike. */
+static void test_a_part_of_a_trial(void **state) {
+    (void)state;
+    char *whole, *part;
+    RUN(RECALL, "--out", "r");
+    RUN("plot", "--trial", "r", "--out", "t.svg");
     assert_string_equal(said.err, "");
     assert_string_equal(said.out, "t.svg\n");
     read_whole("t.svg", said.out);
-    assert_non_null(strstr(said.out, "target class"));
-    assert_non_null(strstr(said.out, "state 1"));
+    const char *const words[] = {"target class",        "voltage v", "adaptation a",
+                                 "threshold at rest",   "spikes z",  " in 1000 steps",
+                                 "eligibility traces e"};
+    for (size_t i = 0; i < HTH_COUNT(words); i++)
+        if (!strstr(said.out, words[i])) fail_msg("no '%s'", words[i]);
+    RUN("plot", "--trial", "r", "--csv", "all.csv", "--synapses", "x1:2", "--units", "2");
+    RUN("plot", "--trial", "r", "--csv", "some.csv", "--synapses", "x1:2", "--units", "2", "--from",
+        "20", "--to", "31", "--out", "some.svg");
+    assert_string_equal(said.err, "");
+    read_whole("all.csv", said.out);
+    whole = strdup(said.out);
+    read_whole("some.csv", said.out);
+    assert_int_equal(count_lines(said.out), 12);
+    part = strstr(said.out, "\n20,"); /* what was before went before */
+    assert_non_null(part);
+    assert_non_null(strstr(whole, part));
+    free(whole);
+    RUN("plot", "--trial", "r", "--csv", "s.csv", "--from", "50", "--steps", "5");
+    read_whole("s.csv", said.out);
+    assert_int_equal(count_lines(said.out), 6);
+    REFUSED("--to and --steps both say where the picture ends: give one", "plot", "--trial", "r",
+            "--csv", "s.csv", "--to", "5", "--steps", "5");
+    REFUSED("option --to is '5', but must be more than --from, 9", "plot", "--trial", "r", "--csv",
+            "s.csv", "--from", "9", "--to", "5");
+    REFUSED("trial 1 has 60 steps, and none from 60 on", "plot", "--trial", "r", "--csv", "s.csv",
+            "--from", "60");
+    REFUSED("option --from is of the picture of a trial: it needs --trial", "plot", "r", "--from",
+            "1");
+}
+
+/* Synapses that nobody has named have traces that change. */
+static void test_traces_are_not_flat(void **state) {
+    (void)state;
+    RUN("train", "task=pattern", "task.steps=200", "network.units=12", "learner=eprop1", "cell=lif",
+        "train.sequences=1", "--threads", "1", "--quiet", "--out", "p", "train.picture=false");
+    RUN("plot", "--trial", "p", "--csv", "t.csv");
+    assert_int_equal(said.code, 0);
+    read_whole("t.csv", said.out);
+    double least[3] = {1e9, 1e9, 1e9}, most[3] = {-1e9, -1e9, -1e9};
+    size_t rows = 0;
+    for (char *line = strtok(said.out, "\n"); (line = strtok(NULL, "\n")); rows++) {
+        char *at = line + strlen(line);
+        for (int k = 2; k >= 0; k--) {
+            while (*at != ',') at--;
+            const double e = strtod(at + 1, NULL);
+            if (e < least[k]) least[k] = e;
+            if (e > most[k]) most[k] = e;
+            *at = '\0';
+        }
+    }
+    assert_int_equal(rows, 200);
+    for (int k = 0; k < 3; k++) assert_true(most[k] > least[k]);
 }
 
 static void test_what_a_trial_refuses(void **state) {
@@ -132,7 +182,7 @@ static void test_what_a_trial_refuses(void **state) {
             "4");
     char *path = strdup(getenv("PATH"));
     setenv("PATH", "/nowhere", 1);
-    RUN("plot", "--trial", "r", "--out", "t.svg");
+    RUN("plot", "--trial", "r", "--out", "t.png");
     setenv("PATH", path, 1);
     free(path);
     assert_string_equal(said.err,
@@ -161,7 +211,6 @@ static void test_decoding(void **state) {
     REFUSED("option --l2 is '-1', but must be a positive number", "probe", "r", "--l2", "-1");
     REFUSED("which run? hitherto probe RUN, with the folder of a run", "probe");
     REFUSED("a window of 100 steps does not fit into the 60 of a trial", "probe", "r");
-    if (!have_gnuplot()) return;
     RUN("probe", "r", "task.rules=single", "--of", "traces", "--window", "20", "--spacing", "20",
         "--trials", "12", "--tests", "8", "--out", "p.svg", "--quiet");
     assert_string_equal(said.err, "");
@@ -176,6 +225,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_training_ends_with_the_picture),
         TEST(test_a_trial_as_numbers),
+        TEST(test_a_part_of_a_trial),
+        TEST(test_traces_are_not_flat),
         TEST(test_what_a_trial_refuses),
         TEST(test_decoding),
     };

@@ -214,10 +214,10 @@ static void no_trial_is_used_twice(void **state) {
     /* Nor is a trial that is not there the first one again. */
     const hth_record_plan record = {.run = scratch_path("noise"), .split = "train"};
     assert_int_equal(hth_recorder_open(&record, &recorder, &error), HTH_OK);
-    assert_int_equal(hth_trial_record(recorder, 0, 11, 0, NULL, 0, &trial, &error), HTH_OK);
+    assert_int_equal(hth_trial_record(recorder, 0, 11, 0, 0, NULL, 0, &trial, &error), HTH_OK);
     assert_int_equal(trial.steps, 20);
     hth_trial_free(&trial);
-    assert_int_equal(hth_trial_record(recorder, 0, 12, 0, NULL, 0, &trial, &error), HTH_INVALID);
+    assert_int_equal(hth_trial_record(recorder, 0, 12, 0, 0, NULL, 0, &trial, &error), HTH_INVALID);
     assert_string_equal(error.message, "there is no trial 13: there are 12");
     hth_trial_free(&trial);
     hth_recorder_close(recorder);

@@ -35,7 +35,7 @@ static hth_trial record(const char *name, uint64_t sequence, const hth_synapse *
     hth_recorder *recorder = open_run(name, true);
     hth_trial trial;
     hth_error error;
-    if (hth_trial_record(recorder, 0, sequence, 0, synapses, count, &trial, &error) != HTH_OK)
+    if (hth_trial_record(recorder, 0, sequence, 0, 0, synapses, count, &trial, &error) != HTH_OK)
         fail_msg("%s", error.message);
     hth_recorder_close(recorder);
     return trial;
@@ -304,11 +304,12 @@ static void refusals(void **state) {
     plan = (hth_record_plan){.run = scratch_path("nowhere"), .split = "test"};
     assert_int_equal(hth_recorder_open(&plan, &recorder, &error), HTH_FILE);
     recorder = open_run("traces", true);
-    assert_int_equal(hth_trial_record(recorder, 3, 0, 0, NULL, 0, &trial, &error), HTH_INVALID);
+    assert_int_equal(hth_trial_record(recorder, 3, 0, 0, 0, NULL, 0, &trial, &error), HTH_INVALID);
     hth_trial_free(&trial);
     assert_string_equal(error.message, "layer 3: the network has layers 0..0");
-    assert_int_equal(hth_trial_record(recorder, 0, 0, 0, &(hth_synapse){0, 99}, 1, &trial, &error),
-                     HTH_INVALID);
+    assert_int_equal(
+        hth_trial_record(recorder, 0, 0, 0, 0, &(hth_synapse){0, 99}, 1, &trial, &error),
+        HTH_INVALID);
     hth_trial_free(&trial);
     hth_recorder_close(recorder);
 }
@@ -326,7 +327,8 @@ static void without_memory(void **state) {
         failing_malloc_start(n);
         hth_status status = hth_recorder_open(&plan, &recorder, &error);
         if (status == HTH_OK)
-            status = hth_trial_record(recorder, 0, 0, 10, &(hth_synapse){0, 1}, 1, &trial, &error);
+            status =
+                hth_trial_record(recorder, 0, 0, 0, 10, &(hth_synapse){0, 1}, 1, &trial, &error);
         hth_trial_free(&trial);
         if (recorder) hth_recorder_close(recorder);
         const size_t left = failing_malloc_stop_own();

@@ -1,0 +1,205 @@
+/* A picture as a script for gnuplot: see figure.h. */
+#include "cli/cli.h"
+#include "cli/figure.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FRAME = 110, GAP = 30 };
+
+/* ---- Numbers ------------------------------------------------------------------------------------ */
+
+static void put_number(FILE *out, double value) {
+    if (isfinite(value))
+        fprintf(out, " %.10g", value);
+    else
+        fputs(" NaN", out);
+}
+
+static void put_line_data(FILE *out, const figure_panel *p, const figure_line *l, double scale) {
+    for (size_t i = 0; i < l->count; i++) {
+        const double floor = p->logarithmic ? l->y[i] / 10 : -INFINITY;
+        put_number(out, l->x[i] / scale);
+        put_number(out, l->y[i]);
+        if (l->low) put_number(out, fmax(l->low[i], floor));
+        if (l->high) put_number(out, l->high[i]);
+        fputc('\n', out);
+    }
+}
+
+/* A mark for each number that is not 0; gnuplot refuses to draw nothing. */
+static void put_raster(FILE *out, const figure *f, const figure_panel *p, double scale) {
+    bool any = false;
+    for (size_t row = 0; row < p->rows; row++)
+        for (size_t k = 0; k < p->columns; k++)
+            if (p->at(p->context, row, k) != 0) {
+                fprintf(out, "%.8g %zu\n", ((double)k + f->x_low) / scale, row);
+                any = true;
+            }
+    if (!any) fprintf(out, "0 -9\n");
+}
+
+static void put_map(FILE *out, const figure *f, const figure_panel *p, double scale) {
+    for (size_t row = 0; row < p->rows; row++)
+        for (size_t k = 0; k < p->columns; k++)
+            fprintf(out, "%.8g %zu %.4g\n", ((double)k + f->x_low) / scale, row,
+                    p->at(p->context, row, k));
+}
+
+static void put_data(FILE *out, const figure *f, size_t index, double scale) {
+    const figure_panel *p = &f->panels[index];
+    for (size_t i = 0; i < p->line_count; i++) {
+        fprintf(out, "$p%zu_%zu << END\n", index, i);
+        put_line_data(out, p, p->lines[i], scale);
+        fprintf(out, "END\n");
+    }
+    if (p->kind == FIGURE_OF_LINES) return;
+    fprintf(out, "$p%zu << END\n", index);
+    if (p->kind == FIGURE_RASTER)
+        put_raster(out, f, p, scale);
+    else
+        put_map(out, f, p, scale);
+    fprintf(out, "END\n");
+}
+
+/* ---- One panel ---------------------------------------------------------------------------------- */
+
+static void put_band(FILE *out, size_t index, size_t i, const figure_line *l, bool *first) {
+    if (!l->low || l->count < 2) return;
+    fprintf(out,
+            "%s $p%zu_%zu using 1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder "
+            "fillcolor rgb '%s' notitle",
+            *first ? "plot" : ",", index, i, figure_colour(l->colour));
+    *first = false;
+}
+
+static void put_curve(FILE *out, size_t index, size_t i, const figure_line *l, bool terminal,
+                      bool *first) {
+    static const char *const dashes[] = {"1", "'-'", "'.'"};
+    if (l->opacity < 1 && terminal) return; /* letters are never pale */
+    fprintf(out, "%s $p%zu_%zu using 1:2 with %s linewidth %.1f dashtype %s linecolor rgb '%s%s' ",
+            *first ? "plot" : ",", index, i,
+            l->count < 2 ? "points"
+            : l->dots    ? terminal ? "points" : "linespoints"
+                         : "lines",
+            l->width, dashes[l->dash], l->opacity < 1 ? "#a0" : "#", figure_colour(l->colour) + 1);
+    if (l->dots && !terminal) fprintf(out, "pointtype 7 pointsize 0.6 ");
+    *first = false;
+    if (!l->name[0]) {
+        fprintf(out, "notitle");
+        return;
+    }
+    fprintf(out, "title ");
+    cli_put_quoted(out, l->name);
+    fprintf(out, " noenhanced");
+}
+
+static void put_level(FILE *out, const figure_level *level, bool *first) {
+    char name[FIGURE_NAME + 32];
+    snprintf(name, sizeof name, "%.4g %s", level->value, level->name);
+    fprintf(out, "%s %.10g with lines dashtype '-' linecolor rgb '#808080' title ",
+            *first ? "plot" : ",", level->value);
+    cli_put_quoted(out, name);
+    fprintf(out, " noenhanced");
+    *first = false;
+}
+
+/* As many numbers on the vertical axis as its height has room for. */
+static void put_ticks(FILE *out, const figure_panel *p) {
+    double ticks[FIGURE_TICKS];
+    const size_t count =
+        figure_ticks(p->low, p->high, p->logarithmic, (size_t)(p->height / 40), ticks);
+    fprintf(out, "set ytics (");
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s'%.5g' %.10g", i ? ", " : "", ticks[i], ticks[i]);
+    fprintf(out, ")\n");
+}
+
+static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
+    const figure_panel *p = &f->panels[index];
+    bool first = true;
+    if (!terminal) put_ticks(out, p);
+    fprintf(out, "set yrange [%.10g:%.10g]\n%sset logscale y\nset ylabel ", p->low, p->high,
+            p->logarithmic ? "" : "un");
+    cli_put_quoted(out, p->label);
+    fprintf(out, " noenhanced\nset title ");
+    if (f->count > 1 || terminal) {
+        cli_put_quoted(out, p->title);
+    } else {
+        cli_put_quoted(out, f->title);
+        if (f->note[0]) fputs(".\"\\n\".", out);
+        if (f->note[0]) cli_put_quoted(out, f->note);
+    }
+    fprintf(out, " noenhanced offset 0,-0.5 textcolor rgb '#404040'\n");
+    if (p->kind == FIGURE_RASTER) {
+        fprintf(out,
+                "plot $p%zu using 1:2 with points pointtype 5 pointsize 0.25 linecolor rgb "
+                "'#303030' notitle\n",
+                index);
+        return;
+    }
+    if (p->kind == FIGURE_MAP) {
+        fprintf(out, "plot $p%zu using 1:2:3 with image notitle\n", index);
+        return;
+    }
+    for (size_t i = 0; i < p->line_count && !terminal; i++)
+        put_band(out, index, i, p->lines[i], &first);
+    for (size_t i = 0; i < p->level_count && !terminal; i++)
+        if (p->levels[i].value > p->low && p->levels[i].value < p->high)
+            put_level(out, &p->levels[i], &first);
+    for (size_t i = 0; i < p->line_count; i++)
+        put_curve(out, index, i, p->lines[i], terminal, &first);
+    fprintf(out, first ? "plot [0:1] NaN notitle\n" : "\n");
+}
+
+/* ---- All of it ---------------------------------------------------------------------------------- */
+
+static double total_height(const figure *f) {
+    double sum = FRAME;
+    for (size_t p = 0; p < f->count; p++) sum += f->panels[p].height + GAP;
+    return sum;
+}
+
+static void put_panels(FILE *out, const figure *f) {
+    const double total = total_height(f);
+    double y = 1 - 52 / total;
+    fprintf(out, "set key at graph 1.02, graph 1 left top Left reverse noenhanced\n");
+    fprintf(out, "set lmargin at screen 0.09\nset rmargin at screen 0.82\nset multiplot title ");
+    cli_put_quoted(out, f->title);
+    fprintf(out, " noenhanced\nset format x ''\nunset xlabel\n");
+    for (size_t p = 0; p < f->count; p++) {
+        const double room = (f->panels[p].height + GAP) / total;
+        fprintf(out, "set tmargin at screen %.5f\nset bmargin at screen %.5f\n", y - GAP / total,
+                y - room);
+        if (p + 1 == f->count) {
+            fprintf(out, "set format x\nset xlabel ");
+            cli_put_quoted(out, f->x_label);
+            fprintf(out, "\n");
+        }
+        put_panel(out, f, p, false);
+        y -= room;
+    }
+    fprintf(out, "unset multiplot\n");
+}
+
+void figure_put_gnuplot(FILE *out, const figure *f, const char *path) {
+    const char *unit;
+    const double scale = figure_scale(f->x_high, &unit);
+    char label[FIGURE_NAME + 20];
+    for (size_t p = 0; p < f->count; p++) put_data(out, f, p, scale);
+    cli_put_terminal_of(out, path, f->count > 1 ? (int)total_height(f) : 560);
+    snprintf(label, sizeof label, "%s%s", f->x_label, unit);
+    fprintf(out, "set xrange [%.10g:%.10g]\nset xlabel ", f->x_low / scale, f->x_high / scale);
+    cli_put_quoted(out, label);
+    fprintf(out, "\nset key %s noenhanced\n",
+            path ? "outside right top Left reverse" : "top right");
+    if (path)
+        fprintf(out, "set grid linecolor rgb '#d8d8d8' linetype 1 linewidth 0.6\n"
+                     "set border 3 linecolor rgb '#404040'\nset tics nomirror\n"
+                     "set palette defined (-1 '#0072b2', 0 '#f7f7f7', 1 '#d55e00')\n"
+                     "unset colorbox\n");
+    if (f->count > 1)
+        put_panels(out, f);
+    else
+        put_panel(out, f, 0, !path);
+}
