@@ -66,6 +66,7 @@ int cli_list_learners(const cli_arguments *arguments); /* list --cost, --plausib
 int cli_inspect(const cli_arguments *arguments);
 int cli_plot(const cli_arguments *arguments);
 int cli_probe(const cli_arguments *arguments);
+int cli_report(const cli_arguments *arguments);
 int cli_compare(const cli_arguments *arguments);
 int cli_help(const cli_arguments *arguments);
 int cli_version(const cli_arguments *arguments);
@@ -124,12 +125,9 @@ void cli_catch_interrupts(void);
 
 /* ---- gnuplot.c ------------------------------------------------------------------------------ */
 
-const char *cli_colour(size_t index);  /* of a curve, for gnuplot; they come again */
-size_t cli_colour_round(size_t index); /* how often that colour has been used before */
 void cli_put_quoted(FILE *out, const char *text);
-/* Where gnuplot draws: a file that ends in .svg or .png, or NULL for letters on the terminal. */
-void cli_put_terminal(FILE *out, const char *path);
-/* The same, so many lines high where 900 are its width. */
+/* Where gnuplot draws: a file that ends in .svg or .png, so many lines high where 900 are its width, or NULL for letters
+ * on the terminal. */
 void cli_put_terminal_of(FILE *out, const char *path, int lines);
 /* Whether a path ends as a picture does, .svg or .png; complains, as of option --out, where not. */
 int cli_check_picture(const char *path);
@@ -169,6 +167,8 @@ int cli_match_run(const cli_arguments *arguments, const char *run);
 int cli_whole(const cli_arguments *arguments, const char *flag, uint64_t least, uint64_t fallback,
               uint64_t *out);
 
+/* Loss or metric of a run over its steps; NULL: there is nothing to draw. */
+struct figure *cli_run_curves(const char *run, bool metric);
 /* The lines that the task of a run knows of its "loss" or "metric"; 0 where its settings cannot be read. */
 size_t cli_run_references(const char *run, const char *quantity,
                           hth_reference out[HTH_MOST_REFERENCES]);
@@ -193,6 +193,10 @@ int cli_run_trial(const char *run, struct hth_trial *trial, struct figure **figu
 
 /* ---- summary.c ------------------------------------------------------------------------------ */
 
+struct cJSON;
+/* A run's summary.json, and the last line of its metrics.jsonl; NULL: there is none. cJSON_Delete them. */
+struct cJSON *cli_read_summary(const char *run);
+struct cJSON *cli_read_latest(const char *run);
 /* The rows of a run's summary.json; false if there is none. */
 bool cli_print_summary(const char *run);
 /* The last report of a run that has not ended. */

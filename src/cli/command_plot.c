@@ -67,17 +67,36 @@ static bool read_line(plot_request *plot, run_curve *curve, const char *text) {
     return !isfinite(point.x) || add_point(curve, point);
 }
 
+/* False where there is no memory. */
+static bool collect_lines(plot_request *plot, run_curve *curve, FILE *file) {
+    char line[LINE_LENGTH];
+    bool room = true;
+    while (room && fgets(line, sizeof line, file)) room = read_line(plot, curve, line);
+    fclose(file);
+    return room;
+}
+
+/* The next run of the plot, quietly; false where it has nothing to draw. */
+static bool collect_run(plot_request *plot, const char *run) {
+    char path[LINE_LENGTH];
+    run_curve *curve = &plot->curves[plot->count];
+    curve->run = run;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    plot->count++;
+    return collect_lines(plot, curve, file) && curve->trains + curve->validations > 0;
+}
+
 static int read_run(plot_request *plot, const char *run) {
-    char path[LINE_LENGTH], line[LINE_LENGTH];
+    char path[LINE_LENGTH];
     run_curve *curve = &plot->curves[plot->count];
     curve->run = run;
     snprintf(path, sizeof path, "%s/metrics.jsonl", run);
     FILE *file = fopen(path, "r");
     if (!file) return cli_complain(CLI_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
     plot->count++;
-    bool room = true;
-    while (room && fgets(line, sizeof line, file)) room = read_line(plot, curve, line);
-    fclose(file);
+    const bool room = collect_lines(plot, curve, file);
     if (!room) return cli_complain(CLI_FAILED, "not enough memory to read %s", path);
     if (curve->trains + curve->validations > 0) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT, "%s has no %s over %s to draw", path, plot->quantity,
@@ -193,6 +212,22 @@ static figure *make_figure(const plot_request *plot) {
     if (good) return f;
     figure_destroy(f);
     return NULL;
+}
+
+struct figure *cli_run_curves(const char *run, bool metric) {
+    enum { ENOUGH = 20, SMOOTH = 11 };
+    plot_request *plot = calloc(1, sizeof *plot);
+    if (!plot) return NULL;
+    plot->out = "";
+    plot->x = "step";
+    plot->quantity = metric ? "metric" : "loss";
+    snprintf(plot->label, sizeof plot->label, "%s", plot->quantity);
+    const bool read = collect_run(plot, run);
+    if (read && plot->curves[0].trains > ENOUGH) plot->smooth = SMOOTH;
+    figure *f = read ? make_figure(plot) : NULL;
+    free(plot->curves[0].points);
+    free(plot);
+    return f;
 }
 
 size_t cli_run_references(const char *run, const char *quantity,

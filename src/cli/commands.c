@@ -197,6 +197,21 @@ static const cli_command commands[] = {
         .run = cli_plot,
     },
     {
+        .name = "report",
+        .usage = "RUN | COMPARISON",
+        .summary = "a run or a comparison as one page: verdict, curves, table, settings, command",
+        .text =
+            "Writes one HTML file with everything in it, to be opened in a browser, sent, or kept: "
+            "a verdict in words, the table, curves and a trial as pictures, how near the gradient "
+            "was to the exact one (where train.align was on), the settings that differ from the "
+            "defaults, the seed, versions, and the command that makes it again. It has no scripts, "
+            "fetches nothing, and can be read on a telephone.\n\n"
+            "  hitherto report runs/pattern-eprop1-s1\n"
+            "  hitherto report runs/demo --out report.html",
+        .flags = {{"--out", "FILE", "page to write (report.html in the folder)"}},
+        .run = cli_report,
+    },
+    {
         .name = "probe",
         .usage = "RUN... [key=value...]",
         .summary =

@@ -7,19 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Colours that people with any kind of colour vision tell apart (Okabe and Ito 2008), less the yellow,
- * which is too faint for a line on white. */
-static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                      "#e69f00", "#56b4e9", "#404040"};
-
-const char *cli_colour(size_t index) {
-    return colours[index % HTH_COUNT(colours)];
-}
-
-size_t cli_colour_round(size_t index) {
-    return index / HTH_COUNT(colours);
-}
-
 /* In single quotes, in which gnuplot replaces nothing; one within is a string of its own, for a doubled one is not
  * understood at the beginning of a text. */
 void cli_put_quoted(FILE *out, const char *text) {
@@ -30,10 +17,6 @@ void cli_put_quoted(FILE *out, const char *text) {
         else if ((unsigned char)*text >= 0x20 && *text != 0x7f)
             fputc(*text, out);
     fputs("')", out);
-}
-
-void cli_put_terminal(FILE *out, const char *path) {
-    cli_put_terminal_of(out, path, 560);
 }
 
 void cli_put_terminal_of(FILE *out, const char *path, int lines) {

@@ -67,10 +67,14 @@ static void print_time(const cJSON *summary) {
         cli_print_row("time", "%s", text);
 }
 
-bool cli_print_summary(const char *run) {
+cJSON *cli_read_summary(const char *run) {
     char path[LINE_LENGTH];
     snprintf(path, sizeof path, "%s/summary.json", run);
-    cJSON *summary = read_json(path);
+    return read_json(path);
+}
+
+bool cli_print_summary(const char *run) {
+    cJSON *summary = cli_read_summary(run);
     if (!summary) return false;
     char memory[40];
     print_number(summary, "parameters", "parameters");
@@ -113,10 +117,15 @@ static cJSON *last_line(const char *path) {
     return last;
 }
 
-void cli_print_latest(const char *run) {
-    char path[LINE_LENGTH], memory[40];
+cJSON *cli_read_latest(const char *run) {
+    char path[LINE_LENGTH];
     snprintf(path, sizeof path, "%s/metrics.jsonl", run);
-    cJSON *line = last_line(path);
+    return last_line(path);
+}
+
+void cli_print_latest(const char *run) {
+    char memory[40];
+    cJSON *line = cli_read_latest(run);
     if (!line) return;
     print_number(line, "epoch", "at epoch");
     if (isfinite(number_of(line, "step")))

@@ -438,6 +438,8 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
     HTH_TRY(hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error));
     l->measure = (size_t)hth_compare_measure(options.measure, hth_metric_find(r->metric));
     snprintf(r->measure, sizeof r->measure, "%s", hth_compare_measures[l->measure]);
+    const hth_metric *metric = hth_metric_find(r->metric);
+    r->rises = strstr(r->measure, "metric") && metric && metric->rises;
     return HTH_OK;
 }
 

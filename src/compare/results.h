@@ -48,6 +48,7 @@ typedef struct hth_comparison {
     char measure[32];    /* "train_loss", ... */
     char metric[32];     /* what the metric is, or "none" */
     char unit[32];       /* of the loss */
+    bool rises;          /* more of the measure is better */
     bool updates_differ; /* of some arms in what `updates` says */
     char reference[96];  /* the arm that ratios are to; "": none */
     double final;
