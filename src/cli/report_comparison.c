@@ -15,6 +15,11 @@ typedef struct comparison_report {
     const hth_comparison *c;
 } comparison_report;
 
+static void name_measure(const hth_comparison *c, char *out, size_t size) {
+    snprintf(out, size, "%s %s", strncmp(c->measure, "train", 5) == 0 ? "training" : "validation",
+             strstr(c->measure, "metric") ? c->metric : "loss");
+}
+
 /* ---- In words ----------------------------------------------------------------------------------- */
 
 static bool is_better(const hth_comparison *c, double a, double b) {
@@ -87,7 +92,8 @@ static void put_verdict(const comparison_report *r) {
     const hth_comparison *c = r->c;
     size_t count;
     size_t *order = ranking(c, &count);
-    char name[300], between[300];
+    char name[300], between[300], measure[80];
+    name_measure(c, measure, sizeof measure);
     if (count) {
         const hth_mean *best = &c->rows[order[0]].final;
         cli_compare_label(c, order[0], name, sizeof name);
@@ -95,7 +101,7 @@ static void put_verdict(const comparison_report *r) {
         report_paragraph(r->out, "verdict",
                          "%s ends %s of %zu: %s %.5g over the last %.3g %% of its runs, mean of "
                          "%zu seed%s.%s",
-                         name, c->rises ? "highest" : "lowest", count, c->measure, best->mean,
+                         name, c->rises ? "highest" : "lowest", count, measure, best->mean,
                          100 * c->final, best->count, best->count == 1 ? "" : "s", between);
         if (count > 1) put_distance(r, order[0], order[1]);
     } else {
@@ -124,9 +130,10 @@ static void put_ratio(report_table *table, double value, const char *format) {
 
 static void put_table(const comparison_report *r) {
     const hth_comparison *c = r->c;
-    char over[200];
+    char over[200], measure[80];
+    name_measure(c, measure, sizeof measure);
     snprintf(over, sizeof over, "ratio to %s", *c->reference ? c->reference : "-");
-    const char *const headings[] = {"arm",     "seeds",         c->measure,       over,
+    const char *const headings[] = {"arm",     "seeds",         measure,          over,
                                     "updates", "learner state", "steps a second", NULL};
     report_table table;
     report_heading(r->out, "Table");
@@ -284,8 +291,7 @@ static int put_settings(const comparison_report *r) {
         report_code_end(r->out);
         report_paragraph(r->out, "", "The command:");
         report_code_begin(r->out);
-        report_shell_word(r->out, cli_program());
-        fprintf(r->out, " compare comparison.yaml --out again");
+        fprintf(r->out, "hitherto compare comparison.yaml --out again");
         report_code_end(r->out);
     }
     free_told(&t);
@@ -304,10 +310,10 @@ int report_comparison(FILE *out, const char *folder) {
     report_figure(out, cli_compare_figure(c));
     put_table(&r);
     report_heading(out, "How near to the exact gradient");
-    report_paragraph(out, "",
-                     "Not part of a comparison: %s check FILE compares every learner's gradient "
-                     "with the exact one, and train.align does it along a run.",
-                     cli_program());
+    report_paragraph(
+        out, "",
+        "Not part of a comparison: hitherto check FILE compares every learner's gradient "
+        "with the exact one, and train.align does it along a run.");
     const int code = put_settings(&r);
     report_end(out);
     hth_comparison_free(c);

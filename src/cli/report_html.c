@@ -20,11 +20,12 @@ static const char style[] =
     "figure{margin:0}figure svg{max-width:100%;height:auto}.narrow{display:none}"
     "footer{color:#606060;font-size:.9em;margin-top:2em}"
     "@media(max-width:700px){.wide{display:none}.narrow{display:block}"
-    "table,tbody,tr,td{display:block}thead{display:none}"
-    "tr{border:1px solid #ddd;border-radius:6px;margin:0 0 10px;padding:4px 10px}"
-    "td{display:flex;justify-content:space-between;gap:14px;padding:3px 0;text-align:right}"
+    ".cards,.cards tbody,.cards tr,.cards td{display:block}.cards thead{display:none}"
+    ".cards tr{border:1px solid #ddd;border-radius:6px;margin:0 0 10px;padding:4px 10px}"
+    ".cards td{display:flex;justify-content:space-between;gap:14px;padding:3px 0;text-align:right}"
+    ".cards "
     "td::before{content:attr(data-label);color:#606060;text-align:left;flex:none;max-width:50%}"
-    "tr td:last-child{border-bottom:0}}";
+    ".cards tr td:last-child{border-bottom:0}}";
 
 void report_begin(FILE *out, const char *title) {
     fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
@@ -84,10 +85,11 @@ void report_figure(FILE *out, figure *f) {
 
 void report_table_begin(report_table *table, FILE *out, const char *const *headings) {
     *table = (report_table){.out = out, .headings = headings};
-    fprintf(out, "<table><thead><tr>");
-    for (; headings[table->columns]; table->columns++) {
+    while (headings[table->columns]) table->columns++;
+    fprintf(out, "<table%s><thead><tr>", table->columns > 2 ? " class=\"cards\"" : "");
+    for (size_t i = 0; i < table->columns; i++) {
         fprintf(out, "<th>");
-        figure_put_text(out, headings[table->columns]);
+        figure_put_text(out, headings[i]);
         fprintf(out, "</th>");
     }
     fprintf(out, "</tr></thead><tbody>\n");

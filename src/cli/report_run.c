@@ -149,10 +149,11 @@ static void put_alignment(const run_report *r) {
     if (file) fclose(file);
     report_heading(r->out, "How near to the exact gradient");
     if (!count) {
-        report_paragraph(r->out, "",
-                         "Not measured. train.align=N compares gradients along a run; %s check %s "
-                         "does it for the trained network.",
-                         cli_program(), r->run);
+        report_paragraph(
+            r->out, "",
+            "Not measured. train.align=N compares gradients along a run; hitherto check %s "
+            "does it for the trained network.",
+            r->run);
         return;
     }
     report_paragraph(r->out, "",
@@ -185,8 +186,7 @@ static int put_settings(const run_report *r) {
     report_settings(r->out, &needed);
     report_heading(r->out, "The same run again");
     report_code_begin(r->out);
-    report_shell_word(r->out, cli_program());
-    fprintf(r->out, " train");
+    fprintf(r->out, "hitherto train");
     for (size_t i = 0; i < needed.count; i++) {
         char word[1200];
         snprintf(word, sizeof word, "%s=%s", needed.items[i].key, needed.items[i].value);

@@ -265,11 +265,12 @@ static double top_key(const svg_canvas *c, const figure_panel *p, double x0, dou
 
 /* ---- All of it ---------------------------------------------------------------------------------- */
 
-static void put_panel(const svg_canvas *c, const figure_panel *p, const svg_box *b, bool last) {
+static void put_panel(const svg_canvas *c, const figure_panel *p, const svg_box *b, double key,
+                      bool last) {
     if (p->title[0]) {
         char title[FIGURE_NAME];
         shorten(p->title, b->width + (c->narrow ? 0 : 60), title);
-        svg_text(c, b->x, b->y - 7, "start", 13, "#202020", title);
+        svg_text(c, b->x, b->y - key - 7, "start", 13, "#202020", title);
     }
     put_vertical_axis(c, p, b);
     put_horizontal_axis(c, b, last);
@@ -351,10 +352,11 @@ void figure_put_svg(FILE *out, const figure *f, double width) {
     for (size_t p = 0; p < f->count; p++) {
         const figure_panel *panel = &f->panels[p];
         const double key = key_height(&c, panel);
-        if (key > 0) top_key(&c, panel, c.left, y + 14, true);
+
         const svg_box b = {c.left, y + panel_room(&c, panel) - panel->height,
                            width - c.left - c.right, panel->height};
-        put_panel(&c, panel, &b, p + 1 == f->count);
+        if (key > 0) top_key(&c, panel, c.left, b.y - key + 12, true);
+        put_panel(&c, panel, &b, key, p + 1 == f->count);
         y += panel_room(&c, panel);
     }
     fprintf(out, "</svg>\n");
