@@ -113,7 +113,7 @@ static const hth_option train_options[] = {
     {.name = "picture",
      .help =
          "whether `hitherto train` ends with a picture of a trial, trial.svg, where targets are "
-         "values and gnuplot is there",
+         "values",
      .fallback = "true",
      .kind = HTH_KIND_BOOL,
      TRAIN(picture)},
