@@ -213,7 +213,7 @@ static hth_status check_tables(check *c, const hth_network *network, hth_error *
         const hth_layer *layer = &network->layers[l], *below = layer - (l > 0);
         const hth_cell *cell = layer->cell;
         const bool smooth = !cell->spikes || has_option(&cell->part.options, "spike");
-        if (l > 0 && cell == below->cell &&
+        if (l > 0 && strcmp(cell->part.name, below->cell->part.name) == 0 &&
             memcmp(layer->options, below->options, cell->options_size) == 0)
             continue;
         HTH_TRY(hth_check_entries(&c->run, network, l, smooth, error));

@@ -262,10 +262,12 @@ static const hth_rule rules[] = {
             "trace, so the gradient would depend on the length of a tape; take learner.steps = 1, "
             "learner.below = tape, learner.recurrence = full or learner.past = none"},
     {.of = {.axis = PAST, .names = {"trace"}},
-     .when = "learner.scale_trace other than derivative, and a cell without a membrane",
+     .when = "learner.scale_trace other than derivative, and a cell without a membrane of constant "
+             "leak",
      .where = scales_without_leak,
      .why = "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
-            "have; it needs derivative, or a cell that spikes, such as lif"},
+            "have, or not at every step (cell.reset = zero); it needs derivative, or cell lif or "
+            "alif with cell.reset = subtract"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.scale_trace other than derivative, and several layers",
      .where = scales_lower_layers,

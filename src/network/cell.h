@@ -20,7 +20,8 @@ enum {
     HTH_MAX_DRIVES = 4,
     HTH_MAX_STATES = 3, /* differentiable states and counters together */
     HTH_MAX_FIELDS = 8,
-    HTH_MAX_CONSTANTS = 8
+    HTH_MAX_CONSTANTS = 10,
+    HTH_MAX_CELL_OPTIONS = 256 /* bytes of a cell's options struct */
 };
 
 /* Where a local derivative is found. */
@@ -97,6 +98,9 @@ typedef struct hth_cell {
     void (*step)(const hth_row *row);
     /* Optional: what is added to the initial biases of a drive. */
     double (*bias)(const void *options, size_t drive);
+    /* Optional: where options make other derivatives vary from step to step, changes a copy of the table, `cell`, to
+     * say so and returns true; false leaves it as it is. */
+    bool (*adapt)(const void *options, struct hth_cell *cell);
 } hth_cell;
 
 /* cells.c: the visible array. */

@@ -181,13 +181,20 @@ typedef struct plan {
     hth_loss_common loss;
     hth_regulariser regulariser;
     const hth_loss *loss_kind;
-    hth_stack stack; /* the two layers of both directions count */
+    const hth_settings *settings;
+    hth_stack stack;                 /* the two layers of both directions count */
+    bool is_adapted[HTH_MAX_LAYERS]; /* the layer's options change its cell's table */
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
 } plan;
 
 static const hth_cell *cell_of(const plan *p, size_t layer) {
     return hth_cell_at(p->stack.cells[layer]);
+}
+
+/* "layer<number>." before the names of a layer's blocks and settings: the second direction has those of the first. */
+static size_t number_of(const plan *p, size_t layer) {
+    return p->stack.mirrored ? 0 : layer;
 }
 
 /* What each layer and the readout read. */
@@ -260,6 +267,29 @@ static hth_status check_names(const hth_settings *settings, hth_error *error) {
     return hth_settings_check_names(&known, settings, error);
 }
 
+static hth_status read_options(const hth_cell *cell, size_t number, const hth_settings *settings,
+                               void *out, hth_error *error) {
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)number);
+    return hth_options_read_own(&cell->part.options, prefix, settings, out, error);
+}
+
+/* A layer's table, as its options change it. */
+static hth_status adapt_cell(const plan *p, size_t layer, hth_cell *cell, bool *changed,
+                             hth_error *error) {
+    union {
+        char bytes[HTH_MAX_CELL_OPTIONS];
+        double number;
+        void *place;
+    } options;
+    *cell = *cell_of(p, layer);
+    *changed = false;
+    if (!cell->adapt) return HTH_OK;
+    HTH_TRY(read_options(cell, number_of(p, layer), p->settings, &options, error));
+    *changed = cell->adapt(&options, cell);
+    return HTH_OK;
+}
+
 static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
                             hth_error *error) {
     size_t loss;
@@ -275,6 +305,11 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_stack_read(settings, &p->stack, error));
     hth_stack_mirror(&p->stack);
     plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs);
+    p->settings = settings;
+    for (size_t l = 0; l < p->stack.layers; l++) {
+        hth_cell cell;
+        HTH_TRY(adapt_cell(p, l, &cell, &p->is_adapted[l], error));
+    }
     return check_shape(p, shape, error);
 }
 
@@ -312,7 +347,12 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->reads = p->reads[index];
     layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
     layer->is_top = p->is_top[index];
-    layer->number = p->stack.mirrored ? 0 : index;
+    layer->number = number_of(p, index);
+    if (p->is_adapted[index]) {
+        bool changed;
+        hth_cell *own = HTH_TAKE(arena, hth_cell, 1);
+        if (own && adapt_cell(p, index, own, &changed, NULL) == HTH_OK) layer->cell = own;
+    }
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
     if (connections != HTH_CONNECT_ALL)
@@ -396,10 +436,7 @@ static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t
 /* The cell's options, and what it makes of them for the layer's units. */
 static hth_status read_cell(const hth_layer *layer, const hth_settings *settings,
                             hth_error *error) {
-    char prefix[32];
-    snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)layer->number);
-    HTH_TRY(hth_options_read_own(&layer->cell->part.options, prefix, settings,
-                                 (void *)layer->options, error));
+    HTH_TRY(read_options(layer->cell, layer->number, settings, (void *)layer->options, error));
     if (!layer->cell->prepare) return HTH_OK;
     return layer->cell->prepare(layer->options, layer->n, layer->constants, error);
 }
@@ -442,7 +479,8 @@ void hth_network_cells(const hth_network *network, char *out, size_t size) {
     const hth_layer *layers = network->layers;
     size_t used = 0, different = 1;
     for (size_t l = 1; l < network->layer_count; l++)
-        if (layers[l].cell != layers[0].cell) different = network->layer_count;
+        if (strcmp(layers[l].cell->part.name, layers[0].cell->part.name) != 0)
+            different = network->layer_count;
     *out = 0;
     for (size_t l = 0; l < different && used < size; l++)
         used += (size_t)snprintf(out + used, size - used, "%s%s", l ? ", " : "",

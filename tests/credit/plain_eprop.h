@@ -1,5 +1,5 @@
 /*
- * e-prop 1 on LIF and ALIF units, synapse by synapse and step by step, from the equations (Bellec et al. 2019,
+ * e-prop 1 on LIF, ALIF and CubaLIF units, synapse by synapse and step by step, from the equations (Bellec et al. 2019,
  * eqs. 20-29, 41-57). Of the library it uses the parameters, their layout, and the spikes
  * of a tape of the whole sequence, so that rounding cannot make others; in double precision these must be its own.
  */
@@ -14,7 +14,8 @@ enum { PLAIN_DERIVATIVE, PLAIN_ONE, PLAIN_CLOPATH };
 typedef struct plain_unit {
     double tau_m, tau_a, v_th, beta;
     int refractory;
-    bool scale_input;
+    bool scale_input, to_zero; /* cell.reset = zero */
+    double tau_syn;            /* 0: no synaptic current */
 } plain_unit;
 
 typedef struct plain_rule {
@@ -66,14 +67,17 @@ static inline void plain_voltages(plain *p, size_t item, size_t j) {
     const plain_unit *c = &p->unit;
     const hth_real *w = p->rig->network->layers[0].W + j * p->m;
     const double alpha = exp(-1 / c->tau_m), rho = exp(-1 / c->tau_a);
-    double v = 0, b = 0;
+    const double sigma = c->tau_syn > 0 ? exp(-1 / c->tau_syn) : 0;
+    double v = 0, b = 0, current = 0;
     int counter = 0;
     for (size_t t = 0; t < p->T; t++) {
         const hth_real *u = plain_u(p, t, item);
         const bool spikes = plain_u(p, t + 1, item)[j] > 0;
         double a = 0;
         for (size_t i = 0; i < p->m; i++) a += (double)w[i] * (double)u[i];
-        v = alpha * v + (c->scale_input ? 1 - alpha : 1) * a - c->v_th * (double)u[j];
+        current = sigma * current + (c->scale_input ? 1 - sigma : 1) * a;
+        v = alpha * (c->to_zero && u[j] > 0 ? 0 : v) + (c->scale_input ? 1 - alpha : 1) * current -
+            (c->to_zero ? 0 : c->v_th) * (double)u[j];
         b = rho * b + (double)u[j];
         const double x = (v - c->v_th - c->beta * b) / c->v_th;
         if (sizeof(hth_real) == sizeof(double)) assert_true(spikes == (x > 0 && counter == 0));
@@ -146,10 +150,14 @@ static inline void plain_synapse(const plain *p, size_t item, size_t j, size_t i
     const plain_unit *c = &p->unit;
     const double alpha = exp(-1 / c->tau_m), rho = exp(-1 / c->tau_a);
     const double gain = c->scale_input ? 1 - alpha : 1;
-    double eps_v = 0, eps_b = 0, ebar = 0, vhat = 0, psi = 0;
+    const double sigma = c->tau_syn > 0 ? exp(-1 / c->tau_syn) : 0;
+    double eps_v = 0, eps_b = 0, eps_i = 0, ebar = 0, vhat = 0, psi = 0;
     for (size_t t = 0; t < p->T; t++) {
         const double own = psi * eps_v; /* of the step before */
-        eps_v = (p->rule.instantaneous ? 0 : alpha * eps_v) + gain * (double)plain_u(p, t, item)[i];
+        const bool forgets = c->to_zero && plain_u(p, t, item)[j] > 0;
+        eps_i = (p->rule.instantaneous ? 0 : sigma * eps_i) +
+                (c->scale_input ? 1 - sigma : 1) * (double)plain_u(p, t, item)[i];
+        eps_v = (p->rule.instantaneous || forgets ? 0 : alpha * eps_v) + gain * eps_i;
         eps_b = p->rule.instantaneous ? 0 : own + (rho - c->beta * psi) * eps_b;
         psi = p->psi[t * p->n + j];
         double e = plain_post(p, t, j, &vhat) *

@@ -26,6 +26,22 @@ static const spiking_case cases[] = {
       "cell.scale_input=true cell.tau_m=3 network.units=9 init.w_in_scale=2",
       3, 0, 2, 30, 3, false, false},
      {.tau_m = 3, .tau_a = 12, .v_th = 0.25, .beta = 0.25, .refractory = 2, .scale_input = true}},
+    {{"cell.name=lif cell.tau_m=15 cell.v_th=0.5 cell.refractory=2 cell.reset=zero "
+      "network.units=10 init.w_in_scale=2 readout.kappa=0.8",
+      3, 0, 2, 30, 2, false, true},
+     {.tau_m = 15, .tau_a = 1, .v_th = 0.5, .refractory = 2, .to_zero = true}},
+    {{"cell.name=alif cell.tau_a=12 cell.beta=0.25 cell.v_th=0.5 cell.reset=zero network.units=9 "
+      "init.w_in_scale=2 readout.kappa=0.9",
+      3, 0, 3, 30, 2, false, false},
+     {.tau_m = 20, .tau_a = 12, .v_th = 0.5, .beta = 0.25, .to_zero = true}},
+    {{"cell.name=cubalif cell.tau_syn=4 cell.v_th=0.8 network.units=9 init.w_in_scale=2 "
+      "network.bias=true readout.kappa=0.9",
+      3, 0, 3, 30, 2, false, false},
+     {.tau_m = 20, .tau_a = 1, .v_th = 0.8, .tau_syn = 4}},
+    {{"cell.name=cubalif cell.tau_syn=4 cell.tau_m=3 cell.v_th=0.2 cell.scale_input=true "
+      "cell.reset=zero network.units=9 init.w_in_scale=3 readout.kappa=0.9",
+      3, 0, 2, 30, 2, false, false},
+     {.tau_m = 3, .tau_a = 1, .v_th = 0.2, .tau_syn = 4, .scale_input = true, .to_zero = true}},
 };
 
 typedef struct variant {

@@ -47,6 +47,19 @@ static const law_case cases[] = {
      "cell.width=0.7 cell.beta=0.5 cell.tau_a=5 network.units=5,4 network.initial=learned "
      "init.w_in_scale=2",
      3, 0, 2, 12, 2, false, true},
+    {"cell.name=lif cell.spike=smooth cell.reset=zero cell.refractory=2 network.units=7 "
+     "cell.v_th=0.5 "
+     "readout.kappa=0.9 init.w_in_scale=2 cell.gamma=1",
+     3, 0, 2, 14, 2, false, false},
+    {"cell.name=alif cell.spike=smooth cell.reset=zero cell.beta=0.3 cell.tau_a=10 network.units=6 "
+     "cell.v_th=0.6 init.w_in_scale=2 cell.pseudo_derivative=gaussian cell.gamma=1",
+     3, 0, 2, 12, 2, false, true},
+    {"cell.name=cubalif cell.spike=smooth cell.tau_syn=3 network.units=7 cell.v_th=0.6 "
+     "network.initial=learned init.w_in_scale=2",
+     3, 0, 2, 12, 2, false, false},
+    {"network.cells=cubalif,cubalif cell.spike=smooth cell.reset=zero cell.scale_input=true "
+     "cell.tau_syn=2 cell.tau_m=4 network.units=6,5 cell.v_th=0.3 cell.gamma=1 init.w_in_scale=3",
+     3, 0, 2, 12, 2, false, false},
     /* layers that read the input too, layers side by side, and a readout that reads the input */
     {"network.units=4,5 network.reads=below,below+input readout.reads=top+input readout.kappa=0.7",
      3, 0, 2, 10, 2, false, false},
@@ -161,6 +174,22 @@ static void test_rtrl_is_bptt_with_spikes(void **state) {
         {"cell.name=alif cell.beta=0.3 cell.tau_a=10 cell.refractory=2 network.units=12 "
          "readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2",
          3, 0, 2, 30, 2, false, true},
+        {"cell.name=lif cell.reset=zero network.units=12 readout.kappa=0.9 cell.v_th=0.6 "
+         "init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, false},
+        {"cell.name=lif cell.reset=zero cell.reset_gradient=false cell.refractory=3 "
+         "network.units=12 "
+         "readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, false},
+        {"cell.name=alif cell.reset=zero cell.beta=0.3 cell.tau_a=10 network.units=9,8 "
+         "readout.kappa=0.9 cell.v_th=0.5 init.w_in_scale=3",
+         3, 0, 2, 30, 2, false, true},
+        {"cell.name=cubalif cell.tau_syn=3 network.units=12 readout.kappa=0.9 cell.v_th=0.8 "
+         "init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, false},
+        {"cell.name=cubalif cell.tau_syn=3 cell.reset=zero cell.refractory=2 network.units=9,8 "
+         "readout.kappa=0.9 cell.v_th=0.8 init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, false},
         {"network.cells=lif,lstm network.units=14,5 cell.v_th=0.6 init.w_in_scale=2", 3, 0, 2, 30,
          2, false, false},
         {"network.cells=rate,alif network.units=8,12 cell.v_th=0.5 layer1.cell.tau_m=6 "

@@ -40,10 +40,31 @@ static void lif(unit *u) { /* s[2]: steps until it may spike again, refractory =
     u->z = u->s[0] > 0.6 && u->s[2] <= 0;
     u->s[2] = u->z > 0 ? 2 : u->s[2] - 1;
 }
+static void lif_to_zero(unit *u) { /* s[2]: as above, refractory = 2 */
+    u->s[0] = exp(-1 / 20.0) * (u->z > 0 ? 0 : u->s[0]) + u->a[0];
+    u->z = u->s[0] > 0.6 && u->s[2] <= 0;
+    u->s[2] = u->z > 0 ? 1 : u->s[2] - 1;
+}
 static void alif(unit *u) {
     u->s[0] = exp(-1 / 20.0) * u->s[0] + u->a[0] - 0.6 * u->z;
     u->s[1] = exp(-1 / 50.0) * u->s[1] + u->z;
     u->z = u->s[0] > 0.6 + 0.2 * u->s[1];
+}
+
+static void alif_to_zero(unit *u) {
+    u->s[0] = exp(-1 / 20.0) * (u->z > 0 ? 0 : u->s[0]) + u->a[0];
+    u->s[1] = exp(-1 / 50.0) * u->s[1] + u->z;
+    u->z = u->s[0] > 0.6 + 0.2 * u->s[1];
+}
+static void cubalif(unit *u) {
+    u->s[1] = exp(-1 / 4.0) * u->s[1] + u->a[0];
+    u->s[0] = exp(-1 / 20.0) * u->s[0] + u->s[1] - 0.6 * u->z;
+    u->z = u->s[0] > 0.6;
+}
+static void cubalif_of_nir(unit *u) {
+    u->s[1] = exp(-0.5 / 4.0) * u->s[1] + (1 - exp(-0.5 / 4.0)) * u->a[0];
+    u->s[0] = exp(-0.5 / 3.0) * (u->z > 0 ? 0 : u->s[0]) + (1 - exp(-0.5 / 3.0)) * u->s[1];
+    u->z = u->s[0] > 0.2;
 }
 
 typedef struct cell_case {
@@ -58,7 +79,15 @@ static const cell_case cases[] = {
     {"cell.name=lstm cell.output=linear", lstm_linear},
     {"cell.name=gru", gru},
     {"cell.name=lif cell.v_th=0.6 cell.refractory=3 init.w_in_scale=2", lif},
+    {"cell.name=lif cell.v_th=0.6 cell.refractory=2 init.w_in_scale=2 cell.reset=zero",
+     lif_to_zero},
     {"cell.name=alif cell.v_th=0.6 cell.beta=0.2 cell.tau_a=50 init.w_in_scale=2", alif},
+    {"cell.name=alif cell.v_th=0.6 cell.beta=0.2 cell.tau_a=50 init.w_in_scale=2 cell.reset=zero",
+     alif_to_zero},
+    {"cell.name=cubalif cell.v_th=0.6 cell.tau_syn=4 init.w_in_scale=2", cubalif},
+    {"cell.name=cubalif cell.v_th=0.2 cell.tau_syn=4 cell.tau_m=3 cell.dt=0.5 cell.reset=zero "
+     "cell.scale_input=true init.w_in_scale=3",
+     cubalif_of_nir},
 };
 
 enum { N = 6, STEPS = 40 };
@@ -140,6 +169,44 @@ static void test_refractory_period(void **state) {
     }
 }
 
+/* The outputs of the rig's network over its data. */
+static hth_real *spikes_of(law_rig *rig, const law_case *what) {
+    hth_tape *tape;
+    hth_error error;
+    law_setup(rig, what);
+    must(hth_tape_create(rig->network, STEPS, 1, rig->compute, NULL, &tape, &error), &error);
+    must(hth_forward(tape, &rig->chunk, &rig->report, &error), &error);
+    const hth_layer *layer = &rig->network->layers[0];
+    hth_real *z = malloc(STEPS * N * sizeof *z);
+    for (size_t t = 0; t < STEPS; t++)
+        memcpy(z + t * N, tape->layers[0].u + (t + 1) * layer->stride, N * sizeof *z);
+    hth_tape_destroy(tape);
+    return z;
+}
+
+/* A current that is gone at the next step is none: CubaLIF is LIF, bit for bit. */
+static void test_cubalif_without_a_current_is_lif(void **state) {
+    static const char *const both = "network.units=6 init.w_in_scale=2";
+    char text[3][128];
+    law_rig rig[3];
+    hth_real *z[3];
+    (void)state;
+    snprintf(text[0], sizeof text[0], "cell.name=lif %s", both);
+    snprintf(text[1], sizeof text[1], "cell.name=cubalif cell.tau_syn=1e-3 %s", both);
+    snprintf(text[2], sizeof text[2], "cell.name=cubalif cell.tau_syn=2 %s", both);
+    for (size_t i = 0; i < 3; i++) {
+        const law_case what = {text[i], 3, 0, 1, STEPS, 1, false, false};
+        z[i] = spikes_of(&rig[i], &what);
+        law_assert_alive(&rig[i]);
+    }
+    assert_memory_equal(z[0], z[1], STEPS * N * sizeof *z[0]);
+    assert_true(memcmp(z[0], z[2], STEPS * N * sizeof *z[0]) != 0);
+    for (size_t i = 0; i < 3; i++) {
+        free(z[i]);
+        law_teardown(&rig[i]);
+    }
+}
+
 static void test_every_cell_has_the_silhouette(void **state) {
     (void)state;
     for (size_t i = 0; i < hth_cells.count; i++) {
@@ -191,6 +258,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cells_follow_their_equations),
         cmocka_unit_test(test_refractory_period),
+        cmocka_unit_test(test_cubalif_without_a_current_is_lif),
         cmocka_unit_test(test_every_cell_has_the_silhouette),
         cmocka_unit_test(test_bad_settings_are_named),
     };

@@ -16,7 +16,7 @@
 
 bool hth_scales_fit(const hth_cell *cell) {
     return cell->spikes && cell->B[0][0].where == HTH_AT_CONSTANT &&
-           cell->D[0][0].where == HTH_AT_CONSTANT;
+           cell->D[0][0].where == HTH_AT_CONSTANT && cell->B[1][0].where == HTH_AT_ZERO;
 }
 
 /* Rows `stride` apart, by g'_j/g_j. */

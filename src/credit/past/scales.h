@@ -32,7 +32,8 @@ typedef struct hth_scales {
         .offset = (base) + offsetof(hth_scales, filtered)                                          \
     }
 
-/* Whether the drive's gain and the leak are constants of the cell: for scales other than derivative. */
+/* Whether the drive's gain and the leak are constants of the cell, and the drive reaches the voltage alone: for scales
+ * other than derivative. */
 bool hth_scales_fit(const hth_cell *cell);
 
 /* Applies them to the errors of the tape that the learner is at: to those of the readout, which it changes, and to the

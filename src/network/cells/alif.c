@@ -9,14 +9,14 @@
  *         [ psi_{t-1}    rho - beta psi_{t-1} ]     Z = psi_t (1, -beta)
  *
  * The path of a unit's spike to its own threshold is in D: e-prop keeps it. beta = 0
- * is LIF; a mixed population is a vector beta with zeros.
+ * is LIF; a mixed population is a vector beta with zeros. A reset to zero has other D and R of v: see spiking.c.
  */
 #include "kernels/elementwise.h"
 #include "network/cells/cells.h"
 #include "network/cells/spiking.h"
 
 enum { RHO = HTH_SPIKING_CONSTANTS, BETA, MINUS_BETA, CONSTANTS };
-enum { PSI, FIELDS };
+enum { PSI = HTH_SPIKING_PSI };
 
 static hth_status prepare(const void *given, size_t n, hth_real *constants, hth_error *error) {
     const hth_spiking_options *o = given;
@@ -32,15 +32,13 @@ static hth_status prepare(const void *given, size_t n, hth_real *constants, hth_
 }
 
 static void integrate(const hth_row *row) {
-    const hth_real *a = row->drive[0], *v_in = row->state_in[0], *b_in = row->state_in[1];
-    const hth_real *z_in = row->z_in, *alpha = row->constant[HTH_SPIKING_ALPHA];
-    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    const hth_real *b_in = row->state_in[1], *z_in = row->z_in, *v = row->state_out[0];
     const hth_real *v_th = row->constant[HTH_SPIKING_V_TH];
     const hth_real *rho = row->constant[RHO], *beta = row->constant[BETA];
-    hth_real *v = row->state_out[0], *b = row->state_out[1], *psi = row->field[PSI];
+    hth_real *b = row->state_out[1], *psi = row->field[PSI];
+    hth_spiking_integrate(row, row->drive[0]);
     HTH_SIMD
     for (size_t j = 0; j < row->n; j++) {
-        v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
         b[j] = rho[j] * b_in[j] + z_in[j];
         psi[j] = (v[j] - v_th[j] - beta[j] * b[j]) / v_th[j];
     }
@@ -80,18 +78,23 @@ static void step(const hth_row *row) {
               psi);
 }
 
+static bool adapt(const void *options, hth_cell *cell) {
+    return hth_spiking_adapt(options, cell);
+}
+
 HTH_PART_OF(const hth_cell, hth_cell_alif) = {
     .part = {.name = "alif",
              .summary = "leaky integrate-and-fire unit with an adaptive threshold (LSNN)",
              .source = "Bellec et al. 2019, eqs. 25-26",
-             .options = {"cell", hth_spiking_options_table, HTH_ALIF_OPTIONS}},
+             .options = {"cell", hth_spiking_options_table + HTH_LIF_OPTIONS_FROM,
+                         HTH_ALIF_OPTIONS}},
     .options_size = sizeof(hth_spiking_options),
     .drives = 1,
     .states = 2,
     .drive_names = {"a"},
     .state_names = {"v", "a"},
     .counters = 1,
-    .fields = FIELDS,
+    .fields = HTH_SPIKING_FIELDS,
     .constants = CONSTANTS,
     .observable = HTH_Z_SEPARATE,
     .spikes = true,
@@ -103,5 +106,6 @@ HTH_PART_OF(const hth_cell, hth_cell_alif) = {
     .R = {HTH_CONSTANT(HTH_SPIKING_RESET)},
     .Z = {HTH_FIELD(PSI), HTH_FIELD_TIMES(PSI, MINUS_BETA)},
     .prepare = prepare,
+    .adapt = adapt,
     .step = step,
 };

@@ -1,5 +1,12 @@
 /*
- * The spike and its pseudo-derivative. With x = (v - threshold)/v_th the spike is z = H(x), and
+ * The voltage, its reset, the spike and its pseudo-derivative. A spike takes effect at the next step:
+ *
+ *     subtract   v_t = alpha v_{t-1} + gain a_t - v_th z_{t-1}      D = alpha                R = -v_th
+ *     zero       v_t = alpha (1 - z_{t-1}) v_{t-1} + gain a_t       D = alpha (1 - z_{t-1})  R = -alpha v_{t-1}
+ *
+ * Credit through a reset is in R, which reset_gradient = false makes 0; but that a unit which forgot its voltage has
+ * nothing of its past in it is in D, and holds for every learner.
+ * With x = (v - threshold)/v_th the spike is z = H(x), and
  *
  *     psi = dz/dv = gamma/v_th * shape(x)        (Bellec et al. 2019 print it without 1/v_th)
  *
@@ -22,7 +29,14 @@ enum { INTERVAL, SILENT };
 
 #define AT(field) .offset = offsetof(hth_spiking_options, field)
 
-const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
+const hth_option hth_spiking_options_table[HTH_LIF_OPTIONS_FROM + HTH_ALIF_OPTIONS] = {
+    {.name = "tau_syn",
+     .help = "time constant of the synaptic current in ms; one number or one per unit",
+     .fallback = "5",
+     .kind = HTH_KIND_UNITS,
+     .min = 1e-3,
+     .max = 1e9,
+     AT(tau_syn)},
     {.name = "tau_m",
      .help = "membrane time constant in ms; one number or one per unit",
      .fallback = "20",
@@ -72,12 +86,14 @@ const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
      .choices = (const char *const[]){"triangular", "fast-sigmoid", "gaussian", "arctan", NULL},
      AT(pseudo_derivative)},
     {.name = "reset_gradient",
-     .help = "whether credit flows through the reset by subtraction (R = -v_th) or not (R = 0)",
+     .help =
+         "whether credit flows from a spike through the reset it causes (R = dv/dz) or not (R = 0)",
      .fallback = "true",
      .kind = HTH_KIND_BOOL,
      AT(reset_gradient)},
     {.name = "scale_input",
-     .help = "scale the drive by 1 - exp(-dt/tau_m) (as Bellec et al. 2018, NEST) or by 1 (2019)",
+     .help = "scale the drive by 1 - exp(-dt/tau_m) (as Bellec et al. 2018, NEST) or by 1 "
+             "(2019); cubalif scales what enters the current by 1 - exp(-dt/tau_syn) too",
      .fallback = "false",
      .kind = HTH_KIND_BOOL,
      AT(scale_input)},
@@ -109,6 +125,13 @@ const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"interval", "silent", NULL},
      AT(refractory_rule)},
+    {.name = "reset",
+     .help = "what a spike does to the voltage at the next step: subtract takes v_th away; zero "
+             "makes the unit forget it, v_t = alpha (1 - z_{t-1}) v_{t-1} + drive",
+     .fallback = "subtract",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"subtract", "zero", NULL},
+     AT(reset)},
     {.name = "tau_a",
      .help = "time constant of the adaptive threshold in ms; one number or one per unit",
      .fallback = "200",
@@ -141,6 +164,50 @@ hth_status hth_spiking_prepare(const hth_spiking_options *o, size_t n, hth_real 
         height[j] = (hth_real)o->gamma / (o->scale_by_threshold ? v_th[j] : 1);
     }
     return HTH_OK;
+}
+
+bool hth_spiking_adapt(const void *given, hth_cell *cell) {
+    const hth_spiking_options *o = given;
+    if (o->reset == HTH_RESET_SUBTRACT) return false;
+    cell->fields = HTH_SPIKING_LOST + 1;
+    cell->D[0][0] = (hth_entry)HTH_FIELD(HTH_SPIKING_KEPT);
+    cell->R[0] = (hth_entry)HTH_FIELD(HTH_SPIKING_LOST);
+    return true;
+}
+
+static void subtract(const hth_row *row, const hth_real *inflow) {
+    const hth_real *v_in = row->state_in[0], *z_in = row->z_in;
+    const hth_real *alpha = row->constant[HTH_SPIKING_ALPHA];
+    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    const hth_real *v_th = row->constant[HTH_SPIKING_V_TH];
+    hth_real *v = row->state_out[0];
+    HTH_SIMD
+    for (size_t j = 0; j < row->n; j++)
+        v[j] = alpha[j] * v_in[j] + gain[j] * inflow[j] - v_th[j] * z_in[j];
+}
+
+static void forget(const hth_row *row, const hth_real *inflow) {
+    const hth_spiking_options *o = row->options;
+    const hth_real through = o->reset_gradient ? 1 : 0;
+    const hth_real *v_in = row->state_in[0], *z_in = row->z_in;
+    const hth_real *alpha = row->constant[HTH_SPIKING_ALPHA];
+    const hth_real *gain = row->constant[HTH_SPIKING_GAIN];
+    hth_real *v = row->state_out[0];
+    hth_real *kept = row->field[HTH_SPIKING_KEPT], *lost = row->field[HTH_SPIKING_LOST];
+    HTH_SIMD
+    for (size_t j = 0; j < row->n; j++) {
+        kept[j] = alpha[j] * (1 - z_in[j]);
+        lost[j] = -through * (alpha[j] * v_in[j]);
+        v[j] = kept[j] * v_in[j] + gain[j] * inflow[j];
+    }
+}
+
+void hth_spiking_integrate(const hth_row *row, const hth_real *inflow) {
+    const hth_spiking_options *o = row->options;
+    if (o->reset == HTH_RESET_SUBTRACT)
+        subtract(row, inflow);
+    else
+        forget(row, inflow);
 }
 
 static void shape_triangular(size_t n, hth_real w, const hth_real *x, hth_real *psi) {
@@ -220,7 +287,8 @@ static void refractory(hth_real period, size_t n, const hth_real *counter_in, ht
 }
 
 bool hth_spikes_plainly(const hth_spiking_options *o) {
-    return o->spike == SPIKE_STEP && o->pseudo_derivative == TRIANGULAR && o->refractory == 0;
+    return o->spike == SPIKE_STEP && o->pseudo_derivative == TRIANGULAR && o->refractory == 0 &&
+           o->reset == HTH_RESET_SUBTRACT;
 }
 
 hth_real hth_spike_edge(const hth_spiking_options *o) {

@@ -1,5 +1,6 @@
 /*
- * What LIF and ALIF share: the options, the spike and its pseudo-derivative, the refractory rule.
+ * What LIF, ALIF and CubaLIF share: the options, the voltage and its reset, the spike and its pseudo-derivative, the
+ * refractory rule.
  */
 #ifndef HTH_SPIKING_H
 #define HTH_SPIKING_H
@@ -9,26 +10,34 @@
 
 #include <math.h>
 
-/* LIF reads all but the last two. */
+/* LIF reads all but the first and the last two. */
 typedef struct hth_spiking_options {
+    const char *tau_syn;
     const char *tau_m, *v_th;
     double dt, gamma, width;
     int64_t refractory;
     int pseudo_derivative;
     bool reset_gradient, scale_input, scale_by_threshold;
-    int spike, threshold_at, refractory_rule;
+    int spike, threshold_at, refractory_rule, reset;
     const char *tau_a, *beta;
 } hth_spiking_options;
 
-/* One table: LIF has its first part, ALIF all of it. */
-enum { HTH_LIF_OPTIONS = 13, HTH_ALIF_OPTIONS = 15 };
+enum { HTH_RESET_SUBTRACT, HTH_RESET_ZERO };
+
+/* One table: first what CubaLIF has beside LIF, then LIF's options, then what ALIF has beside them. */
+enum {
+    HTH_LIF_OPTIONS_FROM = 1,
+    HTH_LIF_OPTIONS = 14,
+    HTH_CUBALIF_OPTIONS = 15,
+    HTH_ALIF_OPTIONS = 16
+};
 #ifdef HTH_LEVEL
 #define hth_spiking_options_table HTH_JOIN(hth_spiking_options_table, HTH_LEVEL)
-extern const hth_option hth_spiking_options_table[HTH_ALIF_OPTIONS];
+extern const hth_option hth_spiking_options_table[HTH_LIF_OPTIONS_FROM + HTH_ALIF_OPTIONS];
 #endif
 
 /* alpha = exp(-dt/tau_m), the gain of the drive, v_th, -v_th or 0, and what psi is where its shape is 1: constants of
- * both cells. */
+ * all these cells. */
 enum {
     HTH_SPIKING_ALPHA,
     HTH_SPIKING_GAIN,
@@ -38,9 +47,25 @@ enum {
     HTH_SPIKING_CONSTANTS
 };
 
+/* The pseudo-derivative; and where the reset is to zero, dv_t/dv_{t-1} and dv_t/dz_{t-1}. */
+enum {
+    HTH_SPIKING_PSI,
+    HTH_SPIKING_FIELDS,
+    HTH_SPIKING_KEPT = HTH_SPIKING_FIELDS,
+    HTH_SPIKING_LOST
+};
+
 HTH_VERB(hth_status, hth_spiking_prepare,
          (const hth_spiking_options *options, size_t n, hth_real *constants, hth_error *error));
 #define hth_spiking_prepare HTH_NOW(hth_spiking_prepare)
+
+/* The verb `adapt`: where the reset is to zero, D and R of the voltage are fields. */
+HTH_VERB(bool, hth_spiking_adapt, (const void *options, hth_cell *cell));
+#define hth_spiking_adapt HTH_NOW(hth_spiking_adapt)
+
+/* v_t, state 0, of the row, from v_{t-1}, z_{t-1} and what flows in, times the gain; and the fields of its reset. */
+HTH_VERB(void, hth_spiking_integrate, (const hth_row *row, const hth_real *inflow));
+#define hth_spiking_integrate HTH_NOW(hth_spiking_integrate)
 
 /*
  * From x[j] = (v - threshold)/v_th: the spikes z, the pseudo-derivatives psi = dz/dv, and the
@@ -53,8 +78,8 @@ HTH_VERB(void, hth_spike,
           hth_real *psi));
 #define hth_spike HTH_NOW(hth_spike)
 
-/* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular and no unit
- * is refractory. The counters then are 0, as they were made, and stay so unwritten. */
+/* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular, the reset a
+ * subtraction and no unit is refractory. The counters then are 0, as they were made, and stay so unwritten. */
 HTH_VERB(bool, hth_spikes_plainly, (const hth_spiking_options *options));
 #define hth_spikes_plainly HTH_NOW(hth_spikes_plainly)
 /* a spike: x above it */
