@@ -74,6 +74,7 @@ typedef struct work {
         .input_hz = in_hz, .unit_hz = out_hz, .settings = {                                        \
             {"network.units", units},                                                              \
             {"cell.name", "alif"},                                                                 \
+            {"cell.refractory", "0"},                                                              \
             {"readout.tau_out", "20"},                                                             \
             {"loss.name", "softmax"},                                                              \
             {"learner.name", rule},                                                                \
@@ -86,6 +87,7 @@ typedef struct work {
         .updates = true, .input_hz = 20, .unit_hz = 15, .settings = {                              \
             {"network.units", units},                                                              \
             {"cell.name", "alif"},                                                                 \
+            {"cell.refractory", "0"},                                                              \
             {"readout.tau_out", "20"},                                                             \
             {"loss.name", "softmax"},                                                              \
             {"learner.name", "eprop1"},                                                            \

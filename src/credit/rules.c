@@ -363,7 +363,8 @@ static const hth_rule rules[] = {
      .when = "readout.kappa > 0",
      .where = readout_has_states,
      .why = "the error of a leaky readout acts back beyond the tape, which no prediction of the "
-            "units' adjoint covers; it needs readout.kappa = 0"},
+            "units' adjoint covers; it needs readout.kappa = 0 (above units that spike the default "
+            "is another)"},
     {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_scans = 1 and learner.sg_activation other than identity",
      .where = activates_own_prediction,

@@ -135,10 +135,11 @@ static const hth_option readout_items[] = {
      .choices = (const char *const[]){"top", "top+input", NULL},
      .offset = offsetof(readout_options, reads)},
     {.name = "kappa",
-     .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter",
-     .fallback = "0",
+     .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter; -1: "
+             "exp(-1/20), 20 steps, where the readout reads units that spike, else 0",
+     .fallback = "-1",
      .kind = HTH_KIND_REAL,
-     .min = 0,
+     .min = -1,
      .max = 1,
      .offset = offsetof(readout_options, kappa)},
     {.name = "tau_out",
@@ -222,6 +223,10 @@ static bool any_spikes(const plan *p) {
 }
 
 static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
+    if (p->readout.kappa > -1 && p->readout.kappa < 0)
+        return hth_fail(error, HTH_INVALID,
+                        "readout.kappa is %g; it must be a number from 0 to 1, or -1",
+                        p->readout.kappa);
     if (p->regulariser.rate > 0 && !any_spikes(p))
         return hth_fail(error, HTH_INVALID,
                         "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
@@ -359,9 +364,19 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
         layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
 }
 
+/* Spikes become smooth outputs by a filter, so that is what they have unless another is asked for. */
+static double kappa_of(const plan *p) {
+    bool spikes = false;
+    if (p->readout.tau_out > 0) return hth_exp64(-1 / p->readout.tau_out);
+    if (p->readout.kappa >= 0) return p->readout.kappa;
+    for (size_t l = 0; l < p->stack.layers; l++)
+        spikes = spikes || (p->is_top[l] && cell_of(p, l)->spikes);
+    return spikes ? hth_exp64(-1 / 20.0) : 0;
+}
+
 static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
     hth_readout *r = &net->readout;
-    double kappa = p->readout.tau_out > 0 ? hth_exp64(-1 / p->readout.tau_out) : p->readout.kappa;
+    const double kappa = kappa_of(p);
     *r = (hth_readout){.outputs = net->shape.outputs,
                        .n = p->readout_reads.width,
                        .reads = p->readout_reads,

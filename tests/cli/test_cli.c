@@ -29,7 +29,7 @@ static void test_bad_settings(void **state) {
     REFUSED("command line: there is no setting 'tau_m'; did you mean 'cell.tau_m'?", "train",
             "task=add", "tau_m=3");
     REFUSED("command line: cell.name is 'lsmt', but must be one of rate, rate-pre, lstm, gru, lif, "
-            "alif; did you mean 'lstm'?",
+            "alif, cubalif; did you mean 'lstm'?",
             "train", "task=add", "cell=lsmt");
     REFUSED("command line: cell.beta is a setting of cell alif, not of lstm", "train", "task=add",
             "cell=lstm", "cell.beta=1");
@@ -47,7 +47,7 @@ static void test_bad_files(void **state) {
     write_whole("bad.yaml", "task: add\ncell: {name: lstm\n");
     REFUSED("bad.yaml:3: this is not YAML: did not find expected ',' or '}'", "train", "bad.yaml");
     write_whole("bad.yaml", "task: add\ncell:\n  name: lstm\n  tau_m: 20\n");
-    REFUSED("bad.yaml:4: cell.tau_m is a setting of cell lif, alif, not of lstm", "train",
+    REFUSED("bad.yaml:4: cell.tau_m is a setting of cell lif, alif, cubalif, not of lstm", "train",
             "bad.yaml");
     write_whole("bad.yaml", "task: add\ntrain:\n  steps: many\n");
     REFUSED("bad.yaml:3: train.steps is 'many', but must be a whole number from 0 to 1e15", "train",

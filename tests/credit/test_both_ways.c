@@ -183,8 +183,8 @@ static double compare(size_t pair, size_t l, bool turns) {
     law_rig both, one;
     hth_real F[OUTPUTS * 2 * N], weights[STEPS * BATCH];
     snprintf(settings, sizeof settings,
-             "%s network.units=%d init.w_in_scale=3 loss.time=sum loss.batch=sum", pairs[pair].cell,
-             (int)N);
+             "%s network.units=%d init.w_in_scale=3 loss.time=sum loss.batch=sum readout.kappa=0",
+             pairs[pair].cell, (int)N);
     snprintf(wide, sizeof wide, "%s network.direction=both", settings);
     const law_case narrow = {settings, INPUTS, 0, OUTPUTS, STEPS, BATCH, false, false};
     law_case double_width = narrow;

@@ -17,12 +17,13 @@ static const spiking_case cases[] = {
       "init.w_in_scale=2 readout.kappa=0.8 readout.scale=true",
       3, 0, 2, 30, 2, false, true},
      {.tau_m = 15, .tau_a = 1, .v_th = 0.5, .refractory = 3}},
-    {{"cell.name=alif cell.tau_a=12 cell.beta=0.25 cell.v_th=0.5 network.units=9 "
+    {{"cell.name=alif cell.refractory=0 cell.tau_a=12 cell.beta=0.25 cell.v_th=0.5 network.units=9 "
       "init.w_in_scale=2 network.self_connections=true network.bias=true readout.kappa=0.9 "
       "readout.bias_place=inside loss.batch=sum",
       3, 0, 3, 30, 2, false, false},
      {.tau_m = 20, .tau_a = 12, .v_th = 0.5, .beta = 0.25}},
     {{"cell.name=alif cell.tau_a=12 cell.beta=0.25 cell.v_th=0.25 cell.refractory=2 "
+      "readout.kappa=0 "
       "cell.scale_input=true cell.tau_m=3 network.units=9 init.w_in_scale=2",
       3, 0, 2, 30, 3, false, false},
      {.tau_m = 3, .tau_a = 12, .v_th = 0.25, .beta = 0.25, .refractory = 2, .scale_input = true}},
@@ -30,15 +31,18 @@ static const spiking_case cases[] = {
       "network.units=10 init.w_in_scale=2 readout.kappa=0.8",
       3, 0, 2, 30, 2, false, true},
      {.tau_m = 15, .tau_a = 1, .v_th = 0.5, .refractory = 2, .to_zero = true}},
-    {{"cell.name=alif cell.tau_a=12 cell.beta=0.25 cell.v_th=0.5 cell.reset=zero network.units=9 "
+    {{"cell.name=alif cell.refractory=0 cell.tau_a=12 cell.beta=0.25 cell.v_th=0.5 cell.reset=zero "
+      "network.units=9 "
       "init.w_in_scale=2 readout.kappa=0.9",
       3, 0, 3, 30, 2, false, false},
      {.tau_m = 20, .tau_a = 12, .v_th = 0.5, .beta = 0.25, .to_zero = true}},
-    {{"cell.name=cubalif cell.tau_syn=4 cell.v_th=0.8 network.units=9 init.w_in_scale=2 "
+    {{"cell.name=cubalif cell.refractory=0 cell.tau_syn=4 cell.v_th=0.8 network.units=9 "
+      "init.w_in_scale=2 "
       "network.bias=true readout.kappa=0.9",
       3, 0, 3, 30, 2, false, false},
      {.tau_m = 20, .tau_a = 1, .v_th = 0.8, .tau_syn = 4}},
-    {{"cell.name=cubalif cell.tau_syn=4 cell.tau_m=3 cell.v_th=0.2 cell.scale_input=true "
+    {{"cell.name=cubalif cell.refractory=0 cell.tau_syn=4 cell.tau_m=3 cell.v_th=0.2 "
+      "cell.scale_input=true "
       "cell.reset=zero network.units=9 init.w_in_scale=3 readout.kappa=0.9",
       3, 0, 2, 30, 2, false, false},
      {.tau_m = 3, .tau_a = 1, .v_th = 0.2, .tau_syn = 4, .scale_input = true, .to_zero = true}},
@@ -200,16 +204,16 @@ static double cut_distance(const law_rig *rig, const double *ours, const hth_rea
  * with none cut it is BPTT's. */
 static void test_derivative_of_the_cut_network(void **state) {
     (void)state;
-    const law_case what = {
-        "cell.name=alif cell.tau_a=12 cell.beta=0.25 cell.v_th=0.5 cell.width=4 cell.spike=smooth "
-        "network.units=5 init.w_in_scale=2 readout.kappa=0.8",
-        INPUTS,
-        0,
-        OUTPUTS,
-        STEPS,
-        1,
-        false,
-        false};
+    const law_case what = {"cell.name=alif cell.refractory=0 cell.tau_a=12 cell.beta=0.25 "
+                           "cell.v_th=0.5 cell.width=4 cell.spike=smooth "
+                           "network.units=5 init.w_in_scale=2 readout.kappa=0.8",
+                           INPUTS,
+                           0,
+                           OUTPUTS,
+                           STEPS,
+                           1,
+                           false,
+                           false};
     law_rig rig;
     double ours[UNITS * WIDTH];
     cut_run run = {.rig = &rig};

@@ -78,7 +78,7 @@ static const law_case cells[] = {
      false, false},
     {"cell.name=rate-pre cell.alpha=0.7 network.units=6", 3, 0, 3, 24, 2, false, false},
     {"cell.name=alif cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5 cell.beta=0.3 "
-     "network.units=7 network.initial=learned",
+     "cell.refractory=0 readout.kappa=0 network.units=7 network.initial=learned",
      3, 0, 2, 24, 2, false, false},
 };
 

@@ -248,7 +248,7 @@ static void test_settings(void **state) {
         {"optimizer.lr", "1", "there is no section optimizer; did you mean 'optimiser'?"},
         {"optimiser.rate", "1", "unknown setting optimiser.rate"},
         {"regularizer.rate", "1", "did you mean 'regulariser'?"},
-        {"cell.tau_m", "20", "cell.tau_m is a setting of cell lif, alif, not of rate"},
+        {"cell.tau_m", "20", "cell.tau_m is a setting of cell lif, alif, cubalif, not of rate"},
         {"train.seed", "1", "there is no section train"},
         {"cell.alpha", "two", "cell.alpha is 'two', but must be a number"},
         {"alpha", "1", "settings are written section.name"},

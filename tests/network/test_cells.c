@@ -81,11 +81,14 @@ static const cell_case cases[] = {
     {"cell.name=lif cell.v_th=0.6 cell.refractory=3 init.w_in_scale=2", lif},
     {"cell.name=lif cell.v_th=0.6 cell.refractory=2 init.w_in_scale=2 cell.reset=zero",
      lif_to_zero},
-    {"cell.name=alif cell.v_th=0.6 cell.beta=0.2 cell.tau_a=50 init.w_in_scale=2", alif},
-    {"cell.name=alif cell.v_th=0.6 cell.beta=0.2 cell.tau_a=50 init.w_in_scale=2 cell.reset=zero",
+    {"cell.name=alif cell.refractory=0 cell.v_th=0.6 cell.beta=0.2 cell.tau_a=50 init.w_in_scale=2",
+     alif},
+    {"cell.name=alif cell.refractory=0 cell.v_th=0.6 cell.beta=0.2 cell.tau_a=50 init.w_in_scale=2 "
+     "cell.reset=zero",
      alif_to_zero},
-    {"cell.name=cubalif cell.v_th=0.6 cell.tau_syn=4 init.w_in_scale=2", cubalif},
-    {"cell.name=cubalif cell.v_th=0.2 cell.tau_syn=4 cell.tau_m=3 cell.dt=0.5 cell.reset=zero "
+    {"cell.name=cubalif cell.refractory=0 cell.v_th=0.6 cell.tau_syn=4 init.w_in_scale=2", cubalif},
+    {"cell.name=cubalif cell.refractory=0 cell.v_th=0.2 cell.tau_syn=4 cell.tau_m=3 cell.dt=0.5 "
+     "cell.reset=zero "
      "cell.scale_input=true init.w_in_scale=3",
      cubalif_of_nir},
 };

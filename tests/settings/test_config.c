@@ -152,8 +152,8 @@ static void test_settings_that_are_refused(void **state) {
     (void)state;
     IS_INVALID("command line: cell.beta is a setting of cell alif, not of lstm", "task=add",
                "cell=lstm", "cell.beta=1");
-    IS_INVALID("command line: cell.v_th is a setting of cell lif, alif, not of rate", "task=add",
-               "cell.v_th=1");
+    IS_INVALID("command line: cell.v_th is a setting of cell lif, alif, cubalif, not of rate",
+               "task=add", "cell.v_th=1");
     IS_INVALID("command line: task.lag1 is a setting of task add, but task.name is not given",
                "data=text", "data.dir=.", "task.lag1=2");
     IS_INVALID("command line: unknown setting network.unit; did you mean 'network.units'?",
@@ -166,7 +166,7 @@ static void test_settings_that_are_refused(void **state) {
                "task=add", "network.zzz=3");
     IS_INVALID(
         "command line: network.cells is 'lstn', but must be one of rate, rate-pre, lstm, gru, "
-        "lif, alif; did you mean 'lstm'?",
+        "lif, alif, cubalif; did you mean 'lstm'?",
         "task=add", "network.units=4,4", "network.cells=lif,lstn");
     IS_INVALID(
         "command line: network.cells is 'lif', which is for 1 layer, but network.units names "

@@ -19,7 +19,7 @@
 #define RECALL                                                                                     \
     "task=store-recall task.periods=3 task.period=20 task.group=2 network.units=5 cell=alif "      \
     "learner=eprop1 train.sequences=2 train.threads=1"
-#define LIF BASE "cell=lif cell.refractory=3 "
+#define LIF BASE "cell=lif cell.refractory=3 readout.kappa=0 "
 
 static hth_recorder *open_run(const char *name, bool signals) {
     const hth_record_plan plan = {

@@ -74,7 +74,7 @@ const hth_option hth_spiking_options_table[HTH_LIF_OPTIONS_FROM + HTH_ALIF_OPTIO
      AT(width)},
     {.name = "refractory",
      .help = "refractory period in steps, as refractory_rule counts it; 0: none",
-     .fallback = "0",
+     .fallback = "5",
      .kind = HTH_KIND_INTEGER,
      .min = 0,
      .max = 1e6,
