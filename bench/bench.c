@@ -67,7 +67,7 @@ typedef struct work {
             0, 0                                                                                   \
     }
 
-/* ALIF units with the default time constants and threshold, below a leaky readout. */
+/* ALIF units with the default time constants, a threshold of 0.61 and no refractory period, below a leaky readout. */
 #define SPIKING(label, units, count, tape, items, rule, in_hz, out_hz)                             \
     {                                                                                              \
         .name = label, .inputs = count, .outputs = CLASSES, .steps = tape, .batch = items,         \
@@ -75,6 +75,7 @@ typedef struct work {
             {"network.units", units},                                                              \
             {"cell.name", "alif"},                                                                 \
             {"cell.refractory", "0"},                                                              \
+            {"cell.v_th", "0.61"},                                                                 \
             {"readout.tau_out", "20"},                                                             \
             {"loss.name", "softmax"},                                                              \
             {"learner.name", rule},                                                                \
@@ -88,6 +89,7 @@ typedef struct work {
             {"network.units", units},                                                              \
             {"cell.name", "alif"},                                                                 \
             {"cell.refractory", "0"},                                                              \
+            {"cell.v_th", "0.61"},                                                                 \
             {"readout.tau_out", "20"},                                                             \
             {"loss.name", "softmax"},                                                              \
             {"learner.name", "eprop1"},                                                            \

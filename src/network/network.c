@@ -136,7 +136,7 @@ static const hth_option readout_items[] = {
      .offset = offsetof(readout_options, reads)},
     {.name = "kappa",
      .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter; -1: "
-             "exp(-1/20), 20 steps, where the readout reads units that spike, else 0",
+             "exp(-1/30), 30 steps, where the readout reads units that spike, else 0",
      .fallback = "-1",
      .kind = HTH_KIND_REAL,
      .min = -1,
@@ -371,7 +371,7 @@ static double kappa_of(const plan *p) {
     if (p->readout.kappa >= 0) return p->readout.kappa;
     for (size_t l = 0; l < p->stack.layers; l++)
         spikes = spikes || (p->is_top[l] && cell_of(p, l)->spikes);
-    return spikes ? hth_exp64(-1 / 20.0) : 0;
+    return spikes ? hth_exp64(-1 / 30.0) : 0;
 }
 
 static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {

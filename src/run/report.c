@@ -10,6 +10,8 @@
 #include "run/stop.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
@@ -28,6 +30,37 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     return HTH_OK;
 }
 
+/* Warns once a run where units fire at rates at which few networks learn well: of silence at the first report, of other
+ * rates by their mean over ten. rate: spikes per unit and step of this report; NAN: no units spike. */
+static void warn_of_rate(hth_run *r, double rate) {
+    enum { REPORTS = 10 };
+    const hth_setting *dt = hth_settings_find(&r->settings, "cell.dt");
+    const double hertz_of_one = 1000 / (dt ? strtod(dt->value, NULL) : 1);
+    char sentence[256];
+    if (r->warned || isnan(rate)) return;
+    r->rates += rate;
+    if (rate > 0 && ++r->reports < REPORTS) return;
+    const double hertz = r->rates / REPORTS * hertz_of_one;
+    r->rates = 0;
+    r->reports = 0;
+    if (rate > 0 && hertz >= 1 && hertz <= 100) return;
+    r->warned = true;
+    if (rate == 0)
+        snprintf(sentence, sizeof sentence,
+                 "No unit has spiked since the last report: a silent network learns nothing; a "
+                 "lower cell.v_th or a larger init.w_in_scale may wake it.");
+    else
+        snprintf(
+            sentence, sizeof sentence,
+            "Units fire at %.3g Hz on average; spiking networks learn best at 1 to 100 Hz: %s, "
+            "or a regulariser.rate, may help.",
+            hertz,
+            hertz < 1 ? "a lower cell.v_th or a larger init.w_in_scale"
+                      : "a higher cell.v_th, a longer cell.refractory or a smaller "
+                        "init.w_in_scale");
+    hth_run_tell(r, sentence);
+}
+
 static hth_status write_line(hth_run *r, bool validated, double now, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_progress line = hth_run_describe(r, now);
@@ -37,11 +70,7 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
     if (!validated) line.validation_loss = line.validation_metric = NAN;
     if (c->walked.step > c->line_step && now - r->line_time > 1e-6)
         line.steps_per_second = (double)(c->walked.step - c->line_step) / (now - r->line_time);
-    if (line.spike_rate == 0 && !r->warned)
-        hth_run_tell(
-            r, "No unit has spiked since the last report: a silent network learns nothing; a lower "
-               "cell.v_th or a larger init.w_in_scale may wake it.");
-    r->warned = r->warned || line.spike_rate == 0;
+    warn_of_rate(r, line.spike_rate);
     HTH_TRY(hth_metrics_append(r->metrics, &line, error));
     if (c->walked.sums.weight > 0) {
         c->train_loss = line.train_loss;

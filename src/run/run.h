@@ -25,7 +25,9 @@ typedef struct hth_run {
     double begun, before;                  /* clock at the start; seconds before it */
     double line_time, saved, told;         /* clock of the last line, checkpoint, progress */
     uint64_t begun_step;
-    bool warned; /* that the network is silent */
+    bool warned;      /* of the rate at which units fire, */
+    double rates;     /* the sum */
+    unsigned reports; /* of so many reports */
 } hth_run;
 
 /* ---- progress.c: what a run tells its observer -------------------------------------------- */

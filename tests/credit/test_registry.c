@@ -24,7 +24,8 @@ static law_case draw(size_t cell, size_t loss, uint64_t number, char *text, size
     if (tokens) used += snprintf(text + used, size - (size_t)used, " network.embedding=3");
     if (kind->spikes)
         snprintf(text + used, size - (size_t)used,
-                 " cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5");
+                 " cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5 "
+                 "cell.refractory=0");
     return (law_case){.settings = text,
                       .inputs = tokens ? 0 : 1 + (size_t)hth_random_below(&r, 6, 3),
                       .vocabulary = tokens ? 5 : 0,

@@ -18,8 +18,9 @@
     "train.sequences=3 train.threads=1 train.validate_every=-1 "
 #define RECALL                                                                                     \
     "task=store-recall task.periods=3 task.period=20 task.group=2 network.units=5 cell=alif "      \
+    "cell.v_th=0.61 "                                                                              \
     "learner=eprop1 train.sequences=2 train.threads=1"
-#define LIF BASE "cell=lif cell.refractory=3 readout.kappa=0 "
+#define LIF BASE "cell=lif cell.refractory=3 cell.v_th=0.61 readout.kappa=0 "
 
 static hth_recorder *open_run(const char *name, bool signals) {
     const hth_record_plan plan = {
@@ -49,7 +50,7 @@ static double relative(double difference, double size) {
 
 static void a_recording_is_the_forward_pass(void **state) {
     (void)state;
-    static const char *const lines[] = {LIF, BASE "cell=alif readout.tau_out=10",
+    static const char *const lines[] = {LIF, BASE "cell=alif cell.v_th=0.61 readout.tau_out=10",
                                         BASE "cell=lstm learner=bptt", RECALL};
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
         char name[16];

@@ -46,7 +46,7 @@ const hth_option hth_spiking_options_table[HTH_LIF_OPTIONS_FROM + HTH_ALIF_OPTIO
      AT(tau_m)},
     {.name = "v_th",
      .help = "firing threshold (baseline); one number or one per unit",
-     .fallback = "0.61",
+     .fallback = "1.5",
      .kind = HTH_KIND_UNITS,
      .min = 1e-9,
      .max = 1e9,
