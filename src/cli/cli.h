@@ -84,7 +84,7 @@ bool cli_is_assignment(const char *word);
 bool cli_is_folder(const char *path);
 
 /* Settings from the files among the words, where the folder of a run stands for its settings.yaml, then the key=value,
- * then --seed and --threads; checked. `first_file` (may be NULL) is read before all. Prints and returns the exit code. */
+ * then --seed and --threads; checked. `first_file` (may be NULL) is read before all. Prints and returns the code. */
 int cli_read_settings(const cli_arguments *arguments, const char *first_file, hth_config **out);
 /* The same, unchecked: for whoever makes several runs of them. */
 int cli_load_settings(const cli_arguments *arguments, hth_config **out);
@@ -126,8 +126,8 @@ void cli_catch_interrupts(void);
 /* ---- gnuplot.c ------------------------------------------------------------------------------ */
 
 void cli_put_quoted(FILE *out, const char *text);
-/* Where gnuplot draws: a file that ends in .svg or .png, so many lines high where 900 are its width, or NULL for letters
- * on the terminal. */
+/* Where gnuplot draws: a file that ends in .svg or .png, so many lines high where 900 are its width, or NULL for
+ * letters on the terminal. */
 void cli_put_terminal_of(FILE *out, const char *path, int lines);
 /* Whether a path ends as a picture does, .svg or .png; complains, as of option --out, where not. */
 int cli_check_picture(const char *path);
@@ -208,8 +208,8 @@ void cli_print_latest(const char *run);
 void cli_called(const char *name);
 const char *cli_program(void);
 /* What comes from settings and files goes to a terminal by these alone: control characters, which may be orders to it,
- * are shown as \x1b. cli_say also writes "hitherto plot" and the other commands as this program was called. A text is cut
- * after 8191 bytes. */
+ * are shown as \x1b. cli_say also writes "hitherto plot" and the other commands as this program was called. A text is
+ * cut after 8191 bytes. */
 void cli_visible(char *out, size_t size, const char *text); /* in one line */
 void cli_say(FILE *out, const char *format, ...) HTH_PRINTF(2, 3);
 void cli_say_list(FILE *out, const char *format, va_list arguments) HTH_PRINTF(2, 0);

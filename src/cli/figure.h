@@ -1,6 +1,7 @@
 /*
  * Pictures: panels one above the other over one horizontal axis, each of lines, of a raster or of a map of colours.
- * What is to be seen is collected here; svg.c draws it by itself, gnuplot_figure.c by gnuplot, for PNG and the terminal.
+ * What is to be seen is collected here; svg.c draws it by itself, gnuplot_figure.c by gnuplot, for PNG and the
+ * terminal.
  */
 #ifndef HTH_FIGURE_H
 #define HTH_FIGURE_H

@@ -1,5 +1,5 @@
-/* What the parts of `hitherto report` share: one HTML file without scripts, to which nothing else belongs. Every text goes
- * through figure_put_text. */
+/* What the parts of `hitherto report` share: one HTML file without scripts, to which nothing else belongs. Every text
+ * goes through figure_put_text. */
 #ifndef HTH_REPORT_H
 #define HTH_REPORT_H
 
@@ -17,8 +17,8 @@ void report_paragraph(FILE *out, const char *class, const char *format, ...) HTH
 /* A picture twice, of which a page shows the one that fits it; what it owns is given back. NULL: nothing. */
 void report_figure(FILE *out, figure *f);
 
-/* A table: begin with the headings, NULL-terminated, then cells row by row, each under a heading. On a narrow page a row
- * becomes a list of heading and cell. */
+/* A table: begin with the headings, NULL-terminated, then cells row by row, each under a heading. On a narrow page a
+ * row becomes a list of heading and cell. */
 typedef struct report_table {
     FILE *out;
     const char *const *headings;

@@ -1,4 +1,4 @@
-/* The report of one run: what came of it, its curves, a trial, how near it was to the exact gradient, what it was told. */
+/* The report of one run: what came of it, its curves, a trial, how near it was to the exact gradient, its settings. */
 #include "cli/cli.h"
 #include "cli/report.h"
 #include "settings/needed.h"

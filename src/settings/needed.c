@@ -1,7 +1,7 @@
 /*
- * Settings are left out one by one, from the last to the first, as long as the run stays what it is (identity.h). What a
- * part's options, presets and conventions say in place of a setting need not be known here. Time: the square of their
- * number.
+ * Settings are left out one by one, from the last to the first, as long as the run stays what it is (identity.h). What
+ * a part's options, presets and conventions say in place of a setting need not be known here. Time: the square of
+ * their number.
  */
 #include "settings/needed.h"
 

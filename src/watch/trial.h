@@ -31,7 +31,8 @@ typedef struct hth_trial {
 } hth_trial;
 
 /* Sequence `sequence` (from 0) of what the recorder walks over, from its step `first` (from 0); at most most_steps of
- * it (0: all). HTH_INVALID where it has no such step. Traces of the synapses where it has them. free it with hth_trial_free, also after an error. */
+ * it (0: all). HTH_INVALID where it has no such step. Traces of the synapses where it has them. free it with
+ * hth_trial_free, also after an error. */
 hth_status hth_trial_record(hth_recorder *recorder, size_t layer, uint64_t sequence, uint64_t first,
                             uint64_t most_steps, const hth_synapse *synapses, size_t synapse_count,
                             hth_trial *out, hth_error *error);
@@ -44,8 +45,8 @@ static inline double hth_trial_value(const hth_trial *trial, size_t step, size_t
 /* The `wanted` columns that change most from step to step, in order, or fewer; returns how many. */
 size_t hth_trial_liveliest(const hth_trial *trial, hth_stretch of, size_t wanted, size_t *out);
 
-/* The `wanted` traces that move for most of the time, no two to the same unit as long as there are others, as indices of
- * trial->synapses, or fewer: traces that never change are not among them. Returns how many. */
+/* The `wanted` traces that move for most of the time, no two to the same unit as long as there are others, as indices
+ * of trial->synapses, or fewer: traces that never change are not among them. Returns how many. */
 size_t hth_trial_changing(const hth_trial *trial, size_t wanted, size_t *out);
 
 /* The numbers as CSV: a header, a line a step. Columns: step, weight, x0.., z0.., s0_0.. (state 0), y0.., target0..

@@ -1,4 +1,5 @@
-/* Whether a text is well-formed as XML is: tags that close in order, quoted attributes, entities, letters that it allows. */
+/* Whether a text is well-formed as XML is: tags that close in order, quoted attributes, entities, letters that it
+ * allows. */
 #ifndef HTH_TEST_MARKUP_H
 #define HTH_TEST_MARKUP_H
 

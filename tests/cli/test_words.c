@@ -42,9 +42,9 @@ static void test_printed_commands_can_be_run(void **state) {
         run_line("%s", command);
         assert_true(said.code == 0 || strstr(said.err, "gnuplot"));
         free(command);
-        run_line("%s compre", names[i]);
+        run_line("%s comparee", names[i]);
         snprintf(expected, sizeof expected,
-                 "hitherto: unknown command 'compre'; did you mean 'compare'?\n");
+                 "hitherto: unknown command 'comparee'; did you mean 'compare'?\n");
         assert_string_equal(said.err, expected);
         run_line("%s train", names[i]); /* a sentence of the library's */
         snprintf(expected, sizeof expected, "'%s list tasks' and '%s list data' show them",
