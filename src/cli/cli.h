@@ -206,7 +206,6 @@ void cli_print_latest(const char *run);
 
 /* How this program was called, argv[0]: the commands that it prints can then be run as they stand. */
 void cli_called(const char *name);
-const char *cli_program(void);
 /* What comes from settings and files goes to a terminal by these alone: control characters, which may be orders to it,
  * are shown as \x1b. cli_say also writes "hitherto plot" and the other commands as this program was called. A text is
  * cut after 8191 bytes. */

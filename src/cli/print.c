@@ -15,10 +15,6 @@ void cli_called(const char *name) {
     if (name && *name && !strpbrk(name, " '\"\\$")) program = name;
 }
 
-const char *cli_program(void) {
-    return program;
-}
-
 /* How many bytes at `text` a terminal would take for an order: an ASCII control character but for the end of a line and
  * a tabulator, or one of U+0080 to U+009F. */
 static size_t control_length(const char *text) {
