@@ -270,6 +270,36 @@ static void test_lengths(void **state) {
     }
 }
 
+/* Where a signal fills lower layers itself they get it too: without a loss, and with one layer that spikes, all signals
+ * are backpropagation. */
+static void test_filled_layers(void **state) {
+    (void)state;
+    const law_case what = {
+        "network.cells=lif,gru network.units=6,4 layer0.cell.v_th=0.5 init.w_in_scale=2 "
+        "regulariser.rate=200 network.dropout=0.3",
+        3,
+        0,
+        2,
+        10,
+        2,
+        false,
+        true};
+    law_rig rig;
+    law_setup(&rig, &what);
+    for (size_t i = 0; i < what.steps * what.batch; i++) ((hth_real *)rig.chunk.weights)[i] = 0;
+    hth_real *exact = law_gradient(&rig, "learner.name=bptt", what.steps);
+    hth_real *direct = law_gradient(&rig, "learner.name=bptt learner.signal=direct", what.steps);
+    law_assert_alive(&rig);
+    assert_true(law_difference(&rig.network->blocks[0], direct, exact) < tolerance(1e-12, 1e-5));
+    rig.network->regulariser.rate = 0; /* of tapes made from now on */
+    hth_real *without = law_gradient(&rig, "learner.name=bptt", what.steps);
+    assert_true(law_difference(&rig.network->blocks[0], without, exact) > 0.5);
+    free(exact);
+    free(direct);
+    free(without);
+    law_teardown(&rig);
+}
+
 /* ---- Refusals ---- */
 
 static void test_refusals(void **state) {
@@ -289,9 +319,10 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),      cmocka_unit_test(test_loss_is_told_apart),
-        cmocka_unit_test(test_derivative), cmocka_unit_test(test_padding_is_nothing),
-        cmocka_unit_test(test_lengths),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_forms),         cmocka_unit_test(test_loss_is_told_apart),
+        cmocka_unit_test(test_derivative),    cmocka_unit_test(test_padding_is_nothing),
+        cmocka_unit_test(test_lengths),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_filled_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
