@@ -55,4 +55,15 @@ void hth_trace_single(hth_trace *kept, size_t item, size_t slot);
 /* xbar and end of an item, from the adjoint of the batch. */
 void hth_trace_adjoints(const hth_learner *learner, size_t layer, size_t item, size_t slot);
 
+/* The pass over the traces (trace_pass.c): a tape's only step of all items, delta_1 u_1^T; a group of items, from
+ * `first` on, over a tape of a few steps; one item over any tape; one over a tape of one step, where the weights
+ * descend (false: they do not); and learned initial states. */
+void hth_trace_add_step(const hth_learner *learner, size_t layer, hth_real *gradient);
+void hth_trace_carry_group(hth_learner *learner, size_t layer, size_t first, size_t items,
+                           hth_real *gradient);
+void hth_trace_carry_weights(hth_learner *learner, size_t layer, size_t item, hth_real *gradient);
+bool hth_trace_descend(hth_learner *learner);
+void hth_trace_carry_initial(hth_learner *learner, size_t layer, size_t item, size_t slot,
+                             hth_real *gradient);
+
 #endif
