@@ -1,4 +1,5 @@
 /* Learning rates that parts of a learner have of their own: an option whose name ends with _lr is one. */
+#include "credit/catalogues.h"
 #include "credit/learner.h"
 
 #include <math.h>

@@ -123,6 +123,58 @@ static void test_a_verdict_that_failed_leaves_no_trace(void **state) {
     }
 }
 
+/* hth_forward that fails leaves the tape as it was, with steps that stay and without: made again, it gives the same. */
+static void test_a_forward_that_failed_can_be_made_again(void **state) {
+    static const char *const learners[] = {"learner.name=eprop1-symmetric",
+                                           "learner.name=tbptt-k1-k2 learner.window=4"};
+    static const uint32_t lengths[BATCH] = {2, 1};
+    const law_case what = {"cell.name=rate network.units=5 readout.kappa=0.5",
+                           INPUTS,
+                           0,
+                           OUTPUTS,
+                           STEPS,
+                           BATCH,
+                           true,
+                           false};
+    (void)state;
+    for (size_t l = 0; l < HTH_COUNT(learners); l++) {
+        hth_real *gradients[3];
+        law_rig rig;
+        law_setup(&rig, &what);
+        for (int run = 0; run < 3;
+             run++) { /* nothing fails; something does; the steps come twice */
+            hth_error error;
+            handles h = handles_make(&rig, learners[l], 2);
+            hth_real *bias = hth_network_parameters(rig.network) + rig.network->readout.bias;
+            const hth_real theta = bias[0];
+            for (size_t t = 0; t < STEPS; t += 2) {
+                hth_chunk cut = law_cut(&rig, t, 2);
+                if (t == 2 && run == 1) {
+                    bias[0] = (hth_real)INFINITY;
+                    cut.lengths = lengths; /* these are forgotten, too, and so is the end */
+                    cut.ends = true;
+                    assert_int_equal(hth_forward(h.tape, &cut, &rig.report, &error),
+                                     HTH_NOT_FINITE);
+                    bias[0] = theta;
+                    cut = law_cut(&rig, t, 2);
+                }
+                if (t == 2 && run == 2)
+                    must(hth_forward(h.tape, &cut, &rig.report, &error), &error);
+                must(hth_forward(h.tape, &cut, &rig.report, &error), &error);
+                must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+            }
+            gradients[run] = malloc(rig.count * sizeof(hth_real));
+            memcpy(gradients[run], hth_gradient_values(h.gradient), rig.count * sizeof(hth_real));
+            handles_drop(&h);
+        }
+        const size_t bytes = rig.count * sizeof(hth_real);
+        assert_memory_equal(gradients[0], gradients[1], bytes);
+        assert_true(memcmp(gradients[0], gradients[2], bytes) != 0);
+        for (int run = 0; run < 3; run++) free(gradients[run]);
+        law_teardown(&rig);
+    }
+}
+
 /* Steps that wait for losses must stay on the tape; and dE/dx is refused while nothing was learned from. */
 static void test_forgetting_what_waits_is_refused(void **state) {
     const law_case what = {
@@ -204,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_lengths_of_all_steps_or_none),
         cmocka_unit_test(test_no_decision_ends_where_none_is_marked),
         cmocka_unit_test(test_a_verdict_that_failed_leaves_no_trace),
+        cmocka_unit_test(test_a_forward_that_failed_can_be_made_again),
         cmocka_unit_test(test_forgetting_what_waits_is_refused),
         cmocka_unit_test(test_a_restored_tape_knows_its_length),
     };
