@@ -123,6 +123,69 @@ static void test_a_verdict_that_failed_leaves_no_trace(void **state) {
     }
 }
 
+/* What is said of a tape in several verdicts, some with weights and some without, is what one verdict with all weights
+ * says; of steps of which nothing is said, weight 0. */
+static void test_verdicts_add_up(void **state) {
+    static const char *const times[] = {"loss.time=sum", "loss.time=window"};
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(times); c++) {
+        char settings[80];
+        hth_real *gradients[4], weights[STEPS * BATCH];
+        law_rig rig;
+        snprintf(settings, sizeof settings, "cell.name=rate network.units=5 %s", times[c]);
+        const law_case what = {settings, INPUTS, 0, OUTPUTS, STEPS, BATCH, true, false};
+        law_setup(&rig, &what);
+        for (int run = 0; run < 4;
+             run++) { /* 0, 1: all steps; 2, 3: but for the last; 1, 3: in two parts */
+            hth_error error;
+            handles h = handles_make(&rig, "learner.name=bptt", STEPS);
+            for (size_t i = 0; i < STEPS * BATCH; i++)
+                weights[i] = i < 2 * BATCH ? 3 : run == 2 && i >= (STEPS - 1) * BATCH ? 0 : 1;
+            hth_verdict v = classes_of(&rig, 0, run % 2 ? 2 : STEPS);
+            v.weights = weights;
+            write_steps(&rig, h.tape, 0, STEPS, NULL);
+            must(hth_tape_judge(h.tape, &v, &rig.report, &error), &error);
+            const hth_verdict rest = classes_of(&rig, 2, STEPS - 2 - (run == 3));
+            if (run % 2) must(hth_tape_judge(h.tape, &rest, &rig.report, &error), &error);
+            must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+            gradients[run] = malloc(rig.count * sizeof(hth_real));
+            memcpy(gradients[run], hth_gradient_values(h.gradient), rig.count * sizeof(hth_real));
+            handles_drop(&h);
+        }
+        law_assert_equal(&rig, "in two", gradients[1], gradients[0], tolerance(1e-12, 1e-4));
+        law_assert_equal(&rig, "some", gradients[3], gradients[2], tolerance(1e-12, 1e-4));
+        law_assert_differs(&rig, "all or some", gradients[0], gradients[2], 1e-3);
+        for (int run = 0; run < 4; run++) free(gradients[run]);
+        law_teardown(&rig);
+    }
+}
+
+/* Weights that are changed through a pointer of before count from the next tape on. */
+static void test_a_new_tape_sees_the_weights(void **state) {
+    const law_case what = {
+        "cell.name=rate network.units=5", INPUTS, 0, OUTPUTS, STEPS, BATCH, true, false};
+    hth_real y[3][STEPS * BATCH * OUTPUTS];
+    (void)state;
+    for (int run = 0; run < 3;
+         run++) { /* as they are; changed through a pointer asked anew; of before */
+        law_rig rig;
+        hth_error error;
+        law_setup(&rig, &what);
+        handles h = handles_make(&rig, "learner.name=tbptt", STEPS);
+        hth_real *before = hth_network_parameters(rig.network);
+        const hth_chunk first = law_cut(&rig, 0, 3), all = law_cut(&rig, 0, STEPS);
+        must(hth_forward(h.tape, &first, &rig.report, &error), &error);
+        if (run == 1) hth_network_parameters(rig.network)[1] += 1;
+        if (run == 2) before[1] += 1;
+        must(hth_forward(h.tape, &all, &rig.report, &error), &error);
+        must(hth_tape_read(h.tape, 0, STEPS, y[run], &error), &error);
+        handles_drop(&h);
+        law_teardown(&rig);
+    }
+    assert_memory_equal(y[1], y[2], sizeof y[1]);
+    assert_true(memcmp(y[0], y[1], sizeof y[0]) != 0);
+}
+
 /* hth_forward that fails leaves the tape as it was, with steps that stay and without: made again, it gives the same. */
 static void test_a_forward_that_failed_can_be_made_again(void **state) {
     static const char *const learners[] = {"learner.name=eprop1-symmetric",
@@ -256,6 +319,8 @@ int main(void) {
         cmocka_unit_test(test_lengths_of_all_steps_or_none),
         cmocka_unit_test(test_no_decision_ends_where_none_is_marked),
         cmocka_unit_test(test_a_verdict_that_failed_leaves_no_trace),
+        cmocka_unit_test(test_verdicts_add_up),
+        cmocka_unit_test(test_a_new_tape_sees_the_weights),
         cmocka_unit_test(test_a_forward_that_failed_can_be_made_again),
         cmocka_unit_test(test_forgetting_what_waits_is_refused),
         cmocka_unit_test(test_a_restored_tape_knows_its_length),
