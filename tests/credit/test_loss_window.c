@@ -257,6 +257,11 @@ static void test_refused(void **state) {
     hth_tape_reset(h.tape); /* forgets what was expected */
     must(hth_forward(h.tape, &cut, &rig.report, &error), &error);
     assert_int_equal(hth_learn(h.learner, h.tape, h.gradient, &error), HTH_INVALID);
+    hth_tape_reset(h.tape); /* the end of a sequence is not all of it */
+    must(hth_forward(h.tape, &cut, &rig.report, &error), &error);
+    cut.ends = true;
+    must(hth_forward(h.tape, &cut, &rig.report, &error), &error);
+    assert_int_equal(hth_learn(h.learner, h.tape, h.gradient, &error), HTH_INVALID);
     hth_tape_reset(h.tape);
     const hth_inputs in = {.steps = 1, .batch = 2, .x = rig.chunk.x};
     const hth_verdict own = {.steps = 1, .errors = errors};
