@@ -93,7 +93,9 @@ static const hth_preset presets[] = {
      .future = "zero",
      .steps = HTH_ONE_STEP},
     {.part = {.name = "rflo",
-              .summary = "random feedback local online learning: one eligibility trace a synapse",
+              .summary = "one eligibility trace a synapse, with the readout's own weights as "
+                         "feedback (Marschall et "
+                         "al. 2019); with learner.signal = random it is Murray's random feedback",
               .source = "Murray 2019; Marschall et al. 2019, Table 1"},
      .signal = "readout",
      .recurrence = "none",
@@ -261,7 +263,9 @@ static const hth_option options[] = {
      .kind = HTH_KIND_BOOL,
      .offset = offsetof(learner_options, inputs)},
     {.name = "signal",
-     .help = "how the error reaches a unit; preset: as learner.name says",
+     .help = "how the error reaches a unit; preset: as learner.name says. In a stack direct gives "
+             "each layer feedback of its own; the others reach the units that the readout reads, "
+             "and layers below learn through the weights between",
      .fallback = "preset",
      .kind = HTH_KIND_TEXT,
      .offset = offsetof(learner_options, signal)},

@@ -256,6 +256,12 @@ static void test_a_part(void **state) {
     assert_non_null(strstr(said.out, "\n  learner.sg_scans=2\n"));
     assert_non_null(strstr(said.out, "\n  learner.sg_scale=0.1\n"));
     assert_non_null(strstr(said.out, "\n  learner.sg_label=false\n"));
+    /* What RFLO's feedback is, and which layers random feedback reaches. */
+    RUN("list", "learner", "rflo");
+    assert_non_null(strstr(said.out, "readout's own weights as feedback"));
+    assert_non_null(strstr(said.out, "Stands for learner.signal=readout"));
+    RUN("list", "signal", "random");
+    assert_non_null(strstr(said.out, "layers below learn through the true weights"));
     RUN("list", "learner", "tbptt");
     assert_non_null(strstr(said.out, "learner.past=none learner.future=zero\n\n"));
     assert_null(strstr(said.out, "sg_hidden"));

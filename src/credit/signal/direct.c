@@ -68,17 +68,21 @@ static void fill(hth_learner *learner, const hth_real *err) {
 }
 
 const hth_signal hth_signal_direct = {
-    .axis = {.part = {.name = "direct",
-                      .summary = "a fixed random matrix for each layer of a stack, of its own",
-                      .source = "direct feedback alignment: Nokland 2016",
-                      .options = {"learner", options, HTH_COUNT(options)}},
-             .options_size = sizeof(direct_options),
-             .bias = HTH_BIASED,
-             .memory = "o*n",
-             .operations = "(1 - top)*o*n",
-             .refuses = refuses,
-             .lay_out = lay_out,
-             .needs = hth_feedback_needs},
+    .axis =
+        {.part =
+             {.name = "direct",
+              .summary =
+                  "a fixed random matrix for each layer of a stack, of its own: no layer learns "
+                  "through another's weights",
+              .source = "direct feedback alignment: Nokland 2016",
+              .options = {"learner", options, HTH_COUNT(options)}},
+         .options_size = sizeof(direct_options),
+         .bias = HTH_BIASED,
+         .memory = "o*n",
+         .operations = "(1 - top)*o*n",
+         .refuses = refuses,
+         .lay_out = lay_out,
+         .needs = hth_feedback_needs},
     .reaches_units = true,
     .feedback = feedback,
     .fill = fill,

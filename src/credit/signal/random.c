@@ -34,16 +34,20 @@ static void give(hth_learner *learner, const hth_real *values) {
 }
 
 const hth_signal hth_signal_random = {
-    .axis = {.part = {.name = "random",
-                      .summary = "a fixed random matrix, or one that the data bring along",
-                      .source = "Lillicrap et al. 2016; Murray 2019",
-                      .options = {"learner", options, HTH_COUNT(options)}},
-             .options_size = sizeof(random_options),
-             .bias = HTH_BIASED,
-             .memory = "o*n",
-             .refuses = refuses,
-             .lay_out = lay_out,
-             .needs = hth_feedback_needs},
+    .axis =
+        {.part =
+             {.name = "random",
+              .summary =
+                  "a fixed random matrix, or one that the data bring along, to the units that the "
+                  "readout reads; layers below learn through the true weights (direct: not)",
+              .source = "Lillicrap et al. 2016; Murray 2019",
+              .options = {"learner", options, HTH_COUNT(options)}},
+         .options_size = sizeof(random_options),
+         .bias = HTH_BIASED,
+         .memory = "o*n",
+         .refuses = refuses,
+         .lay_out = lay_out,
+         .needs = hth_feedback_needs},
     .reaches_units = true,
     .feedback = feedback,
     .give = give,
