@@ -140,6 +140,13 @@ static bool runs_backwards_below(const hth_learner *plan) {
     return plan->network->is_whole && hth_is_deep(plan->network);
 }
 
+static bool has_layers_without_table(const hth_learner *plan) {
+    bool any = false;
+    for (size_t l = 0; l < plan->network->layer_count; l++)
+        any = any || plan->network->layers[l].kind->back;
+    return any;
+}
+
 static bool perturbs_spikes(const hth_learner *plan) {
     return plan->network->layers[0].cell->spikes &&
            number(&plan->axes.past->axis, &plan->past, "kernel_lr") > 0;
@@ -188,6 +195,10 @@ static bool leaks_with_changing_feedback(const hth_learner *plan) {
     "(network.direction = both, or network.reads backward), so nothing is before or after it "     \
     "that could be kept or predicted; "
 
+#define NO_TABLE                                                                                   \
+    "a layer that is not of units takes errors back, but has no table of derivatives that could "  \
+    "be followed forward; "
+
 static const hth_rule rules[] = {
     /* A layer that runs against time */
     {.of = {.axis = RECURRENCE, .names = {"learned"}},
@@ -207,6 +218,19 @@ static const hth_rule rules[] = {
      .where = reads_more_than_last,
      .why = "it predicts what enters by the last layer, but the readout reads more than that "
             "(network.reads, readout.reads, network.dropout); set learner.future to zero"},
+    /* A layer that is not of units, and so has no table of derivatives */
+    {.of = {.axis = RECURRENCE, .names = {"learned"}},
+     .when = "a layer that is not of units (network.layers)",
+     .where = has_layers_without_table,
+     .why = NO_TABLE "set learner.recurrence to full, diagonal or none"},
+    {.of = {.axis = PAST, .names = {"none", "influence"}, .others = true},
+     .when = "a layer that is not of units (network.layers)",
+     .where = has_layers_without_table,
+     .why = NO_TABLE "set learner.past to none or influence"},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
+     .when = "a layer that is not of units (network.layers)",
+     .where = has_layers_without_table,
+     .why = NO_TABLE "set learner.future to zero"},
     /* Signal */
     {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",

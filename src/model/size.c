@@ -68,6 +68,7 @@ static void give_back(void *context, void *memory) {
 /* Every setting is known, and belongs to what is chosen. */
 static hth_status check_settings(const hth_settings *settings, hth_error *error) {
     static const hth_catalogue *const all[] = {&hth_network_section,
+                                               &hth_layer_kinds,
                                                &hth_cells,
                                                &hth_readout_section,
                                                &hth_losses,

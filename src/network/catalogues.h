@@ -6,6 +6,7 @@
 #include "base/options.h"
 
 extern const hth_catalogue hth_network_section;     /* network.* */
+extern const hth_catalogue hth_layer_kinds;         /* layer.name and layer.* */
 extern const hth_catalogue hth_cells;               /* cell.name and cell.* */
 extern const hth_catalogue hth_readout_section;     /* readout.* */
 extern const hth_catalogue hth_losses;              /* loss.name and loss.* */
@@ -36,13 +37,15 @@ typedef enum hth_reads_what {
 typedef struct hth_stack {
     size_t layers;
     size_t units[HTH_MAX_LAYERS];
-    size_t cells[HTH_MAX_LAYERS]; /* positions in hth_cells */
+    size_t kinds[HTH_MAX_LAYERS]; /* positions in hth_layer_kinds */
+    size_t cells[HTH_MAX_LAYERS]; /* positions in hth_cells, of layers of units */
     hth_reads_what reads[HTH_MAX_LAYERS];
     hth_connections connections[HTH_MAX_LAYERS];
     bool
         mirrored; /* network.direction = both: the only layer has a second beside it, see hth_stack_mirror */
     bool backward; /* a layer runs against time, so that a tape is a whole sequence */
-    bool differs;  /* layers have cells or settings of their own: network.cells, layer<l>.cell.* */
+    bool
+        differs; /* layers have kinds, cells or settings of their own: network.cells, layer<l>.cell.* */
 } hth_stack;
 
 /* HTH_INVALID for lists that do not fit together, an unknown cell, a setting of a layer that there is not. */
@@ -51,7 +54,11 @@ hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_erro
 /* Adds the layer that a mirrored one has beside it. */
 void hth_stack_mirror(hth_stack *stack);
 
-/* The verbs each_table and names of hth_cells. */
+/* The verbs each_table and names of hth_layer_kinds and of hth_cells. */
+bool hth_layers_each_table(const hth_settings *settings,
+                           void (*visit)(void *context, const struct hth_table *table),
+                           void *context);
+void hth_layers_names(const hth_settings *settings, char *out, size_t size);
 bool hth_cells_each_table(const hth_settings *settings,
                           void (*visit)(void *context, const struct hth_table *table),
                           void *context);

@@ -392,6 +392,7 @@ hth_status hth_try_entries(const hth_network *network, size_t layer, bool z_is_s
     entry entries[ENTRIES];
     size_t count;
     hth_arena arena = {0};
+    if (of->kind->back) return HTH_OK; /* there is no table */
     lay_out(&arena, &b);
     void *memory = hth_allocate(NULL, arena.used);
     if (!memory)

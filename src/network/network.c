@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef struct network_options {
-    const char *units, *cells, *reads, *connections;
+    const char *units, *layers, *cells, *reads, *connections;
     int64_t embedding;
     int bias, self, initial, direction, events;
     double density, dropout;
@@ -27,6 +27,12 @@ static const hth_option network_items[] = {
      .fallback = "32",
      .kind = HTH_KIND_TEXT,
      .offset = offsetof(network_options, units)},
+    {.name = "layers",
+     .help = "kind of each layer, one name a layer (units, units); empty: layer.name in all. "
+             "Settings of kinds are layer.<name>, and of one layer alone layer<l>.layer.<name>",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(network_options, layers)},
     {.name = "cells",
      .help =
          "cell of each recurrent layer, one name a layer (alif, lstm); empty: cell.name in all. "
@@ -189,8 +195,13 @@ typedef struct plan {
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
 } plan;
 
+static const hth_layer_kind *kind_of(const plan *p, size_t layer) {
+    return hth_layer_kind_at(p->stack.kinds[layer]);
+}
+
 static const hth_cell *cell_of(const plan *p, size_t layer) {
-    return hth_cell_at(p->stack.cells[layer]);
+    const hth_layer_kind *kind = kind_of(p, layer);
+    return kind->has_cell ? hth_cell_at(p->stack.cells[layer]) : &kind->form;
 }
 
 /* "layer<number>." before the names of a layer's blocks and settings: the second direction has those of the first. */
@@ -265,9 +276,9 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
 
 /* The sections that a network reads. */
 static hth_status check_names(const hth_settings *settings, hth_error *error) {
-    static const hth_catalogue *const all[] = {&hth_network_section,     &hth_cells,
-                                               &hth_readout_section,     &hth_losses,
-                                               &hth_regulariser_section, &hth_init_section};
+    static const hth_catalogue *const all[] = {
+        &hth_network_section, &hth_layer_kinds,         &hth_cells,       &hth_readout_section,
+        &hth_losses,          &hth_regulariser_section, &hth_init_section};
     const hth_known known = {all, HTH_COUNT(all), NULL};
     return hth_settings_check_names(&known, settings, error);
 }
@@ -340,7 +351,8 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     const hth_cell *cell = cell_of(p, index);
     enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
     const size_t n = p->stack.units[index], inputs = p->reads[index].width;
-    *layer = (hth_layer){.cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
+    *layer = (hth_layer){
+        .kind = kind_of(p, index), .cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;
     layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;

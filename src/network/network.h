@@ -4,7 +4,7 @@
 
 #include "kernels/compute.h"
 #include "network/catalogues.h"
-#include "network/cell.h"
+#include "network/layer.h"
 #include "network/loss.h"
 #include "network/reading.h"
 #include "network/regulariser.h"
@@ -15,10 +15,11 @@ typedef enum hth_events_use { HTH_EVENTS_AUTO, HTH_EVENTS_ALWAYS, HTH_EVENTS_NEV
 /* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. x is what the layer reads
  * of others. */
 typedef struct hth_layer {
-    const hth_cell *cell;
-    const void *options;
-    size_t number;                     /* of "layer<number>." in the names of blocks and settings */
-    hth_real *constants;               /* [constants][n] */
+    const hth_layer_kind *kind;
+    const hth_cell *cell; /* of its units; of other kinds their form, which has no derivatives */
+    const void *options;  /* of the cell */
+    size_t number;        /* of "layer<number>." in the names of blocks and settings */
+    hth_real *constants;  /* [constants][n] */
     size_t n, inputs, m, stride, rows; /* rows = drives * n */
     size_t weight;                     /* offset of W[rows][m] in the parameters */
     const hth_real *W;                 /* the same, as a place */

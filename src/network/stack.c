@@ -1,9 +1,11 @@
 /*
- * What settings say of the stack: how many layers there are, and for each its units and its cell. Lists have an item a
- * layer, from the input up. Settings of one layer alone are written layer<l>.cell.<option>.
+ * What settings say of the stack: how many layers there are, and for each its units, its kind and its cell. Lists have an
+ * item a layer, from the input up. Settings of one layer alone are written layer<l>.layer.<option> and
+ * layer<l>.cell.<option>.
  */
 #include "base/known.h"
 #include "network/catalogues.h"
+#include "network/layer.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -72,31 +74,29 @@ static hth_status check_count(const hth_settings *settings, const char *key, con
                     stack->layers);
 }
 
-/* ---- Cells ---- */
+/* ---- Kinds and cells ---- */
 
-static hth_status read_cells(const hth_settings *settings, const char *text, hth_stack *stack,
-                             hth_error *error) {
-    const char *origin = origin_of(settings, "network.cells");
-    hth_catalogue named = hth_cells;
-    named.key = "network.cells";
-    size_t count = 0;
+/* A list of parts of a catalogue, one a layer; without a list, the one that the catalogue's key chooses for all. */
+static hth_status read_parts(const hth_settings *settings, const hth_catalogue *catalogue,
+                             const char *key, const char *text, size_t out[HTH_MAX_LAYERS],
+                             const hth_stack *stack, hth_error *error) {
+    hth_catalogue named = *catalogue;
+    size_t count = 0, index;
+    if (!*text) {
+        HTH_TRY(hth_part_choose(catalogue, settings, &index, error));
+        for (size_t l = 0; l < stack->layers; l++) out[l] = index;
+        return HTH_OK;
+    }
+    named.key = key;
     for (const char *at = text; at; count++) {
         char word[WORD_LENGTH];
-        size_t cell;
         at = next_word(at, word);
-        const hth_setting item = {named.key, word, origin};
+        const hth_setting item = {key, word, origin_of(settings, key)};
         const hth_settings alone = {&item, 1};
-        HTH_TRY(hth_part_choose(&named, &alone, &cell, error));
-        if (count < HTH_MAX_LAYERS) stack->cells[count] = cell;
+        HTH_TRY(hth_part_choose(&named, &alone, &index, error));
+        if (count < HTH_MAX_LAYERS) out[count] = index;
     }
-    return check_count(settings, named.key, text, count, stack, error);
-}
-
-static hth_status read_one_cell(const hth_settings *settings, hth_stack *stack, hth_error *error) {
-    size_t cell;
-    HTH_TRY(hth_part_choose(&hth_cells, settings, &cell, error));
-    for (size_t l = 0; l < stack->layers; l++) stack->cells[l] = cell;
-    return HTH_OK;
+    return check_count(settings, key, text, count, stack, error);
 }
 
 /* ---- What layers read ---- */
@@ -179,6 +179,7 @@ static hth_status read_direction(const hth_settings *settings, const char *reads
 void hth_stack_mirror(hth_stack *stack) {
     if (!stack->mirrored) return;
     stack->units[1] = stack->units[0];
+    stack->kinds[1] = stack->kinds[0];
     stack->cells[1] = stack->cells[0];
     stack->connections[1] = stack->connections[0];
     stack->reads[1] = HTH_READS_BACKWARD;
@@ -209,20 +210,29 @@ static hth_status check_own(const hth_setting *setting, hth_stack *stack, hth_er
                         "%s: %s is not a setting: network.cells names the cell of each layer, such "
                         "as network.cells=alif,lstm",
                         origin, setting->key);
+    if (strcmp(rest, "layer.name") == 0)
+        return hth_fail(
+            error, HTH_INVALID,
+            "%s: %s is not a setting: network.layers names the kind of each layer, such "
+            "as network.layers=units,units",
+            origin, setting->key);
     stack->differs = true;
     return HTH_OK;
 }
 
 hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_error *error) {
-    const char *units, *cells, *reads, *connections;
+    const char *units, *kinds, *cells, *reads, *connections;
     *out = (hth_stack){0};
     HTH_TRY(hth_common_option(&hth_network_section, "units", settings, &units, error));
+    HTH_TRY(hth_common_option(&hth_network_section, "layers", settings, &kinds, error));
     HTH_TRY(hth_common_option(&hth_network_section, "cells", settings, &cells, error));
     HTH_TRY(hth_common_option(&hth_network_section, "reads", settings, &reads, error));
     HTH_TRY(hth_common_option(&hth_network_section, "connections", settings, &connections, error));
     HTH_TRY(read_units(settings, units, out, error));
-    out->differs = *cells;
-    HTH_TRY(*cells ? read_cells(settings, cells, out, error) : read_one_cell(settings, out, error));
+    out->differs = *kinds || *cells;
+    HTH_TRY(
+        read_parts(settings, &hth_layer_kinds, "network.layers", kinds, out->kinds, out, error));
+    HTH_TRY(read_parts(settings, &hth_cells, "network.cells", cells, out->cells, out, error));
     if (*reads) HTH_TRY(read_reads(settings, reads, out, error));
     HTH_TRY(read_connections(settings, connections, out, error));
     HTH_TRY(read_direction(settings, reads, out, error));
@@ -231,49 +241,75 @@ hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_erro
     return HTH_OK;
 }
 
-/* ---- Tables of cells where layers differ ---- */
+/* ---- Tables of kinds and cells where layers differ ---- */
 
 /* Settings that say nothing of a stack that fits make none. */
 static bool read_stack(const hth_settings *settings, hth_stack *stack) {
     return settings && hth_stack_read(settings, stack, NULL) == HTH_OK && stack->differs;
 }
 
-static bool has_cell(const hth_stack *stack, size_t cell) {
-    for (size_t l = 0; l < stack->layers; l++)
-        if (stack->cells[l] == cell) return true;
-    return false;
+/* Whether the layer has part `index` of kinds, or of cells. */
+static bool layer_has(const hth_stack *stack, const hth_catalogue *catalogue, size_t layer,
+                      size_t index) {
+    if (catalogue == &hth_layer_kinds) return stack->kinds[layer] == index;
+    return stack->cells[layer] == index && hth_layer_kind_at(stack->kinds[layer])->has_cell;
 }
 
-void hth_cells_names(const hth_settings *settings, char *out, size_t size) {
+static bool any_has(const hth_stack *stack, const hth_catalogue *catalogue, size_t index) {
+    bool any = false;
+    for (size_t l = 0; l < stack->layers; l++) any = any || layer_has(stack, catalogue, l, index);
+    return any;
+}
+
+static void names(const hth_catalogue *catalogue, const hth_settings *settings, char *out,
+                  size_t size) {
     hth_stack stack;
     size_t used = 0;
     *out = 0;
     if (!read_stack(settings, &stack)) return;
-    for (size_t i = 0; i < hth_cells.count && used < size; i++)
-        if (has_cell(&stack, i))
+    for (size_t i = 0; i < catalogue->count && used < size; i++)
+        if (any_has(&stack, catalogue, i))
             used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
-                                     hth_cells.at(i)->name);
+                                     catalogue->at(i)->name);
 }
 
-bool hth_cells_each_table(const hth_settings *settings,
-                          void (*visit)(void *context, const hth_table *table), void *context) {
+static bool each_table(const hth_catalogue *catalogue, const hth_settings *settings,
+                       void (*visit)(void *context, const hth_table *table), void *context) {
     hth_stack stack;
     if (!read_stack(settings, &stack)) return false;
-    for (size_t i = 0; i < hth_cells.count; i++) {
-        const hth_part *part = hth_cells.at(i);
-        const hth_table of_all = {&hth_cells,          part, &part->options, "",
-                                  has_cell(&stack, i), true, false};
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const hth_part *part = catalogue->at(i);
+        const bool any = any_has(&stack, catalogue, i);
+        const hth_table of_all = {catalogue, part, &part->options, "", any, true, false};
         if (part->options.count) visit(context, &of_all);
     }
     for (size_t l = 0; l < stack.layers; l++) {
         char prefix[24];
         snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)l);
-        for (size_t i = 0; i < hth_cells.count; i++) {
-            const hth_part *part = hth_cells.at(i);
-            const bool own = stack.cells[l] == i;
-            const hth_table table = {&hth_cells, part, &part->options, prefix, own, false, own};
+        for (size_t i = 0; i < catalogue->count; i++) {
+            const hth_part *part = catalogue->at(i);
+            const bool own = layer_has(&stack, catalogue, l, i);
+            const hth_table table = {catalogue, part, &part->options, prefix, own, false, own};
             if (part->options.count) visit(context, &table);
         }
     }
     return true;
+}
+
+void hth_layers_names(const hth_settings *settings, char *out, size_t size) {
+    names(&hth_layer_kinds, settings, out, size);
+}
+
+void hth_cells_names(const hth_settings *settings, char *out, size_t size) {
+    names(&hth_cells, settings, out, size);
+}
+
+bool hth_layers_each_table(const hth_settings *settings,
+                           void (*visit)(void *context, const hth_table *table), void *context) {
+    return each_table(&hth_layer_kinds, settings, visit, context);
+}
+
+bool hth_cells_each_table(const hth_settings *settings,
+                          void (*visit)(void *context, const hth_table *table), void *context) {
+    return each_table(&hth_cells, settings, visit, context);
 }

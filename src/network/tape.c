@@ -251,8 +251,9 @@ hth_status hth_layer_find(const hth_network *network, size_t layer, const char *
     while (s < cell->states && strcmp(what, cell->state_names[s]) != 0) s++;
     *state = s;
     if (s < cell->states || strcmp(what, "z") == 0) return HTH_OK;
-    return hth_fail(error, HTH_INVALID, "layer %zu has no '%s': cell %s has z, %s%s%s", layer, what,
-                    cell->part.name, cell->state_names[0], cell->states > 1 ? ", " : "",
+    return hth_fail(error, HTH_INVALID, "layer %zu has no '%s': cell %s has z%s%s%s%s", layer, what,
+                    cell->part.name, cell->states > 0 ? ", " : "",
+                    cell->states > 0 ? cell->state_names[0] : "", cell->states > 1 ? ", " : "",
                     cell->states > 1 ? cell->state_names[1] : "");
 }
 

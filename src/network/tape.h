@@ -108,8 +108,30 @@ static inline size_t hth_tape_slot(const hth_chunk *chunk, size_t t, size_t item
 hth_status hth_layer_find(const hth_network *network, size_t layer, const char *what, size_t *state,
                           hth_error *error);
 
+/* Fills *row with where one item's numbers of step t are; members that the layer has none of are left alone. Filled in
+ * place: returning the struct would wait for its stores. */
+static inline void hth_layer_row(const hth_layer *layer, const hth_tape_layer *on, size_t t,
+                                 size_t batch, size_t item, hth_row *row) {
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
+    hth_real *in = on->state + t * states * slot + item * n, *out = in + states * slot;
+    hth_real *field = on->field + (t + 1) * cell->fields * slot + item * n;
+    row->n = n;
+    row->options = layer->options;
+    for (size_t g = 0; g < cell->drives; g++)
+        row->drive[g] = on->drive + item * layer->rows + g * n;
+    for (size_t s = 0; s < states; s++) {
+        row->state_in[s] = in + s * slot;
+        row->state_out[s] = out + s * slot;
+    }
+    for (size_t f = 0; f < cell->fields; f++) row->field[f] = field + f * slot;
+    for (size_t c = 0; c < cell->constants; c++) row->constant[c] = layer->constants + c * n;
+    row->z_in = on->u + (t * batch + item) * layer->stride;
+    row->z_out = on->u + ((t + 1) * batch + item) * layer->stride;
+}
+
 /* Step t of a layer for items from..to-1, on a tape's arrays or any of that form: a_t = W u_t, with W^T as
- * hth_pack leaves it (NULL: with W itself), then the cell. */
+ * hth_pack leaves it (NULL: with W itself), then what its kind makes of that. */
 void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
                     size_t t, size_t batch, size_t from, size_t to);
 

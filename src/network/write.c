@@ -1,6 +1,6 @@
 /*
  * Running a network forward, onto the tape. Per layer the steps follow one another, each a product with the weights,
- * packed once where there are many, and the cell's loop over its units. Items of the batch are independent, so threads
+ * packed once where there are many, and what the kind of layer makes of that drive. Items of the batch are independent, so threads
  * share them out.
  */
 #include "kernels/rows.h"
@@ -16,28 +16,6 @@ typedef struct steps_task {
 } steps_task;
 
 /* ---- Steps ---- */
-
-/* Where one item's units are; what there is of none stays as it was. In place, because a copy of a structure that has
- * just been written waits until all that was written before it is out of the way. */
-static void find_row(const hth_layer *layer, const hth_tape_layer *tape, size_t step, size_t batch,
-                     size_t item, hth_row *row) {
-    const hth_cell *cell = layer->cell;
-    const size_t n = layer->n, slot = batch * n, states = cell->states + cell->counters;
-    hth_real *in = tape->state + step * states * slot + item * n, *out = in + states * slot;
-    hth_real *field = tape->field + (step + 1) * cell->fields * slot + item * n;
-    row->n = n;
-    row->options = layer->options;
-    for (size_t g = 0; g < cell->drives; g++)
-        row->drive[g] = tape->drive + item * layer->rows + g * n;
-    for (size_t s = 0; s < states; s++) {
-        row->state_in[s] = in + s * slot;
-        row->state_out[s] = out + s * slot;
-    }
-    for (size_t f = 0; f < cell->fields; f++) row->field[f] = field + f * slot;
-    for (size_t c = 0; c < cell->constants; c++) row->constant[c] = layer->constants + c * n;
-    row->z_in = tape->u + (step * batch + item) * layer->stride;
-    row->z_out = tape->u + ((step + 1) * batch + item) * layer->stride;
-}
 
 /* Whether products with some rows are faster by events, or asked for. */
 static bool prefers_events(const hth_layer *layer, const hth_events *events, size_t from,
@@ -83,11 +61,7 @@ void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_ta
     for (size_t b = from; b < to && !packed; b++)
         hth_matrix_vector(layer->rows, layer->m, layer->W, layer->m, u + b * layer->stride, false,
                           on->drive + b * layer->rows);
-    hth_row row = {0};
-    for (size_t b = from; b < to; b++) {
-        find_row(layer, on, t, batch, b, &row);
-        layer->cell->step(&row);
-    }
+    layer->kind->step(layer, on, t, batch, from, to);
 }
 
 /* The new steps of the items of one part of the batch. */

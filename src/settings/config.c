@@ -20,6 +20,7 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
         &hth_tasks,
         &hth_readers,
         &hth_network_section,
+        &hth_layer_kinds,
         &hth_cells,
         &hth_readout_section,
         &hth_losses,

@@ -13,11 +13,11 @@
 #include <string.h>
 
 /* What ends with '.' is a section: all of its settings count. The first few are the network's. */
-enum { NETWORK_SECTIONS = 3 };
+enum { NETWORK_SECTIONS = 4 };
 static const char *const kept[] = {
-    "network.",   "cell.",       "readout.",        "loss.",        "learner.",
-    "task.",      "data.name",   "data.level",      "data.eos",     "optimiser.name",
-    "train.seed", "train.batch", "train.precision", "regulariser.",
+    "network.",       "layer.",     "cell.",       "readout.",        "loss.",
+    "learner.",       "task.",      "data.name",   "data.level",      "data.eos",
+    "optimiser.name", "train.seed", "train.batch", "train.precision", "regulariser.",
 };
 
 /* What a run of a comparison has not of its own, or never needs. */

@@ -34,8 +34,9 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const size_t rows = adjoint->rows, from = part * rows / task->parts;
     const size_t to = (part + 1) * rows / task->parts;
     const hth_matrix w = crossed(adjoint, task->layer);
-    const bool spiking = hth_scan_is_spiking(adjoint, task->layer);
-    const bool one = !spiking && hth_scan_is_one(adjoint, task->layer);
+    const bool by_table = !adjoint->tape->network->layers[task->layer].kind->back;
+    const bool spiking = by_table && hth_scan_is_spiking(adjoint, task->layer);
+    const bool one = by_table && !spiking && hth_scan_is_one(adjoint, task->layer);
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
         /* The units of each row by themselves. */

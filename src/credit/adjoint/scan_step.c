@@ -113,6 +113,22 @@ static void direct_error(const hth_adjoint *adjoint, size_t l, size_t t, size_t 
     }
 }
 
+/* The same of a layer whose kind has no table of derivatives, for one row of which zeta is known. */
+static void back_row(const place *at, size_t row) {
+    const hth_adjoint *adjoint = at->adjoint;
+    const hth_adjoint_layer *a = &adjoint->layers[at->layer];
+    const hth_layer *layer = &adjoint->tape->network->layers[at->layer];
+    hth_real *zbar = a->zbar + row * at->n;
+    hth_layer_errors errors = {.zeta = a->zeta + row * at->n,
+                               .delta = a->delta + (at->t * adjoint->rows + row) * layer->rows};
+    for (size_t i = 0; i < at->states; i++)
+        errors.sbar[i] = a->sbar + (i * adjoint->rows + row) * at->n;
+    layer->kind->back(layer, &adjoint->tape->layers[at->layer], at->t, adjoint->tape->batch,
+                      at->item, &errors);
+    memset(zbar, 0, at->n * sizeof *zbar);
+    if (adjoint->crossing->cross) adjoint->crossing->cross(adjoint, at->layer, errors.delta, zbar);
+}
+
 void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const place at = place_of(adjoint, l, t, item);
@@ -122,6 +138,10 @@ void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     hth_real *delta = a->delta + (t * adjoint->rows + row) * at.drives * n;
     /* What this step gives: zeta_t, lambda_t = zeta_t Z_t + sbar_t, delta_t. */
     direct_error(adjoint, l, t, row, zeta);
+    if (adjoint->tape->network->layers[l].kind->back) {
+        back_row(&at, row);
+        return;
+    }
     for (size_t i = 0; i < at.states; i++) {
         lambda[i] = a->lambda + i * slot + row * n;
         memcpy(lambda[i], a->sbar + i * slot + row * n, n * sizeof(hth_real));
