@@ -210,12 +210,6 @@ static hth_status check_own(const hth_setting *setting, hth_stack *stack, hth_er
                         "%s: %s is not a setting: network.cells names the cell of each layer, such "
                         "as network.cells=alif,lstm",
                         origin, setting->key);
-    if (strcmp(rest, "layer.name") == 0)
-        return hth_fail(
-            error, HTH_INVALID,
-            "%s: %s is not a setting: network.layers names the kind of each layer, such "
-            "as network.layers=units,units",
-            origin, setting->key);
     stack->differs = true;
     return HTH_OK;
 }
