@@ -33,8 +33,8 @@ typedef enum hth_where {
     HTH_AT_PREVIOUS  /* the tape's field[index] of the step before */
 } hth_where;
 
-/* Memory is slower than arithmetic, so that a field may stand for more than one derivative: times and plus are 1 + the
- * constant that what is found is multiplied by, and the one added to that; 0: none. */
+/* One field can serve several derivatives: value = found * constants[times - 1] + constants[plus - 1]. Both count from 1;
+ * 0 means no factor, or no term. (Reading memory costs more than computing.) */
 typedef struct hth_entry {
     unsigned char where, index, times, plus;
 } hth_entry;

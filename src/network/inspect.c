@@ -76,6 +76,7 @@ static void name_readout(const hth_network *network, size_t at, char *out, size_
 
 void hth_parameter_name(const hth_network *network, size_t index, char *out, size_t size) {
     const hth_readout *readout = &network->readout;
+    /* A layer's weights, or its initial state. */
     for (size_t l = 0; l < network->layer_count; l++) {
         const hth_layer *layer = &network->layers[l];
         if (index - layer->weight < layer->rows * layer->m) {
@@ -88,6 +89,7 @@ void hth_parameter_name(const hth_network *network, size_t index, char *out, siz
             return;
         }
     }
+    /* A token's vector, or the readout's. */
     if (index < network->recurrent_count)
         snprintf(out, size, "symbol %zu, embedded number %zu",
                  (index - network->embedding_weight) / network->embedding,

@@ -233,7 +233,9 @@ static bool any_spikes(const plan *p) {
     return any;
 }
 
+/* Refuses settings that do not go with the data or with each other. */
 static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
+    /* Settings alone. */
     if (p->readout.kappa > -1 && p->readout.kappa < 0)
         return hth_fail(error, HTH_INVALID,
                         "readout.kappa is %g; it must be a number from 0 to 1, or -1",
@@ -248,6 +250,7 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
             error, HTH_INVALID,
             "readout.kappa is 1 and readout.scale true: the readout's input would be scaled "
             "by 0; take a smaller kappa or scale = false");
+    /* The data alone. */
     if (shape->outputs < 1)
         return hth_fail(error, HTH_MISMATCH,
                         "the data has no outputs; a network needs at least one");
@@ -258,6 +261,7 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
     if ((shape->inputs == 0) == (shape->vocabulary == 0))
         return hth_fail(error, HTH_MISMATCH,
                         "the data must have either numbers (inputs) or tokens (vocabulary)");
+    /* Tokens have learned vectors, numbers have none. */
     if (shape->vocabulary && !p->network.embedding)
         return hth_fail(error, HTH_INVALID,
                         "network.embedding is 0, but the input is tokens; give the width of their "
@@ -415,6 +419,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     hth_network counted = {0}, *net = HTH_TAKE(arena, hth_network, 1), *placed = net;
     hth_layer scratch[HTH_MAX_LAYERS];
     if (!net) net = &counted;
+    /* Arrays of the whole. */
     net->shape = *shape;
     net->layer_count = p->stack.layers;
     net->is_whole = p->stack.backward;
@@ -423,6 +428,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     net->blocks = HTH_TAKE(arena, hth_block, blocks);
     net->theta = HTH_TAKE(arena, hth_real, count);
     net->embedding = (size_t)p->network.embedding;
+    /* Layers: parameters that states depend on come first. */
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
         char name[32];
@@ -438,6 +444,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     if (net->embedding)
         add_block(net, "embedding.weight", "embedding", shape->vocabulary, net->embedding,
                   &net->embedding_weight);
+    /* The readout's come last. */
     net->recurrent_count = net->count;
     net->regulariser = p->regulariser;
     place_readout(arena, p, net);
@@ -480,6 +487,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     plan p = {0};
     hth_arena arena = {0};
     size_t blocks, count;
+    /* What settings say, and how much memory it takes. */
     HTH_TRY(hth_level_check(error));
     HTH_TRY(read_plan(&p, settings, shape, error));
     counts(&p, shape, &blocks, &count);
@@ -488,6 +496,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a network of %zu parameters",
                         count);
+    /* In one block: layers, options, connections, parameters as drawn. */
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     net->seed = seed;
     hth_status status = read_parts(net, settings, error);

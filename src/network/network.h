@@ -62,7 +62,7 @@ struct hth_network {
     size_t count;
     hth_real *theta;
     uint64_t
-        changes; /* how often parameters may have changed: copies of an older count are worth nothing */
+        changes; /* grows whenever parameters may have changed: copies of an older count are stale */
 };
 
 /* What loss.batch and loss.time make of an item's loss: its factor. totals[batch]: what loss.time divides by (hth_tape);
@@ -96,7 +96,7 @@ void hth_network_cells(const hth_network *network, char *out, size_t size);
 size_t hth_layer_initial_rows(const hth_layer *layer);
 
 /* Sets the entries of W that do not exist to 0: missing connections, self-connections, biases and the
- * columns that a drive does not read. Works on the weights as on their gradient. */
+ * columns that a drive does not read. `weight` is W itself or a gradient of it. */
 void hth_layer_mask(const hth_layer *layer, hth_real *weight);
 
 /* The same of rows from..to-1 alone, w[to-from][m]. */

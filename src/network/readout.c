@@ -28,11 +28,13 @@ void hth_readout_lay_out(hth_arena *arena, hth_tape *tape) {
     const size_t items = tape->capacity * tape->batch;
     const bool leaky = r->kappa > 0;
     const size_t slots = leaky ? hth_times(tape->capacity + 1, tape->batch) : 0;
+    /* The outputs, and what the leaky filter holds. */
     on->y = HTH_TAKE(arena, hth_real, hth_times(r->outputs, items));
     on->stride = items;
     on->leak = HTH_TAKE(arena, hth_real, hth_times(r->outputs, slots));
     on->z_start = HTH_TAKE(arena, hth_real, leaky ? r->n * tape->batch : 0);
     if (!leaky) on->leak = on->z_start = NULL;
+    /* The tiles, each with its statistics; z is packed once where there are several. */
     on->tile_count = hth_readout_tiles(r);
     on->packed = HTH_TAKE(arena, hth_real, on->tile_count > 1 ? hth_packed_size(r->n, items) : 0);
     on->tiles = HTH_TAKE(arena, hth_loss_tile, on->tile_count);
@@ -44,7 +46,7 @@ void hth_readout_lay_out(hth_arena *arena, hth_tape *tape) {
                                  .cross = HTH_TAKE(arena, hth_real, items),
                                  .scale = HTH_TAKE(arena, hth_real, items)};
         const size_t first = q * HTH_READOUT_TILE, left = r->outputs - first;
-        if (!on->tiles) continue;
+        if (!on->tiles) continue; /* memory is only being counted */
         on->statistics[q] = s;
         on->tiles[q] = (hth_loss_tile){.options = r->loss_options,
                                        .first = first,
@@ -69,7 +71,7 @@ void hth_readout_reset(hth_tape *tape) {
 
 /* ---- Outputs ---- */
 
-/* Whether an output is a sum along z, in lanes, or a chain. */
+/* Whether an output is a sum along z, in lanes, or else a chain of multiply-adds. */
 static bool by_sums(const hth_tape *tape) {
     const hth_readout *r = &tape->network->readout;
     return hth_tape_is_single(tape) ||
@@ -147,7 +149,7 @@ static void filter(const hth_tape *tape, const hth_loss_tile *tile, size_t from,
     }
 }
 
-/* y of some outputs; of a leaky readout, of all steps that have none up to the last of these. */
+/* Makes y of one tile for these steps; of a leaky readout, for all steps up to the last of these that have none. */
 static void outputs_of_tile(const hth_tape *tape, const hth_loss_tile *tile, size_t from,
                             size_t steps) {
     hth_real *y = tape->readout.y + tile->first * tile->stride;
@@ -165,12 +167,12 @@ static void outputs_of_tile(const hth_tape *tape, const hth_loss_tile *tile, siz
         add_biases(tape, tile, steps * tape->batch, y);
 }
 
-/* Where the outputs of outputs_of_tile begin. */
+/* The first step that outputs_of_tile makes. */
 static size_t first_needed(const hth_tape *tape, size_t from) {
     return tape->network->readout.kappa > 0 ? tape->readout.filtered : from;
 }
 
-/* Many outputs: z of the steps whose y is still to be made, packed for all tiles. */
+/* Packs z, once for all tiles, of the steps whose y is still to be made. */
 static void pack_z(const hth_tape *tape, size_t from, size_t steps) {
     const size_t first = first_needed(tape, from), end = from + steps;
     size_t stride;
@@ -180,7 +182,7 @@ static void pack_z(const hth_tape *tape, size_t from, size_t steps) {
                  tape->readout.packed);
 }
 
-/* So many steps of a leaky readout have their y. */
+/* Makes y of a leaky readout for the first `steps` steps of the tape, as far as they have none. */
 static void make_outputs(hth_tape *tape, size_t steps) {
     hth_tape_readout *on = &tape->readout;
     if (steps <= on->filtered) return;
@@ -251,7 +253,7 @@ static void find_peaks(const hth_loss_tile *tile, const hth_real *y) {
     }
 }
 
-/* From here on the tiles look at steps from..from+steps-1 of the tape. */
+/* Points the tiles at the steps that the verdict is on. */
 static void look_at(hth_tape *tape, const hth_verdict *v) {
     hth_tape_readout *on = &tape->readout;
     const size_t first = v->from * tape->batch;
@@ -328,6 +330,7 @@ hth_status hth_readout_judge(hth_tape *tape, const hth_verdict *v, hth_report *r
     const size_t end = v->from + v->steps;
     judge_task task = {tape, v->from, v->steps};
     double loss = 0, weight = 0;
+    /* Outputs and their loss, tile by tile. */
     look_at(tape, v);
     pack_z(tape, v->from, v->steps);
     if (on->tile_count > 1)
@@ -336,12 +339,14 @@ hth_status hth_readout_judge(hth_tape *tape, const hth_verdict *v, hth_report *r
     else
         judge_tile(&task, 0, 0);
     if (on->leak && end > on->filtered) on->filtered = end;
+    /* The loss of all tiles, in their order. */
     for (size_t q = 0; q < on->tile_count; q++) loss += on->tiles[q].loss;
     if (r->loss->finish) loss += r->loss->finish(on->tiles, on->tile_count);
     if (!isfinite(loss)) {
-        restore_outputs(tape, v->from, end); /* the loss may have left others in their place */
+        restore_outputs(tape, v->from, end); /* the loss may have overwritten y */
         return hth_fail(error, HTH_NOT_FINITE, "the loss is not finite");
     }
+    /* All else that is reported. */
     for (size_t i = 0; i < v->steps * tape->batch; i++)
         weight += (double)hth_item_weight(&on->judged, i);
     report->loss += loss;
@@ -392,6 +397,7 @@ void hth_readout_forget(hth_tape *tape, size_t steps) {
     const size_t outputs = tape->network->readout.outputs, batch = tape->batch;
     const size_t from = steps * batch, left = (tape->steps - steps) * batch;
     on->judged_from = SIZE_MAX;
+    /* The filter goes over the steps that are forgotten. */
     if (on->leak) {
         make_outputs(tape, steps);
         filter_z(tape, steps);
@@ -399,6 +405,7 @@ void hth_readout_forget(hth_tape *tape, size_t steps) {
                        outputs * sizeof(hth_real));
         on->filtered -= steps;
     }
+    /* Outputs and statistics of the others move to the front. */
     for (size_t k = 0; left && k < outputs; k++)
         hth_move_slots(on->y + k * on->stride, from, left, sizeof(hth_real));
     for (size_t q = 0; left && q < on->tile_count; q++) {

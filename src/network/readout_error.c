@@ -45,7 +45,7 @@ double hth_loss_factor(const hth_readout *r, const double *totals, size_t batch,
     return hth_loss_divides(r) && totals[item] > 0 ? factor / totals[item] : factor;
 }
 
-/* What the loss makes of the errors of some items: its factor, the same for all or not. */
+/* Multiplies errors by the factor that loss.batch and loss.time give each item. */
 static void scale_items(const hth_tape *tape, size_t rows, size_t items, size_t width,
                         hth_real *err) {
     const hth_readout *r = &tape->network->readout;
@@ -57,7 +57,7 @@ static void scale_items(const hth_tape *tape, size_t rows, size_t items, size_t 
     }
 }
 
-/* The tile of other steps than those that it looked at last. */
+/* dE/dy of a tile, of other steps than those that were judged last. */
 static void error_of_others(const hth_tape *tape, const hth_loss_tile *tile, size_t first,
                             size_t items, size_t width, hth_real *err) {
     const hth_tape_readout *on = &tape->readout;
@@ -134,10 +134,12 @@ static void filter_error(const hth_tape *tape, const hth_readout_backward *to,
     for (size_t k = 0; k < tile->rows; k++) {
         hth_real *row = err + k * items;
         double direct = 0, filtered = 0;
+        /* err_t += kappa err_{t+1}, from the last step to the first. */
         for (size_t i = 0; i < items; i++) direct += (double)row[i];
         for (size_t t = steps; t-- > 1;)
             for (size_t b = 0; b < batch; b++)
                 row[(t - 1) * batch + b] += r->kappa * row[t * batch + b];
+        /* A bias inside the filter learns by the filtered error, and by what it gave before the tape. */
         if (to->bias && r->filters_bias) {
             for (size_t i = 0; i < items; i++) filtered += (double)row[i];
             for (size_t b = 0; b < batch; b++)
@@ -197,9 +199,11 @@ static void learn_small(const hth_tape *tape, const hth_readout_backward *to) {
     hth_real *err = to->scratch;
     size_t stride;
     const hth_real *z = hth_top_z(tape, 0, &stride);
+    /* The error, back through the filter. Feedback that changes takes it before that. */
     direct_error(tape, to, tile, err);
     if (to->q && to->feedback_at) changing_feedback(tape, to, err);
     filter_error(tape, to, tile, err);
+    /* dE/dW */
     if (to->weight && r->kappa > 0) carried_gradient(tape, tile, err, to->weight);
     scale_all(err, tile->rows * items, r->gain);
     hth_events_rows rows;
@@ -208,6 +212,7 @@ static void learn_small(const hth_tape *tape, const hth_readout_backward *to) {
     else if (to->weight)
         hth_product(tape->compute, r->outputs, r->n, items, hth_rows(err, items),
                     hth_rows(z, stride), true, to->weight, r->n);
+    /* q = F^T err */
     if (to->q && !to->feedback_at)
         hth_product(tape->compute, items, r->n, r->outputs, hth_transposed(err, items),
                     hth_rows(to->feedback, r->n), false, to->q, r->n);
@@ -228,6 +233,7 @@ static void learn_group(void *argument, size_t group, int worker) {
     const hth_readout *r = &tape->network->readout;
     const hth_readout_backward *to = task->to;
     const size_t tiles = tape->readout.tile_count, items = tape->steps * tape->batch;
+    /* The group's own scratch: an error tile, F of the tile packed, its share of q. */
     hth_real *err = task->groups + group * task->group_size;
     hth_real *packed = err + tape->readout.tiles[0].rows * items;
     hth_real *q = packed + hth_packed_size(tape->readout.tiles[0].rows, r->n);
@@ -248,6 +254,7 @@ static void learn_group(void *argument, size_t group, int worker) {
     }
 }
 
+/* Many outputs: groups of tiles side by side, whose shares of q are added in their order. */
 static void learn_large(const hth_tape *tape, const hth_readout_backward *to) {
     const hth_readout *r = &tape->network->readout;
     const size_t items = tape->steps * tape->batch, groups = group_count(r);

@@ -34,6 +34,7 @@ static const char *next_word(const char *at, char out[WORD_LENGTH]) {
 static hth_status read_units(const hth_settings *settings, const char *text, hth_stack *stack,
                              hth_error *error) {
     const char *origin = origin_of(settings, "network.units"), *at = text;
+    /* One number a layer, with commas between them. */
     for (stack->layers = 0; *at; stack->layers++) {
         int used = 0;
         unsigned long n = 0;

@@ -135,7 +135,7 @@ static inline void hth_layer_row(const hth_layer *layer, const hth_tape_layer *o
 void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
                     size_t t, size_t batch, size_t from, size_t to);
 
-/* Whether tapes of so many steps and items can be thought of at all. */
+/* HTH_INVALID for sizes whose memory would overflow size_t, and for none. */
 hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error);
 
 enum { HTH_READOUT_TILE = 256 }; /* outputs that pass through the cache together */

@@ -91,10 +91,12 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
     const double clip = ((const softmax_options *)tiles->options)->clip;
     double total = 0;
     for (size_t i = 0; i < tiles->items; i++) {
+        /* The largest output of all tiles. */
         double peak = (double)tiles->statistics.peak[i], sum = 0, product = 0;
         for (size_t q = 1; q < count; q++)
             if ((double)tiles[q].statistics.peak[i] > peak)
                 peak = (double)tiles[q].statistics.peak[i];
+        /* The normaliser, each tile's sum relative to that peak. */
         for (size_t q = 0; q < count; q++) {
             const hth_loss_statistics *s = &tiles[q].statistics;
             const double own = (double)s->peak[i];
@@ -103,6 +105,7 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
             sum += relative * (double)s->sum[i];
             product += (double)s->cross[i];
         }
+        /* What turns a tile's exponentials into probabilities, and the loss. */
         double targets = target_sum(tiles, i);
         for (size_t q = 0; q < count; q++)
             tiles[q].statistics.scale[i] *= (hth_real)(targets / sum);
@@ -117,11 +120,13 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
     const hth_chunk *chunk = tile->chunk;
     const hth_real *scale = tile->statistics.scale;
     const size_t items = tile->items;
+    /* p sum(t) */
     for (size_t k = 0; k < tile->rows; k++) {
         HTH_SIMD
         for (size_t i = 0; i < items; i++)
             error[k * width + i] = y[k * tile->stride + i] * scale[i];
     }
+    /* - t */
     for (size_t i = 0; i < items; i++) {
         if (chunk->classes) {
             size_t k = (size_t)chunk->classes[i] - tile->first;
