@@ -192,9 +192,9 @@ typedef struct hth_chunk {
      * the end (network.direction = both) begins at an item's own last step. NULL: all have all steps. It says
      * nothing of the loss: give padding weight 0 as well. */
     const uint32_t *lengths;
-    /* [steps][batch], where the shape says so: 1 at the last step of a decision. A decision is the output
-     * with the largest mean over the steps with weight since the last step without, or the last decision,
-     * or the start of the sequence; it is right if it is the class of that last step. NULL: none end. */
+    /* [steps][batch], where the shape says so: 1 at the last step of a decision. The decision is the output with the
+     * largest mean over a run of weighted steps. A run starts after a step of weight 0, after the previous decision, or
+     * with the sequence. It is compared with the class of its last step. NULL: none end. */
     const uint8_t *decides;
     /* The last step is the last of its sequence: no loss comes after it, so learners keep nothing for steps to come, and
      * predict no later loss. hth_tape_reset must come next, or the tape takes no more steps. Learners for which it
@@ -216,8 +216,7 @@ typedef struct hth_report {
 
 /* ---- Network: configuration and parameters -------------------------------------------------- */
 
-/* A stack of recurrent layers, or one in each direction (network.direction = both), an optional embedding
- * below and a leaky linear readout above. The handle holds what stays constant during a tape: configuration and parameters. */
+/* A table of layers (network.units, layers, cells, reads), an optional embedding below and a leaky linear readout above. The handle holds what stays constant during a tape: configuration and parameters. */
 typedef struct hth_network hth_network;
 
 /* Parameters are one array; a block is a named matrix in it.
@@ -238,7 +237,7 @@ typedef struct hth_block {
     size_t rows, columns, offset;
 } hth_block;
 
-/* Reads the sections network, cell, readout, loss, regulariser and init. Initial values depend on seed alone. */
+/* Reads the sections network, layer, cell, readout, loss, regulariser and init. Initial values depend on seed alone. */
 HTH_API hth_status hth_network_create(const hth_settings *settings, const hth_shape *shape,
                                       uint64_t seed, const hth_allocator *allocator,
                                       hth_network **out, hth_error *error);
@@ -416,8 +415,7 @@ typedef struct hth_field {
 
 /* Each writes at most `capacity` fields and returns how many there are. Write to fields before the handle is used
  * again, or ask for them anew: handles may know things of their state that a later write would make false.
- * hth_tape_state first takes the tape over to its next one: what has been said of the steps on it can no longer be
- * learned from. */
+ * hth_tape_state ends the tape: what has been said of its steps can no longer be learned from. */
 HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity);
 HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);
 HTH_API size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity);
@@ -433,7 +431,7 @@ typedef struct hth_model hth_model;
 /* What a model is. Everything but abi and shape may be left 0. */
 typedef struct hth_model_plan {
     int abi; /* HTH_ABI */
-    /* The sections network, cell, readout, loss, regulariser, init, learner and optimiser. HTH_INVALID, with "did you
+    /* The sections network, layer, cell, readout, loss, regulariser, init, learner and optimiser. HTH_INVALID, with "did you
      * mean", for any other setting, and for those of a cell or learner that is not chosen. The texts may go afterwards. */
     hth_settings settings;
     hth_shape shape;
