@@ -1,5 +1,5 @@
 /*
- * Which settings make a run what it is: network, cell, readout, loss, learner, task, the kinds of
+ * Which settings make a run what it is: network, layer, cell, readout, loss, learner, task, the kinds of
  * data and optimiser, seed, batch and precision. They stand in a checkpoint, and a run with others is
  * refused. All else (learning rates, how long, where the data lie) may change when a run is resumed.
  */
