@@ -67,20 +67,12 @@ static void give_back(void *context, void *memory) {
 
 /* Every setting is known, and belongs to what is chosen. */
 static hth_status check_settings(const hth_settings *settings, hth_error *error) {
-    static const hth_catalogue *const all[] = {&hth_network_section,
-                                               &hth_layer_kinds,
-                                               &hth_cells,
-                                               &hth_readout_section,
-                                               &hth_losses,
-                                               &hth_regulariser_section,
-                                               &hth_init_section,
-                                               &hth_learners,
-                                               &hth_signals,
-                                               &hth_recurrences,
-                                               &hth_pasts,
-                                               &hth_futures,
-                                               &hth_optimisers,
-                                               &hth_schedules};
+    static const hth_catalogue *const all[] = {
+        &hth_network_section, &hth_layer_kinds, &hth_cells,
+        &hth_readout_section, &hth_losses,      &hth_regulariser_section,
+        &hth_init_section,    &hth_learners,    &hth_signals,
+        &hth_recurrences,     &hth_pasts,       &hth_futures,
+        &hth_optimisers,      &hth_schedules};
     const hth_known known = {all, HTH_COUNT(all), NULL};
     for (size_t i = 0; i < settings->count; i++)
         HTH_TRY(hth_setting_check(&known, settings, &settings->items[i], error));
