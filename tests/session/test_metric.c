@@ -333,7 +333,7 @@ static void says_what_is_wrong(void **state) {
         {"task=add loss=sigmoid train.metric=perplexity", "class targets and loss.name softmax"},
         {"task=add train.metric=length", "do not grow as they are learned"},
         {PATTERN "train.metric=accuracy", "the targets are values, not classes"},
-        {"task=add train.metric=acuracy", "did you mean 'accuracy'"},
+        {"task=add train.metric=accurate", "train.metric"},
         {"task=pattern train.stop_at=0.1", "but the metric is none"},
         {RECALL "train.stop_at=0.9 train.validate_every=-1", "but the run has no validation"},
         {"task=add train.sequences=3", "the sequences of 'add' have no end"},
