@@ -17,6 +17,7 @@
 #include "compare/store/store.h"
 #include "files/folder.h"
 #include "metrics/catalogues.h"
+#include "metrics/metric.h"
 
 #include <cJSON.h>
 #include <math.h>
