@@ -6,7 +6,7 @@
 #define HTH_LAWS_H
 
 #include "base/random.h"
-#include "credit/cost.h"
+#include "credit/learner.h"
 #include "network/network.h"
 
 #include <math.h>

@@ -2,9 +2,9 @@
 #include "check/align.h"
 
 #include "check/nearness.h"
-#include "credit/catalogues.h"
-#include "credit/window.h"
+#include "credit/inspect.h"
 #include "files/lines.h"
+#include "network/inspect.h"
 #include "session/session.h"
 #include "settings/config.h"
 
@@ -43,7 +43,7 @@ enum { EXACT_PAST, EXACT_FUTURE, FIRST_OTHER };
 
 static facing facing_of(const hth_learner *learner) {
     if (hth_window_delays(learner)) return LAGGED;
-    return learner->axes.future == &hth_future_zero ? PAST : FUTURE;
+    return hth_learner_look(learner).predicts ? FUTURE : PAST;
 }
 
 /* own: with all that the user set; else a preset, whose other settings are the user's. */
@@ -68,7 +68,8 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
         return hth_fail(error, status, "train.align compares '%s', which cannot be: %.300s", name,
                         reason.message);
     a->count++;
-    if (c->learner->axes.future->predicts && c->learner->axes.past->carry)
+    const hth_learner_kind kind = hth_learner_look(c->learner);
+    if (kind.predicts && kind.keeps_past)
         return hth_fail(
             error, HTH_INVALID,
             "train.align compares '%s', which cannot be: with a past and a prediction a "
@@ -77,10 +78,9 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
             name);
     c->facing = facing_of(c->learner);
     c->lag = c->facing == LAGGED ? hth_window_length(c->learner) - session->steps : 0;
-    if (c->learner->slides || session->learner->slides)
+    if (hth_learner_slides(c->learner) || hth_learner_slides(session->learner))
         HTH_TRY(hth_learner_tape(c->learner, session->compute, NULL, &c->tape, error));
-    if (c->learner->axes.signal->give)
-        HTH_TRY(hth_given_feedback(&session->train, c->learner, error));
+    if (kind.takes_feedback) HTH_TRY(hth_given_feedback(&session->train, c->learner, error));
     return hth_gradient_create(session->network, NULL, &c->gradient, error);
 }
 
@@ -156,8 +156,8 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     a->network = session->network;
     a->trained = session->learner;
-    a->x = calloc(session->steps * session->batch,
-                  (session->network->shape.inputs + 1) * sizeof *a->x);
+    a->x =
+        calloc(session->steps * session->batch, (session->train.shape.inputs + 1) * sizeof *a->x);
     a->every = (uint64_t)o->align;
     a->window = (uint64_t)o->align_window;
     hth_status status = a->x ? check_sizes(a, session, error)
@@ -209,8 +209,9 @@ static hth_status write_lines(const align *a, const companion *c, uint64_t step,
                               FILE *file, hth_error *error) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(a->network, &count);
+    const size_t recurrent = hth_network_look(a->network).recurrent;
     for (size_t i = 0; i < count; i++) {
-        const bool of_readout = blocks[i].offset >= a->network->recurrent_count;
+        const bool of_readout = blocks[i].offset >= recurrent;
         const size_t exact = c->facing == PAST || of_readout ? EXACT_PAST : EXACT_FUTURE;
         HTH_TRY(write_line(c, &a->items[exact], &blocks[i], step, end, file, error));
     }
@@ -238,7 +239,8 @@ static void add_part(hth_real *to, const hth_real *from, size_t first, size_t en
 
 /* The window of the readout's blocks is `lag` steps before that of the others. */
 static void add_lagged(const align *a, const companion *c, uint64_t steps, uint64_t step) {
-    const size_t recurrent = a->network->recurrent_count, all = a->network->count;
+    const size_t recurrent = hth_network_look(a->network).recurrent,
+                 all = hth_network_parameter_count(a->network);
     bool begins, readout_begins;
     const bool wanted = wants(a, c->lag, steps, step, &begins);
     const bool readout_wanted = wants(a, 0, steps, step, &readout_begins);
@@ -249,32 +251,13 @@ static void add_lagged(const align *a, const companion *c, uint64_t steps, uint6
     if (readout_wanted) add_part(to, from, recurrent, all, readout_begins);
 }
 
-/* The new steps of the run's tape, as they were read there. */
-static hth_chunk new_steps(const align *a, const hth_tape *tape) {
-    const hth_layer *layer = &tape->network->layers[0];
-    const size_t inputs = layer->inputs, outputs = tape->network->readout.outputs;
-    const size_t first = a->trained->unseen * tape->batch, end = tape->steps * tape->batch;
-    const hth_chunk *all = &tape->chunk;
-    for (size_t i = first; !all->tokens && i < end; i++)
-        memcpy(a->x + (i - first) * inputs, tape->layers[0].u + i * layer->stride + layer->n,
-               inputs * sizeof *a->x);
-    return (hth_chunk){.steps = tape->steps - a->trained->unseen,
-                       .batch = tape->batch,
-                       .x = all->tokens ? NULL : a->x,
-                       .tokens = all->tokens ? all->tokens + first : NULL,
-                       .targets = all->targets ? all->targets + first * outputs : NULL,
-                       .classes = all->classes ? all->classes + first : NULL,
-                       .weights = all->weights ? all->weights + first : NULL,
-                       .ends = all->ends};
-}
-
 /* What a learner gives outside of a window is not wanted, but it has to see every tape. One whose tape slides otherwise
  * than the run's has a tape of its own. */
 static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint64_t steps,
                         uint64_t step, hth_error *error) {
     bool begins;
     if (c->tape) {
-        const hth_chunk chunk = new_steps(a, tape);
+        const hth_chunk chunk = hth_tape_again(tape, hth_learner_unseen(a->trained), a->x);
         hth_report unseen = {0};
         hth_tape_expect_as(c->tape, tape);
         HTH_TRY(hth_forward(c->tape, &chunk, &unseen, error));
@@ -297,7 +280,7 @@ static bool completes(const align *a, uint64_t step, uint64_t steps, uint64_t *e
 static hth_status after_tape(void *guest, hth_tape *tape, uint64_t step, FILE *file,
                              hth_error *error) {
     const align *a = guest;
-    const size_t steps = tape->steps - a->trained->unseen;
+    const size_t steps = hth_tape_length(tape) - hth_learner_unseen(a->trained);
     for (size_t i = 0; i < a->count; i++) HTH_TRY(learn(a, &a->items[i], tape, steps, step, error));
     for (size_t i = FIRST_OTHER; i < a->count; i++) {
         const uint64_t wait = wait_of(a, &a->items[i]);
@@ -338,7 +321,7 @@ static size_t state(void *guest, hth_field *fields, size_t capacity) {
         count += own;
         if (count < capacity) {
             fields[count] = (hth_field){.dtype = HTH_DTYPE_REAL,
-                                        .count = c->gradient->count,
+                                        .count = hth_network_parameter_count(a->network),
                                         .data = hth_gradient_edit(c->gradient)};
             snprintf(fields[count].name, sizeof fields->name, "%zu.gradient", i);
         }

@@ -18,9 +18,8 @@
 #include "check/draws.h"
 #include "check/entries.h"
 #include "check/worst.h"
-#include "credit/catalogues.h"
-#include "credit/window.h"
-#include "network/catalogues.h"
+#include "credit/inspect.h"
+#include "network/inspect.h"
 #include "session/checkpoint.h"
 
 #include <math.h>
@@ -97,25 +96,37 @@ static hth_status open_data(check *c, hth_error *error) {
 static hth_status refuse_feedback(const check *c, const hth_settings *given,
                                   const hth_network *network, size_t steps, hth_error *error) {
     hth_learner *learner;
-    const size_t few = steps < c->sample.steps ? steps : c->sample.steps;
-    HTH_TRY(hth_learner_create(given, network, few, 1, (uint64_t)c->train.seed, c->subject.compute,
-                               NULL, &learner, error));
+    HTH_TRY(hth_learner_create(given, network, steps, 1, (uint64_t)c->train.seed,
+                               c->subject.compute, NULL, &learner, error));
     hth_status status = hth_given_feedback(&c->source, learner, error);
     hth_learner_destroy(learner);
     return status;
 }
 
-/* A learner that training with these settings refuses is refused here. */
+/* A learner that takes more than check.memory is refused before it is made; `name` is what the user calls it. */
+static hth_status refuse_large(const check *c, const char *name, const hth_settings *settings,
+                               const hth_network *network, size_t steps, hth_error *error) {
+    const double gib = 1024.0 * 1024 * 1024;
+    size_t bytes;
+    HTH_TRY(hth_learner_bytes(settings, network, steps, c->sample.batch, &bytes, error));
+    if ((double)bytes <= c->options.memory * gib) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s would take %.3g GiB, more than check.memory = %g: check a smaller network, "
+                    "or let check.memory be more",
+                    name, (double)bytes / gib, c->options.memory);
+}
+
+/* A learner that training with these settings refuses is refused here, and one that is too large for a check. */
 static hth_status refuse(check *c, const hth_settings *given, hth_error *error) {
-    hth_drawer drawers[HTH_AXES];
-    hth_learner plan;
     hth_network *network;
-    size_t steps;
+    size_t steps, bytes;
     HTH_TRY(hth_tape_steps(given, &c->source, &steps, error));
     HTH_TRY(open_network(c, given, NULL, &network, error));
-    hth_status status = hth_learner_plan(given, network, steps, (size_t)c->train.batch,
-                                         (uint64_t)c->train.seed, drawers, &plan, error);
-    if (status == HTH_OK) status = refuse_feedback(c, given, network, steps, error);
+    const size_t few = steps < c->sample.steps ? steps : c->sample.steps;
+    hth_status status =
+        hth_learner_bytes(given, network, steps, (size_t)c->train.batch, &bytes, error);
+    if (status == HTH_OK) status = refuse_large(c, "your learner", given, network, few, error);
+    if (status == HTH_OK) status = refuse_feedback(c, given, network, few, error);
     hth_network_destroy(network);
     return status;
 }
@@ -123,11 +134,9 @@ static hth_status refuse(check *c, const hth_settings *given, hth_error *error) 
 /* The check sums over time; what a prediction has learned would be in another unit. */
 static hth_status refuse_unit(const check *c, const hth_settings *given, hth_error *error) {
     const hth_setting *time = hth_settings_find(given, "loss.time");
-    hth_axes axes;
-    HTH_TRY(hth_axes_read(given, &axes, error));
-    if (!c->from || axes.future != &hth_future_synthetic || !time ||
-        hth_same_value(time->value, "sum"))
-        return HTH_OK;
+    hth_learner_kind learner;
+    HTH_TRY(hth_learner_choose(given, &learner, error));
+    if (!c->from || !learner.predicts || !time || hth_same_value(time->value, "sum")) return HTH_OK;
     return hth_fail(
         error, HTH_INVALID,
         "loss.time is '%.20s' in %.200s, and what its learner predicts is in that unit, but check "
@@ -190,9 +199,9 @@ typedef struct layer_settings {
     size_t count;
 } layer_settings;
 
-static void add_own(layer_settings *to, const hth_layer *layer, const char *name,
+static void add_own(layer_settings *to, const hth_layer_facts *layer, const char *name,
                     const char *value) {
-    if (!has_option(&layer->cell->part.options, name)) return;
+    if (!has_option(layer->options, name)) return;
     char *key = to->keys[to->count];
     snprintf(key, sizeof *to->keys, "layer%u.cell.%s", (unsigned)layer->number, name);
     to->items[to->count++] = (hth_setting){key, value, NULL};
@@ -201,22 +210,19 @@ static void add_own(layer_settings *to, const hth_layer *layer, const char *name
 /* What makes cells differentiable: smooth spikes, and every path of the forward pass counted. */
 static void find_smoothing(const hth_network *network, layer_settings *out) {
     out->count = 0;
-    for (size_t l = 0; l < network->layer_count; l++) {
-        add_own(out, &network->layers[l], "spike", "smooth");
-        add_own(out, &network->layers[l], "reset_gradient", "true");
+    for (size_t l = 0; l < hth_network_look(network).layers; l++) {
+        const hth_layer_facts layer = hth_layer_look(network, l);
+        add_own(out, &layer, "spike", "smooth");
+        add_own(out, &layer, "reset_gradient", "true");
     }
 }
 
 /* The cell's table of each layer, but for those that are like the layer below. */
 static hth_status check_tables(check *c, const hth_network *network, hth_error *error) {
-    for (size_t l = 0; l < network->layer_count; l++) {
-        const hth_layer *layer = &network->layers[l], *below = layer - (l > 0);
-        const hth_cell *cell = layer->cell;
-        const bool smooth = !cell->spikes || has_option(&cell->part.options, "spike");
-        if (l > 0 && strcmp(cell->part.name, below->cell->part.name) == 0 &&
-            memcmp(layer->options, below->options, cell->options_size) == 0)
-            continue;
-        HTH_TRY(hth_check_entries(&c->run, network, l, smooth, error));
+    for (size_t l = 0; l < hth_network_look(network).layers; l++) {
+        const hth_layer_facts layer = hth_layer_look(network, l);
+        const bool smooth = !layer.spikes || has_option(layer.options, "spike");
+        if (!layer.repeats) HTH_TRY(hth_check_entries(&c->run, network, l, smooth, error));
     }
     return HTH_OK;
 }
@@ -256,7 +262,6 @@ typedef struct candidate {
     const char *name;
     hth_setting items[8];
     hth_settings overrides;
-    hth_axes axes;
     size_t steps;
 } candidate;
 
@@ -277,30 +282,22 @@ static candidate preset_candidate(const char *name) {
                        .overrides = {NULL, 8}};
 }
 
-/* Its axes and K on the sample, which has an end even where the stream has none. */
+/* Its K on the sample, which has an end even where the stream has none. */
 static hth_status settle(const check *c, candidate *who, hth_error *error) {
     hth_settings settings;
     who->overrides.items = who->items;
     HTH_TRY(hth_settings_join(&c->settings, &who->overrides, &settings, error));
-    hth_status status = hth_axes_read(&settings, &who->axes, error);
     if (hth_tape_steps(&settings, &c->source, &who->steps, NULL) != HTH_OK ||
         who->steps > c->sample.steps)
         who->steps = c->sample.steps;
+    const hth_status status =
+        refuse_large(c, who->name, &settings, c->subject.network, who->steps, error);
     free((void *)(uintptr_t)settings.items);
     return status;
 }
 
 static const char *sign_of(hth_bias bias) {
     return bias == HTH_EXACT ? "=" : "~";
-}
-
-/* A sliding window that has the whole sample before it learns from its first step is backpropagation. */
-static hth_bias bias_of(const check *c, const candidate *who, const hth_rehearsal *rehearsal) {
-    hth_axes axes = who->axes;
-    const size_t K = who->steps, total = c->sample.steps;
-    if (!rehearsal->learner->slides) return hth_axes_bias(&axes, K, total);
-    const bool whole = hth_window_length(rehearsal->learner) / K * K >= total;
-    return whole ? hth_axes_bias(&axes, total, total) : HTH_BIASED;
 }
 
 static void report_blocks(hth_check_run *run, const hth_network *network, const char *claim,
@@ -319,11 +316,11 @@ static void report_blocks(hth_check_run *run, const hth_network *network, const 
 
 static hth_status compare_one(check *c, const candidate *who, hth_rehearsal *rehearsal,
                               hth_error *error) {
-    const hth_bias bias = bias_of(c, who, rehearsal);
+    const hth_bias bias = hth_learner_bias(rehearsal->learner, who->steps, c->sample.steps);
     char claim[80];
     hth_report report = {0};
     HTH_TRY(hth_rehearsal_run(rehearsal, &report, error));
-    if (rehearsal->learner->noise.drawn > 0)
+    if (hth_learner_drawn(rehearsal->learner) > 0)
         return hth_check_draws(&c->run, rehearsal, who->name, (size_t)c->options.draws, c->exact,
                                bias != HTH_BIASED, error);
     snprintf(claim, sizeof claim, "%.40s %s bptt", who->name, sign_of(bias));
@@ -337,7 +334,7 @@ static hth_status try_all_signs(check *c, const candidate *who, const hth_subjec
                                 hth_error *error) {
     hth_rehearsal rehearsal;
     hth_report report;
-    hth_real *exact = calloc(tiny->network->count, sizeof *exact);
+    hth_real *exact = calloc(hth_network_parameter_count(tiny->network), sizeof *exact);
     if (!exact) return hth_fail(error, HTH_NO_MEMORY, "not enough memory");
     hth_status status =
         hth_subject_gradient(tiny, &bptt, tiny->sample->steps, exact, &report, error);
@@ -380,10 +377,10 @@ static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
     HTH_TRY(settle(c, who, error));
     HTH_TRY(hth_rehearsal_open(&subject, &who->overrides, who->steps, &rehearsal, error));
     hth_status status = compare_one(c, who, &rehearsal, error);
-    const bool draws = rehearsal.learner->noise.drawn > 0;
+    const bool is_mean = hth_learner_drawn(rehearsal.learner) > 0 &&
+                         hth_learner_bias(rehearsal.learner, 1, c->sample.steps) == HTH_UNBIASED;
     hth_rehearsal_close(&rehearsal);
-    if (status == HTH_OK && draws && hth_axes_bias(&who->axes, 1, c->sample.steps) == HTH_UNBIASED)
-        status = check_tiny(c, who, error);
+    if (status == HTH_OK && is_mean) status = check_tiny(c, who, error);
     return status;
 }
 
@@ -411,14 +408,16 @@ static hth_status check_learners(check *c, hth_error *error) {
 
 /* ---- 3: RTRL ------------------------------------------------------------------------------ */
 
-/* The influence of every parameter on every state, in GiB. */
-static double influence_size(const check *c) {
-    const hth_network *network = c->subject.network;
-    double states = 0;
-    for (size_t l = 0; l < network->layer_count; l++)
-        states += (double)network->layers[l].n * (double)(network->layers[l].cell->states + 1);
-    return states * (double)network->recurrent_count * (double)c->sample.batch * sizeof(hth_real) /
-           (1024.0 * 1024 * 1024);
+static hth_status compare_rtrl(check *c, size_t steps, const char *claim, hth_error *error) {
+    hth_settings settings;
+    hth_report report;
+    HTH_TRY(hth_settings_join(&c->settings, &rtrl, &settings, error));
+    hth_status status = refuse_large(c, "it", &settings, c->subject.network, steps, error);
+    free((void *)(uintptr_t)settings.items);
+    HTH_TRY(status);
+    HTH_TRY(hth_subject_gradient(&c->subject, &rtrl, steps, c->other, &report, error));
+    report_blocks(&c->run, c->subject.network, claim, c->other, c->exact, exact_tolerance());
+    return HTH_OK;
 }
 
 static hth_status check_rtrl(check *c, hth_error *error) {
@@ -426,26 +425,14 @@ static hth_status check_rtrl(check *c, hth_error *error) {
         size_t steps;
         const char *claim;
     } ways[] = {{1, "rtrl, step by step = bptt"}, {7, "rtrl, blocks of 7 = bptt"}};
-    const double size = influence_size(c);
-    if (size > c->options.memory) {
-        hth_check_tell(&c->run,
-                       "RTRL was not compared: its influence tensor may take %.1f GiB, more than "
-                       "check.memory = %g; compare a smaller network.",
-                       size, c->options.memory);
-        return HTH_OK;
-    }
     for (size_t i = 0; i < HTH_COUNT(ways) && !hth_check_stopped(&c->run); i++) {
-        hth_report report;
-        hth_status status =
-            hth_subject_gradient(&c->subject, &rtrl, ways[i].steps, c->other, &report, error);
+        hth_error reason;
+        const hth_status status = compare_rtrl(c, ways[i].steps, ways[i].claim, &reason);
         if (status == HTH_INVALID) { /* a network for which RTRL is not there says why */
-            hth_check_tell(&c->run, "RTRL was not compared: %s",
-                           error ? error->message : "refused");
+            hth_check_tell(&c->run, "RTRL was not compared: %s", reason.message);
             return HTH_OK;
         }
-        if (status != HTH_OK) return status;
-        report_blocks(&c->run, c->subject.network, ways[i].claim, c->other, c->exact,
-                      exact_tolerance());
+        if (status != HTH_OK) return hth_fail(error, status, "%s", reason.message);
     }
     return HTH_OK;
 }
@@ -455,9 +442,10 @@ static hth_status check_rtrl(check *c, hth_error *error) {
 static void warn_of_spikes(const check *c, const hth_report *report) {
     const hth_network *network = c->subject.network;
     double places = 0; /* where there could be a spike */
-    for (size_t l = 0; l < network->layer_count; l++)
-        if (network->layers[l].cell->spikes)
-            places += (double)(network->layers[l].n * c->sample.steps * c->sample.batch);
+    for (size_t l = 0; l < hth_network_look(network).layers; l++) {
+        const hth_layer_facts layer = hth_layer_look(network, l);
+        if (layer.spikes) places += (double)(layer.units * c->sample.steps * c->sample.batch);
+    }
     if (places == 0) return;
     if (report->spikes == 0)
         hth_check_tell(&c->run,

@@ -16,6 +16,7 @@
 
 #include "base/random.h"
 #include "check/worst.h"
+#include "network/inspect.h"
 
 #include <math.h>
 #include <stdlib.h>

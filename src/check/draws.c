@@ -11,7 +11,7 @@
 #include "check/draws.h"
 
 #include "check/worst.h"
-#include "credit/learner.h"
+#include "credit/inspect.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -153,7 +153,8 @@ static hth_status draw_all(hth_check_run *run, hth_rehearsal *rehearsal, const c
 hth_status hth_check_draws(hth_check_run *run, hth_rehearsal *rehearsal, const char *name,
                            size_t draws, const hth_real *exact, bool unbiased, hth_error *error) {
     moments m;
-    hth_status status = moments_make(rehearsal->subject->network->count, &m, error);
+    hth_status status =
+        moments_make(hth_network_parameter_count(rehearsal->subject->network), &m, error);
     if (status == HTH_OK)
         status = draw_all(run, rehearsal, name, draws, exact, unbiased, &m, error);
     moments_free(&m);
@@ -167,7 +168,7 @@ static hth_status count_signs(const hth_rehearsal *rehearsal, size_t *signs, hth
     hth_report losses = {0};
     hth_learner_enumerate(rehearsal->learner, 0);
     HTH_TRY(hth_rehearsal_run(rehearsal, &losses, error));
-    *signs = (size_t)rehearsal->learner->noise.drawn;
+    *signs = (size_t)hth_learner_drawn(rehearsal->learner);
     return HTH_OK;
 }
 
@@ -191,7 +192,7 @@ hth_status hth_check_signs(hth_check_run *run, const hth_rehearsal *rehearsal, c
     HTH_TRY(count_signs(rehearsal, &signs, error));
     *done = signs <= MOST_SIGNS;
     if (signs == 0 || !*done) return HTH_OK;
-    hth_status status = moments_make(network->count, &m, error);
+    hth_status status = moments_make(hth_network_parameter_count(network), &m, error);
     if (status == HTH_OK) status = enumerate(rehearsal, signs, &m, error);
     const hth_block *blocks = hth_network_blocks(network, &count);
     snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);

@@ -4,7 +4,8 @@
  */
 #include "check/subject.h"
 
-#include "credit/learner.h"
+#include "credit/inspect.h"
+#include "network/inspect.h"
 #include "session/checkpoint.h"
 #include "session/walk.h"
 #include "settings/config.h"
@@ -127,7 +128,8 @@ static hth_status next_of_sample(void *state, size_t most, hth_chunk *chunk,
 static hth_status walk_sample(const hth_subject *s, hth_tape *tape, const hth_rehearsal *r,
                               hth_report *report, hth_error *error) {
     static const hth_stream_kind kind = {.part = {.name = "sample"}, .next = next_of_sample};
-    sample_stream stream = {.sample = s->sample, .tells_lengths = s->network->is_whole};
+    sample_stream stream = {.sample = s->sample,
+                            .tells_lengths = hth_network_look(s->network).is_whole};
     const hth_source source = {.kind = &kind, .state = &stream};
     hth_tally tally = {.sums = *report};
     hth_walk walk = {.source = &source,
@@ -148,7 +150,8 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
     HTH_TRY(hth_learner_create(&r->settings, s->network, r->steps, s->sample->batch, s->seed,
                                s->compute, NULL, out, error));
     hth_status status = HTH_OK;
-    if (s->source && (*out)->axes.signal->give) status = hth_given_feedback(s->source, *out, error);
+    if (s->source && hth_learner_look(*out).takes_feedback)
+        status = hth_given_feedback(s->source, *out, error);
     if (status == HTH_OK && s->run)
         status = hth_run_restore(s->run, &s->settings, &(hth_handles){.learner = *out}, error);
     if (status == HTH_OK && s->run) hth_learner_abandon(*out); /* the sequence it was in */
@@ -182,7 +185,7 @@ hth_status hth_rehearsal_open(const hth_subject *subject, const hth_settings *ov
 hth_status hth_rehearsal_renew(hth_rehearsal *r, hth_error *error) {
     hth_learner *learner;
     HTH_TRY(open_learner(r, &learner, error));
-    learner->noise = r->learner->noise;
+    hth_learner_draw_on(learner, r->learner);
     hth_learner_destroy(r->learner);
     r->learner = learner;
     return HTH_OK;
@@ -208,7 +211,8 @@ hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overri
     HTH_TRY(hth_rehearsal_open(s, overrides, steps, &r, error));
     hth_status status = hth_rehearsal_run(&r, report, error);
     if (status == HTH_OK)
-        memcpy(out, hth_gradient_values(r.gradient), s->network->count * sizeof *out);
+        memcpy(out, hth_gradient_values(r.gradient),
+               hth_network_parameter_count(s->network) * sizeof *out);
     hth_rehearsal_close(&r);
     return status;
 }
@@ -217,16 +221,8 @@ hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, 
     hth_report report = {0};
     HTH_TRY(walk_sample(s, tape, NULL, &report, error));
     /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */
-    *loss =
-        s->network->readout.mean_over_batch ? report.loss / (double)s->sample->batch : report.loss;
+    *loss = report.loss;
+    if (hth_network_look(s->network).mean_over_batch) *loss /= (double)s->sample->batch;
     *loss += report.regulariser;
     return HTH_OK;
-}
-
-/* ---- Which parameters there are ----------------------------------------------------------- */
-
-void hth_parameter_mask(const hth_network *network, hth_real *mask) {
-    for (size_t i = 0; i < network->count; i++) mask[i] = 1;
-    for (size_t l = 0; l < network->layer_count; l++)
-        hth_layer_mask(&network->layers[l], mask + network->layers[l].weight);
 }

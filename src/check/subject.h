@@ -2,7 +2,6 @@
 #ifndef HTH_SUBJECT_H
 #define HTH_SUBJECT_H
 
-#include "network/network.h"
 #include "session/source.h"
 
 /* Steps of a stream, in memory of their own. */
@@ -58,8 +57,5 @@ void hth_rehearsal_close(hth_rehearsal *rehearsal);
 /* E, as the gradient has it, of the whole sample, with E_reg. The tape has the sample's steps. */
 hth_status hth_subject_loss(const hth_subject *subject, hth_tape *tape, double *loss,
                             hth_error *error);
-
-/* Which parameters there are: 0 for a connection that the network does not have, else 1. */
-void hth_parameter_mask(const hth_network *network, hth_real *mask);
 
 #endif

@@ -1,7 +1,6 @@
 /* One network of the settings; then the plan of a learner of each preset for it, one after the other. */
 #include "check/survey.h"
 
-#include "credit/catalogues.h"
 #include "session/session.h"
 
 #include <stdlib.h>
@@ -30,36 +29,42 @@ static void close_survey(survey *s) {
     hth_source_close(&s->source);
 }
 
-/* What a plan points into. */
-typedef struct survey_room {
-    hth_drawer drawers[HTH_AXES];
-    hth_learner plan;
-} survey_room;
+/* A row that is to be shown. */
+typedef struct survey_visit {
+    const survey *survey;
+    hth_survey_row *row;
+    void (*visit)(void *context, const hth_survey_row *row);
+    void *context;
+} survey_visit;
 
-static hth_status plan(const survey *s, const hth_settings *settings, hth_survey_row *row,
-                       survey_room *room, hth_error *error) {
-    const uint64_t whole = s->source.sequence_steps;
-    hth_axes axes;
-    HTH_TRY(hth_axes_read(settings, &axes, error));
-    HTH_TRY(hth_tape_steps(settings, &s->source, &row->steps, error));
-    if (axes.preset->steps == HTH_WHOLE_TRIALS) row->steps = 1;
-    HTH_TRY(hth_learner_plan(settings, s->network, row->steps, 1, 1, room->drawers, &room->plan,
-                             error));
-    row->bias = hth_axes_bias(&axes, row->steps, whole ? (size_t)whole : row->steps + 1);
-    row->learner = &room->plan;
-    return HTH_OK;
+static void show(void *context, const hth_learner *plan) {
+    const survey_visit *at = context;
+    const uint64_t whole = at->survey->source.sequence_steps;
+    hth_survey_row *row = at->row;
+    row->bias = hth_learner_bias(plan, row->steps, whole ? (size_t)whole : row->steps + 1);
+    row->learner = plan;
+    at->visit(at->context, row);
 }
 
-static hth_status make(const survey *s, hth_survey_row *row, survey_room *room, hth_error *error) {
+static hth_status plan(const hth_settings *settings, survey_visit *at, hth_error *error) {
+    const survey *s = at->survey;
+    hth_learner_kind kind;
+    HTH_TRY(hth_learner_choose(settings, &kind, error));
+    HTH_TRY(hth_tape_steps(settings, &s->source, &at->row->steps, error));
+    if (kind.steps == HTH_WHOLE_TRIALS) at->row->steps = 1;
+    return hth_learner_plan_for(settings, s->network, at->row->steps, 1, show, at, error);
+}
+
+static hth_status survey_one(survey_visit *at, hth_error *error) {
     const hth_setting items[] = {
-        {"learner.name", row->name, NULL},      {"learner.signal", "preset", NULL},
+        {"learner.name", at->row->name, NULL},  {"learner.signal", "preset", NULL},
         {"learner.recurrence", "preset", NULL}, {"learner.past", "preset", NULL},
         {"learner.future", "preset", NULL},     {"learner.window", "-1", NULL},
         {"learner.window_of", "preset", NULL}};
     const hth_settings overrides = {items, HTH_COUNT(items)};
     hth_settings settings;
-    HTH_TRY(hth_settings_join(&s->settings, &overrides, &settings, error));
-    hth_status status = plan(s, &settings, row, room, error);
+    HTH_TRY(hth_settings_join(&at->survey->settings, &overrides, &settings, error));
+    const hth_status status = plan(&settings, at, error);
     free((void *)(uintptr_t)settings.items);
     return status;
 }
@@ -73,8 +78,9 @@ hth_status hth_survey(const hth_config *config,
     for (size_t i = 0; i < hth_learners.count && status == HTH_OK; i++) {
         hth_error reason;
         hth_survey_row row = {.name = hth_learners.at(i)->name};
-        survey_room room;
-        if (make(&s, &row, &room, &reason) != HTH_OK) row.refusal = reason.message;
+        survey_visit at = {&s, &row, visit, context};
+        if (survey_one(&at, &reason) == HTH_OK) continue;
+        row.refusal = reason.message;
         visit(context, &row);
     }
     close_survey(&s);

@@ -2,7 +2,7 @@
 #ifndef HTH_SURVEY_H
 #define HTH_SURVEY_H
 
-#include "credit/cost.h"
+#include "credit/inspect.h"
 #include "settings/config.h"
 
 typedef struct hth_survey_row {
@@ -10,7 +10,7 @@ typedef struct hth_survey_row {
     const char *refusal; /* why this network cannot have it; NULL: it can, and the rest is filled */
     size_t steps;        /* K; of a sequence without end, that of truncated backpropagation */
     hth_bias bias; /* of a sequence longer than the tape, if the tape is not the whole of it */
-    hth_learner *learner; /* NULL when refused */
+    const hth_learner *learner; /* the plan of one, while it is shown; NULL when refused */
 } hth_survey_row;
 
 hth_status hth_survey(const hth_config *config,

@@ -1,6 +1,5 @@
 /* hitherto list: parts and settings, from the tables that also read them. */
 #include "cli/cli.h"
-#include "credit/axes.h"
 #include "credit/catalogues.h"
 #include "metrics/metric.h"
 

@@ -16,7 +16,7 @@ static double put_formula(const hth_cost *costs, bool memory, char *out, size_t 
     size_t used = 0;
     snprintf(out, size, "nothing");
     for (size_t i = 0; i < HTH_AXES; i++) {
-        const char *formula = memory ? costs[i].part->memory : costs[i].part->operations;
+        const char *formula = memory ? costs[i].memory_formula : costs[i].operations_formula;
         total += memory ? costs[i].memory : costs[i].operations;
         if (formula && used < size)
             used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " + " : "", formula);

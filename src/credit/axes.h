@@ -5,7 +5,7 @@
 #ifndef HTH_AXES_H
 #define HTH_AXES_H
 
-#include "base/options.h"
+#include "credit/inspect.h"
 
 #define HTH_SIGNALS(X)                                                                             \
     X(readout)                                                                                     \
@@ -30,28 +30,6 @@
     X(kernel)                               /* past/<name>.c */
 #define HTH_FUTURES(X) X(zero) X(synthetic) /* future/<name>.c */
 
-/* How many steps a tape has when learner.steps does not say it. */
-typedef enum hth_default_steps {
-    HTH_WHOLE_SEQUENCE, /* must be the whole: fewer are refused */
-    HTH_TRUNCATED,      /* the whole sequence, or 20 where it has more than 1000 steps or no end */
-    HTH_WHOLE_TRIALS, /* the gradient is that of the sequence for any: as few equal tapes as do not exceed
-                       * 1000 steps, 20 steps where it has no end; one update a sequence */
-    HTH_FOUR_STEPS, /* as Bellec et al. 2019, tasks 3.1 and 3.2, or the whole where that is less */
-    HTH_ONE_STEP
-} hth_default_steps;
-
-/* A preset is a name for a choice on each axis, and for the settings of those parts that make the
- * algorithm what it is; what a user gives counts more. */
-enum { HTH_PRESET_SETTINGS = 7 };
-typedef struct hth_preset {
-    hth_part part;
-    const char *signal, *recurrence, *past, *future;
-    hth_default_steps steps;
-    const char *settings[HTH_PRESET_SETTINGS][2]; /* key, value; until the first without a key */
-} hth_preset;
-
-const hth_preset *hth_preset_at(size_t index); /* presets.c */
-
 /* What the chosen preset says of a setting, or NULL. */
 const char *hth_preset_value(const hth_preset *preset, const char *key);
 
@@ -69,9 +47,6 @@ extern const struct hth_crossing hth_crosses_fully,
     hth_crosses_nothing; /* recurrence/full.c, none.c */
 
 hth_status hth_axes_read(const hth_settings *settings, hth_axes *axes, hth_error *error);
-
-/* What a part does to the gradient: nothing, nothing in the mean over draws, or more. */
-typedef enum hth_bias { HTH_EXACT, HTH_UNBIASED, HTH_BIASED } hth_bias;
 
 /* What the gradient is, by construction, to that of the whole sequence of `total` steps when it is cut into
  * tapes of `steps`. */

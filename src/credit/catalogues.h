@@ -7,6 +7,28 @@
 extern const hth_catalogue hth_learners; /* learner.name (presets) and learner.* */
 extern const hth_catalogue hth_signals, hth_recurrences, hth_pasts, hth_futures;
 
+/* How many steps a tape has when learner.steps does not say it. */
+typedef enum hth_default_steps {
+    HTH_WHOLE_SEQUENCE, /* must be the whole: fewer are refused */
+    HTH_TRUNCATED,      /* the whole sequence, or 20 where it has more than 1000 steps or no end */
+    HTH_WHOLE_TRIALS, /* the gradient is that of the sequence for any: as few equal tapes as do not exceed
+                       * 1000 steps, 20 steps where it has no end; one update a sequence */
+    HTH_FOUR_STEPS, /* as Bellec et al. 2019, tasks 3.1 and 3.2, or the whole where that is less */
+    HTH_ONE_STEP
+} hth_default_steps;
+
+/* A preset is a name for a choice on each axis, and for the settings of those parts that make the
+ * algorithm what it is; what a user gives counts more. */
+enum { HTH_PRESET_SETTINGS = 7 };
+typedef struct hth_preset {
+    hth_part part;
+    const char *signal, *recurrence, *past, *future;
+    hth_default_steps steps;
+    const char *settings[HTH_PRESET_SETTINGS][2]; /* key, value; until the first without a key */
+} hth_preset;
+
+const hth_preset *hth_preset_at(size_t index); /* presets.c */
+
 /* One or several choices on an axis, or on all `others` of it; "window": learner.window > 0. */
 enum { HTH_MOST_NAMES = 6 };
 typedef struct hth_choice {

@@ -1,6 +1,4 @@
 /* Evaluates the formulae of the parts for each layer, and asks the parts what they need. */
-#include "credit/cost.h"
-
 #include "base/formula.h"
 #include "credit/joint.h"
 #include "credit/window.h"
@@ -113,7 +111,9 @@ static hth_cost cost_of(const hth_learner *learner, const place *at) {
     if (axis == &hth_window_axis && !learner->slides) axis = &nothing;
     if (axis == &hth_window_axis && !hth_window_delays(learner)) axis = &scans;
     return (hth_cost){.axis = at->name,
-                      .part = axis,
+                      .part = axis->part.name,
+                      .memory_formula = axis->memory,
+                      .operations_formula = axis->operations,
                       .memory = evaluate(learner, axis, at->own, axis->memory),
                       .operations = evaluate(learner, axis, at->own, axis->operations)};
 }

@@ -16,15 +16,6 @@ typedef struct hth_own {
     void *kept;          /* what lay_out placed */
 } hth_own;
 
-/* One of the operations of Marschall et al. 2019, p. 3, that a part needs. */
-typedef struct hth_need {
-    const char *operation; /* "i" to "vi" */
-    bool feasible;    /* whether the paper's list has it that a circuit could do it as it stands */
-    const char *what; /* what is needed it for: "the influence tensor, order 3" */
-} hth_need;
-
-enum { HTH_MAX_NEEDS = 8 };
-
 /* A network that a part has of its own. */
 typedef struct hth_learned {
     size_t weights, copies; /* copies: arrays of that size that a checkpoint has */
@@ -101,6 +92,9 @@ typedef struct hth_past {
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
     /* Where the tape has one step, carry adds delta_1 u_1^T too: one pass over the gradient. */
     bool adds_step;
+    /* Where it keeps one eligibility vector per synapse, eps[e][rows][m] of a layer, if it does; NULL: it keeps something
+     * else. Known once a tape has been learned from. */
+    const hth_real *(*traces)(const hth_learner *learner, size_t layer);
     /* carry looks at learner->descent: see there. Others take the general way. */
     bool descends;
 } hth_past;
@@ -156,7 +150,7 @@ struct hth_learner {
 };
 
 /* Options structs of the parts, until a learner has memory of its own. */
-enum { HTH_AXES = 5, HTH_MOST_OPTIONS = 256 }; /* the fifth is the window */
+enum { HTH_MOST_OPTIONS = 256 };
 typedef union hth_drawer {
     double aligned;
     char bytes[HTH_MOST_OPTIONS];

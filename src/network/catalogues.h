@@ -54,6 +54,9 @@ hth_status hth_stack_read(const hth_settings *settings, hth_stack *out, hth_erro
 /* Adds the layer that a mirrored one has beside it. */
 void hth_stack_mirror(hth_stack *stack);
 
+/* Whether firing rates of whole sequences count (regulariser.rate, rate_over), so that a tape has to be one. */
+hth_status hth_wants_whole_rates(const hth_settings *settings, bool *out, hth_error *error);
+
 /* The verbs each_table and names of hth_layer_kinds and of hth_cells. */
 bool hth_layers_each_table(const hth_settings *settings,
                            void (*visit)(void *context, const struct hth_table *table),

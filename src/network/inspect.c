@@ -1,15 +1,106 @@
-/* Names of parameters, and what the loss is counted in. */
+/* What a network is like, and names of its parameters; what the loss is counted in. */
 #include "network/inspect.h"
 
-#include "network/network.h"
+#include "network/tape.h"
 
+#include <math.h>
 #include <stdio.h>
+
+/* ---- Facts ---- */
+
+hth_network_facts hth_network_look(const hth_network *network) {
+    return (hth_network_facts){.shape = network->shape,
+                               .layers = network->layer_count,
+                               .recurrent = network->recurrent_count,
+                               .loss = network->readout.loss->part.name,
+                               .is_whole = network->is_whole,
+                               .mean_over_batch = network->readout.mean_over_batch,
+                               .has_rates = network->regulariser.rate > 0};
+}
+
+/* Cells' options are compared as bytes: those that are the same as texts. */
+static bool repeats(const hth_layer *layer) {
+    const hth_layer *below = layer - 1;
+    return layer->cell == below->cell &&
+           memcmp(layer->options, below->options, layer->cell->options_size) == 0;
+}
+
+hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
+    const hth_layer *layer = &network->layers[l];
+    const hth_cell *cell = layer->cell;
+    return (hth_layer_facts){.number = layer->number,
+                             .units = layer->n,
+                             .inputs = layer->inputs,
+                             .rows = layer->rows,
+                             .columns = layer->m,
+                             .states = cell->states,
+                             .state_names = cell->state_names,
+                             .cell = cell->part.name,
+                             .options = &cell->part.options,
+                             .spikes = cell->spikes,
+                             .has_voltage = cell->threshold.where != HTH_AT_ZERO,
+                             .repeats = l > 0 && repeats(layer)};
+}
+
+void hth_network_cells(const hth_network *network, char *out, size_t size) {
+    const hth_layer *layers = network->layers;
+    size_t used = 0, different = 1;
+    for (size_t l = 1; l < network->layer_count; l++)
+        if (layers[l].cell != layers[0].cell) different = network->layer_count;
+    *out = 0;
+    for (size_t l = 0; l < different && used < size; l++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", l ? ", " : "",
+                                 layers[l].cell->part.name);
+}
+
+void hth_layer_synapses(const hth_network *network, size_t l, hth_real *out) {
+    const hth_layer *layer = &network->layers[l];
+    for (size_t i = 0; i < layer->rows * layer->m; i++) out[i] = 1;
+    hth_layer_mask(layer, out);
+}
+
+void hth_layer_keep_synapses(const hth_network *network, size_t l, hth_real *values) {
+    hth_layer_mask(&network->layers[l], values);
+}
+
+void hth_parameter_mask(const hth_network *network, hth_real *out) {
+    for (size_t i = 0; i < network->count; i++) out[i] = 1;
+    for (size_t l = 0; l < network->layer_count; l++)
+        hth_layer_synapses(network, l, out + network->layers[l].weight);
+}
+
+hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x) {
+    const hth_layer *layer = &tape->network->layers[0];
+    const size_t inputs = layer->inputs, outputs = tape->network->readout.outputs;
+    const size_t begin = first * tape->batch, end = tape->steps * tape->batch;
+    const hth_chunk *all = &tape->chunk;
+    for (size_t i = begin; !all->tokens && i < end; i++)
+        memcpy(x + (i - begin) * inputs, tape->layers[0].u + i * layer->stride + layer->n,
+               inputs * sizeof *x);
+    return (hth_chunk){.steps = tape->steps - first,
+                       .batch = tape->batch,
+                       .x = all->tokens ? NULL : x,
+                       .tokens = all->tokens ? all->tokens + begin : NULL,
+                       .targets = all->targets ? all->targets + begin * outputs : NULL,
+                       .classes = all->classes ? all->classes + begin : NULL,
+                       .weights = all->weights ? all->weights + begin : NULL,
+                       .ends = all->ends};
+}
 
 hth_loss_scale hth_network_loss(const hth_network *network) {
     const hth_readout *r = &network->readout;
     if (!r->loss->scale) return (hth_loss_scale){.unit = "units of its own"};
     return r->loss->scale(r->loss_options, r->outputs);
 }
+
+double hth_tape_threshold(const hth_tape *tape, size_t l, size_t unit) {
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_entry entry = layer->cell->threshold;
+    if (entry.where == HTH_AT_ZERO) return (double)NAN;
+    return (double)hth_derivative_of(hth_entry_at(layer, &tape->layers[l], entry, 0, 1, 0), unit);
+}
+
+/* ---- Names of parameters ---- */
 
 /* "gate u of unit 3", or "unit 3" where there is one drive. */
 static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) {

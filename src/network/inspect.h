@@ -1,8 +1,52 @@
-/* What a check asks of a network, without a look at its inside: names of parameters, and its cells' tables. */
+/* What the rooms above ask of a network and of a tape, without a look at their inside. */
 #ifndef HTH_INSPECT_H
 #define HTH_INSPECT_H
 
-#include "base/base.h"
+#include "base/options.h"
+#include "network/catalogues.h"
+
+/* What a network is like. Texts are those of tables, and stay. */
+typedef struct hth_network_facts {
+    hth_shape shape;
+    size_t layers;
+    size_t recurrent;     /* so many parameters, the first, are those that states depend on */
+    const char *loss;     /* "softmax" */
+    bool is_whole;        /* a layer runs against time, so that a tape is a whole sequence */
+    bool mean_over_batch; /* loss.batch = mean */
+    bool has_rates;       /* regulariser.rate > 0 */
+} hth_network_facts;
+hth_network_facts hth_network_look(const hth_network *network);
+
+/* What a layer is like: n units with g drives each that read [z; x; 1]. */
+typedef struct hth_layer_facts {
+    size_t number;                  /* of "layer<number>." in names of settings */
+    size_t units, inputs;           /* n, and the numbers of x */
+    size_t rows, columns;           /* of its weights: g n, n + inputs + 1 */
+    size_t states;                  /* differentiable states of a unit */
+    const char *const *state_names; /* [states], as hth_tape_view takes them */
+    const char *cell;               /* "alif" */
+    const hth_options *options;     /* the settings that the cell has */
+    bool spikes, has_voltage;       /* state 0 is a membrane voltage */
+    bool repeats;                   /* the layer below has the same cell with the same settings */
+} hth_layer_facts;
+hth_layer_facts hth_layer_look(const hth_network *network, size_t layer);
+
+/* The names of the layers' cells: "alif, lstm"; one name where all have the same. Cut off at `size` bytes. */
+enum { HTH_CELLS_LENGTH = 32 * HTH_MAX_LAYERS };
+void hth_network_cells(const hth_network *network, char *out, size_t size);
+
+/* Which weights of a layer there are, out[rows][columns]: 0 for a connection that the network does not have, else 1. */
+void hth_layer_synapses(const hth_network *network, size_t layer, hth_real *out);
+/* Makes of such an array 0 where there is no connection, and leaves the rest. */
+void hth_layer_keep_synapses(const hth_network *network, size_t layer, hth_real *values);
+/* As hth_layer_synapses, of all parameters, out[count]. */
+void hth_parameter_mask(const hth_network *network, hth_real *out);
+
+/* The steps of a tape from `first` on, as they were read and judged. Numbers of the input are copied to
+ * x[steps][batch][inputs]; all else lies on the tape. */
+hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x);
+/* The threshold of one unit at the oldest step of a tape of one item, in units of the voltage; NAN for a cell that has none. */
+double hth_tape_threshold(const hth_tape *tape, size_t layer, size_t unit);
 
 /* Writes what parameter `index` (0..count-1) is, as a person would say it: "gate u of unit 3, from unit 5", "unit 3,
  * bias" where a unit has one drive, "output 0, from unit 2". All numbers begin with 0. */

@@ -511,18 +511,6 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     return HTH_OK;
 }
 
-void hth_network_cells(const hth_network *network, char *out, size_t size) {
-    const hth_layer *layers = network->layers;
-    size_t used = 0, different = 1;
-    for (size_t l = 1; l < network->layer_count; l++)
-        if (strcmp(layers[l].cell->part.name, layers[0].cell->part.name) != 0)
-            different = network->layer_count;
-    *out = 0;
-    for (size_t l = 0; l < different && used < size; l++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", l ? ", " : "",
-                                 layers[l].cell->part.name);
-}
-
 void hth_network_destroy(hth_network *network) {
     hth_release(network);
 }

@@ -88,10 +88,6 @@ static inline bool hth_is_deep(const hth_network *network) {
     return deep;
 }
 
-/* The names of the layers' cells: "alif, lstm"; one name where all have the same. Cut off at `size` bytes. */
-enum { HTH_CELLS_LENGTH = 32 * HTH_MAX_LAYERS };
-void hth_network_cells(const hth_network *network, char *out, size_t size);
-
 /* Numbers per unit in a layer's initial state: its states, and z where that is free. */
 size_t hth_layer_initial_rows(const hth_layer *layer);
 

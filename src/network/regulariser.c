@@ -73,6 +73,13 @@ bool hth_regulariser_divides(const hth_regulariser *r) {
     return r->rate > 0 && r->rate_form == NEST;
 }
 
+hth_status hth_wants_whole_rates(const hth_settings *settings, bool *out, hth_error *error) {
+    hth_regulariser r;
+    HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &r, error));
+    *out = r.rate > 0 && r.rate_over == HTH_RATE_OF_SEQUENCE;
+    return HTH_OK;
+}
+
 static size_t length_of(const hth_rates *of, size_t item) {
     return of->chunk->lengths ? of->chunk->lengths[item] : of->steps;
 }

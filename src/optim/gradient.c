@@ -1,6 +1,8 @@
 /* Gradients: making, clearing, and the rows of the embedding that were touched. */
 #include "optim/gradient.h"
 
+#include "optim/inspect.h"
+
 #include <string.h>
 
 static const hth_block *sparse_block(const hth_network *network) {
@@ -93,4 +95,30 @@ hth_real *hth_gradient_row(hth_gradient *g, size_t row) {
         g->touched[g->touched_count++] = (uint32_t)row;
     }
     return g->values + g->sparse->offset + row * g->sparse->columns;
+}
+
+/* ---- State ---- */
+
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is given out as it is");
+
+size_t hth_gradient_state(hth_gradient *g, hth_field *fields, size_t capacity) {
+    hth_gradient_fill(g);
+    if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
+    if (!g->sparse) return 1;
+    if (capacity > 2) {
+        fields[1] = (hth_field){"touched", HTH_DTYPE_I32, g->sparse->rows, g->touched};
+        fields[2] = (hth_field){"touched_count", HTH_DTYPE_U64, 1, &g->touched_count};
+    }
+    return 3;
+}
+
+void hth_gradient_settle(hth_gradient *g) {
+    if (!g->sparse) return;
+    const size_t rows = g->sparse->rows;
+    if (g->touched_count > rows) g->touched_count = rows; /* whatever a file says */
+    memset(g->is_touched, 0, rows);
+    for (size_t i = 0; i < g->touched_count; i++) {
+        if (g->touched[i] >= rows) g->touched[i] = (uint32_t)(rows - 1);
+        g->is_touched[g->touched[i]] = 1;
+    }
 }

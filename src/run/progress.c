@@ -4,7 +4,7 @@
  * Time is measured here; of a run's course nothing but the moment of a checkpoint depends on it.
  */
 #include "files/clock.h"
-#include "network/network.h"
+#include "network/inspect.h"
 #include "run/run.h"
 
 #include <math.h>
@@ -26,8 +26,10 @@ static double spike_rate(const hth_run *r) {
     const hth_counters *c = &r->counters;
     const hth_network *network = r->session.network;
     double units = 0;
-    for (size_t l = 0; l < network->layer_count; l++)
-        if (network->layers[l].cell->spikes) units += (double)network->layers[l].n;
+    for (size_t l = 0; l < hth_network_look(network).layers; l++) {
+        const hth_layer_facts layer = hth_layer_look(network, l);
+        if (layer.spikes) units += (double)layer.units;
+    }
     const double steps = (double)(c->walked.step - c->line_step) * (double)r->session.batch;
     return units * steps > 0 ? c->walked.sums.spikes / (units * steps) : (double)NAN;
 }
@@ -36,7 +38,7 @@ static double spike_rate(const hth_run *r) {
 static double regulariser(const hth_run *r) {
     const hth_counters *c = &r->counters;
     const double steps = (double)(c->walked.step - c->line_step);
-    const bool has = r->session.network->regulariser.rate > 0 && steps > 0;
+    const bool has = hth_network_look(r->session.network).has_rates && steps > 0;
     return has ? c->walked.sums.regulariser * (double)r->session.steps / steps : (double)NAN;
 }
 

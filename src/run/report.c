@@ -2,10 +2,10 @@
  * What a run writes of itself: the lines of metrics.jsonl, with the validations that belong to them, and
  * summary.json at the end, after a pass over the test data.
  */
-#include "credit/learner.h"
+#include "credit/inspect.h"
 #include "files/clock.h"
 #include "files/lines.h"
-#include "network/network.h"
+#include "network/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
 
@@ -120,7 +120,7 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         .metric = r->session.metric.kind->part.name,
         .task = r->session.train.kind->part.name,
         .cell = cells,
-        .learner = r->session.learner->axes.preset->part.name,
+        .learner = hth_learner_look(r->session.learner).name,
         .learner_bytes = r->outcome->learner_bytes,
         .steps = c->walked.step,
         .epochs = c->walked.epoch,

@@ -7,11 +7,10 @@
  * same way as one that was not. Time is measured, but nothing but the moment of a checkpoint depends
  * on it.
  */
-#include "credit/catalogues.h"
-#include "credit/cost.h"
+#include "credit/inspect.h"
 #include "files/clock.h"
 #include "files/lines.h"
-#include "network/network.h"
+#include "network/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
 
@@ -283,7 +282,7 @@ hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest
     if (status == HTH_OK) status = open_handles(r, guest, error);
     if (status == HTH_OK)
         *prospect = (hth_prospect){r->session.metric.kind,
-                                   r->session.network->readout.loss->part.name,
+                                   hth_network_look(r->session.network).loss,
                                    hth_network_loss(r->session.network).unit,
                                    r->validation.tape != NULL,
                                    r->session.update_sequence ? 0 : r->session.steps,

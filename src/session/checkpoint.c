@@ -7,7 +7,7 @@
 #include "session/checkpoint.h"
 
 #include "files/safetensors.h"
-#include "optim/gradient.h"
+#include "optim/inspect.h"
 
 #include <errno.h>
 #include <math.h>
@@ -57,30 +57,7 @@ static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capac
     return 1;
 }
 static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capacity) {
-    hth_gradient *g = h->gradient;
-    if (!g) return 0;
-    hth_gradient_fill(g);
-    if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
-    if (!g->sparse) return 1;
-    if (capacity > 2) {
-        fields[1] = (hth_field){"touched", HTH_DTYPE_I32, g->sparse->rows, g->touched};
-        fields[2] = (hth_field){"touched_count", HTH_DTYPE_U64, 1, &g->touched_count};
-    }
-    return 3;
-}
-_Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is saved as it is");
-
-/* What follows from fields that have been restored. */
-static void settle(const hth_handles *h) {
-    hth_gradient *g = h->gradient;
-    if (!g || !g->sparse) return;
-    const size_t rows = g->sparse->rows;
-    if (g->touched_count > rows) g->touched_count = rows; /* whatever the file says */
-    memset(g->is_touched, 0, rows);
-    for (size_t i = 0; i < g->touched_count; i++) {
-        if (g->touched[i] >= rows) g->touched[i] = (uint32_t)(rows - 1);
-        g->is_touched[g->touched[i]] = 1;
-    }
+    return h->gradient ? hth_gradient_state(h->gradient, fields, capacity) : 0;
 }
 
 static const struct {
@@ -299,7 +276,7 @@ static hth_status load(const char *run, const hth_handles *into, hth_counters *c
     field_list fields;
     HTH_TRY(gather(into, counters, &fields, error));
     hth_status status = load_newest(run, &fields, identity, observer, found, error);
-    if (status == HTH_OK && *found) settle(into);
+    if (status == HTH_OK && *found && into->gradient) hth_gradient_settle(into->gradient);
     free(fields.items);
     return status;
 }

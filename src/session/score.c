@@ -4,7 +4,7 @@
  */
 #include "session/score.h"
 
-#include "network/network.h"
+#include "network/inspect.h"
 
 /* A tape that is long enough for speed and short enough for memory; its length does not change the
  * result. */
@@ -20,7 +20,7 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
-    w->whole = session->network->is_whole;
+    w->whole = hth_network_look(session->network).is_whole;
     w->keep_state = o->keep_state;
     w->steps = w->whole ? (size_t)sequence : scoring_steps(session->steps);
     w->limit = (uint64_t)o->validation_steps;

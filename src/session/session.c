@@ -6,11 +6,8 @@
  */
 #include "session/session.h"
 
-#include "credit/axes.h"
-#include "credit/catalogues.h"
-#include "credit/learner.h"
-#include "network/catalogues.h"
-#include "network/network.h"
+#include "credit/inspect.h"
+#include "network/inspect.h"
 #include "session/score.h"
 
 #include <math.h>
@@ -23,17 +20,13 @@ enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
 /* K of tbptt when nothing is said: all of a sequence that is not too long, else that of the word model. */
 enum { LONGEST_WHOLE = 1000, TRUNCATED = 20 };
 
-/* A part of the rate's own sequence would have a rate of its own. */
-static bool wants_whole_rates(const hth_regulariser *r) {
-    return r->rate > 0 && r->rate_over == HTH_RATE_OF_SEQUENCE;
-}
-
-static size_t default_steps(hth_default_steps kind, uint64_t whole, const hth_regulariser *r) {
+/* whole_rates: a part of a sequence would have a firing rate of its own. */
+static size_t default_steps(hth_default_steps kind, uint64_t whole, bool whole_rates) {
     const uint64_t tapes = (whole + LONGEST_WHOLE - 1) / LONGEST_WHOLE;
     if (kind == HTH_ONE_STEP) return 1;
     if (kind == HTH_FOUR_STEPS) return whole > 0 && whole < 4 ? (size_t)whole : 4;
     if (whole == 0) return TRUNCATED;
-    if (kind == HTH_WHOLE_SEQUENCE || wants_whole_rates(r)) return (size_t)whole;
+    if (kind == HTH_WHOLE_SEQUENCE || whole_rates) return (size_t)whole;
     if (kind == HTH_WHOLE_TRIALS) return (size_t)((whole + tapes - 1) / tapes);
     return whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
 }
@@ -66,37 +59,40 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
                           hth_error *error) {
     int64_t given;
     hth_stack stack;
-    hth_axes axes;
-    hth_regulariser regulariser;
+    hth_learner_kind learner;
+    bool whole_rates;
     HTH_TRY(hth_stack_read(settings, &stack, error));
     HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
-    HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &regulariser, error));
-    HTH_TRY(hth_axes_read(settings, &axes, error));
+    HTH_TRY(hth_wants_whole_rates(settings, &whole_rates, error));
+    HTH_TRY(hth_learner_choose(settings, &learner, error));
     if (stack.backward) return whole_steps(settings, source, given, steps, error);
-    const char *learner = axes.preset->part.name, *stream = source->kind->part.name;
+    const char *stream = source->kind->part.name;
     const uint64_t whole = source->sequence_steps;
-    const bool wants_all = axes.preset->steps == HTH_WHOLE_SEQUENCE;
+    const bool wants_all = learner.steps == HTH_WHOLE_SEQUENCE;
     if (wants_all && given > 0 && (uint64_t)given < whole)
         return hth_fail(
             error, HTH_INVALID,
             "learner.steps is %lld, but learner '%s' looks at the whole sequence, %llu steps "
             "of '%s': take learner=tbptt, or leave learner.steps out",
-            (long long)given, learner, (unsigned long long)whole, stream);
+            (long long)given, learner.name, (unsigned long long)whole, stream);
     if (wants_all && given == 0 && whole == 0)
         return hth_fail(error, HTH_INVALID,
                         "the sequences of '%s' have no end, and learner '%s' wants the whole of "
                         "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
                         "many steps it looks at together",
-                        stream, learner);
-    *steps = given > 0 ? (size_t)given : default_steps(axes.preset->steps, whole, &regulariser);
+                        stream, learner.name);
+    *steps = given > 0 ? (size_t)given : default_steps(learner.steps, whole, whole_rates);
     return HTH_OK;
 }
 
-static hth_status check_rates(const hth_session *s, hth_error *error) {
+static hth_status check_rates(const hth_settings *settings, const hth_session *s,
+                              hth_error *error) {
     const uint64_t whole = s->train.sequence_steps;
-    const bool learns = s->learner->axes.signal->reaches_units;
-    if (!wants_whole_rates(&s->network->regulariser) || !learns || (whole > 0 && s->steps >= whole))
-        return HTH_OK;
+    hth_learner_kind learner;
+    bool whole_rates;
+    HTH_TRY(hth_learner_choose(settings, &learner, error));
+    HTH_TRY(hth_wants_whole_rates(settings, &whole_rates, error));
+    if (!whole_rates || !learner.reaches_units || (whole > 0 && s->steps >= whole)) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "regulariser.rate needs the firing rates of whole sequences, but learner.steps "
                     "is %zu and a sequence of '%s' has %s: take whole sequences, or "
@@ -118,13 +114,12 @@ static hth_status check_time(const hth_session *s, hth_error *error) {
 static hth_status update_moment(const hth_settings *settings, const hth_source *source,
                                 bool *sequence, hth_error *error) {
     int update = UPDATE_TAPE;
-    hth_axes axes;
+    hth_learner_kind learner;
     HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
-    HTH_TRY(hth_axes_read(settings, &axes, error));
+    HTH_TRY(hth_learner_choose(settings, &learner, error));
     if (update == UPDATE_AUTO)
-        update = axes.preset->steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0
-                     ? UPDATE_SEQUENCE
-                     : UPDATE_TAPE;
+        update = learner.steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0 ? UPDATE_SEQUENCE
+                                                                                 : UPDATE_TAPE;
     *sequence = update == UPDATE_SEQUENCE;
     if (*sequence && source->sequence_steps == 0)
         return hth_fail(error, HTH_INVALID,
@@ -231,7 +226,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
                                s->compute, NULL, &s->learner, error));
     HTH_TRY(hth_learner_tape(s->learner, s->compute, NULL, &s->tape, error));
-    HTH_TRY(check_rates(s, error));
+    HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
     HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
@@ -272,7 +267,7 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
                       .tally = tally,
                       .steps = s->steps,
                       .limit = s->steps_total,
-                      .whole = s->network->is_whole,
+                      .whole = hth_network_look(s->network).is_whole,
                       .keep_state = s->options.keep_state,
                       .moments = &s->moments,
                       .learner = s->learner,

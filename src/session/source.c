@@ -6,7 +6,7 @@
  */
 #include "session/source.h"
 
-#include "network/network.h"
+#include "network/inspect.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -187,22 +187,21 @@ static void copy_given(const hth_given *given, const target *to, hth_real *param
 
 /* A weight of a connection that the network does not have is refused unless it is 0. */
 static hth_status check_masked(hth_network *network, hth_error *error) {
-    const hth_layer *layer = &network->layers[0];
-    const hth_real *weight = network->theta + layer->weight;
-    const size_t count = layer->rows * layer->m;
-    hth_real *masked = malloc(count * sizeof *masked);
-    if (!masked) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
-    memcpy(masked, weight, count * sizeof *masked);
-    hth_layer_mask(layer, masked);
+    const hth_block *block = find_block(network, "layer0.weight");
+    const hth_real *weight = hth_network_parameters(network) + block->offset;
+    const size_t count = block->rows * block->columns;
+    hth_real *exists = malloc(count * sizeof *exists);
+    if (!exists) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
+    hth_layer_synapses(network, 0, exists);
     size_t at = 0;
-    while (at < count && masked[at] == weight[at]) at++;
-    free(masked);
+    while (at < count && (exists[at] != 0 || weight[at] == 0)) at++;
+    free(exists);
     if (at == count) return HTH_OK;
     return hth_fail(
         error, HTH_MISMATCH,
         "the data give layer0.weight %g in row %zu, column %zu, where this network has no "
         "connection (see network.connections, network.self_connections, network.bias and the cell)",
-        (double)weight[at], at / layer->m, at % layer->m);
+        (double)weight[at], at / block->columns, at % block->columns);
 }
 
 enum { MOST_GIVEN = 16 };
@@ -223,7 +222,7 @@ static hth_status check_direction(const hth_given *given, const hth_network *net
                                   hth_error *error) {
     const bool of_layer = strcmp(given->name, "w_in") == 0 || strcmp(given->name, "w_rec") == 0 ||
                           strcmp(given->name, "b_rec") == 0;
-    if (!network->is_whole || !of_layer) return HTH_OK;
+    if (!hth_network_look(network).is_whole || !of_layer) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH,
                     "the data bring %s along, but with network.direction both there is a layer in "
                     "each direction, and the array is for one; take it out of the file",
@@ -234,7 +233,7 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
     hth_given given[MOST_GIVEN];
     target to;
     const size_t count = list_given(source, given);
-    const size_t inputs = network->layers[0].inputs;
+    const size_t inputs = hth_layer_look(network, 0).inputs;
     for (size_t i = 0; i < count; i++) {
         if (is_feedback(&given[i])) continue;
         if (!find_target(given[i].name, network, inputs, &to))

@@ -187,7 +187,9 @@ static const hth_option check_options[] = {
      .max = 1e6,
      CHECK(samples)},
     {.name = "memory",
-     .help = "GiB that the influence tensor of RTRL may take; beyond that RTRL is not compared",
+     .help =
+         "GiB that a learner may take: with more your own is refused, and others, RTRL among them, "
+         "are not compared",
      .fallback = "1",
      .kind = HTH_KIND_REAL,
      .min = 0,

@@ -7,7 +7,8 @@
  */
 #include "watch/record.h"
 
-#include "credit/joint.h"
+#include "credit/inspect.h"
+#include "network/inspect.h"
 #include "session/reopen.h"
 
 #include <math.h>
@@ -20,7 +21,6 @@ struct hth_recorder {
     hth_session session; /* its train source is the split */
     hth_walk walk;       /* one step after the other; learner NULL: none */
     hth_tally tally;
-    const hth_real *eps[HTH_MAX_LAYERS]; /* [e][rows][m], in the learner; NULL: none */
     const char *learner_name;
     bool own, traces;
     hth_real *outputs;
@@ -42,7 +42,7 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK) return status;
     hth_session *s = &r->session;
-    if (s->network->is_whole)
+    if (hth_network_look(s->network).is_whole)
         return hth_fail(error, HTH_INVALID,
                         "%s has network.direction both, or network.reads backward: its steps "
                         "depend on those to come, so it "
@@ -74,36 +74,18 @@ static hth_status make_learner(hth_recorder *r, const char *name, hth_error *err
     return status;
 }
 
-/* Where the learner keeps eps of each layer: fields "trace<l>.weight". */
-static hth_status find_traces(hth_recorder *r, hth_error *error) {
-    const size_t count = hth_learner_state(r->walk.learner, NULL, 0);
-    hth_field *fields = calloc(count + 1, sizeof *fields);
-    if (!fields) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    hth_learner_state(r->walk.learner, fields, count);
-    for (size_t i = 0; i < count; i++) {
-        size_t layer;
-        char what[16];
-        if (sscanf(fields[i].name, "trace%zu.%15s", &layer, what) == 2 &&
-            strcmp(what, "weight") == 0 && layer < HTH_MAX_LAYERS)
-            r->eps[layer] = fields[i].data;
-    }
-    free(fields);
-    r->traces = r->eps[0] != NULL;
-    return HTH_OK;
-}
-
 /* The run's own learner where it keeps traces of each synapse, else the plainest that does. */
 static hth_status open_learner(hth_recorder *r, hth_error *error) {
     static const char stand_in[] = "eprop1-symmetric";
     const hth_settings settings = hth_config_settings(r->config);
-    hth_axes axes;
-    HTH_TRY(hth_axes_read(&settings, &axes, error));
-    r->own = axes.past == &hth_past_trace && make_learner(r, NULL, NULL) == HTH_OK;
+    hth_learner_kind kind;
+    HTH_TRY(hth_learner_choose(&settings, &kind, error));
+    r->own = kind.keeps_traces && make_learner(r, NULL, NULL) == HTH_OK;
     if (!r->own) HTH_TRY(make_learner(r, stand_in, error));
-    r->learner_name = r->own ? axes.preset->part.name : stand_in;
+    r->learner_name = r->own ? kind.name : stand_in;
+    r->traces = hth_learner_look(r->walk.learner).keeps_traces;
     if (r->own) HTH_TRY(hth_given_feedback(&r->session.train, r->walk.learner, error));
-    HTH_TRY(hth_gradient_create(r->session.network, NULL, &r->walk.gradient, error));
-    return find_traces(r, error);
+    return hth_gradient_create(r->session.network, NULL, &r->walk.gradient, error);
 }
 
 /* A sequence that is all of the data, such as a text, may be cut; one too long to look at is. */
@@ -144,7 +126,7 @@ void hth_recorder_close(hth_recorder *r) {
 hth_record_shape hth_recorder_shape(const hth_recorder *r) {
     const hth_source *source = &r->session.train;
     return (hth_record_shape){.stream = source->shape,
-                              .layers = r->session.network->layer_count,
+                              .layers = hth_network_look(r->session.network).layers,
                               .sequence_steps = r->cut ? 0 : (size_t)source->sequence_steps,
                               .has_signals = r->walk.learner != NULL,
                               .has_traces = r->traces,
@@ -153,16 +135,16 @@ hth_record_shape hth_recorder_shape(const hth_recorder *r) {
 }
 
 hth_record_layer hth_recorder_layer(const hth_recorder *r, size_t l) {
-    const hth_layer *layer = &r->session.network->layers[l];
-    hth_record_layer out = {.units = layer->n,
-                            .inputs = layer->inputs,
-                            .states = layer->cell->states,
-                            .rows = layer->rows,
-                            .columns = layer->m,
-                            .spikes = layer->cell->spikes,
-                            .has_voltage = layer->cell->threshold.where != HTH_AT_ZERO};
+    const hth_layer_facts layer = hth_layer_look(r->session.network, l);
+    hth_record_layer out = {.units = layer.units,
+                            .inputs = layer.inputs,
+                            .states = layer.states,
+                            .rows = layer.rows,
+                            .columns = layer.columns,
+                            .spikes = layer.spikes,
+                            .has_voltage = layer.has_voltage};
     for (size_t k = 0; k < out.states && k < HTH_COUNT(out.state_names); k++)
-        out.state_names[k] = layer->cell->state_names[k];
+        out.state_names[k] = layer.state_names[k];
     return out;
 }
 
@@ -174,8 +156,8 @@ hth_status hth_recorder_rewind(hth_recorder *r, hth_error *error) {
 }
 
 static const hth_real *learning_signal(const hth_recorder *r) {
-    const size_t top = r->session.network->layer_count - 1;
-    return r->walk.learner ? r->walk.learner->adjoint.layers[top].q : NULL;
+    const size_t top = hth_network_look(r->session.network).layers - 1;
+    return r->walk.learner ? hth_learner_signal(r->walk.learner, top) : NULL;
 }
 
 hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
@@ -200,70 +182,43 @@ hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error
     return HTH_OK;
 }
 
+/* The one step of the one item that is on the tape. */
+static const hth_real *view(const hth_recorder *r, size_t l, const char *what) {
+    hth_view found = {0};
+    hth_tape_view(r->walk.tape, l, what, &found, NULL);
+    return found.data;
+}
+
 const hth_real *hth_recorder_z(const hth_recorder *r, size_t l) {
-    return r->walk.tape->layers[l].u + r->session.network->layers[l].stride;
+    return view(r, l, "z");
 }
 
 const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
-    const hth_layer *layer = &r->session.network->layers[l];
-    const size_t states = layer->cell->states + layer->cell->counters;
-    return r->walk.tape->layers[l].state + (states + k) * layer->n;
+    return view(r, l, hth_layer_look(r->session.network, l).state_names[k]);
 }
 
 /* ---- Traces ----------------------------------------------------------------------------------- */
 
-/* A local derivative of one unit. */
-static hth_real local(const hth_recorder *r, size_t l, hth_entry entry, size_t unit) {
-    const hth_derivative d =
-        hth_entry_at(&r->session.network->layers[l], &r->walk.tape->layers[l], entry, 0, 1, 0);
-    return entry.where == HTH_AT_ZERO ? 0 : hth_derivative_of(d, unit);
-}
-
 double hth_recorder_threshold(const hth_recorder *r, size_t l, size_t unit) {
-    const hth_entry entry = r->session.network->layers[l].cell->threshold;
-    return entry.where == HTH_AT_ZERO ? (double)NAN : (double)local(r, l, entry, unit);
-}
-
-/* dz/ds[k] as the learner has it (learner.postsynaptic). */
-static hth_real observed(const hth_recorder *r, size_t l, size_t k, size_t unit) {
-    const hth_adjoint *adjoint = &r->walk.learner->adjoint;
-    const hth_entry Z = adjoint->layers[l].table.Z[k];
-    return Z.where == HTH_AT_ZERO ? 0
-                                  : hth_derivative_of(hth_derivative_at(adjoint, l, Z, 0, 0), unit);
-}
-
-/* Columns from..to-1 of a row, to out. */
-static void trace_row(const hth_recorder *r, size_t l, size_t row, size_t from, size_t to,
-                      hth_real *out) {
-    const hth_layer *layer = &r->session.network->layers[l];
-    const size_t unit = row % layer->n;
-    const hth_real *u = r->walk.tape->layers[l].u,
-                   Q = local(r, l, layer->cell->Q[row / layer->n], unit);
-    for (size_t i = from; i < to; i++) out[i - from] = Q * u[i];
-    for (size_t k = 0; k < layer->cell->states; k++) {
-        const hth_real *eps = r->eps[l] + (k * layer->rows + row) * layer->m;
-        const hth_real Z = observed(r, l, k, unit);
-        for (size_t i = from; i < to && Z != 0; i++) out[i - from] += Z * eps[i];
-    }
+    return hth_tape_threshold(r->walk.tape, l, unit);
 }
 
 hth_real hth_recorder_trace(const hth_recorder *r, size_t l, size_t row, size_t column) {
     hth_real e;
-    trace_row(r, l, row, column, column + 1, &e);
+    hth_learner_trace(r->walk.learner, l, row, column, column + 1, &e);
     return e;
 }
 
 void hth_recorder_traces(const hth_recorder *r, size_t l, hth_real *out) {
-    const hth_layer *layer = &r->session.network->layers[l];
-    for (size_t row = 0; row < layer->rows; row++)
-        trace_row(r, l, row, 0, layer->m, out + row * layer->m);
-    hth_layer_mask(layer, out);
+    const hth_layer_facts layer = hth_layer_look(r->session.network, l);
+    const size_t m = layer.columns;
+    for (size_t row = 0; row < layer.rows; row++)
+        hth_learner_trace(r->walk.learner, l, row, 0, m, out + row * m);
+    hth_layer_keep_synapses(r->session.network, l, out);
 }
 
 void hth_recorder_synapses(const hth_recorder *r, size_t l, hth_real *out) {
-    const hth_layer *layer = &r->session.network->layers[l];
-    for (size_t i = 0; i < layer->rows * layer->m; i++) out[i] = 1;
-    hth_layer_mask(layer, out);
+    hth_layer_synapses(r->session.network, l, out);
 }
 
 uint64_t hth_recorder_seed(const hth_recorder *r) {

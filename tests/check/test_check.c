@@ -326,12 +326,29 @@ static void a_network_that_proves_nothing_is_told(void **state) {
     assert_non_null(strstr(h.all, "layer0.weight is 0 everywhere"));
 }
 
-static void a_tensor_that_is_too_large_is_told(void **state) {
+#define LITTLE SMALL "network.units=40 check.memory=0.0001 "
+
+static void others_that_are_too_large_are_told(void **state) {
     (void)state;
     heard h;
-    rows r = check_line(SMALL "learner=rtrl check.memory=0", &h);
-    assert_non_null(strstr(h.all, "RTRL was not compared"));
+    const rows r = check_line(LITTLE "learner=rflo check.learners=rtrl", &h);
+    assert_non_null(strstr(h.all, "rtrl was not compared: rtrl would take 0.000"));
+    assert_non_null(strstr(h.all, "RTRL was not compared: it would take 0.000"));
     assert_true(r.rtrl == 0);
+}
+
+/* It is refused in one sentence, and before the check takes its memory. */
+static void your_own_learner_that_is_too_large_is_refused(void **state) {
+    (void)state;
+    hth_config *config = configure(LITTLE "learner=rtrl");
+    hth_error error;
+    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, &error), HTH_INVALID);
+    assert_non_null(strstr(error.message, "your learner would take 0.000"));
+    assert_non_null(strstr(error.message, "GiB, more than check.memory = 0.0001"));
+    hth_config_destroy(config);
+    config = configure(LITTLE "learner=rtrl check.memory=1");
+    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, &error), HTH_OK);
+    hth_config_destroy(config);
 }
 
 /* A gradient that is wrong in one block fails there, and only there, and the worst entry is named first. */
@@ -453,7 +470,8 @@ int main(void) {
         cmocka_unit_test(a_run_is_checked_on_what_comes_next),
         cmocka_unit_test(nothing_follows_what_is_checked),
         cmocka_unit_test(a_network_that_proves_nothing_is_told),
-        cmocka_unit_test(a_tensor_that_is_too_large_is_told),
+        cmocka_unit_test(others_that_are_too_large_are_told),
+        cmocka_unit_test(your_own_learner_that_is_too_large_is_refused),
         cmocka_unit_test(a_wrong_gradient_fails),
         cmocka_unit_test(worst_entries),
         cmocka_unit_test(firing_rates_are_compared),

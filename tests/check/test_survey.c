@@ -3,11 +3,10 @@
  * plan of a learner takes no memory.
  */
 #include "check/survey.h"
-#include "credit/catalogues.h"
 #include "data/failing_malloc.h"
 #include "runs.h"
 
-#include "network/network.h"
+#include "credit/learner.h"
 #include "session/session.h"
 
 /* What a row says, for later. */

@@ -3,8 +3,8 @@
  * are those that a checkpoint of the learner holds, for any sizes.
  */
 #include "credit/catalogues.h"
-#include "credit/cost.h"
 #include "credit/joint.h"
+#include "credit/learner.h"
 #include "laws.h"
 
 static const law_case networks[] = {
@@ -35,7 +35,7 @@ static double stated(const hth_learner *learner) {
     hth_learner_costs(learner, costs);
     for (size_t a = 0; a < HTH_AXES; a++) {
         if (isnan(costs[a].memory) || isnan(costs[a].operations))
-            fail_msg("%s: a formula cannot be evaluated", costs[a].part->part.name);
+            fail_msg("%s: a formula cannot be evaluated", costs[a].part);
         memory += costs[a].memory;
     }
     return memory;

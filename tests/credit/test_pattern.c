@@ -5,7 +5,7 @@
  */
 #include "laws.h"
 
-#include "credit/cost.h"
+#include "credit/learner.h"
 
 static hth_real *pattern_gradient(law_rig *rig, size_t order, size_t K) {
     char settings[128];

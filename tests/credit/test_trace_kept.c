@@ -4,7 +4,7 @@
  */
 #include "laws.h"
 
-#include "credit/cost.h"
+#include "credit/inspect.h"
 #include "credit/past/trace.h"
 
 /* ---- A perfect prediction ---- */

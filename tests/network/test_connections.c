@@ -1,6 +1,7 @@
 /* Which weights exist: rings and random connections, that those which do not stay 0 under every kind of learner
  * and through training, and that networks with all are as they were. */
 #include "laws.h"
+#include "network/tape.h"
 
 static const law_case ring = {
     "network.units=6 network.connections=ring", 2, 0, 3, 12, 2, false, false};

@@ -312,6 +312,11 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     return count;
 }
 
+static const hth_real *traces(const hth_learner *learner, size_t layer) {
+    const hth_trace *kept = learner->past.kept;
+    return kept->layers[layer].eps;
+}
+
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
     const bool own = hth_trace_follows_z(learner);
     out[0] = (hth_need){"i", true, "each unit's adjoint, a vector"};
@@ -338,6 +343,7 @@ const hth_past hth_past_trace = {
     .before = before,
     .boundary = boundary,
     .carry = carry,
+    .traces = traces,
     .adds_step = true,
     .descends = true,
 };

@@ -1,0 +1,107 @@
+/* What the rooms above ask of learners, without a look at their inside. */
+#ifndef HTH_CREDIT_INSPECT_H
+#define HTH_CREDIT_INSPECT_H
+
+#include "credit/catalogues.h"
+
+/* ---- What a learner is ---- */
+
+/* What it is by the choices on its axes. */
+typedef struct hth_learner_kind {
+    const char *name;        /* of the preset */
+    hth_default_steps steps; /* of a tape, when learner.steps does not say it */
+    bool reaches_units;      /* false: only the readout learns */
+    bool takes_feedback;     /* hth_learner_feedback */
+    bool keeps_past;         /* something of what was before the tape */
+    bool keeps_traces;       /* one eligibility vector per synapse: hth_learner_trace */
+    bool predicts;           /* losses after the tape */
+} hth_learner_kind;
+
+/* Of settings, before there is a learner; and of a learner. */
+hth_status hth_learner_choose(const hth_settings *settings, hth_learner_kind *out,
+                              hth_error *error);
+hth_learner_kind hth_learner_look(const hth_learner *learner);
+
+/* What a part does to the gradient: nothing, nothing in the mean over draws, or more. */
+typedef enum hth_bias { HTH_EXACT, HTH_UNBIASED, HTH_BIASED } hth_bias;
+
+/* What the gradient is, by construction, to that of the whole sequence of `total` steps when it is cut into tapes of
+ * `steps`; a window that has the whole before it learns from the first step is backpropagation. */
+hth_bias hth_learner_bias(const hth_learner *learner, size_t steps, size_t total);
+
+/* Shows a learner without memory, to be asked for its kind, bias, costs and needs. Takes none either. Errors are those
+ * of hth_learner_create. */
+hth_status hth_learner_plan_for(const hth_settings *settings, const hth_network *network,
+                                size_t steps, size_t batch,
+                                void (*show)(void *context, const hth_learner *plan), void *context,
+                                hth_error *error);
+
+/* ---- A tape that slides ---- */
+
+/* Whether the tape slides (learner.window), and whether the gradient of a step is then given later than its loss. */
+bool hth_learner_slides(const hth_learner *learner);
+bool hth_window_delays(const hth_learner *learner);
+/* H, or K where the tape does not slide. */
+size_t hth_window_length(const hth_learner *learner);
+/* The first step that was new on the tape that was last learned from. */
+size_t hth_learner_unseen(const hth_learner *learner);
+
+/* ---- What it costs and needs ---- */
+
+/* The bytes that a learner takes from its allocator, without taking them. */
+hth_status hth_learner_bytes(const hth_settings *settings, const hth_network *network, size_t steps,
+                             size_t batch, size_t *bytes, hth_error *error);
+
+enum { HTH_AXES = 5 }; /* the fifth is the window */
+
+/* One part at the sizes of the learner's network, per item of the batch: numbers carried from tape to tape, and
+ * multiply-adds per step. NAN: its formula cannot be evaluated. */
+typedef struct hth_cost {
+    const char *axis, *part;                         /* "past", "trace" */
+    const char *memory_formula, *operations_formula; /* NULL: nothing */
+    double memory, operations;
+} hth_cost;
+/* Of a learner or of the plan of one. */
+void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]);
+
+/* One of the operations of Marschall et al. 2019, p. 3, that a part needs. */
+typedef struct hth_need {
+    const char *operation; /* "i" to "vi" */
+    bool feasible;    /* whether the paper's list has it that a circuit could do it as it stands */
+    const char *what; /* what is needed it for: "the influence tensor, order 3" */
+} hth_need;
+
+enum { HTH_MAX_NEEDS = 8 };
+
+/* All needs of the parts, and of a tape of more than one step. Returns their number. */
+enum { HTH_ALL_NEEDS = 4 * HTH_MAX_NEEDS + 1 };
+size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]);
+
+/* What the fields of the learner's state hold: all that is carried from tape to tape. */
+typedef struct hth_kept {
+    uint64_t numbers, bytes; /* of type hth_real; of all types */
+} hth_kept;
+hth_status hth_learner_kept(hth_learner *learner, hth_kept *out, hth_error *error);
+
+/* ---- What it draws ---- */
+
+/* Makes the signs drawn from now on the bits of `code`, lowest first, and starts a sequence: for sums over
+ * all signs. hth_learner_drawn then counts the bits used. */
+void hth_learner_enumerate(hth_learner *learner, uint64_t code);
+
+/* How many numbers it has drawn, or bits used; 0: it does not draw. */
+uint64_t hth_learner_drawn(const hth_learner *learner);
+/* Draws what `from` would draw next. */
+void hth_learner_draw_on(hth_learner *learner, const hth_learner *from);
+
+/* ---- What it knows of the tape ---- */
+
+/* The learning signals q[steps][batch][units] of a layer, of the tape that was last learned from. */
+const hth_real *hth_learner_signal(const hth_learner *learner, size_t layer);
+
+/* e = sum_k Z[k] eps[k] + Q u (Bellec et al. 2019, eq. 4) of columns from..to-1 of a row of a layer's synapses, after the
+ * last tape, which had one step of one item. For learners that keep traces. */
+void hth_learner_trace(const hth_learner *learner, size_t layer, size_t row, size_t from, size_t to,
+                       hth_real *out);
+
+#endif

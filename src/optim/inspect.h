@@ -1,0 +1,11 @@
+/* What a checkpoint asks of a gradient that a sequence under way adds up. */
+#ifndef HTH_OPTIM_INSPECT_H
+#define HTH_OPTIM_INSPECT_H
+
+#include "base/base.h"
+
+/* As hth_tape_state. After fields have been written to, hth_gradient_settle finds what follows from them. */
+size_t hth_gradient_state(hth_gradient *gradient, hth_field *fields, size_t capacity);
+void hth_gradient_settle(hth_gradient *gradient);
+
+#endif
