@@ -443,6 +443,14 @@ typedef struct hth_model_plan {
      * when they come, and this is at most learner.window - K. */
     size_t late;
     int threads; /* as for hth_compute_create; 0: one for each core */
+    /* The model is frozen for good (hth_model_freeze): it has no learner, gradient and optimiser, nor their memory. */
+    bool only_predicts;
+    /* All settings have been checked, and there may be others among them, such as a program's own: none is refused here
+     * for its name. */
+    bool checked;
+    /* Sets parameters of the caller's own, before the learner is made, which may begin with them. NULL: as drawn. */
+    hth_status (*initialise)(void *context, hth_network *network, hth_error *error);
+    void *context; /* of initialise */
 } hth_model_plan;
 
 /* Bytes. total is what hth_model_create takes from the allocator, and hth_model_place from the memory. */
@@ -510,7 +518,9 @@ HTH_API void hth_model_freeze(hth_model *model, bool frozen);
 HTH_API void hth_model_epoch(hth_model *model, uint64_t epoch);
 
 /* The handles within, for all that the functions above do not do: parameters, views of states, feedback weights. They are
- * the model's, which alone may write to the tape, learn and step. */
+ * the model's, and go with it. A program may also write, learn and step with them itself, as with handles that it has
+ * made; it then leaves hth_model_predict, _learn, _run and _reset alone. With only_predicts learner, gradient and
+ * optimiser are NULL. */
 typedef struct hth_model_parts {
     hth_compute *compute;
     hth_network *network;

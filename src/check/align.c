@@ -60,9 +60,9 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
     hth_error reason;
     HTH_TRY(hth_settings_join(settings, &overrides, &joined, error));
     snprintf(c->name, sizeof c->name, "%s", name);
-    hth_status status = hth_learner_create(&joined, session->network, session->steps,
+    hth_status status = hth_learner_create(&joined, session->parts.network, session->steps,
                                            session->batch, (uint64_t)session->options.seed,
-                                           session->compute, NULL, &c->learner, &reason);
+                                           session->parts.compute, NULL, &c->learner, &reason);
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK)
         return hth_fail(error, status, "train.align compares '%s', which cannot be: %.300s", name,
@@ -78,10 +78,10 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
             name);
     c->facing = facing_of(c->learner);
     c->lag = c->facing == LAGGED ? hth_window_length(c->learner) - session->steps : 0;
-    if (hth_learner_slides(c->learner) || hth_learner_slides(session->learner))
-        HTH_TRY(hth_learner_tape(c->learner, session->compute, NULL, &c->tape, error));
+    if (hth_learner_slides(c->learner) || hth_learner_slides(session->parts.learner))
+        HTH_TRY(hth_learner_tape(c->learner, session->parts.compute, NULL, &c->tape, error));
     if (kind.takes_feedback) HTH_TRY(hth_given_feedback(&session->train, c->learner, error));
-    return hth_gradient_create(session->network, NULL, &c->gradient, error);
+    return hth_gradient_create(session->parts.network, NULL, &c->gradient, error);
 }
 
 /* The exact ones, then those that the user names; the run's own learner when none is named. */
@@ -154,15 +154,16 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
     if (o->align == 0) return HTH_OK;
     align *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
-    a->network = session->network;
-    a->trained = session->learner;
+    a->network = session->parts.network;
+    a->trained = session->parts.learner;
     a->x =
         calloc(session->steps * session->batch, (session->train.shape.inputs + 1) * sizeof *a->x);
     a->every = (uint64_t)o->align;
     a->window = (uint64_t)o->align_window;
     hth_status status = a->x ? check_sizes(a, session, error)
                              : hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
-    if (status == HTH_OK) status = hth_gradient_create(session->network, NULL, &a->scrap, error);
+    if (status == HTH_OK)
+        status = hth_gradient_create(session->parts.network, NULL, &a->scrap, error);
     if (status == HTH_OK) status = add_all(a, settings, session, error);
     if (status == HTH_OK) status = check_every(a, session, error);
     if (status == HTH_OK)

@@ -72,7 +72,7 @@ static hth_status open_network(check *c, const hth_settings *settings, const cha
         hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
     hth_status status = hth_given_apply(&c->source, *out, error);
     if (status == HTH_OK && from)
-        status = hth_run_restore(from, &c->settings, &(hth_handles){.network = *out}, error);
+        status = hth_run_restore(from, &c->settings, &(hth_handles){.parts.network = *out}, error);
     if (status != HTH_OK) {
         hth_network_destroy(*out);
         *out = NULL;

@@ -133,11 +133,11 @@ static hth_status walk_sample(const hth_subject *s, hth_tape *tape, const hth_re
     const hth_source source = {.kind = &kind, .state = &stream};
     hth_tally tally = {.sums = *report};
     hth_walk walk = {.source = &source,
-                     .tape = tape,
+                     .parts = {.tape = tape,
+                               .learner = r ? r->learner : NULL,
+                               .gradient = r ? r->gradient : NULL},
                      .tally = &tally,
-                     .steps = r ? r->steps : s->sample->steps,
-                     .learner = r ? r->learner : NULL,
-                     .gradient = r ? r->gradient : NULL};
+                     .steps = r ? r->steps : s->sample->steps};
     while (!tally.epoch_over) HTH_TRY(hth_walk_tape(&walk, error));
     *report = tally.sums;
     return HTH_OK;
@@ -153,7 +153,7 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
     if (s->source && hth_learner_look(*out).takes_feedback)
         status = hth_given_feedback(s->source, *out, error);
     if (status == HTH_OK && s->run)
-        status = hth_run_restore(s->run, &s->settings, &(hth_handles){.learner = *out}, error);
+        status = hth_run_restore(s->run, &s->settings, &(hth_handles){.parts.learner = *out}, error);
     if (status == HTH_OK && s->run) hth_learner_abandon(*out); /* the sequence it was in */
     if (status == HTH_OK) return HTH_OK;
     hth_learner_destroy(*out);

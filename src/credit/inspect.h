@@ -46,6 +46,11 @@ size_t hth_window_length(const hth_learner *learner);
 /* The first step that was new on the tape that was last learned from. */
 size_t hth_learner_unseen(const hth_learner *learner);
 
+/* ---- Sequences ---- */
+
+/* The sequence is given up: what waits in it, or was predicted of it, is not asked for any more. */
+void hth_learner_abandon(hth_learner *learner);
+
 /* ---- What it costs and needs ---- */
 
 /* The bytes that a learner takes from its allocator, without taking them. */

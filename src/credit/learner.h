@@ -163,11 +163,5 @@ hth_status hth_learner_plan(const hth_settings *settings, const hth_network *net
 
 /* Begins a sequence, as the first tape of one does: hth_tape_reset is enough for those who learn from that tape. */
 void hth_learner_reset(hth_learner *learner);
-/* The sequence is given up: what waits in it, or was predicted of it, is not asked for any more. */
-void hth_learner_abandon(hth_learner *learner);
-
-/* Makes the signs drawn from now on the bits of `code`, lowest first, and starts a sequence: for sums over
- * all signs. learner->noise.drawn then counts the bits used. */
-void hth_learner_enumerate(hth_learner *learner, uint64_t code);
 
 #endif

@@ -1,9 +1,12 @@
 /* What time it is, and how much memory this process has taken. */
 #include "files/clock.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 double hth_clock(void) {
     struct timespec now;
@@ -25,4 +28,31 @@ size_t hth_peak_memory(void) {
     if (kilobytes) return kilobytes * 1024;
     getrusage(RUSAGE_SELF, &usage);
     return (size_t)usage.ru_maxrss * 1024;
+}
+
+/* A number in a file; SIZE_MAX: there is none, or it is no number ("max"). */
+static size_t limit_in(const char *path) {
+    unsigned long long bytes;
+    FILE *file = fopen(path, "r");
+    const bool found = file && fscanf(file, "%llu", &bytes) == 1 && bytes < SIZE_MAX;
+    if (file) fclose(file);
+    return found ? (size_t)bytes : SIZE_MAX;
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+size_t hth_machine_memory(void) {
+    size_t most = SIZE_MAX;
+    struct rlimit limit;
+#ifdef _SC_PHYS_PAGES
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) most = (size_t)pages * (size_t)page;
+#endif
+    most = least(most, limit_in("/sys/fs/cgroup/memory.max"));
+    most = least(most, limit_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        most = least(most, (size_t)limit.rlim_cur);
+    return most;
 }

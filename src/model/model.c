@@ -146,7 +146,7 @@ static hth_status make_room(hth_model *m, hth_error *error) {
 /* The next sequence. */
 static void begin(hth_model *m) {
     hth_tape_reset(m->parts.tape);
-    hth_learner_abandon(m->parts.learner);
+    if (m->parts.learner) hth_learner_abandon(m->parts.learner);
     m->learned = 0;
 }
 
@@ -157,9 +157,9 @@ void hth_model_reset(hth_model *m) {
 }
 
 void hth_model_freeze(hth_model *m, bool frozen) {
-    m->is_frozen = frozen;
+    m->is_frozen = frozen || m->only_predicts;
     hth_model_reset(m);
-    hth_tape_dropout(m->parts.tape, !frozen);
+    hth_tape_dropout(m->parts.tape, !m->is_frozen);
 }
 
 void hth_model_epoch(hth_model *m, uint64_t epoch) {

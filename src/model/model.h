@@ -22,6 +22,7 @@ struct hth_model {
     uint32_t *lengths;   /* [batch], scratch */
     bool updates_at_end; /* learner.update = sequence */
     bool needs_whole;    /* the learner must see the whole sequence at once */
+    bool only_predicts;  /* no learner, gradient and optimiser */
     bool is_frozen;
     bool is_told;    /* since the last update an answer has been learned from */
     bool is_pending; /* the gradient holds tapes that no update has followed */

@@ -69,6 +69,7 @@ static bool each_field(hth_model *m, bool is_pending, visitor visit, void *conte
     hth_tape_content(p->tape, visit, context);
     if (!each_of(fields, hth_network_state(p->network, fields, MOST_FIELDS), visit, context))
         return false;
+    if (!p->learner) return true;
     if (!each_of(fields, hth_learner_state(p->learner, fields, MOST_FIELDS), visit, context))
         return false;
     if (!each_of(fields, hth_optimiser_state(p->optimiser, fields, MOST_FIELDS), visit, context))
@@ -121,20 +122,23 @@ static hth_window *window_of(const hth_model *m) {
 }
 
 static marks marks_of(const hth_model *m) {
+    marks now = {.steps = m->steps,
+                 .batch = m->batch,
+                 .late = m->late,
+                 .seed = m->seed,
+                 .learned = m->learned,
+                 .is_told = m->is_told,
+                 .is_pending = m->is_pending,
+                 .epoch = m->epoch,
+                 .tape = hth_tape_get_marks(m->parts.tape)};
+    if (m->only_predicts) return now;
     const hth_window *w = window_of(m);
-    return (marks){.steps = m->steps,
-                   .batch = m->batch,
-                   .late = m->late,
-                   .seed = m->seed,
-                   .learned = m->learned,
-                   .is_told = m->is_told,
-                   .is_pending = m->is_pending,
-                   .is_open = m->parts.learner->is_open,
-                   .waits = w->waits,
-                   .window = {w->sequence, w->origin, w->seen, w->learned},
-                   .epoch = m->epoch,
-                   .touched = m->parts.gradient->touched_count,
-                   .tape = hth_tape_get_marks(m->parts.tape)};
+    const uint64_t window[] = {w->sequence, w->origin, w->seen, w->learned};
+    memcpy(now.window, window, sizeof window);
+    now.waits = w->waits;
+    now.is_open = m->parts.learner->is_open;
+    now.touched = m->parts.gradient->touched_count;
+    return now;
 }
 
 hth_status hth_model_save(hth_model *m, void *memory, size_t bytes, hth_error *error) {
@@ -198,7 +202,7 @@ static hth_status check_head(const void *memory, size_t bytes, hth_error *error)
 }
 
 static hth_status check_marks(const hth_model *m, const marks *k, hth_error *error) {
-    const hth_block *sparse = m->parts.gradient->sparse;
+    const hth_block *sparse = m->parts.gradient ? m->parts.gradient->sparse : NULL;
     if (k->steps != m->steps || k->batch != m->batch || k->late != m->late)
         return hth_fail(
             error, HTH_MISMATCH,
@@ -214,9 +218,10 @@ static hth_status check_marks(const hth_model *m, const marks *k, hth_error *err
     const uint64_t *w = k->window, most = m->window;
     const bool slides = w[1] <= k->tape.time && w[2] >= w[1] && w[2] - w[1] <= most &&
                         w[3] >= w[1] && w[3] - w[1] <= most;
-    const bool fits = slides && hth_tape_may_have(m->parts.tape, &k->tape) &&
-                      k->learned <= k->tape.steps && k->is_told <= 1 && k->is_pending <= 1 &&
-                      k->is_open <= 1 && k->waits <= 1 && k->touched <= (sparse ? sparse->rows : 0);
+    const bool fits = slides && !(m->only_predicts && k->is_pending) &&
+                      hth_tape_may_have(m->parts.tape, &k->tape) && k->learned <= k->tape.steps &&
+                      k->is_told <= 1 && k->is_pending <= 1 && k->is_open <= 1 && k->waits <= 1 &&
+                      k->touched <= (sparse ? sparse->rows : 0);
     return fits ? HTH_OK : hth_fail(error, HTH_FILE, "a mark of the saved model has no meaning");
 }
 
@@ -304,19 +309,23 @@ static void mark_touched(hth_gradient *g, size_t count) {
     for (size_t i = 0; i < count; i++) g->is_touched[g->touched[i]] = 1;
 }
 
-static void take_up(hth_model *m, const marks *k, const unsigned char *fields) {
-    const hth_model_parts *p = &m->parts;
-    hth_gradient_clear(p->gradient);
-    each_field(m, k->is_pending, take_field, &fields);
-    hth_tape_set_marks(p->tape, &k->tape);
-    if (k->is_pending) mark_touched(p->gradient, (size_t)k->touched);
-    p->learner->is_open = k->is_open;
+static void take_learner(hth_model *m, const marks *k) {
     hth_window *w = window_of(m);
+    m->parts.learner->is_open = k->is_open;
     w->waits = k->waits;
     w->sequence = k->window[0];
     w->origin = k->window[1];
     w->seen = k->window[2];
     w->learned = k->window[3];
+}
+
+static void take_up(hth_model *m, const marks *k, const unsigned char *fields) {
+    const hth_model_parts *p = &m->parts;
+    if (p->gradient) hth_gradient_clear(p->gradient);
+    each_field(m, k->is_pending, take_field, &fields);
+    hth_tape_set_marks(p->tape, &k->tape);
+    if (k->is_pending) mark_touched(p->gradient, (size_t)k->touched);
+    if (p->learner) take_learner(m, k);
     m->learned = (size_t)k->learned;
     m->is_told = k->is_told;
     m->is_pending = k->is_pending;

@@ -118,7 +118,7 @@ static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_erro
     hth_axes axes;
     int update;
     HTH_TRY(check_abi(plan, error));
-    HTH_TRY(check_settings(&plan->settings, error));
+    if (!plan->checked) HTH_TRY(check_settings(&plan->settings, error));
     HTH_TRY(hth_axes_read(&plan->settings, &axes, error));
     HTH_TRY(hth_common_option(&hth_learners, "update", &plan->settings, &update, error));
     *out = (hth_model){.batch = plan->batch ? plan->batch : 1,
@@ -126,13 +126,15 @@ static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_erro
                        .shape = plan->shape,
                        .updates_at_end = update == UPDATE_SEQUENCE,
                        .needs_whole = axes.preset->steps == HTH_WHOLE_SEQUENCE,
+                       .only_predicts = plan->only_predicts,
+                       .is_frozen = plan->only_predicts,
                        .is_scratch = true,
                        .seed = plan->seed,
                        .epoch = 1};
     HTH_TRY(choose_steps(plan, axes.preset, &out->steps, error));
     HTH_TRY(hth_window_read(&plan->settings, axes.preset, &window, error));
-    out->window = (size_t)window.steps;
-    if (out->window && out->window < out->steps + out->late)
+    out->window = plan->only_predicts ? 0 : (size_t)window.steps;
+    if (out->late && out->window && out->window < out->steps + out->late)
         return hth_fail(
             error, HTH_INVALID,
             "answers %zu steps late to tapes of %zu new steps need learner.window of at "
@@ -166,17 +168,27 @@ static hth_status count(hth_status status, const bump *b, size_t *bytes) {
     return status == HTH_NO_MEMORY ? HTH_OK : status;
 }
 
+/* A tape of K steps, and those that wait for answers; the whole of one that slides. */
+static hth_status make_tape(hth_model *m, bump *b, hth_error *error) {
+    const hth_allocator from = {take, keep, b};
+    const size_t K = m->steps, on_tape = m->window ? m->window : K + m->late;
+    hth_model_parts *p = &m->parts;
+    const hth_status status =
+        hth_tape_create(p->network, on_tape, m->batch, p->compute, &from, &p->tape, error);
+    HTH_TRY(count(status, b, &m->sizes.tape));
+    if (!p->tape) return HTH_OK;
+    if (m->is_frozen) hth_tape_dropout(p->tape, false);
+    return m->window > K ? hth_tape_keep(p->tape, m->window - K, error) : HTH_OK;
+}
+
 static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = {take, keep, b};
     const hth_settings *settings = &plan->settings;
-    const size_t K = m->steps, on_tape = m->window ? m->window : K + m->late;
     hth_model_parts *p = &m->parts;
-    hth_status status =
-        hth_tape_create(p->network, on_tape, m->batch, p->compute, &from, &p->tape, error);
-    HTH_TRY(count(status, b, &m->sizes.tape));
-    if (p->tape && m->window > K) HTH_TRY(hth_tape_keep(p->tape, m->window - K, error));
-    status = hth_learner_create(settings, p->network, K, m->batch, plan->seed, p->compute, &from,
-                                &p->learner, error);
+    HTH_TRY(make_tape(m, b, error));
+    if (m->only_predicts) return HTH_OK;
+    hth_status status = hth_learner_create(settings, p->network, m->steps, m->batch, plan->seed,
+                                           p->compute, &from, &p->learner, error);
     HTH_TRY(count(status, b, &m->sizes.learner));
     status = hth_gradient_create(p->network, &from, &p->gradient, error);
     HTH_TRY(count(status, b, &m->sizes.gradient));
@@ -226,6 +238,7 @@ static hth_status make_all(const hth_model_plan *plan, hth_model *m, bump *b, ht
     hth_status status = make_base(plan, m, b, error);
     if (status == HTH_NO_MEMORY) return too_small(b->bytes, b->used, "more than ", error);
     HTH_TRY(status);
+    if (plan->initialise) HTH_TRY(plan->initialise(plan->context, m->parts.network, error));
     HTH_TRY(make_rest(plan, m, b, error));
     if (b->used > b->bytes) return too_small(b->bytes, b->used, "", error);
     m->sizes.total = b->used;

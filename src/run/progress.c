@@ -24,7 +24,7 @@ static double eta(const hth_run *r, double rate) {
 /* Spikes per unit and step since the last line. */
 static double spike_rate(const hth_run *r) {
     const hth_counters *c = &r->counters;
-    const hth_network *network = r->session.network;
+    const hth_network *network = r->session.parts.network;
     double units = 0;
     for (size_t l = 0; l < hth_network_look(network).layers; l++) {
         const hth_layer_facts layer = hth_layer_look(network, l);
@@ -38,7 +38,7 @@ static double spike_rate(const hth_run *r) {
 static double regulariser(const hth_run *r) {
     const hth_counters *c = &r->counters;
     const double steps = (double)(c->walked.step - c->line_step);
-    const bool has = hth_network_look(r->session.network).has_rates && steps > 0;
+    const bool has = hth_network_look(r->session.parts.network).has_rates && steps > 0;
     return has ? c->walked.sums.regulariser * (double)r->session.steps / steps : (double)NAN;
 }
 
@@ -61,7 +61,7 @@ hth_progress hth_run_describe(const hth_run *r, double now) {
         .spike_rate = spike_rate(r),
         .regulariser = regulariser(r),
         .learning_rate =
-            hth_optimiser_rate(r->session.optimiser, c->walked.epoch ? c->walked.epoch : 1),
+            hth_optimiser_rate(r->session.parts.optimiser, c->walked.epoch ? c->walked.epoch : 1),
         .seconds = r->before + now - r->begun,
         .steps_per_second = rate,
         .eta_seconds = eta(r, rate),

@@ -84,7 +84,7 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
 }
 
 hth_status hth_run_report(hth_run *r, hth_error *error) {
-    const bool validates = r->counters.line_due == HTH_LINE_VALIDATION && r->validation.tape;
+    const bool validates = r->counters.line_due == HTH_LINE_VALIDATION && r->validation.source.kind;
     const double now = hth_clock();
     bool stopped = false;
     if (validates) HTH_TRY(validate(r, &stopped, error));
@@ -99,7 +99,7 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     hth_scorer test;
     *stopped = false;
     HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error));
-    if (!test.tape) return HTH_OK;
+    if (!test.source.kind) return HTH_OK;
     hth_status status = hth_scorer_run(&test, &watch, stopped, error);
     if (status == HTH_OK) {
         summary->test_loss = hth_mean_loss(&test.tally.sums);
@@ -115,16 +115,16 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     char cells[HTH_CELLS_LENGTH];
     bool stopped;
-    hth_network_cells(r->session.network, cells, sizeof cells);
+    hth_network_cells(r->session.parts.network, cells, sizeof cells);
     hth_summary summary = {
         .metric = r->session.metric.kind->part.name,
         .task = r->session.train.kind->part.name,
         .cell = cells,
-        .learner = hth_learner_look(r->session.learner).name,
+        .learner = hth_learner_look(r->session.parts.learner).name,
         .learner_bytes = r->outcome->learner_bytes,
         .steps = c->walked.step,
         .epochs = c->walked.epoch,
-        .parameters = hth_network_parameter_count(r->session.network),
+        .parameters = hth_network_parameter_count(r->session.parts.network),
         .seed = (uint64_t)r->session.options.seed,
         .best_step = c->best_step,
         .stop_step = hth_stop_reached(&r->session, c) ? (double)c->walked.step : (double)NAN,

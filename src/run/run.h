@@ -15,7 +15,7 @@ typedef struct hth_run {
     hth_outcome *outcome;
     hth_settings settings;
     hth_session session;
-    hth_scorer validation; /* tape NULL: none */
+    hth_scorer validation; /* source.kind NULL: none */
     hth_rundir dir;
     hth_identity identity;
     hth_counters counters;

@@ -140,7 +140,7 @@ static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
 static void set_intervals(hth_run *r) {
     enum { LINES = 100, VALIDATIONS = 10 };
     const hth_session *s = &r->session;
-    const int64_t validate = r->validation.tape ? s->options.validate_every : -1;
+    const int64_t validate = r->validation.source.kind ? s->options.validate_every : -1;
     r->report_every = (uint64_t)s->options.report_every;
     r->validate_every = validate > 0 ? (uint64_t)validate : 0;
     if (s->train.epoch_steps) {
@@ -200,7 +200,7 @@ static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_erro
     if (r->session.options.validate_every >= 0)
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
     set_intervals(r);
-    return hth_stop_check(&r->session, r->validation.tape != NULL, error);
+    return hth_stop_check(&r->session, r->validation.source.kind != NULL, error);
 }
 
 static hth_status open_run(hth_run *r, const hth_config *config, const char *out, bool resume,
@@ -241,7 +241,7 @@ static void close_run(hth_run *r) {
 
 static hth_status count_learner(const hth_run *r, hth_error *error) {
     hth_kept kept;
-    HTH_TRY(hth_learner_kept(r->session.learner, &kept, error));
+    HTH_TRY(hth_learner_kept(r->session.parts.learner, &kept, error));
     r->outcome->learner_bytes = kept.bytes;
     return HTH_OK;
 }
@@ -263,7 +263,7 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
     if (!r) return HTH_NO_MEMORY;
     hth_status status = open_run(r, config, out, resume, guest, error);
     if (status == HTH_OK) {
-        outcome->parameters = hth_network_parameter_count(r->session.network);
+        outcome->parameters = hth_network_parameter_count(r->session.parts.network);
         status = count_learner(r, error);
     }
     if (status == HTH_OK) status = loop(r, &outcome->ending, error);
@@ -282,9 +282,9 @@ hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest
     if (status == HTH_OK) status = open_handles(r, guest, error);
     if (status == HTH_OK)
         *prospect = (hth_prospect){r->session.metric.kind,
-                                   hth_network_look(r->session.network).loss,
-                                   hth_network_loss(r->session.network).unit,
-                                   r->validation.tape != NULL,
+                                   hth_network_look(r->session.parts.network).loss,
+                                   hth_network_loss(r->session.parts.network).unit,
+                                   r->validation.source.kind != NULL,
                                    r->session.update_sequence ? 0 : r->session.steps,
                                    r->session.train.sequence_steps};
     close_run(r);

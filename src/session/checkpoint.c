@@ -31,16 +31,16 @@ typedef struct field_list {
 typedef size_t (*lister)(const hth_handles *of, hth_field *fields, size_t capacity);
 
 static size_t list_network(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->network ? hth_network_state(h->network, fields, capacity) : 0;
+    return h->parts.network ? hth_network_state(h->parts.network, fields, capacity) : 0;
 }
 static size_t list_tape(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->tape ? hth_tape_state(h->tape, fields, capacity) : 0;
+    return h->parts.tape ? hth_tape_state(h->parts.tape, fields, capacity) : 0;
 }
 static size_t list_learner(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->learner ? hth_learner_state(h->learner, fields, capacity) : 0;
+    return h->parts.learner ? hth_learner_state(h->parts.learner, fields, capacity) : 0;
 }
 static size_t list_optimiser(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->optimiser ? hth_optimiser_state(h->optimiser, fields, capacity) : 0;
+    return h->parts.optimiser ? hth_optimiser_state(h->parts.optimiser, fields, capacity) : 0;
 }
 static size_t list_stream(const hth_handles *h, hth_field *fields, size_t capacity) {
     const hth_stream_kind *kind = h->source ? h->source->kind : NULL;
@@ -57,7 +57,7 @@ static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capac
     return 1;
 }
 static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->gradient ? hth_gradient_state(h->gradient, fields, capacity) : 0;
+    return h->parts.gradient ? hth_gradient_state(h->parts.gradient, fields, capacity) : 0;
 }
 
 static const struct {
@@ -171,14 +171,10 @@ static hth_status write_newest(const char *run, const field_list *fields,
 
 /* Between updates the gradient is 0, unless a sequence is under way. */
 static hth_handles handles_of(const hth_session *s) {
-    return (hth_handles){.network = s->network,
-                         .tape = s->tape,
-                         .learner = s->learner,
-                         .optimiser = s->optimiser,
-                         .gradient = s->update_sequence ? s->gradient : NULL,
-                         .source = &s->train,
-                         .moments = &s->moments,
-                         .guest = &s->guest};
+    hth_handles handles = {
+        .parts = s->parts, .source = &s->train, .moments = &s->moments, .guest = &s->guest};
+    if (!s->update_sequence) handles.parts.gradient = NULL;
+    return handles;
 }
 
 hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
@@ -276,7 +272,8 @@ static hth_status load(const char *run, const hth_handles *into, hth_counters *c
     field_list fields;
     HTH_TRY(gather(into, counters, &fields, error));
     hth_status status = load_newest(run, &fields, identity, observer, found, error);
-    if (status == HTH_OK && *found && into->gradient) hth_gradient_settle(into->gradient);
+    if (status == HTH_OK && *found && into->parts.gradient)
+        hth_gradient_settle(into->parts.gradient);
     free(fields.items);
     return status;
 }

@@ -33,11 +33,7 @@ hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_
 
 /* The handles whose states are in a checkpoint; NULL: none. */
 typedef struct hth_handles {
-    hth_network *network;
-    hth_tape *tape;
-    hth_learner *learner;
-    hth_optimiser *optimiser;
-    hth_gradient *gradient; /* that a sequence under way adds up */
+    hth_model_parts parts; /* the gradient where a sequence under way adds it up */
     const hth_source *source;
     const hth_moments *moments;
     const hth_guest *guest;

@@ -60,7 +60,8 @@ static hth_status open_run(const char *run, hth_split split, const hth_settings 
     HTH_TRY(load_settings(run, overrides, config, error));
     hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_session_open_forward(&settings, split, session, error));
-    return hth_run_restore(run, &settings, &(hth_handles){.network = session->network}, error);
+    return hth_run_restore(run, &settings, &(hth_handles){.parts.network = session->parts.network},
+                           error);
 }
 
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,

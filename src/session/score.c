@@ -8,27 +8,33 @@
 
 /* A tape that is long enough for speed and short enough for memory; its length does not change the
  * result. */
-static size_t scoring_steps(size_t training_steps) {
+size_t hth_scoring_steps(size_t training_steps, bool is_whole, const hth_source *source) {
     enum { LEAST = 16, MOST = 128 };
+    if (is_whole) return (size_t)source->sequence_steps;
     if (training_steps < LEAST) return LEAST;
     return training_steps > MOST ? MOST : training_steps;
 }
 
-/* Everything but the stream, which is open. */
+/* Everything but the stream, which is open, and the tape. */
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     enum { DEFAULT_STEPS = 1000 };
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
-    w->whole = hth_network_look(session->network).is_whole;
+    w->whole = hth_network_look(session->parts.network).is_whole;
     w->keep_state = o->keep_state;
-    w->steps = w->whole ? (size_t)sequence : scoring_steps(session->steps);
+    w->steps = hth_scoring_steps(session->steps, w->whole, &scorer->source);
     w->limit = (uint64_t)o->validation_steps;
     if (!w->limit && !scorer->source.epoch_steps) w->limit = sequence ? sequence : DEFAULT_STEPS;
-    HTH_TRY(hth_moments_create(&scorer->source.shape, &scorer->moments, error));
-    HTH_TRY(hth_tape_create(session->network, w->steps, hth_scoring_batch(o), session->compute,
-                            NULL, &scorer->tape, error));
+    return hth_moments_create(&scorer->source.shape, &scorer->moments, error);
+}
+
+static hth_status open_tape(const hth_session *session, hth_scorer *scorer, hth_error *error) {
+    HTH_TRY(hth_tape_create(session->parts.network, scorer->walk.steps,
+                            hth_scoring_batch(&session->options), session->parts.compute, NULL,
+                            &scorer->tape, error));
     hth_tape_dropout(scorer->tape, false);
+    scorer->walk.parts.tape = scorer->tape;
     return HTH_OK;
 }
 
@@ -50,11 +56,12 @@ hth_status hth_scorer_open(const hth_settings *settings, const hth_session *sess
     HTH_TRY(hth_source_open(settings, split, hth_scoring_batch(&session->options),
                             (uint64_t)session->options.seed, &scorer.source, error));
     hth_status status = scorer.source.kind ? set_up(session, &scorer, error) : HTH_OK;
+    if (status == HTH_OK && scorer.source.kind) status = open_tape(session, &scorer, error);
     return keep_or_close(status, &scorer, out);
 }
 
 hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error) {
-    hth_scorer scorer = {.source = session->train};
+    hth_scorer scorer = {.source = session->train, .walk.parts.tape = session->parts.tape};
     session->train = (hth_source){0};
     return keep_or_close(set_up(session, &scorer, error), &scorer, out);
 }
@@ -71,7 +78,6 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stop
     hth_walk *walk = &scorer->walk;
     const hth_tally *tally = walk->tally = &scorer->tally;
     walk->source = &scorer->source;
-    walk->tape = scorer->tape;
     walk->moments = &scorer->moments;
     *stopped = false;
     HTH_TRY(hth_walk_rewind(walk, error));

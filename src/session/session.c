@@ -1,5 +1,5 @@
 /*
- * From settings to handles: stream -> network -> tape -> learner -> gradient -> optimiser.
+ * From settings to a stream and a model.
  *
  * Here it is decided how long a tape is (K): learner.steps, or the whole sequence when that is 0 or
  * the learner is bptt; and how long a run is.
@@ -7,10 +7,11 @@
 #include "session/session.h"
 
 #include "credit/inspect.h"
+#include "files/clock.h"
 #include "network/inspect.h"
 #include "session/score.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
@@ -190,18 +191,76 @@ static hth_status read_options(const hth_settings *settings, hth_train_options *
     return HTH_OK;
 }
 
-/* Stream, compute and network. */
-static hth_status open_network(const hth_settings *settings, hth_split split, size_t batch,
-                               hth_session *s, hth_error *error) {
-    const uint64_t seed = (uint64_t)s->options.seed;
-    HTH_TRY(hth_source_open(settings, split, batch, seed, &s->train, error));
-    if (!s->train.kind) return hth_source_absent(settings, split, error);
-    HTH_TRY(hth_compute_create((int)s->options.threads, NULL, &s->compute, error));
-    HTH_TRY(hth_network_create(settings, &s->train.shape, seed, NULL, &s->network, error));
-    HTH_TRY(hth_run_metric_choose(settings, &s->train, s->network, &s->metric, error));
+static hth_status open_stream(const hth_settings *settings, hth_split split, hth_session *s,
+                              hth_error *error) {
+    HTH_TRY(
+        hth_source_open(settings, split, s->batch, (uint64_t)s->options.seed, &s->train, error));
+    return s->train.kind ? HTH_OK : hth_source_absent(settings, split, error);
+}
+
+/* What is reported. */
+static hth_status open_metric(const hth_settings *settings, hth_session *s, hth_error *error) {
+    HTH_TRY(hth_run_metric_choose(settings, &s->train, s->parts.network, &s->metric, error));
     HTH_TRY(refuse_mean(settings, &s->train, error));
-    HTH_TRY(hth_moments_create(&s->train.shape, &s->moments, error));
-    return hth_given_apply(&s->train, s->network, error);
+    return hth_moments_create(&s->train.shape, &s->moments, error);
+}
+
+/* ---- The model ---------------------------------------------------------------------------- */
+
+/* Gives no more than the machine has: a model that is too large is refused here, where else the system would end the
+ * program once it writes to its memory. */
+typedef struct guard {
+    size_t most, refused;
+} guard;
+
+static void *take(void *context, size_t bytes) {
+    guard *g = context;
+    if (bytes <= g->most) return malloc(bytes);
+    g->refused = bytes;
+    return NULL;
+}
+
+static void release(void *context, void *memory) {
+    (void)context; /* gone by then */
+    free(memory);
+}
+
+static hth_status too_large(const hth_model_plan *plan, const guard *g, hth_error *error) {
+    const double gib = 1024.0 * 1024 * 1024;
+    hth_model_sizes sizes;
+    if (!g->refused || hth_model_bytes(plan, NULL, &sizes, NULL) != HTH_OK) return HTH_NO_MEMORY;
+    return hth_fail(error, HTH_NO_MEMORY,
+                    "the model would take %.3g GiB, %.3g of them for the learner and %.3g for the "
+                    "tape, but this machine has %.3g: take fewer units, a smaller train.batch or "
+                    "another learner ('hitherto list --cost' shows what each takes)",
+                    (double)sizes.total / gib, (double)sizes.learner / gib,
+                    (double)sizes.tape / gib, (double)g->most / gib);
+}
+
+static hth_status use_given(void *source, hth_network *network, hth_error *error) {
+    return hth_given_apply(source, network, error);
+}
+
+static hth_status open_model(const hth_settings *settings, bool only_predicts, hth_session *s,
+                             hth_error *error) {
+    guard limit = {.most = hth_machine_memory()};
+    const hth_allocator from = {take, release, &limit};
+    const hth_model_plan plan = {.abi = HTH_ABI,
+                                 .settings = *settings,
+                                 .shape = s->train.shape,
+                                 .seed = (uint64_t)s->options.seed,
+                                 .steps = s->steps,
+                                 .batch = s->batch,
+                                 .threads = (int)s->options.threads,
+                                 .only_predicts = only_predicts,
+                                 .checked = true,
+                                 .initialise = use_given,
+                                 .context = &s->train};
+    const hth_status status = hth_model_create(&plan, &from, &s->model, error);
+    if (status == HTH_NO_MEMORY) return too_large(&plan, &limit, error);
+    HTH_TRY(status);
+    s->parts = *hth_model_parts_of(s->model);
+    return HTH_OK;
 }
 
 static hth_status open_guest(const hth_settings *settings, const hth_guest_kind *kind,
@@ -219,26 +278,28 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
                            hth_session *s, hth_error *error) {
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = (size_t)s->options.batch;
-    HTH_TRY(open_network(settings, HTH_TRAIN, s->batch, s, error));
+    HTH_TRY(open_stream(settings, HTH_TRAIN, s, error));
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
     HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
-    HTH_TRY(hth_learner_create(settings, s->network, s->steps, s->batch, (uint64_t)s->options.seed,
-                               s->compute, NULL, &s->learner, error));
-    HTH_TRY(hth_learner_tape(s->learner, s->compute, NULL, &s->tape, error));
+    HTH_TRY(open_model(settings, false, s, error));
+    HTH_TRY(open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
-    HTH_TRY(hth_given_feedback(&s->train, s->learner, error));
-    HTH_TRY(hth_gradient_create(s->network, NULL, &s->gradient, error));
-    HTH_TRY(hth_optimiser_create(settings, s->network, s->compute, NULL, &s->optimiser, error));
+    HTH_TRY(hth_given_feedback(&s->train, s->parts.learner, error));
     return open_guest(settings, guest, s, error);
 }
 
 static hth_status open_forward(const hth_settings *settings, hth_split split, hth_session *s,
                                hth_error *error) {
+    hth_stack stack;
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = hth_scoring_batch(&s->options);
-    return open_network(settings, split, s->batch, s, error);
+    HTH_TRY(open_stream(settings, split, s, error));
+    HTH_TRY(hth_stack_read(settings, &stack, error));
+    s->steps = hth_scoring_steps(0, stack.backward, &s->train);
+    HTH_TRY(open_model(settings, true, s, error));
+    return open_metric(settings, s, error);
 }
 
 static hth_status keep_or_close(hth_status status, hth_session *session, hth_session *out) {
@@ -263,30 +324,21 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
 
 hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
     return (hth_walk){.source = &s->train,
-                      .tape = s->tape,
+                      .parts = s->parts,
                       .tally = tally,
                       .steps = s->steps,
                       .limit = s->steps_total,
-                      .whole = hth_network_look(s->network).is_whole,
+                      .whole = hth_network_look(s->parts.network).is_whole,
                       .keep_state = s->options.keep_state,
                       .moments = &s->moments,
-                      .learner = s->learner,
-                      .gradient = s->gradient,
-                      .optimiser = s->optimiser,
-                      .network = s->network,
                       .update_sequence = s->update_sequence,
                       .guest = s->guest.kind ? &s->guest : NULL};
 }
 
 void hth_session_close(hth_session *s) {
     if (s->guest.kind) s->guest.kind->close(s->guest.state);
-    hth_optimiser_destroy(s->optimiser);
-    hth_gradient_destroy(s->gradient);
-    hth_learner_destroy(s->learner);
-    hth_tape_destroy(s->tape);
-    hth_network_destroy(s->network);
-    hth_compute_destroy(s->compute);
-    hth_moments_destroy(&s->moments);
+    hth_model_destroy(s->model);
     hth_source_close(&s->train);
+    hth_moments_destroy(&s->moments);
     *s = (hth_session){0};
 }

@@ -1,4 +1,4 @@
-/* The handles of one run, made from settings. */
+/* The model of one run, made from settings. */
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
@@ -13,12 +13,8 @@ typedef struct hth_session {
     hth_moments moments;                /* of the targets since the last line of metrics.jsonl */
     uint64_t steps_total, epochs_total; /* 0: no such end */
     hth_source train;
-    hth_compute *compute;
-    hth_network *network;
-    hth_tape *tape;
-    hth_learner *learner;
-    hth_gradient *gradient;
-    hth_optimiser *optimiser;
+    hth_model *model;
+    hth_model_parts parts; /* its handles, with which the walk writes and learns */
     hth_guest guest;
 } hth_session;
 
@@ -26,8 +22,7 @@ typedef struct hth_session {
  * is NULL. On error nothing is left behind. */
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error);
-/* Only what a forward pass over `split` needs: no learner, gradient and optimiser. The tape has the
- * batch of validation. */
+/* Only what a forward pass over `split` needs: a model that only predicts, whose tape is that of hth_scorer_take. */
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
                                     hth_error *error);
 void hth_session_close(hth_session *session);

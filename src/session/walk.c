@@ -17,7 +17,7 @@ static hth_status next_steps(hth_walk *w, hth_error *error) {
 }
 
 static void begin_sequence(hth_walk *w) {
-    hth_tape_reset(w->tape);
+    hth_tape_reset(w->parts.tape);
     if (w->guest) w->guest->kind->begin(w->guest->state);
 }
 
@@ -25,16 +25,16 @@ static void begin_sequence(hth_walk *w) {
 
 /* Whether the next tape may be the first of several of its sequence, which the learner's tape must then be told of. */
 static bool may_begin(const hth_walk *w) {
-    return w->learner && hth_tape_divides(w->tape) && (w->chunk.steps == 0 || w->flags.ends);
+    return w->parts.learner && hth_tape_divides(w->parts.tape) && (w->chunk.steps == 0 || w->flags.ends);
 }
 
 /* The first tape of a sequence is there: goes to its end, telling what it adds up to, and back to `noted`, before it. */
 static hth_status foresee(hth_walk *w, const void *noted, hth_error *error) {
     if (!w->flags.starts || w->flags.ends) return HTH_OK;
-    HTH_TRY(hth_tape_expect(w->tape, &w->chunk, error));
+    HTH_TRY(hth_tape_expect(w->parts.tape, &w->chunk, error));
     while (!w->flags.ends) {
         HTH_TRY(next_of(w, w->steps, error));
-        HTH_TRY(hth_tape_expect(w->tape, &w->chunk, error));
+        HTH_TRY(hth_tape_expect(w->parts.tape, &w->chunk, error));
     }
     HTH_TRY(hth_source_return(w->source, noted, error));
     return next_steps(w, error);
@@ -44,16 +44,17 @@ static hth_status learn(hth_walk *w, hth_error *error) {
     const hth_guest *guest = w->guest;
     const uint64_t epoch = w->tally->epoch ? w->tally->epoch : 1;
     /* One tape is one update, and no guest asks for the gradient: then the two go together, which is faster. */
-    if (w->optimiser && !w->update_sequence && !guest)
-        return hth_learn_and_step(w->learner, w->tape, w->gradient, w->optimiser, w->network, epoch,
-                                  error);
-    HTH_TRY(hth_learn(w->learner, w->tape, w->gradient, error));
+    if (w->parts.optimiser && !w->update_sequence && !guest)
+        return hth_learn_and_step(w->parts.learner, w->parts.tape, w->parts.gradient,
+                                  w->parts.optimiser, w->parts.network, epoch, error);
+    HTH_TRY(hth_learn(w->parts.learner, w->parts.tape, w->parts.gradient, error));
     if (guest)
-        HTH_TRY(guest->kind->after_tape(guest->state, w->tape, w->tally->step + w->chunk.steps,
-                                        guest->lines, error));
-    if (!w->optimiser || (w->update_sequence && !w->flags.ends)) return HTH_OK;
-    HTH_TRY(hth_optimiser_step(w->optimiser, w->network, w->gradient, epoch, error));
-    hth_gradient_clear(w->gradient);
+        HTH_TRY(guest->kind->after_tape(guest->state, w->parts.tape,
+                                        w->tally->step + w->chunk.steps, guest->lines, error));
+    if (!w->parts.optimiser || (w->update_sequence && !w->flags.ends)) return HTH_OK;
+    HTH_TRY(
+        hth_optimiser_step(w->parts.optimiser, w->parts.network, w->parts.gradient, epoch, error));
+    hth_gradient_clear(w->parts.gradient);
     return HTH_OK;
 }
 
@@ -82,10 +83,11 @@ hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     tally->epoch_over = 0;
     w->chunk.ends = w->flags.ends && !w->keep_state;
     const double before = tally->sums.loss;
-    HTH_TRY(hth_forward(w->tape, &w->chunk, &tally->sums, error));
+    HTH_TRY(hth_forward(w->parts.tape, &w->chunk, &tally->sums, error));
     if (w->moments) hth_moments_add(w->moments, &w->chunk);
-    if (w->learner) HTH_TRY(learn(w, error));
-    if (w->optimiser && stream->judge) stream->judge(w->source->state, tally->sums.loss - before);
+    if (w->parts.learner) HTH_TRY(learn(w, error));
+    if (w->parts.optimiser && stream->judge)
+        stream->judge(w->source->state, tally->sums.loss - before);
     tally->step += w->chunk.steps;
     tally->epoch_over = w->flags.epoch_end;
     return HTH_OK;

@@ -30,21 +30,17 @@ typedef struct hth_tally {
 /* The caller fills in all but the last tape, and owns what the pointers point to. */
 typedef struct hth_walk {
     const hth_source *source;
-    hth_tape *tape;
+    /* The tape; a learner and its gradient (NULL: nothing learns; without an optimiser the gradients of all tapes add up);
+     * an optimiser, and the network whose weights it changes (NULL: they stay). */
+    hth_model_parts parts;
     hth_tally *tally;
     size_t steps;    /* of a tape, at most */
     uint64_t limit;  /* of all steps; 0: none */
     bool whole;      /* each tape is a whole sequence, so the last one may go beyond the limit */
     bool keep_state; /* only the first step of the walk has a reset */
     hth_moments *moments; /* NULL: not wanted */
-
-    /* The learner; NULL: nothing learns. Without an optimiser the gradients of all tapes add up. */
-    hth_learner *learner;
-    hth_gradient *gradient;
-    /* The optimiser, and whose weights it changes; NULL: they stay. */
-    hth_optimiser *optimiser;
-    hth_network *network;
-    bool update_sequence; /* at the end of each sequence instead of after each tape */
+    bool
+        update_sequence; /* the optimiser steps at the end of each sequence instead of after each tape */
 
     const hth_guest *guest; /* NULL: none */
 

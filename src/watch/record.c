@@ -42,7 +42,7 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK) return status;
     hth_session *s = &r->session;
-    if (hth_network_look(s->network).is_whole)
+    if (hth_network_look(s->parts.network).is_whole)
         return hth_fail(error, HTH_INVALID,
                         "%s has network.direction both, or network.reads backward: its steps "
                         "depend on those to come, so it "
@@ -52,8 +52,9 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
         .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
     if (!r->outputs) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    HTH_TRY(hth_tape_create(s->network, 1, 1, s->compute, NULL, &r->walk.tape, error));
-    hth_tape_dropout(r->walk.tape, false);
+    HTH_TRY(hth_tape_create(s->parts.network, 1, 1, s->parts.compute, NULL, &r->walk.parts.tape,
+                            error));
+    hth_tape_dropout(r->walk.parts.tape, false);
     return HTH_OK;
 }
 
@@ -68,8 +69,9 @@ static hth_status make_learner(hth_recorder *r, const char *name, hth_error *err
     hth_session *s = &r->session;
     hth_settings joined;
     HTH_TRY(hth_settings_join(&settings, &overrides, &joined, error));
-    hth_status status = hth_learner_create(&joined, s->network, 1, 1, (uint64_t)s->options.seed,
-                                           s->compute, NULL, &r->walk.learner, error);
+    hth_status status =
+        hth_learner_create(&joined, s->parts.network, 1, 1, (uint64_t)s->options.seed,
+                           s->parts.compute, NULL, &r->walk.parts.learner, error);
     free((void *)(uintptr_t)joined.items);
     return status;
 }
@@ -83,9 +85,9 @@ static hth_status open_learner(hth_recorder *r, hth_error *error) {
     r->own = kind.keeps_traces && make_learner(r, NULL, NULL) == HTH_OK;
     if (!r->own) HTH_TRY(make_learner(r, stand_in, error));
     r->learner_name = r->own ? kind.name : stand_in;
-    r->traces = hth_learner_look(r->walk.learner).keeps_traces;
-    if (r->own) HTH_TRY(hth_given_feedback(&r->session.train, r->walk.learner, error));
-    return hth_gradient_create(r->session.network, NULL, &r->walk.gradient, error);
+    r->traces = hth_learner_look(r->walk.parts.learner).keeps_traces;
+    if (r->own) HTH_TRY(hth_given_feedback(&r->session.train, r->walk.parts.learner, error));
+    return hth_gradient_create(r->session.parts.network, NULL, &r->walk.parts.gradient, error);
 }
 
 /* A sequence that is all of the data, such as a text, may be cut; one too long to look at is. */
@@ -112,9 +114,9 @@ hth_status hth_recorder_open(const hth_record_plan *plan, hth_recorder **out, ht
 
 void hth_recorder_close(hth_recorder *r) {
     if (!r) return;
-    hth_gradient_destroy(r->walk.gradient);
-    hth_learner_destroy(r->walk.learner);
-    hth_tape_destroy(r->walk.tape);
+    hth_gradient_destroy(r->walk.parts.gradient);
+    hth_learner_destroy(r->walk.parts.learner);
+    hth_tape_destroy(r->walk.parts.tape);
     hth_session_close(&r->session);
     hth_config_destroy(r->config);
     free(r->outputs);
@@ -126,16 +128,16 @@ void hth_recorder_close(hth_recorder *r) {
 hth_record_shape hth_recorder_shape(const hth_recorder *r) {
     const hth_source *source = &r->session.train;
     return (hth_record_shape){.stream = source->shape,
-                              .layers = hth_network_look(r->session.network).layers,
+                              .layers = hth_network_look(r->session.parts.network).layers,
                               .sequence_steps = r->cut ? 0 : (size_t)source->sequence_steps,
-                              .has_signals = r->walk.learner != NULL,
+                              .has_signals = r->walk.parts.learner != NULL,
                               .has_traces = r->traces,
                               .learner = r->learner_name,
                               .own = r->own};
 }
 
 hth_record_layer hth_recorder_layer(const hth_recorder *r, size_t l) {
-    const hth_layer_facts layer = hth_layer_look(r->session.network, l);
+    const hth_layer_facts layer = hth_layer_look(r->session.parts.network, l);
     hth_record_layer out = {.units = layer.units,
                             .inputs = layer.inputs,
                             .states = layer.states,
@@ -156,15 +158,15 @@ hth_status hth_recorder_rewind(hth_recorder *r, hth_error *error) {
 }
 
 static const hth_real *learning_signal(const hth_recorder *r) {
-    const size_t top = hth_network_look(r->session.network).layers - 1;
-    return r->walk.learner ? hth_learner_signal(r->walk.learner, top) : NULL;
+    const size_t top = hth_network_look(r->session.parts.network).layers - 1;
+    return r->walk.parts.learner ? hth_learner_signal(r->walk.parts.learner, top) : NULL;
 }
 
 hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
     const hth_chunk *chunk = &r->walk.chunk;
-    if (r->walk.learner) hth_gradient_clear(r->walk.gradient);
+    if (r->walk.parts.learner) hth_gradient_clear(r->walk.parts.gradient);
     HTH_TRY(hth_walk_tape(&r->walk, error));
-    HTH_TRY(hth_tape_read(r->walk.tape, 0, 1, r->outputs, error));
+    HTH_TRY(hth_tape_read(r->walk.parts.tape, 0, 1, r->outputs, error));
     *out = (hth_instant){.sequence = r->sequence,
                          .step = r->step,
                          .ends = r->walk.flags.ends || r->walk.flags.epoch_end ||
@@ -185,7 +187,7 @@ hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error
 /* The one step of the one item that is on the tape. */
 static const hth_real *view(const hth_recorder *r, size_t l, const char *what) {
     hth_view found = {0};
-    hth_tape_view(r->walk.tape, l, what, &found, NULL);
+    hth_tape_view(r->walk.parts.tape, l, what, &found, NULL);
     return found.data;
 }
 
@@ -194,7 +196,7 @@ const hth_real *hth_recorder_z(const hth_recorder *r, size_t l) {
 }
 
 const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
-    return view(r, l, hth_layer_look(r->session.network, l).state_names[k]);
+    return view(r, l, hth_layer_look(r->session.parts.network, l).state_names[k]);
 }
 
 /* ---- Traces ----------------------------------------------------------------------------------- */
@@ -205,20 +207,20 @@ double hth_recorder_threshold(const hth_recorder *r, size_t l, size_t unit) {
 
 hth_real hth_recorder_trace(const hth_recorder *r, size_t l, size_t row, size_t column) {
     hth_real e;
-    hth_learner_trace(r->walk.learner, l, row, column, column + 1, &e);
+    hth_learner_trace(r->walk.parts.learner, l, row, column, column + 1, &e);
     return e;
 }
 
 void hth_recorder_traces(const hth_recorder *r, size_t l, hth_real *out) {
-    const hth_layer_facts layer = hth_layer_look(r->session.network, l);
+    const hth_layer_facts layer = hth_layer_look(r->session.parts.network, l);
     const size_t m = layer.columns;
     for (size_t row = 0; row < layer.rows; row++)
-        hth_learner_trace(r->walk.learner, l, row, 0, m, out + row * m);
-    hth_layer_keep_synapses(r->session.network, l, out);
+        hth_learner_trace(r->walk.parts.learner, l, row, 0, m, out + row * m);
+    hth_layer_keep_synapses(r->session.parts.network, l, out);
 }
 
 void hth_recorder_synapses(const hth_recorder *r, size_t l, hth_real *out) {
-    hth_layer_synapses(r->session.network, l, out);
+    hth_layer_synapses(r->session.parts.network, l, out);
 }
 
 uint64_t hth_recorder_seed(const hth_recorder *r) {

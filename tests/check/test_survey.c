@@ -108,14 +108,14 @@ static void a_plan_takes_no_memory(void **state) {
         hth_learner plan, *learner = NULL;
         failing_malloc_start(0);
         const hth_status status =
-            hth_learner_plan(&of_learner, session.network, 1, 1, 1, drawers, &plan, NULL);
+            hth_learner_plan(&of_learner, session.parts.network, 1, 1, 1, drawers, &plan, NULL);
         assert_int_equal(failing_malloc_stop(), 0);
         assert_false(failing_malloc_reached());
         if (status != HTH_OK) continue;
         planned++;
         failing_malloc_start(0);
-        assert_int_equal(hth_learner_create(&of_learner, session.network, 1, 1, 1, session.compute,
-                                            NULL, &learner, NULL),
+        assert_int_equal(hth_learner_create(&of_learner, session.parts.network, 1, 1, 1,
+                                            session.parts.compute, NULL, &learner, NULL),
                          HTH_NO_MEMORY);
         failing_malloc_stop();
         assert_true(failing_malloc_reached());

@@ -58,10 +58,26 @@ static void a_check_without_memory(void **state) {
     fail_at_every_allocation(check, 20);
 }
 
+/* One that no machine has memory for is refused in a sentence that says where it goes, and before it is taken. */
+static void a_model_larger_than_the_machine(void **state) {
+    (void)state;
+    hth_config *config = configure("task=add learner=rtrl network.units=300 train.batch=1000000");
+    const hth_settings settings = hth_config_settings(config);
+    hth_session session;
+    hth_error error;
+    assert_int_equal(hth_session_open(&settings, NULL, &session, &error), HTH_NO_MEMORY);
+    assert_non_null(strstr(error.message, "the model would take "));
+    assert_non_null(strstr(error.message, " of them for the learner and "));
+    assert_non_null(strstr(error.message, "but this machine has "));
+    assert_non_null(strstr(error.message, "hitherto list --cost"));
+    hth_config_destroy(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_without_memory),
         cmocka_unit_test(a_check_without_memory),
+        cmocka_unit_test(a_model_larger_than_the_machine),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -34,10 +34,10 @@ static plain forward(hth_session *s, size_t steps, size_t most, const hth_real *
         const size_t left = steps - t < most ? steps - t : most;
         assert_int_equal(s->train.kind->next(s->train.state, left, &chunk, &flags, &error), HTH_OK);
         if (weights) chunk.weights = weights + t * batch;
-        if (flags.starts) hth_tape_reset(s->tape);
-        assert_int_equal(hth_forward(s->tape, &chunk, report, &error), HTH_OK);
+        if (flags.starts) hth_tape_reset(s->parts.tape);
+        assert_int_equal(hth_forward(s->parts.tape, &chunk, report, &error), HTH_OK);
         hth_moments_add(moments, &chunk);
-        hth_tape_read(s->tape, 0, hth_tape_length(s->tape), y, NULL);
+        hth_tape_read(s->parts.tape, 0, hth_tape_length(s->parts.tape), y, NULL);
         for (size_t i = 0; i < chunk.steps * batch; i++)
             for (size_t k = 0; k < outputs; k++) {
                 const double w = weights ? (double)chunk.weights[i] : 1;
@@ -108,8 +108,8 @@ static void nmse_of_the_mean_is_one(void **state) {
     hth_report report = {0};
     size_t count;
     open_session(PATTERN "train.metric=nmse readout.kappa=0", &config, &s);
-    const hth_block *blocks = hth_network_blocks(s.network, &count);
-    hth_real *theta = hth_network_parameters(s.network);
+    const hth_block *blocks = hth_network_blocks(s.parts.network, &count);
+    hth_real *theta = hth_network_parameters(s.parts.network);
     plain p = forward(&s, 100, 40, NULL, &report, &s.moments);
     assert_true(fabs(hth_run_metric_value(&s.metric, &report, &s.moments) - 1) > 0.01);
     for (size_t i = 0; i < count; i++)

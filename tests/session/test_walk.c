@@ -62,22 +62,23 @@ static double train_plainly(const plain_case *c, hth_session *s, wrong what) {
         must(s->train.kind->next(s->train.state, length, &all, &flags, &error), &error);
         assert_int_equal(all.steps, length);
         if (sequence == 0 || c->keep == (what == ONE_RESET && sequence == 1))
-            hth_tape_reset(s->tape);
+            hth_tape_reset(s->parts.tape);
         const uint64_t epoch = s->train.epoch_steps && what != THE_EPOCHS ? sequence + 1 : 1;
         for (size_t from = 0, steps; from < length && updates < UPDATES; from += steps) {
             steps = length - from < c->tape ? length - from : c->tape;
             const bool last = from + steps == length;
             hth_chunk chunk = part_of(&all, &s->train.shape, from, steps);
             chunk.ends = last && !c->keep && !(what == ONE_RESET && sequence == 0);
-            must(hth_forward(s->tape, &chunk, &report, &error), &error);
+            must(hth_forward(s->parts.tape, &chunk, &report, &error), &error);
             hth_moments_add(&s->moments, &chunk);
-            must(hth_learn(s->learner, s->tape, s->gradient, &error), &error);
+            must(hth_learn(s->parts.learner, s->parts.tape, s->parts.gradient, &error), &error);
             if (c->whole && !last) continue;
             updates++;
             if (what != ONE_UPDATE || updates != UPDATES / 2)
-                must(hth_optimiser_step(s->optimiser, s->network, s->gradient, epoch, &error),
+                must(hth_optimiser_step(s->parts.optimiser, s->parts.network, s->parts.gradient,
+                                        epoch, &error),
                      &error);
-            hth_gradient_clear(s->gradient);
+            hth_gradient_clear(s->parts.gradient);
         }
     }
     return report.loss;
@@ -102,9 +103,9 @@ static bool same_training(const plain_case *c, wrong what) {
              strstr(c->settings, "text") ? " data.dir=" : "",
              strstr(c->settings, "text") ? scratch_path("corpus") : "");
     for (int i = 0; i < 2; i++) open_session(line, NULL, &configs[i], &sessions[i]);
-    const size_t bytes = hth_network_parameter_count(sessions[0].network) * sizeof(hth_real);
+    const size_t bytes = hth_network_parameter_count(sessions[0].parts.network) * sizeof(hth_real);
     hth_real *first = malloc(bytes), *theta[2];
-    for (int i = 0; i < 2; i++) theta[i] = hth_network_parameters(sessions[i].network);
+    for (int i = 0; i < 2; i++) theta[i] = hth_network_parameters(sessions[i].parts.network);
     memcpy(first, theta[0], bytes);
     losses[0] = train_walking(c, &sessions[0]);
     losses[1] = train_plainly(c, &sessions[1], what);
@@ -189,7 +190,7 @@ static void losses_are_told_where_weights_change(void **state) {
         kind.judge = hear_loss;
         session.train.kind = &kind;
         hth_walk walk = hth_session_walk(&session, &tally);
-        if (!trains) walk.optimiser = NULL;
+        if (!trains) walk.parts.optimiser = NULL;
         heard_loss = 0;
         for (int i = 0; i < 8; i++) assert_int_equal(hth_walk_tape(&walk, NULL), HTH_OK);
         assert_true(tally.sums.loss > 0);
@@ -222,7 +223,8 @@ static double score_plainly(const hth_settings *settings, const hth_session *s, 
         must(source.kind->next(source.state, length, &all, &flags, &error), &error);
         if (apart || i == 0) {
             hth_tape_destroy(tape);
-            must(hth_tape_create(s->network, SCORED, s->batch, s->compute, NULL, &tape, &error),
+            must(hth_tape_create(s->parts.network, SCORED, s->batch, s->parts.compute, NULL, &tape,
+                                 &error),
                  &error);
         }
         for (size_t from = 0; from < length; from += SCORED) {
@@ -299,7 +301,7 @@ static hth_status witness_after_tape(void *guest, hth_tape *tape, uint64_t step,
     (void)error;
     w->seen++;
     w->step = step;
-    w->weight = hth_network_parameters(w->session->network)[0];
+    w->weight = hth_network_parameters(w->session->parts.network)[0];
     return HTH_OK;
 }
 
@@ -321,8 +323,8 @@ static void a_guest_sees_each_tape_before_the_weights_change(void **state) {
         open_session(PATTERN "cell=gru learner=tbptt learner.steps=7", i ? &kind : NULL,
                      &configs[i], &sessions[i]);
     looks_on.session = &sessions[1]; /* where it has been moved to */
-    const hth_real *alone = hth_network_parameters(sessions[0].network);
-    const hth_real *watched = hth_network_parameters(sessions[1].network);
+    const hth_real *alone = hth_network_parameters(sessions[0].parts.network);
+    const hth_real *watched = hth_network_parameters(sessions[1].parts.network);
     hth_walk walks[2];
     for (int i = 0; i < 2; i++) walks[i] = hth_session_walk(&sessions[i], &tallies[i]);
     for (size_t tapes = 1; tapes <= 12; tapes++) {
@@ -333,7 +335,7 @@ static void a_guest_sees_each_tape_before_the_weights_change(void **state) {
         assert_int_equal(looks_on.step, tallies[1].step);
         assert_true(looks_on.weight == before && before != watched[0]);
     }
-    const size_t count = hth_network_parameter_count(sessions[0].network);
+    const size_t count = hth_network_parameter_count(sessions[0].parts.network);
     assert_memory_equal(alone, watched, count * sizeof *alone);
     for (int i = 0; i < 2; i++) {
         hth_session_close(&sessions[i]);

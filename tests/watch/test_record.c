@@ -65,8 +65,9 @@ static void a_recording_is_the_forward_pass(void **state) {
         hth_tape *tape;
         assert_int_equal(
             hth_run_open(scratch_path(name), "validation", NULL, &config, &session, NULL), HTH_OK);
-        assert_int_equal(
-            hth_tape_create(session.network, STEPS, 1, session.compute, NULL, &tape, NULL), HTH_OK);
+        assert_int_equal(hth_tape_create(session.parts.network, STEPS, 1, session.parts.compute,
+                                         NULL, &tape, NULL),
+                         HTH_OK);
         assert_int_equal(session.train.kind->next(session.train.state, STEPS, &chunk, &flags, NULL),
                          HTH_OK);
         assert_int_equal(chunk.steps, STEPS);
@@ -74,7 +75,7 @@ static void a_recording_is_the_forward_pass(void **state) {
         hth_real *y = calloc(STEPS * trial.y.count, sizeof *y);
         hth_tape_read(tape, 0, hth_tape_length(tape), y, NULL);
         assert_int_equal(trial.steps, STEPS);
-        const hth_layer *layer = &session.network->layers[0];
+        const hth_layer *layer = &session.parts.network->layers[0];
         const size_t n = layer->n, slots = layer->cell->states + layer->cell->counters;
         double worst = 0, next = 0, alive = 0;
         for (size_t t = 0; t < STEPS; t++) {
@@ -173,21 +174,24 @@ static void signals_times_traces_are_the_gradient(void **state) {
     hth_position_flags flags;
     hth_chunk chunk;
     hth_report report = {0};
+    hth_tape *tape;
     hth_learner *learner;
     hth_gradient *gradient;
     assert_int_equal(hth_run_open(scratch_path("signals"), "validation", NULL, &config, &s, NULL),
                      HTH_OK);
     const hth_settings settings = hth_config_settings(config);
-    assert_int_equal(hth_tape_create(s.network, STEPS, 1, s.compute, NULL, &s.tape, NULL), HTH_OK);
-    assert_int_equal(
-        hth_learner_create(&settings, s.network, STEPS, 1, 1, s.compute, NULL, &learner, NULL),
-        HTH_OK);
-    assert_int_equal(hth_gradient_create(s.network, NULL, &gradient, NULL), HTH_OK);
+    assert_int_equal(hth_tape_create(s.parts.network, STEPS, 1, s.parts.compute, NULL, &tape, NULL),
+                     HTH_OK);
+    assert_int_equal(hth_learner_create(&settings, s.parts.network, STEPS, 1, 1, s.parts.compute,
+                                        NULL, &learner, NULL),
+                     HTH_OK);
+    assert_int_equal(hth_gradient_create(s.parts.network, NULL, &gradient, NULL), HTH_OK);
     assert_int_equal(s.train.kind->next(s.train.state, STEPS, &chunk, &flags, NULL), HTH_OK);
-    assert_int_equal(hth_forward(s.tape, &chunk, &report, NULL), HTH_OK);
-    assert_int_equal(hth_learn(learner, s.tape, gradient, NULL), HTH_OK);
-    const hth_real *theta = hth_network_parameters(s.network), *g = hth_gradient_values(gradient);
-    const hth_real *W = theta + s.network->readout.weight;
+    assert_int_equal(hth_forward(tape, &chunk, &report, NULL), HTH_OK);
+    assert_int_equal(hth_learn(learner, tape, gradient, NULL), HTH_OK);
+    const hth_real *theta = hth_network_parameters(s.parts.network),
+                   *g = hth_gradient_values(gradient);
+    const hth_real *W = theta + s.parts.network->readout.weight;
     double worst = 0, difference = 0, shifted = 0, size = 0;
     for (size_t t = 0; t < STEPS; t++)
         for (size_t j = 0; j < N; j++) {
@@ -206,7 +210,8 @@ static void signals_times_traces_are_the_gradient(void **state) {
             sum += e * hth_trial_value(&trial, t, trial.signal.at + j);
             other += e * hth_trial_value(&trial, t ? t - 1 : t, trial.signal.at + j);
         }
-        const double exact = (double)g[s.network->layers[0].weight + j * M + synapses[i].from];
+        const double exact =
+            (double)g[s.parts.network->layers[0].weight + j * M + synapses[i].from];
         difference += (sum - exact) * (sum - exact);
         shifted += (other - exact) * (other - exact);
         size += exact * exact;
@@ -216,6 +221,7 @@ static void signals_times_traces_are_the_gradient(void **state) {
     assert_true(relative(shifted, size) > 1e-3);
     hth_gradient_destroy(gradient);
     hth_learner_destroy(learner);
+    hth_tape_destroy(tape);
     hth_session_close(&s);
     hth_config_destroy(config);
     hth_trial_free(&trial);
