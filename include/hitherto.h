@@ -475,7 +475,11 @@ HTH_API const hth_model_sizes *hth_model_sizes_of(const hth_model *model);
 
 /* A step: writes x[batch][inputs] or tokens[batch] (the other is NULL), and reads the outputs, before any softmax or
  * sigmoid, into outputs[batch][outputs] (NULL: not wanted). Where the tape has no room, learns first from its oldest
- * steps with what has been said of them. Errors are those of hth_tape_write, and those of learning. */
+ * steps with what has been said of them. Errors are those of hth_tape_write, and those of learning.
+ *
+ * With network.dropout a model learns with units left out, and predicts with all of them: the complete network has a
+ * state of its own, which goes on beside the one that is learned from, so that a step takes two passes over the layers.
+ * What is learned, and the loss in reports, is then of the step with units left out; a frozen model has one pass. */
 HTH_API hth_status hth_model_predict(hth_model *model, const hth_real *x, const int32_t *tokens,
                                      hth_real *outputs, hth_error *error);
 

@@ -146,6 +146,7 @@ static hth_status make_room(hth_model *m, hth_error *error) {
 /* The next sequence. */
 static void begin(hth_model *m) {
     hth_tape_reset(m->parts.tape);
+    if (m->complete) hth_tape_reset(m->complete);
     if (m->parts.learner) hth_learner_abandon(m->parts.learner);
     m->learned = 0;
 }
@@ -166,6 +167,38 @@ void hth_model_epoch(hth_model *m, uint64_t epoch) {
     m->epoch = epoch;
 }
 
+/* ---- What is shown ---- */
+
+/* Steps from..from+steps-1 of inputs. Items have their lengths where these are all. */
+static hth_inputs part_of(const hth_model *m, const hth_inputs *in, size_t from, size_t steps) {
+    hth_inputs part = *in;
+    part.steps = steps;
+    part.ends = in->ends && from + steps == in->steps;
+    if (steps < in->steps) part.lengths = NULL;
+    if (in->x) part.x += from * in->batch * m->shape.inputs;
+    if (in->tokens) part.tokens += from * in->batch;
+    return part;
+}
+
+/* The outputs of the newest steps (NULL: not wanted), which `in` brought. Those of the complete network go over the steps
+ * in any case, for its state goes on. */
+static hth_status show(hth_model *m, const hth_inputs *in, hth_real *outputs, hth_error *error) {
+    const size_t each = m->batch * m->shape.outputs;
+    hth_tape *tape = m->parts.tape;
+    if (!m->complete || m->is_frozen)
+        return outputs ? hth_tape_read(tape, tape->steps - in->steps, in->steps, outputs, error)
+                       : HTH_OK;
+    for (size_t t = 0, steps; t < in->steps; t += steps) {
+        const size_t left = in->steps - t, room = m->complete->capacity;
+        steps = left < room ? left : room;
+        const hth_inputs part = part_of(m, in, t, steps);
+        hth_tape_begin(m->complete);
+        HTH_TRY(hth_tape_write(m->complete, &part, error));
+        if (outputs) HTH_TRY(hth_tape_read(m->complete, 0, steps, outputs + t * each, error));
+    }
+    return HTH_OK;
+}
+
 /* ---- One step ---- */
 
 hth_status hth_model_predict(hth_model *m, const hth_real *x, const int32_t *tokens,
@@ -174,7 +207,7 @@ hth_status hth_model_predict(hth_model *m, const hth_real *x, const int32_t *tok
     const hth_inputs in = {.steps = 1, .batch = m->batch, .x = x, .tokens = tokens};
     HTH_TRY(make_room(m, error));
     HTH_TRY(hth_tape_write(tape, &in, error));
-    return outputs ? hth_tape_read(tape, tape->steps - 1, 1, outputs, error) : HTH_OK;
+    return show(m, &in, outputs, error);
 }
 
 static hth_status check_late(const hth_model *m, size_t late, hth_error *error) {
@@ -245,16 +278,20 @@ static hth_chunk piece_of(const hth_model *m, const hth_chunk *chunk, size_t fro
     return piece;
 }
 
+static hth_inputs inputs_of(const hth_chunk *piece) {
+    return (hth_inputs){.steps = piece->steps,
+                        .batch = piece->batch,
+                        .x = piece->x,
+                        .tokens = piece->tokens,
+                        .lengths = piece->lengths,
+                        .ends = piece->ends};
+}
+
 /* Onto a tape with steps on it, or to be read before it is judged. Nothing is written unless all can be. */
 static hth_status write_piece(hth_model *m, const hth_chunk *piece, hth_real *outputs,
                               hth_report *report, hth_error *error) {
     hth_tape *tape = m->parts.tape;
-    const hth_inputs in = {.steps = piece->steps,
-                           .batch = piece->batch,
-                           .x = piece->x,
-                           .tokens = piece->tokens,
-                           .lengths = piece->lengths,
-                           .ends = piece->ends};
+    const hth_inputs in = inputs_of(piece);
     const hth_verdict verdict = {.from = tape->steps,
                                  .steps = piece->steps,
                                  .targets = piece->targets,
@@ -265,14 +302,14 @@ static hth_status write_piece(hth_model *m, const hth_chunk *piece, hth_real *ou
     HTH_TRY(hth_check_inputs(tape, &in, tape->steps, error));
     if (says) HTH_TRY(hth_check_verdict(tape, &verdict, tape->steps + piece->steps, error));
     hth_tape_run(tape, &in);
-    if (outputs) HTH_TRY(hth_tape_read(tape, verdict.from, verdict.steps, outputs, error));
+    HTH_TRY(show(m, &in, outputs, error));
     return says ? hth_tape_judge(tape, &verdict, report, error) : HTH_OK;
 }
 
 static hth_status run_piece(hth_model *m, const hth_chunk *piece, hth_real *outputs,
                             hth_report *report, hth_error *error) {
     const bool says = piece->targets || piece->classes;
-    if (m->parts.tape->steps == m->learned && !outputs && says)
+    if (m->parts.tape->steps == m->learned && !outputs && says && !m->complete)
         HTH_TRY(hth_forward(m->parts.tape, piece, report, error));
     else
         HTH_TRY(write_piece(m, piece, outputs, report, error));

@@ -18,6 +18,9 @@ struct hth_model {
     size_t steps, batch, late; /* K, and how late an answer may come: the tape has K + late steps */
     size_t
         window; /* H of a tape that slides (learner.window); 0: it has K + late steps and does not */
+    /* Where the tape leaves units out (network.dropout): what predict shows comes from here, where none is, by a state of
+     * its own. It has one step, or a whole sequence for a layer that runs against time. Else NULL. */
+    hth_tape *complete;
     hth_shape shape;
     uint32_t *lengths;   /* [batch], scratch */
     bool updates_at_end; /* learner.update = sequence */

@@ -67,6 +67,9 @@ static bool each_field(hth_model *m, bool is_pending, visitor visit, void *conte
     hth_field fields[MOST_FIELDS];
     const hth_model_parts *p = &m->parts;
     hth_tape_content(p->tape, visit, context);
+    if (m->complete &&
+        !each_of(fields, hth_tape_state(m->complete, fields, MOST_FIELDS), visit, context))
+        return false;
     if (!each_of(fields, hth_network_state(p->network, fields, MOST_FIELDS), visit, context))
         return false;
     if (!p->learner) return true;

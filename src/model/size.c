@@ -8,7 +8,7 @@
 #include "credit/axes.h"
 #include "credit/catalogues.h"
 #include "credit/window.h"
-#include "network/catalogues.h"
+#include "network/network.h"
 #include "optim/catalogues.h"
 
 #include <stdlib.h>
@@ -177,8 +177,21 @@ static hth_status make_tape(hth_model *m, bump *b, hth_error *error) {
         hth_tape_create(p->network, on_tape, m->batch, p->compute, &from, &p->tape, error);
     HTH_TRY(count(status, b, &m->sizes.tape));
     if (!p->tape) return HTH_OK;
-    if (m->is_frozen) hth_tape_dropout(p->tape, false);
+    if (m->only_predicts) hth_tape_dropout(p->tape, false);
     return m->window > K ? hth_tape_keep(p->tape, m->window - K, error) : HTH_OK;
+}
+
+static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
+    const hth_allocator from = {take, keep, b};
+    const hth_network *network = m->parts.network;
+    size_t bytes;
+    if (m->only_predicts || !(network->dropout > 0)) return HTH_OK;
+    HTH_TRY(count(hth_tape_create(network, network->is_whole ? m->steps : 1, m->batch,
+                                  m->parts.compute, &from, &m->complete, error),
+                  b, &bytes));
+    if (m->complete) hth_tape_dropout(m->complete, false);
+    m->sizes.tape += bytes;
+    return HTH_OK;
 }
 
 static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
@@ -186,6 +199,7 @@ static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, h
     const hth_settings *settings = &plan->settings;
     hth_model_parts *p = &m->parts;
     HTH_TRY(make_tape(m, b, error));
+    HTH_TRY(make_complete(m, b, error));
     if (m->only_predicts) return HTH_OK;
     hth_status status = hth_learner_create(settings, p->network, m->steps, m->batch, plan->seed,
                                            p->compute, &from, &p->learner, error);
@@ -196,10 +210,12 @@ static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, h
     return count(status, b, &m->sizes.optimiser);
 }
 
-static void drop(const hth_model_parts *p) {
+static void drop(const hth_model *m) {
+    const hth_model_parts *p = &m->parts;
     hth_optimiser_destroy(p->optimiser);
     hth_gradient_destroy(p->gradient);
     hth_learner_destroy(p->learner);
+    hth_tape_destroy(m->complete);
     hth_tape_destroy(p->tape);
     hth_network_destroy(p->network);
     hth_compute_destroy(p->compute);
@@ -219,7 +235,7 @@ hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allo
     hth_status status = make_base(plan, &m, &b, error);
     b.refuses = true;
     if (status == HTH_OK) status = make_rest(plan, &m, &b, error);
-    drop(&m.parts);
+    drop(&m);
     HTH_TRY(status);
     m.sizes.total = b.used;
     *out = m.sizes;
@@ -258,7 +274,7 @@ hth_status hth_model_place(const hth_model_plan *plan, void *memory, size_t byte
     m->block = memory;
     m->lengths = (uint32_t *)(void *)(m + 1);
     const hth_status status = make_all(plan, m, &b, error);
-    if (status != HTH_OK) drop(&m->parts);
+    if (status != HTH_OK) drop(m);
     HTH_TRY(status);
     *out = m;
     return HTH_OK;
@@ -285,7 +301,7 @@ void hth_model_destroy(hth_model *m) {
     if (!m) return;
     const hth_allocator from = m->outer;
     void *block = m->block;
-    drop(&m->parts);
+    drop(m);
     if (from.release) from.release(from.context, block);
 }
 

@@ -81,7 +81,7 @@ static void advise(const hth_run *r, char *out, size_t size) {
     char own[64] = "";
     bool sound;
     const hth_setting *clip = hth_settings_find(&r->settings, "optimiser.clip_norm");
-    const bool has_own = hth_learner_rate(r->session.learner, own, sizeof own, &sound);
+    const bool has_own = hth_learner_rate(r->session.parts.learner, own, sizeof own, &sound);
     const char *const lr = "optimiser.lr", *first = has_own && !sound ? own : lr;
     snprintf(out, size, "%s%s%s, or %s optimiser.clip_norm", first, has_own ? " or " : "",
              has_own ? (first == lr ? own : lr) : "",

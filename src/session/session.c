@@ -104,7 +104,7 @@ static hth_status check_rates(const hth_settings *settings, const hth_session *s
 /* A loss is divided by what its whole sequence adds up to, so that sequences must have an end. */
 static hth_status check_time(const hth_session *s, hth_error *error) {
     const bool keeps = s->options.keep_state;
-    if (!hth_tape_divides(s->tape) || (s->train.sequence_steps > 0 && !keeps)) return HTH_OK;
+    if (!hth_tape_divides(s->parts.tape) || (s->train.sequence_steps > 0 && !keeps)) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "loss.time divides the loss of a sequence by its steps, but %s: take loss.time "
                     "= sum",

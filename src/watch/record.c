@@ -202,7 +202,7 @@ const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
 /* ---- Traces ----------------------------------------------------------------------------------- */
 
 double hth_recorder_threshold(const hth_recorder *r, size_t l, size_t unit) {
-    return hth_tape_threshold(r->walk.tape, l, unit);
+    return hth_tape_threshold(r->walk.parts.tape, l, unit);
 }
 
 hth_real hth_recorder_trace(const hth_recorder *r, size_t l, size_t row, size_t column) {
