@@ -52,12 +52,13 @@ HTH_VERB(void, hth_product_packed,
 #define hth_product_packed HTH_NOW(hth_product_packed)
 
 /* out[P] += x[N] M, then M[N][P] <- A[N][N] M in place, so that M is read once. Rows of M are ldm apart; N is at most
- * hth_product_in_place_limit(). Threaded over columns. (RTRL: contracts the influence tensor and advances it.) */
+ * hth_product_in_place_limit(). Threaded over columns. column[N] is scratch of kernels that
+ * have none. (RTRL: contracts the influence tensor and advances it.) */
 HTH_VERB(size_t, hth_product_in_place_limit, (void));
 #define hth_product_in_place_limit HTH_NOW(hth_product_in_place_limit)
 HTH_VERB(void, hth_product_in_place,
          (hth_compute * compute, size_t N, size_t P, hth_matrix A, const hth_real *x, hth_real *M,
-          size_t ldm, hth_real *out));
+          size_t ldm, hth_real *out, hth_real *column));
 #define hth_product_in_place HTH_NOW(hth_product_in_place)
 
 /* Sum of squares in double, the same for any number of threads. */

@@ -10,12 +10,12 @@
 #define HTH_VECTOR_KERNELS
 #endif
 
-/* Numbers of scratch for each thread: a packed block of B that fits a second-level cache, and half as much of A. The
- * reference kernels keep a column only. Where all levels are built, all have the same sizes. */
+/* Numbers of scratch for each thread: a packed block of B, of a size for a second level cache, and half as much of A. The
+ * reference kernels need none; where all levels are built, all have the same. */
 #if defined(HTH_VECTOR_KERNELS) || defined(HTH_ALL_LEVELS)
 enum { HTH_B_SCRATCH = 128 * 1024, HTH_A_SCRATCH = 64 * 1024 };
 #else
-enum { HTH_B_SCRATCH = 0, HTH_A_SCRATCH = 16 * 1024 };
+enum { HTH_B_SCRATCH = 0, HTH_A_SCRATCH = 0 };
 #endif
 
 /* A loop of fewer operations stays on the calling thread; 1e6 take one thread 10 to 30 us. Measured on two

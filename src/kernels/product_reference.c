@@ -1,13 +1,12 @@
 /*
  * Products in plain loops: what a product means, and what is used where the compiler has no vector
- * types. Time 2 M N K operations; memory none, but for a column of scratch in hth_product_in_place.
+ * types. Time 2 M N K operations; memory none.
  */
 #include "base/fma.h"
 #include "kernels/internal.h"
 
 #ifndef HTH_VECTOR_KERNELS
 
-#include <assert.h>
 #include <string.h>
 
 /* C_ij <- fma(A_ik, B_kj, C_ij) for k = 0, 1, ..., from 0 or from C_ij. */
@@ -45,13 +44,12 @@ void hth_product_packed(size_t M, size_t N, size_t K, hth_matrix A, const hth_re
 }
 
 size_t hth_product_in_place_limit(void) {
-    return HTH_A_SCRATCH;
+    return SIZE_MAX;
 }
 
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, const hth_real *x,
-                          hth_real *M, size_t ldm, hth_real *out) {
-    hth_real *column = hth_a_scratch(compute, 0);
-    assert(N <= hth_product_in_place_limit());
+                          hth_real *M, size_t ldm, hth_real *out, hth_real *column) {
+    (void)compute;
     for (size_t p = 0; p < P; p++) {
         for (size_t k = 0; k < N; k++) column[k] = M[k * ldm + p];
         multiply(1, 1, N, hth_rows(x, N), hth_rows(column, 1), true, out + p, 1);

@@ -277,7 +277,8 @@ size_t hth_product_in_place_limit(void) {
 }
 
 void hth_product_in_place(hth_compute *compute, size_t N, size_t P, hth_matrix A, const hth_real *x,
-                          hth_real *M, size_t ldm, hth_real *out) {
+                          hth_real *M, size_t ldm, hth_real *out, hth_real *column) {
+    (void)column;
     if (N == 0 || P == 0) return;
     size_t columns = HTH_A_SCRATCH / N / HTH_PANEL * HTH_PANEL;
     in_place_job job = {compute, N, P, min_size(columns, TILE_COLUMNS), A, x, M, ldm, out};

@@ -261,7 +261,9 @@ static void test_in_place_is_the_product(void **state) {
             hth_real *x = random_numbers(s.M), *out = random_numbers(s.N);
             hth_real *row = copy_of(out, s.N);
             hth_product(compute, 1, s.N, s.M, hth_rows(x, s.M), hth_rows(M, ldm), true, row, s.N);
-            hth_product_in_place(compute, s.M, s.N, A, x, M, ldm, out);
+            hth_real *column = random_numbers(s.M);
+            hth_product_in_place(compute, s.M, s.N, A, x, M, ldm, out, column);
+            free(column);
             assert_memory_equal(out, row, s.N * sizeof *row);
             free(x);
             free(out);
@@ -286,7 +288,9 @@ static void test_in_place_with_many_rows(void **state) {
     hth_matrix A = {a, 0, 1};
     hth_product(compute, 1, COLUMNS, ROWS_OF_M, A, hth_rows(M, COLUMNS), false, expected, COLUMNS);
     hth_real out[COLUMNS] = {0};
-    hth_product_in_place(compute, ROWS_OF_M, COLUMNS, A, a, M, COLUMNS, out);
+    hth_real *column = random_numbers(ROWS_OF_M);
+    hth_product_in_place(compute, ROWS_OF_M, COLUMNS, A, a, M, COLUMNS, out, column);
+    free(column);
     assert_memory_equal(out, expected, sizeof expected);
     for (size_t i = 0; i < ROWS_OF_M; i++)
         assert_memory_equal(M + i * COLUMNS, expected, sizeof expected);

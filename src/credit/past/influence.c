@@ -26,6 +26,7 @@ typedef struct influence {
     hth_real *Pi;        /* [N][N] */
     hth_real *x;         /* [N], zero between uses */
     hth_real *xbar;      /* [N]: the adjoint at the start of the tape */
+    hth_real *column;    /* [N], scratch */
     hth_real *packed;    /* u of one item, for G */
     hth_adjoint rows;    /* the scan with one row per state */
 } influence;
@@ -137,7 +138,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
         fill_jacobian(net, kept);
         hth_joint_start(learner, b, kept->xbar);
         hth_product_in_place(learner->compute, kept->N, kept->P, hth_rows(kept->Pi, kept->N),
-                             kept->xbar, M, kept->stride, gradient->values);
+                             kept->xbar, M, kept->stride, gradient->values, kept->column);
         grow(learner, kept, M);
     }
     clean(net, gradient);
@@ -165,6 +166,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->Pi = HTH_TAKE(arena, hth_real, hth_times(N, N));
     kept->x = HTH_TAKE(arena, hth_real, N);
     kept->xbar = HTH_TAKE(arena, hth_real, N);
+    kept->column = HTH_TAKE(arena, hth_real, N);
     kept->packed = HTH_TAKE(arena, hth_real, packed);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, N, hth_joint_readout_states(net) > 0);
     kept->rows.crossing = &hth_crosses_fully;

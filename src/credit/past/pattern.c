@@ -52,6 +52,7 @@ typedef struct pattern {
     uint32_t *member; /* units of S_0, S_1, ... */
     hth_real *M;      /* [batch][numbers]: per unit [states][members][columns] */
     hth_real *A, *x;  /* of one block: Pi, xbar */
+    hth_real *column; /* of one block, scratch */
     hth_real *sum;    /* [columns] */
     hth_real *xbar;   /* [each][n] */
     hth_real *packed; /* u of one item */
@@ -266,7 +267,7 @@ static void carry_item(hth_learner *learner, size_t item, hth_real *gradient) {
         fill_block(learner, kept, j);
         memset(kept->sum, 0, kept->columns * sizeof *kept->sum);
         hth_product_in_place(learner->compute, states, kept->columns, hth_rows(kept->A, states),
-                             kept->x, M, kept->columns, kept->sum);
+                             kept->x, M, kept->columns, kept->sum, kept->column);
         grow(layer, kept, j, M);
         if (tape->steps == 1) add_errors(learner, j, item, M);
         add_sum(layer, kept, j, gradient);
@@ -301,6 +302,7 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     kept->M = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->numbers));
     kept->A = HTH_TAKE(arena, hth_real, hth_times(states, states));
     kept->x = HTH_TAKE(arena, hth_real, states);
+    kept->column = HTH_TAKE(arena, hth_real, states);
     kept->sum = HTH_TAKE(arena, hth_real, kept->columns);
     kept->xbar = HTH_TAKE(arena, hth_real, all);
     kept->packed = HTH_TAKE(arena, hth_real, hth_packed_size(plan->steps, layer->m));
