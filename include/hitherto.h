@@ -26,7 +26,7 @@
  * Conventions, for every function below:
  *   - every handle is made from settings, a flat list of texts (`docs/settings.md` has them all);
  *   - a fallible function returns a status and, when `error` is not NULL, leaves one sentence for a
- *     person in it; after an error nothing has been changed;
+ *     person in it, and leaves it alone where all is well; after an error nothing has been changed;
  *   - a handle is one block of memory from the allocator; nothing allocates after creation;
  *   - a network and a compute handle must outlive the tapes, learners, gradients and optimisers made
  *     with them;

@@ -67,10 +67,11 @@ hth_status hth_learner_bytes(const hth_settings *settings, const hth_network *ne
                              size_t batch, size_t *bytes, hth_error *error) {
     const hth_allocator none = {note, NULL, bytes};
     hth_learner *learner;
+    hth_error found;
     *bytes = SIZE_MAX; /* too much to be asked for */
     const hth_status status =
-        hth_learner_create(settings, network, steps, batch, 1, NULL, &none, &learner, error);
-    return status == HTH_NO_MEMORY ? HTH_OK : status;
+        hth_learner_create(settings, network, steps, batch, 1, NULL, &none, &learner, &found);
+    return status == HTH_NO_MEMORY ? HTH_OK : hth_fail(error, status, "%s", found.message);
 }
 
 /* ---- What it draws ---- */

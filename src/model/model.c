@@ -306,9 +306,35 @@ static hth_status write_piece(hth_model *m, const hth_chunk *piece, hth_real *ou
     return says ? hth_tape_judge(tape, &verdict, report, error) : HTH_OK;
 }
 
+/* Whether steps are a tape by themselves: nothing waits, nothing is shown, and what the tape says of itself is known. */
+static bool is_tape(const hth_model *m, const hth_chunk *piece, const hth_real *outputs) {
+    return piece->steps == m->steps && m->parts.tape->steps == m->learned && !outputs &&
+           (piece->targets || piece->classes) && !piece->ends && !m->late && !m->window &&
+           !m->is_frozen && !m->needs_whole && !m->complete;
+}
+
+/* As run_piece does, in fewer steps: small networks learn in a microsecond. */
+static hth_status run_tape(hth_model *m, const hth_chunk *piece, hth_report *report,
+                           hth_error *error) {
+    const bool was_told = m->is_told;
+    hth_status status = hth_forward(m->parts.tape, piece, report, error);
+    m->learned = m->parts.tape->steps;
+    HTH_TRY(status);
+    m->is_told = true;
+    status = learn_tape(m, error);
+    if (status != HTH_OK && status != HTH_NOT_FINITE) {
+        m->is_told = was_told;
+        m->learned = 0;
+    } else if (m->is_scratch) {
+        m->is_told = m->is_pending = false;
+    }
+    return status;
+}
+
 static hth_status run_piece(hth_model *m, const hth_chunk *piece, hth_real *outputs,
                             hth_report *report, hth_error *error) {
     const bool says = piece->targets || piece->classes;
+    if (is_tape(m, piece, outputs)) return run_tape(m, piece, report, error);
     if (m->parts.tape->steps == m->learned && !outputs && says && !m->complete)
         HTH_TRY(hth_forward(m->parts.tape, piece, report, error));
     else
@@ -324,6 +350,7 @@ hth_status hth_model_run(hth_model *m, const hth_chunk *chunk, hth_real *outputs
     /* All of a sequence: what loss.time divides by is known, however many tapes it takes. */
     if (chunk->ends && tape->fresh && tape->steps == 0)
         HTH_TRY(hth_tape_expect_whole(m->parts.tape, chunk, error));
+    if (is_tape(m, chunk, outputs)) return run_tape(m, chunk, report, error);
     for (size_t from = 0, steps; from < chunk->steps; from += steps) {
         HTH_TRY(make_room(m, error));
         const size_t left = chunk->steps - from, room = room_of(m);

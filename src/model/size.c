@@ -194,7 +194,7 @@ static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
     return HTH_OK;
 }
 
-static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = {take, keep, b};
     const hth_settings *settings = &plan->settings;
     hth_model_parts *p = &m->parts;
@@ -208,6 +208,13 @@ static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, h
     HTH_TRY(count(status, b, &m->sizes.gradient));
     status = hth_optimiser_create(settings, p->network, p->compute, &from, &p->optimiser, error);
     return count(status, b, &m->sizes.optimiser);
+}
+
+/* What is counted is no error of the caller's. */
+static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    hth_error found;
+    const hth_status status = make_others(plan, m, b, &found);
+    return status == HTH_OK ? HTH_OK : hth_fail(error, status, "%s", found.message);
 }
 
 static void drop(const hth_model *m) {

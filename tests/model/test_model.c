@@ -417,6 +417,33 @@ static void test_bad_data_changes_nothing(void **state) {
     law_teardown(&rig);
 }
 
+/* The same of steps that come at once, tape by tape or several tapes together. */
+static void test_bad_runs_change_nothing(void **state) {
+    static const size_t lengths[] = {1, 4};
+    (void)state;
+    law_rig rig;
+    hth_error error;
+    law_setup(&rig, &cases[0]);
+    for (size_t i = 0; i < HTH_COUNT(lengths); i++) {
+        const size_t K = lengths[i];
+        hth_model *model = model_make(&rig, K, 0), *other = model_make(&rig, K, 0);
+        hth_report report = nothing, good = nothing;
+        for (size_t t = 0; t + K <= 20; t += K) {
+            hth_real x[12] = {NAN};
+            hth_chunk bad = law_cut(&rig, t, K);
+            bad.x = x;
+            assert_int_equal(hth_model_run(model, &bad, NULL, &report, &error), HTH_NOT_FINITE);
+            model_run(&rig, model, t, t + K, NULL, &report);
+        }
+        model_steps(&rig, other, 0, 20, NULL, &good);
+        assert_true(same_bits(&rig, model_parameters(model), model_parameters(other)));
+        assert_reports(&report, &good, true);
+        hth_model_destroy(other);
+        hth_model_destroy(model);
+    }
+    law_teardown(&rig);
+}
+
 /* A gradient that is not finite changes no parameter, and the stream goes on. */
 static void test_no_update_without_a_finite_gradient(void **state) {
     (void)state;
@@ -475,6 +502,7 @@ int main(void) {
         cmocka_unit_test(test_frozen_without_dropout),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_bad_data_changes_nothing),
+        cmocka_unit_test(test_bad_runs_change_nothing),
         cmocka_unit_test(test_no_update_without_a_finite_gradient),
         cmocka_unit_test(test_whole_sequences),
     };

@@ -217,6 +217,23 @@ static void parameters_of_the_callers_own(void **state) {
     law_teardown(&rig);
 }
 
+/* What is no error leaves the caller's as it was. */
+static void a_success_says_nothing(void **state) {
+    (void)state;
+    law_rig rig;
+    law_setup(&rig, &drops);
+    const hth_model_plan plan = model_plan(&rig, 4, 0);
+    hth_model_sizes sizes;
+    hth_model *model;
+    hth_error error = {0};
+    assert_int_equal(hth_model_bytes(&plan, NULL, &sizes, &error), HTH_OK);
+    assert_int_equal(hth_model_create(&plan, NULL, &model, &error), HTH_OK);
+    assert_int_equal(error.status, HTH_OK);
+    assert_string_equal(error.message, "");
+    hth_model_destroy(model);
+    law_teardown(&rig);
+}
+
 static void settings_of_others(void **state) {
     static const hth_setting items[] = {{"network.units", "3", NULL}, {"train.steps", "9", NULL}};
     (void)state;
@@ -241,6 +258,7 @@ int main(void) {
         cmocka_unit_test(only_predicts),
         cmocka_unit_test(parameters_of_the_callers_own),
         cmocka_unit_test(settings_of_others),
+        cmocka_unit_test(a_success_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
