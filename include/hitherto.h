@@ -246,6 +246,9 @@ HTH_API size_t hth_network_parameter_count(const hth_network *network);
 /* Owned by the network. Ask anew before each change that is made while steps stay on a tape (hth_tape_slide): tapes keep
  * copies of the weights until they are begun, or until this is called. */
 HTH_API hth_real *hth_network_parameters(hth_network *network);
+/* Dale's law (network.excitatory): recurrent weights of the wrong sign become 0. An optimiser's step does so; call it after
+ * a change of the parameters by hand. Returns whether the network keeps signs; if not, nothing changes. */
+HTH_API bool hth_network_keep_signs(hth_network *network);
 HTH_API const hth_block *hth_network_blocks(const hth_network *network, size_t *count);
 
 /* ---- Tape: the last K steps, and the state that is carried from tape to tape ----------------- */

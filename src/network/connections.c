@@ -3,6 +3,8 @@
  * ring, from each unit to the next, each by itself with probability network.density, or none; self-connections
  * and biases have settings of their own, and a cell says which columns a drive reads. Weights that do not
  * exist are 0, and so is their gradient: hth_layer_mask sees to both. A network that has all pays nothing.
+ *
+ * And which sign they have (network.excitatory): the optimiser calls hth_network_keep_signs after each update.
  */
 #include "base/random.h"
 #include "network/network.h"
@@ -61,4 +63,22 @@ void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_rea
 
 void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
     hth_layer_mask_rows(layer, 0, layer->rows, weight);
+}
+
+void hth_layer_keep_signs(const hth_layer *layer, hth_real *weight) {
+    const size_t n = layer->n, excitatory = layer->excitatory;
+    for (size_t row = 0; layer->has_signs && row < layer->rows; row++) {
+        hth_real *w = weight + row * layer->m;
+        for (size_t k = 0; k < excitatory; k++) w[k] = w[k] > 0 ? w[k] : 0;
+        for (size_t k = excitatory; k < n; k++) w[k] = w[k] < 0 ? w[k] : 0;
+    }
+}
+
+bool hth_network_keep_signs(hth_network *network) {
+    const bool has_signs = network->layers[0].has_signs; /* all layers have, or none */
+    if (!has_signs) return false;
+    network->changes++;
+    for (size_t l = 0; l < network->layer_count; l++)
+        hth_layer_keep_signs(&network->layers[l], network->theta + network->layers[l].weight);
+    return true;
 }

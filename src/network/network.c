@@ -15,7 +15,7 @@ typedef struct network_options {
     const char *units, *layers, *cells, *reads, *connections;
     int64_t embedding;
     int bias, self, initial, direction, events;
-    double density, dropout;
+    double density, dropout, excitatory;
 } network_options;
 
 enum { AUTO, ON, OFF }; /* network.bias, network.self_connections */
@@ -84,6 +84,15 @@ static const hth_option network_items[] = {
      .min = 0,
      .max = 1,
      .offset = offsetof(network_options, density)},
+    {.name = "excitatory",
+     .help = "Dale's law: this fraction of the units of each layer, the first, has recurrent "
+             "weights to others of at least 0, the rest of at most 0; after each update a weight "
+             "that would have changed its sign is 0. -1: weights of a unit may have either sign",
+     .fallback = "-1",
+     .kind = HTH_KIND_REAL,
+     .min = -1,
+     .max = 1,
+     .offset = offsetof(network_options, excitatory)},
     {.name = "initial",
      .help = "state at the start of a sequence: zero, or learned with the weights",
      .fallback = "zero",
@@ -240,6 +249,10 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
         return hth_fail(error, HTH_INVALID,
                         "readout.kappa is %g; it must be a number from 0 to 1, or -1",
                         p->readout.kappa);
+    if (p->network.excitatory > -1 && p->network.excitatory < 0)
+        return hth_fail(error, HTH_INVALID,
+                        "network.excitatory is %g; it must be a number from 0 to 1, or -1",
+                        p->network.excitatory);
     if (p->regulariser.rate > 0 && !any_spikes(p))
         return hth_fail(error, HTH_INVALID,
                         "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
@@ -368,6 +381,8 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->reads = p->reads[index];
     layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
     layer->is_top = p->is_top[index];
+    layer->has_signs = p->network.excitatory >= 0;
+    layer->excitatory = layer->has_signs ? (size_t)(p->network.excitatory * (double)n + 0.5) : n;
     layer->number = number_of(p, index);
     if (p->is_adapted[index]) {
         bool changed;

@@ -25,6 +25,8 @@ typedef struct hth_layer {
     const hth_real *W;                 /* the same, as a place */
     size_t initial;                    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
+    bool has_signs;    /* recurrent weights from units 0..excitatory-1 are at least 0, */
+    size_t excitatory; /* those from the others at most 0 */
     hth_reading reads; /* x */
     bool backward;     /* runs over each item's sequence from its end: see hth_tape_slot */
     bool is_top;       /* the readout reads it, and no layer does */
@@ -97,6 +99,9 @@ void hth_layer_mask(const hth_layer *layer, hth_real *weight);
 
 /* The same of rows from..to-1 alone, w[to-from][m]. */
 void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_real *w);
+
+/* Dale's law, in the weights of a layer that has signs: recurrent weights of the wrong sign become 0. */
+void hth_layer_keep_signs(const hth_layer *layer, hth_real *weight);
 
 /* Whether there are recurrent weights from one unit to another, or to itself. */
 bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from);

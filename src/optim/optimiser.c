@@ -314,6 +314,7 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
     begin(o, &update);
     if (clips && sqrt(sum) > o->options.clip_norm) update.factor = o->options.clip_norm / sqrt(sum);
     update_from(o, &update, next_rate(o, epoch), hth_network_parameters(network), g, 0);
+    hth_network_keep_signs(network);
     o->step++;
     return HTH_OK;
 }
@@ -324,7 +325,8 @@ bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, 
                        hth_descent *d) {
     const size_t count = hth_network_parameter_count(network);
     const double rate = next_rate(o, epoch), of_layers = rate * o->options.lr_recurrent;
-    if (o->options.clip_norm > 0 || of_layers == 0 || g->count != o->count || count != o->count)
+    if (o->options.clip_norm > 0 || of_layers == 0 || hth_network_keep_signs(network) ||
+        g->count != o->count || count != o->count)
         return false;
     d->optimiser = o;
     d->gradient = g;

@@ -190,17 +190,19 @@ static hth_status check_masked(hth_network *network, hth_error *error) {
     const hth_block *block = find_block(network, "layer0.weight");
     const hth_real *weight = hth_network_parameters(network) + block->offset;
     const size_t count = block->rows * block->columns;
-    hth_real *exists = malloc(count * sizeof *exists);
-    if (!exists) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
-    hth_layer_synapses(network, 0, exists);
+    hth_real *kept = malloc(count * sizeof *kept);
+    if (!kept) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
+    memcpy(kept, weight, count * sizeof *kept);
+    hth_layer_keep_synapses(network, 0, kept);
     size_t at = 0;
-    while (at < count && (exists[at] != 0 || weight[at] == 0)) at++;
-    free(exists);
+    while (at < count && kept[at] == weight[at]) at++;
+    free(kept);
     if (at == count) return HTH_OK;
     return hth_fail(
         error, HTH_MISMATCH,
         "the data give layer0.weight %g in row %zu, column %zu, where this network has no "
-        "connection (see network.connections, network.self_connections, network.bias and the cell)",
+        "connection (see network.connections, network.self_connections, network.bias and the cell) "
+        "or one of the other sign (network.excitatory)",
         (double)weight[at], at / block->columns, at % block->columns);
 }
 
