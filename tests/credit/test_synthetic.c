@@ -154,7 +154,7 @@ static const oracle_case oracles[] = {
     {{"cell.name=lstm network.units=7 loss.name=softmax", 3, 0, 4, 12, 1, true, true}, 1},
     {{"cell.name=gru network.units=9,8 network.embedding=3", 0, 6, 4, 12, 2, true, false}, 2},
     {{"cell.name=alif cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5 cell.beta=0.3 "
-      "cell.refractory=0 readout.kappa=0 network.units=8 network.initial=learned",
+      "cell.refractory=0 cell.v_th=0.61 readout.kappa=0 network.units=8 network.initial=learned",
       3, 0, 2, 14, 1, false, false},
      2},
 };
