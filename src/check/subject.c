@@ -153,7 +153,8 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
     if (s->source && hth_learner_look(*out).takes_feedback)
         status = hth_given_feedback(s->source, *out, error);
     if (status == HTH_OK && s->run)
-        status = hth_run_restore(s->run, &s->settings, &(hth_handles){.parts.learner = *out}, error);
+        status =
+            hth_run_restore(s->run, &s->settings, &(hth_handles){.parts.learner = *out}, error);
     if (status == HTH_OK && s->run) hth_learner_abandon(*out); /* the sequence it was in */
     if (status == HTH_OK) return HTH_OK;
     hth_learner_destroy(*out);

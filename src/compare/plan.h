@@ -9,10 +9,10 @@
 /* An arm with one value for each setting that is varied: the settings of its runs, but for the seed. */
 typedef struct hth_variant {
     char arm[HTH_KEY_LENGTH];
-    char *varied;                        /* a JSON object: {"optimiser.lr": "1e-4"} */
-    hth_config *config;                  /* all settings that a run of it has */
-    hth_identity identity;               /* defaults included; points into config */
-    char metric[32], loss[64], unit[32]; /* unit: of the loss */
+    char *varied;                          /* a JSON object: {"optimiser.lr": "1e-4"} */
+    hth_config *config;                    /* all settings that a run of it has */
+    hth_identity identity;                 /* defaults included; points into config */
+    char metric[32], loss[64], unit[32];   /* unit: of the loss */
     uint64_t update_steps, sequence_steps; /* as hth_prospect has them */
 } hth_variant;
 

@@ -140,8 +140,8 @@ struct hth_learner {
     bool gives_inputs; /* learner.inputs */
     /* Of each layer [batch][n]: errors beside the signal's, the same at all steps of an item; NULL: none. */
     const hth_real **steady;
-    size_t given;      /* steps that dE/dx is of; 0: nothing has been learned yet */
-    uint64_t is_open;  /* the last tape that was learned from did not end its sequence */
+    size_t given;     /* steps that dE/dx is of; 0: nothing has been learned yet */
+    uint64_t is_open; /* the last tape that was learned from did not end its sequence */
     /* That tape, its sequence and the time after its last step. NULL: not known, when a state was given out since. */
     const hth_tape *last;
     uint64_t sequence, end;

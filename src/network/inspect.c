@@ -61,7 +61,11 @@ void hth_layer_synapses(const hth_network *network, size_t l, hth_real *out) {
 
 void hth_layer_keep_synapses(const hth_network *network, size_t l, hth_real *values) {
     hth_layer_mask(&network->layers[l], values);
-    hth_layer_keep_signs(&network->layers[l], values);
+}
+
+void hth_layer_keep_weights(const hth_network *network, size_t l, hth_real *weight) {
+    hth_layer_mask(&network->layers[l], weight);
+    hth_layer_keep_signs(&network->layers[l], weight);
 }
 
 void hth_parameter_mask(const hth_network *network, hth_real *out) {

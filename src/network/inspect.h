@@ -39,6 +39,8 @@ void hth_network_cells(const hth_network *network, char *out, size_t size);
 void hth_layer_synapses(const hth_network *network, size_t layer, hth_real *out);
 /* Makes of such an array 0 where there is no connection, and leaves the rest. */
 void hth_layer_keep_synapses(const hth_network *network, size_t layer, hth_real *values);
+/* The same of weights, which also become 0 where their sign is not the one that network.excitatory gives the column. */
+void hth_layer_keep_weights(const hth_network *network, size_t layer, hth_real *weight);
 /* As hth_layer_synapses, of all parameters, out[count]. */
 void hth_parameter_mask(const hth_network *network, hth_real *out);
 

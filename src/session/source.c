@@ -193,7 +193,7 @@ static hth_status check_masked(hth_network *network, hth_error *error) {
     hth_real *kept = malloc(count * sizeof *kept);
     if (!kept) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
     memcpy(kept, weight, count * sizeof *kept);
-    hth_layer_keep_synapses(network, 0, kept);
+    hth_layer_keep_weights(network, 0, kept);
     size_t at = 0;
     while (at < count && kept[at] == weight[at]) at++;
     free(kept);

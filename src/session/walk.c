@@ -25,7 +25,8 @@ static void begin_sequence(hth_walk *w) {
 
 /* Whether the next tape may be the first of several of its sequence, which the learner's tape must then be told of. */
 static bool may_begin(const hth_walk *w) {
-    return w->parts.learner && hth_tape_divides(w->parts.tape) && (w->chunk.steps == 0 || w->flags.ends);
+    return w->parts.learner && hth_tape_divides(w->parts.tape) &&
+           (w->chunk.steps == 0 || w->flags.ends);
 }
 
 /* The first tape of a sequence is there: goes to its end, telling what it adds up to, and back to `noted`, before it. */

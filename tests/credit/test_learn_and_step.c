@@ -214,10 +214,8 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_preset),
-        cmocka_unit_test(test_general_way),
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_negative_control),
+        cmocka_unit_test(test_every_preset), cmocka_unit_test(test_general_way),
+        cmocka_unit_test(test_forms),        cmocka_unit_test(test_negative_control),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
