@@ -47,6 +47,8 @@ void hth_parameter_mask(const hth_network *network, hth_real *out);
 /* The steps of a tape from `first` on, as they were read and judged. Numbers of the input are copied to
  * x[steps][batch][inputs]; all else lies on the tape. */
 hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x);
+/* What the sequence adds up to, as another tape of the network has it. */
+void hth_tape_expect_as(hth_tape *tape, const hth_tape *other);
 /* The threshold of one unit at the oldest step of a tape of one item, in units of the voltage; NAN for a cell that has none. */
 double hth_tape_threshold(const hth_tape *tape, size_t layer, size_t unit);
 

@@ -184,9 +184,6 @@ hth_status hth_tape_find_totals(hth_tape *tape, hth_error *error);
 void hth_tape_expect_nothing(hth_tape *tape);
 /* The chunk is all of the sequence that begins, whatever was expected before. */
 hth_status hth_tape_expect_whole(hth_tape *tape, const hth_chunk *sequence, hth_error *error);
-/* What the sequence adds up to, as another tape of the network has it. */
-void hth_tape_expect_as(hth_tape *tape, const hth_tape *other);
-
 /* Lists the events of the steps on the tape anew. */
 void hth_tape_list(hth_tape *tape);
 /* Finds `pull`, if that is of fewer steps, and E_reg, which is owed to the next report. */

@@ -37,16 +37,16 @@ static hth_real *gradients(const char *line, size_t K, size_t *count) {
     hth_config *config = configure(text);
     const hth_settings settings = hth_config_settings(config);
     must(hth_session_open(&settings, NULL, &s, &error), &error);
-    *count = hth_network_parameter_count(s.network);
+    *count = hth_network_parameter_count(s.parts.network);
     hth_real *found = malloc(SEQUENCES * *count * sizeof *found);
     hth_walk walk = hth_session_walk(&s, &tally);
-    walk.optimiser = NULL;
+    walk.parts.optimiser = NULL;
     walk.limit = 0;
     for (size_t i = 0; i < SEQUENCES; i++) {
-        hth_gradient_clear(s.gradient);
+        hth_gradient_clear(s.parts.gradient);
         do must(hth_walk_tape(&walk, &error), &error);
         while (!walk.flags.ends);
-        memcpy(found + i * *count, hth_gradient_values(s.gradient), *count * sizeof *found);
+        memcpy(found + i * *count, hth_gradient_values(s.parts.gradient), *count * sizeof *found);
     }
     hth_session_close(&s);
     hth_config_destroy(config);

@@ -312,7 +312,7 @@ static void losses_say_what_they_count_in(void **state) {
         hth_config *config;
         hth_session s;
         open_session(cases[i].line, &config, &s);
-        const hth_loss_scale scale = hth_network_loss(s.network);
+        const hth_loss_scale scale = hth_network_loss(s.parts.network);
         assert_string_equal(scale.unit, cases[i].unit);
         assert_true(fabs(scale.nats - cases[i].nats) < 1e-12);
         assert_true(scale.squares == cases[i].squares);
