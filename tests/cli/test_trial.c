@@ -11,7 +11,7 @@
 
 #define PATTERN                                                                                    \
     "train", "task=pattern", "task.steps=50", "network.units=6", "learner=eprop1", "cell=lif",     \
-        "train.sequences=4", "--threads", "1", "--quiet"
+        "train.sequences=4", "cell.v_th=0.5", "--threads", "1", "--quiet"
 #define RECALL                                                                                     \
     "train", "task=store-recall", "task.periods=3", "task.period=20", "task.group=2",              \
         "network.units=5", "learner=eprop1", "cell=alif", "train.sequences=2", "--threads", "1",   \

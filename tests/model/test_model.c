@@ -433,10 +433,11 @@ static void test_bad_runs_change_nothing(void **state) {
             hth_chunk bad = law_cut(&rig, t, K);
             bad.x = x;
             assert_int_equal(hth_model_run(model, &bad, NULL, &report, &error), HTH_NOT_FINITE);
-            const hth_real far[8] = {(hth_real)tolerance(1e200, 1e30)}; /* its loss is infinite */
+            /* Its loss is infinite. In float none is: losses are sums in double. */
+            const hth_real far[8] = {(hth_real)tolerance(1e200, 1e30)};
             bad = law_cut(&rig, t, K);
             bad.targets = far;
-            if (K == 1)
+            if (K == 1 && sizeof(hth_real) == sizeof(double))
                 assert_int_equal(hth_model_run(model, &bad, NULL, &report, &error), HTH_NOT_FINITE);
             model_run(&rig, model, t, t + K, NULL, &report);
         }
