@@ -78,7 +78,8 @@ typedef float hth_real;
     X(HTH_NO_MEMORY, "not enough memory")                                                          \
     X(HTH_FILE, "a file cannot be read or written")                                                \
     X(HTH_NOT_FINITE, "a number is not finite")                                                    \
-    X(HTH_FAILED, "a check failed")
+    X(HTH_FAILED, "a check failed")                                                                \
+    X(HTH_DAMAGED, "a file has been read to its end, and what is in it is wrong")
 
 typedef enum hth_status {
 #define HTH_STATUS_CODE(code, text) code,
@@ -409,11 +410,14 @@ typedef enum hth_dtype {
 
 /* A named array that must survive an interruption. `data` points into the handle, so that reading
  * and restoring are the same list. */
+enum { HTH_FIELD_RANK = 4 };
 typedef struct hth_field {
     char name[40];
     hth_dtype dtype;
     size_t count;
     void *data;
+    size_t
+        shape[HTH_FIELD_RANK]; /* in C order, up to the first 0; all 0: a list of count numbers */
 } hth_field;
 
 /* Each writes at most `capacity` fields and returns how many there are. Write to fields before the handle is used

@@ -98,12 +98,36 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     return outcome.ending == HTH_INTERRUPTED ? stop(out) : finish(out, config, &progress);
 }
 
-/* A resumed run has its settings in its folder; what is given beside them counts more. */
+/* The first word that names a settings file or a run; NULL: there is none. */
+static const char *settings_word(const cli_arguments *arguments) {
+    for (size_t i = 0; i < arguments->word_count; i++)
+        if (!cli_is_assignment(arguments->words[i])) return arguments->words[i];
+    return NULL;
+}
+
+/* A resumed run has its settings in its folder; what is given beside them counts more. A run that begins with another's
+ * parameters has that one's settings, unless a file is given. */
 static const char *own_settings(const cli_arguments *arguments, char *path, size_t size) {
-    const char *out = cli_value(arguments, "--out");
-    if (!out || !cli_value(arguments, "--resume")) return NULL;
-    snprintf(path, size, "%s/settings.yaml", out);
+    const char *out = cli_value(arguments, "--out"), *from = cli_value(arguments, "--from");
+    const char *run = cli_value(arguments, "--resume") ? out
+                      : settings_word(arguments)       ? NULL
+                                                       : from;
+    if (!run) return NULL;
+    const char *slash = cli_is_folder(run) ? NULL : strrchr(run, '/');
+    snprintf(path, size, "%.*s/settings.yaml", slash ? (int)(slash - run) : (int)strlen(run), run);
     return exists(path) ? path : NULL;
+}
+
+/* A run that is given as a settings file gives its settings alone. */
+static void tell_of_run(const cli_arguments *arguments) {
+    const char *word = settings_word(arguments);
+    if (!word || !cli_is_folder(word) || cli_value(arguments, "--from") ||
+        cli_value(arguments, "--resume"))
+        return;
+    fprintf(stderr,
+            "The settings are those of %s; the network begins anew. To begin with its parameters: "
+            "--from %s; to go on with it: --resume --out %s\n",
+            word, word, word);
 }
 
 int cli_train(const cli_arguments *arguments) {
@@ -116,9 +140,15 @@ int cli_train(const cli_arguments *arguments) {
         return cli_complain(CLI_BAD_INPUT, "cannot resume %s: there is no such folder", given);
     if (resume && !given && !arguments->word_count)
         return cli_complain(CLI_BAD_INPUT, "which run is to be resumed? --resume --out DIR");
+    if (resume && cli_value(arguments, "--from"))
+        return cli_complain(CLI_BAD_INPUT,
+                            "--from begins a run, --resume goes on with one: give one of them");
     const char *own = own_settings(arguments, path, sizeof path);
     if (resume && given && !own)
-        return cli_complain(CLI_BAD_INPUT, "cannot resume %s: it has no settings.yaml", given);
+        return cli_complain(CLI_BAD_INPUT,
+                            "cannot resume %s: it has no settings.yaml, so no run has begun there: "
+                            "leave out --resume",
+                            given);
     hth_config *config;
     int code = cli_read_settings(arguments, own, &config);
     if (code != CLI_OK) return code;
@@ -127,6 +157,7 @@ int cli_train(const cli_arguments *arguments) {
     else
         default_folder(arguments, config, resume, out, sizeof out);
     code = cli_match_precision(arguments, config);
+    if (code == CLI_OK && !cli_value(arguments, "--quiet")) tell_of_run(arguments);
     if (code == CLI_OK) code = train(arguments, config, out);
     hth_config_destroy(config);
     return code;

@@ -38,12 +38,17 @@ static const cli_command commands[] = {
             "was not.\n\n"
             "  hitherto train task=add learner=tbptt learner.steps=10\n"
             "  hitherto train experiments/demo.yaml cell=lstm network.units=100 --seed 3\n"
-            "  hitherto train --resume --out runs/add-tbptt-s1",
+            "  hitherto train --resume --out runs/add-tbptt-s1\n"
+            "  hitherto train --from runs/add-tbptt-s1 optimiser.lr=1e-4",
         .flags = {SEED,
                   THREADS,
                   {"--out", "DIR", "directory of the run"},
                   {"--resume", NULL,
                    "go on with the run in --out DIR, with its own settings and those given"},
+                  {"--from", "RUN",
+                   "begin with the parameters of that run, or of a checkpoint file of it, layer by "
+                   "layer where the shapes agree, and with its settings where no settings file is "
+                   "given; the same as train.from=RUN"},
                   {"--progress-every", "SECONDS",
                    "time between two lines of progress when not on a terminal (5)"},
                   {"--quiet", NULL, "no progress"}},

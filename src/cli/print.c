@@ -95,8 +95,8 @@ int cli_complain(int code, const char *format, ...) {
 }
 
 int cli_fail(const hth_error *error) {
-    bool input =
-        error->status == HTH_INVALID || error->status == HTH_MISMATCH || error->status == HTH_FILE;
+    bool input = error->status == HTH_INVALID || error->status == HTH_MISMATCH ||
+                 error->status == HTH_FILE || error->status == HTH_DAMAGED;
     return cli_complain(input ? CLI_BAD_INPUT : CLI_FAILED, "%s", error->message);
 }
 

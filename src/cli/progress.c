@@ -25,6 +25,10 @@ void cli_catch_interrupts(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* A terminal that is closed ends no run that was begun with nohup. */
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
 }
 
 static double now(void) {
@@ -87,6 +91,7 @@ static void compose(text_line *line, const hth_progress *p) {
     if (metric) add_value(line, p->metric, p->train_metric);
     add_value(line, "validation",
               metric && isfinite(p->validation_metric) ? p->validation_metric : p->validation_loss);
+    if (p->updates && p->updates != p->step) add_count(line, "updates", p->updates, 0);
     if (p->steps_per_second > 0) {
         cli_format_count(rate, sizeof rate, p->steps_per_second);
         snprintf(piece, sizeof piece, "%s steps/s", rate);

@@ -83,6 +83,14 @@ bool cli_print_summary(const char *run) {
     if (number_of(summary, "epochs") > 0) print_number(summary, "epochs", "epochs");
     if (isfinite(number_of(summary, "steps")))
         cli_print_row("time steps", "%.0f", number_of(summary, "steps"));
+    if (number_of(summary, "updates") > 0)
+        cli_print_row("updates", "%.0f", number_of(summary, "updates"));
+    if (number_of(summary, "patience_spent") > 0)
+        cli_print_row("stopped", "after %.0f validations without a better one (train.patience)",
+                      number_of(summary, "patience_spent"));
+    if (number_of(summary, "best_validation_step") > 0)
+        cli_print_row("best validation", "at step %.0f (checkpoint.best.safetensors)",
+                      number_of(summary, "best_validation_step"));
     if (isfinite(number_of(summary, "stop_step")))
         cli_print_row("goal reached", "at step %.0f", number_of(summary, "stop_step"));
     static const char *const parts[][2] = {{"train", "train"},

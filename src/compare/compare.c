@@ -121,6 +121,22 @@ static void say(const comparing *c, const hth_stored_run *run) {
     c->observer->message(c->observer->context, sentence);
 }
 
+/* The lines of a run; none where it ended before it wrote any. */
+static hth_status read_lines(const comparing *c, const char *path, hth_line **lines, size_t *count,
+                             hth_error *error) {
+    char sentence[HTH_PATH_LENGTH + 80];
+    size_t damaged;
+    bool there;
+    HTH_TRY(hth_file_look(path, &there, error));
+    if (!there) return HTH_OK;
+    HTH_TRY(hth_metrics_read(path, lines, count, &damaged, error));
+    if (damaged == 0 || !c->observer->message) return HTH_OK;
+    snprintf(sentence, sizeof sentence, "%s: %zu lines cannot be read and are left out", path,
+             damaged);
+    c->observer->message(c->observer->context, sentence);
+    return HTH_OK;
+}
+
 /* Results into the store; then, and not before, the folder may go. That of a failed run stays, so that
  * the next call goes on from there. */
 static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
@@ -136,9 +152,7 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
     HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
     take_outcome(&job->latest, c->keep, run);
     if (run->status != HTH_RUN_FAILED) {
-        hth_status status =
-            hth_file_exists(path) ? hth_metrics_read(path, &lines, &count, error) : HTH_OK;
-        if (status != HTH_OK) return status;
+        HTH_TRY(read_lines(c, path, &lines, &count, error));
         run->steps_per_second = median_rate(lines, count);
     }
     hth_status status = hth_store_finish(c->store, run, lines, count, error);
@@ -271,6 +285,17 @@ static void await(const comparing *c, struct pollfd *waiting) {
         for (size_t i = 0; i < c->job_count; i++) waiting[i].revents = 0;
 }
 
+/* What a run says, with its name. */
+static void pass_on(const comparing *c, hth_job *job) {
+    char sentence[1400];
+    if (!job->latest.said[0]) return;
+    const hth_stored_run *run = &c->runs[job->index];
+    snprintf(sentence, sizeof sentence, "%.100s, seed %llu: %s", variant_of(c, run)->arm,
+             (unsigned long long)run->seed, job->latest.said);
+    job->latest.said[0] = '\0';
+    if (c->observer->message) c->observer->message(c->observer->context, sentence);
+}
+
 /* Until no run is left or, after an error or an interruption, no process. */
 static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error) {
     hth_status status = fill_slots(c, error);
@@ -279,7 +304,9 @@ static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error
             stop_all(c);
         await(c, waiting);
         for (size_t i = 0; i < c->job_count; i++) {
-            if (!waiting[i].revents || !hth_job_listen(&c->jobs[i])) continue;
+            const bool ended = waiting[i].revents && hth_job_listen(&c->jobs[i]);
+            pass_on(c, &c->jobs[i]);
+            if (!ended) continue;
             c->running--;
             if (status == HTH_OK) status = settle(c, &c->jobs[i], error);
         }

@@ -43,6 +43,12 @@ static void tell_progress(void *context, const hth_progress *progress) {
     tell(*(int *)context, &report);
 }
 
+static void tell_message(void *context, const char *sentence) {
+    hth_job_report report = {.ended = false};
+    snprintf(report.said, sizeof report.said, "%s", sentence);
+    tell(*(int *)context, &report);
+}
+
 static void end_with(pid_t parent) {
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -51,10 +57,9 @@ static void end_with(pid_t parent) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Whether the checkpoint, and nothing else, stands in the way: data and settings are as they should be,
- * but what the folder has cannot be read, or is of other settings. */
+/* Whether the checkpoint, and nothing else, stands in the way: data and settings are as they should be, but what the
+ * folder has is damaged, or is of other settings. What the system only does not let us read is not useless. */
 static bool is_useless(const hth_config *config, const char *folder) {
-    static const hth_observer nobody;
     const hth_settings settings = hth_config_settings(config);
     hth_session session;
     hth_identity identity;
@@ -63,29 +68,31 @@ static bool is_useless(const hth_config *config, const char *folder) {
     bool found;
     if (hth_session_open(&settings, &hth_align_guest, &session, NULL) != HTH_OK) return false;
     if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
-        status = hth_checkpoint_load(folder, &session, &counters, &identity, &nobody, &found, NULL);
+        status = hth_checkpoint_load(folder, &session, &counters, &identity, NULL, &found, NULL);
         hth_identity_free(&identity);
     }
     hth_session_close(&session);
-    return status == HTH_FILE || status == HTH_MISMATCH;
+    return status == HTH_DAMAGED || status == HTH_MISMATCH;
 }
 
-/* A checkpoint that cannot be gone on from is no reason not to run: then from the start. Whatever else
- * is wrong, data that are away for a moment above all, leaves it as it is. */
+/* A checkpoint that cannot be gone on from is no reason not to run: then from the start, beside what it is renamed to.
+ * Whatever else is wrong, data or files that are away for a moment above all, leaves it as it is. */
 static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
                         hth_outcome *outcome, hth_error *error) {
-    const bool begun = hth_file_exists(folder);
+    bool begun;
+    HTH_TRY(hth_file_look(folder, &begun, error));
     hth_status status =
         hth_train(config, folder, begun, &hth_align_guest, observer, outcome, error);
-    const bool refused = status == HTH_FILE || status == HTH_MISMATCH;
+    const bool refused = status == HTH_DAMAGED || status == HTH_MISMATCH;
     if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
-    HTH_TRY(hth_folder_remove(folder, error));
-    return hth_train(config, folder, false, &hth_align_guest, observer, outcome, error);
+    const hth_error reason = *error;
+    HTH_TRY(hth_checkpoint_set_aside(folder, reason.message, observer, error));
+    return hth_train(config, folder, true, &hth_align_guest, observer, outcome, error);
 }
 
 static void run(const hth_config *config, const char *folder,
                 const volatile sig_atomic_t *interrupted, int pipe) {
-    const hth_observer observer = {tell_progress, NULL, &pipe, interrupted};
+    const hth_observer observer = {tell_progress, tell_message, &pipe, interrupted};
     hth_job_report report = {.ended = true};
     hth_error error = {0};
     report.status = train(config, folder, &observer, &report.outcome, &error);
@@ -143,6 +150,11 @@ bool hth_job_listen(hth_job *job) {
         bury(job);
         return true;
     }
+    if (report.said[0]) {
+        memcpy(job->latest.said, report.said, sizeof report.said);
+        return false;
+    }
+    memcpy(report.said, job->latest.said, sizeof report.said);
     job->latest = report;
     return false;
 }

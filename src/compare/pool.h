@@ -11,6 +11,7 @@ typedef struct hth_job_report {
     bool ended; /* the last one; until then only step, steps_total and seconds are filled */
     hth_status status;
     hth_outcome outcome;
+    char said[1200]; /* a message of the run, which comes alone; "": none */
 } hth_job_report;
 
 typedef struct hth_job {
@@ -25,7 +26,7 @@ typedef struct hth_job {
 hth_status hth_job_start(const hth_config *config, const char *folder,
                          const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error);
 
-/* Takes what the process has told. True when it has ended: latest.ended is then set, with the reason of
+/* Takes what the process has told; a message stays in latest.said until the owner clears it. True when it has ended: latest.ended is then set, with the reason of
  * a death without a word. */
 bool hth_job_listen(hth_job *job);
 

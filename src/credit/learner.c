@@ -431,7 +431,7 @@ size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacit
     places(learner, all);
     learner->last = NULL;
     if (learner->axes.future->predicts) {
-        if (capacity > 0) fields[0] = (hth_field){"open", HTH_DTYPE_U64, 1, &learner->is_open};
+        if (capacity > 0) fields[0] = (hth_field){"open", HTH_DTYPE_U64, 1, &learner->is_open, {0}};
         count++;
     }
     for (size_t i = 0; i < HTH_AXES; i++)

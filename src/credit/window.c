@@ -183,12 +183,12 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     hth_window *w = learner->window.kept;
     if (!hth_window_delays(learner)) return 0;
     const hth_field all[] = {
-        {"window.sequence", HTH_DTYPE_U64, 1, &w->sequence},
-        {"window.origin", HTH_DTYPE_U64, 1, &w->origin},
-        {"window.seen", HTH_DTYPE_U64, 1, &w->seen},
-        {"window.learned", HTH_DTYPE_U64, 1, &w->learned},
-        {"window.waits", HTH_DTYPE_U64, 1, &w->waits},
-        {"window.q", HTH_DTYPE_REAL, w->steps * slot_of(learner), errors_of(learner)},
+        {"window.sequence", HTH_DTYPE_U64, 1, &w->sequence, {0}},
+        {"window.origin", HTH_DTYPE_U64, 1, &w->origin, {0}},
+        {"window.seen", HTH_DTYPE_U64, 1, &w->seen, {0}},
+        {"window.learned", HTH_DTYPE_U64, 1, &w->learned, {0}},
+        {"window.waits", HTH_DTYPE_U64, 1, &w->waits, {0}},
+        {"window.q", HTH_DTYPE_REAL, w->steps * slot_of(learner), errors_of(learner), {0}},
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);

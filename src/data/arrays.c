@@ -301,9 +301,9 @@ static hth_status arrays_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t arrays_fields(void *state, hth_field *fields, size_t capacity) {
     arrays_state *a = state;
-    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &a->epoch},
-                             {"batch", HTH_DTYPE_U64, 1, &a->batch_index},
-                             {"step", HTH_DTYPE_U64, 1, &a->step}};
+    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &a->epoch, {0}},
+                             {"batch", HTH_DTYPE_U64, 1, &a->batch_index, {0}},
+                             {"step", HTH_DTYPE_U64, 1, &a->step, {0}}};
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);
 }

@@ -316,9 +316,9 @@ static hth_status speech_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t speech_fields(void *state, hth_field *fields, size_t capacity) {
     speech_state *s = state;
-    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &s->epoch},
-                             {"batch", HTH_DTYPE_U64, 1, &s->batch_index},
-                             {"step", HTH_DTYPE_U64, 1, &s->step}};
+    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &s->epoch, {0}},
+                             {"batch", HTH_DTYPE_U64, 1, &s->batch_index, {0}},
+                             {"step", HTH_DTYPE_U64, 1, &s->step, {0}}};
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);
 }

@@ -202,8 +202,8 @@ static hth_status text_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t text_fields(void *state, hth_field *fields, size_t capacity) {
     text_state *text = state;
-    if (capacity >= 1) fields[0] = (hth_field){"epoch", HTH_DTYPE_U64, 1, &text->epoch};
-    if (capacity >= 2) fields[1] = (hth_field){"step", HTH_DTYPE_U64, 1, &text->step};
+    if (capacity >= 1) fields[0] = (hth_field){"epoch", HTH_DTYPE_U64, 1, &text->epoch, {0}};
+    if (capacity >= 2) fields[1] = (hth_field){"step", HTH_DTYPE_U64, 1, &text->step, {0}};
     return 2;
 }
 

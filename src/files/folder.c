@@ -1,14 +1,5 @@
 /*
- * A run directory:
- *
- *     settings.yaml                    all settings of the run, defaults included
- *     metrics.jsonl                    a line a report
- *     checkpoint.safetensors           the newest state, and
- *     checkpoint.previous.safetensors  the one before
- *     summary.json                     what came out, at the end
- *     lock                             held while a run writes here
- *
- * A file is written under a temporary name, synced, and renamed.
+ * A run directory: the files that a run leaves in it (docs/files.md), and the lock that is held while a run writes.
  */
 #define _DEFAULT_SOURCE /* flock */
 #include "files/folder.h"
@@ -22,7 +13,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char lock_name[] = "lock";
+static const char lock_name[] = "lock", draft_end[] = ".tmp";
+
+/* What a run writes, and nothing else; each may also be there as a draft (files/draft.h). */
+static const char *const run_files[] = {
+    "settings.yaml",
+    "metrics.jsonl",
+    "align.jsonl",
+    "checkpoint.safetensors",
+    "checkpoint.previous.safetensors",
+    "checkpoint.best.safetensors",
+    "summary.json",
+    "trial.svg",
+    lock_name,
+};
+
+static bool is_run_file(const char *name) {
+    for (size_t i = 0; i < HTH_COUNT(run_files); i++)
+        if (strcmp(name, run_files[i]) == 0) return true;
+    return false;
+}
+
+/* What a run leaves that was killed while it wrote. */
+static bool is_draft(const char *name) {
+    char whole[64];
+    const size_t length = strlen(name), end = sizeof draft_end - 1;
+    if (length <= end || length - end >= sizeof whole ||
+        strcmp(name + length - end, draft_end) != 0)
+        return false;
+    snprintf(whole, sizeof whole, "%.*s", (int)(length - end), name);
+    return is_run_file(whole);
+}
 
 hth_status hth_rundir_file(const char *path, const char *name, char *out, hth_error *error) {
     int length = snprintf(out, HTH_PATH_LENGTH, "%s/%s", path, name);
@@ -32,20 +53,29 @@ hth_status hth_rundir_file(const char *path, const char *name, char *out, hth_er
 }
 
 bool hth_file_exists(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0;
+    bool there;
+    return hth_file_look(path, &there, NULL) == HTH_OK && there;
 }
 
 /* ---- The directory ------------------------------------------------------------------------ */
 
-/* Whether there is anything but an old lock. */
-static bool holds_files(DIR *folder) {
-    for (const struct dirent *entry; (entry = readdir(folder));) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, lock_name) != 0)
-            return true;
-    }
-    return false;
+/* The next name in a folder, without "." and ".."; NULL at the end, with errno 0, or where the system says no more. */
+static const char *next_name(DIR *folder) {
+    const struct dirent *entry;
+    do {
+        errno = 0;
+        entry = readdir(folder);
+    } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry ? entry->d_name : NULL;
+}
+
+/* Whether there is anything but an old lock and drafts: without a whole file no run has begun. */
+static hth_status look_inside(const char *path, DIR *folder, bool *occupied, hth_error *error) {
+    const char *name;
+    *occupied = false;
+    while (!*occupied && (name = next_name(folder)))
+        *occupied = strcmp(name, lock_name) != 0 && !is_draft(name);
+    return *occupied || errno == 0 ? HTH_OK : hth_file_fail(path, "read", error);
 }
 
 hth_status hth_rundir_check(const char *path, bool resume, hth_error *error) {
@@ -54,9 +84,11 @@ hth_status hth_rundir_check(const char *path, bool resume, hth_error *error) {
         if (!resume) return HTH_OK;
         return hth_fail(error, HTH_FILE, "%s: there is no run to resume", path);
     }
-    if (!folder) return hth_fail(error, HTH_FILE, "%s: %s", path, strerror(errno));
-    bool occupied = holds_files(folder);
+    if (!folder) return hth_file_fail(path, "opened", error);
+    bool occupied;
+    const hth_status status = look_inside(path, folder, &occupied, error);
     closedir(folder);
+    HTH_TRY(status);
     if (occupied && !resume)
         return hth_fail(error, HTH_FILE,
                         "%s is not empty: resume the run that it holds, or name another directory",
@@ -85,10 +117,13 @@ static hth_status make_directories(const char *path, hth_error *error) {
 static hth_status take_lock(hth_rundir *dir, hth_error *error) {
     char name[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(dir->path, lock_name, name, error));
-    dir->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (dir->lock < 0) return hth_fail(error, HTH_FILE, "%s: %s", name, strerror(errno));
+    dir->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (dir->lock < 0) return hth_file_fail(name, "opened", error);
     if (flock(dir->lock, LOCK_EX | LOCK_NB) == 0) return HTH_OK;
+    const bool taken = errno == EWOULDBLOCK;
+    const hth_status status = taken ? HTH_FILE : hth_file_fail(name, "locked", error);
     hth_rundir_close(dir);
+    if (!taken) return status;
     return hth_fail(error, HTH_FILE, "%s: another run is writing in this directory", dir->path);
 }
 
@@ -112,56 +147,31 @@ void hth_rundir_close(hth_rundir *dir) {
     dir->lock = -1;
 }
 
+static hth_status cannot_remove(const char *path, hth_error *error) {
+    return hth_file_fail(path, "removed", error);
+}
+
+/* Removes what a run has written in an open folder, by name; a link goes, what it points to stays. */
+static hth_status empty_folder(const char *path, DIR *folder, hth_error *error) {
+    const char *name;
+    while ((name = next_name(folder)))
+        if ((is_run_file(name) || is_draft(name)) && unlinkat(dirfd(folder), name, 0) != 0)
+            return cannot_remove(path, error);
+    return errno == 0 ? HTH_OK : cannot_remove(path, error);
+}
+
 hth_status hth_folder_remove(const char *path, hth_error *error) {
-    char file[HTH_PATH_LENGTH + 512];
-    DIR *folder = opendir(path);
-    if (!folder && errno == ENOENT) return HTH_OK;
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        unlink(file);
+    const int opened = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (opened < 0 && errno == ENOENT) return HTH_OK;
+    if (opened < 0) return cannot_remove(path, error);
+    DIR *folder = fdopendir(opened);
+    if (!folder) {
+        hth_status status = cannot_remove(path, error);
+        close(opened);
+        return status;
     }
-    if (folder) closedir(folder);
-    if (rmdir(path) == 0) return HTH_OK;
-    return hth_fail(error, HTH_FILE, "%s: cannot be removed: %s", path, strerror(errno));
-}
-
-/* ---- Files -------------------------------------------------------------------------------- */
-
-static bool sync_path(const char *path, int flags) {
-    int file = open(path, flags | O_CLOEXEC);
-    if (file < 0) return false;
-    bool done = fsync(file) == 0 || errno == EINVAL; /* some file systems sync no directories */
-    return close(file) == 0 && done;
-}
-
-static void sync_directory_of(const char *path) {
-    char folder[HTH_PATH_LENGTH];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash) *slash = '\0';
-    sync_path(slash ? (*folder ? folder : "/") : ".", O_RDONLY | O_DIRECTORY);
-}
-
-hth_status hth_file_commit(const char *temporary, const char *path, hth_error *error) {
-    if (!sync_path(temporary, O_RDWR) || rename(temporary, path) != 0) {
-        int reason = errno;
-        unlink(temporary);
-        return hth_fail(error, HTH_FILE, "%s: cannot be written: %s", path, strerror(reason));
-    }
-    sync_directory_of(path);
-    return HTH_OK;
-}
-
-hth_status hth_file_replace(const char *path, const char *text, hth_error *error) {
-    char temporary[HTH_PATH_LENGTH];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *file = length < HTH_PATH_LENGTH ? fopen(temporary, "w") : NULL;
-    if (!file) return hth_fail(error, HTH_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    bool written = fputs(text, file) >= 0;
-    if (fclose(file) != 0 || !written) {
-        unlink(temporary);
-        return hth_fail(error, HTH_FILE, "%s: cannot be written", path);
-    }
-    return hth_file_commit(temporary, path, error);
+    const hth_status status = empty_folder(path, folder, error);
+    closedir(folder);
+    HTH_TRY(status);
+    return rmdir(path) == 0 ? HTH_OK : cannot_remove(path, error);
 }

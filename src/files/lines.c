@@ -4,10 +4,11 @@
  */
 #include "files/lines.h"
 
-#include "files/folder.h"
+#include "files/draft.h"
 
 #include <cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,39 +39,122 @@ static const char *measured(double value, char out[32]) {
 
 /* ---- Lines -------------------------------------------------------------------------------- */
 
-enum { LINE_LENGTH = 1024 };
+/* A file that is read line by line. */
+typedef struct line_reader {
+    FILE *file;
+    const char *path;
+    char *text; /* the line, ended by '\0' */
+    size_t capacity, number;
+    long end; /* behind it, in bytes from the start */
+} line_reader;
 
-/* False for what is no whole line of ours. */
-static bool line_step(const char *line, uint64_t *step) {
-    static const char start[] = "{\"step\": ";
-    size_t length = strlen(line);
-    if (length < 3 || strcmp(line + length - 2, "}\n") != 0) return false;
-    if (strncmp(line, start, sizeof start - 1) != 0) return false;
-    *step = strtoull(line + sizeof start - 1, NULL, 10);
+/* The next line that has an end; false where there is none, or with *status where the system does not say. */
+static bool next_line(line_reader *r, hth_status *status, hth_error *error) {
+    errno = 0;
+    const ssize_t length = getline(&r->text, &r->capacity, r->file);
+    if (length < 0 && errno) *status = hth_file_fail(r->path, "read", error);
+    if (length <= 0 || r->text[length - 1] != '\n') return false;
+    r->end += length;
+    r->number++;
     return true;
 }
 
-/* How many bytes at the beginning are whole lines of steps <= keep_to. */
-static long kept_length(FILE *file, uint64_t keep_to) {
-    char line[LINE_LENGTH];
-    long kept = 0;
-    uint64_t step;
-    while (fgets(line, sizeof line, file) && line_step(line, &step) && step <= keep_to)
-        kept = ftell(file);
-    return kept;
+static double number_of(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }
 
-hth_status hth_metrics_open(const char *path, uint64_t keep_to, FILE **out, hth_error *error) {
-    FILE *old = keep_to ? fopen(path, "r") : NULL;
-    long kept = old ? kept_length(old, keep_to) : 0;
-    if (old) fclose(old);
-    FILE *file = fopen(path, "a");
-    if (!file || kept < 0 || ftruncate(fileno(file), kept) != 0) {
-        hth_fail(error, HTH_FILE, "%s: cannot be written: %s", path, strerror(errno));
-        if (file) fclose(file);
-        return HTH_FILE;
+/* A number that counts; false for what is none. */
+static bool count_of(const cJSON *object, const char *name, uint64_t *out) {
+    const double most = 9007199254740992.0; /* 2^53: a double holds it exactly */
+    const double value = number_of(object, name);
+    if (!(value >= 0 && value <= most && value == floor(value))) return false;
+    *out = (uint64_t)value;
+    return true;
+}
+
+/* The line as an object with a step; *out NULL, and HTH_OK: it is damaged. cJSON_Delete(*out). */
+static hth_status parse(const line_reader *r, cJSON **out, uint64_t *step, hth_error *error) {
+    errno = 0;
+    *out = cJSON_Parse(r->text);
+    if (!*out && errno == ENOMEM) return hth_file_fail(r->path, "read", error);
+    if (*out && cJSON_IsObject(*out) && count_of(*out, "step", step)) return HTH_OK;
+    cJSON_Delete(*out);
+    *out = NULL;
+    return HTH_OK;
+}
+
+/* ---- Going on ----------------------------------------------------------------------------- */
+
+/* How far a file is kept. A line of a later step, with a line of an early one somewhere behind it, is damaged too: steps
+ * only grow. */
+typedef struct history {
+    long kept;             /* bytes */
+    size_t damaged, first; /* lines among them that cannot be read; the number of the first */
+    size_t waiting,
+        earlier; /* the same of lines behind a later step, kept only if an early one follows */
+} history;
+
+static void keep_damaged(history *h, size_t number, size_t count) {
+    if (h->damaged == 0 && count > 0) h->first = number;
+    h->damaged += count;
+}
+
+static void take_line(history *h, const line_reader *r, bool readable, bool later) {
+    if (later || (!readable && h->waiting)) {
+        if (h->waiting++ == 0) h->earlier = r->number;
+        return;
     }
-    *out = file;
+    keep_damaged(h, h->earlier, h->waiting);
+    keep_damaged(h, r->number, !readable);
+    h->waiting = 0;
+    h->kept = r->end;
+}
+
+static hth_status find_history(const char *path, uint64_t keep_to, history *out, hth_error *error) {
+    line_reader r = {.path = path, .file = fopen(path, "re")};
+    if (!r.file && errno == ENOENT) return HTH_OK;
+    if (!r.file) return hth_file_fail(path, "read", error);
+    hth_status status = HTH_OK;
+    while (status == HTH_OK && next_line(&r, &status, error)) {
+        cJSON *line;
+        uint64_t step = 0;
+        status = parse(&r, &line, &step, error);
+        take_line(out, &r, line != NULL, line && step > keep_to);
+        cJSON_Delete(line);
+    }
+    free(r.text);
+    fclose(r.file);
+    return status;
+}
+
+static void tell_damaged(const char *path, const history *h, const hth_observer *observer) {
+    char sentence[HTH_PATH_LENGTH + 120], more[48] = "";
+    if (h->damaged == 0 || !observer || !observer->message) return;
+    if (h->damaged > 1) snprintf(more, sizeof more, ", nor can %zu other lines", h->damaged - 1);
+    snprintf(sentence, sizeof sentence,
+             "%s: line %zu cannot be read%s; what is there is kept as it is", path, h->first, more);
+    observer->message(observer->context, sentence);
+}
+
+/* A link is not followed: what it points to is no file of the run's. */
+static FILE *open_end(const char *path, long kept) {
+    const int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (opened < 0) return NULL;
+    FILE *file = ftruncate(opened, kept) == 0 ? fdopen(opened, "a") : NULL;
+    const int reason = errno;
+    if (!file) close(opened);
+    errno = reason;
+    return file;
+}
+
+hth_status hth_metrics_open(const char *path, uint64_t keep_to, const hth_observer *observer,
+                            FILE **out, hth_error *error) {
+    history h = {0};
+    if (keep_to) HTH_TRY(find_history(path, keep_to, &h, error));
+    *out = open_end(path, h.kept);
+    if (!*out) return hth_file_fail(path, "written", error);
+    tell_damaged(path, &h, observer);
     return HTH_OK;
 }
 
@@ -78,17 +162,19 @@ hth_status hth_metrics_append(FILE *file, const hth_progress *p, hth_error *erro
     char text[9][32];
     int written = fprintf(
         file,
-        "{\"step\": %llu, \"epoch\": %llu, \"train_loss\": %s, \"train_metric\": %s, "
+        "{\"step\": %llu, \"epoch\": %llu, \"updates\": %llu, \"train_loss\": %s, "
+        "\"train_metric\": %s, "
         "\"validation_loss\": %s, \"validation_metric\": %s, \"metric\": \"%s\", "
         "\"spike_rate\": %s, \"regulariser\": %s, \"learning_rate\": %s, \"seconds\": %s, "
         "\"steps_per_second\": "
         "%s, \"memory_bytes\": "
         "%zu}\n",
-        (unsigned long long)p->step, (unsigned long long)p->epoch, exact(p->train_loss, text[0]),
-        exact(p->train_metric, text[1]), exact(p->validation_loss, text[2]),
-        exact(p->validation_metric, text[3]), p->metric, exact(p->spike_rate, text[7]),
-        exact(p->regulariser, text[8]), exact(p->learning_rate, text[4]),
-        measured(p->seconds, text[5]), measured(p->steps_per_second, text[6]), p->memory_bytes);
+        (unsigned long long)p->step, (unsigned long long)p->epoch, (unsigned long long)p->updates,
+        exact(p->train_loss, text[0]), exact(p->train_metric, text[1]),
+        exact(p->validation_loss, text[2]), exact(p->validation_metric, text[3]), p->metric,
+        exact(p->spike_rate, text[7]), exact(p->regulariser, text[8]),
+        exact(p->learning_rate, text[4]), measured(p->seconds, text[5]),
+        measured(p->steps_per_second, text[6]), p->memory_bytes);
     if (written < 0 || fflush(file) != 0)
         return hth_fail(error, HTH_FILE, "metrics.jsonl: cannot be written: %s", strerror(errno));
     return HTH_OK;
@@ -100,15 +186,10 @@ void hth_metrics_sync(FILE *file) {
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
-static double number_of(const cJSON *object, const char *name) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
-}
-
-static hth_line parsed_line(const cJSON *object) {
-    return (hth_line){
-        .step = (uint64_t)number_of(object, "step"),
-        .epoch = (uint64_t)number_of(object, "epoch"),
+/* What is no number is NAN, and what counts nothing is 0. */
+static hth_line parsed_line(const cJSON *object, uint64_t step) {
+    hth_line line = {
+        .step = step,
         .train_loss = number_of(object, "train_loss"),
         .train_metric = number_of(object, "train_metric"),
         .validation_loss = number_of(object, "validation_loss"),
@@ -120,6 +201,8 @@ static hth_line parsed_line(const cJSON *object) {
         .steps_per_second = number_of(object, "steps_per_second"),
         .memory_bytes = number_of(object, "memory_bytes"),
     };
+    count_of(object, "epoch", &line.epoch);
+    return line;
 }
 
 static bool add_line(hth_line **lines, size_t *count, hth_line line) {
@@ -133,25 +216,37 @@ static bool add_line(hth_line **lines, size_t *count, hth_line line) {
     return true;
 }
 
-hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, hth_error *error) {
-    char text[LINE_LENGTH];
-    uint64_t step;
-    bool room = true;
-    FILE *file = fopen(path, "r");
-    *lines = NULL;
-    *count = 0;
-    if (!file) return hth_fail(error, HTH_FILE, "%s: cannot be read: %s", path, strerror(errno));
-    while (room && fgets(text, sizeof text, file) && line_step(text, &step)) {
-        cJSON *object = cJSON_Parse(text);
-        room = object && add_line(lines, count, parsed_line(object));
+static hth_status read_lines(line_reader *r, hth_line **lines, size_t *count, size_t *damaged,
+                             hth_error *error) {
+    hth_status status = HTH_OK;
+    while (status == HTH_OK && next_line(r, &status, error)) {
+        cJSON *object;
+        uint64_t step = 0;
+        status = parse(r, &object, &step, error);
+        *damaged += !object;
+        if (object && !add_line(lines, count, parsed_line(object, step)))
+            status = hth_fail(error, HTH_NO_MEMORY, "not enough memory to read %s", r->path);
         cJSON_Delete(object);
     }
-    fclose(file);
-    if (room) return HTH_OK;
+    return status;
+}
+
+hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, size_t *damaged,
+                            hth_error *error) {
+    line_reader r = {.path = path, .file = fopen(path, "re")};
+    size_t unread = 0;
+    *lines = NULL;
+    *count = 0;
+    if (!r.file) return hth_file_fail(path, "read", error);
+    const hth_status status = read_lines(&r, lines, count, &unread, error);
+    free(r.text);
+    fclose(r.file);
+    if (damaged) *damaged = unread;
+    if (status == HTH_OK) return HTH_OK;
     free(*lines);
     *lines = NULL;
     *count = 0;
-    return hth_fail(error, HTH_NO_MEMORY, "not enough memory to read %s", path);
+    return status;
 }
 
 /* ---- Summary ------------------------------------------------------------------------------ */
@@ -174,18 +269,20 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         {"test_metric", s->test_metric},
         {"seconds", s->seconds},
     };
-    char text[LINE_LENGTH * 2], value[32];
-    int used = snprintf(text, sizeof text,
-                        "{\n  \"version\": \"%s\",\n  \"precision\": \"%s\",\n  \"task\": \"%s\",\n"
-                        "  \"cell\": \"%s\",\n  \"learner\": \"%s\",\n  \"learner_bytes\": %llu,\n"
-                        "  \"metric\": \"%s\",\n"
-                        "  \"seed\": %llu,\n  \"parameters\": %llu,\n  \"steps\": %llu,\n"
-                        "  \"epochs\": %llu,\n  \"best_validation_step\": %llu",
-                        hth_version(), sizeof(hth_real) == 8 ? "double" : "single", s->task,
-                        s->cell, s->learner, (unsigned long long)s->learner_bytes, s->metric,
-                        (unsigned long long)s->seed, (unsigned long long)s->parameters,
-                        (unsigned long long)s->steps, (unsigned long long)s->epochs,
-                        (unsigned long long)s->best_step);
+    char text[2048], value[32];
+    int used = snprintf(
+        text, sizeof text,
+        "{\n  \"version\": \"%s\",\n  \"precision\": \"%s\",\n  \"task\": \"%s\",\n"
+        "  \"cell\": \"%s\",\n  \"learner\": \"%s\",\n  \"learner_bytes\": %llu,\n"
+        "  \"metric\": \"%s\",\n"
+        "  \"seed\": %llu,\n  \"parameters\": %llu,\n  \"steps\": %llu,\n"
+        "  \"epochs\": %llu,\n  \"updates\": %llu,\n  \"best_validation_step\": %llu,\n"
+        "  \"patience_spent\": %llu",
+        hth_version(), sizeof(hth_real) == 8 ? "double" : "single", s->task, s->cell, s->learner,
+        (unsigned long long)s->learner_bytes, s->metric, (unsigned long long)s->seed,
+        (unsigned long long)s->parameters, (unsigned long long)s->steps,
+        (unsigned long long)s->epochs, (unsigned long long)s->updates,
+        (unsigned long long)s->best_step, (unsigned long long)s->patience);
     for (size_t i = 0; i < HTH_COUNT(rows); i++)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\n  \"%s\": %s", rows[i].name,
                          exact(rows[i].value, value));

@@ -9,6 +9,7 @@
 typedef struct hth_progress {
     uint64_t step, steps_total;                /* time steps per item so far; 0: no end known */
     uint64_t epoch, epochs_total;              /* from 1; 0: no epochs */
+    uint64_t updates;                          /* of the parameters so far */
     double train_loss, train_metric;           /* since the last report; NAN: none yet */
     double validation_loss, validation_metric; /* NAN: none yet */
     const char *metric; /* what the metric is: "perplexity", "accuracy", ... */

@@ -1,28 +1,26 @@
 /*
- * Reading and writing safetensors files.
+ * Reading safetensors files; safetensors_write.c writes them.
  *
  *     8 bytes     length of the header, little-endian
- *     header      JSON: {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [count],
+ *     header      JSON: {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [rows, columns],
  *                 "data_offsets": [begin, end]}, ...}, padded with spaces to a multiple of 8 bytes
  *     data        the tensors one after the other without gaps; begin and end count from here
  *
  * A file is trusted in nothing: every offset, shape and dtype of the header is checked against the others
- * and against the length of the file before anything is used. Tensors of 8-byte numbers are written first,
- * so that every tensor is aligned to its numbers.
+ * and against the length of the file before anything is used, and all bytes against the digest, where the metadata has
+ * one. What is wrong with the bytes is HTH_DAMAGED; what the system says, HTH_FILE: then the file may be as good as ever.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "files/safetensors.h"
+#include "files/tensors.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors.c copies numbers as they lie in memory and needs a little-endian machine"
@@ -38,165 +36,35 @@ static const struct dtype {
 } dtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
               {"I8", 1},  {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},  {"BOOL", 1}};
 
-static const char *dtype_name(hth_dtype dtype) {
+const char *hth_dtype_name(hth_dtype dtype) {
     if (dtype == HTH_DTYPE_REAL) return sizeof(hth_real) == 8 ? "F64" : "F32";
     return dtype == HTH_DTYPE_I32 ? "I32" : dtype == HTH_DTYPE_F64 ? "F64" : "U64";
 }
 
-static size_t dtype_size(const char *name) {
+size_t hth_dtype_size(const char *name) {
     for (size_t i = 0; i < HTH_COUNT(dtypes); i++)
         if (!strcmp(dtypes[i].name, name)) return dtypes[i].size;
     return 0;
 }
 
-static size_t field_size(const hth_field *field) {
-    return dtype_size(dtype_name(field->dtype));
+/* ---- The digest ------------------------------------------------------------------------- */
+
+uint64_t hth_digest_add(uint64_t digest, const void *bytes, size_t count) {
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < count; i++) digest = (digest ^ at[i]) * UINT64_C(0x100000001b3);
+    return digest;
 }
 
-static hth_status fail_errno(const char *path, const char *what, hth_error *error) {
-    return hth_fail(error, HTH_FILE, "%s: cannot be %s: %s", path, what, strerror(errno));
+/* Inside of a text of JSON a quotation mark stands behind a backslash, so that this is no part of another value. */
+char *hth_digest_digits(char *header) {
+    static const char before[] = "\"" HTH_DIGEST_KEY "\":\"fnv1a64:";
+    char *at = strstr(header, before);
+    return at && strlen(at) >= sizeof before - 1 + HTH_DIGEST_DIGITS ? at + sizeof before - 1
+                                                                     : NULL;
 }
 
-static hth_status no_memory(const char *path, hth_error *error) {
-    return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
-}
-
-/* ---- Writing ---------------------------------------------------------------------------- */
-
-/* Fields in the order of the file: size 8, then size 4. */
-static const hth_field *next_field(const hth_field *fields, size_t count, const hth_field *last) {
-    size_t size = last ? field_size(last) : 8;
-    size_t from = last ? (size_t)(last - fields) + 1 : 0;
-    for (; size >= 4; size -= 4, from = 0)
-        for (size_t i = from; i < count; i++)
-            if (field_size(&fields[i]) == size) return &fields[i];
-    return NULL;
-}
-
-static bool describe(cJSON *root, const hth_field *field, uint64_t begin) {
-    cJSON *entry = cJSON_AddObjectToObject(root, field->name);
-    uint64_t end = begin + field->count * field_size(field);
-    cJSON *shape = NULL, *offsets = NULL, *numbers[3] = {0};
-    if (!entry || !cJSON_AddStringToObject(entry, "dtype", dtype_name(field->dtype)) ||
-        !(shape = cJSON_AddArrayToObject(entry, "shape")) ||
-        !(offsets = cJSON_AddArrayToObject(entry, "data_offsets")))
-        return false;
-    const uint64_t values[3] = {field->count, begin, end};
-    for (int i = 0; i < 3; i++) {
-        numbers[i] = cJSON_CreateNumber((double)values[i]);
-        if (!numbers[i] || !cJSON_AddItemToArray(i ? offsets : shape, numbers[i])) {
-            cJSON_Delete(numbers[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool describe_all(cJSON *root, const hth_field *fields, size_t count,
-                         const hth_metadata *metadata, size_t metadata_count) {
-    cJSON *texts = metadata_count ? cJSON_AddObjectToObject(root, METADATA) : NULL;
-    if (metadata_count && !texts) return false;
-    for (size_t i = 0; i < metadata_count; i++)
-        if (!cJSON_AddStringToObject(texts, metadata[i].key, metadata[i].value)) return false;
-    uint64_t begin = 0;
-    const hth_field *field = NULL;
-    while ((field = next_field(fields, count, field))) {
-        if (!describe(root, field, begin)) return false;
-        begin += field->count * field_size(field);
-    }
-    return true;
-}
-
-/* The JSON text, or NULL without memory. */
-static char *header_text(const hth_field *fields, size_t count, const hth_metadata *metadata,
-                         size_t metadata_count) {
-    cJSON *root = cJSON_CreateObject();
-    char *text = NULL;
-    if (root && describe_all(root, fields, count, metadata, metadata_count))
-        text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    return text;
-}
-
-static bool write_file(FILE *file, const char *header, const hth_field *fields, size_t count) {
-    size_t length = strlen(header), padding = (8 - length % 8) % 8;
-    uint64_t total = length + padding;
-    bool good = fwrite(&total, sizeof total, 1, file) == 1;
-    good = good && fwrite(header, 1, length, file) == length;
-    good = good && fwrite("       ", 1, padding, file) == padding;
-    const hth_field *field = NULL;
-    while (good && (field = next_field(fields, count, field))) {
-        size_t numbers = field->count;
-        good = !numbers || fwrite(field->data, field_size(field), numbers, file) == numbers;
-    }
-    return good && !fflush(file) && !fsync(fileno(file));
-}
-
-/* The rename itself must reach the disk, which is a matter of the folder. */
-static bool sync_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
-    char *folder = malloc(length + 1);
-    if (!folder) return false;
-    memcpy(folder, slash ? path : ".", length);
-    folder[length] = '\0';
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY);
-    free(folder);
-    if (descriptor < 0) return false;
-    bool good = !fsync(descriptor) || errno == EINVAL; /* a file system without it */
-    close(descriptor);
-    return good;
-}
-
-static hth_status replace(const char *temporary, const char *path, const char *header,
-                          const hth_field *fields, size_t count, hth_error *error) {
-    FILE *file = fopen(temporary, "wb");
-    if (!file) return fail_errno(temporary, "written", error);
-    bool good = write_file(file, header, fields, count);
-    int reason = errno;
-    if (fclose(file) && good) {
-        good = false;
-        reason = errno;
-    }
-    if (good && rename(temporary, path)) {
-        good = false;
-        reason = errno;
-    }
-    if (good) return sync_folder(path) ? HTH_OK : fail_errno(path, "synced", error);
-    unlink(temporary);
-    errno = reason;
-    return fail_errno(path, "written", error);
-}
-
-/* A file with a name twice could be written, but never be read. */
-static hth_status check_names(const char *path, const hth_field *fields, size_t count,
-                              hth_error *error) {
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(fields[i].name, fields[j].name))
-                return hth_fail(error, HTH_INVALID, "%s: two fields to write are both called %s",
-                                path, fields[i].name);
-    return HTH_OK;
-}
-
-hth_status hth_safetensors_write(const char *path, const hth_field *fields, size_t count,
-                                 const hth_metadata *metadata, size_t metadata_count,
-                                 hth_error *error) {
-    HTH_TRY(check_names(path, fields, count, error));
-    size_t length = strlen(path);
-    char *temporary = malloc(length + 5);
-    char *header = header_text(fields, count, metadata, metadata_count);
-    hth_status status;
-    if (temporary && header) {
-        memcpy(temporary, path, length);
-        memcpy(temporary + length, ".tmp", 5);
-        status = replace(temporary, path, header, fields, count, error);
-    } else {
-        status = no_memory(path, error);
-    }
-    free(temporary);
-    cJSON_free(header);
-    return status;
+void hth_digest_text(uint64_t digest, char out[HTH_DIGEST_DIGITS + 1]) {
+    snprintf(out, HTH_DIGEST_DIGITS + 1, "%016llx", (unsigned long long)digest);
 }
 
 /* ---- Reading the header ----------------------------------------------------------------- */
@@ -211,14 +79,27 @@ struct hth_safetensors {
     uint64_t bytes; /* of data */
 };
 
+static size_t field_size(const hth_field *field) {
+    return hth_dtype_size(hth_dtype_name(field->dtype));
+}
+
+static hth_status fail_read(const hth_safetensors *file, hth_error *error) {
+    if (ferror(file->file)) return hth_file_fail(file->path, "read", error);
+    return hth_fail(error, HTH_DAMAGED, "%s: the file is cut short", file->path);
+}
+
+static hth_status no_memory(const char *path, hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
+}
+
 static hth_status fail_header(const char *path, const char *what, hth_error *error) {
-    return hth_fail(error, HTH_FILE, "%s: not a safetensors file, or damaged: %s", path, what);
+    return hth_fail(error, HTH_DAMAGED, "%s: not a safetensors file, or damaged: %s", path, what);
 }
 
 static hth_status fail_tensor(const hth_safetensors *file, const char *name, const char *what,
                               hth_error *error) {
-    return hth_fail(error, HTH_FILE, "%s: the header is damaged: tensor %.60s %s", file->path, name,
-                    what);
+    return hth_fail(error, HTH_DAMAGED, "%s: the header is damaged: tensor %.60s %s", file->path,
+                    name, what);
 }
 
 /* A whole number that a double holds exactly. */
@@ -248,7 +129,7 @@ static hth_status read_tensor(const hth_safetensors *file, const cJSON *entry, h
     hth_tensor tensor = {.name = entry->string};
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     tensor.dtype = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "dtype"));
-    size_t size = tensor.dtype ? dtype_size(tensor.dtype) : 0;
+    size_t size = tensor.dtype ? hth_dtype_size(tensor.dtype) : 0;
     if (!size) return fail_tensor(file, tensor.name, "has no dtype that is known", error);
     if (!read_shape(cJSON_GetObjectItemCaseSensitive(entry, "shape"), &tensor))
         return fail_tensor(file, tensor.name, "has no shape that can be read", error);
@@ -290,7 +171,7 @@ static hth_status check_layout(hth_safetensors *file, hth_error *error) {
         end = file->tensors[i].end;
     }
     if (file->bytes == end) return HTH_OK;
-    return hth_fail(error, HTH_FILE, "%s: the file is %s: %llu bytes of data instead of %llu",
+    return hth_fail(error, HTH_DAMAGED, "%s: the file is %s: %llu bytes of data instead of %llu",
                     file->path, file->bytes < end ? "cut short" : "too long",
                     (unsigned long long)file->bytes, (unsigned long long)end);
 }
@@ -321,33 +202,66 @@ static hth_status read_entries(hth_safetensors *file, hth_error *error) {
     return check_layout(file, error);
 }
 
-static hth_status read_text(hth_safetensors *file, uint64_t length, hth_error *error) {
-    char *text = malloc((size_t)length + 1);
-    if (!text) return no_memory(file->path, error);
-    if (fread(text, 1, (size_t)length, file->file) != length) {
-        free(text);
-        return fail_errno(file->path, "read", error);
-    }
-    text[length] = '\0';
-    file->header = cJSON_ParseWithLengthOpts(text, (size_t)length + 1, NULL, true);
-    free(text);
+/* A parser without memory says no more than one whose text is wrong, but the system does. */
+static hth_status parse(hth_safetensors *file, const char *text, size_t length, hth_error *error) {
+    if (memchr(text, '\0', length))
+        return fail_header(file->path, "the header has a byte 0", error);
+    errno = 0;
+    file->header = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
+    if (!file->header && errno == ENOMEM) return no_memory(file->path, error);
     if (cJSON_IsObject(file->header)) return HTH_OK;
     return fail_header(file->path, "the header is not a JSON object", error);
+}
+
+/* All bytes against the digest. */
+static hth_status check_digest(hth_safetensors *file, char *header, uint64_t length,
+                               hth_error *error) {
+    enum { BLOCK = 1 << 16 };
+    char block[BLOCK], told[HTH_DIGEST_DIGITS + 1] = "", text[HTH_DIGEST_DIGITS + 1];
+    char *digits = hth_digest_digits(header);
+    if (!digits) return HTH_OK; /* of an older version, or of another program */
+    memcpy(told, digits, HTH_DIGEST_DIGITS);
+    memset(digits, '0', HTH_DIGEST_DIGITS);
+    uint64_t found = hth_digest_add(HTH_DIGEST_START, &length, sizeof length);
+    found = hth_digest_add(found, header, (size_t)length);
+    for (uint64_t left = file->bytes; left > 0;) {
+        const size_t some = left < BLOCK ? (size_t)left : BLOCK;
+        if (fread(block, 1, some, file->file) != some) return fail_read(file, error);
+        found = hth_digest_add(found, block, some);
+        left -= some;
+    }
+    hth_digest_text(found, text);
+    if (strcmp(text, told) == 0) return HTH_OK;
+    return hth_fail(error, HTH_DAMAGED,
+                    "%s: the file is damaged: its bytes are not those that were written (digest "
+                    "%s, but %.16s is what they had)",
+                    file->path, text, told);
+}
+
+static hth_status read_text(hth_safetensors *file, char *text, uint64_t length, hth_error *error) {
+    if (fread(text, 1, (size_t)length, file->file) != length) return fail_read(file, error);
+    text[length] = '\0';
+    HTH_TRY(parse(file, text, (size_t)length, error));
+    HTH_TRY(read_entries(file, error));
+    return check_digest(file, text, length, error);
 }
 
 static hth_status read_header(hth_safetensors *file, hth_error *error) {
     struct stat about;
     uint64_t length = 0;
-    if (fstat(fileno(file->file), &about)) return fail_errno(file->path, "read", error);
+    if (fstat(fileno(file->file), &about)) return hth_file_fail(file->path, "read", error);
     uint64_t all = (uint64_t)about.st_size;
-    if (all < sizeof length || fread(&length, sizeof length, 1, file->file) != 1)
-        return fail_header(file->path, "it has fewer than 8 bytes", error);
+    if (all < sizeof length) return fail_header(file->path, "it has fewer than 8 bytes", error);
+    if (fread(&length, sizeof length, 1, file->file) != 1) return fail_read(file, error);
     if (length > MOST_HEADER || length > all - sizeof length)
         return fail_header(file->path, "its header is longer than the file", error);
     file->start = sizeof length + length;
     file->bytes = all - file->start;
-    HTH_TRY(read_text(file, length, error));
-    return read_entries(file, error);
+    char *text = malloc((size_t)length + 1);
+    if (!text) return no_memory(file->path, error);
+    const hth_status status = read_text(file, text, length, error);
+    free(text);
+    return status;
 }
 
 hth_status hth_safetensors_open(const char *path, hth_safetensors **out, hth_error *error) {
@@ -355,8 +269,9 @@ hth_status hth_safetensors_open(const char *path, hth_safetensors **out, hth_err
     hth_safetensors *file = calloc(1, sizeof *file + length);
     if (!file) return no_memory(path, error);
     file->path = memcpy(file + 1, path, length);
-    file->file = fopen(path, "rb");
-    hth_status status = file->file ? read_header(file, error) : fail_errno(path, "opened", error);
+    file->file = fopen(path, "rbe");
+    hth_status status =
+        file->file ? read_header(file, error) : hth_file_fail(path, "opened", error);
     if (status == HTH_OK)
         *out = file;
     else
@@ -405,7 +320,7 @@ static bool is_real(const char *dtype) {
 static hth_status check_field(const hth_safetensors *file, const hth_field *field, unsigned flags,
                               hth_error *error) {
     const hth_tensor *tensor = find(file, field->name);
-    const char *wanted = dtype_name(field->dtype);
+    const char *wanted = hth_dtype_name(field->dtype);
     if (!tensor)
         return hth_fail(error, HTH_MISMATCH,
                         "%s: there is no tensor %s in the file; another version of the program has "
@@ -442,7 +357,7 @@ static hth_status check_all(const hth_safetensors *file, const hth_field *fields
 }
 
 static void copy_tensor(const hth_tensor *tensor, const char *bytes, const hth_field *field) {
-    size_t size = dtype_size(tensor->dtype);
+    size_t size = hth_dtype_size(tensor->dtype);
     if (size == field_size(field)) {
         if (field->count) memcpy(field->data, bytes, field->count * size);
         return;
@@ -477,7 +392,7 @@ hth_status hth_safetensors_restore(hth_safetensors *file, const hth_field *field
         const hth_tensor *tensor = find(file, fields[i].name);
         if (!read_data(file, tensor, data + at)) {
             free(data);
-            return fail_errno(file->path, "read", error);
+            return hth_file_fail(file->path, "read", error);
         }
         at += bytes_of(tensor);
     }

@@ -24,15 +24,16 @@ typedef struct hth_tensor {
 } hth_tensor;
 
 /*
- * Writes the fields, each with shape [count], as PATH.tmp, syncs it and renames it to PATH, so that
- * PATH is always either the old file or the new one, whole. HTH_FILE with the reason: PATH.tmp is then
+ * Writes the fields, each with its shape, as PATH.tmp, syncs it and renames it to PATH, so that PATH is always either the
+ * old file or the new one, whole. The metadata get a digest of all bytes. HTH_FILE with the reason: PATH.tmp is then
  * gone, and the old file is untouched unless it was only the folder that could not be synced.
  */
 hth_status hth_safetensors_write(const char *path, const hth_field *fields, size_t count,
                                  const hth_metadata *metadata, size_t metadata_count,
                                  hth_error *error);
 
-/* An open file whose header has been read and checked against its length. */
+/* An open file whose header has been read and checked against its length, and whose bytes have been checked against the
+ * digest, if it has one. HTH_DAMAGED: it has been read, and is wrong. HTH_FILE: the system did not let it be read. */
 typedef struct hth_safetensors hth_safetensors;
 
 hth_status hth_safetensors_open(const char *path, hth_safetensors **out, hth_error *error);

@@ -49,16 +49,16 @@ static bool each_of(const hth_field *fields, size_t count, visitor visit, void *
 
 /* A gradient that no update has followed. */
 static void each_of_gradient(hth_gradient *g, visitor visit, void *context) {
-    const hth_field values = {"gradient.values", HTH_DTYPE_REAL, g->count, g->values};
+    const hth_field values = {"gradient.values", HTH_DTYPE_REAL, g->count, g->values, {0}};
     visit(context, &values);
     if (!g->sparse) return;
-    const hth_field rows = {"gradient.touched", HTH_DTYPE_I32, g->sparse->rows, g->touched};
+    const hth_field rows = {"gradient.touched", HTH_DTYPE_I32, g->sparse->rows, g->touched, {0}};
     visit(context, &rows);
 }
 
 /* The steps of a tape that slides whose verdicts have been learned from. */
 static void each_of_window(const hth_window *w, visitor visit, void *context) {
-    const hth_field spent = {"window.spent", HTH_DTYPE_I32, w->steps, w->spent};
+    const hth_field spent = {"window.spent", HTH_DTYPE_I32, w->steps, w->spent, {0}};
     if (w->steps) visit(context, &spent);
 }
 

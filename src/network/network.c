@@ -550,7 +550,8 @@ size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacit
         const hth_block *block = &network->blocks[i];
         fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL,
                                 .count = block->rows * block->columns,
-                                .data = network->theta + block->offset};
+                                .data = network->theta + block->offset,
+                                .shape = {block->rows, block->columns}};
         snprintf(fields[i].name, sizeof fields[i].name, "%s", block->name);
     }
     return network->block_count;

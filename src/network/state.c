@@ -43,10 +43,13 @@ void hth_tape_settle(hth_tape *tape) {
 /* ---- Giving out ---- */
 
 static void add_field(hth_field *fields, size_t capacity, size_t *count, const char *name,
-                      size_t layer, hth_real *data, size_t numbers) {
+                      size_t layer, hth_real *data, size_t rank, const size_t shape[]) {
+    size_t numbers = 1;
+    for (size_t i = 0; i < rank; i++) numbers *= shape[i];
     if (numbers == 0) return;
     if (*count < capacity) {
         fields[*count] = (hth_field){.dtype = HTH_DTYPE_REAL, .count = numbers, .data = data};
+        memcpy(fields[*count].shape, shape, rank * sizeof *shape);
         if (layer == SIZE_MAX)
             snprintf(fields[*count].name, sizeof fields->name, "tape.%s", name);
         else
@@ -59,30 +62,34 @@ static void add_field(hth_field *fields, size_t capacity, size_t *count, const c
 static void add_layer(hth_tape *tape, size_t l, hth_field *fields, size_t capacity, size_t *count) {
     const hth_layer *layer = &tape->network->layers[l];
     const hth_tape_layer *on = &tape->layers[l];
-    const size_t slot = tape->batch * layer->n, slots = tape->keep + 1;
-    const size_t rest = layer->stride - layer->n;
+    const size_t slots = tape->keep + 1, rest = layer->stride - layer->n;
+    const size_t u[] = {slots, tape->batch, layer->stride};
+    const size_t state[] = {slots, layer->cell->states + layer->cell->counters, tape->batch,
+                            layer->n};
+    const size_t field[] = {slots, layer->cell->fields, tape->batch, layer->n};
     for (size_t b = 0; b < tape->batch;
          b++) /* of the last u only z is carried: the rest is to come */
         memset(on->u + (tape->steps * tape->batch + b) * layer->stride + layer->n, 0,
                rest * sizeof(hth_real));
-    add_field(fields, capacity, count, "u", l, on->u, slots * tape->batch * layer->stride);
-    add_field(fields, capacity, count, "state", l, on->state,
-              slots * (layer->cell->states + layer->cell->counters) * slot);
-    add_field(fields, capacity, count, "field", l, on->field, slots * layer->cell->fields * slot);
+    add_field(fields, capacity, count, "u", l, on->u, HTH_COUNT(u), u);
+    add_field(fields, capacity, count, "state", l, on->state, HTH_COUNT(state), state);
+    add_field(fields, capacity, count, "field", l, on->field, HTH_COUNT(field), field);
 }
 
 static void add_readout(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
     const hth_readout *readout = &tape->network->readout;
     hth_tape_readout *r = &tape->readout;
+    const size_t y[] = {tape->keep + 1, readout->outputs, tape->batch};
+    const size_t z[] = {tape->batch, readout->n}, one[] = {1};
+    const size_t decision[] = {r->decision.outputs, tape->batch};
     if (r->leak) {
-        add_field(fields, capacity, count, "y", SIZE_MAX, r->leak,
-                  (tape->keep + 1) * readout->outputs * tape->batch);
-        add_field(fields, capacity, count, "z", SIZE_MAX, r->z_start, readout->n * tape->batch);
-        add_field(fields, capacity, count, "bias", SIZE_MAX, &r->bias_start, 1);
+        add_field(fields, capacity, count, "y", SIZE_MAX, r->leak, HTH_COUNT(y), y);
+        add_field(fields, capacity, count, "z", SIZE_MAX, r->z_start, HTH_COUNT(z), z);
+        add_field(fields, capacity, count, "bias", SIZE_MAX, &r->bias_start, HTH_COUNT(one), one);
     }
     if (r->decision.start)
         add_field(fields, capacity, count, "decision", SIZE_MAX, r->decision.start,
-                  r->decision.outputs * tape->batch);
+                  HTH_COUNT(decision), decision);
 }
 
 static void add_other(hth_field *fields, size_t capacity, size_t *count, const char *name,

@@ -112,13 +112,13 @@ size_t hth_gradient_state(hth_gradient *g, hth_field *fields, size_t capacity) {
     return 3;
 }
 
-void hth_gradient_settle(hth_gradient *g) {
-    if (!g->sparse) return;
-    const size_t rows = g->sparse->rows;
-    if (g->touched_count > rows) g->touched_count = rows; /* whatever a file says */
-    memset(g->is_touched, 0, rows);
-    for (size_t i = 0; i < g->touched_count; i++) {
-        if (g->touched[i] >= rows) g->touched[i] = (uint32_t)(rows - 1);
-        g->is_touched[g->touched[i]] = 1;
-    }
+bool hth_gradient_settle(hth_gradient *g, size_t *rows) {
+    *rows = g->sparse ? g->sparse->rows : 0;
+    if (!g->sparse) return true;
+    bool good = g->touched_count <= *rows;
+    for (size_t i = 0; good && i < g->touched_count; i++) good = g->touched[i] < *rows;
+    if (!good) return false;
+    memset(g->is_touched, 0, *rows);
+    for (size_t i = 0; i < g->touched_count; i++) g->is_touched[g->touched[i]] = 1;
+    return true;
 }

@@ -51,6 +51,7 @@ hth_progress hth_run_describe(const hth_run *r, double now) {
         .steps_total = r->session.steps_total,
         .epoch = c->walked.epoch,
         .epochs_total = r->session.epochs_total,
+        .updates = c->walked.updates,
         .train_loss = fresh ? hth_mean_loss(&c->walked.sums) : c->train_loss,
         .train_metric =
             fresh ? hth_run_metric_value(&r->session.metric, &c->walked.sums, &r->session.moments)

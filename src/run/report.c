@@ -13,6 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A disk that is full for a while is no reason to lose a run. */
+static void keep_best(hth_run *r) {
+    hth_error error;
+    if (hth_checkpoint_save_best(r->dir.path, &r->session, r->counters.walked.step, &r->identity,
+                                 &error) != HTH_OK)
+        hth_run_tell(r, error.message);
+}
+
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
@@ -23,10 +31,13 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     c->validation_metric =
         hth_run_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
     hth_stop_note(c, c->validation_metric);
+    c->validations++;
     if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
     c->best_loss = c->validation_loss;
     c->best_metric = c->validation_metric;
     c->best_step = c->walked.step;
+    c->validations = 0;
+    keep_best(r);
     return HTH_OK;
 }
 
@@ -124,10 +135,12 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         .learner_bytes = r->outcome->learner_bytes,
         .steps = c->walked.step,
         .epochs = c->walked.epoch,
+        .updates = c->walked.updates,
         .parameters = hth_network_parameter_count(r->session.parts.network),
         .seed = (uint64_t)r->session.options.seed,
         .best_step = c->best_step,
         .stop_step = hth_stop_reached(&r->session, c) ? (double)c->walked.step : (double)NAN,
+        .patience = hth_stop_waited(&r->session, c) ? c->validations : 0,
         .sequence_steps = r->session.train.sequence_steps,
         .train_loss = c->train_loss,
         .train_metric = c->train_metric,

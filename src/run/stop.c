@@ -1,7 +1,7 @@
 /*
  * A run may end before its last step: when the metric on validation, or its mean over the last few
  * validations, is as good as the settings ask (Bellec et al. 2019, Methods 1.2: "Training was stopped when
- * a misclassification rate below 0.05 was reached").
+ * a misclassification rate below 0.05 was reached"); or when it has not got better for train.patience validations.
  */
 #include "run/stop.h"
 
@@ -9,6 +9,11 @@
 #include <string.h>
 
 hth_status hth_stop_check(const hth_session *session, bool has_validation, hth_error *error) {
+    if (session->options.patience > 0 && !has_validation)
+        return hth_fail(error, HTH_INVALID,
+                        "train.patience is %lld, but the run has no validation: see "
+                        "train.validate_every and the settings of data",
+                        (long long)session->options.patience);
     if (session->options.stop_at < 0) return HTH_OK;
     if (!session->metric.kind->value)
         return hth_fail(error, HTH_INVALID,
@@ -34,4 +39,9 @@ bool hth_stop_reached(const hth_session *session, const hth_counters *counters) 
     for (int64_t i = 0; i < session->options.stop_over; i++) sum += counters->recent[i];
     const double mean = sum / (double)session->options.stop_over; /* NAN: too few validations */
     return session->metric.kind->rises ? mean >= goal : mean <= goal;
+}
+
+bool hth_stop_waited(const hth_session *session, const hth_counters *counters) {
+    const uint64_t patience = (uint64_t)session->options.patience;
+    return patience > 0 && counters->validations >= patience;
 }

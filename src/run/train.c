@@ -13,6 +13,7 @@
 #include "network/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
+#include "session/adopt.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static bool finished(const hth_run *r) {
     const hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
     if (s->steps_total && c->walked.step >= s->steps_total) return true;
-    if (hth_stop_reached(s, c)) return true;
+    if (hth_stop_reached(s, c) || hth_stop_waited(s, c)) return true;
     return s->epochs_total && (c->walked.epoch > s->epochs_total ||
                                (c->walked.epoch == s->epochs_total && c->walked.epoch_over));
 }
@@ -153,6 +154,21 @@ static void set_intervals(hth_run *r) {
         r->validate_every = hth_whole_sequences(&s->train, s->steps_total / VALIDATIONS);
 }
 
+/* An epoch that is one tape, or one sequence with an update at its end. */
+static void warn_of_few_updates(const hth_run *r) {
+    char sentence[300];
+    const hth_session *s = &r->session;
+    const uint64_t epoch = s->train.epoch_steps;
+    const bool whole = s->update_sequence || s->steps >= epoch;
+    if (epoch == 0 || epoch > s->train.sequence_steps || !whole) return;
+    snprintf(
+        sentence, sizeof sentence,
+        "An epoch is one update: the weights change once in its %llu steps. %s makes more of them",
+        (unsigned long long)epoch,
+        s->update_sequence ? "learner.update=tape" : "A smaller learner.steps");
+    hth_run_tell(r, sentence);
+}
+
 static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     hth_counters *c = &r->counters;
     bool found = false;
@@ -165,11 +181,14 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
                         .best_metric = NAN};
     for (size_t i = 0; i < HTH_STOP_MOST; i++) c->recent[i] = NAN;
     HTH_TRY(hth_identity_make(&r->settings, &r->identity, error));
-    if (!resume) return HTH_OK;
-    HTH_TRY(
-        hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity, r->observer, &found, error));
-    if (!found) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
-    return HTH_OK;
+    if (resume)
+        HTH_TRY(hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity, r->observer, &found,
+                                    error));
+    if (found) return HTH_OK;
+    if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
+    warn_of_few_updates(r);
+    if (!*r->session.options.from) return HTH_OK;
+    return hth_adopt(r->session.options.from, r->session.network, r->observer, error);
 }
 
 static hth_status open_guest_lines(hth_run *r, hth_error *error) {
@@ -177,7 +196,8 @@ static hth_status open_guest_lines(hth_run *r, hth_error *error) {
     if (!r->session.guest.kind) return HTH_OK;
     snprintf(name, sizeof name, "%s.jsonl", r->session.guest.kind->name);
     HTH_TRY(hth_rundir_file(r->dir.path, name, path, error));
-    return hth_metrics_open(path, r->counters.walked.step, &r->session.guest.lines, error);
+    return hth_metrics_open(path, r->counters.walked.step, r->observer, &r->session.guest.lines,
+                            error);
 }
 
 /* Files that a run begins with. */
@@ -186,7 +206,7 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     HTH_TRY(hth_rundir_file(r->dir.path, "settings.yaml", path, error));
     HTH_TRY(hth_config_write(config, path, error));
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
-    HTH_TRY(hth_metrics_open(path, r->counters.walked.step, &r->metrics, error));
+    HTH_TRY(hth_metrics_open(path, r->counters.walked.step, r->observer, &r->metrics, error));
     HTH_TRY(open_guest_lines(r, error));
     r->begun = r->line_time = hth_clock();
     r->before = r->counters.seconds;

@@ -2,7 +2,10 @@
  * A checkpoint is the list of all state fields of all handles, as named tensors, beside the settings
  * that they fit. The newest lies in checkpoint.safetensors, the one before in
  * checkpoint.previous.safetensors; each is written whole under another name and renamed, so that at
- * every moment one of the two can be read.
+ * every moment one of the two can be read. checkpoint.best.safetensors has the parameters alone.
+ *
+ * Only a file that was read to its end and is wrong (HTH_DAMAGED) is given up, and it is renamed then, not removed:
+ * what the system does not let us read today may be read tomorrow.
  */
 #include "session/checkpoint.h"
 
@@ -18,6 +21,7 @@
 
 static const char newest[] = "checkpoint.safetensors";
 static const char previous[] = "checkpoint.previous.safetensors";
+static const char best[] = "checkpoint.best.safetensors";
 
 /* ---- Gathering ---------------------------------------------------------------------------- */
 
@@ -53,11 +57,21 @@ static size_t list_guest(const hth_handles *h, hth_field *fields, size_t capacit
 static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capacity) {
     const hth_moments *m = h->moments;
     if (!m || !m->sums) return 0;
-    if (capacity > 0) fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums};
+    if (capacity > 0)
+        fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums, {0}};
     return 1;
 }
 static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capacity) {
     return h->parts.gradient ? hth_gradient_state(h->parts.gradient, fields, capacity) : 0;
+}
+
+/* What follows from fields that have been restored. Numbers that name rows are checked before they do. */
+static hth_status settle(const hth_handles *h, const char *path, hth_error *error) {
+    size_t rows;
+    if (!h->parts.gradient || hth_gradient_settle(h->parts.gradient, &rows)) return HTH_OK;
+    return hth_fail(error, HTH_DAMAGED,
+                    "%s: gradient.touched names rows of an embedding of %zu that are not there",
+                    path, rows);
 }
 
 static const struct {
@@ -101,7 +115,11 @@ static const struct {
     NUMBER(best_loss),
     NUMBER(best_metric),
     {"run.recent", HTH_DTYPE_F64, offsetof(hth_counters, recent), HTH_STOP_MOST},
+    WALKED(updates, HTH_DTYPE_U64),
+    COUNTER(validations),
 };
+/* So many of the last ones are not in checkpoints of older versions: they are then 0. */
+enum { LATER_COUNTERS = 2 };
 _Static_assert(sizeof(hth_counters) ==
                    (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
                "every counter is in the list");
@@ -154,10 +172,13 @@ static hth_status gather(const hth_handles *handles, hth_counters *counters, fie
 /* ---- Saving ------------------------------------------------------------------------------- */
 
 /* The newest becomes also the previous; where links are unknown, it is moved there. */
-static void keep_previous(const char *now, const char *before) {
-    if (!hth_file_exists(now)) return;
+static hth_status keep_previous(const char *now, const char *before, hth_error *error) {
+    bool there;
+    HTH_TRY(hth_file_look(now, &there, error));
+    if (!there) return HTH_OK;
     unlink(before);
-    if (link(now, before) != 0) rename(now, before);
+    if (link(now, before) == 0 || rename(now, before) == 0) return HTH_OK;
+    return hth_file_fail(before, "written", error);
 }
 
 static hth_status write_newest(const char *run, const field_list *fields,
@@ -165,8 +186,15 @@ static hth_status write_newest(const char *run, const field_list *fields,
     char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(run, newest, now, error));
     HTH_TRY(hth_rundir_file(run, previous, before, error));
-    keep_previous(now, before);
+    HTH_TRY(keep_previous(now, before, error));
     return hth_safetensors_write(now, fields->items, fields->count, metadata, count, error);
+}
+
+static hth_status write_best(const char *run, const field_list *fields,
+                             const hth_metadata *metadata, size_t count, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    HTH_TRY(hth_rundir_file(run, best, path, error));
+    return hth_safetensors_write(path, fields->items, fields->count, metadata, count, error);
 }
 
 /* Between updates the gradient is 0, unless a sequence is under way. */
@@ -177,26 +205,83 @@ static hth_handles handles_of(const hth_session *s) {
     return handles;
 }
 
-hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
-                               const hth_identity *identity, hth_error *error) {
-    char step[32];
-    const hth_handles handles = handles_of(session);
+typedef hth_status (*writer)(const char *run, const field_list *fields,
+                             const hth_metadata *metadata, size_t count, hth_error *error);
+
+/* With the settings that count, the version and the step as metadata. */
+static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
+                       uint64_t step, const hth_identity *identity, writer write,
+                       hth_error *error) {
+    char number[32];
     field_list fields;
-    HTH_TRY(gather(&handles, counters, &fields, error));
+    HTH_TRY(gather(handles, counters, &fields, error));
     hth_metadata *metadata = calloc(identity->count + 2, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
-    snprintf(step, sizeof step, "%llu", (unsigned long long)counters->walked.step);
+    snprintf(number, sizeof number, "%llu", (unsigned long long)step);
     hth_status status = HTH_NO_MEMORY;
     if (metadata) {
         metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};
-        metadata[identity->count + 1] = (hth_metadata){"step", step};
-        status = write_newest(run, &fields, metadata, identity->count + 2, error);
+        metadata[identity->count + 1] = (hth_metadata){"step", number};
+        status = write(run, &fields, metadata, identity->count + 2, error);
     } else
         hth_fail(error, status, "not enough memory for a checkpoint");
     free(metadata);
     free(fields.items);
     return status;
+}
+
+hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
+                               const hth_identity *identity, hth_error *error) {
+    const hth_handles handles = handles_of(session);
+    return save(run, &handles, counters, counters->walked.step, identity, write_newest, error);
+}
+
+hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
+                                    const hth_identity *identity, hth_error *error) {
+    const hth_handles handles = {.network = session->network};
+    return save(run, &handles, NULL, step, identity, write_best, error);
+}
+
+/* ---- Setting aside ------------------------------------------------------------------------ */
+
+/* The first name that is free: checkpoint.damaged.safetensors, checkpoint.damaged-2.safetensors, ... */
+static hth_status rename_aside(const char *run, const char *path, char out[HTH_PATH_LENGTH],
+                               hth_error *error) {
+    char name[64] = "checkpoint.damaged.safetensors";
+    bool taken = true;
+    for (unsigned number = 2; taken; number++) {
+        HTH_TRY(hth_rundir_file(run, name, out, error));
+        HTH_TRY(hth_file_look(out, &taken, error));
+        snprintf(name, sizeof name, "checkpoint.damaged-%u.safetensors", number);
+    }
+    return rename(path, out) == 0 ? HTH_OK : hth_file_fail(path, "renamed", error);
+}
+
+/* Renames it and says so, with the reason. */
+static hth_status give_up(const char *run, const char *path, const char *reason, const char *then,
+                          const hth_observer *observer, hth_error *error) {
+    char aside[HTH_PATH_LENGTH], sentence[HTH_PATH_LENGTH + 640];
+    HTH_TRY(rename_aside(run, path, aside, error));
+    snprintf(sentence, sizeof sentence, "%s; it is kept as %s; %s", reason, strrchr(aside, '/') + 1,
+             then);
+    if (observer && observer->message) observer->message(observer->context, sentence);
+    return HTH_OK;
+}
+
+hth_status hth_checkpoint_set_aside(const char *run, const char *reason,
+                                    const hth_observer *observer, hth_error *error) {
+    static const char *const names[] = {newest, previous};
+    char path[HTH_PATH_LENGTH];
+    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+        bool there;
+        HTH_TRY(hth_rundir_file(run, names[i], path, error));
+        HTH_TRY(hth_file_look(path, &there, error));
+        if (there)
+            HTH_TRY(
+                give_up(run, path, reason, "the run begins at its first step", observer, error));
+    }
+    return HTH_OK;
 }
 
 /* ---- Loading ------------------------------------------------------------------------------ */
@@ -229,52 +314,71 @@ static hth_status compare_identity(const hth_safetensors *file, const char *path
     return HTH_OK;
 }
 
-/* damaged: another file may do. */
-static hth_status load_file(const char *path, const field_list *fields,
-                            const hth_identity *identity, bool *damaged, hth_error *error) {
-    const unsigned flags = identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
+/* What is to be restored, and how. */
+typedef struct loading {
+    const hth_handles *into;
+    field_list fields;
+    bool counts; /* the counters are among the fields, at their end */
+    const hth_identity *identity;
+    const hth_observer *observer; /* NULL: who only looks, and changes nothing */
+} loading;
+
+static bool has_tensor(const hth_safetensors *file, const char *name) {
+    size_t count;
+    const hth_tensor *tensors = hth_safetensors_list(file, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tensors[i].name, name) == 0) return true;
+    return false;
+}
+
+static hth_status restore(const loading *l, hth_safetensors *file, const char *path,
+                          hth_error *error) {
+    const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
+    size_t count = l->fields.count;
+    HTH_TRY(compare_identity(file, path, l->identity, error));
+    for (size_t i = 0; l->counts && i < LATER_COUNTERS; i++)
+        count -= !has_tensor(file, l->fields.items[count - 1].name);
+    HTH_TRY(hth_safetensors_restore(file, l->fields.items, count, flags, error));
+    return settle(l->into, path, error);
+}
+
+static hth_status load_file(const loading *l, const char *path, hth_error *error) {
     hth_safetensors *file;
-    hth_status status = hth_safetensors_open(path, &file, error);
-    *damaged = status == HTH_FILE;
-    if (status != HTH_OK) return status;
-    status = compare_identity(file, path, identity, error);
-    if (status == HTH_OK)
-        status = hth_safetensors_restore(file, fields->items, fields->count, flags, error);
-    *damaged = status == HTH_FILE;
+    HTH_TRY(hth_safetensors_open(path, &file, error));
+    const hth_status status = restore(l, file, path, error);
     hth_safetensors_close(file);
     return status;
 }
 
-static hth_status load_newest(const char *run, const field_list *fields,
-                              const hth_identity *identity, const hth_observer *observer,
-                              bool *found, hth_error *error) {
-    char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH], sentence[640];
-    bool damaged = false;
+/* The newest; where that is damaged, the one before, and not until that has been read is the newest renamed. */
+static hth_status load_newest(const char *run, const loading *l, bool *found, hth_error *error) {
+    char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH];
+    bool has_now, has_before;
     hth_error reason = {0};
     HTH_TRY(hth_rundir_file(run, newest, now, error));
     HTH_TRY(hth_rundir_file(run, previous, before, error));
-    const bool has_now = hth_file_exists(now), has_before = hth_file_exists(before);
+    HTH_TRY(hth_file_look(now, &has_now, error));
+    HTH_TRY(hth_file_look(before, &has_before, error));
     *found = has_now || has_before;
     if (!*found) return HTH_OK;
-    if (!has_now) return load_file(before, fields, identity, &damaged, error);
-    hth_status status = load_file(now, fields, identity, &damaged, &reason);
+    if (!has_now) return load_file(l, before, error);
+    const hth_status status = load_file(l, now, &reason);
     if (status == HTH_OK) return status;
-    if (!damaged || !has_before || !observer) return hth_fail(error, status, "%s", reason.message);
-    snprintf(sentence, sizeof sentence, "%s; going on from the checkpoint before it",
-             reason.message);
-    if (observer->message) observer->message(observer->context, sentence);
-    return load_file(before, fields, identity, &damaged, error);
+    if (status != HTH_DAMAGED || !has_before || !l->observer)
+        return hth_fail(error, status, "%s", reason.message);
+    HTH_TRY(load_file(l, before, error));
+    return give_up(run, now, reason.message, "going on from the checkpoint before it", l->observer,
+                   error);
 }
 
 static hth_status load(const char *run, const hth_handles *into, hth_counters *counters,
                        const hth_identity *identity, const hth_observer *observer, bool *found,
                        hth_error *error) {
-    field_list fields;
-    HTH_TRY(gather(into, counters, &fields, error));
-    hth_status status = load_newest(run, &fields, identity, observer, found, error);
-    if (status == HTH_OK && *found && into->parts.gradient)
-        hth_gradient_settle(into->parts.gradient);
-    free(fields.items);
+    loading l = {
+        .into = into, .counts = counters != NULL, .identity = identity, .observer = observer};
+    HTH_TRY(gather(into, counters, &l.fields, error));
+    const hth_status status = load_newest(run, &l, found, error);
+    free(l.fields.items);
     return status;
 }
 

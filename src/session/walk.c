@@ -87,6 +87,7 @@ hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     HTH_TRY(hth_forward(w->parts.tape, &w->chunk, &tally->sums, error));
     if (w->moments) hth_moments_add(w->moments, &w->chunk);
     if (w->parts.learner) HTH_TRY(learn(w, error));
+    tally->updates += w->parts.optimiser && (!w->update_sequence || w->flags.ends);
     if (w->parts.optimiser && stream->judge)
         stream->judge(w->source->state, tally->sums.loss - before);
     tally->step += w->chunk.steps;

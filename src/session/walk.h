@@ -24,6 +24,7 @@ typedef struct hth_tally {
     uint64_t step;       /* time steps per item so far; at 0 the walk begins with a reset */
     uint64_t epoch;      /* of the last tape, from 1; 0: the data have no epochs */
     uint64_t epoch_over; /* 1: the last tape ended it */
+    uint64_t updates;    /* of the parameters */
     hth_report sums;     /* since they were last cleared, which the caller may do between tapes */
 } hth_tally;
 

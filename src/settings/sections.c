@@ -133,6 +133,21 @@ static const hth_option train_options[] = {
      .min = 1,
      .max = HTH_STOP_MOST,
      TRAIN(stop_over)},
+    {.name = "patience",
+     .help = "stop after this many validations in a row whose loss is not below the best so far, "
+             "whose parameters checkpoint.best.safetensors has; 0: never",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e12,
+     TRAIN(patience)},
+    {.name = "from",
+     .help =
+         "another run, or a checkpoint file of it: the network begins with its parameters, layer "
+         "by layer where the shapes agree; empty: with those of train.seed",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     TRAIN(from)},
     {.name = "align",
      .help = "every this many steps compare other learners' gradients, on the same tapes and "
              "weights, with "

@@ -13,11 +13,11 @@ enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
 /* The section train. */
 typedef struct hth_train_options {
     int64_t seed, threads, batch, epochs, sequences, steps;
-    int64_t report_every, validate_every, validation_steps, validation_batch, stop_over;
+    int64_t report_every, validate_every, validation_steps, validation_batch, stop_over, patience;
     double checkpoint_every, stop_at;
     int precision;
     int64_t align, align_window, align_horizon;
-    const char *align_learners;
+    const char *align_learners, *from;
     bool keep_state, picture;
 } hth_train_options;
 

@@ -153,7 +153,8 @@ hth_status hth_config_write(const hth_config *config, const char *path, hth_erro
     char *temporary = malloc(size);
     if (!temporary) return hth_fail(error, HTH_NO_MEMORY, "not enough memory to write %s", path);
     snprintf(temporary, size, "%s.tmp", path);
-    FILE *file = fopen(temporary, "wb");
+    unlink(temporary); /* what a killed process has left; x: no link is followed */
+    FILE *file = fopen(temporary, "wbxe");
     bool good = file != NULL;
     if (file) {
         yaml_writer writer = {.file = file, .settings = &settings};

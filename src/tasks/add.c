@@ -164,7 +164,7 @@ static hth_status add_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t add_fields(void *state, hth_field *fields, size_t capacity) {
     add_state *add = state;
-    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &add->position};
+    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &add->position, {0}};
     return 1;
 }
 

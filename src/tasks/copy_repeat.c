@@ -261,10 +261,13 @@ static hth_status copy_next(void *state, size_t max_steps, hth_chunk *chunk,
 static size_t copy_fields(void *state, hth_field *fields, size_t capacity) {
     copy_state *s = state;
     const hth_field all[] = {
-        {"sequence", HTH_DTYPE_U64, 1, &s->sequence}, {"step", HTH_DTYPE_U64, 1, &s->step},
-        {"pattern", HTH_DTYPE_U64, 1, &s->pattern},   {"repeats", HTH_DTYPE_U64, 1, &s->repeats},
-        {"grown", HTH_DTYPE_U64, 1, &s->grown},       {"solved", HTH_DTYPE_U64, 1, &s->solved},
-        {"loss", HTH_DTYPE_F64, 1, &s->loss},
+        {"sequence", HTH_DTYPE_U64, 1, &s->sequence, {0}},
+        {"step", HTH_DTYPE_U64, 1, &s->step, {0}},
+        {"pattern", HTH_DTYPE_U64, 1, &s->pattern, {0}},
+        {"repeats", HTH_DTYPE_U64, 1, &s->repeats, {0}},
+        {"grown", HTH_DTYPE_U64, 1, &s->grown, {0}},
+        {"solved", HTH_DTYPE_U64, 1, &s->solved, {0}},
+        {"loss", HTH_DTYPE_F64, 1, &s->loss, {0}},
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);

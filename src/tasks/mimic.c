@@ -269,8 +269,8 @@ static hth_status mimic_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t mimic_fields(void *state, hth_field *fields, size_t capacity) {
     mimic_state *m = state;
-    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &m->position};
-    if (capacity >= 2) fields[1] = (hth_field){"r", HTH_DTYPE_F64, m->batch * m->n, m->r};
+    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &m->position, {0}};
+    if (capacity >= 2) fields[1] = (hth_field){"r", HTH_DTYPE_F64, m->batch * m->n, m->r, {0}};
     return 2;
 }
 

@@ -246,7 +246,7 @@ static hth_status pattern_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t pattern_fields(void *state, hth_field *fields, size_t capacity) {
     pattern_state *p = state;
-    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &p->position};
+    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &p->position, {0}};
     return 1;
 }
 

@@ -318,7 +318,7 @@ static hth_status recall_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t recall_fields(void *state, hth_field *fields, size_t capacity) {
     recall_state *r = state;
-    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &r->position};
+    if (capacity >= 1) fields[0] = (hth_field){"position", HTH_DTYPE_U64, 1, &r->position, {0}};
     return 1;
 }
 

@@ -54,7 +54,9 @@ static void test_bad_files(void **state) {
             "bad.yaml");
     REFUSED("cannot resume nowhere: there is no such folder", "train", "task=add", "--resume",
             "--out", "nowhere");
-    REFUSED("cannot resume .: it has no settings.yaml", "train", "--resume", "--out", ".");
+    REFUSED(
+        "cannot resume .: it has no settings.yaml, so no run has begun there: leave out --resume",
+        "train", "--resume", "--out", ".");
     write_whole("cut.safetensors", "123");
     RUN("inspect", "cut.safetensors");
     assert_int_equal(said.code, CLI_BAD_INPUT);

@@ -21,7 +21,7 @@ static void runs_are_those_of_train(void **state) {
     hth_stored_run *runs = runs_of("two", &run_count);
     assert_int_equal(run_count, 6);
     snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path("alone"));
-    assert_int_equal(hth_metrics_read(path, &other, &trained, NULL), HTH_OK);
+    assert_int_equal(hth_metrics_read(path, &other, &trained, NULL, NULL), HTH_OK);
     for (size_t i = 0; i < run_count; i++) {
         size_t same = 0;
         hth_line *lines = lines_of("two", runs[i].id, &count);

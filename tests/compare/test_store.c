@@ -142,7 +142,7 @@ static void the_regulariser_is_stored(void **state) {
     hth_stored_run *runs = runs_of("rate", &run_count);
     hth_line *lines = lines_of("rate", runs[0].id, &count);
     assert_int_equal(hth_metrics_read(scratch_path("rate/runs/tbptt-1-s1/metrics.jsonl"), &kept,
-                                      &kept_count, NULL),
+                                      &kept_count, NULL, NULL),
                      HTH_OK);
     assert_int_equal(count, 10);
     assert_int_equal(kept_count, count);
@@ -270,6 +270,35 @@ static void useless_checkpoints_are_given_up(void **state) {
     const hth_job_report report = run_job(ADD "train.seed=1 cell=lstm", "alone");
     assert_int_equal(report.status, HTH_OK);
     assert_int_equal(report.outcome.step, 400);
+    assert_non_null(strstr(report.said, "it is kept as checkpoint.damaged-2.safetensors; the run "
+                                        "begins at its first step"));
+    assert_true(exists("alone/checkpoint.damaged.safetensors"));
+}
+
+/* Errors that pass cost no checkpoint: the run fails with what the system says, and goes on another time. */
+static void unreadable_checkpoints_are_kept(void **state) {
+    (void)state;
+    char path[320], aside[330];
+    size_t before, after;
+    compare_whole(TWO, "two");
+    compare_interrupted(TWO, "closed");
+    snprintf(path, sizeof path, "%s",
+             scratch_path("closed/runs/tbptt-1-s1/checkpoint.safetensors"));
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    char *bytes = read_whole(path, &before);
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(symlink("checkpoint.safetensors", path), 0);
+    assert_int_equal(compare_line(NULL, "closed", NULL, NULL), HTH_OK);
+    assert_int_equal(count_status("closed", HTH_RUN_FAILED), 1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(aside, path), 0);
+    char *now = read_whole(path, &after);
+    assert_int_equal(before, after);
+    assert_memory_equal(bytes, now, after);
+    free(bytes);
+    free(now);
+    compare_whole(NULL, "closed");
+    assert_true(same_lines("two", "closed"));
 }
 
 static void runs_under_way_outlive_other_calls(void **state) {
@@ -318,6 +347,7 @@ int main(void) {
         TEST(the_regulariser_is_stored),
         TEST(data_that_are_away_cost_nothing),
         TEST(useless_checkpoints_are_given_up),
+        TEST(unreadable_checkpoints_are_kept),
         TEST(runs_under_way_outlive_other_calls),
         TEST(other_databases_are_left_alone),
         TEST(updates_are_told),

@@ -40,9 +40,9 @@ static const contents original = {
 
 /* Integers first, so that the file must put them in another order. */
 static size_t fields_of(contents *c, hth_field fields[3]) {
-    fields[0] = (hth_field){"tape.integers", HTH_DTYPE_I32, INTEGERS, c->integers};
-    fields[1] = (hth_field){"network.reals", HTH_DTYPE_REAL, REALS, c->reals};
-    fields[2] = (hth_field){"stream.words", HTH_DTYPE_U64, WORDS, c->words};
+    fields[0] = (hth_field){"tape.integers", HTH_DTYPE_I32, INTEGERS, c->integers, {0}};
+    fields[1] = (hth_field){"network.reals", HTH_DTYPE_REAL, REALS, c->reals, {0}};
+    fields[2] = (hth_field){"stream.words", HTH_DTYPE_U64, WORDS, c->words, {0}};
     return 3;
 }
 
@@ -87,7 +87,9 @@ static void test_round_trip(void **state) {
     hth_metadata entry;
     assert_true(hth_safetensors_metadata_at(file, 1, &entry));
     assert_string_equal(entry.key, "quote");
-    assert_false(hth_safetensors_metadata_at(file, 2, &entry));
+    assert_true(hth_safetensors_metadata_at(file, 2, &entry));
+    assert_string_equal(entry.key, "digest");
+    assert_false(hth_safetensors_metadata_at(file, 3, &entry));
     hth_safetensors_close(file);
     assert_int_not_equal(access(scratch_path("c.safetensors.tmp"), F_OK), 0);
 }
@@ -117,8 +119,9 @@ static void test_list(void **state) {
 static void test_format(void **state) {
     (void)state;
     int32_t numbers[] = {1, 258};
-    const hth_field field = {"a", HTH_DTYPE_I32, 2, numbers};
-    const char *expected = "{\"a\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+    const hth_field field = {"a", HTH_DTYPE_I32, 2, numbers, {2, 1}};
+    const char *expected = "{\"__metadata__\":{\"digest\":\"fnv1a64:3ff217b63199d3f6\"},"
+                           "\"a\":{\"dtype\":\"I32\",\"shape\":[2,1],\"data_offsets\":[0,8]}}";
     const unsigned char data[] = {1, 0, 0, 0, 2, 1, 0, 0};
     unsigned char bytes[MOST];
     assert_int_equal(
@@ -136,7 +139,7 @@ static void test_format(void **state) {
 static void test_nothing_to_write(void **state) {
     (void)state;
     size_t count = 1;
-    const hth_field empty = {"none", HTH_DTYPE_REAL, 0, NULL};
+    const hth_field empty = {"none", HTH_DTYPE_REAL, 0, NULL, {0}};
     for (size_t fields = 0; fields < 2; fields++) {
         assert_int_equal(
             hth_safetensors_write(scratch_path("c.safetensors"), &empty, fields, NULL, 0, &message),
@@ -197,7 +200,7 @@ static void test_mismatch(void **state) {
     fields[2].count = 1;
     refused(fields, count, 0, &c, "stream.words has 2 numbers, but 1 are needed");
     fields_of(&c, fields);
-    fields[3] = (hth_field){"learner.trace", HTH_DTYPE_REAL, 1, c.reals};
+    fields[3] = (hth_field){"learner.trace", HTH_DTYPE_REAL, 1, c.reals, {0}};
     refused(fields, 4, 0, &c, "no tensor learner.trace");
     fields[1].dtype = HTH_DTYPE_U64;
     refused(fields, 3, 0, &c, "network.reals has dtype " REAL_NAME ", but U64 is needed");
@@ -238,7 +241,7 @@ static void test_other_precision(void **state) {
     put_file("{\"w\":{\"dtype\":\"F64\",\"shape\":[2,1],\"data_offsets\":[0,16]}}", other, 16);
 #endif
     contents c = {0};
-    const hth_field field = {"w", HTH_DTYPE_REAL, 2, c.reals};
+    const hth_field field = {"w", HTH_DTYPE_REAL, 2, c.reals, {0}};
     refused(&field, 1, 0, &c,
             "w has dtype " OTHER_NAME ", but " REAL_NAME " is needed here: the file was written in "
             "the other precision");
@@ -251,13 +254,28 @@ static void test_other_precision(void **state) {
 
 /* ---- Damaged files ---------------------------------------------------------------------- */
 
-static void not_opened(const char *part) {
+static void not_opened_for(hth_status reason, const char *part) {
     hth_safetensors *file = NULL;
-    assert_int_equal(hth_safetensors_open(scratch_path("c.safetensors"), &file, &message),
-                     HTH_FILE);
+    assert_int_equal(hth_safetensors_open(scratch_path("c.safetensors"), &file, &message), reason);
     assert_null(file);
     assert_message("c.safetensors: ");
     assert_message(part);
+}
+
+static void not_opened(const char *part) {
+    not_opened_for(HTH_DAMAGED, part);
+}
+
+/* What the system says is no word on what is in the file. */
+static void test_not_readable(void **state) {
+    (void)state;
+    unlink(scratch_path("c.safetensors"));
+    not_opened_for(HTH_FILE, "No such file");
+    assert_int_equal(mkdir(scratch_path("c.safetensors"), 0777), 0);
+    scratch_write("c.safetensors/long.enough.for.a.header", "", 0);
+    not_opened_for(HTH_FILE, "Is a directory");
+    unlink(scratch_path("c.safetensors/long.enough.for.a.header"));
+    rmdir(scratch_path("c.safetensors"));
 }
 
 static void test_truncated(void **state) {
@@ -275,8 +293,52 @@ static void test_truncated(void **state) {
     not_opened("the file is too long");
     scratch_write("c.safetensors", bytes, length); /* the control: uncut, it opens */
     hth_safetensors_close(opened());
-    unlink(scratch_path("c.safetensors"));
-    not_opened("No such file");
+}
+
+/* Every bit counts, but for those of the digest's own key: without it the file is one of an older version. */
+static void test_digest(void **state) {
+    (void)state;
+    unsigned char bytes[MOST];
+    write_original();
+    const size_t length = scratch_read("c.safetensors", bytes, sizeof bytes);
+    bytes[length] = 0;
+    const size_t key = (size_t)(strstr((char *)bytes + 8, "\"digest\":") - (char *)bytes);
+    size_t told = 0;
+    for (size_t bit = 0; bit < 8 * length; bit++) {
+        if (bit / 8 >= key && bit / 8 < key + strlen("\"digest\":\"fnv1a64:")) continue;
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        scratch_write("c.safetensors", bytes, length);
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        hth_safetensors *file = NULL;
+        if (hth_safetensors_open(scratch_path("c.safetensors"), &file, &message) != HTH_DAMAGED)
+            fail_msg("bit %zu: %s", bit, message.message);
+        told += strstr(message.message, "are not those that were written") != NULL;
+    }
+    assert_true(told > 100);
+}
+
+/* A file of before there were digests and shapes. */
+static void test_older_file(void **state) {
+    (void)state;
+    double reals[2] = {1.5, -2}, out[2];
+    const hth_field into = {"w", HTH_DTYPE_F64, 2, out, {1, 2}};
+    put_file("{\"__metadata__\":{\"hitherto\":\"0.1.0\"},"
+             "\"w\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]}}",
+             reals, 16);
+    hth_safetensors *file = opened();
+    assert_int_equal(hth_safetensors_restore(file, &into, 1, HTH_RESTORE_ALL, &message), HTH_OK);
+    assert_memory_equal(out, reals, sizeof out);
+    hth_safetensors_close(file);
+}
+
+static void test_wrong_shape(void **state) {
+    (void)state;
+    double reals[6] = {0};
+    const hth_field field = {"w", HTH_DTYPE_F64, 6, reals, {2, 2}};
+    assert_int_equal(
+        hth_safetensors_write(scratch_path("c.safetensors"), &field, 1, NULL, 0, &message),
+        HTH_INVALID);
+    assert_message("w has 6 numbers, but a shape of 4");
 }
 
 /* No change of one bit of the header may crash, and those that still open list sane tensors. */
@@ -429,7 +491,11 @@ int main(void) {
         cmocka_unit_test(test_mismatch),
         cmocka_unit_test(test_part_of_a_file),
         cmocka_unit_test(test_other_precision),
+        cmocka_unit_test(test_not_readable),
         cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_older_file),
+        cmocka_unit_test(test_wrong_shape),
         cmocka_unit_test(test_flipped_bits),
         cmocka_unit_test(test_lying_headers),
         cmocka_unit_test(test_resume_in_the_middle),

@@ -92,7 +92,7 @@ static void updates_when_told(void **state) {
         train_whole(line, moments[i]);
         snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(moments[i]));
         hth_safetensors *file;
-        hth_field field = {"optimiser.step", HTH_DTYPE_U64, 1, &updates[i]};
+        hth_field field = {"optimiser.step", HTH_DTYPE_U64, 1, &updates[i], {0}};
         assert_int_equal(hth_safetensors_open(path, &file, NULL), HTH_OK);
         assert_int_equal(hth_safetensors_restore(file, &field, 1, 0, NULL), HTH_OK);
         hth_safetensors_close(file);

@@ -135,7 +135,7 @@ static inline void arrays_train(const hth_config *config, const char *run,
     if (hth_train(config, scratch_path(run), false, NULL, NULL, &outcome, &error) != HTH_OK)
         fail_msg("%s", error.message);
     snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path(run));
-    assert_int_equal(hth_metrics_read(path, &lines, &count, &error), HTH_OK);
+    assert_int_equal(hth_metrics_read(path, &lines, &count, NULL, &error), HTH_OK);
     assert_int_equal(count, PLAIN_ITERATIONS);
     for (size_t i = 0; i < count; i++) losses[i] = lines[i].train_loss;
     free(lines);

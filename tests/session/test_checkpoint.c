@@ -140,17 +140,72 @@ static void damaged_checkpoints(void **state) {
     train_whole(line, "damaged");
     cut_in_half("damaged", "checkpoint.safetensors");
     assert_int_equal(hth_evaluate(scratch_path("damaged"), "test", NULL, NULL, &score, &error),
-                     HTH_FILE);
+                     HTH_DAMAGED);
     assert_non_null(strstr(error.message, "checkpoint.safetensors"));
     /* The one before it still leads to the same end. */
     assert_int_equal(train_line(line, "damaged", true, &observer, &ending, &error), HTH_OK);
     assert_int_equal(h.messages, 1);
-    assert_non_null(strstr(h.all, "going on from the checkpoint before it"));
+    assert_non_null(strstr(h.all, "it is kept as checkpoint.damaged.safetensors; going on from the "
+                                  "checkpoint before it"));
+    assert_true(hth_file_exists(scratch_path("damaged/checkpoint.damaged.safetensors")));
     assert_int_equal(different_tensors("intact", "damaged"), 0);
     assert_true(same_metrics("intact", "damaged"));
     cut_in_half("damaged", "checkpoint.safetensors");
     cut_in_half("damaged", "checkpoint.previous.safetensors");
-    expect_refusal(line, "damaged", HTH_FILE, "checkpoint.previous.safetensors");
+    expect_refusal(line, "damaged", HTH_DAMAGED, "checkpoint.previous.safetensors");
+}
+
+/* What the system does not let us read today may be as good as ever tomorrow: nothing is renamed, and no older one taken. */
+static void passing_errors_cost_no_checkpoint(void **state) {
+    (void)state;
+    static const char line[] = ADD "learner=rtrl train.steps=12 train.checkpoint_every=0";
+    static const char *const names[] = {"passing/checkpoint.safetensors",
+                                        "passing/checkpoint.previous.safetensors"};
+    heard h;
+    hth_observer observer = listen(&h);
+    hth_ending ending;
+    hth_error error;
+    train_whole(line, "passing");
+    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+        size_t length, after;
+        char *bytes = read_whole(scratch_path(names[i]), &length), *now;
+        char aside[320];
+        snprintf(aside, sizeof aside, "%s.aside", scratch_path(names[i]));
+        assert_int_equal(rename(scratch_path(names[i]), aside), 0);
+        assert_int_equal(symlink(strrchr(names[i], '/') + 1, scratch_path(names[i])), 0);
+        assert_int_equal(train_line(line, "passing", true, &observer, &ending, &error), HTH_FILE);
+        assert_non_null(strstr(error.message, "Too many levels of symbolic links"));
+        assert_int_equal(h.messages, 0);
+        assert_int_equal(unlink(scratch_path(names[i])), 0);
+        assert_int_equal(rename(aside, scratch_path(names[i])), 0);
+        now = read_whole(scratch_path(names[i]), &after);
+        assert_int_equal(length, after);
+        assert_memory_equal(bytes, now, length);
+        free(bytes);
+        free(now);
+    }
+    assert_int_equal(train_line(line, "passing", true, &observer, &ending, &error), HTH_OK);
+}
+
+/* A flipped bit anywhere in the numbers is seen. */
+static void a_flipped_bit_is_refused(void **state) {
+    (void)state;
+    static const char line[] = ADD "learner=rtrl train.steps=12";
+    size_t length;
+    train_whole(line, "flipped");
+    const char *path = scratch_path("flipped/checkpoint.safetensors");
+    assert_int_equal(unlink(scratch_path("flipped/checkpoint.previous.safetensors")), 0);
+    char *bytes = read_whole(path, &length);
+    for (size_t back = 1; back < length / 3; back += length / 20) {
+        bytes[length - back] ^= 4;
+        scratch_write("flipped/checkpoint.safetensors", bytes, length);
+        bytes[length - back] ^= 4;
+        expect_refusal(line, "flipped", HTH_DAMAGED, "not those that were written");
+    }
+    scratch_write("flipped/checkpoint.safetensors", bytes, length);
+    hth_ending ending;
+    assert_int_equal(train_line(line, "flipped", true, NULL, &ending, NULL), HTH_OK);
+    free(bytes);
 }
 
 /* Killed before the first checkpoint was whole: resuming begins anew. */
@@ -185,10 +240,15 @@ static void one_run_in_a_directory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(interruptions_change_no_bit), cmocka_unit_test(another_seed_changes_bits),
-        cmocka_unit_test(kills_change_no_bit),         cmocka_unit_test(another_network_is_refused),
-        cmocka_unit_test(damaged_checkpoints),         cmocka_unit_test(no_checkpoint_yet),
+        cmocka_unit_test(interruptions_change_no_bit),
+        cmocka_unit_test(another_seed_changes_bits),
+        cmocka_unit_test(kills_change_no_bit),
+        cmocka_unit_test(another_network_is_refused),
+        cmocka_unit_test(damaged_checkpoints),
+        cmocka_unit_test(no_checkpoint_yet),
         cmocka_unit_test(one_run_in_a_directory),
+        cmocka_unit_test(passing_errors_cost_no_checkpoint),
+        cmocka_unit_test(a_flipped_bit_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_remove);
 }

@@ -276,16 +276,17 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         bool is_there;
         hth_field field;
     } all[] = {
-        {true, {"sg.weights", HTH_DTYPE_REAL, weights, kept->net.weights}},
-        {true, {"sg.input", HTH_DTYPE_REAL, B * kept->in, kept->last}},
-        {true, {"sg.follows", HTH_DTYPE_U64, 1, &kept->follows}},
-        {o->present, {"sg.credit", HTH_DTYPE_REAL, B * learner->network->readout.n, kept->credit}},
-        {o->scans == 2, {"sg.said", HTH_DTYPE_REAL, B * kept->N, kept->said}},
-        {o->refresh > 1, {"sg.lagged", HTH_DTYPE_REAL, weights, kept->lagged}},
-        {o->refresh > 1, {"sg.tapes", HTH_DTYPE_U64, 1, &kept->tapes}},
-        {o->optimiser == ADAM, {"sg.mean", HTH_DTYPE_REAL, weights, kept->net.moment[0]}},
-        {o->optimiser == ADAM, {"sg.square", HTH_DTYPE_REAL, weights, kept->net.moment[1]}},
-        {o->optimiser == ADAM, {"sg.fits", HTH_DTYPE_U64, 1, &kept->net.fits}},
+        {true, {"sg.weights", HTH_DTYPE_REAL, weights, kept->net.weights, {0}}},
+        {true, {"sg.input", HTH_DTYPE_REAL, B * kept->in, kept->last, {0}}},
+        {true, {"sg.follows", HTH_DTYPE_U64, 1, &kept->follows, {0}}},
+        {o->present,
+         {"sg.credit", HTH_DTYPE_REAL, B * learner->network->readout.n, kept->credit, {0}}},
+        {o->scans == 2, {"sg.said", HTH_DTYPE_REAL, B * kept->N, kept->said, {0}}},
+        {o->refresh > 1, {"sg.lagged", HTH_DTYPE_REAL, weights, kept->lagged, {0}}},
+        {o->refresh > 1, {"sg.tapes", HTH_DTYPE_U64, 1, &kept->tapes, {0}}},
+        {o->optimiser == ADAM, {"sg.mean", HTH_DTYPE_REAL, weights, kept->net.moment[0], {0}}},
+        {o->optimiser == ADAM, {"sg.square", HTH_DTYPE_REAL, weights, kept->net.moment[1], {0}}},
+        {o->optimiser == ADAM, {"sg.fits", HTH_DTYPE_U64, 1, &kept->net.fits, {0}}},
     };
     size_t count = 0;
     for (size_t i = 0; i < HTH_COUNT(all); i++) {

@@ -50,10 +50,21 @@ void hth_factors_reset(hth_learner *learner) {
 size_t hth_factors_state(hth_learner *learner, hth_field *fields, size_t capacity) {
     hth_factors *kept = learner->past.kept;
     const hth_field all[] = {
-        {"factors.A", HTH_DTYPE_REAL, learner->batch * kept->lengths, kept->A},
-        {"factors.B", HTH_DTYPE_REAL, learner->batch * kept->rows * kept->N, kept->B},
-        {"factors.scale", HTH_DTYPE_F64, learner->batch * learner->network->layer_count,
-         kept->scale},
+        {"factors.A",
+         HTH_DTYPE_REAL,
+         learner->batch * kept->lengths,
+         kept->A,
+         {learner->batch, kept->lengths}},
+        {"factors.B",
+         HTH_DTYPE_REAL,
+         learner->batch * kept->rows * kept->N,
+         kept->B,
+         {learner->batch, kept->rows, kept->N}},
+        {"factors.scale",
+         HTH_DTYPE_F64,
+         learner->batch * learner->network->layer_count,
+         kept->scale,
+         {0}},
         hth_noise_field(&learner->noise),
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];

@@ -179,7 +179,8 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         fields[0] = (hth_field){.name = "influence",
                                 .dtype = HTH_DTYPE_REAL,
                                 .count = learner->batch * kept->N * kept->stride,
-                                .data = kept->M};
+                                .data = kept->M,
+                                .shape = {learner->batch, kept->N, kept->stride}};
     return 1;
 }
 

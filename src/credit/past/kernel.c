@@ -248,14 +248,14 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     const hth_layer *layer = hth_kernel_layer(learner);
     const size_t n = layer->n, units = learner->batch * n;
     const hth_field all[] = {
-        {"kernel.A", HTH_DTYPE_REAL, n * n, kept->A},
-        {"kernel.alpha", HTH_DTYPE_REAL, n, kept->alpha},
-        {"kernel.traces", HTH_DTYPE_REAL, trace_numbers(learner), kept->traces},
-        {"kernel.Omega", HTH_DTYPE_REAL, units, kept->Omega},
-        {"kernel.Gamma", HTH_DTYPE_REAL, units, kept->Gamma},
-        {"kernel.state", HTH_DTYPE_REAL, units * layer->cell->states, kept->copy.state},
-        {"kernel.z", HTH_DTYPE_REAL, kept->z ? units : 0, kept->z},
-        {"kernel.age", HTH_DTYPE_U64, 1, &kept->age},
+        {"kernel.A", HTH_DTYPE_REAL, n * n, kept->A, {n, n}},
+        {"kernel.alpha", HTH_DTYPE_REAL, n, kept->alpha, {0}},
+        {"kernel.traces", HTH_DTYPE_REAL, trace_numbers(learner), kept->traces, {0}},
+        {"kernel.Omega", HTH_DTYPE_REAL, units, kept->Omega, {0}},
+        {"kernel.Gamma", HTH_DTYPE_REAL, units, kept->Gamma, {0}},
+        {"kernel.state", HTH_DTYPE_REAL, units * layer->cell->states, kept->copy.state, {0}},
+        {"kernel.z", HTH_DTYPE_REAL, kept->z ? units : 0, kept->z, {0}},
+        {"kernel.age", HTH_DTYPE_U64, 1, &kept->age, {0}},
         hth_noise_field(&learner->noise),
     };
     size_t count = 0;

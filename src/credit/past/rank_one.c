@@ -317,9 +317,17 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     rank_one *kept = learner->past.kept;
     const hth_field all[] = {
-        {"rank-one.A", HTH_DTYPE_REAL, learner->batch * kept->N, kept->A},
-        {"rank-one.B", HTH_DTYPE_REAL, learner->batch * kept->P, kept->B},
-        {"rank-one.square", HTH_DTYPE_F64, learner->batch, kept->square},
+        {"rank-one.A",
+         HTH_DTYPE_REAL,
+         learner->batch * kept->N,
+         kept->A,
+         {learner->batch, kept->N}},
+        {"rank-one.B",
+         HTH_DTYPE_REAL,
+         learner->batch * kept->P,
+         kept->B,
+         {learner->batch, kept->P}},
+        {"rank-one.square", HTH_DTYPE_F64, learner->batch, kept->square, {0}},
         hth_noise_field(&learner->noise),
     };
     kept->bound = NAN; /* whoever asks may write to B */

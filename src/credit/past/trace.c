@@ -292,18 +292,23 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     kept->is_zero = false; /* the caller may write to the fields */
     forget_bounds(kept, learner->network->layer_count, NAN);
     for (size_t l = 0; l < learner->network->layer_count; l++) {
+        const hth_layer *layer = &learner->network->layers[l];
         const struct {
             const char *what;
             hth_real *data;
-            size_t numbers;
-        } parts[] = {{"weight", kept->layers[l].eps, weights_size(learner, l)},
-                     {"initial", kept->layers[l].initial, initial_size(learner, l)},
-                     {"vhat", kept->layers[l].vhat, voltages_size(learner, l)}};
+            size_t numbers, shape[HTH_FIELD_RANK];
+        } parts[] = {{"weight",
+                      kept->layers[l].eps,
+                      weights_size(learner, l),
+                      {learner->batch, kept->layers[l].e, layer->rows, layer->m}},
+                     {"initial", kept->layers[l].initial, initial_size(learner, l), {0}},
+                     {"vhat", kept->layers[l].vhat, voltages_size(learner, l), {0}}};
         for (size_t i = 0; i < HTH_COUNT(parts); i++) {
             if (parts[i].numbers == 0) continue;
             if (count < capacity) {
                 fields[count] = (hth_field){
                     .dtype = HTH_DTYPE_REAL, .count = parts[i].numbers, .data = parts[i].data};
+                memcpy(fields[count].shape, parts[i].shape, sizeof fields->shape);
                 snprintf(fields[count].name, sizeof fields->name, "trace%zu.%s", l, parts[i].what);
             }
             count++;

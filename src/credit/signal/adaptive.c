@@ -84,8 +84,8 @@ static void give(hth_learner *learner, const hth_real *values) {
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     const adaptive *kept = learner->signal.kept;
     const hth_field all[] = {
-        {"signal.feedback", HTH_DTYPE_REAL, size_of(learner), kept->feedback->F},
-        {"signal.weights", HTH_DTYPE_REAL, size_of(learner), kept->W},
+        {"signal.feedback", HTH_DTYPE_REAL, size_of(learner), kept->feedback->F, {0}},
+        {"signal.weights", HTH_DTYPE_REAL, size_of(learner), kept->W, {0}},
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);

@@ -1,0 +1,77 @@
+/*
+ * A file is written under a temporary name, synced, and renamed; then the folder is synced too, for the new name is a
+ * matter of the folder. Whoever is killed in between leaves the old file and a draft, which the next draft replaces.
+ */
+#include "files/draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+hth_status hth_file_fail(const char *path, const char *what, hth_error *error) {
+    const hth_status status = errno == ENOMEM ? HTH_NO_MEMORY : HTH_FILE;
+    return hth_fail(error, status, "%s: cannot be %s: %s", path, what, strerror(errno));
+}
+
+hth_status hth_file_look(const char *path, bool *there, hth_error *error) {
+    struct stat info;
+    *there = stat(path, &info) == 0;
+    if (*there || errno == ENOENT || errno == ENOTDIR) return HTH_OK;
+    return hth_file_fail(path, "looked at", error);
+}
+
+hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error) {
+    const int length = snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
+    out->file = NULL;
+    if (length < 0 || length >= HTH_PATH_LENGTH)
+        return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
+    memcpy(out->path, path, strlen(path) + 1);
+    /* What an earlier process has left goes; x: whatever else comes there is no file of ours. */
+    unlink(out->temporary);
+    out->file = fopen(out->temporary, "wbxe");
+    return out->file ? HTH_OK : hth_file_fail(out->temporary, "written", error);
+}
+
+/* Some file systems sync no folders, which they tell by EINVAL. */
+static bool sync_folder_of(const char *path) {
+    char folder[HTH_PATH_LENGTH];
+    memcpy(folder, path, strlen(path) + 1);
+    char *slash = strrchr(folder, '/');
+    if (slash) *slash = '\0';
+    const int file =
+        open(slash ? (*folder ? folder : "/") : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return false;
+    const bool done = fsync(file) == 0 || errno == EINVAL;
+    const int reason = errno;
+    close(file);
+    errno = reason;
+    return done;
+}
+
+/* All bytes on the disk, and the file closed. */
+static bool close_synced(FILE *file, bool written) {
+    const bool synced = written && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    const int reason = errno;
+    const bool closed = fclose(file) == 0;
+    if (!synced) errno = reason;
+    return synced && closed;
+}
+
+hth_status hth_draft_end(hth_draft *draft, bool written, hth_error *error) {
+    const bool good = close_synced(draft->file, written);
+    draft->file = NULL;
+    if (good && rename(draft->temporary, draft->path) == 0)
+        return sync_folder_of(draft->path) ? HTH_OK : hth_file_fail(draft->path, "synced", error);
+    const int reason = errno;
+    unlink(draft->temporary);
+    errno = reason;
+    return hth_file_fail(draft->path, "written", error);
+}
+
+hth_status hth_file_replace(const char *path, const char *text, hth_error *error) {
+    hth_draft draft;
+    HTH_TRY(hth_draft_begin(path, &draft, error));
+    return hth_draft_end(&draft, fputs(text, draft.file) >= 0, error);
+}

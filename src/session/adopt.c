@@ -1,0 +1,139 @@
+/*
+ * Transfer: what another run has learned, layer by layer. A layer is a group of parameter blocks whose names have the
+ * same beginning, up to the last dot: layer0.weight and layer0.initial are of layer0.
+ */
+#include "session/adopt.h"
+
+#include "files/folder.h"
+#include "files/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Finding the file --------------------------------------------------------------------- */
+
+/* The newest checkpoint of a folder; the one before where there is no newest; or the file itself. */
+static hth_status open_source(const char *from, hth_safetensors **out, hth_error *error) {
+    static const char *const names[] = {"checkpoint.safetensors",
+                                        "checkpoint.previous.safetensors"};
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(from), end = sizeof ending - 1;
+    if (length > end && strcmp(from + length - end, ending) == 0)
+        return hth_safetensors_open(from, out, error);
+    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+        char path[HTH_PATH_LENGTH];
+        bool there;
+        HTH_TRY(hth_rundir_file(from, names[i], path, error));
+        HTH_TRY(hth_file_look(path, &there, error));
+        if (there) return hth_safetensors_open(path, out, error);
+    }
+    return hth_fail(error, HTH_FILE, "train.from is %.200s, but there is no checkpoint", from);
+}
+
+/* ---- Which layers fit --------------------------------------------------------------------- */
+
+static const hth_tensor *find(const hth_safetensors *file, const char *name) {
+    size_t count;
+    const hth_tensor *tensors = hth_safetensors_list(file, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tensors[i].name, name) == 0) return &tensors[i];
+    return NULL;
+}
+
+/* Files of older versions have lists, whose length must do. */
+static bool fits(const hth_field *field, const hth_tensor *tensor) {
+    if (!tensor || tensor->count != field->count || tensor->dtype[0] != 'F') return false;
+    if (tensor->rank != 2 || field->shape[0] == 0) return true;
+    return tensor->shape[0] == field->shape[0] && tensor->shape[1] == field->shape[1];
+}
+
+static size_t group_length(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot ? (size_t)(dot - name) : strlen(name);
+}
+
+static bool same_group(const char *a, const char *b) {
+    const size_t length = group_length(a);
+    return length == group_length(b) && strncmp(a, b, length) == 0;
+}
+
+typedef struct note {
+    char text[400];
+    size_t used;
+} note;
+
+static void add(note *to, const char *piece) {
+    const int written = snprintf(to->text + to->used, sizeof to->text - to->used, "%s%s",
+                                 to->used ? ", " : "", piece);
+    if (written > 0) to->used += (size_t)written;
+    if (to->used >= sizeof to->text) to->used = sizeof to->text - 1;
+}
+
+static void add_refused(note *to, const hth_field *field, const hth_tensor *tensor) {
+    char piece[160];
+    if (!tensor)
+        snprintf(piece, sizeof piece, "%s (not there)", field->name);
+    else
+        snprintf(piece, sizeof piece, "%s (%zu x %zu here, %llu x %llu there)", field->name,
+                 field->shape[0], field->shape[1], (unsigned long long)tensor->shape[0],
+                 (unsigned long long)(tensor->rank > 1 ? tensor->shape[1] : 1));
+    add(to, piece);
+}
+
+/* Those of the fields that are taken come to the front; returns how many. */
+static size_t choose(const hth_safetensors *file, hth_field *fields, size_t count, note *taken,
+                     note *left) {
+    size_t kept = 0;
+    for (size_t i = 0, next; i < count; i = next) {
+        bool whole = true;
+        for (next = i; next < count && same_group(fields[i].name, fields[next].name); next++) {
+            const hth_tensor *tensor = find(file, fields[next].name);
+            if (fits(&fields[next], tensor)) continue;
+            whole = false;
+            add_refused(left, &fields[next], tensor);
+        }
+        char group[sizeof fields->name];
+        snprintf(group, sizeof group, "%.*s", (int)group_length(fields[i].name), fields[i].name);
+        if (whole) add(taken, group);
+        for (size_t k = i; whole && k < next; k++) fields[kept++] = fields[k];
+    }
+    return kept;
+}
+
+/* ---- Taking ------------------------------------------------------------------------------- */
+
+static hth_status take(const char *from, hth_safetensors *file, hth_field *fields, size_t count,
+                       const hth_observer *observer, hth_error *error) {
+    char sentence[1100];
+    note taken = {"", 0}, left = {"", 0};
+    const size_t kept = choose(file, fields, count, &taken, &left);
+    if (kept == 0)
+        return hth_fail(error, HTH_MISMATCH,
+                        "train.from is %.100s, but none of its layers fits this network: %.300s",
+                        from, left.text);
+    HTH_TRY(hth_safetensors_restore(file, fields, kept, HTH_RESTORE_CONVERT, error));
+    const char *step = hth_safetensors_metadata(file, "step");
+    snprintf(sentence, sizeof sentence, "Begins with parameters of %.100s at step %.20s: %s%s%s",
+             from, step ? step : "?", taken.text, left.used ? "; not taken: " : "", left.text);
+    if (observer && observer->message) observer->message(observer->context, sentence);
+    return HTH_OK;
+}
+
+hth_status hth_adopt(const char *from, hth_network *network, const hth_observer *observer,
+                     hth_error *error) {
+    hth_safetensors *file;
+    const size_t count = hth_network_state(network, NULL, 0);
+    HTH_TRY(open_source(from, &file, error));
+    hth_field *fields = calloc(count + 1, sizeof *fields);
+    hth_status status = HTH_NO_MEMORY;
+    if (fields) {
+        hth_network_state(network, fields, count);
+        status = take(from, file, fields, count, observer, error);
+    } else {
+        hth_fail(error, status, "not enough memory for the parameters of %s", from);
+    }
+    free(fields);
+    hth_safetensors_close(file);
+    return status;
+}
