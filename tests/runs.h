@@ -44,7 +44,7 @@ static inline void hear_progress(void *context, const hth_progress *progress) {
 
 static inline hth_observer listen(heard *h) {
     *h = (heard){0};
-    return (hth_observer){hear_progress, hear_message, h, NULL};
+    return (hth_observer){.progress = hear_progress, .message = hear_message, .context = h};
 }
 
 /* Trains scratch/name with the settings of a line. */

@@ -64,7 +64,7 @@ static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     cli_progress_start(&progress, 5);
     cli_catch_interrupts();
     const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
-                                   &cli_interrupted};
+                                   &cli_interrupted, cli_progress_reading};
     const hth_settings settings = hth_config_settings(overrides);
     hth_score score;
     hth_error error;

@@ -87,7 +87,7 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     cli_progress_start(&progress, every);
     cli_catch_interrupts();
     const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
-                                   &cli_interrupted};
+                                   &cli_interrupted, cli_progress_reading};
     hth_outcome outcome;
     hth_error error;
     bool resume = cli_value(arguments, "--resume") != NULL;

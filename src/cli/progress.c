@@ -19,16 +19,29 @@ static void raise_flag(int number) {
     cli_interrupted = 1;
 }
 
+/* A terminal that is closed ends no run that was begun with nohup. */
+static void set_handler(void (*handler)(int), int flags) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction before, action = {.sa_handler = handler, .sa_flags = flags};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < HTH_COUNT(numbers); i++) {
+        const bool known = sigaction(numbers[i], NULL, &before) == 0;
+        if (numbers[i] == SIGHUP && known && before.sa_handler == SIG_IGN) continue;
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
 /* The second signal finds the default again and ends the program at once. */
 void cli_catch_interrupts(void) {
-    struct sigaction action = {.sa_handler = raise_flag, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    /* A terminal that is closed ends no run that was begun with nohup. */
-    struct sigaction before;
-    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaction(SIGHUP, &action, NULL);
+    set_handler(raise_flag, (int)SA_RESETHAND);
+}
+
+void cli_progress_reading(void *context, bool reading) {
+    (void)context;
+    if (reading)
+        set_handler(SIG_DFL, 0);
+    else
+        cli_catch_interrupts();
 }
 
 static double now(void) {

@@ -11,6 +11,7 @@
 #include "compare/pool.h"
 #include "compare/results.h"
 #include "files/clock.h"
+#include "files/digest.h"
 #include "kernels/cores.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_JOBS = 1024, OFTEN = 250 /* milliseconds */ };
+enum { MOST_JOBS = 1024, MOST_HEARD = 64, OFTEN = 250 /* milliseconds */ };
 
 static const char store_name[] = "results.db", runs_name[] = "runs";
 
@@ -40,6 +41,8 @@ typedef struct comparing {
     size_t job_count, running;
     bool keep, stopping;
     double begun, told;
+    uint64_t heard[MOST_HEARD]; /* digests of what runs have said */
+    size_t heard_count;
 } comparing;
 
 /* ---- Folders of runs ---------------------------------------------------------------------- */
@@ -121,6 +124,10 @@ static void say(const comparing *c, const hth_stored_run *run) {
     c->observer->message(c->observer->context, sentence);
 }
 
+static bool is_stopping(const comparing *c) {
+    return c->stopping || (c->observer->interrupted && *c->observer->interrupted);
+}
+
 /* The lines of a run; none where it ended before it wrote any. */
 static hth_status read_lines(const comparing *c, const char *path, hth_line **lines, size_t *count,
                              hth_error *error) {
@@ -146,7 +153,7 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
     size_t count = 0;
     const bool interrupted =
         (job->latest.status == HTH_OK && job->latest.outcome.ending == HTH_INTERRUPTED) ||
-        (job->latest.status == HTH_FAILED && c->stopping);
+        (job->latest.status == HTH_FAILED && is_stopping(c));
     if (interrupted) return HTH_OK;
     HTH_TRY(folder_of(c, run, folder, error));
     HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
@@ -285,23 +292,32 @@ static void await(const comparing *c, struct pollfd *waiting) {
         for (size_t i = 0; i < c->job_count; i++) waiting[i].revents = 0;
 }
 
+/* Whether a sentence comes for the first time: what is the same for many runs is told once. */
+static bool is_new(comparing *c, const char *sentence) {
+    const uint64_t digest = hth_digest_add(HTH_DIGEST_START, sentence, strlen(sentence));
+    for (size_t i = 0; i < c->heard_count; i++)
+        if (c->heard[i] == digest) return false;
+    if (c->heard_count < MOST_HEARD) c->heard[c->heard_count++] = digest;
+    return true;
+}
+
 /* What a run says, with its name. */
-static void pass_on(const comparing *c, hth_job *job) {
+static void pass_on(comparing *c, hth_job *job) {
     char sentence[1400];
     if (!job->latest.said[0]) return;
     const hth_stored_run *run = &c->runs[job->index];
     snprintf(sentence, sizeof sentence, "%.100s, seed %llu: %s", variant_of(c, run)->arm,
              (unsigned long long)run->seed, job->latest.said);
+    const bool first = is_new(c, job->latest.said);
     job->latest.said[0] = '\0';
-    if (c->observer->message) c->observer->message(c->observer->context, sentence);
+    if (first && c->observer->message) c->observer->message(c->observer->context, sentence);
 }
 
 /* Until no run is left or, after an error or an interruption, no process. */
 static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error) {
     hth_status status = fill_slots(c, error);
     while (c->running) {
-        if (status != HTH_OK || (c->observer->interrupted && *c->observer->interrupted))
-            stop_all(c);
+        if (status != HTH_OK || is_stopping(c)) stop_all(c);
         await(c, waiting);
         for (size_t i = 0; i < c->job_count; i++) {
             const bool ended = waiting[i].revents && hth_job_listen(&c->jobs[i]);

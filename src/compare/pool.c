@@ -43,6 +43,20 @@ static void tell_progress(void *context, const hth_progress *progress) {
     tell(*(int *)context, &report);
 }
 
+/* While data are read a signal ends the process at once: nothing is lost, and the next call goes on. */
+static void tell_reading(void *context, bool reading) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static struct sigaction before[HTH_COUNT(numbers)];
+    const struct sigaction fallback = {.sa_handler = SIG_DFL};
+    (void)context;
+    for (size_t i = 0; i < HTH_COUNT(numbers); i++) {
+        if (!reading)
+            sigaction(numbers[i], &before[i], NULL);
+        else if (sigaction(numbers[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(numbers[i], &fallback, NULL);
+    }
+}
+
 static void tell_message(void *context, const char *sentence) {
     hth_job_report report = {.ended = false};
     snprintf(report.said, sizeof report.said, "%s", sentence);
@@ -92,7 +106,7 @@ static hth_status train(const hth_config *config, const char *folder, const hth_
 
 static void run(const hth_config *config, const char *folder,
                 const volatile sig_atomic_t *interrupted, int pipe) {
-    const hth_observer observer = {tell_progress, tell_message, &pipe, interrupted};
+    const hth_observer observer = {tell_progress, tell_message, &pipe, interrupted, tell_reading};
     hth_job_report report = {.ended = true};
     hth_error error = {0};
     report.status = train(config, folder, &observer, &report.outcome, &error);

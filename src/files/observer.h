@@ -20,12 +20,15 @@ typedef struct hth_progress {
     size_t memory_bytes;                           /* peak resident set */
 } hth_progress;
 
-/* Called from the training thread. Either may be NULL. */
+/* Called from the training thread. Each may be NULL. */
 typedef struct hth_observer {
     void (*progress)(void *context, const hth_progress *progress); /* at least every second */
     void (*message)(void *context, const char *sentence);
     void *context;
     const volatile sig_atomic_t *interrupted; /* not 0: finish the step, save, return */
+    /* Data are being read, which may take long; or no longer. Meanwhile nobody looks at `interrupted`, and nothing is lost
+     * if the process ends: all that the run has is in its folder. */
+    void (*reading)(void *context, bool reading);
 } hth_observer;
 
 typedef enum hth_ending { HTH_FINISHED, HTH_INTERRUPTED } hth_ending;

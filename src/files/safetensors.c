@@ -49,12 +49,6 @@ size_t hth_dtype_size(const char *name) {
 
 /* ---- The digest ------------------------------------------------------------------------- */
 
-uint64_t hth_digest_add(uint64_t digest, const void *bytes, size_t count) {
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < count; i++) digest = (digest ^ at[i]) * UINT64_C(0x100000001b3);
-    return digest;
-}
-
 /* Inside of a text of JSON a quotation mark stands behind a backslash, so that this is no part of another value. */
 char *hth_digest_digits(char *header) {
     static const char before[] = "\"" HTH_DIGEST_KEY "\":\"fnv1a64:";

@@ -103,11 +103,11 @@ _Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is given out a
 
 size_t hth_gradient_state(hth_gradient *g, hth_field *fields, size_t capacity) {
     hth_gradient_fill(g);
-    if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values};
+    if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values, {0}};
     if (!g->sparse) return 1;
     if (capacity > 2) {
-        fields[1] = (hth_field){"touched", HTH_DTYPE_I32, g->sparse->rows, g->touched};
-        fields[2] = (hth_field){"touched_count", HTH_DTYPE_U64, 1, &g->touched_count};
+        fields[1] = (hth_field){"touched", HTH_DTYPE_I32, g->sparse->rows, g->touched, {0}};
+        fields[2] = (hth_field){"touched_count", HTH_DTYPE_U64, 1, &g->touched_count, {0}};
     }
     return 3;
 }

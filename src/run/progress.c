@@ -13,6 +13,10 @@ void hth_run_tell(const hth_run *r, const char *sentence) {
     if (r->observer->message) r->observer->message(r->observer->context, sentence);
 }
 
+void hth_run_tell_reading(const hth_run *r, bool reading) {
+    if (r->observer->reading) r->observer->reading(r->observer->context, reading);
+}
+
 static double eta(const hth_run *r, double rate) {
     const hth_session *s = &r->session;
     uint64_t total = s->epochs_total * s->train.epoch_steps;

@@ -109,9 +109,11 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
     hth_scorer test;
     *stopped = false;
-    HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error));
-    if (!test.source.kind) return HTH_OK;
-    hth_status status = hth_scorer_run(&test, &watch, stopped, error);
+    hth_run_tell_reading(r, true);
+    hth_status status = hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error);
+    hth_run_tell_reading(r, false);
+    if (status != HTH_OK || !test.source.kind) return status;
+    status = hth_scorer_run(&test, &watch, stopped, error);
     if (status == HTH_OK) {
         summary->test_loss = hth_mean_loss(&test.tally.sums);
         summary->test_metric =

@@ -33,6 +33,7 @@ typedef struct hth_run {
 /* ---- progress.c: what a run tells its observer -------------------------------------------- */
 
 void hth_run_tell(const hth_run *run, const char *sentence);
+void hth_run_tell_reading(const hth_run *run, bool reading);
 /* Where the run stands at that clock; losses are those since the last line, or else of it. */
 hth_progress hth_run_describe(const hth_run *run, double now);
 /* Called after every tape (`run` is a hth_run); cheap unless it is time to tell. */

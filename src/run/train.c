@@ -165,7 +165,9 @@ static void warn_of_few_updates(const hth_run *r) {
         sentence, sizeof sentence,
         "An epoch is one update: the weights change once in its %llu steps. %s makes more of them",
         (unsigned long long)epoch,
-        s->update_sequence ? "learner.update=tape" : "A smaller learner.steps");
+        s->update_sequence ? "learner.update=tape"
+        : s->batch > 1     ? "A smaller train.batch or learner.steps"
+                           : "A smaller learner.steps");
     hth_run_tell(r, sentence);
 }
 
@@ -227,7 +229,10 @@ static hth_status open_run(hth_run *r, const hth_config *config, const char *out
                            const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_config_validate(config, error));
     HTH_TRY(hth_rundir_check(out, resume, error));
-    HTH_TRY(open_handles(r, guest, error));
+    hth_run_tell_reading(r, true);
+    const hth_status status = open_handles(r, guest, error);
+    hth_run_tell_reading(r, false);
+    HTH_TRY(status);
     HTH_TRY(hth_rundir_open(out, resume, &r->dir, error));
     HTH_TRY(take_up(r, resume, error));
     return set_out(r, config, error);

@@ -86,8 +86,11 @@ hth_status hth_evaluate(const char *run, const char *split, const hth_settings *
                         const hth_observer *observer, hth_score *score, hth_error *error) {
     hth_session session;
     hth_config *config;
-    HTH_TRY(hth_run_open(run, split, overrides, &config, &session, error));
-    hth_status status = score_session(&session, observer, score, error);
+    if (observer && observer->reading) observer->reading(observer->context, true);
+    hth_status status = hth_run_open(run, split, overrides, &config, &session, error);
+    if (observer && observer->reading) observer->reading(observer->context, false);
+    HTH_TRY(status);
+    status = score_session(&session, observer, score, error);
     hth_session_close(&session);
     hth_config_destroy(config);
     return status;

@@ -46,7 +46,7 @@ static size_t read_text(const char *name, char text[MOST]) {
 
 /* Opens it for a run that goes on from `step`, and closes it again. */
 static void go_on(const char *name, uint64_t step) {
-    const hth_observer observer = {NULL, hear, NULL, NULL};
+    const hth_observer observer = {.message = hear};
     FILE *file;
     heard[0] = '\0';
     if (hth_metrics_open(scratch_path(name), step, &observer, &file, &message) != HTH_OK)

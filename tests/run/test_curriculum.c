@@ -56,7 +56,7 @@ static void resumes_with_the_same_bits(void **state) {
         snprintf(two, sizeof two, "parts%zu", i);
         snprintf(three, sizeof three, "threads%zu", i);
         train_whole(line, one);
-        const hth_observer observer = {NULL, NULL, NULL, &stop};
+        const hth_observer observer = {.interrupted = &stop};
         unsigned calls = 0;
         for (ending = HTH_INTERRUPTED; ending == HTH_INTERRUPTED; calls++) {
             stop = 1; /* one tape a call */
