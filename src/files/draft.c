@@ -52,7 +52,7 @@ static bool sync_folder_of(const char *path) {
 
 /* All bytes on the disk, and the file closed. */
 static bool close_synced(FILE *file, bool written) {
-    const bool synced = written && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    const bool synced = written && !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     const int reason = errno;
     const bool closed = fclose(file) == 0;
     if (!synced) errno = reason;

@@ -160,7 +160,8 @@ hth_status hth_config_write(const hth_config *config, const char *path, hth_erro
         yaml_writer writer = {.file = file, .settings = &settings};
         fprintf(file, "# All settings of this run, defaults included.\n");
         write_all(&writer);
-        good = fflush(file) == 0 && fsync(fileno(file)) == 0;
+        /* A piece that could not be written in between is no error of the last one. */
+        good = !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
         good = fclose(file) == 0 && good;
         good = good && rename(temporary, path) == 0;
     }
