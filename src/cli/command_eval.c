@@ -1,6 +1,7 @@
 /* hitherto eval: the loss and the metric of a run's checkpoint on one split of its data. */
 #include "cli/cli.h"
 
+#include "files/folder.h"
 #include "session/reopen.h"
 
 #include <string.h>
@@ -40,11 +41,14 @@ int cli_find_runs(const cli_arguments *arguments, hth_config *overrides, const c
 
 /* The run's own settings decide which of the two programs can read its numbers. */
 int cli_match_run(const cli_arguments *arguments, const char *run) {
-    char path[1024];
+    char path[HTH_PATH_LENGTH], folder[HTH_PATH_LENGTH];
+    bool by_file;
     hth_config *config;
     hth_error error;
+    if (hth_rundir_of(run, folder, &by_file, &error) != HTH_OK ||
+        hth_rundir_file(folder, "settings.yaml", path, &error) != HTH_OK)
+        return cli_fail(&error);
     if (hth_config_create(&config, &error) != HTH_OK) return cli_fail(&error);
-    snprintf(path, sizeof path, "%s/settings.yaml", run);
     int code = CLI_OK;
     if (hth_config_load(config, path, &error) != HTH_OK)
         code = cli_complain(CLI_BAD_INPUT, "%s is not the folder of a run: %s", run, error.message);

@@ -91,6 +91,7 @@ static const cli_command commands[] = {
             "without learning. Settings given as key=value replace those of the run for this "
             "pass, for example data.dir when the data have moved.\n\n"
             "  hitherto eval runs/ptb-tbptt-s1\n"
+            "  hitherto eval runs/ptb-tbptt-s1/checkpoint.best.safetensors\n"
             "  hitherto eval runs/ptb-tbptt-s1 --split validation",
         .flags = {{"--split", "NAME", "train, validation or test (test)"}, THREADS},
         .run = cli_eval,

@@ -26,8 +26,8 @@ typedef struct hth_job {
 hth_status hth_job_start(const hth_config *config, const char *folder,
                          const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error);
 
-/* Takes what the process has told; a message stays in latest.said until the owner clears it. True when it has ended: latest.ended is then set, with the reason of
- * a death without a word. */
+/* Takes what the process has told; a message stays in latest.said until the owner clears it. True when it has ended:
+ * latest.ended is then set, with the reason of a death without a word. */
 bool hth_job_listen(hth_job *job);
 
 #endif

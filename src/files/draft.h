@@ -17,8 +17,8 @@ typedef struct hth_draft {
 /* Begins PATH.tmp anew: what lay there goes, and a link there is not followed. */
 hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error);
 /* The draft becomes PATH: it is synced and renamed, and the folder is synced behind it. `written`: all that was to go
- * into the file has. HTH_FILE with what the system says: the draft is then gone, and the old file is as it was unless it
- * was only the folder that could not be synced. */
+ * into the file has. HTH_FILE with what the system says: the draft is then gone, and the old file is as it was unless
+ * it was only the folder that could not be synced. */
 hth_status hth_draft_end(hth_draft *draft, bool written, hth_error *error);
 
 /* Replaces the file by `text`, whole or not at all. */

@@ -52,6 +52,24 @@ hth_status hth_rundir_file(const char *path, const char *name, char *out, hth_er
     return HTH_OK;
 }
 
+hth_status hth_rundir_of(const char *path, char *out, bool *by_file, hth_error *error) {
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(path), end = sizeof ending - 1;
+    if (length >= HTH_PATH_LENGTH)
+        return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
+    memcpy(out, path, length + 1);
+    *by_file = length > end && strcmp(path + length - end, ending) == 0;
+    if (!*by_file) return HTH_OK;
+    char *slash = strrchr(out, '/');
+    if (slash == out)
+        slash[1] = '\0';
+    else if (slash)
+        *slash = '\0';
+    else
+        snprintf(out, HTH_PATH_LENGTH, ".");
+    return HTH_OK;
+}
+
 bool hth_file_exists(const char *path) {
     bool there;
     return hth_file_look(path, &there, NULL) == HTH_OK && there;

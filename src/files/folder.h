@@ -22,6 +22,9 @@ hth_status hth_folder_remove(const char *path, hth_error *error);
 
 /* PATH/name, in out[HTH_PATH_LENGTH]. HTH_FILE when it is too long. */
 hth_status hth_rundir_file(const char *path, const char *name, char *out, hth_error *error);
+/* A run may be named by one of its checkpoint files: its folder, in out[HTH_PATH_LENGTH], and whether it was named
+ * so. */
+hth_status hth_rundir_of(const char *path, char *out, bool *by_file, hth_error *error);
 /* False also where the system does not say: where that matters, see hth_file_look. */
 bool hth_file_exists(const char *path);
 

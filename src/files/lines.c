@@ -86,8 +86,8 @@ static hth_status parse(const line_reader *r, cJSON **out, uint64_t *step, hth_e
 
 /* ---- Going on ----------------------------------------------------------------------------- */
 
-/* How far a file is kept. A line of a later step, with a line of an early one somewhere behind it, is damaged too: steps
- * only grow. */
+/* How far a file is kept. A line of a later step, with a line of an early one somewhere behind it, is damaged too:
+ * steps only grow. */
 typedef struct history {
     long kept;             /* bytes */
     size_t damaged, first; /* lines among them that cannot be read; the number of the first */

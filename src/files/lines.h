@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-/* Opens the file at its end; a link is not followed. keep_to: lines of later steps, and a line that was not finished, are
- * cut off first; 0 empties it. A line that cannot be read costs no other: it is kept, and the observer (may be NULL) told. */
+/* Opens the file at its end; a link is not followed. keep_to: lines of later steps, and a line that was not finished,
+ * are cut off first; 0 empties it. A line that cannot be read costs no other: it is kept, and the observer (may be
+ * NULL) told. */
 hth_status hth_metrics_open(const char *path, uint64_t keep_to, const hth_observer *observer,
                             FILE **out, hth_error *error);
 /* Appends a line and hands it to the system. */

@@ -26,8 +26,8 @@ typedef struct hth_observer {
     void (*message)(void *context, const char *sentence);
     void *context;
     const volatile sig_atomic_t *interrupted; /* not 0: finish the step, save, return */
-    /* Data are being read, which may take long; or no longer. Meanwhile nobody looks at `interrupted`, and nothing is lost
-     * if the process ends: all that the run has is in its folder. */
+    /* Data are being read, which may take long; or no longer. Meanwhile nobody looks at `interrupted`, and nothing is
+     * lost if the process ends: all that the run has is in its folder. */
     void (*reading)(void *context, bool reading);
 } hth_observer;
 

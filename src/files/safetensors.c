@@ -6,9 +6,9 @@
  *                 "data_offsets": [begin, end]}, ...}, padded with spaces to a multiple of 8 bytes
  *     data        the tensors one after the other without gaps; begin and end count from here
  *
- * A file is trusted in nothing: every offset, shape and dtype of the header is checked against the others
- * and against the length of the file before anything is used, and all bytes against the digest, where the metadata has
- * one. What is wrong with the bytes is HTH_DAMAGED; what the system says, HTH_FILE: then the file may be as good as ever.
+ * A file is trusted in nothing: every offset, shape and dtype of the header is checked against the others and against
+ * the length of the file before anything is used, and all bytes against the digest, where the metadata has one. What
+ * is wrong with the bytes is HTH_DAMAGED; what the system says, HTH_FILE: then the file may be as good as ever. /
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

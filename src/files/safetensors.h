@@ -24,9 +24,9 @@ typedef struct hth_tensor {
 } hth_tensor;
 
 /*
- * Writes the fields, each with its shape, as PATH.tmp, syncs it and renames it to PATH, so that PATH is always either the
- * old file or the new one, whole. The metadata get a digest of all bytes. HTH_FILE with the reason: PATH.tmp is then
- * gone, and the old file is untouched unless it was only the folder that could not be synced.
+ * Writes the fields, each with its shape, as PATH.tmp, syncs it and renames it to PATH, so that PATH is always either
+ * the old file or the new one, whole. The metadata get a digest of all bytes. HTH_FILE with the reason: PATH.tmp is
+ * then gone, and the old file is untouched unless it was only the folder that could not be synced. /
  */
 hth_status hth_safetensors_write(const char *path, const hth_field *fields, size_t count,
                                  const hth_metadata *metadata, size_t metadata_count,

@@ -1,6 +1,6 @@
 /*
- * Writing safetensors files: safetensors.c has the format. Tensors of 8-byte numbers come first, so that every tensor is
- * aligned to its numbers.
+ * Writing safetensors files: safetensors.c has the format. Tensors of 8-byte numbers come first, so that every tensor
+ * is aligned to its numbers. /
  */
 #include "files/tensors.h"
 

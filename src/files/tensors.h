@@ -11,7 +11,8 @@ const char *hth_dtype_name(hth_dtype dtype);
 /* Bytes of a number; 0 for a name that the format does not have. */
 size_t hth_dtype_size(const char *name);
 
-/* The digest of a file is of all its bytes, those of the length first. In the header its own 16 digits count as zeros. */
+/* The digest of a file is of all its bytes, those of the length first. In the header its own 16 digits count as
+ * zeros. */
 #define HTH_DIGEST_KEY "digest"
 #define HTH_DIGEST_ZERO "fnv1a64:0000000000000000"
 enum { HTH_DIGEST_DIGITS = 16 };

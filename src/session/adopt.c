@@ -17,10 +17,10 @@
 static hth_status open_source(const char *from, hth_safetensors **out, hth_error *error) {
     static const char *const names[] = {"checkpoint.safetensors",
                                         "checkpoint.previous.safetensors"};
-    static const char ending[] = ".safetensors";
-    const size_t length = strlen(from), end = sizeof ending - 1;
-    if (length > end && strcmp(from + length - end, ending) == 0)
-        return hth_safetensors_open(from, out, error);
+    char folder[HTH_PATH_LENGTH];
+    bool by_file;
+    HTH_TRY(hth_rundir_of(from, folder, &by_file, error));
+    if (by_file) return hth_safetensors_open(from, out, error);
     for (size_t i = 0; i < HTH_COUNT(names); i++) {
         char path[HTH_PATH_LENGTH];
         bool there;

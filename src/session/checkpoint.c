@@ -376,8 +376,13 @@ static hth_status load(const char *run, const hth_handles *into, hth_counters *c
                        hth_error *error) {
     loading l = {
         .into = into, .counts = counters != NULL, .identity = identity, .observer = observer};
+    char folder[HTH_PATH_LENGTH];
+    bool by_file;
+    HTH_TRY(hth_rundir_of(run, folder, &by_file, error));
     HTH_TRY(gather(into, counters, &l.fields, error));
-    const hth_status status = load_newest(run, &l, found, error);
+    *found = by_file;
+    const hth_status status =
+        by_file ? load_file(&l, run, error) : load_newest(run, &l, found, error);
     free(l.fields.items);
     return status;
 }

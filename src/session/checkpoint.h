@@ -29,10 +29,10 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error);
 
-/* Restores the newest checkpoint or, when that one is damaged (HTH_DAMAGED) and `observer` is not NULL, the one before; the
- * damaged file is then renamed, and the observer told. *found false, and HTH_OK: there is none.
- * HTH_MISMATCH names the setting that differs; then nothing has been changed. HTH_FILE: the system did not let a file be
- * read, which says nothing of what is in it. */
+/* Restores the newest checkpoint or, when that one is damaged (HTH_DAMAGED) and `observer` is not NULL, the one
+ * before; the damaged file is then renamed, and the observer told. *found false, and HTH_OK: there is none.
+ * HTH_MISMATCH names the setting that differs; then nothing has been changed. HTH_FILE: the system did not let a file
+ * be read, which says nothing of what is in it. */
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, const hth_observer *observer,
                                bool *found, hth_error *error);
@@ -49,7 +49,8 @@ typedef struct hth_handles {
     const hth_guest *guest;
 } hth_handles;
 
-/* To look at a run without going on with it: restores these handles from its newest checkpoint, whose network has to be
+/* To look at a run without going on with it: restores these handles from its newest checkpoint, or from the checkpoint
+ * file that `run` names, whose network has to be
  * that of the settings. Numbers of the other precision are converted. */
 hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_handles *into,
                            hth_error *error);

@@ -21,8 +21,10 @@ static hth_status find_split(const char *name, hth_split *split, hth_error *erro
 /* The settings of the run, then the overrides. */
 static hth_status load_settings(const char *run, const hth_settings *overrides, hth_config *config,
                                 hth_error *error) {
-    char path[HTH_PATH_LENGTH];
-    HTH_TRY(hth_rundir_file(run, "settings.yaml", path, error));
+    char path[HTH_PATH_LENGTH], folder[HTH_PATH_LENGTH];
+    bool by_file;
+    HTH_TRY(hth_rundir_of(run, folder, &by_file, error));
+    HTH_TRY(hth_rundir_file(folder, "settings.yaml", path, error));
     HTH_TRY(hth_config_load(config, path, error));
     for (size_t i = 0; overrides && i < overrides->count; i++) {
         const hth_setting *s = &overrides->items[i];

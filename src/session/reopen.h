@@ -6,9 +6,9 @@
 #include "session/session.h"
 #include "settings/config.h"
 
-/* The network of a run's newest checkpoint over a split ("train", "validation", "test"), by its own
- * settings and the overrides (NULL: none): what hth_session_open_forward opens. *config holds the texts of the
- * settings and must outlive the session. On error nothing is left behind. */
+/* The network of a run's newest checkpoint, or of the checkpoint file that `run` names, over a split ("train",
+ * "validation", "test"), by its own settings and the overrides (NULL: none): what hth_session_open_forward opens.
+ * *config holds the texts of the settings and must outlive the session. On error nothing is left behind. */
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
                         hth_config **config, hth_session *session, hth_error *error);
 /* Loss and metric of a checkpoint on a split, one pass (or train.validation_steps). */

@@ -1,9 +1,9 @@
 /*
- * `train` in a bad world: it is killed at any system call, any system call fails, any allocation fails. Whatever happens,
- * nothing is lost (going on, or beginning again where nothing had begun, ends with the same bits), and where it was not put
- * right at once, the exit status is not 0 and one sentence says what was wrong.
+ * `train` in a bad world: it is killed at any system call, any system call fails, any allocation fails. Whatever
+ * happens, nothing is lost (going on, or beginning again where nothing had begun, ends with the same bits), and where
+ * it was not put right at once, the exit status is not 0 and one sentence says what was wrong.
  *
- * The suite tries a few moments, spread over the run; HTH_FAULTS=all tries each, and prints how it went.
+ * The suite tries a few moments, spread over the run; HTH_FAULTS=all tries each, and prints how it went. /
  */
 #define _GNU_SOURCE
 #include "runs.h"
@@ -159,12 +159,16 @@ static void assert_nothing_is_lost(const char *moment, const char *run, score *s
 }
 
 /* After a fault: either it was put right, or there is one sentence and an exit status. */
-static void assert_told(const char *moment, int code, const char *part, score *s) {
-    char said[600];
+static void assert_told(const char *moment, const char *run, int code, const char *part, score *s) {
+    char said[600], path[320];
     const size_t count = sentences(said, sizeof said);
     s->tried++;
     if (code == 0) {
         s->finished++;
+        snprintf(path, sizeof path, "%s/summary.json", scratch_path(run));
+        if (access(path, F_OK) != 0) fail_msg("%s: exit status 0, but no summary", moment);
+        if (different_tensors("whole", run)) fail_msg("%s: exit status 0, but other bits", moment);
+        if (!same_metrics("whole", run)) fail_msg("%s: exit status 0, other metrics", moment);
         return;
     }
     s->refused++;
@@ -218,7 +222,7 @@ static void any_system_call_fails(void **state) {
         const trace_result result = trace_command(&c, (trace_plan){at, error});
         snprintf(moment, sizeof moment, "system call %ld of %ld, number %ld, fails (%s)", at, calls,
                  result.number, strerror(error));
-        assert_told(moment, result.code, NULL, &s);
+        assert_told(moment, "refused", result.code, NULL, &s);
         assert_nothing_is_lost(moment, "refused", &s);
     }
     assert_true(s.refused > 3);
@@ -245,7 +249,7 @@ static void any_allocation_fails(void **state) {
         snprintf(number, sizeof number, "%ld", at);
         snprintf(moment, sizeof moment, "allocation %ld of %ld fails", at, all);
         make_command(&c, "starved", false, SELDOM);
-        assert_told(moment, run_command(&c, number, NULL), "emory", &s);
+        assert_told(moment, "starved", run_command(&c, number, NULL), "emory", &s);
         assert_nothing_is_lost(moment, "starved", &s);
     }
     assert_true(s.refused > 5);

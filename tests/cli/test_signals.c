@@ -1,5 +1,6 @@
-/* What signals and killed runs leave: SIGHUP saves as SIGINT and SIGTERM do, a signal is heard while data are read, a folder
- * that was left before a run began can be begun again; and what is said of a run that is given as settings or with --from. */
+/* What signals and killed runs leave: SIGHUP saves as SIGINT and SIGTERM do, a signal is heard while data are read, a
+ * folder that was left before a run began can be begun again; and what is said of a run that is given as settings or
+ * with --from. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>

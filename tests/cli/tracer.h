@@ -1,7 +1,7 @@
 /*
- * Runs the program under ptrace and counts its system calls, from the first one that opens, looks at or makes a file which
- * is no shared library. The n-th fails with an error, or the program is killed there: so that a moment is a number, and no
- * clock decides what a test sees. Linux on x86-64.
+ * Runs the program under ptrace and counts its system calls, from the first one that opens, looks at or makes a file
+ * which is no shared library. The n-th fails with an error, or the program is killed there: so that a moment is a
+ * number, and no clock decides what a test sees. Linux on x86-64. /
  */
 #ifndef HTH_TEST_TRACER_H
 #define HTH_TEST_TRACER_H
@@ -54,7 +54,8 @@ static inline bool trace_names_file(pid_t child, const struct user_regs_struct *
     return path.text[0] && !strstr(path.text, ".so");
 }
 
-/* Calls that end the program cannot fail, and brk fails in a way of its own: memory is tests/faults/starve.c's matter. */
+/* Calls that end the program cannot fail, and brk fails in a way of its own: memory is tests/faults/starve.c's
+ * matter. */
 static inline bool trace_counts(unsigned long long number) {
     return number != SYS_exit_group && number != SYS_exit && number != SYS_rt_sigreturn &&
            number != SYS_brk;

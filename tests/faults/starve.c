@@ -1,6 +1,6 @@
 /*
- * Preloaded into the program: the n-th allocation fails as if there were no memory (HTH_STARVE_AT=n, from 1), once. With
- * HTH_STARVE_COUNT=FILE the number of all allocations is written there at the end.
+ * Preloaded into the program: the n-th allocation fails as if there were no memory (HTH_STARVE_AT=n, from 1), once.
+ * With HTH_STARVE_COUNT=FILE the number of all allocations is written there at the end. /
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* A run directory: what counts as a run in it, what is removed from it and what never is, and files that are written whole
- * or not at all. */
+/* A run directory: what counts as a run in it, what is removed from it and what never is, and files that are written
+ * whole or not at all. */
 #define _GNU_SOURCE
 #include "files/folder.h"
 

@@ -1,5 +1,5 @@
-/* How a run begins and ends beside its settings: with another run's parameters (train.from), with the best ones kept, after
- * validations without a better one (train.patience); and how many updates it has made. */
+/* How a run begins and ends beside its settings: with another run's parameters (train.from), with the best ones kept,
+ * after validations without a better one (train.patience); and how many updates it has made. */
 #include "runs.h"
 #include "session/checkpoint.h"
 
@@ -143,6 +143,17 @@ static void the_best_are_kept(void **state) {
     assert_true(
         same_tensor("best", "checkpoint.best.safetensors", "until", LAST, "readout.weight"));
     assert_false(same_tensor("best", "checkpoint.best.safetensors", "best", LAST, "layer0.weight"));
+    /* Looked at by its file, the best checkpoint has the best validation loss; the newest has another. */
+    hth_score score;
+    hth_error error;
+    const double loss = summary_number("best", "best_validation_loss");
+    assert_int_equal(hth_evaluate(scratch_path("best/checkpoint.best.safetensors"), "validation",
+                                  NULL, NULL, &score, &error),
+                     HTH_OK);
+    assert_true(fabs(score.loss - loss) < 1e-12);
+    assert_int_equal(hth_evaluate(scratch_path("best"), "validation", NULL, NULL, &score, &error),
+                     HTH_OK);
+    assert_true(fabs(score.loss - loss) > 1e-6);
 }
 
 static void updates_are_counted(void **state) {

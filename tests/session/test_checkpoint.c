@@ -155,7 +155,8 @@ static void damaged_checkpoints(void **state) {
     expect_refusal(line, "damaged", HTH_DAMAGED, "checkpoint.previous.safetensors");
 }
 
-/* What the system does not let us read today may be as good as ever tomorrow: nothing is renamed, and no older one taken. */
+/* What the system does not let us read today may be as good as ever tomorrow: nothing is renamed, and no older one
+ * taken. */
 static void passing_errors_cost_no_checkpoint(void **state) {
     (void)state;
     static const char line[] = ADD "learner=rtrl train.steps=12 train.checkpoint_every=0";
