@@ -209,6 +209,45 @@ static void a_flipped_bit_is_refused(void **state) {
     free(bytes);
 }
 
+/* Shapes are those of docs/files.md, and every tensor has as many numbers as its shape says. */
+static void tensors_have_their_shapes(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *name;
+        uint64_t shape[4];
+    } cases[] = {
+        {ADD "learner=rtrl cell=lstm train.steps=6", "layer0.weight", {4 * 5, 5 + 2 + 1}},
+        {ADD "learner=rtrl cell=lstm train.steps=6", "readout.weight", {2, 5}},
+        {ADD "learner=rtrl cell=lstm train.steps=6", "readout.bias", {1, 2}},
+        {ADD "learner=rtrl cell=lstm train.steps=6", "tape0.state", {1, 1, 2, 5}},
+        {ADD "learner=eprop1 cell=alif train.steps=6",
+         "learner.trace0.weight",
+         {2, 2, 5, 5 + 2 + 1}},
+        {ADD "learner=rtrl readout.kappa=0.5 train.steps=6", "tape.y", {1, 2, 2}},
+    };
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        char name[32], path[320];
+        hth_safetensors *file;
+        size_t count, found = 0;
+        snprintf(name, sizeof name, "shape%zu", i);
+        train_whole(cases[i].line, name);
+        snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(name));
+        assert_int_equal(hth_safetensors_open(path, &file, NULL), HTH_OK);
+        const hth_tensor *tensors = hth_safetensors_list(file, &count);
+        for (size_t k = 0; k < count; k++) {
+            if (strcmp(tensors[k].name, cases[i].name) != 0) continue;
+            size_t rank = 0;
+            while (rank < 4 && cases[i].shape[rank]) rank++;
+            assert_int_equal(tensors[k].rank, rank);
+            for (size_t axis = 0; axis < rank; axis++)
+                assert_int_equal(tensors[k].shape[axis], cases[i].shape[axis]);
+            found++;
+        }
+        if (found != 1) fail_msg("%s: no %s", cases[i].line, cases[i].name);
+        hth_safetensors_close(file);
+    }
+}
+
 /* Killed before the first checkpoint was whole: resuming begins anew. */
 static void no_checkpoint_yet(void **state) {
     (void)state;
@@ -250,6 +289,7 @@ int main(void) {
         cmocka_unit_test(one_run_in_a_directory),
         cmocka_unit_test(passing_errors_cost_no_checkpoint),
         cmocka_unit_test(a_flipped_bit_is_refused),
+        cmocka_unit_test(tensors_have_their_shapes),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_remove);
 }
