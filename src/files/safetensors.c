@@ -244,6 +244,8 @@ static hth_status read_header(hth_safetensors *file, hth_error *error) {
     struct stat about;
     uint64_t length = 0;
     if (fstat(fileno(file->file), &about)) return hth_file_fail(file->path, "read", error);
+    errno = EISDIR;
+    if (S_ISDIR(about.st_mode)) return hth_file_fail(file->path, "read", error);
     uint64_t all = (uint64_t)about.st_size;
     if (all < sizeof length) return fail_header(file->path, "it has fewer than 8 bytes", error);
     if (fread(&length, sizeof length, 1, file->file) != 1) return fail_read(file, error);

@@ -167,19 +167,24 @@ static void passing_errors_cost_no_checkpoint(void **state) {
     hth_ending ending;
     hth_error error;
     train_whole(line, "passing");
-    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+    for (size_t i = 0; i < 2 * HTH_COUNT(names); i++) {
+        const char *name = names[i / 2], *said = i % 2 ? "Is a directory" : "Too many levels";
         size_t length, after;
-        char *bytes = read_whole(scratch_path(names[i]), &length), *now;
+        char *bytes = read_whole(scratch_path(name), &length), *now;
         char aside[320];
-        snprintf(aside, sizeof aside, "%s.aside", scratch_path(names[i]));
-        assert_int_equal(rename(scratch_path(names[i]), aside), 0);
-        assert_int_equal(symlink(strrchr(names[i], '/') + 1, scratch_path(names[i])), 0);
+        snprintf(aside, sizeof aside, "%s.aside", scratch_path(name));
+        assert_int_equal(rename(scratch_path(name), aside), 0);
+        if (i % 2 == 0) /* a file that cannot be looked at, and one that can, but not be read */
+            assert_int_equal(symlink(strrchr(name, '/') + 1, scratch_path(name)), 0);
+        else
+            assert_int_equal(mkdir(scratch_path(name), 0777), 0);
+        if (i == 3) cut_in_half("passing", "checkpoint.safetensors");
         assert_int_equal(train_line(line, "passing", true, &observer, &ending, &error), HTH_FILE);
-        assert_non_null(strstr(error.message, "Too many levels of symbolic links"));
+        assert_non_null(strstr(error.message, said));
         assert_int_equal(h.messages, 0);
-        assert_int_equal(unlink(scratch_path(names[i])), 0);
-        assert_int_equal(rename(aside, scratch_path(names[i])), 0);
-        now = read_whole(scratch_path(names[i]), &after);
+        assert_int_equal(remove(scratch_path(name)), 0);
+        assert_int_equal(rename(aside, scratch_path(name)), 0);
+        now = read_whole(scratch_path(name), &after);
         assert_int_equal(length, after);
         assert_memory_equal(bytes, now, length);
         free(bytes);
