@@ -16,7 +16,8 @@ typedef enum hth_purpose {
     HTH_RANDOM_LEARNER = 4,
     HTH_RANDOM_SHUFFLE = 5,
     HTH_RANDOM_CHECK = 6,
-    HTH_RANDOM_DROPOUT = 7
+    HTH_RANDOM_DROPOUT = 7,
+    HTH_RANDOM_SPLIT = 8
 } hth_purpose;
 
 typedef struct hth_random {

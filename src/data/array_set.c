@@ -1,62 +1,88 @@
-/* Checks the arrays of an .npz file against each other and converts them to hth_real, so that no later
- * step meets a wrong shape, a number that is not finite or a class that is none. */
+/* Checks the arrays of a file against each other and converts them to hth_real, so that no later step meets a wrong
+ * shape, a number that is not finite or a class that is none. Values of a folder stay where they are, mapped; they are
+ * looked at when they are used. */
 #include "data/array_set.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What a visit of numbers writes to, and what it needs to judge them. */
 typedef struct loading {
-    const char *path, *name;
+    const hth_npz *npz;
+    const char *name;
     const hth_array_set *set;
     const hth_shape *shape;
-    double largest;
+    double largest, second, least; /* classes that count: the two largest, and the least */
     double *values;
 } loading;
 
-/* ---- Complaints ------------------------------------------------------------------------- */
+/* ---- Complaints ---- */
 
-static hth_status fail_shape(const hth_npz *npz, const char *name, const hth_npy *array,
-                             const char *right, hth_error *error) {
+hth_status hth_array_fail_shape(const hth_npz *npz, const char *name, const hth_npy *array,
+                                const char *right, hth_error *error) {
     return hth_fail(error, HTH_MISMATCH, "%s: array %s has shape %s and dtype %s, but must be %s",
                     hth_npz_path(npz), name, hth_npy_shape_text(array).text, array->dtype, right);
 }
 
-/* As fail_shape, for a shape of known numbers; columns 0: two axes. */
-static hth_status fail_size(const hth_npz *npz, const char *name, const hth_npy *array,
-                            const size_t right[3], hth_error *error) {
-    hth_npy wanted = {.rank = right[2] ? 3 : 2, .shape = {right[0], right[1], right[2]}};
-    return fail_shape(npz, name, array, hth_npy_shape_text(&wanted).text, error);
-}
-
-static hth_status fail_number(const loading *load, hth_status status, const hth_npy *array,
-                              size_t index, double value, const char *right, hth_error *error) {
-    return hth_fail(error, status, "%s: %s%s is %.9g, but must be %s", load->path, load->name,
+hth_status hth_array_fail_number(const hth_npz *npz, const char *name, const hth_npy *array,
+                                 size_t index, double value, const char *right, hth_error *error) {
+    return hth_fail(error, HTH_INVALID, "%s: %s%s is %.9g, but must be %s", hth_npz_path(npz), name,
                     hth_npy_index_text(array, index).text, value, right);
 }
 
-/* ---- One number at a time --------------------------------------------------------------- */
+/* The shape of an array with so many numbers a step; 0: one, without an axis of its own. */
+static hth_npy shape_of(const hth_array_layout *l, size_t columns) {
+    hth_npy right = {.rank = 2, .shape = {l->rows, l->steps}};
+    if (l->is_flat) right = (hth_npy){.rank = 1, .shape = {l->steps}};
+    if (columns) right.shape[right.rank++] = columns;
+    return right;
+}
+
+static hth_status fail_size(const hth_npz *npz, const char *name, const hth_npy *array,
+                            const hth_array_layout *l, size_t columns, hth_error *error) {
+    const hth_npy right = shape_of(l, columns);
+    return hth_array_fail_shape(npz, name, array, hth_npy_shape_text(&right).text, error);
+}
+
+static hth_status fail_number(const loading *load, const hth_npy *array, size_t index, double value,
+                              const char *right, hth_error *error) {
+    return hth_array_fail_number(load->npz, load->name, array, index, value, right, error);
+}
+
+static hth_status no_memory(const hth_npz *npz, hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for the arrays",
+                    hth_npz_path(npz));
+}
+
+/* ---- One number at a time ---- */
+
+static bool is_step(const loading *load, size_t step) {
+    return hth_array_is_step(&load->set->layout, step);
+}
+
+static bool counts(const loading *load, size_t step) {
+    return is_step(load, step) && (!load->set->weights || load->set->weights[step] > 0);
+}
 
 static hth_status visit_input(void *arg, const hth_npy *array, size_t index, double value,
                               hth_error *error) {
     loading *load = arg;
-    load->set->x[index] = (hth_real)value;
-    if (isfinite(load->set->x[index])) return HTH_OK;
-    return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
+    const hth_real x = (hth_real)value;
+    load->set->x[index] = x;
+    if (isfinite(x) || !is_step(load, index / load->shape->inputs)) return HTH_OK;
+    return fail_number(load, array, index, value, "finite", error);
 }
 
 static hth_status visit_weight(void *arg, const hth_npy *array, size_t index, double value,
                                hth_error *error) {
     loading *load = arg;
-    load->set->weights[index] = (hth_real)value;
-    if (!isfinite(load->set->weights[index]))
-        return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
-    if (value >= 0) return HTH_OK;
-    return fail_number(load, HTH_INVALID, array, index, value, "a weight of at least 0", error);
-}
-
-static bool counts(const loading *load, size_t step) {
-    return !load->set->weights || load->set->weights[step] > 0;
+    hth_real *weight = &load->set->weights[index];
+    *weight = is_step(load, index) ? (hth_real)value : 0;
+    if (!isfinite(*weight)) return fail_number(load, array, index, value, "finite", error);
+    if (*weight >= 0) return HTH_OK;
+    return fail_number(load, array, index, value, "a weight of at least 0", error);
 }
 
 static hth_status visit_target(void *arg, const hth_npy *array, size_t index, double value,
@@ -65,7 +91,7 @@ static hth_status visit_target(void *arg, const hth_npy *array, size_t index, do
     bool seen = counts(load, index / load->shape->outputs);
     load->set->targets[index] = (hth_real)(seen ? value : 0);
     if (isfinite(load->set->targets[index])) return HTH_OK;
-    return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
+    return fail_number(load, array, index, value, "finite", error);
 }
 
 static hth_status visit_class(void *arg, const hth_npy *array, size_t index, double value,
@@ -74,17 +100,26 @@ static hth_status visit_class(void *arg, const hth_npy *array, size_t index, dou
     bool right = value >= 0 && value < (double)load->shape->outputs;
     load->set->classes[index] = right ? (int32_t)value : 0;
     if (right || !counts(load, index)) return HTH_OK;
-    return hth_fail(error, HTH_INVALID, "%s: %s%s is class %.9g, but classes are 0 to %zu",
-                    load->path, load->name, hth_npy_index_text(array, index).text, value,
-                    load->shape->outputs - 1);
+    return hth_fail(error, HTH_INVALID,
+                    "%s: %s%s is class %.9g, but classes are 0 to %zu; where a step has no class, "
+                    "the array mask must be 0",
+                    hth_npz_path(load->npz), load->name, hth_npy_index_text(array, index).text,
+                    value, load->shape->outputs - 1);
 }
 
-static hth_status visit_largest(void *arg, const hth_npy *array, size_t index, double value,
-                                hth_error *error) {
+static hth_status visit_kind(void *arg, const hth_npy *array, size_t index, double value,
+                             hth_error *error) {
     loading *load = arg;
     (void)array;
     (void)error;
-    if (counts(load, index) && value > load->largest) load->largest = value;
+    if (!counts(load, index)) return HTH_OK;
+    if (value < load->least) load->least = value;
+    if (value > load->largest) {
+        load->second = load->largest;
+        load->largest = value;
+    } else if (value < load->largest && value > load->second) {
+        load->second = value;
+    }
     return HTH_OK;
 }
 
@@ -93,127 +128,165 @@ static hth_status visit_double(void *arg, const hth_npy *array, size_t index, do
     loading *load = arg;
     load->values[index] = value;
     if (isfinite((hth_real)value)) return HTH_OK;
-    return fail_number(load, HTH_INVALID, array, index, value, "finite", error);
+    return fail_number(load, array, index, value, "finite", error);
 }
 
-/* ---- Shapes ----------------------------------------------------------------------------- */
+/* ---- Shapes ---- */
 
-static hth_status check_inputs(hth_npz *npz, hth_npy *inputs, hth_error *error) {
-    HTH_TRY(hth_npz_header(npz, "inputs", inputs, error));
-    if (inputs->rank == 3 && inputs->count > 0) return HTH_OK;
-    return fail_shape(npz, "inputs", inputs, "(N, T, n_in): sequences, steps, inputs", error);
+/* Whether targets are classes: as many integers as there are steps. */
+static bool are_classes(const hth_array_layout *l, const hth_npy *targets) {
+    return targets->rank == shape_of(l, 0).rank && hth_npy_is_integer(targets);
 }
 
-static hth_status check_targets(hth_npz *npz, const hth_npy *inputs, hth_npy *targets,
+static hth_status check_targets(hth_npz *npz, const hth_array_layout *l, hth_npy *targets,
                                 hth_error *error) {
     HTH_TRY(hth_npz_header(npz, "targets", targets, error));
-    bool classes = targets->rank == 2 && hth_npy_is_integer(targets);
-    if (!classes && targets->rank != 3)
-        return fail_shape(npz, "targets", targets,
-                          "(N, T, n_out) for values or (N, T) of integers for classes", error);
-    if (targets->count > 0 && targets->shape[0] == inputs->shape[0] &&
-        targets->shape[1] == inputs->shape[1])
+    const bool classes = are_classes(l, targets);
+    const size_t axes = shape_of(l, 0).rank, last = targets->shape[axes];
+    if (!classes && targets->rank != axes + 1)
+        return hth_array_fail_shape(
+            npz, "targets", targets,
+            l->is_flat ? "(S, n_out) for values or (S,) of integers for classes"
+                       : "(N, T, n_out) for values or (N, T) of integers for classes",
+            error);
+    const hth_npy right = shape_of(l, 0);
+    if (targets->count > 0 && memcmp(targets->shape, right.shape, axes * sizeof *right.shape) == 0)
         return HTH_OK;
-    size_t columns = targets->shape[2] ? targets->shape[2] : 1;
-    size_t right[3] = {inputs->shape[0], inputs->shape[1], classes ? 0 : columns};
-    return fail_size(npz, "targets", targets, right, error);
-}
-
-static hth_status no_memory(const hth_npz *npz, hth_error *error) {
-    return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for the arrays",
-                    hth_npz_path(npz));
+    return fail_size(npz, "targets", targets, l, classes ? 0 : last ? last : 1, error);
 }
 
 /* set->weights from the array mask, if there is one. */
-static hth_status load_weights(hth_npz *npz, const hth_npy *inputs, hth_array_set *set,
-                               hth_error *error) {
+static hth_status load_weights(hth_npz *npz, hth_array_set *set, hth_error *error) {
     hth_npy mask;
     if (!hth_npz_has(npz, "mask")) return HTH_OK;
     HTH_TRY(hth_npz_header(npz, "mask", &mask, error));
-    if (mask.rank != 2 || mask.shape[0] != inputs->shape[0] || mask.shape[1] != inputs->shape[1]) {
-        size_t right[3] = {inputs->shape[0], inputs->shape[1], 0};
-        return fail_size(npz, "mask", &mask, right, error);
-    }
+    const hth_npy right = shape_of(&set->layout, 0);
+    if (mask.rank != right.rank || memcmp(mask.shape, right.shape, right.rank * sizeof *mask.shape))
+        return fail_size(npz, "mask", &mask, &set->layout, 0, error);
     set->weights = malloc(mask.count * sizeof *set->weights);
     if (!set->weights) return no_memory(npz, error);
-    loading load = {.path = hth_npz_path(npz), .name = "mask", .set = set};
+    loading load = {.npz = npz, .name = "mask", .set = set};
     return hth_npz_read(npz, "mask", visit_weight, &load, error);
 }
 
-static hth_status count_classes(hth_npz *npz, const hth_npy *inputs, size_t *classes,
-                                hth_error *error) {
-    hth_array_set set = {0};
-    loading load = {.path = hth_npz_path(npz), .name = "targets", .set = &set, .largest = 0};
-    hth_status status = load_weights(npz, inputs, &set, error);
-    if (status == HTH_OK) status = hth_npz_read(npz, "targets", visit_largest, &load, error);
-    free(set.weights);
-    HTH_TRY(status);
-    if (load.largest >= INT32_MAX)
-        return hth_fail(error, HTH_INVALID, "%s: targets has class %.9g, too large to be one",
-                        load.path, load.largest);
-    *classes = (size_t)load.largest + 1;
+/* Classes that hardly mean what they say: counted from 1, or -1 as a byte without a sign. */
+static hth_status check_kinds(const loading *load, hth_error *error) {
+    const char *path = hth_npz_path(load->npz);
+    if (load->largest >= INT32_MAX)
+        return hth_fail(error, HTH_INVALID, "%s: targets has class %.9g, too large to be one", path,
+                        load->largest);
+    if (load->largest == 255 && load->second < 254)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: targets has class 255, and otherwise classes to %.9g: if 255 is -1, a "
+                        "step without a class, the array mask must be 0 there; if it is a class, "
+                        "set data.classes=256",
+                        path, load->second < 0 ? 0 : load->second);
+    if (load->least >= 1 && load->largest >= load->least)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: the classes of targets are %.9g to %.9g, but classes count from 0: "
+                        "subtract %.9g, or, if the lower ones are only missing here, set "
+                        "data.classes=%.9g",
+                        path, load->least, load->largest, load->least, load->largest + 1);
     return HTH_OK;
 }
 
-hth_status hth_array_shape(hth_npz *npz, size_t classes, hth_shape *shape, hth_error *error) {
+static hth_status count_classes(hth_npz *npz, const hth_array_layout *l, size_t *classes,
+                                hth_error *error) {
+    hth_array_set set = {.layout = *l};
+    loading load = {
+        .npz = npz, .name = "targets", .set = &set, .largest = -1, .second = -1, .least = INFINITY};
+    hth_status status = load_weights(npz, &set, error);
+    if (status == HTH_OK) status = hth_npz_read(npz, "targets", visit_kind, &load, error);
+    free(set.weights);
+    HTH_TRY(status);
+    HTH_TRY(check_kinds(&load, error));
+    *classes = load.largest < 0 ? 1 : (size_t)load.largest + 1;
+    return HTH_OK;
+}
+
+hth_status hth_array_shape(hth_npz *npz, const hth_array_layout *l, size_t classes,
+                           hth_shape *shape, hth_error *error) {
     hth_npy inputs, targets;
-    HTH_TRY(check_inputs(npz, &inputs, error));
-    HTH_TRY(check_targets(npz, &inputs, &targets, error));
-    hth_shape found = {.inputs = inputs.shape[2], .outputs = targets.shape[2]};
-    if (targets.rank == 2) {
+    HTH_TRY(hth_npz_header(npz, "inputs", &inputs, error));
+    HTH_TRY(check_targets(npz, l, &targets, error));
+    hth_shape found = {.inputs = inputs.shape[inputs.rank - 1],
+                       .outputs = targets.shape[targets.rank - 1]};
+    if (are_classes(l, &targets)) {
         found.target = HTH_TARGET_CLASSES;
         found.outputs = classes;
-        if (!classes) HTH_TRY(count_classes(npz, &inputs, &found.outputs, error));
+        if (!classes) HTH_TRY(count_classes(npz, l, &found.outputs, error));
     }
     *shape = found;
     return HTH_OK;
 }
 
-/* ---- Loading ---------------------------------------------------------------------------- */
+/* ---- Loading ---- */
 
 /* The file must give what the training file gave: as many inputs and outputs, of the same kind. */
-static hth_status check_like(const hth_npz *npz, const hth_shape *shape, const hth_npy *inputs,
-                             const hth_npy *targets, hth_error *error) {
-    size_t n = inputs->shape[0], steps = inputs->shape[1];
-    bool classes = shape->target == HTH_TARGET_CLASSES;
-    if (inputs->shape[2] != shape->inputs)
-        return fail_size(npz, "inputs", inputs, (size_t[3]){n, steps, shape->inputs}, error);
-    if (classes && targets->rank != 2)
-        return fail_shape(npz, "targets", targets, "(N, T) of integers, as in the training file",
-                          error);
-    if (!classes && targets->shape[2] != shape->outputs)
-        return fail_size(npz, "targets", targets, (size_t[3]){n, steps, shape->outputs}, error);
-    if (!classes && targets->rank != 3)
-        return fail_shape(npz, "targets", targets, "(N, T, n_out), as in the training file", error);
+static hth_status check_like(const hth_npz *npz, const hth_shape *shape, const hth_array_layout *l,
+                             const hth_npy *inputs, const hth_npy *targets, hth_error *error) {
+    const bool classes = shape->target == HTH_TARGET_CLASSES, found = are_classes(l, targets);
+    if (inputs->shape[inputs->rank - 1] != shape->inputs)
+        return fail_size(npz, "inputs", inputs, l, shape->inputs, error);
+    if (classes && !found)
+        return hth_array_fail_shape(npz, "targets", targets,
+                                    l->is_flat ? "(S,) of integers, as in the training file"
+                                               : "(N, T) of integers, as in the training file",
+                                    error);
+    if (!classes && (found || targets->shape[targets->rank - 1] != shape->outputs))
+        return fail_size(npz, "targets", targets, l, shape->outputs, error);
     return HTH_OK;
+}
+
+/* The values of an array: mapped where they lie in a file of their own, else converted. */
+static hth_status load_values(hth_npz *npz, const loading *from, hth_npy_visit visit, size_t count,
+                              hth_real **values, hth_map *map, hth_error *error) {
+    loading load = *from;
+    if (hth_npz_is_folder(npz)) {
+        HTH_TRY(hth_npz_map(npz, load.name, map, error));
+        if (!map->array.fortran) return HTH_OK;
+        hth_map_close(map); /* another order: it has to be turned round */
+    }
+    *values = malloc(hth_times(count, sizeof **values));
+    if (!*values) return no_memory(npz, error);
+    return hth_npz_read(npz, load.name, visit, &load, error);
+}
+
+static hth_status check_weights(const hth_npz *npz, const hth_array_set *set, hth_error *error) {
+    const size_t count = set->layout.rows * set->layout.steps;
+    for (size_t i = 0; set->weights && i < count; i++)
+        if (set->weights[i] > 0) return HTH_OK;
+    if (!set->weights) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s: mask is 0 at every step, so that nothing counts: it must be 1 (or another "
+                    "weight) where targets are to be learned",
+                    hth_npz_path(npz));
 }
 
 static hth_status load_arrays(hth_npz *npz, const hth_shape *shape, hth_array_set *set,
                               hth_error *error) {
     hth_npy inputs, targets;
-    HTH_TRY(check_inputs(npz, &inputs, error));
-    HTH_TRY(check_targets(npz, &inputs, &targets, error));
-    HTH_TRY(check_like(npz, shape, &inputs, &targets, error));
-    set->count = inputs.shape[0];
-    set->steps = inputs.shape[1];
-    HTH_TRY(load_weights(npz, &inputs, set, error));
-    bool classes = shape->target == HTH_TARGET_CLASSES;
-    set->x = malloc(inputs.count * sizeof *set->x);
-    if (classes)
-        set->classes = malloc(targets.count * sizeof *set->classes);
-    else
-        set->targets = malloc(targets.count * sizeof *set->targets);
-    if (!set->x || !(classes ? (void *)set->classes : (void *)set->targets))
-        return no_memory(npz, error);
-    loading load = {.path = hth_npz_path(npz), .name = "inputs", .set = set, .shape = shape};
-    HTH_TRY(hth_npz_read(npz, "inputs", visit_input, &load, error));
+    HTH_TRY(hth_npz_header(npz, "inputs", &inputs, error));
+    HTH_TRY(check_targets(npz, &set->layout, &targets, error));
+    HTH_TRY(check_like(npz, shape, &set->layout, &inputs, &targets, error));
+    set->shape = *shape;
+    HTH_TRY(load_weights(npz, set, error));
+    HTH_TRY(check_weights(npz, set, error));
+    loading load = {.npz = npz, .name = "inputs", .set = set, .shape = shape};
+    HTH_TRY(load_values(npz, &load, visit_input, inputs.count, &set->x, &set->mapped_x, error));
     load.name = "targets";
-    return hth_npz_read(npz, "targets", classes ? visit_class : visit_target, &load, error);
+    if (shape->target == HTH_TARGET_VALUES)
+        return load_values(npz, &load, visit_target, targets.count, &set->targets,
+                           &set->mapped_targets, error);
+    set->classes = malloc(hth_times(targets.count, sizeof *set->classes));
+    if (!set->classes) return no_memory(npz, error);
+    return hth_npz_read(npz, "targets", visit_class, &load, error);
 }
 
-hth_status hth_array_set_load(hth_npz *npz, const hth_shape *shape, hth_array_set *out,
-                              hth_error *error) {
-    hth_array_set set = {0};
+hth_status hth_array_set_load(hth_npz *npz, const hth_shape *shape, hth_array_layout *layout,
+                              hth_array_set *out, hth_error *error) {
+    hth_array_set set = {.layout = *layout};
+    *layout = (hth_array_layout){0};
     hth_status status = load_arrays(npz, shape, &set, error);
     if (status == HTH_OK)
         *out = set;
@@ -223,6 +296,9 @@ hth_status hth_array_set_load(hth_npz *npz, const hth_shape *shape, hth_array_se
 }
 
 void hth_array_set_free(hth_array_set *set) {
+    hth_array_layout_free(&set->layout);
+    hth_map_close(&set->mapped_x);
+    hth_map_close(&set->mapped_targets);
     free(set->x);
     free(set->targets);
     free(set->classes);
@@ -235,8 +311,8 @@ hth_status hth_array_matrix(hth_npz *npz, const char *name, size_t *rows, size_t
     hth_npy array;
     HTH_TRY(hth_npz_header(npz, name, &array, error));
     if (array.rank < 1 || array.rank > 2 || array.count == 0)
-        return fail_shape(npz, name, &array, "a vector or a matrix", error);
-    loading load = {.path = hth_npz_path(npz), .name = name};
+        return hth_array_fail_shape(npz, name, &array, "a vector or a matrix", error);
+    loading load = {.npz = npz, .name = name};
     load.values = malloc(array.count * sizeof *load.values);
     if (!load.values) return no_memory(npz, error);
     hth_status status = hth_npz_read(npz, name, visit_double, &load, error);
@@ -248,4 +324,26 @@ hth_status hth_array_matrix(hth_npz *npz, const char *name, size_t *rows, size_t
     *columns = array.rank == 1 ? array.shape[0] : array.shape[1];
     *values = load.values;
     return HTH_OK;
+}
+
+/* ---- Doubt ---- */
+
+void hth_array_set_doubt(const hth_array_set *set, const char *path, bool has_lengths,
+                         char out[HTH_DOUBT_LENGTH]) {
+    const hth_array_layout *l = &set->layout;
+    size_t padded = 0, first = 0;
+    bool differ = false;
+    out[0] = '\0';
+    for (size_t n = 0; n < l->rows && set->weights && !has_lengths && !l->is_flat; n++) {
+        size_t end = l->steps; /* the last step that counts, plus 1 */
+        while (end > 0 && set->weights[n * l->steps + end - 1] == 0) end--;
+        padded += end < l->steps;
+        if (n == 0) first = end;
+        differ = differ || end != first;
+    }
+    if (padded && differ)
+        snprintf(out, HTH_DOUBT_LENGTH,
+                 "%.200s: in %zu of %zu sequences the mask ends in zeros: if what they hide is "
+                 "padding, give the array lengths, or the network runs through it",
+                 path, padded, l->rows);
 }

@@ -1,99 +1,93 @@
 /*
- * Sequences from NumPy arrays: an .npz file with
+ * Sequences from NumPy arrays: an .npz file, or a folder of .npy files, with
  *
- *     inputs   (N, T, n_in)    bool, integers or floats
- *     targets  (N, T, n_out)   values, or (N, T) of integers: classes
- *     mask     (N, T)          optional: the weight of each step, at least 0
- *     w_in, w_rec, w_out, b_rec, b_out, feedback   optional: initial values, handed on as they are
+ *     inputs   (N, T, n_in)    bool, integers or floats; or (S, n_in): the steps of one stream
+ *     targets  (N, T, n_out)   values, or (N, T) of integers: classes; or (S, n_out), (S)
+ *     mask     (N, T)          optional: the weight of each step, at least 0; or (S)
+ *     lengths  (N)             optional: the steps of each sequence; what follows them is padding
+ *     starts   (N, T)          optional: 1 where the state is reset before a step; of a stream (S) of bool, or the
+ *                              positions of these steps
+ *     w_in, w_rec, w_out, b_rec, b_out, feedback, class_weights   optional: handed on as they are
  *
- * An epoch is every sequence once, `batch` at a time, in the order of the file or, for training,
- * shuffled: the order is a permutation keyed by seed and epoch. Validation and test sequences are each
- * given exactly once: what a last batch lacks is filled with sequences of weight 0. All of a file is
- * held in memory.
+ * State, traces and all else that a learner carries begin anew at a reset. So a sequence with resets is several
+ * sequences, one after the other, and is cut into them here. All of an .npz file is held in memory; of a folder
+ * inputs and targets that are values are mapped.
  */
-#include "base/random.h"
 #include "data/array_set.h"
-#include "tasks/stream.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct arrays_options {
-    const char *file, *validate_file, *test_file;
-    double validation_fraction;
-    bool shuffle;
+    hth_sequence_options sequences;
     int64_t classes;
-    int incomplete;
 } arrays_options;
 
-enum { DROP, WRAP, PAD };
-static const char *const incompletes[] = {"drop", "wrap", "pad", NULL};
-
-static const char *const names[] = {"inputs", "targets", "mask",  "w_in",    "w_rec",
-                                    "w_out",  "b_rec",   "b_out", "feedback"};
-enum { DATA = 3, GIVEN = HTH_COUNT(names) - DATA }; /* data first, then initial values */
+static const char *const names[] = {"inputs", "targets", "mask",     "lengths",
+                                    "starts", "w_in",    "w_rec",    "w_out",
+                                    "b_rec",  "b_out",   "feedback", "class_weights"};
+enum { DATA = 5, GIVEN = HTH_COUNT(names) - DATA }; /* data first, then what is handed on */
 static const char *const *const given_names = names + DATA;
 
-typedef struct arrays_state {
+typedef struct arrays {
     hth_array_set set;
-    hth_shape shape;
-    size_t first, count; /* sequences of the set that are this split's */
-    size_t batch, batches;
-    bool shuffle;
-    int incomplete;
-    uint64_t seed;
-    uint64_t epoch, batch_index, step; /* the position: epochs and batches done, step in sequence */
-    size_t *order;                     /* [count]: the epoch's order */
-    uint64_t ordered_epoch;            /* whose order that is; UINT64_MAX: none */
-    size_t capacity;                   /* steps that the buffers hold */
-    hth_real *x, *targets, *weights;   /* [capacity][batch][...] */
-    int32_t *classes;
     hth_given given[GIVEN];
     size_t given_count;
-} arrays_state;
+} arrays;
 
 extern const hth_stream_kind hth_reader_arrays;
 
-#define OPTION(field, ...)                                                                         \
-    { .name = #field, .offset = offsetof(arrays_options, field), __VA_ARGS__ }
-
 static const hth_option table[] = {
-    OPTION(file, .help = "training file, .npz with inputs and targets", .fallback = NULL,
-           .kind = HTH_KIND_TEXT),
-    OPTION(validate_file, .help = "validation file; \"\" for none", .fallback = "",
-           .kind = HTH_KIND_TEXT),
-    OPTION(test_file, .help = "test file; \"\" for none", .fallback = "", .kind = HTH_KIND_TEXT),
-    OPTION(validation_fraction,
-           .help = "without a validation file: the share of the training file's sequences, its "
-                   "last ones, that validate instead of train",
-           .fallback = "0", .kind = HTH_KIND_REAL, .min = 0, .max = 1),
-    OPTION(shuffle, .help = "training: a new order of the sequences in every epoch",
-           .fallback = "true", .kind = HTH_KIND_BOOL),
-    OPTION(classes, .help = "outputs for integer targets; 0: the training file's largest plus 1",
-           .fallback = "0", .kind = HTH_KIND_INTEGER, .min = 0, .max = 2147483647),
-    OPTION(incomplete,
-           .help = "training, last batch of an epoch when sequences are too few: drop it, wrap "
-                   "around to the epoch's first, or pad with weight 0",
-           .fallback = "drop", .kind = HTH_KIND_CHOICE, .choices = incompletes),
+    HTH_SEQUENCE_OPTIONS(arrays_options,
+                         "an .npz file with inputs and targets, or a folder of .npy files"),
+    {.name = "classes",
+     .offset = offsetof(arrays_options, classes),
+     .help = "outputs for integer targets; 0: the training file's largest plus 1",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 2147483647},
 };
 
-/* ---- Opening ---------------------------------------------------------------------------- */
-
-static void arrays_close(void *state) {
-    arrays_state *a = state;
-    if (!a) return;
+static void arrays_close(void *held) {
+    arrays *a = held;
     hth_array_set_free(&a->set);
     for (size_t i = 0; i < a->given_count; i++) free((double *)a->given[i].values);
-    free(a->order);
-    free(a->x);
-    free(a->targets);
-    free(a->weights);
-    free(a->classes);
     free(a);
 }
 
-static hth_status load_given(arrays_state *a, hth_npz *npz, hth_error *error) {
+/* Numbers from..from+width-1 of an array, wherever it is. */
+static void take(const hth_real *values, const hth_map *map, size_t from, size_t width,
+                 hth_real *out) {
+    if (values)
+        memcpy(out, values + from, width * sizeof *out);
+    else
+        hth_npy_convert(&map->array, map->numbers, from, width, out);
+}
+
+static void arrays_copy(const void *held, size_t sequence, size_t step, const hth_row *to) {
+    const hth_array_set *set = &((const arrays *)held)->set;
+    const size_t at = set->layout.first[sequence] + step;
+    const size_t inputs = set->shape.inputs, outputs = set->shape.outputs;
+    take(set->x, &set->mapped_x, at * inputs, inputs, to->x);
+    if (to->class) *to->class = set->classes[at];
+    if (set->weights) *to->weight = set->weights[at];
+    if (!to->targets) return;
+    if (set->weights && set->weights[at] == 0) /* what does not count need not be finite */
+        memset(to->targets, 0, outputs * sizeof *to->targets);
+    else
+        take(set->targets, &set->mapped_targets, at * outputs, outputs, to->targets);
+}
+
+static size_t arrays_given(const void *held, hth_given *out, size_t capacity) {
+    const arrays *a = held;
+    for (size_t i = 0; i < a->given_count && i < capacity; i++) out[i] = a->given[i];
+    return a->given_count;
+}
+
+/* ---- Loading ---- */
+
+static hth_status load_given(hth_npz *npz, arrays *a, hth_error *error) {
     for (size_t i = 0; i < GIVEN; i++) {
         if (!hth_npz_has(npz, given_names[i])) continue;
         hth_given given = {.name = given_names[i]};
@@ -105,230 +99,95 @@ static hth_status load_given(arrays_state *a, hth_npz *npz, hth_error *error) {
     return HTH_OK;
 }
 
-/* The split's file when it is not the training file; "" when there is none. */
-static const char *other_file(const arrays_options *options, hth_split split) {
-    return split == HTH_VALIDATE ? options->validate_file : options->test_file;
-}
-
-static hth_status load_other(arrays_state *a, const char *path, hth_error *error) {
+/* The shape and what is handed on are those of the training file, whatever the split. */
+static hth_status load_train(const arrays_options *options, const char *path, bool is_split,
+                             arrays *a, hth_shape *shape, hth_error *error) {
     hth_npz *npz;
+    hth_array_layout layout = {0};
     HTH_TRY(hth_npz_open(path, &npz, error));
-    hth_status status = hth_array_set_load(npz, &a->shape, &a->set, error);
+    hth_status status = hth_npz_only(npz, names, HTH_COUNT(names), error);
+    if (status == HTH_OK) status = hth_array_layout_read(npz, &layout, error);
+    if (status == HTH_OK)
+        status = hth_array_shape(npz, &layout, (size_t)options->classes, shape, error);
+    if (status == HTH_OK) status = load_given(npz, a, error);
+    if (status == HTH_OK && is_split)
+        status = hth_array_set_load(npz, shape, &layout, &a->set, error);
+    hth_array_layout_free(&layout);
     hth_npz_close(npz);
     return status;
 }
 
-/* The shape and the given values are those of the training file, whatever the split. */
-static hth_status load(arrays_state *a, const arrays_options *options, hth_split split,
-                       hth_error *error) {
+static hth_status load_other(const char *path, const hth_shape *shape, arrays *a,
+                             hth_error *error) {
     hth_npz *npz;
-    HTH_TRY(hth_npz_open(options->file, &npz, error));
+    hth_array_layout layout;
+    HTH_TRY(hth_npz_open(path, &npz, error));
     hth_status status = hth_npz_only(npz, names, HTH_COUNT(names), error);
-    if (status == HTH_OK) status = hth_array_shape(npz, (size_t)options->classes, &a->shape, error);
-    if (status == HTH_OK) status = load_given(a, npz, error);
-    bool own = split == HTH_TRAIN || !*other_file(options, split);
-    if (status == HTH_OK && own) status = hth_array_set_load(npz, &a->shape, &a->set, error);
+    if (status == HTH_OK) status = hth_array_layout_read(npz, &layout, error);
+    if (status == HTH_OK) status = hth_array_set_load(npz, shape, &layout, &a->set, error);
     hth_npz_close(npz);
-    HTH_TRY(status);
-    return own ? HTH_OK : load_other(a, other_file(options, split), error);
+    return status;
 }
 
-/* Which sequences of the file are the split's. */
-static hth_status choose_range(arrays_state *a, const arrays_options *options, hth_split split,
-                               hth_error *error) {
-    a->count = a->set.count;
-    bool shared = options->validation_fraction > 0 && !*options->validate_file;
-    if (split == HTH_TEST || !shared) return HTH_OK;
-    size_t all = a->set.count;
-    size_t validate = (size_t)floor(options->validation_fraction * (double)all + 0.5);
-    if (validate == 0 || validate >= all)
-        return hth_fail(error, HTH_INVALID,
-                        "%s: data.validation_fraction %.9g of %zu sequences leaves %s with none",
-                        options->file, options->validation_fraction, all,
-                        validate ? "training" : "validation");
-    a->first = split == HTH_TRAIN ? 0 : all - validate;
-    a->count = split == HTH_TRAIN ? all - validate : validate;
+/* The class of a sequence is that of its last step that counts. */
+static void find_classes(const hth_array_set *set, hth_sequence_set *out) {
+    const hth_array_layout *l = &set->layout;
+    for (size_t s = 0; s < l->count; s++) {
+        size_t t = l->lengths[s];
+        while (t > 1 && set->weights && set->weights[l->first[s] + t - 1] == 0) t--;
+        out->classes[s] = set->classes[l->first[s] + t - 1];
+    }
+}
+
+static hth_status list_sequences(const arrays *a, hth_sequence_set *out, hth_error *error) {
+    const hth_array_layout *l = &a->set.layout;
+    const bool classes = a->set.classes != NULL;
+    out->count = l->count;
+    out->lengths = calloc(l->count, sizeof *out->lengths);
+    if (classes) out->classes = calloc(l->count, sizeof *out->classes);
+    if (!out->lengths || (classes && !out->classes))
+        return hth_fail(error, HTH_NO_MEMORY, "arrays: not enough memory");
+    memcpy(out->lengths, l->lengths, l->count * sizeof *out->lengths);
+    if (classes) find_classes(&a->set, out);
     return HTH_OK;
 }
 
-static hth_status plan(arrays_state *a, const arrays_options *options,
-                       const hth_stream_context *context, hth_error *error) {
-    bool train = context->split == HTH_TRAIN;
-    a->batch = context->batch;
-    a->seed = context->seed;
-    a->shuffle = options->shuffle && train;
-    a->incomplete = train ? options->incomplete : PAD;
-    a->ordered_epoch = UINT64_MAX;
-    a->batches = a->count / a->batch;
-    if (a->incomplete != DROP) a->batches += a->count % a->batch != 0;
-    if (a->batches == 0)
-        return hth_fail(error, HTH_INVALID,
-                        "%s: there are %zu sequences for a batch of %zu: take a smaller batch, or "
-                        "set data.incomplete to wrap or pad",
-                        options->file, a->count, a->batch);
-    a->order = calloc(a->count, sizeof *a->order);
-    return a->order ? HTH_OK : hth_fail(error, HTH_NO_MEMORY, "arrays: not enough memory");
-}
-
-static bool has_data(const arrays_options *options, hth_split split) {
-    if (split == HTH_TRAIN) return true;
-    if (split == HTH_VALIDATE && options->validation_fraction > 0) return true;
-    return *other_file(options, split) != '\0';
+static hth_status arrays_load(const void *options, const char *train, const char *path,
+                              hth_sequence_set *out, hth_error *error) {
+    const bool is_split = path == train;
+    hth_shape shape;
+    arrays *a = calloc(1, sizeof *a);
+    if (!a) return hth_fail(error, HTH_NO_MEMORY, "arrays: not enough memory");
+    hth_status status = load_train(options, train, is_split, a, &shape, error);
+    if (status == HTH_OK && !is_split) status = load_other(path, &shape, a, error);
+    if (status != HTH_OK) {
+        arrays_close(a);
+        return status;
+    }
+    const hth_array_layout *l = &a->set.layout;
+    *out = (hth_sequence_set){.shape = shape,
+                              .is_weighted = a->set.weights != NULL,
+                              .has_resets = l->count > l->rows,
+                              .held = a,
+                              .copy = arrays_copy,
+                              .close = arrays_close,
+                              .given = arrays_given};
+    hth_array_set_doubt(&a->set, path, l->ends != NULL, out->doubt);
+    return list_sequences(a, out, error); /* on error the caller closes the set */
 }
 
 static hth_status arrays_open(const hth_stream_context *context, void **state, hth_shape *shape,
                               hth_error *error) {
     arrays_options options;
     HTH_TRY(hth_options_read(&hth_reader_arrays.part.options, context->settings, &options, error));
-    *state = NULL;
-    if (!has_data(&options, context->split)) return HTH_OK; /* no such split: see stream.h */
-    if (context->batch == 0) return hth_fail(error, HTH_INVALID, "arrays: a batch of 0 sequences");
-    if (*options.validate_file && options.validation_fraction > 0)
-        return hth_fail(error, HTH_INVALID,
-                        "data.validate_file and data.validation_fraction are both given: leave one "
-                        "of them out");
-    arrays_state *a = calloc(1, sizeof *a);
-    if (!a) return hth_fail(error, HTH_NO_MEMORY, "arrays: not enough memory");
-    hth_status status = load(a, &options, context->split, error);
-    if (status == HTH_OK) status = choose_range(a, &options, context->split, error);
-    if (status == HTH_OK) status = plan(a, &options, context, error);
-    if (status != HTH_OK) {
-        arrays_close(a);
-        return status;
-    }
-    *shape = a->shape;
-    *state = a;
-    return HTH_OK;
-}
-
-/* ---- Reading on ------------------------------------------------------------------------- */
-
-/* Fisher & Yates, draws keyed by seed and epoch. */
-static void order_epoch(arrays_state *a) {
-    if (a->ordered_epoch == a->epoch) return;
-    hth_random random = {a->seed, HTH_RANDOM_SHUFFLE, (uint32_t)a->epoch};
-    for (size_t i = 0; i < a->count; i++) a->order[i] = a->first + i;
-    for (size_t i = a->shuffle ? a->count - 1 : 0; i > 0; i--) {
-        size_t j = (size_t)hth_random_below(&random, i, i + 1), swapped = a->order[i];
-        a->order[i] = a->order[j];
-        a->order[j] = swapped;
-    }
-    a->ordered_epoch = a->epoch;
-}
-
-static void *grow(void *buffer, size_t steps, size_t row, bool *failed) {
-    void *grown = row ? realloc(buffer, steps * row) : buffer;
-    *failed |= row && !grown;
-    return grown || !row ? grown : buffer;
-}
-
-/* Some batch has items that only fill it up. */
-static bool pads(const arrays_state *a) {
-    return a->incomplete == PAD && a->count % a->batch != 0;
-}
-
-/* The buffers grow to the longest chunk asked for, in practice once. */
-static hth_status reserve(arrays_state *a, size_t steps, hth_error *error) {
-    if (steps <= a->capacity) return HTH_OK;
-    bool failed =
-        steps > SIZE_MAX / sizeof(hth_real) / a->batch / (a->shape.inputs + a->shape.outputs);
-    size_t number = failed ? 0 : a->batch * sizeof(hth_real);
-    a->x = grow(a->x, steps, a->shape.inputs * number, &failed);
-    if (a->set.targets) a->targets = grow(a->targets, steps, a->shape.outputs * number, &failed);
-    if (a->set.classes)
-        a->classes = grow(a->classes, steps, failed ? 0 : a->batch * sizeof(int32_t), &failed);
-    if (a->set.weights || pads(a)) a->weights = grow(a->weights, steps, number, &failed);
-    if (failed)
-        return hth_fail(error, HTH_NO_MEMORY,
-                        "arrays: not enough memory for a chunk of %zu steps x %zu items", steps,
-                        a->batch);
-    a->capacity = steps;
-    return HTH_OK;
-}
-
-static void gather_item(arrays_state *a, size_t b, size_t steps) {
-    size_t place = (size_t)a->batch_index * a->batch + b;
-    bool real = place < a->count || a->incomplete != PAD;
-    size_t from = a->order[place % a->count] * a->set.steps + (size_t)a->step;
-    size_t inputs = a->shape.inputs, outputs = a->shape.outputs;
-    for (size_t t = 0; t < steps; t++) {
-        size_t in = from + t, out = t * a->batch + b;
-        memcpy(a->x + out * inputs, a->set.x + in * inputs, inputs * sizeof *a->x);
-        if (a->targets)
-            memcpy(a->targets + out * outputs, a->set.targets + in * outputs,
-                   outputs * sizeof *a->targets);
-        else
-            a->classes[out] = a->set.classes[in];
-        if (a->weights) a->weights[out] = !real ? 0 : a->set.weights ? a->set.weights[in] : 1;
-    }
-}
-
-static void advance(arrays_state *a, size_t steps, hth_position_flags *flags) {
-    flags->starts = a->step == 0;
-    a->step += steps;
-    flags->ends = a->step == a->set.steps;
-    if (!flags->ends) return;
-    a->step = 0;
-    flags->epoch_end = ++a->batch_index == a->batches;
-    if (!flags->epoch_end) return;
-    a->batch_index = 0;
-    a->epoch++;
-}
-
-static hth_status arrays_next(void *state, size_t max_steps, hth_chunk *chunk,
-                              hth_position_flags *flags, hth_error *error) {
-    arrays_state *a = state;
-    if (a->batch_index >= a->batches || a->step >= a->set.steps)
-        return hth_fail(error, HTH_MISMATCH,
-                        "arrays: position batch %llu, step %llu lies beyond the %zu batches of %zu "
-                        "steps; has the file been changed?",
-                        (unsigned long long)a->batch_index, (unsigned long long)a->step, a->batches,
-                        a->set.steps);
-    size_t left = a->set.steps - (size_t)a->step, steps = left < max_steps ? left : max_steps;
-    HTH_TRY(reserve(a, steps, error));
-    order_epoch(a);
-    for (size_t b = 0; b < a->batch; b++) gather_item(a, b, steps);
-    *chunk = (hth_chunk){.steps = steps,
-                         .batch = a->batch,
-                         .x = a->x,
-                         .targets = a->targets,
-                         .classes = a->classes,
-                         .weights = a->weights};
-    *flags = (hth_position_flags){0};
-    advance(a, steps, flags);
-    return HTH_OK;
-}
-
-static size_t arrays_fields(void *state, hth_field *fields, size_t capacity) {
-    arrays_state *a = state;
-    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &a->epoch, {0}},
-                             {"batch", HTH_DTYPE_U64, 1, &a->batch_index, {0}},
-                             {"step", HTH_DTYPE_U64, 1, &a->step, {0}}};
-    for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
-    return HTH_COUNT(all);
-}
-
-static void arrays_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps) {
-    const arrays_state *a = state;
-    *sequence_steps = a->set.steps;
-    *epoch_steps = (uint64_t)a->batches * a->set.steps;
-}
-
-static size_t arrays_given(const void *state, hth_given *out, size_t capacity) {
-    const arrays_state *a = state;
-    for (size_t i = 0; i < a->given_count && i < capacity; i++) out[i] = a->given[i];
-    return a->given_count;
+    return hth_sequences_open(context, &options.sequences, arrays_load, state, shape, error);
 }
 
 const hth_stream_kind hth_reader_arrays = {
     .part = {.name = "arrays",
-             .summary = "sequences from the arrays of an .npz file",
-             .source = "NumPy's .npz format",
+             .summary = "sequences from the arrays of an .npz file or of a folder of .npy files",
+             .source = "NumPy's .npz and .npy formats",
              .options = {"data", table, HTH_COUNT(table)}},
     .open = arrays_open,
-    .next = arrays_next,
-    .state = arrays_fields,
-    .extent = arrays_extent,
-    .given = arrays_given,
-    .close = arrays_close,
+    HTH_SEQUENCES_VERBS,
 };

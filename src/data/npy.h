@@ -1,4 +1,4 @@
-/* NumPy arrays in an .npz file: a zip archive of .npy members, stored or deflated. */
+/* NumPy's .npy format: the header and the numbers of one array. */
 #ifndef HTH_NPY_H
 #define HTH_NPY_H
 
@@ -32,28 +32,31 @@ typedef struct hth_npy_text {
 hth_npy_text hth_npy_shape_text(const hth_npy *array);               /* "(3, 4)", as in Python */
 hth_npy_text hth_npy_index_text(const hth_npy *array, size_t index); /* "[1, 2]", of a C index */
 
-typedef struct hth_npz hth_npz;
+/* The bytes of an array, one after the other. */
+typedef struct hth_npy_source {
+    const char *path, *name; /* for messages: the file, and the array in it */
+    uint64_t length;         /* bytes in all, header included */
+    void *context;
+    hth_status (*read)(const struct hth_npy_source *source, void *out, size_t length,
+                       hth_error *error);
+} hth_npy_source;
 
-/* HTH_FILE for a file that is missing or is no zip archive. */
-hth_status hth_npz_open(const char *path, hth_npz **out, hth_error *error);
-void hth_npz_close(hth_npz *npz);
-const char *hth_npz_path(const hth_npz *npz);
-bool hth_npz_has(const hth_npz *npz, const char *name); /* name without .npy */
-/* HTH_INVALID for an array of the file that is none of the names ("did you mean"). */
-hth_status hth_npz_only(const hth_npz *npz, const char *const *names, size_t count,
-                        hth_error *error);
-
-/* The header alone. HTH_FILE when there is no such array, HTH_INVALID for a header or dtype that
- * cannot be read. */
-hth_status hth_npz_header(hth_npz *npz, const char *name, hth_npy *out, hth_error *error);
+/* Reads the header; the numbers come next. HTH_INVALID for one that cannot be read, HTH_FILE where the bytes are too few
+ * for the shape. */
+hth_status hth_npy_header(const hth_npy_source *source, hth_npy *out, hth_error *error);
 
 /* Gets number `index` (in C order) of an array. Not HTH_OK ends the reading. */
 typedef hth_status (*hth_npy_visit)(void *arg, const hth_npy *array, size_t index, double value,
                                     hth_error *error);
 
-/* Visits every number once, in the order of the file. Integers beyond 2^53 are rounded. HTH_FILE for
- * an array that is cut short or damaged; visits may then have been made. */
-hth_status hth_npz_read(hth_npz *npz, const char *name, hth_npy_visit visit, void *arg,
-                        hth_error *error);
+/* Visits every number once, in the order of the file. Integers beyond 2^53 are rounded. */
+hth_status hth_npy_numbers(const hth_npy_source *source, const hth_npy *array, hth_npy_visit visit,
+                           void *arg, hth_error *error);
+
+/* One number, from where its bytes begin. */
+double hth_npy_number(const hth_npy *array, const unsigned char *bytes);
+/* Numbers from..from+count-1 in the order of the file; `numbers` points at the first of all. */
+void hth_npy_convert(const hth_npy *array, const unsigned char *numbers, size_t from, size_t count,
+                     hth_real *out);
 
 #endif

@@ -27,11 +27,12 @@ typedef struct hth_loss_statistics {
 
 typedef struct hth_loss_tile {
     const void *options;
-    size_t first, rows;     /* outputs first .. first+rows-1 */
-    size_t items;           /* to compare with their targets */
-    size_t stride;          /* from an output to the next in y */
-    size_t outputs;         /* of the whole */
-    const hth_chunk *chunk; /* targets, classes and weights of these items */
+    size_t first, rows;            /* outputs first .. first+rows-1 */
+    size_t items;                  /* to compare with their targets */
+    size_t stride;                 /* from an output to the next in y */
+    size_t outputs;                /* of the whole */
+    const hth_real *class_weights; /* [outputs]; NULL: all 1, or targets are values */
+    const hth_chunk *chunk;        /* targets, classes and weights of these items */
     hth_loss_statistics statistics;
     const hth_real *y; /* [rows][stride] as measure left it, for finish */
     double loss;       /* what measure returned */
@@ -54,6 +55,13 @@ static inline hth_real hth_item_weight(const hth_chunk *chunk, size_t item) {
     return chunk->weights ? chunk->weights[item] : 1;
 }
 
+/* What the loss of an item counts. Where the weight is 0 the class may be anything. */
+static inline hth_real hth_loss_weight(const hth_loss_tile *tile, size_t item) {
+    const hth_real weight = hth_item_weight(tile->chunk, item);
+    if (!tile->class_weights || weight == 0) return weight;
+    return weight * tile->class_weights[tile->chunk->classes[item]];
+}
+
 /* Target of an output: a value, or 1 for the class and 0 for the others. */
 static inline hth_real hth_item_target(const hth_chunk *chunk, size_t outputs, size_t item,
                                        size_t output) {
@@ -65,9 +73,10 @@ const hth_loss *hth_loss_at(size_t index); /* losses.c: the visible array */
 
 enum { HTH_LOSS_SUM, HTH_LOSS_MEAN, HTH_LOSS_WINDOW }; /* loss.time */
 
-/* loss.batch and loss.time: common to all. */
+/* loss.batch, loss.time and loss.class_weights: common to all. */
 typedef struct hth_loss_common {
     int batch, time;
+    const char *class_weights;
 } hth_loss_common;
 
 #endif

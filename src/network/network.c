@@ -202,6 +202,7 @@ typedef struct plan {
     bool is_adapted[HTH_MAX_LAYERS]; /* the layer's options change its cell's table */
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
+    bool weighs_classes;
 } plan;
 
 static const hth_layer_kind *kind_of(const plan *p, size_t layer) {
@@ -323,6 +324,16 @@ static hth_status adapt_cell(const plan *p, size_t layer, hth_cell *cell, bool *
     return HTH_OK;
 }
 
+/* A weight for each class needs targets that are classes. */
+static hth_status check_class_weights(plan *p, const hth_shape *shape, hth_error *error) {
+    p->weighs_classes = strcmp(p->loss.class_weights, "1") != 0;
+    if (!p->weighs_classes || shape->target == HTH_TARGET_CLASSES) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "loss.class_weights is '%s', but the targets are values, not classes: leave it "
+                    "out",
+                    p->loss.class_weights);
+}
+
 static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
                             hth_error *error) {
     size_t loss;
@@ -335,6 +346,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &p->regulariser, error));
     HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
     p->loss_kind = hth_loss_at(loss);
+    HTH_TRY(check_class_weights(p, shape, error));
     HTH_TRY(hth_stack_read(settings, &p->stack, error));
     hth_stack_mirror(&p->stack);
     plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs);
@@ -420,6 +432,7 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
                        .mean_over_time = p->loss.time == HTH_LOSS_MEAN,
                        .mean_over_window = p->loss.time == HTH_LOSS_WINDOW};
     r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
+    if (p->weighs_classes) r->class_weights = HTH_TAKE(arena, hth_real, r->outputs);
 }
 
 /* "layer0.weight"; "layer0.backward.weight" of the layer that a mirrored one has beside it. */
@@ -490,7 +503,11 @@ static hth_status read_cell(const hth_layer *layer, const hth_settings *settings
     return layer->cell->prepare(layer->options, layer->n, layer->constants, error);
 }
 
-static hth_status read_parts(hth_network *net, const hth_settings *settings, hth_error *error) {
+static hth_status read_parts(hth_network *net, const plan *p, const hth_settings *settings,
+                             hth_error *error) {
+    if (net->readout.class_weights)
+        HTH_TRY(hth_units_expand(p->loss.class_weights, net->readout.outputs, 0, 1e6,
+                                 "loss.class_weights", net->readout.class_weights, error));
     for (size_t l = 0; l < net->layer_count; l++)
         HTH_TRY(read_cell(&net->layers[l], settings, error));
     return hth_options_read(&net->readout.loss->part.options, settings,
@@ -514,7 +531,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     /* In one block: layers, options, connections, parameters as drawn. */
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     net->seed = seed;
-    hth_status status = read_parts(net, settings, error);
+    hth_status status = read_parts(net, &p, settings, error);
     for (size_t l = 0; l < net->layer_count; l++)
         hth_layer_connect(&net->layers[l], p.stack.connections[l], p.network.density, seed, l);
     if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);

@@ -45,6 +45,7 @@ typedef struct hth_readout {
     bool has_bias, filters_bias; /* b inside the leaky recursion, or added to y outside it */
     const hth_loss *loss;
     const void *loss_options;
+    hth_real *class_weights; /* [outputs]; NULL: every class counts 1 */
     bool mean_over_batch, mean_over_time, mean_over_window;
 } hth_readout;
 

@@ -52,6 +52,7 @@ void hth_readout_lay_out(hth_arena *arena, hth_tape *tape) {
                                        .first = first,
                                        .rows = left < HTH_READOUT_TILE ? left : HTH_READOUT_TILE,
                                        .outputs = r->outputs,
+                                       .class_weights = r->class_weights,
                                        .stride = items};
     }
     hth_decision_lay_out(arena, &tape->network->shape, tape->capacity, tape->batch, on->tile_count,

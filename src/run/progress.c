@@ -17,6 +17,13 @@ void hth_run_tell_reading(const hth_run *r, bool reading) {
     if (r->observer->reading) r->observer->reading(r->observer->context, reading);
 }
 
+void hth_run_tell_data(const hth_run *r, const hth_source *source) {
+    char sentence[300];
+    hth_source_describe(source, sentence, sizeof sentence);
+    if (*sentence) hth_run_tell(r, sentence);
+    if (*hth_source_doubt(source)) hth_run_tell(r, hth_source_doubt(source));
+}
+
 static double eta(const hth_run *r, double rate) {
     const hth_session *s = &r->session;
     uint64_t total = s->epochs_total * s->train.epoch_steps;

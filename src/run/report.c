@@ -21,6 +21,14 @@ static void keep_best(hth_run *r) {
         hth_run_tell(r, error.message);
 }
 
+/* The best value of the metric, whatever the loss was then. */
+static void note_best_metric(hth_run *r) {
+    hth_counters *c = &r->counters;
+    const double now = c->validation_metric, best = c->best_metric;
+    const bool is_better = r->session.metric.kind->rises ? now > best : now < best;
+    if (is_better || !(best == best)) c->best_metric = now;
+}
+
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
@@ -32,9 +40,9 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
         hth_run_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
     hth_stop_note(c, c->validation_metric);
     c->validations++;
+    note_best_metric(r);
     if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
     c->best_loss = c->validation_loss;
-    c->best_metric = c->validation_metric;
     c->best_step = c->walked.step;
     c->validations = 0;
     keep_best(r);

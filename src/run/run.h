@@ -34,6 +34,8 @@ typedef struct hth_run {
 
 void hth_run_tell(const hth_run *run, const char *sentence);
 void hth_run_tell_reading(const hth_run *run, bool reading);
+/* What was read, if that took long, and what in it is likely not meant. */
+void hth_run_tell_data(const hth_run *run, const hth_source *source);
 /* Where the run stands at that clock; losses are those since the last line, or else of it. */
 hth_progress hth_run_describe(const hth_run *run, double now);
 /* Called after every tape (`run` is a hth_run); cheap unless it is time to tell. */

@@ -221,6 +221,8 @@ static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_erro
     HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
     if (r->session.options.validate_every >= 0)
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
+    hth_run_tell_data(r, &r->session.train);
+    hth_run_tell_data(r, &r->validation.source);
     set_intervals(r);
     return hth_stop_check(&r->session, r->validation.source.kind != NULL, error);
 }

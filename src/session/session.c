@@ -177,6 +177,15 @@ static hth_status refuse_mean(const hth_settings *settings, const hth_source *so
                     source->kind->part.name);
 }
 
+/* A state that is carried over must belong to the sequence that comes next. */
+static hth_status check_kept_state(const hth_session *s, hth_error *error) {
+    const hth_source *source = &s->train;
+    const bool may_break = s->options.keep_state && source->kind->breaks;
+    const char *reason = may_break ? source->kind->breaks(source->state) : NULL;
+    if (!reason) return HTH_OK;
+    return hth_fail(error, HTH_INVALID, "train.keep_state is true, but %s", reason);
+}
+
 /* ---- Opening and closing ------------------------------------------------------------------ */
 
 static hth_status read_options(const hth_settings *settings, hth_train_options *options,
@@ -245,8 +254,10 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
                              hth_error *error) {
     guard limit = {.most = hth_machine_memory()};
     const hth_allocator from = {take, release, &limit};
+    hth_given_settings with;
+    HTH_TRY(hth_given_settings_join(&s->train, settings, &with, error));
     const hth_model_plan plan = {.abi = HTH_ABI,
-                                 .settings = *settings,
+                                 .settings = with.settings,
                                  .shape = s->train.shape,
                                  .seed = (uint64_t)s->options.seed,
                                  .steps = s->steps,
@@ -256,8 +267,10 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
                                  .checked = true,
                                  .initialise = use_given,
                                  .context = &s->train};
-    const hth_status status = hth_model_create(&plan, &from, &s->model, error);
-    if (status == HTH_NO_MEMORY) return too_large(&plan, &limit, error);
+    hth_status status = hth_model_create(&plan, &from, &s->model, error);
+    if (status == HTH_NO_MEMORY) status = too_large(&plan, &limit, error);
+    free(with.items);
+    free(with.text);
     HTH_TRY(status);
     s->parts = *hth_model_parts_of(s->model);
     return HTH_OK;
@@ -279,6 +292,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = (size_t)s->options.batch;
     HTH_TRY(open_stream(settings, HTH_TRAIN, s, error));
+    HTH_TRY(check_kept_state(s, error));
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
     HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));

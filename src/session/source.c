@@ -6,9 +6,11 @@
  */
 #include "session/source.h"
 
+#include "files/clock.h"
 #include "network/inspect.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,7 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
                            uint64_t seed, hth_source *out, hth_error *error) {
     hth_source source = {0};
     hth_stream_context context = {settings, split, batch, seed};
+    const double begun = hth_clock();
     HTH_TRY(choose_kind(settings, &source.kind, error));
     HTH_TRY(source.kind->open(&context, &source.state, &source.shape, error));
     if (!source.state) {
@@ -70,6 +73,7 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     }
     if (source.kind->extent)
         source.kind->extent(source.state, &source.sequence_steps, &source.epoch_steps);
+    source.seconds = hth_clock() - begun;
     hth_status status = hth_source_note(&source, &source.start, error);
     if (status != HTH_OK) {
         hth_source_close(&source);
@@ -77,6 +81,19 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     }
     *out = source;
     return HTH_OK;
+}
+
+void hth_source_describe(const hth_source *source, char *out, size_t size) {
+    const double worth_telling = 1;
+    char what[200];
+    out[0] = '\0';
+    if (!source->kind || !source->kind->describe || source->seconds < worth_telling) return;
+    source->kind->describe(source->state, what, sizeof what);
+    snprintf(out, size, "Read %s in %.1f s.", what, source->seconds);
+}
+
+const char *hth_source_doubt(const hth_source *source) {
+    return source->kind && source->kind->doubt ? source->kind->doubt(source->state) : "";
 }
 
 hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error) {
@@ -219,6 +236,54 @@ static bool is_feedback(const hth_given *given) {
     return strcmp(given->name, "feedback") == 0;
 }
 
+/* What is no parameter: it has its own way to whom it is for. */
+static bool is_class_weights(const hth_given *given) {
+    return strcmp(given->name, "class_weights") == 0;
+}
+
+static hth_status check_class_weights(const hth_given *given, const hth_source *source,
+                                      const hth_settings *settings, hth_error *error) {
+    const size_t classes = source->shape.outputs, count = given->rows * given->columns;
+    if (hth_settings_find(settings, "loss.class_weights"))
+        return hth_fail(error, HTH_INVALID,
+                        "the data bring class_weights along, and loss.class_weights is set too: "
+                        "leave one of them out");
+    if (count == classes) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "class_weights of the data has %zu numbers, but there are %zu classes", count,
+                    classes);
+}
+
+/* "1, 2.5, ...", to the last digit. */
+static char *weights_text(const hth_given *given) {
+    enum { WIDTH = 32 };
+    const size_t count = given->rows * given->columns;
+    char *text = malloc(hth_times(count, WIDTH)), *at = text;
+    for (size_t i = 0; text && i < count; i++)
+        at += snprintf(at, WIDTH, "%s%.17g", i ? ", " : "", given->values[i]);
+    return text;
+}
+
+hth_status hth_given_settings_join(const hth_source *source, const hth_settings *settings,
+                                   hth_given_settings *out, hth_error *error) {
+    hth_given given[MOST_GIVEN];
+    const size_t count = list_given(source, given);
+    *out = (hth_given_settings){.settings = *settings};
+    for (size_t i = 0; i < count; i++) {
+        if (!is_class_weights(&given[i])) continue;
+        HTH_TRY(check_class_weights(&given[i], source, settings, error));
+        out->text = weights_text(&given[i]);
+        out->items = calloc(settings->count + 1, sizeof *out->items);
+        if (!out->text || !out->items)
+            return hth_fail(error, HTH_NO_MEMORY, "not enough memory for class_weights");
+        memcpy(out->items, settings->items, settings->count * sizeof *out->items);
+        out->items[settings->count] =
+            (hth_setting){"loss.class_weights", out->text, "array class_weights of the data"};
+        out->settings = (hth_settings){out->items, settings->count + 1};
+    }
+    return HTH_OK;
+}
+
 /* Those of the layer: there are two of them where the network runs both ways. */
 static hth_status check_direction(const hth_given *given, const hth_network *network,
                                   hth_error *error) {
@@ -237,7 +302,7 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
     const size_t count = list_given(source, given);
     const size_t inputs = hth_layer_look(network, 0).inputs;
     for (size_t i = 0; i < count; i++) {
-        if (is_feedback(&given[i])) continue;
+        if (is_feedback(&given[i]) || is_class_weights(&given[i])) continue;
         if (!find_target(given[i].name, network, inputs, &to))
             return hth_fail(
                 error, HTH_MISMATCH,

@@ -3,7 +3,7 @@
 #define HTH_TEST_ARRAY_FILES_H
 
 #include "scratch.h"
-#include "tasks/stream.h"
+#include "data/sequences.h"
 
 #include "npz.h"
 
@@ -34,7 +34,7 @@ static int64_t classes[N][T];
 static unsigned char mask[N][T];
 
 /* Every number tells its place: inputs[n][t][i] = 100 n + 10 t + i. */
-static inline int fill(void **state) {
+static inline void fill_arrays(void) {
     for (int n = 0; n < N; n++)
         for (int t = 0; t < T; t++) {
             for (int i = 0; i < INPUTS; i++) inputs[n][t][i] = (float)(100 * n + 10 * t + i);
@@ -42,6 +42,10 @@ static inline int fill(void **state) {
             classes[n][t] = (n + t) % 4;
             mask[n][t] = t > 0;
         }
+}
+
+static inline int fill(void **state) {
+    fill_arrays();
     return scratch_make(state);
 }
 
@@ -59,7 +63,7 @@ static inline int fill(void **state) {
 /* extra: pairs of key and value, NULL at the end. */
 static inline hth_status open_arrays(const char *const *extra, hth_split split, size_t batch,
                                      void **state, hth_shape *shape) {
-    hth_setting items[MOST] = {{"data.file", scratch_path("a.npz"), NULL}};
+    hth_setting items[MOST] = {{"data.file", scratch_path("a.npz"), NULL}}; /* a later one counts */
     hth_settings settings = {items, 1};
     for (; extra && extra[0]; extra += 2)
         items[settings.count++] = (hth_setting){extra[0], extra[1], NULL};

@@ -19,10 +19,13 @@ static void test_bad_shapes(void **unused) {
     refused(no_targets, 1, HTH_FILE, "there is no array targets");
     const array no_inputs[] = {TARGETS_ARRAY};
     refused(no_inputs, 1, HTH_FILE, "there is no array inputs");
-    const array flat[] = {{"inputs", "<f4", "(15, 2)", false, inputs, sizeof inputs},
-                          TARGETS_ARRAY};
+    const array flat[] = {{"inputs", "<f4", "(30,)", false, inputs, sizeof inputs}, TARGETS_ARRAY};
     refused(flat, 2, HTH_MISMATCH,
-            "inputs has shape (15, 2) and dtype <f4, but must be (N, T, n_in)");
+            "inputs has shape (30,) and dtype <f4, but must be (N, T, n_in)");
+    const array stream[] = {{"inputs", "<f4", "(15, 2)", false, inputs, sizeof inputs},
+                            TARGETS_ARRAY};
+    refused(stream, 2, HTH_MISMATCH,
+            "targets has shape (5, 3, 2) and dtype <f8, but must be (S, n_out) for values");
     const array empty[] = {{"inputs", "<f4", "(0, 3, 2)", false, NULL, 0}, TARGETS_ARRAY};
     refused(empty, 2, HTH_MISMATCH, "inputs has shape (0, 3, 2)");
     const array wrong_n[] = {INPUTS_ARRAY,
@@ -44,7 +47,7 @@ static void test_bad_shapes(void **unused) {
 
 static void test_bad_dtypes(void **unused) {
     (void)unused;
-    const char *const dtypes[] = {"<f2", "<c8", "<U4", "|O", "<f16", "<b4"};
+    const char *const dtypes[] = {"<f3", "<c8", "<U4", "|O", "<f16", "<b4"};
     for (size_t i = 0; i < HTH_COUNT(dtypes); i++) {
         const array arrays[] = {{"inputs", dtypes[i], "(5, 3, 2)", false, inputs, sizeof inputs},
                                 TARGETS_ARRAY};

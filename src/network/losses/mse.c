@@ -31,7 +31,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
                        (double)hth_item_target(tile->chunk, tile->outputs, i, tile->first + k);
             sum += e * e;
         }
-        total += 0.5 * sum * (double)hth_item_weight(tile->chunk, i);
+        total += 0.5 * sum * (double)hth_loss_weight(tile, i);
     }
     const mse_options *o = tile->options;
     return o->report == REPORT_MEAN ? total / (double)tile->outputs : total;
@@ -43,7 +43,7 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
             error[k * width + i] =
                 (y[k * tile->stride + i] -
                  hth_item_target(tile->chunk, tile->outputs, i, tile->first + k)) *
-                hth_item_weight(tile->chunk, i);
+                hth_loss_weight(tile, i);
 }
 
 /* Of half the sum over outputs, or of half their mean. */

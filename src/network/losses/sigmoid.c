@@ -38,7 +38,7 @@ static double measure(const hth_loss_tile *tile, hth_real *y) {
             hth_real b = hth_item_target(tile->chunk, tile->outputs, i, tile->first + k);
             sum += (double)hth_softplus(v) - (double)(b * v);
         }
-        total += sum * (double)hth_item_weight(tile->chunk, i);
+        total += sum * (double)hth_loss_weight(tile, i);
     }
     return total * factor(tile);
 }
@@ -50,7 +50,7 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
             error[k * width + i] =
                 (hth_sigmoid(y[k * tile->stride + i]) -
                  hth_item_target(tile->chunk, tile->outputs, i, tile->first + k)) *
-                hth_item_weight(tile->chunk, i) * scale;
+                hth_loss_weight(tile, i) * scale;
 }
 
 static hth_loss_scale scale(const void *given, size_t outputs) {

@@ -111,7 +111,7 @@ static double finish(const hth_loss_tile *tiles, size_t count) {
             tiles[q].statistics.scale[i] *= (hth_real)(targets / sum);
         double loss = targets * (peak + hth_log64(sum)) - product;
         if (clip > 0 && isfinite(loss)) loss = clipped(tiles, count, i, targets);
-        total += (double)hth_item_weight(tiles->chunk, i) * loss;
+        total += (double)hth_loss_weight(tiles, i) * loss;
     }
     return total;
 }
@@ -136,9 +136,10 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
             for (size_t k = 0; k < tile->rows; k++) error[k * width + i] -= t[k];
         }
     }
-    if (chunk->weights)
-        for (size_t k = 0; k < tile->rows; k++)
-            for (size_t i = 0; i < items; i++) error[k * width + i] *= chunk->weights[i];
+    for (size_t i = 0; i < items && (chunk->weights || tile->class_weights); i++) {
+        const hth_real weight = hth_loss_weight(tile, i);
+        for (size_t k = 0; k < tile->rows; k++) error[k * width + i] *= weight;
+    }
 }
 
 static hth_loss_scale scale(const void *given, size_t outputs) {

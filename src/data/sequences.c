@@ -1,0 +1,334 @@
+/* Batches of sequences: see sequences.h. */
+#include "data/sequences.h"
+
+#include "base/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DROP, WRAP, PAD };
+const char *const hth_sequence_incomplete[] = {"drop", "wrap", "pad", NULL};
+
+typedef struct sequences {
+    hth_sequence_set set;
+    size_t *chosen; /* [count]: the sequences that are this split's */
+    size_t count;
+    size_t batch, batches, longest;
+    bool is_ragged; /* the split's sequences differ in length */
+    bool shuffle;
+    int incomplete;
+    uint64_t seed;
+    uint64_t epoch, batch_index, step; /* the position: epochs and batches done, step in sequence */
+    size_t *order;                     /* [count]: the epoch's order */
+    uint64_t ordered_epoch;            /* whose order that is; UINT64_MAX: none */
+    size_t capacity;                   /* steps that the buffers hold */
+    hth_real *x, *targets, *weights;   /* [capacity][batch][...] */
+    int32_t *classes;
+    uint32_t *lengths; /* [batch] */
+} sequences;
+
+static hth_status no_memory(hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "data: not enough memory for the sequences");
+}
+
+/* ---- Opening ---- */
+
+/* Fisher & Yates, draws keyed by seed and epoch. */
+static void order_epoch(sequences *s) {
+    if (s->ordered_epoch == s->epoch) return;
+    hth_random random = {s->seed, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
+    for (size_t i = 0; i < s->count; i++) s->order[i] = s->chosen[i];
+    for (size_t i = s->shuffle ? s->count - 1 : 0; i > 0; i--) {
+        size_t j = (size_t)hth_random_below(&random, i, i + 1), swapped = s->order[i];
+        s->order[i] = s->order[j];
+        s->order[j] = swapped;
+    }
+    s->ordered_epoch = s->epoch;
+}
+
+void hth_sequences_close(void *state) {
+    sequences *s = state;
+    if (!s) return;
+    if (s->set.held) s->set.close(s->set.held);
+    free(s->set.lengths);
+    free(s->set.classes);
+    free(s->chosen);
+    free(s->order);
+    free(s->x);
+    free(s->targets);
+    free(s->weights);
+    free(s->classes);
+    free(s->lengths);
+    free(s);
+}
+
+/* Whether a part of the training file validates. */
+static bool shares(const hth_sequence_options *o) {
+    return o->validation_fraction > 0 && !*o->validate_file;
+}
+
+/* The file of a split; NULL: there is no such split. */
+static const char *file_of(const hth_sequence_options *o, hth_split split) {
+    const char *other = split == HTH_VALIDATE ? o->validate_file : o->test_file;
+    if (split == HTH_TRAIN || (split == HTH_VALIDATE && shares(o))) return o->file;
+    return *other ? other : NULL;
+}
+
+/* How many of the file's sequences validate. */
+static hth_status count_validating(const sequences *s, const hth_sequence_options *o,
+                                   size_t *wanted, hth_error *error) {
+    const size_t all = s->set.count;
+    *wanted = (size_t)floor(o->validation_fraction * (double)all + 0.5);
+    if (*wanted > 0 && *wanted < all) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s: data.validation_fraction %.9g of %zu sequences leaves %s with none",
+                    o->file, o->validation_fraction, all, *wanted ? "training" : "validation");
+}
+
+/* Which sequences of the file are the split's, in the order of the file. */
+static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split split,
+                         hth_error *error) {
+    const size_t all = s->set.count;
+    const bool shared = shares(o) && split != HTH_TEST;
+    size_t wanted = 0;
+    bool *validates = calloc(all, sizeof *validates);
+    s->chosen = calloc(all, sizeof *s->chosen);
+    hth_status status = validates && s->chosen ? HTH_OK : no_memory(error);
+    if (status == HTH_OK && shared) status = count_validating(s, o, &wanted, error);
+    if (status == HTH_OK && shared)
+        status = hth_split_draw(s->set.classes, all, wanted, s->seed, validates, error);
+    for (size_t i = 0; status == HTH_OK && i < all; i++)
+        if (!shared || validates[i] == (split == HTH_VALIDATE)) s->chosen[s->count++] = i;
+    free(validates);
+    return status;
+}
+
+static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split split,
+                       hth_error *error) {
+    s->shuffle = o->shuffle && split == HTH_TRAIN;
+    s->incomplete = split == HTH_TRAIN ? o->incomplete : PAD;
+    s->ordered_epoch = UINT64_MAX;
+    s->batches = s->count / s->batch;
+    if (s->incomplete != DROP) s->batches += s->count % s->batch != 0;
+    if (s->batches == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: there are %zu sequences for a batch of %zu: take a smaller batch, or "
+                        "set data.incomplete to wrap or pad",
+                        o->file, s->count, s->batch);
+    for (size_t i = 0; i < s->count; i++) {
+        const size_t length = s->set.lengths[s->chosen[i]];
+        if (i > 0 && length != s->longest) s->is_ragged = true;
+        if (length > s->longest) s->longest = length;
+    }
+    s->order = calloc(s->count, sizeof *s->order);
+    s->lengths = calloc(s->batch, sizeof *s->lengths);
+    if (!s->order || !s->lengths) return no_memory(error);
+    order_epoch(s);
+    return HTH_OK;
+}
+
+/* The options go together. */
+static hth_status check_options(const hth_stream_context *context, const hth_sequence_options *o,
+                                hth_error *error) {
+    if (context->batch == 0) return hth_fail(error, HTH_INVALID, "data: a batch of 0 sequences");
+    if (!*o->validate_file || !(o->validation_fraction > 0)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "data.validate_file and data.validation_fraction are both given: leave one of "
+                    "them out");
+}
+
+hth_status hth_sequences_open(const hth_stream_context *context, const hth_sequence_options *o,
+                              hth_sequences_load load, void **state, hth_shape *shape,
+                              hth_error *error) {
+    const char *path = file_of(o, context->split);
+    *state = NULL;
+    HTH_TRY(check_options(context, o, error));
+    if (!path) return HTH_OK; /* no such split: see stream.h */
+    sequences *s = calloc(1, sizeof *s);
+    if (!s) return no_memory(error);
+    s->batch = context->batch;
+    s->seed = context->seed;
+    hth_status status = load(o, o->file, path, &s->set, error);
+    if (status == HTH_OK) status = choose(s, o, context->split, error);
+    if (status == HTH_OK) status = plan(s, o, context->split, error);
+    if (status != HTH_OK) {
+        hth_sequences_close(s);
+        return status;
+    }
+    *shape = s->set.shape;
+    *state = s;
+    return HTH_OK;
+}
+
+/* ---- Reading on ---- */
+
+/* An item of a batch. False: it only fills the batch up. */
+static bool item_at(const sequences *s, size_t batch, size_t item, size_t *sequence) {
+    const size_t place = batch * s->batch + item;
+    *sequence = s->order[place % s->count];
+    return place < s->count || s->incomplete != PAD;
+}
+
+/* The steps of a batch: those of its longest sequence. */
+static size_t batch_steps(const sequences *s, size_t batch) {
+    size_t longest = 0, sequence;
+    for (size_t b = 0; b < s->batch; b++)
+        if (item_at(s, batch, b, &sequence) && s->set.lengths[sequence] > longest)
+            longest = s->set.lengths[sequence];
+    return longest;
+}
+
+static void *grow(void *buffer, size_t steps, size_t row, bool *failed) {
+    void *grown = row ? realloc(buffer, hth_times(steps, row)) : buffer;
+    *failed |= row && !grown;
+    return grown || !row ? grown : buffer;
+}
+
+/* Some step has another weight than 1. */
+static bool weighs(const sequences *s) {
+    return s->set.is_weighted || s->is_ragged || (s->incomplete == PAD && s->count % s->batch != 0);
+}
+
+/* The buffers grow to the longest chunk asked for, in practice once. */
+static hth_status reserve(sequences *s, size_t steps, hth_error *error) {
+    const hth_shape *shape = &s->set.shape;
+    const size_t number = hth_times(s->batch, sizeof(hth_real));
+    bool failed = false;
+    if (steps <= s->capacity) return HTH_OK;
+    s->x = grow(s->x, steps, hth_times(shape->inputs, number), &failed);
+    if (shape->target == HTH_TARGET_VALUES)
+        s->targets = grow(s->targets, steps, hth_times(shape->outputs, number), &failed);
+    else
+        s->classes = grow(s->classes, steps, hth_times(s->batch, sizeof(int32_t)), &failed);
+    if (weighs(s)) s->weights = grow(s->weights, steps, number, &failed);
+    if (failed)
+        return hth_fail(error, HTH_NO_MEMORY,
+                        "data: not enough memory for a chunk of %zu steps x %zu sequences", steps,
+                        s->batch);
+    s->capacity = steps;
+    return HTH_OK;
+}
+
+static hth_row row_at(const sequences *s, size_t at) {
+    return (hth_row){.x = s->x + at * s->set.shape.inputs,
+                     .targets = s->targets ? s->targets + at * s->set.shape.outputs : NULL,
+                     .weight = s->weights ? s->weights + at : NULL,
+                     .class = s->classes ? s->classes + at : NULL};
+}
+
+/* What follows the end of a sequence. */
+static void clear_row(const sequences *s, const hth_row *to) {
+    memset(to->x, 0, s->set.shape.inputs * sizeof *to->x);
+    if (to->targets) memset(to->targets, 0, s->set.shape.outputs * sizeof *to->targets);
+    if (to->class) *to->class = 0;
+    *to->weight = 0;
+}
+
+static void gather_item(sequences *s, size_t b, size_t steps) {
+    size_t sequence;
+    const bool is_real = item_at(s, (size_t)s->batch_index, b, &sequence);
+    const size_t length = is_real || !s->is_ragged ? s->set.lengths[sequence] : 0;
+    const size_t first = (size_t)s->step, left = length > first ? length - first : 0;
+    s->lengths[b] = (uint32_t)(left < steps ? left : steps);
+    for (size_t t = 0; t < steps; t++) {
+        const hth_row to = row_at(s, t * s->batch + b);
+        if (to.weight) *to.weight = 1;
+        if (t < left)
+            s->set.copy(s->set.held, sequence, first + t, &to);
+        else
+            clear_row(s, &to);
+        if (!is_real) *to.weight = 0;
+    }
+}
+
+static void advance(sequences *s, size_t steps, size_t all, hth_position_flags *flags) {
+    *flags = (hth_position_flags){.starts = s->step == 0};
+    s->step += steps;
+    flags->ends = s->step == all;
+    if (!flags->ends) return;
+    s->step = 0;
+    flags->epoch_end = ++s->batch_index == s->batches;
+    if (!flags->epoch_end) return;
+    s->batch_index = 0;
+    s->epoch++;
+}
+
+hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
+                              hth_position_flags *flags, hth_error *error) {
+    sequences *s = state;
+    order_epoch(s);
+    const size_t all = s->batch_index < s->batches ? batch_steps(s, (size_t)s->batch_index) : 0;
+    if (s->step >= all)
+        return hth_fail(
+            error, HTH_MISMATCH,
+            "data: position batch %llu, step %llu lies beyond the %zu batches and their "
+            "steps; has the file been changed?",
+            (unsigned long long)s->batch_index, (unsigned long long)s->step, s->batches);
+    const size_t left = all - (size_t)s->step, steps = left < max_steps ? left : max_steps;
+    HTH_TRY(reserve(s, steps, error));
+    for (size_t b = 0; b < s->batch; b++) gather_item(s, b, steps);
+    *chunk = (hth_chunk){.steps = steps,
+                         .batch = s->batch,
+                         .x = s->x,
+                         .targets = s->targets,
+                         .classes = s->classes,
+                         .weights = s->weights,
+                         .lengths = s->is_ragged ? s->lengths : NULL};
+    advance(s, steps, all, flags);
+    return HTH_OK;
+}
+
+/* ---- What is told of them ---- */
+
+size_t hth_sequences_state(void *state, hth_field *fields, size_t capacity) {
+    sequences *s = state;
+    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &s->epoch, {0}},
+                             {"batch", HTH_DTYPE_U64, 1, &s->batch_index, {0}},
+                             {"step", HTH_DTYPE_U64, 1, &s->step, {0}}};
+    for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
+    return HTH_COUNT(all);
+}
+
+/* Where lengths differ, the steps of an epoch depend on which sequences meet in a batch: these are the first epoch's. */
+void hth_sequences_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps) {
+    const sequences *s = state;
+    *sequence_steps = s->longest;
+    *epoch_steps = 0;
+    for (size_t b = 0; b < s->batches; b++) *epoch_steps += batch_steps(s, b);
+}
+
+size_t hth_sequences_given(const void *state, hth_given *out, size_t capacity) {
+    const sequences *s = state;
+    return s->set.given ? s->set.given(s->set.held, out, capacity) : 0;
+}
+
+void hth_sequences_describe(const void *state, char *out, size_t size) {
+    const sequences *s = state;
+    const hth_shape *shape = &s->set.shape;
+    size_t shortest = s->longest;
+    char steps[64];
+    for (size_t i = 0; i < s->count; i++)
+        if (s->set.lengths[s->chosen[i]] < shortest) shortest = s->set.lengths[s->chosen[i]];
+    snprintf(steps, sizeof steps, shortest < s->longest ? "%zu to %zu" : "%zu", shortest,
+             s->longest);
+    snprintf(out, size, "%zu sequences of %s steps, %zu inputs, %zu %s", s->count, steps,
+             shape->inputs, shape->outputs,
+             shape->target == HTH_TARGET_CLASSES ? "classes" : "targets");
+}
+
+const char *hth_sequences_doubt(const void *state) {
+    const sequences *s = state;
+    return s->set.doubt;
+}
+
+const char *hth_sequences_breaks(const void *state) {
+    const sequences *s = state;
+    if (s->set.has_resets) return "the data say where it begins anew (array starts)";
+    if (s->shuffle) return "data.shuffle draws the order of the sequences: set data.shuffle=false";
+    if (s->is_ragged && s->batch > 1)
+        return "the sequences of a batch differ in length, so that the shorter ones are padded: "
+               "set train.batch=1";
+    return NULL;
+}

@@ -1,0 +1,105 @@
+/*
+ * Sequences with a beginning and an end, cut into batches. A reader loads a set of sequences and says how to copy a
+ * step; which of them train and which validate, their order in an epoch, the batches and the padding are the same for
+ * all readers, and stand here.
+ *
+ * An epoch is every sequence once, `batch` at a time, in the order of the file or, for training, shuffled: the order is
+ * a permutation keyed by seed and epoch. A batch runs for as many steps as its longest sequence has; a shorter one
+ * is followed by inputs 0 with weight 0, and the chunk's `lengths` say where it ends. Validation and test sequences are
+ * each given exactly once: what a last batch lacks is filled with sequences of weight 0.
+ */
+#ifndef HTH_SEQUENCES_H
+#define HTH_SEQUENCES_H
+
+#include "tasks/stream.h"
+
+/* Where one step goes. Of targets and class the one that the set does not have is NULL, and so is weight where all
+ * steps weigh 1; it is 1 when `copy` is called. */
+typedef struct hth_row {
+    hth_real *x, *targets, *weight;
+    int32_t *class;
+} hth_row;
+
+enum { HTH_DOUBT_LENGTH = 400 };
+
+/* What a reader has loaded. */
+typedef struct hth_sequence_set {
+    hth_shape shape;
+    size_t count;
+    size_t *lengths; /* [count], from malloc, each at least 1 */
+    int32_t *
+        classes; /* [count], from malloc: what is drawn in equal shares; NULL: sequences have no class */
+    bool is_weighted;             /* steps have weights */
+    bool has_resets;              /* the data say where the state begins anew */
+    char doubt[HTH_DOUBT_LENGTH]; /* what is likely not meant; "": nothing */
+    void *held;                   /* the reader's own */
+    void (*copy)(const void *held, size_t sequence, size_t step, const hth_row *to);
+    void (*close)(void *held);
+    size_t (*given)(const void *held, hth_given *out,
+                    size_t capacity); /* as in stream.h; NULL: none */
+} hth_sequence_set;
+
+/* Fills the set from a file. `train` is the training file, whose shape counts; where that is the split's own, it is the
+ * same pointer. After an error the set is closed as far as it has been filled. */
+typedef hth_status (*hth_sequences_load)(const void *options, const char *train, const char *path,
+                                         hth_sequence_set *out, hth_error *error);
+
+/* Settings that all such readers have; the first member of a reader's options. */
+typedef struct hth_sequence_options {
+    const char *file, *validate_file, *test_file;
+    double validation_fraction;
+    bool shuffle;
+    int incomplete;
+} hth_sequence_options;
+
+extern const char *const hth_sequence_incomplete[];
+
+/* The rows of the option table of a reader whose options are a `type` that begins with hth_sequence_options. */
+#define HTH_SEQUENCE_OPTION(type, field, ...)                                                      \
+    { .name = #field, .offset = offsetof(type, sequences.field), __VA_ARGS__ }
+#define HTH_SEQUENCE_OPTIONS(type, what)                                                           \
+    HTH_SEQUENCE_OPTION(type, file, .help = "training data: " what, .fallback = NULL,              \
+                        .kind = HTH_KIND_TEXT),                                                    \
+        HTH_SEQUENCE_OPTION(type, validate_file, .help = "validation data; \"\" for none",         \
+                            .fallback = "", .kind = HTH_KIND_TEXT),                                \
+        HTH_SEQUENCE_OPTION(type, test_file, .help = "test data; \"\" for none", .fallback = "",   \
+                            .kind = HTH_KIND_TEXT),                                                \
+        HTH_SEQUENCE_OPTION(                                                                       \
+            type, validation_fraction,                                                             \
+            .help = "without validation data: the share of the training sequences that validate "  \
+                    "instead of train, drawn by train.seed, of each class its share",              \
+            .fallback = "0", .kind = HTH_KIND_REAL, .min = 0, .max = 1),                           \
+        HTH_SEQUENCE_OPTION(type, shuffle,                                                         \
+                            .help = "training: a new order of the sequences in every epoch",       \
+                            .fallback = "true", .kind = HTH_KIND_BOOL),                            \
+        HTH_SEQUENCE_OPTION(                                                                       \
+            type, incomplete,                                                                      \
+            .help = "training, a last batch of an epoch that is not full: drop it, wrap around "   \
+                    "to the epoch's first sequences, or pad with weight 0",                        \
+            .fallback = "drop", .kind = HTH_KIND_CHOICE, .choices = hth_sequence_incomplete)
+
+/* The verbs of hth_stream_kind. `options` have been read by the reader. */
+hth_status hth_sequences_open(const hth_stream_context *context,
+                              const hth_sequence_options *options, hth_sequences_load load,
+                              void **state, hth_shape *shape, hth_error *error);
+hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
+                              hth_position_flags *flags, hth_error *error);
+size_t hth_sequences_state(void *state, hth_field *fields, size_t capacity);
+void hth_sequences_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps);
+size_t hth_sequences_given(const void *state, hth_given *out, size_t capacity);
+void hth_sequences_describe(const void *state, char *out, size_t size);
+const char *hth_sequences_doubt(const void *state);
+const char *hth_sequences_breaks(const void *state);
+void hth_sequences_close(void *state);
+
+/* What a reader's hth_stream_kind has beside its part and open. */
+#define HTH_SEQUENCES_VERBS                                                                        \
+    .next = hth_sequences_next, .state = hth_sequences_state, .extent = hth_sequences_extent,      \
+    .given = hth_sequences_given, .describe = hth_sequences_describe,                              \
+    .doubt = hth_sequences_doubt, .breaks = hth_sequences_breaks, .close = hth_sequences_close
+
+/* split.c: marks the sequences that validate: `wanted` of them, drawn by the seed, and of each class its share. */
+hth_status hth_split_draw(const int32_t *classes, size_t count, size_t wanted, uint64_t seed,
+                          bool *validates, hth_error *error);
+
+#endif
