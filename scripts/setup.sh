@@ -4,7 +4,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libcjson-dev libzip-dev
-                liblzma-dev libsqlite3-dev libsndfile1-dev libcmocka-dev gnuplot-nox)
+                liblzma-dev zlib1g-dev libsqlite3-dev libsndfile1-dev libcmocka-dev gnuplot-nox)
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

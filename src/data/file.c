@@ -1,4 +1,4 @@
-/* Reads a file into memory and unpacks it with liblzma if it is an .xz file. */
+/* Reads a file into memory; unpacks it with liblzma if it is an .xz file, with zlib if it is a .gz file. */
 #include "data/file.h"
 
 #include <errno.h>
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { FIRST_BLOCK = 1 << 16 };
 
@@ -37,8 +38,13 @@ static hth_status read_all(FILE *file, const char *path, hth_bytes *out, hth_err
     return no_memory(path, error);
 }
 
-static hth_status unpack_all(lzma_stream *stream, const char *path, hth_bytes *out,
-                             hth_error *error) {
+static hth_status fail_packed(const char *path, const char *kind, bool is_short, hth_error *error) {
+    return hth_fail(error, HTH_FILE, "%s: the %s file is %s", path, kind,
+                    is_short ? "cut short" : "damaged");
+}
+
+static hth_status unpack_xz(lzma_stream *stream, const char *path, hth_bytes *out,
+                            hth_error *error) {
     size_t capacity = 0;
     lzma_ret status = LZMA_OK;
     while (status == LZMA_OK) {
@@ -50,20 +56,59 @@ static hth_status unpack_all(lzma_stream *stream, const char *path, hth_bytes *o
     }
     if (status == LZMA_STREAM_END) return HTH_OK;
     if (status == LZMA_MEM_ERROR) return no_memory(path, error);
-    return hth_fail(error, HTH_FILE, "%s: the xz file is %s", path,
-                    status == LZMA_BUF_ERROR ? "cut short" : "damaged");
+    return fail_packed(path, "xz", status == LZMA_BUF_ERROR, error);
 }
 
-/* Replaces packed bytes by what they hold. */
-static hth_status unpack(const char *path, hth_bytes *bytes, hth_error *error) {
+static hth_status read_xz(const char *path, const hth_bytes *packed, hth_bytes *plain,
+                          hth_error *error) {
     lzma_stream stream = LZMA_STREAM_INIT;
     if (lzma_stream_decoder(&stream, UINT64_MAX, LZMA_CONCATENATED) != LZMA_OK)
         return no_memory(path, error);
-    stream.next_in = (const uint8_t *)bytes->data;
-    stream.avail_in = bytes->length;
-    hth_bytes plain = {NULL, 0};
-    hth_status status = unpack_all(&stream, path, &plain, error);
+    stream.next_in = (const uint8_t *)packed->data;
+    stream.avail_in = packed->length;
+    hth_status status = unpack_xz(&stream, path, plain, error);
     lzma_end(&stream);
+    return status;
+}
+
+/* A gzip file is one member after the other; zlib takes at most 4 GiB at once, in and out. */
+static hth_status unpack_gzip(z_stream *stream, const char *path, const hth_bytes *packed,
+                              hth_bytes *out, hth_error *error) {
+    size_t capacity = 0, taken = 0;
+    int status = Z_OK;
+    while (status == Z_OK || (status == Z_STREAM_END && taken < packed->length)) {
+        if (status == Z_STREAM_END && inflateReset(stream) != Z_OK) break;
+        if (!grow(out, &capacity)) return no_memory(path, error);
+        const size_t room = capacity - out->length, left = packed->length - taken;
+        stream->next_in = (Bytef *)packed->data + taken;
+        stream->avail_in = left < UINT32_MAX ? (uInt)left : UINT32_MAX;
+        stream->next_out = (Bytef *)out->data + out->length;
+        stream->avail_out = room < UINT32_MAX ? (uInt)room : UINT32_MAX;
+        status = inflate(stream, Z_NO_FLUSH);
+        taken = (size_t)((char *)stream->next_in - packed->data);
+        out->length = (size_t)((char *)stream->next_out - out->data);
+    }
+    if (status == Z_STREAM_END) return HTH_OK;
+    if (status == Z_MEM_ERROR) return no_memory(path, error);
+    return fail_packed(path, "gzip", status == Z_BUF_ERROR, error);
+}
+
+static hth_status read_gzip(const char *path, const hth_bytes *packed, hth_bytes *plain,
+                            hth_error *error) {
+    z_stream stream = {0};
+    if (inflateInit2(&stream, 15 + 16) != Z_OK) return no_memory(path, error); /* 16: gzip */
+    hth_status status = unpack_gzip(&stream, path, packed, plain, error);
+    inflateEnd(&stream);
+    return status;
+}
+
+/* Replaces packed bytes by what they hold; others stay as they are. */
+static hth_status unpack(const char *path, hth_bytes *bytes, hth_error *error) {
+    const bool xz = bytes->length >= sizeof XZ_MAGIC && !memcmp(bytes->data, XZ_MAGIC, 6);
+    const bool gzip = bytes->length >= 2 && !memcmp(bytes->data, "\x1f\x8b", 2);
+    hth_bytes plain = {NULL, 0};
+    if (!xz && !gzip) return HTH_OK;
+    hth_status status = (xz ? read_xz : read_gzip)(path, bytes, &plain, error);
     if (status != HTH_OK) {
         free(plain.data);
         return status;
@@ -73,12 +118,12 @@ static hth_status unpack(const char *path, hth_bytes *bytes, hth_error *error) {
     return HTH_OK;
 }
 
-static FILE *open_packed(const char *path) {
+static FILE *open_packed(const char *path, const char *ending) {
     size_t length = strlen(path);
     char *packed = malloc(length + 4);
     if (!packed) return NULL;
     memcpy(packed, path, length);
-    memcpy(packed + length, ".xz", 4);
+    memcpy(packed + length, ending, 4);
     FILE *file = fopen(packed, "rb");
     free(packed);
     return file;
@@ -88,18 +133,18 @@ hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error) {
     FILE *file = fopen(path, "rb");
     int reason = errno;
     if (!file && reason == ENOENT) {
-        file = open_packed(path);
+        file = open_packed(path, ".xz");
+        if (!file && errno == ENOENT) file = open_packed(path, ".gz");
         reason = errno;
     }
     if (!file)
         return hth_fail(error, reason == ENOMEM ? HTH_NO_MEMORY : HTH_FILE, "%s: %s%s", path,
-                        strerror(reason), reason == ENOENT ? ", with or without .xz added" : "");
+                        strerror(reason),
+                        reason == ENOENT ? ", with or without .xz or .gz added" : "");
     hth_bytes bytes = {NULL, 0};
     hth_status status = read_all(file, path, &bytes, error);
     fclose(file);
-    if (status == HTH_OK && bytes.length >= sizeof XZ_MAGIC &&
-        !memcmp(bytes.data, XZ_MAGIC, sizeof XZ_MAGIC))
-        status = unpack(path, &bytes, error);
+    if (status == HTH_OK) status = unpack(path, &bytes, error);
     if (status == HTH_OK)
         *out = bytes;
     else

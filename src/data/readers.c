@@ -4,6 +4,9 @@
 #define READERS(X)                                                                                 \
     X(text)                                                                                        \
     X(arrays)                                                                                      \
+    X(events)                                                                                      \
+    X(images)                                                                                      \
+    X(table)                                                                                       \
     X(speech)
 
 #define DECLARE(name) extern const hth_stream_kind hth_reader_##name;

@@ -113,7 +113,7 @@ static void test_bad_arrays(void **state) {
 
 static void test_bad_text(void **state) {
     (void)state;
-    TRAIN("nowhere/ptb.train.txt: No such file or directory, with or without .xz added",
+    TRAIN("nowhere/ptb.train.txt: No such file or directory, with or without .xz or .gz added",
           "data=text", "data.dir=nowhere", "network.embedding=4");
     write_whole("ptb.train.txt", " a b c\n a b\n c a b\n");
     write_whole("ptb.valid.txt", " a b\n c d\n a\n");

@@ -109,8 +109,70 @@ static void test_arrays(void **state) {
     fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 2}, 20, true);
 }
 
+/* A .npy file of bytes. */
+static void write_bytes(const char *name, const char *shape, const void *numbers, size_t count) {
+    char file[512];
+    memset(file, ' ', 128);
+    memcpy(file, "\x93NUMPY\x01\x00\x76\x00", 10);
+    int used =
+        snprintf(file + 10, 100, "{'descr': '|u1', 'fortran_order': False, 'shape': %s}", shape);
+    file[10 + used] = ' ';
+    memcpy(file + 128, numbers, count);
+    scratch_write(name, file, 128 + count);
+}
+
+/* A folder of files that are mapped; a part of it validates. */
+static void test_folder(void **state) {
+    (void)state;
+    const unsigned char zeros[24] = {0}, lengths[4] = {3, 1, 2, 3};
+    const hth_setting items[] = {{"data.name", "arrays", NULL},
+                                 {"data.validation_fraction", "0.3", NULL},
+                                 {"data.file", scratch_path("folder"), NULL}};
+    mkdir(scratch_path("folder"), 0777);
+    write_bytes("folder/inputs.npy", "(4, 3, 2)", zeros, 24);
+    write_bytes("folder/targets.npy", "(4, 3)", zeros, 12);
+    write_bytes("folder/lengths.npy", "(4,)", lengths, 4);
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 3}, 15, false);
+}
+
+static void test_events(void **state) {
+    (void)state;
+    const unsigned char times[6] = {5, 1, 2, 0, 3, 1}, starts[3] = {0, 1, 4}, labels[3] = {1, 0, 1};
+    const hth_setting items[] = {{"data.name", "events", NULL},
+                                 {"data.dt", "1", NULL},
+                                 {"data.file", scratch_path("spikes"), NULL}};
+    mkdir(scratch_path("spikes"), 0777);
+    write_bytes("spikes/times.npy", "(6,)", times, 6);
+    write_bytes("spikes/units.npy", "(6,)", times, 6);
+    write_bytes("spikes/starts.npy", "(3,)", starts, 3);
+    write_bytes("spikes/labels.npy", "(3,)", labels, 3);
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 3}, 15, false);
+}
+
+static void test_images(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"data.name", "images", NULL},
+                                 {"data.file", scratch_path("images"), NULL}};
+    const unsigned char images[24] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2};
+    const unsigned char labels[10] = {0, 0, 8, 1, 0, 0, 0, 2, 0, 1};
+    scratch_write("images", images, 24);
+    scratch_write("labels", labels, 10);
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 2}, 10, false);
+    unlink(scratch_path("labels"));
+}
+
 static void write_text(const char *name, const char *text) {
     scratch_write(name, text, strlen(text));
+}
+
+static void test_table(void **state) {
+    (void)state;
+    const hth_setting items[] = {{"data.name", "table", NULL},
+                                 {"data.target", "b", NULL},
+                                 {"data.inputs", "a, b", NULL},
+                                 {"data.file", scratch_path("t.csv"), NULL}};
+    write_text("t.csv", "a,b\n1,2\n3,4\n5,6\n7,8\n9,10\n");
+    fail_at_every_allocation(&hth_readers, hth_reader_at, &(hth_settings){items, 4}, 12, false);
 }
 
 /* A count of 6, then 6 floats: two frames of three channels. */
@@ -163,6 +225,8 @@ int main(void) {
         cmocka_unit_test(test_add),          cmocka_unit_test(test_pattern),
         cmocka_unit_test(test_store_recall), cmocka_unit_test(test_copy_repeat),
         cmocka_unit_test(test_text),         cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_folder),       cmocka_unit_test(test_events),
+        cmocka_unit_test(test_images),       cmocka_unit_test(test_table),
         cmocka_unit_test(test_speech),       cmocka_unit_test(test_sound),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
