@@ -25,9 +25,10 @@ static const hth_option common[] = {
      .choices = (const char *const[]){"sum", "mean", "window", NULL},
      .offset = offsetof(hth_loss_common, time)},
     {.name = "class_weights",
-     .help = "for targets that are classes: what the loss of a step counts by its class, one number "
-             "or a list for all classes; metrics are not changed. Frequent classes may count less: "
-             "N / (classes n_c) for n_c of N",
+     .help =
+         "for targets that are classes: what the loss of a step counts by its class, one number "
+         "or a list for all classes; metrics are not changed. Frequent classes may count less: "
+         "N / (classes n_c) for n_c of N",
      .fallback = "1",
      .kind = HTH_KIND_UNITS,
      .min = 0,

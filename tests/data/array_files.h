@@ -2,8 +2,8 @@
 #ifndef HTH_TEST_ARRAY_FILES_H
 #define HTH_TEST_ARRAY_FILES_H
 
-#include "scratch.h"
 #include "data/sequences.h"
+#include "scratch.h"
 
 #include "npz.h"
 

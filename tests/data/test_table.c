@@ -105,7 +105,7 @@ static void what_is_refused(void **state) {
     refused("a,b\n1,2\n3,nan\n5,6\n", "b", "line 3, column b: 'nan' is not a number");
     refused("a,b\n1,2\n3\n", "a", "line 3 has 1 fields, but the header has 2");
     refused("a,b\n1,2\n3,4,5\n", "a", "line 3 has 3 fields, but the header has 2");
-    refused("load,b\n1,2\n3,4\n", "laod", "there is no column 'laod'; did you mean 'load'?");
+    refused("load,b\n1,2\n3,4\n", "loas", "there is no column 'loas'; did you mean 'load'?");
     refused("a,a\n1,2\n", "a", "columns 1 and 2 are both named 'a'");
     refused("a,b\n", "a", "there are no rows below the header");
     refused("", "a", "there are no rows below the header");
