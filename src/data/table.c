@@ -3,7 +3,8 @@
  *
  *     x_t = the columns data.inputs of row t        y*_t = the columns data.target of row t + data.ahead
  *
- * each less its mean over the training rows and divided by its deviation there (data.standardise). The rows of the
+ * each less its mean over the training rows and divided by its deviation there (data.standardise). With data.change the
+ * target is y* less the same columns of row t: then 0 is the forecast that all stays as it is. The rows of the
  * training file are cut in time: first those that train, then data.validation_fraction, then data.test_fraction of them;
  * no target looks beyond its own part. As in text, the part is cut into `batch` contiguous pieces of equal length (what
  * is left over is dropped), and one pass is one epoch and one sequence.
@@ -20,7 +21,7 @@ typedef struct table_options {
     const char *file, *validate_file, *test_file, *inputs, *target;
     double validation_fraction, test_fraction;
     int64_t ahead, rows;
-    bool standardise;
+    bool standardise, change;
 } table_options;
 
 extern const hth_stream_kind hth_reader_table;
@@ -57,6 +58,11 @@ static const hth_option options_table[] = {
            .help = "each column less its mean and divided by its deviation over the training rows; "
                    "a constant one becomes 0",
            .fallback = "true", .kind = HTH_KIND_BOOL),
+    OPTION(change,
+           .help =
+               "the target is how much the columns change until then, in place of their values; "
+               "0 is then the forecast that nothing changes",
+           .fallback = "false", .kind = HTH_KIND_BOOL),
 };
 
 /* A column that is read: its place among those of a file, and its scale. */
@@ -81,6 +87,7 @@ typedef struct table {
     size_t inputs, outputs, rows;
     hth_real *x, *y;             /* [rows][...]; y of row t + ahead is the target of step t */
     size_t ahead, batch, length; /* steps of a piece */
+    bool change;
     uint64_t epoch, step;
     size_t capacity;
     hth_real *in, *out; /* [capacity][batch][...] */
@@ -274,6 +281,7 @@ static hth_status load(const table_options *o, hth_split split, table *t, hth_er
 static hth_status cut_pieces(const table_options *o, const hth_stream_context *context, table *t,
                              hth_error *error) {
     t->ahead = (size_t)o->ahead;
+    t->change = o->change;
     t->batch = context->batch;
     const size_t steps = t->rows > t->ahead ? t->rows - t->ahead : 0;
     t->length = t->batch ? steps / t->batch : 0;
@@ -331,8 +339,9 @@ static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
         for (size_t b = 0; b < t->batch; b++) {
             const size_t row = b * t->length + from + s, at = s * t->batch + b;
             memcpy(t->in + at * t->inputs, t->x + row * t->inputs, t->inputs * sizeof *t->in);
-            memcpy(t->out + at * t->outputs, t->y + (row + t->ahead) * t->outputs,
-                   t->outputs * sizeof *t->out);
+            const hth_real *now = t->y + row * t->outputs, *then = now + t->ahead * t->outputs;
+            for (size_t k = 0; k < t->outputs; k++)
+                t->out[at * t->outputs + k] = t->change ? then[k] - now[k] : then[k];
         }
     *chunk = (hth_chunk){.steps = steps, .batch = t->batch, .x = t->in, .targets = t->out};
     const bool end = steps == left;

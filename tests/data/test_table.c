@@ -51,6 +51,23 @@ static void rows_are_steps(void **state) {
     }
 }
 
+/* The change of a value in place of the value. */
+static void changes(void **state) {
+    (void)state;
+    write_table("t.csv", ",", "\n");
+    const char *const settings[] = {
+        "data.file", scratch_path("t.csv"), "data.target", "load",        "data.ahead",
+        "2",         "data.standardise",    "false",       "data.change", "true",
+        NULL};
+    hth_shape shape;
+    hth_position_flags flags;
+    void *stream = open_well("table", settings, HTH_TRAIN, 1, &shape);
+    hth_chunk chunk = next_chunk("table", stream, 99, &flags);
+    for (int t = 0; t < ROWS - 2; t++)
+        assert_true(chunk.targets[t] == (hth_real)load_of(t + 2) - (hth_real)load_of(t));
+    reader("table")->close(stream);
+}
+
 /* Parts lie one after the other, and the scale is that of the rows that train. */
 static void parts_and_scale(void **state) {
     (void)state;
@@ -125,6 +142,7 @@ static void what_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_steps),
+        cmocka_unit_test(changes),
         cmocka_unit_test(parts_and_scale),
         cmocka_unit_test(what_is_refused),
     };
