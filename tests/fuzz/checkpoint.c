@@ -1,0 +1,78 @@
+/* A run's checkpoint, of one of several learners (the first byte): it is refused, or the run goes on from it. */
+#include "session/checkpoint.h"
+#include "fuzz.h"
+#include "settings/config.h"
+
+enum { KINDS = 4 };
+
+/* Small runs whose checkpoints have counters of every kind. */
+static const char *const lines[KINDS][8] = {
+    {"task=add", "learner=rtrl"},
+    {"task=pattern", "task.steps=12", "learner=f-bptt", "learner.window=6", "learner.steps=2"},
+    {"task=add", "learner=uoro", "optimiser=adam"},
+    {"task=copy-repeat", "learner=eprop3", "learner.steps=3", "learner.sg_hidden=2"},
+};
+
+static hth_config *configure(size_t kind) {
+    hth_config *config;
+    hth_error error;
+    if (hth_config_create(&config, &error)) abort();
+    hth_config_override(config, "network.units=2", &error);
+    hth_config_override(config, "train.threads=1", &error);
+    for (size_t i = 0; lines[kind][i]; i++)
+        if (hth_config_override(config, lines[kind][i], &error)) abort();
+    return config;
+}
+
+static void open_session(const hth_settings *settings, hth_session *session,
+                         hth_identity *identity) {
+    hth_error error;
+    if (hth_session_open(settings, NULL, session, &error) ||
+        hth_identity_make(settings, identity, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        abort();
+    }
+}
+
+/* With HTH_FUZZ_SEEDS=FOLDER, leaves a checkpoint of each kind there, to begin from. */
+static void write_seed(size_t kind, hth_session *session, const hth_identity *identity) {
+    char path[512], bytes[1 << 16];
+    hth_error error;
+    hth_counters counters = {.walked.epoch = 1};
+    hth_walk walk = hth_session_walk(session, &counters.walked);
+    for (int i = 0; i < 5; i++)
+        if (hth_walk_tape(&walk, &error)) abort();
+    if (hth_checkpoint_save(fuzz_folder, session, &counters, identity, &error)) abort();
+    FILE *from = fopen(fuzz_path("checkpoint.safetensors"), "rb");
+    snprintf(path, sizeof path, "%s/checkpoint%zu", getenv("HTH_FUZZ_SEEDS"), kind);
+    FILE *to = fopen(path, "wb");
+    if (!from || !to) abort();
+    fputc((int)kind, to);
+    fwrite(bytes, 1, fread(bytes, 1, sizeof bytes, from), to);
+    fclose(from);
+    fclose(to);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const size_t kind = fuzz_choose(&data, &size, KINDS);
+    hth_session session;
+    hth_identity identity;
+    hth_counters counters = {0};
+    hth_error error = {.message = ""};
+    bool found = false;
+    hth_config *config = configure(kind);
+    const hth_settings settings = hth_config_settings(config);
+    fuzz_write("checkpoint.safetensors", data, size);
+    open_session(&settings, &session, &identity);
+    if (getenv("HTH_FUZZ_SEEDS")) write_seed(kind, &session, &identity);
+    hth_status status =
+        hth_checkpoint_load(fuzz_folder, &session, &counters, &identity, NULL, &found, &error);
+    fuzz_refused(status, &error);
+    hth_walk walk = hth_session_walk(&session, &counters.walked);
+    for (int i = 0; i < 8 && status == HTH_OK; i++)
+        fuzz_refused(status = hth_walk_tape(&walk, &error), &error);
+    hth_identity_free(&identity);
+    hth_session_close(&session);
+    hth_config_destroy(config);
+    return 0;
+}
