@@ -17,6 +17,8 @@ typedef struct arrays_of {
     bool lengths;            /* given; else the mask hides the padding */
     double weights[CLASSES]; /* of classes: in the mask */
     bool given;              /* in an array class_weights instead */
+    bool whole;              /* all steps are inside, whatever the lengths */
+    bool bare;               /* without a mask */
 } arrays_of;
 
 static void write_file(const arrays_of *f, const char *name) {
@@ -27,7 +29,7 @@ static void write_file(const arrays_of *f, const char *name) {
     for (size_t n = 0; n < N; n++)
         for (size_t t = 0; t < f->steps; t++) {
             const size_t at = n * f->steps + t, draw = n * MOST_STEPS + t;
-            const bool inside = t < (size_t)lengths[n];
+            const bool inside = f->whole || t < (size_t)lengths[n];
             classes[at] = (int32_t)hth_random_below(&random, 5000 + draw, CLASSES);
             mask[at] = inside ? f->given ? 1 : f->weights[classes[at]] : 0;
             for (size_t i = 0; i < INPUTS; i++)
@@ -39,7 +41,7 @@ static void write_file(const arrays_of *f, const char *name) {
     const array arrays[] = {
         {"inputs", "<f8", shapes[0], false, x, N * f->steps * INPUTS * sizeof *x},
         {"targets", "<i4", shapes[1], false, classes, N * f->steps * sizeof *classes},
-        {"mask", "<f8", shapes[1], false, mask, N * f->steps * sizeof *mask},
+        {f->bare ? NULL : "mask", "<f8", shapes[1], false, mask, N * f->steps * sizeof *mask},
         {f->lengths ? "lengths" : NULL, "<i8", "(7,)", false, lengths, sizeof lengths},
         {f->given ? "class_weights" : NULL, "<f8", "(3,)", false, f->weights, sizeof f->weights},
     };
@@ -114,6 +116,29 @@ static void padding_changes_nothing(void **state) {
     }
 }
 
+/* What a batch adds up is what its sequences add up one by one, so that a layer that runs backward begins at the end of
+ * each: law, in double precision. */
+static void a_batch_is_its_sequences(void **state) {
+    static found batch, single;
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(settings_of_padding); i++) {
+        char line[200];
+        double error = 0, size = 0;
+        if (strstr(settings_of_padding[i], "regulariser"))
+            continue; /* one of a batch is another term */
+        snprintf(line, sizeof line, "%s loss.batch=sum", settings_of_padding[i]);
+        gradient_of("nan.npz", line, &batch);
+        snprintf(line, sizeof line, "%s loss.batch=sum train.batch=1", settings_of_padding[i]);
+        gradient_of("nan.npz", line, &single);
+        for (size_t k = 0; k < batch.count; k++) {
+            error = fmax(error, fabs((double)(batch.gradient[k] - single.gradient[k])));
+            size = fmax(size, fabs((double)single.gradient[k]));
+        }
+        assert_true(size > 0 && error < (sizeof(hth_real) == 8 ? 1e-12 : 1e-4) * size);
+        assert_true(batch.report.correct == single.report.correct);
+    }
+}
+
 /* Without lengths it does, where a layer runs from the end: that is what lengths are for. */
 static void a_mask_is_not_enough(void **state) {
     static found tight, wide;
@@ -158,6 +183,21 @@ static void class_weights_are_weights(void **state) {
         assert_false(given.report.loss == plain.report.loss);
         assert_true(memcmp(given.gradient, plain.gradient, given.count * sizeof(hth_real)) != 0);
     }
+}
+
+/* The same where no step has a weight, so that class weights are the only ones. */
+static void class_weights_alone(void **state) {
+    static found masked, given;
+    arrays_of f = {.steps = STEPS, .whole = true, .weights = {0.25, 2, 1.5}};
+    (void)state;
+    write_file(&f, "masked.npz");
+    f.given = f.bare = true;
+    write_file(&f, "bare.npz");
+    gradient_of("masked.npz", "cell=gru learner=bptt train.batch=7", &masked);
+    gradient_of("bare.npz", "cell=gru learner=bptt train.batch=7", &given);
+    assert_memory_equal(given.gradient, masked.gradient, given.count * sizeof(hth_real));
+    assert_true(given.report.loss == masked.report.loss);
+    assert_true(given.report.weight == N * STEPS);
 }
 
 static void refused(const char *file, const char *more, const char *words) {
@@ -246,8 +286,10 @@ static void the_best_metric_is_the_best(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(padding_changes_nothing),
+        cmocka_unit_test(a_batch_is_its_sequences),
         cmocka_unit_test(a_mask_is_not_enough),
         cmocka_unit_test(class_weights_are_weights),
+        cmocka_unit_test(class_weights_alone),
         cmocka_unit_test(wrong_class_weights),
         cmocka_unit_test(state_is_carried_to_what_comes_next),
         cmocka_unit_test(a_run_says_what_it_doubts),
