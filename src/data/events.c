@@ -25,7 +25,7 @@
 typedef struct events_options {
     hth_sequence_options sequences;
     double dt;
-    int64_t steps, units, classes;
+    int64_t steps, channels, classes;
     int bin, weight;
     bool align;
 } events_options;
@@ -51,7 +51,7 @@ static const hth_option table[] = {
            .help = "steps of every recording, whose later events are left out; 0: each has as many "
                    "as its last event asks for",
            .fallback = "0", .kind = HTH_KIND_INTEGER, .min = 0, .max = 1e7),
-    OPTION(units, .help = "inputs; 0: the training file's largest unit plus 1", .fallback = "0",
+    OPTION(channels, .help = "inputs; 0: the training file's largest unit plus 1", .fallback = "0",
            .kind = HTH_KIND_INTEGER, .min = 0, .max = 1e7),
     OPTION(classes, .help = "outputs; 0: the training file's largest label plus 1", .fallback = "0",
            .kind = HTH_KIND_INTEGER, .min = 0, .max = 2147483647),
@@ -304,9 +304,9 @@ static hth_status bin_all(const reading *r, hth_error *error) {
 static hth_status find_shape(hth_npz *npz, reading *r, hth_shape *shape, hth_error *error) {
     const events_options *o = r->options;
     *shape = (hth_shape){
-        .inputs = (size_t)o->units, .outputs = (size_t)o->classes, .target = HTH_TARGET_CLASSES};
+        .inputs = (size_t)o->channels, .outputs = (size_t)o->classes, .target = HTH_TARGET_CLASSES};
     HTH_TRY(check_arrays(npz, r, error));
-    if (!o->units) {
+    if (!o->channels) {
         HTH_TRY(read_array(npz, r, "units", visit_largest, error));
         shape->inputs = r->largest < 0 ? 1 : (size_t)r->largest + 1;
     }

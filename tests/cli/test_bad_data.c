@@ -76,8 +76,9 @@ static void test_bad_arrays(void **state) {
           "train.batch=2");
     const member good[] = {inputs, {"targets", "<i8", "(2, 3)", classes, sizeof classes}};
     write_npz("a.npz", good, 2);
-    TRAIN("a.npz: targets[0, 2] is class 2, but classes are 0 to 1", "data=arrays",
-          "data.file=a.npz", "train.batch=2", "data.classes=2");
+    TRAIN("a.npz: targets[0, 2] is class 2, but classes are 0 to 1; where a step has no class, the "
+          "array mask must be 0",
+          "data=arrays", "data.file=a.npz", "train.batch=2", "data.classes=2");
     const member weights[] = {
         good[0], good[1], {"w_rec", "<f8", "(3, 4)", numbers, sizeof numbers}};
     write_npz("a.npz", weights, 3);

@@ -142,7 +142,7 @@ static void refused(const array *arrays, const char *key, const char *value, con
 static void what_is_refused(void **state) {
     (void)state;
     array arrays[] = {TIMES, IDS, STARTS, LABELS};
-    refused(arrays, "data.units", "5", "but must be a unit, 0 to 4");
+    refused(arrays, "data.channels", "5", "but must be a unit, 0 to 4");
     refused(arrays, "data.classes", "2", "labels[0] is 2, but must be a class, 0 to 1");
     starts[2] = 39;
     refused(arrays, NULL, NULL, "starts[2] is 39, but must be 40 to 300");
