@@ -284,9 +284,10 @@ hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 size_t hth_sequences_state(void *state, hth_field *fields, size_t capacity) {
     sequences *s = state;
-    const hth_field all[] = {{"epoch", HTH_DTYPE_U64, 1, &s->epoch, {0}},
-                             {"batch", HTH_DTYPE_U64, 1, &s->batch_index, {0}},
-                             {"step", HTH_DTYPE_U64, 1, &s->step, {0}}};
+    const hth_field all[] = {
+        {.name = "epoch", .dtype = HTH_DTYPE_U64, .count = 1, .data = &s->epoch},
+        {.name = "batch", .dtype = HTH_DTYPE_U64, .count = 1, .data = &s->batch_index},
+        {.name = "step", .dtype = HTH_DTYPE_U64, .count = 1, .data = &s->step}};
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);
 }

@@ -353,9 +353,11 @@ static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
 
 static size_t table_fields(void *state, hth_field *fields, size_t capacity) {
     table *t = state;
-    if (capacity >= 1) fields[0] = (hth_field){"epoch", HTH_DTYPE_U64, 1, &t->epoch};
-    if (capacity >= 2) fields[1] = (hth_field){"step", HTH_DTYPE_U64, 1, &t->step};
-    return 2;
+    const hth_field all[] = {
+        {.name = "epoch", .dtype = HTH_DTYPE_U64, .count = 1, .data = &t->epoch},
+        {.name = "step", .dtype = HTH_DTYPE_U64, .count = 1, .data = &t->step}};
+    for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
+    return HTH_COUNT(all);
 }
 
 static void table_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps) {
