@@ -53,26 +53,44 @@ static void write_seed(size_t kind, hth_session *session, const hth_identity *id
     fclose(to);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const size_t kind = fuzz_choose(&data, &size, KINDS);
+/* Sessions stay open from input to input: a refusal changes nothing. What was accepted has changed them. */
+typedef struct opened {
+    hth_config *config;
     hth_session session;
     hth_identity identity;
+} opened;
+
+static opened *open_kind(size_t kind) {
+    static opened all[KINDS];
+    opened *o = &all[kind];
+    if (o->config) return o;
+    o->config = configure(kind);
+    const hth_settings settings = hth_config_settings(o->config);
+    open_session(&settings, &o->session, &o->identity);
+    if (getenv("HTH_FUZZ_SEEDS")) write_seed(kind, &o->session, &o->identity);
+    return o;
+}
+
+static void close_kind(opened *o) {
+    hth_identity_free(&o->identity);
+    hth_session_close(&o->session);
+    hth_config_destroy(o->config);
+    *o = (opened){0};
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    opened *o = open_kind(fuzz_choose(&data, &size, KINDS));
     hth_counters counters = {0};
     hth_error error = {.message = ""};
     bool found = false;
-    hth_config *config = configure(kind);
-    const hth_settings settings = hth_config_settings(config);
     fuzz_write("checkpoint.safetensors", data, size);
-    open_session(&settings, &session, &identity);
-    if (getenv("HTH_FUZZ_SEEDS")) write_seed(kind, &session, &identity);
-    hth_status status =
-        hth_checkpoint_load(fuzz_folder, &session, &counters, &identity, NULL, &found, &error);
+    hth_status status = hth_checkpoint_load(fuzz_folder, &o->session, &counters, &o->identity, NULL,
+                                            &found, &error);
     fuzz_refused(status, &error);
-    hth_walk walk = hth_session_walk(&session, &counters.walked);
+    if (status != HTH_OK) return 0;
+    hth_walk walk = hth_session_walk(&o->session, &counters.walked);
     for (int i = 0; i < 8 && status == HTH_OK; i++)
         fuzz_refused(status = hth_walk_tape(&walk, &error), &error);
-    hth_identity_free(&identity);
-    hth_session_close(&session);
-    hth_config_destroy(config);
+    close_kind(o);
     return 0;
 }
