@@ -300,29 +300,36 @@ static hth_status bin_all(const reading *r, hth_error *error) {
 
 /* ---- Loading ---- */
 
+/* How many kinds of number an array names: its largest plus 1. */
+static hth_status count_kinds(hth_npz *npz, reading *r, const char *name, double most,
+                              size_t *count, hth_error *error) {
+    HTH_TRY(read_array(npz, r, name, visit_largest, error));
+    if (r->largest >= most)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: %s reach %.9g, more than the %.9g that there can be",
+                        hth_npz_path(npz), name, r->largest, most);
+    *count = r->largest < 0 ? 1 : (size_t)r->largest + 1;
+    return HTH_OK;
+}
+
+static hth_status check_labels(const hth_npz *npz, const reading *r, hth_error *error) {
+    if (!(r->least >= 1)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s: labels are %.9g to %.9g, but classes count from 0: subtract %.9g, or, "
+                    "if the lower ones are only missing here, set data.classes=%.9g",
+                    hth_npz_path(npz), r->least, r->largest, r->least, r->largest + 1);
+}
+
 /* Inputs and classes, by the settings or by the training file. */
 static hth_status find_shape(hth_npz *npz, reading *r, hth_shape *shape, hth_error *error) {
     const events_options *o = r->options;
     *shape = (hth_shape){
         .inputs = (size_t)o->channels, .outputs = (size_t)o->classes, .target = HTH_TARGET_CLASSES};
     HTH_TRY(check_arrays(npz, r, error));
-    if (!o->channels) {
-        HTH_TRY(read_array(npz, r, "units", visit_largest, error));
-        shape->inputs = r->largest < 0 ? 1 : (size_t)r->largest + 1;
-    }
-    if (!o->classes) {
-        HTH_TRY(read_array(npz, r, "labels", visit_largest, error));
-        shape->outputs = r->largest < 0 ? 1 : (size_t)r->largest + 1;
-        if (r->least >= 1)
-            return hth_fail(
-                error, HTH_INVALID,
-                "%s: labels are %.9g to %.9g, but classes count from 0: subtract %.9g, or, "
-                "if the lower ones are only missing here, set data.classes=%.9g",
-                hth_npz_path(npz), r->least, r->largest, r->least, r->largest + 1);
-    }
-    if (shape->inputs <= 1e7 && shape->outputs < INT32_MAX) return HTH_OK;
-    return hth_fail(error, HTH_INVALID, "%s: %zu units and %zu classes are too many",
-                    hth_npz_path(npz), shape->inputs, shape->outputs);
+    if (!o->channels) HTH_TRY(count_kinds(npz, r, "units", 1e7, &shape->inputs, error));
+    if (o->classes) return HTH_OK;
+    HTH_TRY(count_kinds(npz, r, "labels", INT32_MAX, &shape->outputs, error));
+    return check_labels(npz, r, error);
 }
 
 static hth_status read_all(hth_npz *npz, reading *r, hth_error *error) {

@@ -169,6 +169,11 @@ static void what_is_refused(void **state) {
     refused(arrays, NULL, NULL, "but must be (300,) of integers: a unit an event");
     arrays[1] = (array){"units", "<f4", "(300,)", false, times, sizeof times};
     refused(arrays, NULL, NULL, "but must be (300,) of integers: a unit an event");
+    uint64_t huge[N] = {0, 1, 2, 3, UINT64_MAX};
+    arrays[3] = (array){"labels", "<u8", "(5,)", false, huge, sizeof huge};
+    arrays[1] = (array){"units", "<u2", "(300,)", false, units, sizeof units};
+    refused(arrays, NULL, NULL, "labels reach 1.84467441e+19, more than the 2.14748365e+09");
+    arrays[3] = (array){"labels", "|u1", "(5,)", false, labels, sizeof labels};
     arrays[1] = (array){"unit", "<u2", "(300,)", false, units, sizeof units};
     refused(arrays, NULL, NULL, "there is no use for array unit; did you mean 'units'?");
 }
