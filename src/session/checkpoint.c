@@ -239,7 +239,7 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error) {
-    const hth_handles handles = {.network = session->network};
+    const hth_handles handles = {.parts.network = session->parts.network};
     return save(run, &handles, NULL, step, identity, write_best, error);
 }
 

@@ -255,7 +255,7 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
     guard limit = {.most = hth_machine_memory()};
     const hth_allocator from = {take, release, &limit};
     hth_given_settings with;
-    HTH_TRY(hth_given_settings_join(&s->train, settings, &with, error));
+    hth_status status = hth_given_settings_join(&s->train, settings, &with, error);
     const hth_model_plan plan = {.abi = HTH_ABI,
                                  .settings = with.settings,
                                  .shape = s->train.shape,
@@ -267,7 +267,7 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
                                  .checked = true,
                                  .initialise = use_given,
                                  .context = &s->train};
-    hth_status status = hth_model_create(&plan, &from, &s->model, error);
+    if (status == HTH_OK) status = hth_model_create(&plan, &from, &s->model, error);
     if (status == HTH_NO_MEMORY) status = too_large(&plan, &limit, error);
     free(with.items);
     free(with.text);

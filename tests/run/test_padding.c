@@ -68,13 +68,13 @@ static void gradient_of(const char *file, const char *more, found *out) {
     if (hth_session_open(&settings, NULL, &s, &error)) fail_msg("%s", error.message);
     hth_tally tally = {0};
     hth_walk walk = hth_session_walk(&s, &tally);
-    walk.optimiser = NULL; /* weights stay, gradients add up */
+    walk.parts.optimiser = NULL; /* weights stay, gradients add up */
     while (!tally.epoch_over)
         if (hth_walk_tape(&walk, &error)) fail_msg("%s", error.message);
     out->report = tally.sums;
-    out->count = hth_network_parameter_count(s.network);
+    out->count = hth_network_parameter_count(s.parts.network);
     assert_true(out->count <= HTH_COUNT(out->gradient));
-    memcpy(out->gradient, hth_gradient_values(s.gradient), out->count * sizeof(hth_real));
+    memcpy(out->gradient, hth_gradient_values(s.parts.gradient), out->count * sizeof(hth_real));
     hth_session_close(&s);
     hth_config_destroy(config);
 }
