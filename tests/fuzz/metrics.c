@@ -9,10 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hth_error error = {.message = ""};
     const hth_progress line = {.step = 7, .metric = "accuracy"};
     fuzz_write("m.jsonl", data, size);
-    hth_status status = hth_metrics_read(fuzz_path("m.jsonl"), &lines, &count, &error);
+    hth_status status = hth_metrics_read(fuzz_path("m.jsonl"), &lines, &count, NULL, &error);
     fuzz_refused(status, &error);
     if (status == HTH_OK) free(lines);
-    status = hth_metrics_open(fuzz_path("m.jsonl"), 20, &file, &error);
+    status = hth_metrics_open(fuzz_path("m.jsonl"), 20, NULL, &file, &error);
     fuzz_refused(status, &error);
     if (status != HTH_OK) return 0;
     if (hth_metrics_append(file, &line, &error)) abort();

@@ -225,7 +225,7 @@ static void tensors_have_their_shapes(void **state) {
         {ADD "learner=rtrl cell=lstm train.steps=6", "readout.weight", {2, 5}},
         {ADD "learner=rtrl cell=lstm train.steps=6", "readout.bias", {1, 2}},
         {ADD "learner=rtrl cell=lstm train.steps=6", "tape0.state", {1, 1, 2, 5}},
-        {ADD "learner=eprop1 cell=alif train.steps=6",
+        {ADD "learner=eprop1 cell=alif readout.kappa=0 train.steps=6",
          "learner.trace0.weight",
          {2, 2, 5, 5 + 2 + 1}},
         {ADD "learner=rtrl readout.kappa=0.5 train.steps=6", "tape.y", {1, 2, 2}},
