@@ -270,6 +270,33 @@ static hth_status check_twice(const hth_npz *npz, hth_error *error) {
     return HTH_OK;
 }
 
+/* Of the machine; UINT64_MAX where the system does not say. */
+static uint64_t memory_bytes(void) {
+#ifdef _SC_PHYS_PAGES
+    const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && bytes > 0) return (uint64_t)pages * (uint64_t)bytes;
+#endif
+    return UINT64_MAX;
+}
+
+/* A small archive may unpack to more than there is; its directory says so before anything is unpacked. */
+static hth_status check_size(const hth_npz *npz, hth_error *error) {
+    const uint64_t memory = memory_bytes();
+    uint64_t total = 0;
+    for (zip_int64_t i = 0; i < zip_get_num_entries(npz->zip, 0); i++) {
+        zip_stat_t about;
+        if (zip_stat_index(npz->zip, (zip_uint64_t)i, 0, &about)) continue;
+        const uint64_t size = about.valid & ZIP_STAT_SIZE ? about.size : 0;
+        total = size > UINT64_MAX - total ? UINT64_MAX : total + size;
+    }
+    if (total <= memory) return HTH_OK;
+    return hth_fail(
+        error, HTH_NO_MEMORY,
+        "%s: its arrays unpack to %.1f GB, and this machine has %.1f GB of memory; unpack "
+        "them into a folder of .npy files, of which large ones are not read as a whole",
+        npz->path, (double)total / 1e9, (double)memory / 1e9);
+}
+
 hth_status hth_npz_open(const char *path, hth_npz **out, hth_error *error) {
     size_t length = strlen(path) + 1;
     struct stat about;
@@ -280,6 +307,7 @@ hth_status hth_npz_open(const char *path, hth_npz **out, hth_error *error) {
     if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode)) {
         npz->zip = zip_open(path, ZIP_RDONLY, &code);
         hth_status status = npz->zip ? check_twice(npz, error) : fail_zip(path, code, error);
+        if (status == HTH_OK) status = check_size(npz, error);
         if (status != HTH_OK) {
             hth_npz_close(npz);
             return status;

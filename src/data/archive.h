@@ -11,7 +11,7 @@
 typedef struct hth_npz hth_npz;
 
 /* HTH_FILE for a path that is missing or neither a zip archive nor a folder; HTH_INVALID for an archive with two members
- * of one name. */
+ * of one name; HTH_NO_MEMORY for one that says of itself that it unpacks to more than the machine's memory. */
 hth_status hth_npz_open(const char *path, hth_npz **out, hth_error *error);
 void hth_npz_close(hth_npz *npz);
 const char *hth_npz_path(const hth_npz *npz);

@@ -146,11 +146,35 @@ static void test_damaged_files(void **unused) {
     assert_message("a.npz: No such file");
 }
 
+/* A few bytes a member that claim 4 GB each, 16 TB in all: refused by the directory, before anything is unpacked. */
+static void test_more_than_memory(void **unused) {
+    enum { MEMBERS = 4096, ROOM = 1 << 21 };
+    (void)unused;
+    void *state;
+    hth_shape shape;
+    static array arrays[MEMBERS];
+    static char names[MEMBERS][16], bytes[ROOM];
+    const unsigned char claim[4] = {0xf0, 0xff, 0xff, 0xff};
+    for (int i = 0; i < MEMBERS; i++) {
+        snprintf(names[i], sizeof names[i], "m%d", i);
+        arrays[i] = (array){names[i], "|b1", "(5, 3)", false, mask, sizeof mask};
+    }
+    write_npz("a.npz", arrays, MEMBERS);
+    const size_t length = scratch_read("a.npz", bytes, sizeof bytes);
+    assert_int_equal(open_arrays(NULL, HTH_TRAIN, 1, &state, &shape), HTH_INVALID);
+    for (size_t i = 0; i + 28 < length;
+         i++) /* each entry of the directory, and its size unpacked */
+        if (!memcmp(bytes + i, "PK\1\2", 4)) memcpy(bytes + i + 24, claim, sizeof claim);
+    scratch_write("a.npz", bytes, length);
+    assert_int_equal(open_arrays(NULL, HTH_TRAIN, 1, &state, &shape), HTH_NO_MEMORY);
+    assert_message("a.npz: its arrays unpack to 17592.2 GB, and this machine has ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_shapes),    cmocka_unit_test(test_bad_dtypes),
         cmocka_unit_test(test_bad_numbers),   cmocka_unit_test(test_files_that_differ),
-        cmocka_unit_test(test_damaged_files),
+        cmocka_unit_test(test_damaged_files), cmocka_unit_test(test_more_than_memory),
     };
     return cmocka_run_group_tests(tests, fill, scratch_remove);
 }
