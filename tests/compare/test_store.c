@@ -351,14 +351,10 @@ static void runs_under_way_outlive_other_calls(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_store_of_an_older_layout_is_read),
-        TEST(the_regulariser_is_stored),
-        TEST(data_that_are_away_cost_nothing),
-        TEST(useless_checkpoints_are_given_up),
-        TEST(unreadable_checkpoints_are_kept),
-        TEST(runs_under_way_outlive_other_calls),
-        TEST(other_databases_are_left_alone),
-        TEST(updates_are_told),
+        TEST(a_store_of_an_older_layout_is_read), TEST(the_regulariser_is_stored),
+        TEST(data_that_are_away_cost_nothing),    TEST(useless_checkpoints_are_given_up),
+        TEST(unreadable_checkpoints_are_kept),    TEST(runs_under_way_outlive_other_calls),
+        TEST(other_databases_are_left_alone),     TEST(updates_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
