@@ -4,7 +4,9 @@
 static const double ln2 = 0.69314718055994530942;
 
 static const char *refuses(const hth_metric_case *of) {
-    if (!(of->loss.nats > 0)) return "that needs a loss that is a cross-entropy, such as softmax";
+    if (!(of->loss.nats > 0))
+        return "that needs a loss that is a cross-entropy, such as softmax, without "
+               "loss.class_weights";
     return of->loss.nats == 1 ? NULL : "the loss is in bits already (loss.unit)";
 }
 

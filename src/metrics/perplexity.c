@@ -11,7 +11,9 @@ static bool suits(const hth_metric_case *of) {
 }
 
 static const char *refuses(const hth_metric_case *of) {
-    return has_meaning(of) ? NULL : "that needs class targets and loss.name softmax";
+    return has_meaning(of)
+               ? NULL
+               : "that needs class targets and loss.name softmax, without loss.class_weights";
 }
 
 static double value(const hth_scored *of) {

@@ -27,7 +27,8 @@ static const hth_option common[] = {
     {.name = "class_weights",
      .help =
          "for targets that are classes: what the loss of a step counts by its class, one number "
-         "or a list for all classes; metrics are not changed. Frequent classes may count less: "
+         "or a list for all classes; accuracy and decisions are not changed, and metrics made of "
+         "the loss are refused. Frequent classes may count less: "
          "N / (classes n_c) for n_c of N",
      .fallback = "1",
      .kind = HTH_KIND_UNITS,

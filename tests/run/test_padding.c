@@ -218,6 +218,8 @@ static void wrong_class_weights(void **state) {
     refused("given.npz", "loss.class_weights=1,2,3", "leave one of them out");
     refused("plain.npz", "loss.class_weights=1,2", "it has 2");
     refused("plain.npz", "loss.class_weights=1,-2,3", "loss.class_weights");
+    refused("plain.npz", "loss.class_weights=1,2,3 train.metric=perplexity", "without loss.class");
+    refused("given.npz", "train.metric=bits", "without loss.class_weights");
     refused("given.npz", "data.classes=4",
             "class_weights of the data has 3 numbers, but there are 4");
 }

@@ -303,6 +303,7 @@ static void losses_say_what_they_count_in(void **state) {
         bool one_class;
     } cases[] = {
         {"task=add loss=softmax", "nats", 1, 0, true},
+        {"task=store-recall loss.class_weights=1,2", "units of its own", 0, 0, false},
         {PATTERN "loss=mse", "squared error", 0, 2, false},
         {PATTERN "loss=mse loss.report=mean", "squared error", 0, 6, false},
         {"task=copy-repeat loss=sigmoid", "nats", 1, 0, false},
