@@ -97,6 +97,53 @@ static const cli_command commands[] = {
         .run = cli_eval,
     },
     {
+        .name = "predict",
+        .usage = "RUN [key=value...] --out FILE.npz | FILE.csv",
+        .summary = "outputs of a trained network for a split of its data, or for other data",
+        .text =
+            "Writes what the network of a run says at every step: into a .npz the arrays outputs "
+            "(sequences, steps, outputs), before any softmax or sigmoid, targets, weights and "
+            "lengths; into a .csv a line a step, sequence,step,y0,y1,... Shorter sequences are "
+            "filled up with 0. key=value changes settings of the run for this pass, such as the "
+            "file of the data. Nothing is learned.\n\n"
+            "  hitherto predict runs/same --split validation --out y.npz\n"
+            "  hitherto predict runs/same data.file=new.npz data.validation_fraction=0 \\\n"
+            "      --split train --out new.csv",
+        .flags = {{"--out", "FILE", "FILE.npz or FILE.csv"},
+                  {"--split", "NAME", "train, validation or test (test)"},
+                  {"--trials", "N", "at most so many sequences (all; 1 of a task without end)"},
+                  {"--steps", "N",
+                   "steps of the pieces into which a sequence without end is cut (200)"},
+                  THREADS},
+        .run = cli_predict,
+    },
+    {
+        .name = "record",
+        .usage = "RUN [key=value...] --out FILE.npz",
+        .summary = "what the units of a trained network do: spikes, states, signals, traces",
+        .text =
+            "Runs trials with the network of a run, a step at a time, and writes arrays (trials, "
+            "steps, numbers): inputs, z (spikes or outputs of the units), each state by its name "
+            "(`hitherto list cell`: v, a, c, h), signals (the learning signal of each unit of the "
+            "top layer), outputs, targets, weights and lengths; and traces, the eligibility traces "
+            "of the synapses that --synapses names. Signals and traces are those of the run's "
+            "learner where it keeps traces, else those of eprop1-symmetric. The array synapses has "
+            "what was named.\n\n"
+            "  hitherto record runs/same --trials 20 --out r.npz\n"
+            "  hitherto record runs/same --synapses 0:3,5:41 --out r.npz",
+        .flags =
+            {{"--out", "FILE", "FILE.npz"},
+             {"--split", "NAME", "train, validation or test (validation)"},
+             {"--trials", "N", "sequences (1)"},
+             {"--steps", "N", "steps of the pieces into which a sequence without end is cut (200)"},
+             {"--layer", "N", "whose units, from 0, the lowest (0)"},
+             {"--synapses", "LIST",
+              "ROW:COLUMN of the layer's weight matrix, as docs/files.md lays it out, with commas "
+              "between"},
+             THREADS},
+        .run = cli_record,
+    },
+    {
         .name = "check",
         .usage = "[SETTINGS.yaml... | RUN] [key=value...]",
         .summary = "hold every gradient of these settings against the exact one",

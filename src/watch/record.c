@@ -130,6 +130,7 @@ hth_record_shape hth_recorder_shape(const hth_recorder *r) {
     return (hth_record_shape){.stream = source->shape,
                               .layers = hth_network_look(r->session.parts.network).layers,
                               .sequence_steps = r->cut ? 0 : (size_t)source->sequence_steps,
+                              .has_end = source->epoch_steps > 0,
                               .has_signals = r->walk.parts.learner != NULL,
                               .has_traces = r->traces,
                               .learner = r->learner_name,

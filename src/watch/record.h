@@ -23,7 +23,8 @@ typedef struct hth_record_plan {
 typedef struct hth_record_shape {
     hth_shape stream;
     size_t layers, sequence_steps; /* 0: cut into pieces, or lengths differ */
-    bool has_signals;              /* learning signals of the top layer */
+    bool has_end; /* the split is read once, and then begins anew; false: a task goes on for ever */
+    bool has_signals; /* learning signals of the top layer */
     bool has_traces;
     const char *learner; /* whose signals and traces they are; NULL: none */
     bool own;            /* that learner is the run's own */

@@ -1,0 +1,98 @@
+/* The .npz writer: a header of numpy's format version 1.0 before the numbers of each array, stored by libzip. */
+#include "files/npz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+enum { ALIGNMENT = 64, PREFIX = 10 }; /* of the numbers in a member; magic, version and length */
+
+static const char *descr_of(hth_dtype dtype) {
+    switch (dtype) {
+    case HTH_DTYPE_REAL:
+        return sizeof(hth_real) == sizeof(double) ? "<f8" : "<f4";
+    case HTH_DTYPE_F64:
+        return "<f8";
+    case HTH_DTYPE_I32:
+        return "<i4";
+    case HTH_DTYPE_U64:
+        return "<u8";
+    }
+    return NULL;
+}
+
+static size_t size_of(hth_dtype dtype) {
+    return dtype == HTH_DTYPE_REAL ? sizeof(hth_real) : dtype == HTH_DTYPE_I32 ? 4 : 8;
+}
+
+/* The bytes of a member, header and numbers; NULL without memory. The caller frees them. */
+static unsigned char *member_of(const hth_npz_array *a, size_t *length) {
+    char shape[96] = "", header[256];
+    size_t numbers = 1, used = 0;
+    for (size_t i = 0; i < a->rank; i++) {
+        numbers *= a->shape[i];
+        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu%s", i ? " " : "",
+                                 a->shape[i], i + 1 < a->rank || a->rank == 1 ? "," : "");
+    }
+    /* The dictionary is filled up with blanks, so that the numbers begin at a multiple of 64. */
+    const int text =
+        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                 descr_of(a->dtype), shape);
+    const size_t whole = (PREFIX + (size_t)text + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const size_t bytes = numbers * size_of(a->dtype), dictionary = whole - PREFIX;
+    unsigned char *member = malloc(whole + bytes);
+    if (!member) return NULL;
+    memcpy(member, "\x93NUMPY\x01\x00", 8);
+    member[8] = (unsigned char)(dictionary & 255);
+    member[9] = (unsigned char)(dictionary >> 8);
+    memset(member + PREFIX, ' ', dictionary);
+    memcpy(member + PREFIX, header, (size_t)text);
+    member[whole - 1] = '\n';
+    if (bytes) memcpy(member + whole, a->data, bytes);
+    *length = whole + bytes;
+    return member;
+}
+
+/* Adds a member; the archive owns its bytes from then on. */
+static bool add(zip_t *zip, const hth_npz_array *a) {
+    char name[80];
+    size_t length;
+    unsigned char *member = member_of(a, &length);
+    if (!member) return false;
+    zip_source_t *source = zip_source_buffer(zip, member, length, 1);
+    if (!source) {
+        free(member);
+        return false;
+    }
+    snprintf(name, sizeof name, "%s.npy", a->name);
+    const zip_int64_t at = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
+    if (at < 0) {
+        zip_source_free(source);
+        return false;
+    }
+    /* Always the same moment, the first that a zip archive knows, so that equal arrays make equal files. */
+    return zip_set_file_compression(zip, (zip_uint64_t)at, ZIP_CM_STORE, 0) == 0 &&
+           zip_file_set_mtime(zip, (zip_uint64_t)at, 315532800, 0) == 0;
+}
+
+hth_status hth_npz_write(const char *path, const hth_npz_array *arrays, size_t count,
+                         hth_error *error) {
+    int code;
+    zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    if (!zip) {
+        zip_error_t reason;
+        zip_error_init_with_code(&reason, code);
+        hth_fail(error, HTH_FILE, "cannot write %s: %s", path, zip_error_strerror(&reason));
+        zip_error_fini(&reason);
+        return HTH_FILE;
+    }
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) good = add(zip, &arrays[i]);
+    /* Closing writes another file and gives it the name at last. */
+    if (good && zip_close(zip) == 0) return HTH_OK;
+    hth_fail(error, HTH_FILE, "cannot write %s: %s", path,
+             good ? zip_strerror(zip) : "not enough memory");
+    zip_discard(zip);
+    return HTH_FILE;
+}

@@ -1,0 +1,164 @@
+/* hitherto predict and hitherto record: what they write is what eval scores, and what the network did. */
+#include "cli/cli.h"
+#include "cli/program.h"
+#include "data/archive.h"
+
+#include <math.h>
+#include <string.h>
+
+#define REFUSED(sentence, ...)                                                                     \
+    do {                                                                                           \
+        RUN(__VA_ARGS__);                                                                          \
+        assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
+        assert_string_equal(said.err, "hitherto: " sentence "\n");                                 \
+    } while (0)
+
+typedef struct array {
+    hth_npy about;
+    double *x;
+} array;
+
+static hth_status take(void *arg, const hth_npy *about, size_t index, double value,
+                       hth_error *error) {
+    (void)about;
+    (void)error;
+    ((array *)arg)->x[index] = value;
+    return HTH_OK;
+}
+
+static array read_array(const char *path, const char *name) {
+    hth_npz *npz;
+    hth_error error;
+    array a;
+    assert_int_equal(hth_npz_open(path, &npz, &error), HTH_OK);
+    assert_int_equal(hth_npz_header(npz, name, &a.about, &error), HTH_OK);
+    a.x = calloc(a.about.count + 1, sizeof *a.x);
+    assert_int_equal(hth_npz_read(npz, name, take, &a, &error), HTH_OK);
+    hth_npz_close(npz);
+    return a;
+}
+
+static double printed(const char *label) {
+    const char *at = strstr(said.out, label);
+    assert_non_null(at);
+    return strtod(at + strlen(label), NULL);
+}
+
+static void train(void) {
+    RUN("train", "task=pattern", "task.steps=60", "network.units=8", "learner=eprop1", "cell=alif",
+        "cell.v_th=0.5", "train.sequences=5", "--threads", "1", "--quiet", "--out", "run");
+    assert_int_equal(said.code, 0);
+}
+
+/* Half the squared error of the outputs that predict writes, over the weights, is the loss that eval prints. */
+static void predictions_are_what_eval_scores(void **state) {
+    (void)state;
+    train();
+    RUN("predict", "run", "--split", "validation", "--out", "y.npz");
+    assert_int_equal(said.code, 0);
+    const array y = read_array("y.npz", "outputs"), target = read_array("y.npz", "targets"),
+                weight = read_array("y.npz", "weights"), length = read_array("y.npz", "lengths");
+    assert_int_equal(y.about.rank, 3);
+    assert_int_equal(y.about.shape[1], 60);
+    assert_true(length.about.count == 1 && length.x[0] == 60);
+    double loss = 0, total = 0, shifted = 0;
+    for (size_t i = 0; i < y.about.count; i++) {
+        const double w = weight.x[i / y.about.shape[2]],
+                     next = target.x[(i + y.about.count / 2) % y.about.count];
+        loss += w * pow(y.x[i] - target.x[i], 2) / 2;
+        shifted += w * pow(y.x[i] - next, 2) / 2;
+    }
+    for (size_t i = 0; i < weight.about.count; i++) total += weight.x[i];
+    RUN("eval", "run", "--split", "validation");
+    const double told = printed("validation loss");
+    assert_true(fabs(loss / total - told) < 1e-5 * told);
+    assert_true(fabs(shifted / total - told) > 1e-2 * told); /* the control: half a trial off */
+    /* A line a step of the same numbers. */
+    RUN("predict", "run", "--split", "validation", "--out", "y.csv");
+    read_whole("y.csv", said.out);
+    const char *line = said.out;
+    for (size_t t = 0; t < 60; t++) {
+        line = strchr(line, '\n') + 1;
+        size_t sequence, step;
+        double first;
+        assert_int_equal(sscanf(line, "%zu,%zu,%lf", &sequence, &step, &first), 3);
+        assert_true(sequence == 0 && step == t);
+        assert_true(fabs(first - y.x[t * y.about.shape[2]]) <= 1e-8 * (1 + fabs(first)));
+    }
+    free(y.x);
+    free(target.x);
+    free(weight.x);
+    free(length.x);
+}
+
+/* record has the outputs of predict, spikes that are 0 or 1, and traces that move with their inputs. */
+static void recordings_show_the_inside(void **state) {
+    (void)state;
+    train();
+    RUN("predict", "run", "--split", "validation", "--out", "y.npz");
+    RUN("record", "run", "--synapses", "0:8,3:1", "--out", "r.npz");
+    assert_int_equal(said.code, 0);
+    const array y = read_array("y.npz", "outputs"), same = read_array("r.npz", "outputs"),
+                z = read_array("r.npz", "z"), v = read_array("r.npz", "v"),
+                a = read_array("r.npz", "a"), e = read_array("r.npz", "traces"),
+                which = read_array("r.npz", "synapses"), L = read_array("r.npz", "signals");
+    assert_memory_equal(y.x, same.x, y.about.count * sizeof *y.x);
+    double spikes = 0, moved = 0, signals = 0;
+    for (size_t i = 0; i < z.about.count; i++) {
+        assert_true(z.x[i] == 0 || z.x[i] == 1);
+        spikes += z.x[i];
+    }
+    for (size_t i = 2; i < e.about.count; i++) moved += fabs(e.x[i] - e.x[i - 2]);
+    for (size_t i = 0; i < L.about.count; i++) signals += fabs(L.x[i]);
+    assert_true(spikes > 0 && moved > 0 && signals > 0);
+    assert_true(v.about.shape[2] == 8 && a.about.shape[2] == 8 && e.about.shape[2] == 2);
+    assert_true(which.x[0] == 0 && which.x[1] == 8 && which.x[2] == 3 && which.x[3] == 1);
+    const array all[] = {y, same, z, v, a, e, which, L};
+    for (size_t i = 0; i < HTH_COUNT(all); i++) free(all[i].x);
+}
+
+/* Sequences of different lengths: what lies after the end of a shorter one is 0. */
+static void shorter_sequences_are_filled_up(void **state) {
+    (void)state;
+    RUN("train", "task=copy-repeat", "cell=gru", "network.units=6", "loss=sigmoid", "learner=bptt",
+        "task.curriculum=false", "task.pattern=2", "task.repeats=1", "train.sequences=2",
+        "--threads", "1", "--quiet", "--out", "copy");
+    assert_int_equal(said.code, 0);
+    RUN("record", "copy", "--split", "train", "--trials", "3", "--out", "c.npz");
+    assert_int_equal(said.code, 0);
+    const array length = read_array("c.npz", "lengths"), y = read_array("c.npz", "outputs");
+    assert_int_equal(length.about.count, 3);
+    assert_true(y.about.shape[0] == 3 && (double)y.about.shape[1] == length.x[0]);
+    free(length.x);
+    free(y.x);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    train();
+    REFUSED("where to? give --out FILE.npz or --out FILE.csv", "predict", "run");
+    REFUSED("option --out is 'y.mat', but must end in .npz or .csv", "predict", "run", "--out",
+            "y.mat");
+    REFUSED("option --out is 'r.csv', but must end in .npz", "record", "run", "--out", "r.csv");
+    REFUSED("there is no layer 3: the network has 1, from 0", "record", "run", "--layer", "3",
+            "--out", "r.npz");
+    REFUSED("option --synapses is '3', but must be at most 1000 of ROW:COLUMN with commas between, "
+            "of the layer's weight matrix",
+            "record", "run", "--synapses", "3", "--out", "r.npz");
+    assert_false(is_there("r.npz"));
+    RUN("predict", "run", "--split", "validation", "--out", "nowhere/y.npz");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "hitherto: cannot write nowhere/y.npz: "));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
+        TEST(predictions_are_what_eval_scores),
+        TEST(recordings_show_the_inside),
+        TEST(shorter_sequences_are_filled_up),
+        TEST(test_refusals),
+#undef TEST
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
