@@ -49,10 +49,11 @@ static void write_seed(size_t kind, hth_session *session, const hth_identity *id
     hth_error error;
     hth_counters counters = {.walked.epoch = 1};
     hth_walk walk = hth_session_walk(session, &counters.walked);
+    const char *written = fuzz_path("checkpoint.safetensors"); /* and the folder is there */
     for (int i = 0; i < 5; i++)
         if (hth_walk_tape(&walk, &error)) abort();
     if (hth_checkpoint_save(fuzz_folder, session, &counters, identity, &error)) abort();
-    FILE *from = fopen(fuzz_path("checkpoint.safetensors"), "rb");
+    FILE *from = fopen(written, "rb");
     snprintf(path, sizeof path, "%s/checkpoint%zu", getenv("HTH_FUZZ_SEEDS"), kind);
     FILE *to = fopen(path, "wb");
     if (!from || !to) abort();
