@@ -1,0 +1,11 @@
+"""Hitherto: learning online in recurrent networks.
+
+`Model` is a network that learns while it runs, in this process. `train`, `compare` and `check` run the program, whose
+results are those of the command line, bit for bit.
+"""
+
+from ._library import Error, NotFinite, SettingError
+from .model import Model, Parameters, load
+
+__all__ = ["Error", "Model", "NotFinite", "Parameters", "SettingError", "load"]
+__version__ = "0.1.0"

@@ -1,0 +1,511 @@
+"""A network that learns while it runs: one block of memory, predict and learn in a call each."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _c
+from ._library import Failure, Library, SettingError, Settings, flat_settings, library
+
+#: Short names for the settings that most programs give.
+SHORT = {
+    "units": "network.units",
+    "lr": "optimiser.lr",
+}
+
+
+def as_array(values: ArrayLike, dtype: Any) -> NDArray[Any]:
+    """The values as an array of that type in C order; copied only where they are not one already.
+
+    Anything with ``__dlpack__`` on the CPU is taken without a copy.
+
+    Raises
+    ------
+    SettingError
+        The values lie on another device.
+    """
+    device = getattr(values, "__dlpack_device__", None)
+    if device is not None and not isinstance(values, np.ndarray):
+        if int(device()[0]) != 1:
+            raise SettingError("the array lies on another device; bring it to the CPU first (for torch: x.cpu())")
+        if getattr(values, "requires_grad", False):
+            values = values.detach()  # type: ignore[union-attr]
+        values = np.from_dlpack(values)  # type: ignore[arg-type]
+    return np.ascontiguousarray(values, dtype=dtype)
+
+
+class _Memory:
+    """Numbers of the library as numpy sees them; keeps their owner alive as long as a view of them lives."""
+
+    def __init__(self, owner: object, address: int, shape: tuple[int, ...], dtype: str,
+                 strides: tuple[int, ...] | None = None, writable: bool = True) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, not writable),
+            "shape": shape,
+            "typestr": np.dtype(dtype).str,
+            "strides": strides,
+        }
+
+
+class Parameters(Mapping[str, NDArray[Any]]):
+    """The blocks of a network's parameters by name, as writable views.
+
+    ``layer0.weight`` has the shape (gates * units, units + inputs + 1): row ``gate * units + unit``; columns are the
+    recurrent weights, the input weights and the bias. Weights that a cell does not have are 0 and must stay 0.
+    A view keeps the model alive. Write to it before the next `predict`, not between `predict` and `learn`.
+    """
+
+    def __init__(self, owner: object, library: Library, network: int) -> None:
+        count = ctypes.c_size_t()
+        start = library.hth_network_parameters(network)
+        blocks = library.hth_network_blocks(network, ctypes.byref(count))
+        size = ctypes.sizeof(library.real)
+        self._views: dict[str, NDArray[Any]] = {}
+        for block in (_c.hth_block * count.value).from_address(blocks):
+            memory = _Memory(owner, start + block.offset * size, (block.rows, block.columns), library.dtype)
+            self._views[block.name.decode()] = np.asarray(memory)
+        total = library.hth_network_parameter_count(network)
+        #: All parameters as one array, a view.
+        self.flat: NDArray[Any] = np.asarray(_Memory(owner, start, (total,), library.dtype))
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._views[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:24} {view.shape}" for name, view in self._views.items())
+
+
+class Model:
+    """A recurrent network, its learner and its optimiser.
+
+    Parameters
+    ----------
+    inputs : int
+        Numbers that come in at each step; 0 where tokens do.
+    outputs : int
+        Numbers that go out, or classes.
+    target : {"values", "classes"}
+        What `learn` is given.
+    vocabulary : int
+        Kinds of token; needs ``network={"embedding": width}``.
+    seed : int
+        Of all random draws: one seed, one result.
+    batch : int
+        Sequences that advance together.
+    steps : int
+        Steps of a tape, K: the model learns from K steps at once. 0: what the settings say, or 1.
+    late : int
+        A label may come so many steps after its input.
+    threads : int
+        Never changes a result. 0: one for each core.
+    precision : {"single", "double"}
+    **settings
+        Every setting of docs/settings.md. A section is a name, ``cell="lstm"``, or a mapping,
+        ``cell={"name": "alif", "tau_m": 20}``; `units` and `lr` are short for ``network={"units": ...}`` and
+        ``optimiser={"lr": ...}``.
+
+    Raises
+    ------
+    SettingError
+        In one sentence, with "did you mean" for a name that there is none of.
+
+    Examples
+    --------
+    >>> model = Model(inputs=1, outputs=1, cell="gru", units=8, learner="rflo", lr=0.05, seed=1)
+    >>> for x in np.sin(np.arange(200) / 5):
+    ...     y = model.predict([x])
+    ...     _ = model.learn([x])
+    >>> model.parameters["readout.weight"].shape
+    (1, 8)
+    """
+
+    def __init__(self, *, inputs: int, outputs: int, target: Literal["values", "classes"] = "values",
+                 vocabulary: int = 0, seed: int = 1, batch: int = 1, steps: int = 0, late: int = 0, threads: int = 1,
+                 precision: Literal["single", "double"] = "single", **settings: Any) -> None:
+        if target not in ("values", "classes"):
+            raise SettingError(f"target is {target!r}, but must be 'values' or 'classes'")
+        self._how: dict[str, Any] = dict(inputs=inputs, outputs=outputs, target=target, vocabulary=vocabulary, seed=seed,
+                                         batch=batch, steps=steps, late=late, threads=threads, precision=precision)
+        self._flat = _with_short_names(settings)
+        self._library = library(precision)
+        self._failure = Failure()
+        self._handle = self._create()
+        self._free = weakref.finalize(self, self._library.hth_model_destroy, self._handle)
+        self._prepare()
+
+    # ---- Making ------------------------------------------------------------------------------------------
+
+    def _plan(self, settings: Settings) -> _c.hth_model_plan:
+        how, plan = self._how, _c.hth_model_plan()
+        plan.abi = self._library.hth_abi()
+        plan.settings = settings.list
+        plan.shape.inputs, plan.shape.vocabulary, plan.shape.outputs = how["inputs"], how["vocabulary"], how["outputs"]
+        plan.shape.target = _c.HTH_TARGET_CLASSES if how["target"] == "classes" else _c.HTH_TARGET_VALUES
+        plan.seed, plan.steps, plan.batch = how["seed"], how["steps"], how["batch"]
+        plan.late, plan.threads = how["late"], how["threads"]
+        return plan
+
+    def _create(self) -> ctypes.c_void_p:
+        settings, handle = Settings(self._flat), ctypes.c_void_p()
+        plan = self._plan(settings)
+        self._failure.check(self._library.hth_model_create(ctypes.byref(plan), None, ctypes.byref(handle),
+                                                           self._failure.address))
+        return handle
+
+    def _prepare(self) -> None:
+        """Room for one step, whose addresses never change: asking numpy for one costs more than a step."""
+        how, dtype = self._how, self._library.dtype
+        batch = how["batch"]
+        self._x = np.zeros((batch, max(how["inputs"], 1)), dtype)
+        self._tokens = np.zeros(batch, np.int32)
+        self._y = np.zeros((batch, how["outputs"]), dtype)
+        self._targets = np.zeros((batch, how["outputs"]), dtype)
+        self._classes = np.zeros(batch, np.int32)
+        self._single = batch == 1
+        self._report = _c.hth_report()
+        self._answer = _c.hth_answer()
+        address = ctypes.c_void_p
+        reads_tokens = how["vocabulary"] > 0
+        self._step = (self._handle, None if reads_tokens else address(self._x.ctypes.data),
+                      address(self._tokens.ctypes.data) if reads_tokens else None, address(self._y.ctypes.data),
+                      address(self._failure.address))
+        self._say = (self._handle, address(ctypes.addressof(self._answer)), address(ctypes.addressof(self._report)),
+                     address(self._failure.address))
+        self._input = self._tokens if reads_tokens else self._x[0] if self._single else self._x
+        self._output = self._y[0] if self._single else self._y
+        self._has_classes = how["target"] == "classes"
+        self._target = self._classes if self._has_classes else self._targets[0] if self._single else self._targets
+        self._target_address = self._target.ctypes.data
+        parts = _c.hth_model_parts.from_address(self._library.hth_model_parts_of(self._handle))
+        self._parts = parts
+        self._parameters: Parameters | None = None
+
+    # ---- Step by step ------------------------------------------------------------------------------------
+
+    def predict(self, x: ArrayLike) -> NDArray[Any]:
+        """Runs one step: the state goes on.
+
+        Parameters
+        ----------
+        x : array_like
+            Numbers (inputs,), or (batch, inputs); tokens: an int, or (batch,).
+
+        Returns
+        -------
+        ndarray
+            Outputs before any softmax or sigmoid, (outputs,), or (batch, outputs).
+
+        Raises
+        ------
+        NotFinite
+            An input is not finite; the state is as it was.
+        """
+        self._input[...] = x
+        status = self._library.hth_model_predict(*self._step)
+        if status:
+            self._failure.check(status)
+        return self._output.copy()
+
+    def learn(self, y: ArrayLike | None = None, *, late: int = 0, weight: ArrayLike | None = None,
+              ends: bool = False) -> float:
+        """Says what was right, and learns as soon as a tape is complete.
+
+        Parameters
+        ----------
+        y : array_like or None
+            Values (outputs,) or (batch, outputs); classes: an int, or (batch,). None: nothing is said of the step.
+        late : int
+            Of which step: 0 the newest, k the k-th before it.
+        weight : float or (batch,), optional
+            Of the step's loss; 1 if it is not given.
+        ends : bool
+            The newest step is the last of its sequence: learns from the rest, and the next one begins.
+
+        Returns
+        -------
+        float
+            The loss of the step, unscaled, summed over the batch; 0 where nothing was said.
+        """
+        answer, report = self._answer, self._report
+        answer.late, answer.ends, answer.errors, answer.weights = late, ends, None, None
+        answer.targets = answer.classes = None
+        if y is not None:
+            self._target[...] = y
+            if self._has_classes:
+                answer.classes = self._target_address
+            else:
+                answer.targets = self._target_address
+        if weight is not None:
+            weights = np.ascontiguousarray(np.broadcast_to(np.asarray(weight, self._library.dtype),
+                                                           (self._how["batch"],)))
+            answer.weights = weights.ctypes.data
+        report.loss = 0.0
+        status = self._library.hth_model_learn(*self._say)
+        if status:
+            self._failure.check(status)
+        return report.loss
+
+    def backward(self, errors: ArrayLike, *, late: int = 0, ends: bool = False) -> NDArray[Any] | None:
+        """Learns from a loss of one's own: gives dE/dy of a step in place of a target.
+
+        Parameters
+        ----------
+        errors : array_like
+            dE/dy, (outputs,) or (batch, outputs), y being what `predict` returned for the step.
+        late, ends
+            As in `learn`.
+
+        Returns
+        -------
+        ndarray or None
+            dE/dx of the steps that were learned from, (steps, inputs) or (steps, batch, inputs), where
+            ``learner={"inputs": True}`` and a tape was complete; None otherwise.
+        """
+        rows = np.ascontiguousarray(np.broadcast_to(np.asarray(errors, self._library.dtype), self._y.shape))
+        answer = self._answer
+        answer.late, answer.ends, answer.weights = late, ends, None
+        answer.targets, answer.classes, answer.errors = None, None, rows.ctypes.data
+        self._failure.check(self._library.hth_model_learn(*self._say))
+        return self._input_gradient()
+
+    def _input_gradient(self) -> NDArray[Any] | None:
+        view = _c.hth_view()
+        status = self._library.hth_learner_inputs(self._parts.learner, ctypes.byref(view), None)
+        if status != _c.HTH_OK or view.steps == 0:
+            return None
+        rows = self._seen(view)
+        return rows[:, 0].copy() if self._single else rows.copy()
+
+    def _seen(self, view: _c.hth_view) -> NDArray[Any]:
+        size = ctypes.sizeof(self._library.real)
+        return np.asarray(_Memory(self, view.data, (view.steps, view.batch, view.units), self._library.dtype,
+                                  (view.step_stride * size, view.item_stride * size, size), writable=False))
+
+    def reset(self) -> None:
+        """Begins a sequence; steps that have not been learned from are dropped."""
+        self._library.hth_model_reset(self._handle)
+
+    # ---- Many steps --------------------------------------------------------------------------------------
+
+    def learn_many(self, x: ArrayLike, y: ArrayLike | None = None, *, weights: ArrayLike | None = None,
+                   ends: bool = False) -> NDArray[Any]:
+        """`predict` and `learn` of many steps in one call into C.
+
+        Parameters
+        ----------
+        x : array_like
+            (T, inputs), or (batch, T, inputs); tokens (T,) or (batch, T). An array of the model's precision in C order is
+            not copied where batch is 1.
+        y : array_like or None
+            Values (T, outputs) or (batch, T, outputs), or classes (T,) or (batch, T). None: nothing is said.
+        weights : array_like, optional
+            (T,) or (batch, T).
+        ends : bool
+            The last step is the last of its sequence.
+
+        Returns
+        -------
+        ndarray
+            Outputs, each from before its step was learned from, (T, outputs) or (batch, T, outputs).
+        """
+        chunk, keep = _c.hth_chunk(), []
+        steps = self._put(chunk, keep, x, y, weights)
+        chunk.steps, chunk.batch, chunk.ends = steps, self._how["batch"], ends
+        outputs = np.empty((steps, self._how["batch"], self._how["outputs"]), self._library.dtype)
+        self._failure.check(self._library.hth_model_run(self._handle, ctypes.byref(chunk), outputs.ctypes.data,
+                                                        ctypes.byref(self._report), self._failure.address))
+        return outputs[:, 0] if self._single else outputs.swapaxes(0, 1)
+
+    def _put(self, chunk: _c.hth_chunk, keep: list[Any], x: ArrayLike, y: ArrayLike | None,
+             weights: ArrayLike | None) -> int:
+        """Fills the chunk's pointers; `keep` holds what they point at. Returns the steps."""
+        how, dtype = self._how, self._library.dtype
+
+        def put(name: str, values: ArrayLike, kind: Any, columns: int | None, steps: int | None) -> int:
+            rows = as_array(values, kind)
+            if columns is not None and rows.ndim == (1 if self._single else 2) and columns == 1:
+                rows = rows[..., None]
+            shape = ("T",) if self._single else (how["batch"], "T")
+            wanted = shape if columns is None else (*shape, columns)
+            fits = rows.ndim == len(wanted) and (columns is None or rows.shape[-1] == columns)
+            fits = fits and (self._single or rows.shape[0] == how["batch"])
+            length = rows.shape[0 if self._single else 1] if rows.ndim else 0
+            if not fits or length == 0 or (steps is not None and length != steps):
+                raise SettingError(f"{name} has the shape {rows.shape}, but must have "
+                                   f"({', '.join(str(steps if w == 'T' and steps else w) for w in wanted)})")
+            if not self._single:
+                rows = np.ascontiguousarray(rows.swapaxes(0, 1))
+            keep.append(rows)
+            return length
+
+        if how["vocabulary"]:
+            steps = put("x", x, np.int32, None, None)
+            chunk.tokens = keep[-1].ctypes.data
+        else:
+            steps = put("x", x, dtype, how["inputs"], None)
+            chunk.x = keep[-1].ctypes.data
+        if y is not None and self._has_classes:
+            put("y", y, np.int32, None, steps)
+            chunk.classes = keep[-1].ctypes.data
+        elif y is not None:
+            put("y", y, dtype, how["outputs"], steps)
+            chunk.targets = keep[-1].ctypes.data
+        if weights is not None:
+            put("weights", weights, dtype, None, steps)
+            chunk.weights = keep[-1].ctypes.data
+        return steps
+
+    @property
+    def loss(self) -> float:
+        """The loss of the last `learn` or `learn_many`, unscaled, summed over steps and batch."""
+        return float(self._report.loss)
+
+    # ---- Looking inside ----------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Parameters:
+        """All parameters by name, as writable views that keep the model alive."""
+        if self._parameters is None:
+            self._parameters = Parameters(self._handle_owner(), self._library, self._parts.network)
+        else:
+            self._library.hth_network_parameters(self._parts.network)  # a view may be written to: copies are stale
+        return self._parameters
+
+    def _handle_owner(self) -> object:
+        return _Owner(self)
+
+    def record(self, x: ArrayLike, what: list[str], layer: int = 0) -> dict[str, NDArray[Any]]:
+        """What units do while the network reads x from a fresh start, without learning and without a trace in the model.
+
+        Parameters
+        ----------
+        x : array_like
+            As in `learn_many`.
+        what : list of str
+            "outputs", "z" (what units give to others; "spikes" is the same) and states of the cell by name
+            (``hitherto list cell``; lif: "v"; alif: "v", "a"; lstm: "c").
+        layer : int
+            From 0, the lowest.
+
+        Returns
+        -------
+        dict of ndarray
+            (T, units) of each, or (batch, T, units).
+        """
+        twin = self._twin()
+        chunk, keep = _c.hth_chunk(), []
+        steps = twin._put(chunk, keep, x, None, None)
+        rows: dict[str, list[NDArray[Any]]] = {name: [] for name in what}
+        for t in range(steps):
+            twin._input[...] = keep[0][t, 0] if self._single and keep[0].ndim > 2 else keep[0][t]
+            twin._failure.check(twin._library.hth_model_predict(*twin._step))
+            for name in what:
+                rows[name].append(twin._y.copy() if name == "outputs" else twin._newest(layer, name))
+        series = {name: np.stack(values) for name, values in rows.items()}
+        return {name: (v[:, 0] if self._single else v.swapaxes(0, 1)) for name, v in series.items()}
+
+    def _newest(self, layer: int, name: str) -> NDArray[Any]:
+        view = _c.hth_view()
+        self._failure.check(self._library.hth_tape_view(self._parts.tape, layer,
+                                                        b"z" if name == "spikes" else name.encode(),
+                                                        ctypes.byref(view), self._failure.address))
+        return self._seen(view)[-1].copy()
+
+    def _twin(self) -> Model:
+        """A frozen model with the same parameters."""
+        twin = Model.__new__(Model)
+        Model.__init__(twin, **self._how, **self._flat)  # type: ignore[arg-type]
+        twin.parameters.flat[...] = self.parameters.flat
+        twin._library.hth_model_freeze(twin._handle, True)
+        return twin
+
+    @property
+    def bytes(self) -> int:
+        """All memory that the model takes; it never takes more."""
+        sizes = self._library.hth_model_sizes_of(self._handle)
+        return int(_c.hth_model_sizes.from_address(sizes).total)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The same by part: network, tape, learner and so on."""
+        sizes = _c.hth_model_sizes.from_address(self._library.hth_model_sizes_of(self._handle))
+        return {name: int(getattr(sizes, name)) for name, *_ in _c.hth_model_sizes._fields_}
+
+    # ---- Keeping -----------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"how": self._how, "settings": self._flat, "state": self._state()}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        Model.__init__(self, **kept["how"], **kept["settings"])
+        self._take(kept["state"])
+
+    def _state(self) -> NDArray[np.uint8]:
+        room = np.empty(self._library.hth_model_save_bytes(self._handle), np.uint8)
+        self._failure.check(self._library.hth_model_save(self._handle, room.ctypes.data, room.size,
+                                                         self._failure.address))
+        return room
+
+    def _take(self, state: NDArray[np.uint8]) -> None:
+        state = np.ascontiguousarray(state, np.uint8)
+        self._failure.check(self._library.hth_model_load(self._handle, state.ctypes.data, state.size,
+                                                         self._failure.address))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes all that the model knows to a .npz file, whole or not at all. `load` goes on from there, bit for bit."""
+        keys, values = list(self._flat), list(self._flat.values())
+        scratch = f"{os.fspath(path)}.partial"
+        with open(scratch, "wb") as file:
+            np.savez(file, format=np.int64(1), state=self._state(), keys=np.array(keys, dtype=str),
+                     values=np.array(values, dtype=str), plan_keys=np.array(list(self._how), dtype=str),
+                     plan=np.array([str(value) for value in self._how.values()], dtype=str))
+        os.replace(scratch, path)
+
+    def __repr__(self) -> str:
+        chosen = ", ".join(f"{key}={value}" for key, value in self._flat.items())
+        return f"Model({self._how['inputs']} -> {self._how['outputs']}; {chosen}; {self.bytes} bytes)"
+
+
+class _Owner:
+    """What views hold on to: the model, and through it the memory."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+
+def _with_short_names(settings: Mapping[str, Any]) -> dict[str, str]:
+    whole = {SHORT.get(key, key): value for key, value in settings.items()}
+    return flat_settings(whole)
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """A model that `Model.save` wrote; it goes on with the same bits.
+
+    Raises
+    ------
+    OSError
+        The file is damaged, or is none of these.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        if "state" not in file or "plan" not in file:
+            raise OSError(f"{os.fspath(path)} was not written by Model.save")
+        texts = dict(zip(file["plan_keys"].tolist(), file["plan"].tolist()))
+        how: dict[str, Any] = {key: value if key in ("target", "precision") else int(value) for key, value in texts.items()}
+        model = Model(**how, **dict(zip(file["keys"].tolist(), file["values"].tolist())))
+        model._take(file["state"])
+    return model
