@@ -5,7 +5,9 @@ results are those of the command line, bit for bit.
 """
 
 from ._library import Error, NotFinite, SettingError
+from .experiments import Comparison, Run, check, compare, train
 from .model import Model, Parameters, load
 
-__all__ = ["Error", "Model", "NotFinite", "Parameters", "SettingError", "load"]
+__all__ = ["Comparison", "Error", "Model", "NotFinite", "Parameters", "Run", "SettingError", "check", "compare", "load",
+           "train"]
 __version__ = "0.1.0"
