@@ -331,6 +331,21 @@ class Model:
                                                         ctypes.byref(self._report), self._failure.address))
         return outputs[:, 0] if self._single else outputs.swapaxes(0, 1)
 
+    def predict_many(self, x: ArrayLike) -> NDArray[Any]:
+        """Outputs for x from a fresh start, without learning and without a trace in the model.
+
+        Parameters
+        ----------
+        x : array_like
+            As in `learn_many`.
+
+        Returns
+        -------
+        ndarray
+            (T, outputs) or (batch, T, outputs).
+        """
+        return self._twin().learn_many(x)
+
     def _put(self, chunk: _c.hth_chunk, keep: list[Any], x: ArrayLike, y: ArrayLike | None,
              weights: ArrayLike | None) -> int:
         """Fills the chunk's pointers; `keep` holds what they point at. Returns the steps."""

@@ -1,0 +1,115 @@
+"""river estimators: a recurrent network on an endless stream, one sample at a time.
+
+river asks first (`predict_one`) and teaches afterwards (`learn_one`) with the same x. The network takes a step once: at
+`predict_one`, which `learn_one` completes; a `learn_one` without it takes the step itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from river import base
+
+from .model import Model
+
+
+class _Recurrent:
+    """What both estimators share. The features are those of the first sample; later ones may lack some, which count 0."""
+
+    def __init__(self, cell: Any = "gru", units: int = 16, learner: Any = "rflo", lr: float = 0.01, optimiser: Any = "adam",
+                 settings: dict[str, Any] | None = None, seed: int = 1) -> None:
+        self.cell, self.units, self.learner, self.lr = cell, units, learner, lr
+        self.optimiser, self.settings, self.seed = optimiser, settings, seed
+        self._model: Model | None = None
+        self._names: list[Hashable] = []
+        self._waiting: dict[Hashable, Any] | None = None
+        self._outputs: NDArray[Any] = np.zeros(0)
+
+    def _make(self, x: dict[Any, Any], outputs: int, target: Any, loss: str) -> Model:
+        self._names = list(x)
+        return Model(inputs=len(self._names), outputs=outputs, target=target, seed=self.seed, steps=1, cell=self.cell,
+                     units=self.units, learner=self.learner, optimiser={"name": self.optimiser, "lr": self.lr}, loss=loss,
+                     **(self.settings or {}))
+
+    def _step(self, x: dict[Any, Any]) -> NDArray[Any]:
+        """The outputs for x; the step waits for its answer. A step that got none is told that there is none."""
+        assert self._model is not None
+        if self._waiting is x or self._waiting == x:
+            return self._outputs
+        self._outputs = self._model.predict([float(x.get(name, 0)) for name in self._names])
+        self._waiting = dict(x)
+        return self._outputs
+
+
+class Regressor(_Recurrent, base.Regressor):
+    """A value at every step.
+
+    Parameters
+    ----------
+    cell, units, learner, lr, optimiser, settings, seed
+        As in `hitherto.Model`.
+
+    Examples
+    --------
+    >>> from river import compose, datasets, evaluate, metrics, preprocessing
+    >>> model = preprocessing.TargetStandardScaler(preprocessing.StandardScaler() | Regressor(units=8))
+    >>> evaluate.progressive_val_score(datasets.TrumpApproval().take(200), model, metrics.MAE()).get() < 5
+    True
+    """
+
+    def predict_one(self, x: dict[Any, Any]) -> float:
+        """The value for x; 0 before the first `learn_one`."""
+        return float(self._step(x)[0]) if self._model else 0.0
+
+    def learn_one(self, x: dict[Any, Any], y: float) -> None:
+        """Completes the step of x with what was right."""
+        if self._model is None:
+            self._model = self._make(x, 1, "values", "mse")
+        self._step(x)
+        self._waiting = None
+        self._model.learn([y])
+
+
+class Classifier(_Recurrent, base.Classifier):
+    """A class at every step, of at most `classes`, in the order in which they come.
+
+    Parameters
+    ----------
+    classes : int
+        How many there may be.
+    cell, units, learner, lr, optimiser, settings, seed
+        As in `hitherto.Model`.
+    """
+
+    def __init__(self, classes: int = 2, cell: Any = "gru", units: int = 16, learner: Any = "rflo", lr: float = 0.01,
+                 optimiser: Any = "adam", settings: dict[str, Any] | None = None, seed: int = 1) -> None:
+        super().__init__(cell, units, learner, lr, optimiser, settings, seed)
+        self.classes = classes
+        self._labels: list[Any] = []
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
+        """The probability of each class that has come so far."""
+        if not self._model:
+            return {}
+        outputs = self._step(x).astype(np.float64)[:len(self._labels)]
+        grown = np.exp(outputs - outputs.max())
+        return dict(zip(self._labels, (grown / grown.sum()).tolist()))
+
+    def learn_one(self, x: dict[Any, Any], y: Any) -> None:
+        """Completes the step of x with what was right."""
+        if self._model is None:
+            self._model = self._make(x, self.classes, "classes", "softmax")
+        if y not in self._labels:
+            if len(self._labels) == self.classes:
+                raise ValueError(f"{y!r} is one class more than classes = {self.classes}")
+            self._labels.append(y)
+        self._step(x)
+        self._waiting = None
+        self._model.learn(self._labels.index(y))
