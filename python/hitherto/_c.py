@@ -16,6 +16,7 @@ HTH_NO_MEMORY = 3
 HTH_FILE = 4
 HTH_NOT_FINITE = 5
 HTH_FAILED = 6
+HTH_DAMAGED = 7
 
 HTH_TARGET_VALUES = 0
 HTH_TARGET_CLASSES = 1
@@ -143,6 +144,7 @@ class hth_field(ctypes.Structure):
         ("dtype", c_int),
         ("count", c_size_t),
         ("data", c_void_p),
+        ("shape", c_size_t * 4),
     ]
 
 
@@ -156,6 +158,10 @@ class hth_model_plan(ctypes.Structure):
         ("batch", c_size_t),
         ("late", c_size_t),
         ("threads", c_int),
+        ("only_predicts", c_bool),
+        ("checked", c_bool),
+        ("initialise", c_void_p),
+        ("context", c_void_p),
     ]
 
 
@@ -226,10 +232,13 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_network_destroy": (None, [c_void_p]),
     "hth_network_parameter_count": (c_size_t, [c_void_p]),
     "hth_network_parameters": (c_void_p, [c_void_p]),
+    "hth_network_keep_signs": (c_bool, [c_void_p]),
     "hth_network_blocks": (c_void_p, [c_void_p, c_void_p]),
     "hth_tape_create": (c_int, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_tape_destroy": (None, [c_void_p]),
     "hth_tape_reset": (None, [c_void_p]),
+    "hth_tape_expect": (c_int, [c_void_p, c_void_p, c_void_p]),
+    "hth_tape_divides": (c_bool, [c_void_p]),
     "hth_tape_dropout": (None, [c_void_p, c_bool]),
     "hth_tape_begin": (None, [c_void_p]),
     "hth_tape_slide": (c_int, [c_void_p, c_size_t, c_void_p]),
@@ -248,7 +257,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_learner_create": (c_int, [c_void_p, c_void_p, c_size_t, c_size_t, c_uint64, c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_learner_destroy": (None, [c_void_p]),
     "hth_learner_tape": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
-    "hth_learner_reset": (None, [c_void_p]),
     "hth_learner_feedback": (c_int, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
     "hth_learn": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_learner_inputs": (c_int, [c_void_p, c_void_p, c_void_p]),

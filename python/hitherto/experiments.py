@@ -84,7 +84,8 @@ def _write_data(data: Mapping[str, ArrayLike], folder: pathlib.Path) -> list[str
     """Arrays become a file beside the run, which so can be resumed and looked at later."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "data.npz"
-    np.savez(path, **{name: np.asarray(values) for name, values in data.items()})
+    arrays: dict[str, Any] = {name: np.asarray(values) for name, values in data.items()}
+    np.savez(path, **arrays)
     return ["data=arrays", f"data.file={path}"]
 
 

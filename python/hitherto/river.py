@@ -94,7 +94,7 @@ class Classifier(_Recurrent, base.Classifier):
     def _multiclass(self) -> bool:
         return True
 
-    def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
+    def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[Any, float]:
         """The probability of each class that has come so far."""
         if not self._model:
             return {}

@@ -18,6 +18,8 @@ class _Recurrent(BaseEstimator):
     X of two dimensions, (N, n), is one sequence of N steps; of three, (N, T, n), it is N sequences of T steps.
     """
 
+    model_: Model  # made by fit
+
     def __init__(self, cell: Any = "gru", units: int = 32, learner: Any = "tbptt", lr: float = 0.01,
                  optimiser: Any = "adam", epochs: int = 10, steps: int = 20, settings: dict[str, Any] | None = None,
                  random_state: Any = 1) -> None:
@@ -29,7 +31,7 @@ class _Recurrent(BaseEstimator):
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = int(check_random_state(seed).randint(1, 2**31 - 1))
-        optimiser = {"name": self.optimiser} if isinstance(self.optimiser, str) else dict(self.optimiser)
+        optimiser: dict[str, Any] = {"name": self.optimiser} if isinstance(self.optimiser, str) else dict(self.optimiser)
         optimiser.setdefault("lr", self.lr)
         given = {"loss": loss, **(self.settings or {})}
         return Model(inputs=inputs, outputs=outputs, target=target, seed=int(seed), steps=self.steps, cell=self.cell,
@@ -37,7 +39,7 @@ class _Recurrent(BaseEstimator):
 
     def _sequences(self, X: ArrayLike, reset: bool) -> NDArray[Any]:
         """X as (sequences, steps, inputs)."""
-        rows = check_array(X, allow_nd=True, dtype=np.float32)
+        rows = check_array(X, allow_nd=True, dtype="float32")
         if rows.ndim > 3:
             raise ValueError(f"X has {rows.ndim} dimensions, but must have 2 (steps, inputs) or 3 (sequences, steps, inputs)")
         if reset:
@@ -119,7 +121,7 @@ class Regressor(RegressorMixin, _Recurrent):
     def _targets(self, y: ArrayLike, sequences: NDArray[Any]) -> NDArray[Any]:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        rows = check_array(y, allow_nd=True, ensure_2d=False, dtype=np.float32)
+        rows = check_array(y, allow_nd=True, ensure_2d=False, dtype="float32")
         shape = sequences.shape[:2]
         one = rows.shape[:1] == shape[1:] and sequences.shape[0] == 1 and rows.shape[:2] != shape
         rows = rows[None] if one else rows

@@ -74,7 +74,6 @@ class _Tape:
         lib, error = network.library, network.failure.address
         verdict, report = _c.hth_verdict(steps=self.steps, errors=errors.ctypes.data), _c.hth_report()
         network.failure.check(lib.hth_tape_judge(self.tape, ctypes.byref(verdict), ctypes.byref(report), error))
-        lib.hth_learner_reset(self.learner)
         lib.hth_gradient_clear(self.gradient)
         network.failure.check(lib.hth_learn(self.learner, self.tape, self.gradient, error))
         lib.hth_gradient_values(self.gradient)
