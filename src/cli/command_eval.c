@@ -1,6 +1,7 @@
 /* hitherto eval: the loss and the metric of a run's checkpoint on one split of its data. */
 #include "cli/cli.h"
 
+#include "files/draft.h"
 #include "files/folder.h"
 #include "session/reopen.h"
 
@@ -12,6 +13,52 @@ static int print_score(const char *split, const hth_score *score) {
         printf("%s %-11s %.6g\n", split, score->metric_name, score->metric);
     printf("time steps       %llu\n", (unsigned long long)score->steps);
     return CLI_OK;
+}
+
+/* Of each class how often it was right, and the class that it was taken for most often else. */
+static void print_classes(const hth_confusion *c) {
+    printf("\nclass       weight  accuracy  taken for\n");
+    for (size_t i = 0; i < c->classes; i++) {
+        const double *row = c->weights + i * c->classes;
+        double total = 0;
+        size_t other = i == 0 && c->classes > 1;
+        for (size_t j = 0; j < c->classes; j++) {
+            total += row[j];
+            if (j != i && row[j] > row[other]) other = j;
+        }
+        printf("%5zu  %11.6g", i, total);
+        if (total > 0) printf("  %8.4f", row[i] / total);
+        if (total > 0 && row[other] > 0 && other != i)
+            printf("  %zu (%.4f)", other, row[other] / total);
+        putchar('\n');
+    }
+}
+
+/* class,0,1,...: a line for each true class, with the weight of each class that it was taken for. */
+static int write_classes(const hth_confusion *c, const char *path) {
+    hth_draft draft;
+    hth_error error;
+    if (hth_draft_begin(path, &draft, &error) != HTH_OK) return cli_fail(&error);
+    fprintf(draft.file, "class");
+    for (size_t j = 0; j < c->classes; j++) fprintf(draft.file, ",%zu", j);
+    for (size_t i = 0; i < c->classes; i++) {
+        fprintf(draft.file, "\n%zu", i);
+        for (size_t j = 0; j < c->classes; j++)
+            fprintf(draft.file, ",%.17g", c->weights[i * c->classes + j]);
+    }
+    fputc('\n', draft.file);
+    return hth_draft_end(&draft, true, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
+}
+
+/* --classes and --confusion FILE. */
+static int tell_classes(const cli_arguments *arguments, const hth_confusion *c) {
+    const char *path = cli_value(arguments, "--confusion");
+    if (!path && !cli_value(arguments, "--classes")) return CLI_OK;
+    if (!c->classes)
+        return cli_complain(CLI_BAD_INPUT,
+                            "the targets are values: there are no classes to tell apart");
+    if (cli_value(arguments, "--classes")) print_classes(c);
+    return path ? write_classes(c, path) : CLI_OK;
 }
 
 int cli_find_runs(const cli_arguments *arguments, hth_config *overrides, const char *usage,
@@ -73,9 +120,14 @@ static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     hth_score score;
     hth_error error;
     if (!split) split = "test";
-    hth_status status = hth_evaluate(run, split, &settings, &observer, &score, &error);
-    if (status != HTH_OK) return cli_fail(&error);
-    return cli_interrupted ? CLI_INTERRUPTED : print_score(split, &score);
+    hth_confusion confusion;
+    if (hth_evaluate_classes(run, split, &settings, &observer, &score, &confusion, &error) !=
+        HTH_OK)
+        return cli_fail(&error);
+    code = cli_interrupted ? CLI_INTERRUPTED : print_score(split, &score);
+    if (code == CLI_OK) code = tell_classes(arguments, &confusion);
+    hth_confusion_destroy(&confusion);
+    return code;
 }
 
 int cli_eval(const cli_arguments *arguments) {

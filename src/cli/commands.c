@@ -93,7 +93,12 @@ static const cli_command commands[] = {
             "  hitherto eval runs/ptb-tbptt-s1\n"
             "  hitherto eval runs/ptb-tbptt-s1/checkpoint.best.safetensors\n"
             "  hitherto eval runs/ptb-tbptt-s1 --split validation",
-        .flags = {{"--split", "NAME", "train, validation or test (test)"}, THREADS},
+        .flags = {{"--split", "NAME", "train, validation or test (test)"},
+                  {"--classes", NULL,
+                   "of each class its weight, how often it was right, and what it was taken for"},
+                  {"--confusion", "FILE",
+                   "the whole matrix as a comma-separated table: true class, taken for"},
+                  THREADS},
         .run = cli_eval,
     },
     {

@@ -34,11 +34,12 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
 }
 
 static hth_status score_session(hth_session *session, const hth_observer *observer,
-                                hth_score *score, hth_error *error) {
+                                hth_confusion *confusion, hth_score *score, hth_error *error) {
     hth_watch watch = {.stop = observer ? observer->interrupted : NULL};
     hth_scorer scorer = {0};
     bool stopped;
     HTH_TRY(hth_scorer_take(session, &scorer, error));
+    scorer.confusion = confusion;
     hth_status status = hth_scorer_run(&scorer, &watch, &stopped, error);
     if (status == HTH_OK)
         score->metric = hth_run_metric_value(&session->metric, &scorer.tally.sums, &scorer.moments);
@@ -84,16 +85,24 @@ hth_status hth_run_open(const char *run, const char *split, const hth_settings *
     return status;
 }
 
-hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
-                        const hth_observer *observer, hth_score *score, hth_error *error) {
+hth_status hth_evaluate_classes(const char *run, const char *split, const hth_settings *overrides,
+                                const hth_observer *observer, hth_score *score,
+                                hth_confusion *confusion, hth_error *error) {
     hth_session session;
     hth_config *config;
     if (observer && observer->reading) observer->reading(observer->context, true);
     hth_status status = hth_run_open(run, split, overrides, &config, &session, error);
     if (observer && observer->reading) observer->reading(observer->context, false);
     HTH_TRY(status);
-    status = score_session(&session, observer, score, error);
+    if (confusion) status = hth_confusion_create(&session.train.shape, confusion, error);
+    if (status == HTH_OK) status = score_session(&session, observer, confusion, score, error);
+    if (status != HTH_OK && confusion) hth_confusion_destroy(confusion);
     hth_session_close(&session);
     hth_config_destroy(config);
     return status;
+}
+
+hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
+                        const hth_observer *observer, hth_score *score, hth_error *error) {
+    return hth_evaluate_classes(run, split, overrides, observer, score, NULL, error);
 }

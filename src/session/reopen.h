@@ -3,6 +3,7 @@
 #define HTH_REOPEN_H
 
 #include "files/observer.h"
+#include "session/confusion.h"
 #include "session/session.h"
 #include "settings/config.h"
 
@@ -19,5 +20,9 @@ typedef struct hth_score {
 } hth_score;
 hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
                         const hth_observer *observer, hth_score *score, hth_error *error);
+/* The same, and which classes were taken for which. hth_confusion_destroy frees *confusion, unless an error is returned. */
+hth_status hth_evaluate_classes(const char *run, const char *split, const hth_settings *overrides,
+                                const hth_observer *observer, hth_score *score,
+                                hth_confusion *confusion, hth_error *error);
 
 #endif

@@ -84,6 +84,7 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stop
     while (!tally->epoch_over && !(walk->limit && tally->step >= walk->limit)) {
         if ((*stopped = tally->step > 0 && watch->stop && *watch->stop)) break;
         HTH_TRY(hth_walk_tape(walk, error));
+        if (scorer->confusion) HTH_TRY(hth_confusion_add(scorer->confusion, walk, error));
         if (watch->tick) watch->tick(watch->context);
     }
     return HTH_OK;

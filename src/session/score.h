@@ -2,6 +2,7 @@
 #ifndef HTH_SCORE_H
 #define HTH_SCORE_H
 
+#include "session/confusion.h"
 #include "session/session.h"
 
 #include <signal.h>
@@ -25,6 +26,7 @@ typedef struct hth_scorer {
     hth_walk walk;
     hth_tally tally; /* of the last pass, as the moments */
     hth_moments moments;
+    hth_confusion *confusion; /* the caller's; NULL: not wanted */
 } hth_scorer;
 
 /* Leaves out->source.kind NULL when the settings name no data for the split. */

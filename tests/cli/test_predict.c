@@ -133,6 +133,31 @@ static void shorter_sequences_are_filled_up(void **state) {
     free(y.x);
 }
 
+/* The matrix of eval adds up to the weight of all steps, and its diagonal to the accuracy. */
+static void the_confusion_is_the_accuracy(void **state) {
+    (void)state;
+    RUN("train", "task=store-recall", "task.periods=4", "task.period=20", "task.group=2",
+        "network.units=6", "learner=bptt", "cell=gru", "train.sequences=20",
+        "train.metric=accuracy", "--threads", "1", "--quiet", "--out", "recall");
+    assert_int_equal(said.code, 0);
+    RUN("eval", "recall", "--split", "validation", "train.batch=20", "--classes", "--confusion",
+        "c.csv");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "class       weight  accuracy  taken for"));
+    const double accuracy = printed("validation accuracy");
+    double m[2][2];
+    read_whole("c.csv", said.out);
+    assert_int_equal(
+        sscanf(said.out, "class,0,1 0,%lf,%lf 1,%lf,%lf", &m[0][0], &m[0][1], &m[1][0], &m[1][1]),
+        4);
+    const double total = m[0][0] + m[0][1] + m[1][0] + m[1][1];
+    assert_true(total > 20 && m[0][1] + m[1][0] > 0); /* some are wrong, or nothing is shown */
+    assert_true(fabs((m[0][0] + m[1][1]) / total - accuracy) < 1e-5);
+    train();
+    REFUSED("the targets are values: there are no classes to tell apart", "eval", "run", "--split",
+            "validation", "--classes");
+}
+
 static void test_refusals(void **state) {
     (void)state;
     train();
@@ -157,6 +182,7 @@ int main(void) {
         TEST(predictions_are_what_eval_scores),
         TEST(recordings_show_the_inside),
         TEST(shorter_sequences_are_filled_up),
+        TEST(the_confusion_is_the_accuracy),
         TEST(test_refusals),
 #undef TEST
     };
