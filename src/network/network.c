@@ -7,193 +7,15 @@
 #include "base/functions64.h"
 #include "base/known.h"
 #include "network/catalogues.h"
+#include "network/sections.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef struct network_options {
-    const char *units, *layers, *cells, *reads, *connections;
-    int64_t embedding;
-    int bias, self, initial, direction, events;
-    double density, dropout, excitatory;
-} network_options;
-
-enum { AUTO, ON, OFF }; /* network.bias, network.self_connections */
-enum { INITIAL_ZERO, INITIAL_LEARNED };
-
-static const hth_option network_items[] = {
-    {.name = "units",
-     .help = "units of each recurrent layer, from the input up; one number a layer",
-     .fallback = "32",
-     .kind = HTH_KIND_TEXT,
-     .offset = offsetof(network_options, units)},
-    {.name = "layers",
-     .help = "kind of each layer, one name a layer (units, units); empty: layer.name in all. "
-             "Settings of kinds are layer.<name>, and of one layer alone layer<l>.layer.<name>",
-     .fallback = "",
-     .kind = HTH_KIND_TEXT,
-     .offset = offsetof(network_options, layers)},
-    {.name = "cells",
-     .help =
-         "cell of each recurrent layer, one name a layer (alif, lstm); empty: cell.name in all. "
-         "Settings of cells are cell.<name>, and of one layer alone layer<l>.cell.<name>, which "
-         "count more; layers count from 0",
-     .fallback = "",
-     .kind = HTH_KIND_TEXT,
-     .offset = offsetof(network_options, cells)},
-    {.name = "reads",
-     .help = "what each layer reads, one word a layer: below, the layers below that none between "
-             "reads; input; below+input; backward, the input from the end of each sequence (whole "
-             "sequences only). Empty: below in all. The first layer has the input below it",
-     .fallback = "",
-     .kind = HTH_KIND_TEXT,
-     .offset = offsetof(network_options, reads)},
-    {.name = "embedding",
-     .help = "width of the learned vectors that stand for tokens; needed for token input",
-     .fallback = "0",
-     .kind = HTH_KIND_INTEGER,
-     .min = 0,
-     .max = 1e6,
-     .offset = offsetof(network_options, embedding)},
-    {.name = "bias",
-     .help = "biases of the recurrent units; auto: none for spiking cells",
-     .fallback = "auto",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"auto", "true", "false", NULL},
-     .offset = offsetof(network_options, bias)},
-    {.name = "self_connections",
-     .help =
-         "weights from a unit to itself; auto: none for spiking cells, and where connections is "
-         "none",
-     .fallback = "auto",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"auto", "true", "false", NULL},
-     .offset = offsetof(network_options, self)},
-    {.name = "connections",
-     .help = "recurrent weights between different units: all; ring, from each unit to the next; "
-             "random, by seed; none (a layer of cell rate with alpha 1 is then a dense one). One "
-             "word for all layers, or one a layer. Those that do not exist stay 0",
-     .fallback = "all",
-     .kind = HTH_KIND_TEXT,
-     .offset = offsetof(network_options, connections)},
-    {.name = "density",
-     .help = "connections = random: the probability that a recurrent weight exists; init scales "
-             "are those of a network with all",
-     .fallback = "0.1",
-     .kind = HTH_KIND_REAL,
-     .min = 0,
-     .max = 1,
-     .offset = offsetof(network_options, density)},
-    {.name = "excitatory",
-     .help = "Dale's law: this fraction of the units of each layer, the first, has recurrent "
-             "weights to others of at least 0, the rest of at most 0; after each update a weight "
-             "that would have changed its sign is 0. -1: weights of a unit may have either sign",
-     .fallback = "-1",
-     .kind = HTH_KIND_REAL,
-     .min = -1,
-     .max = 1,
-     .offset = offsetof(network_options, excitatory)},
-    {.name = "initial",
-     .help = "state at the start of a sequence: zero, or learned with the weights",
-     .fallback = "zero",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"zero", "learned", NULL},
-     .offset = offsetof(network_options, initial)},
-    {.name = "direction",
-     .help = "forward; or both: beside the layer a second one of as many units, which runs over "
-             "the sequence from its end, and a readout of both: reads = input, backward. Whole "
-             "sequences only, one layer",
-     .fallback = "forward",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"forward", "both", NULL},
-     .offset = offsetof(network_options, direction)},
-    {.name = "dropout",
-     .help = "probability that a unit is left out at a step where the layers above and the readout "
-             "read it, not where its own layer does (Zaremba et al. 2014); what stays counts "
-             "1/(1 - dropout). Only where the network learns",
-     .fallback = "0",
-     .kind = HTH_KIND_REAL,
-     .min = 0,
-     .max = 0.999,
-     .offset = offsetof(network_options, dropout)},
-    {.name = "events",
-     .help = "whether the products with what a layer reads, spikes above all, take only what is "
-             "not 0: auto, in layers of spiking cells and where that is faster; always; never. "
-             "The results are the same. Tapes of up to 4 steps (times items) never do",
-     .fallback = "auto",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"auto", "always", "never", NULL},
-     .offset = offsetof(network_options, events)},
-};
-
-const hth_catalogue hth_network_section = {
-    .kind = "network",
-    .summary = "The stack of recurrent layers.",
-    .common = {"network", network_items, HTH_COUNT(network_items)},
-};
-
-typedef struct readout_options {
-    double kappa, tau_out;
-    bool scale, bias;
-    int bias_place, reads;
-} readout_options;
-
-enum { BIAS_OUTSIDE, BIAS_INSIDE };
-enum { TOP_ALONE, TOP_AND_INPUT };
-
-static const hth_option readout_items[] = {
-    {.name = "reads",
-     .help = "what the readout reads: top, the layers that no other reads (network.reads); or "
-             "top+input, the numbers of the input too",
-     .fallback = "top",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"top", "top+input", NULL},
-     .offset = offsetof(readout_options, reads)},
-    {.name = "kappa",
-     .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter; -1: "
-             "exp(-1/30), 30 steps, where the readout reads units that spike, else 0",
-     .fallback = "-1",
-     .kind = HTH_KIND_REAL,
-     .min = -1,
-     .max = 1,
-     .offset = offsetof(readout_options, kappa)},
-    {.name = "tau_out",
-     .help = "time constant in steps, kappa = exp(-1/tau_out), in place of kappa; 0: kappa counts",
-     .fallback = "0",
-     .kind = HTH_KIND_REAL,
-     .min = 0,
-     .max = 1e9,
-     .offset = offsetof(readout_options, tau_out)},
-    {.name = "scale",
-     .help =
-         "scale W z_t, not the bias, by 1 - kappa (NEST, tutorials) or by 1 (Bellec et al. 2019)",
-     .fallback = "false",
-     .kind = HTH_KIND_BOOL,
-     .offset = offsetof(readout_options, scale)},
-    {.name = "bias",
-     .help = "whether the readout has biases",
-     .fallback = "true",
-     .kind = HTH_KIND_BOOL,
-     .offset = offsetof(readout_options, bias)},
-    {.name = "bias_place",
-     .help =
-         "biases added after the filter (code of 2020) or inside it (Bellec et al. 2019, eq. 41)",
-     .fallback = "outside",
-     .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"outside", "inside", NULL},
-     .offset = offsetof(readout_options, bias_place)},
-};
-
-const hth_catalogue hth_readout_section = {
-    .kind = "readout",
-    .summary = "The leaky linear readout above the top layer.",
-    .common = {"readout", readout_items, HTH_COUNT(readout_items)},
-};
-
 /* Everything that is known before memory is asked for. */
 typedef struct plan {
-    network_options network;
-    readout_options readout;
+    hth_network_options network;
+    hth_readout_options readout;
     hth_loss_common loss;
     hth_regulariser regulariser;
     const hth_loss *loss_kind;
@@ -234,7 +56,8 @@ static void plan_reads(plan *p, size_t inputs) {
     }
     for (size_t l = 0; l < p->stack.layers; l++)
         if (p->is_top[l]) hth_read_add(&p->readout_reads, l, p->stack.units[l]);
-    if (p->readout.reads == TOP_AND_INPUT) hth_read_add(&p->readout_reads, HTH_OF_INPUT, inputs);
+    if (p->readout.reads == HTH_TOP_AND_INPUT)
+        hth_read_add(&p->readout_reads, HTH_OF_INPUT, inputs);
 }
 
 static bool any_spikes(const plan *p) {
@@ -280,7 +103,7 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
         return hth_fail(error, HTH_INVALID,
                         "network.embedding is 0, but the input is tokens; give the width of their "
                         "vectors, such as 200");
-    if (shape->vocabulary && p->readout.reads == TOP_AND_INPUT)
+    if (shape->vocabulary && p->readout.reads == HTH_TOP_AND_INPUT)
         return hth_fail(error, HTH_INVALID,
                         "readout.reads is top+input, but the input is tokens, which the readout "
                         "cannot weigh: take readout.reads = top");
@@ -384,12 +207,12 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
         .kind = kind_of(p, index), .cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;
-    layer->has_bias = p->network.bias == AUTO ? !cell->spikes : p->network.bias == ON;
+    layer->has_bias = p->network.bias == HTH_AUTO ? !cell->spikes : p->network.bias == HTH_ON;
     const hth_connections connections = p->stack.connections[index];
-    layer->has_self = p->network.self == AUTO ? !cell->spikes && connections != HTH_CONNECT_NONE
-                                              : p->network.self == ON;
+    layer->has_self = p->network.self == HTH_AUTO ? !cell->spikes && connections != HTH_CONNECT_NONE
+                                                  : p->network.self == HTH_ON;
     layer->events = (hth_events_use)p->network.events;
-    layer->learns_initial = p->network.initial == INITIAL_LEARNED;
+    layer->learns_initial = p->network.initial == HTH_INITIAL_LEARNED;
     layer->reads = p->reads[index];
     layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
     layer->is_top = p->is_top[index];
@@ -426,7 +249,7 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
                        .kappa = (hth_real)kappa,
                        .gain = (hth_real)(p->readout.scale ? 1 - kappa : 1),
                        .has_bias = p->readout.bias,
-                       .filters_bias = p->readout.bias_place == BIAS_INSIDE,
+                       .filters_bias = p->readout.bias_place == HTH_BIAS_INSIDE,
                        .loss = p->loss_kind,
                        .mean_over_batch = p->loss.batch == 0,
                        .mean_over_time = p->loss.time == HTH_LOSS_MEAN,
