@@ -2,6 +2,7 @@
  * killed again and again changes a digit of what comes of it. */
 #include "cli/cli.h"
 #include "cli/program.h"
+#include "cli/tracer.h"
 
 #include <sys/ptrace.h>
 #include <time.h>
@@ -252,6 +253,7 @@ static void test_killed_twenty_times(void **state) {
     enum { MOST_STOPS = 1500 };
     const char *const arguments[] = {LONG, "--out", "killed", "--quiet", NULL};
     unsigned alive = 0, under_way = 0;
+    if (!may_trace()) skip();
     compare_undisturbed();
     srand(1);
     for (int i = 0; i < 20; i++) {

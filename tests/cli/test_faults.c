@@ -191,7 +191,7 @@ static long calls_of_a_whole_run(void) {
 
 static void killed_at_any_system_call(void **state) {
     (void)state;
-    if (!TRACER) skip();
+    if (!may_trace()) skip();
     score s = {.what = "killed"};
     const long calls = calls_of_a_whole_run(), step = is_whole() ? 1 : calls / FEW;
     for (long at = 1; at <= calls; at += step) {
@@ -211,7 +211,7 @@ static void killed_at_any_system_call(void **state) {
 static void any_system_call_fails(void **state) {
     (void)state;
     static const int errors[] = {EIO, ENOMEM, ENOSPC};
-    if (!TRACER) skip();
+    if (!may_trace()) skip();
     score s = {.what = "system calls"};
     const long calls = calls_of_a_whole_run(), step = is_whole() ? 1 : calls / FEW;
     for (long at = 1; at <= calls; at += step) {
