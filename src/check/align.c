@@ -1,4 +1,4 @@
-/* The learners beside the one that trains: see align.h. */
+/* Gradients of other learners beside those of the run's own: see align.h. */
 #include "check/align.h"
 
 #include "check/nearness.h"
@@ -14,26 +14,28 @@
 
 enum { MOST_LEARNERS = 16, NAME_LENGTH = 32 };
 
-/* Whose gradient the window of a learner is compared with, and when. */
+/* Which exact gradient a learner's window is compared with, and when: LAGGED is FUTURE with a delay of its own. */
 typedef enum facing { PAST, FUTURE, LAGGED } facing;
 
 typedef struct companion {
     char name[NAME_LENGTH];
     facing facing;
-    uint64_t
-        lag; /* steps after which it gives the gradient of a step; the readout's it gives at once */
+    /* A step's gradient comes this many steps later; the readout's part comes at once. */
+    uint64_t lag;
     hth_learner *learner;
-    hth_tape *tape;         /* its own, where tapes slide; NULL: the run's */
-    hth_gradient *gradient; /* the sum over the window */
+    /* used when this learner's tape slides in another way than the run's; NULL: the run's tape */
+    hth_tape *tape;
+    hth_gradient *gradient; /* summed over the window */
 } companion;
 
 typedef struct align {
     const hth_network *network;
     uint64_t every, window;
-    const hth_learner *trained; /* the run's own */
-    hth_real *x; /* [K][batch][inputs]: what its tape has read, for tapes of companions */
+    const hth_learner *trained; /* the run's own learner */
+    /* [K][batch][inputs]: inputs that the run's tape has read, copied for the companions' tapes */
+    hth_real *x;
     hth_gradient *scrap;
-    companion items[MOST_LEARNERS + 2]; /* the exact ones first */
+    companion items[MOST_LEARNERS + 2]; /* the two exact learners come first */
     size_t count;
 } align;
 
@@ -46,7 +48,8 @@ static facing facing_of(const hth_learner *learner) {
     return hth_learner_look(learner).predicts ? FUTURE : PAST;
 }
 
-/* own: with all that the user set; else a preset, whose other settings are the user's. */
+/* Adds a learner to the list. own: it has all settings that the user gave. Otherwise `name` is a preset, and only
+ * the settings outside the preset are the user's. */
 static hth_status add(align *a, const hth_settings *settings, const hth_session *session,
                       const char *name, bool own, const char *horizon, hth_error *error) {
     const hth_setting items[] = {
@@ -58,6 +61,7 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
     companion *c = &a->items[a->count];
     hth_settings joined;
     hth_error reason;
+    /* Make the learner: the user's settings, with the preset's parts in place of the user's. */
     HTH_TRY(hth_settings_join(settings, &overrides, &joined, error));
     snprintf(c->name, sizeof c->name, "%s", name);
     hth_status status = hth_learner_create(&joined, session->parts.network, session->steps,
@@ -68,6 +72,7 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
         return hth_fail(error, status, "train.align compares '%s', which cannot be: %.300s", name,
                         reason.message);
     a->count++;
+    /* Refuse a learner whose window has no exact counterpart. */
     const hth_learner_kind kind = hth_learner_look(c->learner);
     if (kind.predicts && kind.keeps_past)
         return hth_fail(
@@ -76,6 +81,7 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
             "window's gradient is of uses before it and of losses after it, and there is "
             "no exact one of these; 'hitherto check RUN' compares whole sequences",
             name);
+    /* Find out what to compare it with, and give it a tape of its own if one of the two tapes slides. */
     c->facing = facing_of(c->learner);
     c->lag = c->facing == LAGGED ? hth_window_length(c->learner) - session->steps : 0;
     if (hth_learner_slides(c->learner) || hth_learner_slides(session->parts.learner))
@@ -84,17 +90,21 @@ static hth_status add(align *a, const hth_settings *settings, const hth_session 
     return hth_gradient_create(session->parts.network, NULL, &c->gradient, error);
 }
 
-/* The exact ones, then those that the user names; the run's own learner when none is named. */
+/* Adds the two exact learners, then the learners that the user names. If the user names none: the run's own
+ * learner. */
 static hth_status add_all(align *a, const hth_settings *settings, const hth_session *session,
                           hth_error *error) {
     const hth_train_options *o = &session->options;
+    /* The list of names: the user's, or the run's own learner. */
     const hth_setting *given = hth_settings_find(settings, hth_learners.key);
     const char *own = given ? given->value : hth_learners.fallback;
     char names[512], horizon[32], *rest;
     snprintf(names, sizeof names, "%s", *o->align_learners ? o->align_learners : own);
     snprintf(horizon, sizeof horizon, "%lld", (long long)o->align_horizon);
+    /* The exact learners: see EXACT_PAST and EXACT_FUTURE. */
     HTH_TRY(add(a, settings, session, "rtrl", false, "-1", error));
     HTH_TRY(add(a, settings, session, "f-bptt", false, horizon, error));
+    /* The named ones. The run's own learner keeps all of its settings. */
     for (char *name = strtok_r(names, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
         if (a->count == HTH_COUNT(a->items))
             return hth_fail(error, HTH_INVALID, "train.align_learners names more than %d learners",
@@ -113,14 +123,16 @@ static hth_status check_sizes(const align *a, const hth_session *session, hth_er
                     (long long)o->align_window, (long long)o->align_horizon, session->steps);
 }
 
-/* When a companion is judged: as many steps after the end of the window as it and the exact one need. */
+/* Steps between the end of a window and its comparison: until both the companion and the exact gradient are
+ * complete. */
 static uint64_t wait_of(const align *a, const companion *c) {
     const uint64_t exact = a->items[EXACT_FUTURE].lag;
     if (c->facing == PAST) return 0;
     return c->lag > exact ? c->lag : exact;
 }
 
-/* A window is judged before the next begins: the tape that completes it may have up to K - 1 steps more. */
+/* Requires train.align to be large enough that a window is compared before the next begins. The tape that completes
+ * a window may bring up to K - 1 steps more. */
 static hth_status check_every(const align *a, const hth_session *session, hth_error *error) {
     const companion *longest = &a->items[EXACT_FUTURE];
     for (size_t i = FIRST_OTHER; i < a->count; i++)
@@ -152,6 +164,7 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
                            hth_error *error) {
     const hth_train_options *o = &session->options;
     if (o->align == 0) return HTH_OK;
+    /* Take memory for the guest. */
     align *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     a->network = session->parts.network;
@@ -160,6 +173,7 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
         calloc(session->steps * session->batch, (session->train.shape.inputs + 1) * sizeof *a->x);
     a->every = (uint64_t)o->align;
     a->window = (uint64_t)o->align_window;
+    /* Check the settings, then make the learners. */
     hth_status status = a->x ? check_sizes(a, session, error)
                              : hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     if (status == HTH_OK)
@@ -205,7 +219,8 @@ static hth_status write_line(const companion *c, const companion *exact, const h
     return HTH_OK;
 }
 
-/* The readout's weights are used for the loss of the same step alone: no reading of it faces the future. */
+/* Compares block by block. The readout's weights act on the loss of the same step alone, so the readout's blocks
+ * are always compared with the past-facing gradient. */
 static hth_status write_lines(const align *a, const companion *c, uint64_t step, uint64_t end,
                               FILE *file, hth_error *error) {
     size_t count;
@@ -221,13 +236,13 @@ static hth_status write_lines(const align *a, const companion *c, uint64_t step,
 
 /* ---- Along the run --------------------------------------------------------------------------- */
 
-/* The window whose part `step` would be ends at this step; 0: none. */
+/* The last step of the window that `step` belongs to; 0: it belongs to none. */
 static uint64_t window_of(const align *a, uint64_t step) {
     const uint64_t end = (step + a->every - 1) / a->every * a->every;
     return step + a->window > end ? end : 0;
 }
 
-/* Whether what a tape gives after `lag` steps is wanted, and whether it is the first of its window. */
+/* Whether a gradient that comes `lag` steps late belongs to a window. *begins: it is the first one of that window. */
 static bool wants(const align *a, uint64_t lag, uint64_t steps, uint64_t step, bool *begins) {
     const uint64_t end = step > lag ? window_of(a, step - lag) : 0;
     *begins = end && (step <= lag + steps || window_of(a, step - lag - steps) != end);
@@ -238,7 +253,8 @@ static void add_part(hth_real *to, const hth_real *from, size_t first, size_t en
     for (size_t i = first; i < end; i++) to[i] = (begins ? 0 : to[i]) + from[i];
 }
 
-/* The window of the readout's blocks is `lag` steps before that of the others. */
+/* Adds the gradient in scrap. The recurrent part of it is `lag` steps old and the readout's part is not, so each
+ * part has a window of its own. */
 static void add_lagged(const align *a, const companion *c, uint64_t steps, uint64_t step) {
     const size_t recurrent = hth_network_look(a->network).recurrent,
                  all = hth_network_parameter_count(a->network);
@@ -252,11 +268,11 @@ static void add_lagged(const align *a, const companion *c, uint64_t steps, uint6
     if (readout_wanted) add_part(to, from, recurrent, all, readout_begins);
 }
 
-/* What a learner gives outside of a window is not wanted, but it has to see every tape. One whose tape slides otherwise
- * than the run's has a tape of its own. */
+/* Runs one companion over the tape. It learns from every tape, but only gradients inside a window are kept. */
 static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint64_t steps,
                         uint64_t step, hth_error *error) {
     bool begins;
+    /* A companion with a tape of its own first reads the new steps again, with the targets of the run's tape. */
     if (c->tape) {
         const hth_chunk chunk = hth_tape_again(tape, hth_learner_unseen(a->trained), a->x);
         hth_report unseen = {0};
@@ -264,6 +280,8 @@ static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint
         HTH_TRY(hth_forward(c->tape, &chunk, &unseen, error));
         tape = c->tape;
     }
+    /* Sum directly into the window where both parts of the gradient belong to the same steps; otherwise go through
+     * scrap. */
     const bool direct = c->lag == 0 && wants(a, 0, steps, step, &begins);
     hth_gradient *to = direct ? c->gradient : a->scrap;
     if (!direct || begins) hth_gradient_clear(to);
@@ -272,7 +290,7 @@ static hth_status learn(const align *a, const companion *c, hth_tape *tape, uint
     return HTH_OK;
 }
 
-/* Whether a window that ends at a multiple of `every` was completed by this tape. */
+/* Whether this tape completes a window that ends at a multiple of `every`. *end: the last step of that window. */
 static bool completes(const align *a, uint64_t step, uint64_t steps, uint64_t *end) {
     *end = step / a->every * a->every;
     return step >= a->every && step < *end + steps;
@@ -294,7 +312,7 @@ static hth_status after_tape(void *guest, hth_tape *tape, uint64_t step, FILE *f
 
 /* ---- State ----------------------------------------------------------------------------------- */
 
-/* "<index>.", in what room there is: the names of parts are far shorter. */
+/* Puts "<index>." before the name. A name that gets too long is cut; names of parts are far shorter. */
 static void add_prefix(size_t index, char name[sizeof((hth_field *)0)->name]) {
     const size_t size = sizeof((hth_field *)0)->name;
     char prefix[24];
@@ -311,6 +329,7 @@ static size_t state(void *guest, hth_field *fields, size_t capacity) {
     align *a = guest;
     size_t count = 0;
     for (size_t i = 0; i < a->count; i++) {
+        /* The learner's state, then that of its own tape. */
         companion *c = &a->items[i];
         const size_t left = count < capacity ? capacity - count : 0;
         hth_field *from = fields ? fields + (count < capacity ? count : capacity) : NULL;
@@ -318,8 +337,10 @@ static size_t state(void *guest, hth_field *fields, size_t capacity) {
                      more = left > learned ? left - learned : 0;
         const size_t own =
             learned + (c->tape ? hth_tape_state(c->tape, more ? from + learned : NULL, more) : 0);
+        /* Names of two companions must differ. */
         for (size_t k = 0; k < own && k < left; k++) add_prefix(i, from[k].name);
         count += own;
+        /* The gradient summed so far. */
         if (count < capacity) {
             fields[count] = (hth_field){.dtype = HTH_DTYPE_REAL,
                                         .count = hth_network_parameter_count(a->network),

@@ -1,16 +1,16 @@
 /*
- * The claims of a user's own settings, on the first steps of the user's own data:
+ * Checks what Hitherto claims, for a user's own settings and the first steps of the user's own data:
  *
- *   1. The derivatives in the cell's table are those of central differences of its step, and BPTT's gradient is that of
- *      central differences of the loss, firing rates included. Spiking cells have the step function replaced by the
- *      smooth function whose derivative the pseudo-derivative is.
- *   2. The user's learner, and those of check.learners, with the weights held fixed, give BPTT's gradient,
- *      if they are of those that do by construction; a learner that draws and is unbiased, in the mean;
- *      otherwise how near it comes is only told.
+ *   1. The derivatives in each cell's table equal central differences of the cell's step, and BPTT's gradient
+ *      equals central differences of the loss, firing rates included. In spiking cells the step function is
+ *      replaced by the smooth function whose derivative is the pseudo-derivative.
+ *   2. The user's learner and those of check.learners, with fixed weights, give BPTT's gradient if they are
+ *      exact by construction. For an unbiased learner that draws, the mean does. For all others the distance is
+ *      only reported.
  *   3. RTRL gives BPTT's gradient, step by step and in blocks.
  *
- * The piece of data is a sequence of its own: it begins with the state at rest, and nothing follows it. What a learner
- * learns by itself, such as a prediction, it goes on learning on the way through it.
+ * The sample of the data is one sequence: it starts from the state at rest, and nothing follows it. A learner with
+ * parts that learn, such as a prediction, goes on learning during the check.
  */
 #include "check/check.h"
 
@@ -44,7 +44,7 @@ static const hth_setting rtrl_items[] = {
 };
 static const hth_settings bptt = SETTINGS(bptt_items), rtrl = SETTINGS(rtrl_items);
 
-/* Between two exact algorithms, which differ by rounding alone. */
+/* For two exact algorithms, which differ by rounding alone. */
 static double exact_tolerance(void) {
     return sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
 }
@@ -55,17 +55,17 @@ typedef struct check {
     hth_check_run run;
     hth_check_options options;
     hth_train_options train;
-    const char *from;      /* the run whose checkpoint is looked at; NULL: a network as it begins */
-    hth_settings settings; /* owned */
-    const hth_setting *rate; /* regulariser.rate as given; NULL: 0 */
+    const char *from;        /* the run whose checkpoint is checked; NULL: a fresh network */
+    hth_settings settings;   /* owned */
+    const hth_setting *rate; /* regulariser.rate as the user gave it; NULL: 0 */
     hth_source source;
     hth_sample sample;
     hth_subject subject;
     size_t parameters;
-    hth_real *exact, *other; /* gradients: BPTT's, and the one compared */
+    hth_real *exact, *other; /* BPTT's gradient, and the one compared with it */
 } check;
 
-/* As it begins, or as the run has made it. */
+/* A fresh network (from NULL), or that of the run's newest checkpoint. */
 static hth_status open_network(check *c, const hth_settings *settings, const char *from,
                                hth_network **out, hth_error *error) {
     HTH_TRY(
@@ -82,7 +82,7 @@ static hth_status open_network(check *c, const hth_settings *settings, const cha
 
 static hth_status open_data(check *c, hth_error *error) {
     const int64_t few = c->train.batch < c->options.batch ? c->train.batch : c->options.batch;
-    const int64_t batch = c->from ? c->train.batch : few; /* a run's state is that of its batch */
+    const int64_t batch = c->from ? c->train.batch : few; /* a run's state holds a whole batch */
     HTH_TRY(hth_source_open(&c->settings, HTH_TRAIN, (size_t)batch, (uint64_t)c->train.seed,
                             &c->source, error));
     if (!c->source.kind)
@@ -103,7 +103,7 @@ static hth_status refuse_feedback(const check *c, const hth_settings *given,
     return status;
 }
 
-/* A learner that takes more than check.memory is refused before it is made; `name` is what the user calls it. */
+/* Refuses a learner that needs more than check.memory before it is made; `name` is for the message. */
 static hth_status refuse_large(const check *c, const char *name, const hth_settings *settings,
                                const hth_network *network, size_t steps, hth_error *error) {
     const double gib = 1024.0 * 1024 * 1024;
@@ -116,7 +116,7 @@ static hth_status refuse_large(const check *c, const char *name, const hth_setti
                     name, (double)bytes / gib, c->options.memory);
 }
 
-/* A learner that training with these settings refuses is refused here, and one that is too large for a check. */
+/* Refuses a learner that training with these settings would refuse, and one that is too large for a check. */
 static hth_status refuse(check *c, const hth_settings *given, hth_error *error) {
     hth_network *network;
     size_t steps, bytes;
@@ -131,7 +131,7 @@ static hth_status refuse(check *c, const hth_settings *given, hth_error *error) 
     return status;
 }
 
-/* The check sums over time; what a prediction has learned would be in another unit. */
+/* Refuses a prediction learned in another unit: the check sums the loss over time. */
 static hth_status refuse_unit(const check *c, const hth_settings *given, hth_error *error) {
     const hth_setting *time = hth_settings_find(given, "loss.time");
     hth_learner_kind learner;
@@ -145,8 +145,9 @@ static hth_status refuse_unit(const check *c, const hth_settings *given, hth_err
 }
 
 static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
-    /* The loss is a plain sum over time, without firing rates, so that tapes of any length add up to the same. The other
-     * two change no gradient, but then what is reported is what is differentiated. */
+    /* The loss is a plain sum over time without firing rates, so that the gradients of tapes of any length add up
+     * to the same one. loss.report and loss.clip change no gradient; they are set so that the reported loss is the
+     * one that is differentiated. */
     static const hth_setting items[] = {{"loss.time", "sum", NULL},
                                         {"loss.report", "sum", NULL},
                                         {"loss.clip", "0", NULL},
@@ -155,18 +156,22 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     c->rate = hth_settings_find(given, "regulariser.rate");
     if (c->rate && hth_same_value(c->rate->value, "0")) c->rate = NULL;
     HTH_TRY(hth_settings_join(given, &overrides, &c->settings, error));
+    /* Read the options and take the sample. */
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
     HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
     HTH_TRY(open_data(c, error));
+    /* The subject: all that a rehearsal of a learner needs. */
     c->subject = (hth_subject){.settings = c->settings,
                                .source = &c->source,
                                .seed = (uint64_t)c->train.seed,
                                .sample = &c->sample};
     HTH_TRY(hth_compute_create((int)c->train.threads, NULL, &c->subject.compute, error));
+    /* Refuse what cannot be checked before the network is made. */
     HTH_TRY(refuse(c, given, error));
     HTH_TRY(refuse_unit(c, given, error));
     HTH_TRY(open_network(c, &c->settings, c->from, &c->subject.network, error));
     c->parameters = hth_network_parameter_count(c->subject.network);
+    /* Room for two gradients. */
     c->exact = calloc(c->parameters, sizeof *c->exact);
     c->other = calloc(c->parameters, sizeof *c->other);
     if (!c->exact || !c->other)
@@ -192,7 +197,7 @@ static bool has_option(const hth_options *options, const char *name) {
     return false;
 }
 
-/* Settings of layers, whose keys are made here. */
+/* Settings of single layers; their keys are written here. */
 typedef struct layer_settings {
     hth_setting items[2 * HTH_MAX_LAYERS + 1];
     char keys[2 * HTH_MAX_LAYERS][48];
@@ -207,7 +212,7 @@ static void add_own(layer_settings *to, const hth_layer_facts *layer, const char
     to->items[to->count++] = (hth_setting){key, value, NULL};
 }
 
-/* What makes cells differentiable: smooth spikes, and every path of the forward pass counted. */
+/* The settings that make the cells differentiable: smooth spikes, and gradients through the reset. */
 static void find_smoothing(const hth_network *network, layer_settings *out) {
     out->count = 0;
     for (size_t l = 0; l < hth_network_look(network).layers; l++) {
@@ -217,7 +222,7 @@ static void find_smoothing(const hth_network *network, layer_settings *out) {
     }
 }
 
-/* The cell's table of each layer, but for those that are like the layer below. */
+/* Checks the cell's table of each layer, except where a layer repeats the one below. */
 static hth_status check_tables(check *c, const hth_network *network, hth_error *error) {
     for (size_t l = 0; l < hth_network_look(network).layers; l++) {
         const hth_layer_facts layer = hth_layer_look(network, l);
@@ -236,17 +241,21 @@ static hth_status check_smooth(check *c, const hth_subject *smooth, hth_error *e
 
 static hth_status check_differences(check *c, hth_error *error) {
     layer_settings smoothing;
+    /* The settings to override: smooth spikes, and the firing rates, which are exact because the whole sample is
+     * one tape. */
     find_smoothing(c->subject.network, &smoothing);
     const size_t smoothed = smoothing.count;
     if (c->rate) smoothing.items[smoothing.count++] = *c->rate; /* all of the sample is one tape */
     const hth_settings overrides = {smoothing.items, smoothing.count};
     hth_subject smooth = c->subject;
     if (overrides.count == 0) return check_smooth(c, &smooth, error);
+    /* Tell the user that spikes are replaced. */
     if (smoothed)
         hth_check_tell(&c->run,
                        "For the comparison with finite differences the spikes are replaced by "
                        "the smooth function whose derivative the pseudo-derivative is "
                        "(cell.spike = smooth, cell.reset_gradient = true).");
+    /* Make the smooth network and check it. */
     HTH_TRY(hth_settings_join(&c->settings, &overrides, &smooth.settings, error));
     hth_status status = open_network(c, &smooth.settings, c->from, &smooth.network, error);
     if (status == HTH_OK) status = check_smooth(c, &smooth, error);
@@ -257,7 +266,7 @@ static hth_status check_differences(check *c, hth_error *error) {
 
 /* ---- 2: learners ---------------------------------------------------------------------------- */
 
-/* A learner of the check: the user's own, or a preset of check.learners. */
+/* A learner to check: the user's own, or a preset of check.learners. */
 typedef struct candidate {
     const char *name;
     hth_setting items[8];
@@ -282,7 +291,7 @@ static candidate preset_candidate(const char *name) {
                        .overrides = {NULL, 8}};
 }
 
-/* Its K on the sample, which has an end even where the stream has none. */
+/* Sets the candidate's K. The sample has an end even if the stream has none, so K is at most the sample's length. */
 static hth_status settle(const check *c, candidate *who, hth_error *error) {
     hth_settings settings;
     who->overrides.items = who->items;
@@ -329,7 +338,7 @@ static hth_status compare_one(check *c, const candidate *who, hth_rehearsal *reh
     return HTH_OK;
 }
 
-/* All signs that a run over the first steps can draw, if there are few enough. */
+/* Compares the mean over all signs that a run over the first steps can draw. *done: there were few enough. */
 static hth_status try_all_signs(check *c, const candidate *who, const hth_subject *tiny, bool *done,
                                 hth_error *error) {
     hth_rehearsal rehearsal;
@@ -347,7 +356,8 @@ static hth_status try_all_signs(check *c, const candidate *who, const hth_subjec
     return status;
 }
 
-/* Two units of the user's own cell, and three steps, or two where that is too many signs. */
+/* Checks the mean over all signs on two units of the user's own cell and three steps. Two steps if three draw too
+ * many. */
 static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
     static const hth_setting items[] = {{"network.units", "2", NULL}};
     static const hth_settings two_units = SETTINGS(items);
@@ -355,10 +365,11 @@ static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
     hth_subject tiny = {.seed = c->subject.seed, .compute = c->subject.compute, .sample = &sample};
     bool done = sample.batch != 1;
     HTH_TRY(hth_settings_join(&c->settings, &two_units, &tiny.settings, error));
-    /* Weights that the data bring along have a size of their own. */
+    /* A network whose weights come from the data has a fixed size and cannot be made tiny. */
     hth_status status = open_network(c, &tiny.settings, NULL, &tiny.network, NULL);
     done = done || status != HTH_OK;
     status = HTH_OK;
+    /* Try three steps, then two. */
     for (size_t steps = 3; steps > 1 && !done && status == HTH_OK; steps--) {
         if (steps > c->sample.steps) continue;
         sample.steps = steps;
@@ -373,7 +384,7 @@ static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
     hth_subject subject = c->subject;
     hth_rehearsal rehearsal;
     if (who->overrides.count == 0)
-        subject.run = c->from; /* the user's own: what it has learned counts */
+        subject.run = c->from; /* the user's own learner: what it learned in the run counts */
     HTH_TRY(settle(c, who, error));
     HTH_TRY(hth_rehearsal_open(&subject, &who->overrides, who->steps, &rehearsal, error));
     hth_status status = compare_one(c, who, &rehearsal, error);
@@ -384,7 +395,7 @@ static hth_status check_candidate(check *c, candidate *who, hth_error *error) {
     return status;
 }
 
-/* The names of check.learners, one after the other. */
+/* Checks each learner that check.learners names. */
 static hth_status check_others(check *c, hth_error *error) {
     char names[512], *rest;
     snprintf(names, sizeof names, "%s", c->options.learners);
@@ -392,7 +403,8 @@ static hth_status check_others(check *c, hth_error *error) {
          name = strtok_r(NULL, ", ", &rest)) {
         candidate who = preset_candidate(name);
         hth_status status = check_candidate(c, &who, error);
-        if (status == HTH_INVALID && error) /* one that this network cannot have says why */
+        /* this network cannot have the learner: the error says why */
+        if (status == HTH_INVALID && error)
             hth_check_tell(&c->run, "%s was not compared: %s", name, error->message);
         else if (status != HTH_OK)
             return status;
@@ -428,7 +440,8 @@ static hth_status check_rtrl(check *c, hth_error *error) {
     for (size_t i = 0; i < HTH_COUNT(ways) && !hth_check_stopped(&c->run); i++) {
         hth_error reason;
         const hth_status status = compare_rtrl(c, ways[i].steps, ways[i].claim, &reason);
-        if (status == HTH_INVALID) { /* a network for which RTRL is not there says why */
+        /* RTRL does not exist for this network: the error says why */
+        if (status == HTH_INVALID) {
             hth_check_tell(&c->run, "RTRL was not compared: %s", reason.message);
             return HTH_OK;
         }
@@ -437,15 +450,16 @@ static hth_status check_rtrl(check *c, hth_error *error) {
     return HTH_OK;
 }
 
-/* ---- What a gradient proves nothing without ----------------------------------------------- */
+/* ---- Warnings: comparisons that prove nothing --------------------------------------------- */
 
 static void warn_of_spikes(const check *c, const hth_report *report) {
     const hth_network *network = c->subject.network;
-    double places = 0; /* where there could be a spike */
+    double places = 0; /* most spikes that are possible */
     for (size_t l = 0; l < hth_network_look(network).layers; l++) {
         const hth_layer_facts layer = hth_layer_look(network, l);
         if (layer.spikes) places += (double)(layer.units * c->sample.steps * c->sample.batch);
     }
+    /* Hardly any spikes, or too many. */
     if (places == 0) return;
     if (report->spikes == 0)
         hth_check_tell(&c->run,
@@ -464,6 +478,7 @@ static void warn_of_spikes(const check *c, const hth_report *report) {
 static void warn_of_nothing(const check *c, const hth_report *report) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(c->subject.network, &count);
+    /* No step has a weight. */
     if (!(report->weight > 0)) {
         hth_check_tell(&c->run,
                        "No step of the %zu that were compared has a weight: there is no "
@@ -471,6 +486,7 @@ static void warn_of_nothing(const check *c, const hth_report *report) {
                        c->sample.steps);
         return;
     }
+    /* Blocks whose gradient is 0 everywhere. */
     for (size_t i = 0; i < count; i++) {
         const hth_real *gradient = c->exact + blocks[i].offset;
         size_t at = 0, entries = blocks[i].rows * blocks[i].columns;
@@ -485,7 +501,7 @@ static void warn_of_nothing(const check *c, const hth_report *report) {
 
 /* ---- All ---------------------------------------------------------------------------------- */
 
-/* Where the check computes something else than training does. */
+/* Tells the user where the check computes something else than training does. */
 static void tell_differences_from_training(const check *c, const hth_settings *given) {
     const hth_setting *time = hth_settings_find(given, "loss.time");
     if (time && !hth_same_value(time->value, "sum"))

@@ -1,13 +1,14 @@
-/* The gradients of a user's own settings against the exact ones. */
+/* Compares the gradients of a user's own settings with the exact ones. */
 #ifndef HTH_CHECK_H
 #define HTH_CHECK_H
 
 #include "check/report.h"
 #include "settings/config.h"
 
-/* Reports rows as they come, those of the cells' tables first; warnings (silent or saturated network) through observer->message. `run` NULL: the network
- * as it is at first. Else a run directory, whose settings, and perhaps others of check., are the config's: parameters,
- * what the learner has learned, and the place in the data are those of its newest checkpoint, and the batch is its own. */
+/* Runs all comparisons and reports each as a row: the cells' tables first. Warnings (a silent or saturated network)
+ * go to observer->message. run NULL: a fresh network. Otherwise a run folder: parameters, learner state and data
+ * position come from its newest checkpoint, with the run's batch; config must hold the run's settings, check.* may
+ * differ. HTH_FAILED where a comparison failed. */
 hth_status hth_check(const hth_config *config, const char *run, const hth_observer *observer,
                      void (*row)(void *context, const hth_check_row *row), void *context,
                      hth_error *error);

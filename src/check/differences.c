@@ -1,16 +1,16 @@
 /*
- * The gradient against central differences, dE/dtheta ~ (E(theta + h) - E(theta - h)) / 2h.
+ * Compares the gradient with central differences, dE/dtheta ~ (E(theta + h) - E(theta - h)) / 2h.
  *
- * Of a block's entries half are drawn among those where the gradient is not 0 (an embedding has
- * thousands of rows that the sample does not touch) and half among all, to find derivatives that are
- * wrongly 0.
+ * Half of a block's entries are drawn among those with a gradient other than 0: an embedding has thousands of rows
+ * that the sample does not touch. The other half are drawn among all entries, to find derivatives that are wrongly
+ * 0.
  *
- * Where E has a corner within h of theta (the pseudo-derivative's triangle has three, so E'' jumps there) the quotient
- * is wrong by up to h/4 of the jump, and the error of h/2 is less than half of that. So each is taken with h and
- * h/2, and halved on while the two disagree by more than a quarter of the tolerance and rounding is not the
- * cause. An entry for which no h is small enough is left out, which is told. That is decided by the losses alone,
- * never by the gradient under test, so that a wrong derivative does not hide: and where more than half of a
- * block's entries would go, all are compared.
+ * Where E has a corner within h of theta, the quotient is wrong by up to h/4 of the jump of the derivative's slope
+ * (E'' jumps at the three corners of the pseudo-derivative's triangle), and with h/2 by less than half of that. So
+ * each entry is computed with h and with h/2, and h is halved again while the two disagree by more than a quarter
+ * of the tolerance and rounding is not the cause. If no h is small enough, the entry is left out, and the user is
+ * told. The losses alone decide this, never the gradient under test, so that a wrong derivative cannot hide. If
+ * more than half of a block's entries would be left out, all are compared.
  */
 #include "check/differences.h"
 
@@ -23,7 +23,7 @@
 
 static const bool is_double = sizeof(hth_real) == sizeof(double);
 
-/* From `at` on and around: the first entry that exists and, if wanted, has a gradient. */
+/* Finds an entry, from *at on and then from the start: one that exists and, if not_zero, has a gradient. */
 static bool find_entry(const hth_block *block, const hth_real *mask, const hth_real *gradient,
                        bool not_zero, uint64_t *at) {
     const uint64_t count = block->rows * block->columns;
@@ -36,26 +36,29 @@ static bool find_entry(const hth_block *block, const hth_real *mask, const hth_r
     return false;
 }
 
-/* A central difference, and what rounding of the losses may add to it. */
+/* A central difference, and the most that rounding of the losses may add to it. */
 typedef struct quotient {
     double value, noise;
 } quotient;
 
-/* With step h / 2^halvings. */
+/* The difference with step h / 2^halvings. */
 static hth_status difference(const hth_subject *s, hth_tape *tape, size_t entry, unsigned halvings,
                              quotient *out, hth_error *error) {
+    /* Choose the step, relative to the parameter. Rounding changes it slightly, so the exact width is taken below. */
     hth_real *theta = hth_network_parameters(s->network) + entry;
     const hth_real kept = *theta;
     const double scale = fabs((double)kept) > 1 ? fabs((double)kept) : 1;
     const double h = ldexp((is_double ? 1e-4 : 3e-3) * scale, -(int)halvings);
     const hth_real above = (hth_real)((double)kept + h), below = (hth_real)((double)kept - h);
     double up, down;
+    /* The loss on both sides; then the parameter gets its old value back. */
     *theta = above;
     hth_status status = hth_subject_loss(s, tape, &up, error);
     *theta = below;
     if (status == HTH_OK) status = hth_subject_loss(s, tape, &down, error);
     *theta = kept;
     if (status != HTH_OK) return status;
+    /* The quotient, and how far rounding may be from it. */
     const double width = (double)above - (double)below;
     *out = (quotient){(up - down) / width, 8 * HTH_EPSILON * (fabs(up) + fabs(down)) / width};
     return HTH_OK;
@@ -63,21 +66,21 @@ static hth_status difference(const hth_subject *s, hth_tape *tape, size_t entry,
 
 enum { MOST_HALVINGS = 8 };
 
-/* An entry that is compared: differences with h and h/2, and whether they agree. */
+/* An entry to compare: its differences with h and h/2. smooth: the two agree. */
 typedef struct entry {
     size_t at;
     quotient wide, narrow;
     bool smooth;
 } entry;
 
-/* Room for the entries and the two lists of numbers that are compared. */
+/* Memory for the entries and for the two arrays to compare. */
 typedef struct bench {
     hth_tape *tape;
     hth_real *mask, *ours, *theirs;
     entry *entries;
 } bench;
 
-/* Entries of a block, each with the first two differences. */
+/* Draws the entries of a block and takes the first two differences of each. */
 static hth_status take_entries(hth_check_run *run, const hth_subject *s, const hth_block *block,
                                uint32_t index, size_t samples, const hth_real *gradient,
                                const bench *b, size_t *used, hth_error *error) {
@@ -96,7 +99,8 @@ static hth_status take_entries(hth_check_run *run, const hth_subject *s, const h
     return HTH_OK;
 }
 
-/* Halves h until the two agree, or until rounding would hide what is asked. Values that are not finite stay. */
+/* Halves h until the two differences agree, or until rounding would exceed the tolerance. Values that are not
+ * finite are kept. */
 static hth_status refine(const hth_subject *s, const bench *b, entry *e, double allowed,
                          hth_error *error) {
     for (unsigned halvings = 2;; halvings++) {
@@ -130,9 +134,11 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
     double noise = 0;
     hth_worst worst = {0};
     char lines[HTH_WORST * 160];
+    /* Draw the entries and find their differences. */
     HTH_TRY(take_entries(run, s, block, index, samples, gradient, b, &used, error));
     if (used == 0) return HTH_OK;
     HTH_TRY(refine_all(s, b, used, tolerance, &corners, error));
+    /* Collect the entries to compare, without those at a corner. */
     const bool leaves_out = corners > 0 && 2 * corners <= used;
     for (size_t i = 0; i < used; i++) {
         const entry *e = &b->entries[i];
@@ -142,6 +148,7 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
         b->theirs[kept++] = (hth_real)e->wide.value;
         if (e->wide.noise > noise) noise = e->wide.noise;
     }
+    /* Report. */
     if (leaves_out)
         hth_check_tell(run,
                        "%zu of %zu entries of %s were left out of the comparison with finite "
@@ -167,6 +174,7 @@ static hth_status check_blocks(hth_check_run *run, const hth_subject *s, size_t 
 
 hth_status hth_check_differences(hth_check_run *run, const hth_subject *s, size_t samples,
                                  const hth_real *gradient, hth_error *error) {
+    /* A tape for the whole sample, and memory. */
     bench b = {0};
     HTH_TRY(hth_tape_create(s->network, s->sample->steps, s->sample->batch, s->compute, NULL,
                             &b.tape, error));

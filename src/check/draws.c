@@ -1,12 +1,13 @@
 /*
- * Learners that draw: the mean over many draws against the exact gradient. With N draws of a gradient g,
+ * Checks learners that draw: the mean over many draws is compared with the exact gradient. With N draws of a
+ * gradient g,
  *
  *     bias = |mean g - exact| / |exact|       deviation = sqrt(sum of the variances of g) / |exact|
  *
- * and if the learner is unbiased, bias is about deviation / sqrt(N), the standard error. More than LIMIT
- * standard errors refute that: even where all variance lies in one direction, chance gets there once in
- * 16,000 comparisons. Where |exact| = 0 the size of the draws stands in its place. What is not a finite number is an
- * infinite error. On a tiny network the mean over all signs that can be drawn is taken, which is exact.
+ * If the learner is unbiased, bias is about deviation / sqrt(N), the standard error. A bias of more than LIMIT
+ * standard errors counts as a failure: even if all variance lies in one direction, chance reaches LIMIT only once
+ * in 16,000 comparisons. If |exact| = 0, the size of the draws takes its place. A number that is not finite counts
+ * as an infinite error. On a tiny network the mean over all possible signs is taken, which is exact.
  */
 #include "check/draws.h"
 
@@ -22,13 +23,14 @@ static const double LIMIT = 4;
 enum {
     RATE = 16,
     MOST_SIGNS = 14
-}; /* draws of the second mean are RATE times those of the first */
+}; /* RATE: the second mean has RATE times the draws of the first */
 
 /* ---- The mean and variance of many draws ----------------------------------------------------- */
 
 typedef struct moments {
     size_t count, parameters;
-    double *mean, *squares; /* of the differences from the mean: Welford 1962 */
+    /* squares: sums of squared differences from the mean (Welford 1962) */
+    double *mean, *squares;
 } moments;
 
 static hth_status moments_make(size_t parameters, moments *out, hth_error *error) {
@@ -55,7 +57,7 @@ static void moments_add(moments *m, const hth_real *x) {
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
-/* A block, and both gradients of the network. */
+/* A block of the network, with the mean gradient and the exact one. */
 typedef struct place {
     const hth_network *network;
     const hth_block *block;
@@ -65,11 +67,11 @@ typedef struct place {
 
 typedef struct summary {
     double bias, deviation, cosine;
-    double rounding; /* a bias that rounding may be the cause of */
+    double rounding; /* the largest bias that rounding may cause */
     bool not_finite;
 } summary;
 
-/* What rounding alone may make of a block that cancels out: in proportion to the whole gradient. */
+/* The error that rounding alone may leave in a block whose terms cancel: in proportion to the whole gradient. */
 static double floor_of(const moments *m, const hth_real *exact) {
     double norm = 0, size = 0;
     for (size_t i = 0; i < m->parameters; i++) {
@@ -79,9 +81,10 @@ static double floor_of(const moments *m, const hth_real *exact) {
     return 64 * HTH_EPSILON * sqrt(fmax(norm, size));
 }
 
-/* Where the exact gradient is 0, all is relative to the draws themselves. */
+/* Bias, deviation and cosine of one block. If the exact gradient is 0, they are relative to the draws. */
 static summary sum_up(const moments *m, const hth_block *block, const hth_real *exact) {
     const double epsilon = sizeof(hth_real) == sizeof(double) ? 1e-10 : 2e-3;
+    /* Sums over the block's entries. */
     double difference = 0, norm = 0, mean = 0, both = 0, variance = 0;
     const size_t end = block->offset + block->rows * block->columns;
     for (size_t i = block->offset; i < end; i++) {
@@ -90,12 +93,14 @@ static summary sum_up(const moments *m, const hth_block *block, const hth_real *
         mean += m->mean[i] * m->mean[i], both += m->mean[i] * e;
         if (m->count > 1) variance += m->squares[i] / (double)(m->count - 1);
     }
+    /* Numbers that are not finite. */
     const double size = mean + variance, scale = norm > 0 ? norm : size;
     if (!isfinite(difference) || !isfinite(norm) || !isfinite(size))
         return (summary){.bias = (double)INFINITY,
                          .deviation = (double)NAN,
                          .cosine = (double)NAN,
                          .not_finite = true};
+    /* All others. */
     return (summary){.bias = difference > 0 ? sqrt(difference / scale) : 0,
                      .deviation = variance > 0 ? sqrt(variance / scale) : 0,
                      .cosine = mean > 0 && norm > 0     ? both / sqrt(mean * norm)
@@ -118,7 +123,7 @@ static void report_block(hth_check_run *run, const char *claim, const place *at,
     hth_check_report_draws(run, claim, at->block->name, &nearness, tolerance, s->deviation, lines);
 }
 
-/* A block that the learner gives without drawing (the readout's) must be right by itself. */
+/* Reports every block. A block without variance (the readout's, which is not drawn) must be right up to rounding. */
 static void report(hth_check_run *run, const char *claim, const hth_network *network,
                    const moments *m, const hth_real *exact, bool unbiased) {
     size_t count;
@@ -163,7 +168,7 @@ hth_status hth_check_draws(hth_check_run *run, hth_rehearsal *rehearsal, const c
 
 /* ---- All signs ----------------------------------------------------------------------------- */
 
-/* How many signs one run draws; SIZE_MAX when it draws what is no sign. */
+/* *signs: how many signs one run draws; SIZE_MAX if it draws numbers other than signs. */
 static hth_status count_signs(const hth_rehearsal *rehearsal, size_t *signs, hth_error *error) {
     hth_report losses = {0};
     hth_learner_enumerate(rehearsal->learner, 0);
@@ -189,11 +194,14 @@ hth_status hth_check_signs(hth_check_run *run, const hth_rehearsal *rehearsal, c
     char claim[64];
     size_t signs, count;
     moments m;
+    /* Count the signs; leave if there are none or too many. */
     HTH_TRY(count_signs(rehearsal, &signs, error));
     *done = signs <= MOST_SIGNS;
     if (signs == 0 || !*done) return HTH_OK;
+    /* The mean over all of them. */
     hth_status status = moments_make(hth_network_parameter_count(network), &m, error);
     if (status == HTH_OK) status = enumerate(rehearsal, signs, &m, error);
+    /* A row for each block. */
     const hth_block *blocks = hth_network_blocks(network, &count);
     snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);
     for (size_t i = 0; i < count && status == HTH_OK; i++) {

@@ -1,6 +1,6 @@
 /*
- * Each entry of a cell's table against central differences of the cell's step, before there is any network: a wrong
- * derivative is then known by its name.
+ * Compares each entry of a cell's table with central differences of the cell's step, without a network around it.
+ * So a wrong derivative is reported by its own name.
  */
 #include "check/entries.h"
 
@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The rows of a layer; zeros: entries that are 0 in the table and in the differences. */
+/* The rows of one layer. zeros: number of entries that are 0 both in the table and in the differences. */
 typedef struct table_rows {
     hth_check_run *run;
     char claim[80];
     size_t zeros;
-    char not_compared[200]; /* names */
+    char not_compared[200]; /* names of the entries that could not be compared */
 } table_rows;
 
 static void list_name(table_rows *rows, const char *name) {
@@ -24,7 +24,7 @@ static void list_name(table_rows *rows, const char *name) {
              name);
 }
 
-/* "B[h][u] of gru: the table says 0.213, differences say 0.104", where the two are furthest apart. */
+/* Writes "B[h][u] of gru: the table says 0.213, differences say 0.104" for the place where the two differ most. */
 static void tell_worst(const hth_entry_trial *trial, char *out, size_t size) {
     size_t worst = 0;
     double most = -1;
@@ -47,20 +47,23 @@ static double largest_of(const hth_entry_trial *trial) {
 
 static void take_entry(void *context, const hth_entry_trial *trial) {
     table_rows *rows = context;
+    /* Measure how near the two are. */
     const hth_nearness nearness = hth_nearness_of(trial->table, trial->differences, trial->count);
     const double largest = largest_of(trial);
     char worst[160];
     snprintf(rows->claim, sizeof rows->claim, "cell %.40s = finite differences", trial->cell);
+    /* 0 in both: only counted. */
     if (trial->count > 0 && !nearness.not_finite && largest == 0 &&
         nearness.largest <= trial->noise) {
         rows->zeros++;
         return;
     }
-    /* Known nowhere, or lost in rounding. */
+    /* No place where it is defined, or all of it lost in rounding: listed as not compared. */
     if (trial->count == 0 || 10 * trial->noise > fmax(largest, nearness.largest)) {
         list_name(rows, trial->name);
         return;
     }
+    /* All others: a row. */
     tell_worst(trial, worst, sizeof worst);
     hth_check_report_entry(rows->run, rows->claim, trial->name, &nearness, trial->tolerance,
                            trial->noise, worst);

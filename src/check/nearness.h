@@ -4,11 +4,11 @@
 
 #include "base/base.h"
 
-/* How near two arrays are: max|a-b| / max|b|, and the cosine of their angle. */
+/* The distance of two arrays: max|a-b| / max|b|, and the cosine of their angle. */
 typedef struct hth_nearness {
     double relative_error, cosine, largest; /* largest = max|b| */
-    bool
-        not_finite; /* a number is none: fails, whatever the tolerance; relative_error is infinite */
+    /* A number is not finite: the comparison fails whatever the tolerance, and relative_error is infinite. */
+    bool not_finite;
 } hth_nearness;
 hth_nearness hth_nearness_of(const hth_real *a, const hth_real *b, size_t count);
 

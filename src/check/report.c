@@ -1,4 +1,4 @@
-/* Rows of a check, and sentences. */
+/* Reports rows and sentences of a check. */
 #include "check/report.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ bool hth_check_stopped(const hth_check_run *run) {
     return run->observer->interrupted && *run->observer->interrupted;
 }
 
-/* Completes the row with how near the two are. */
+/* Completes the row with the nearness, counts it and passes it on. */
 static void show(hth_check_run *run, hth_check_row row, const hth_nearness *n) {
     row.relative_error = n->relative_error;
     row.cosine = n->cosine;
@@ -32,7 +32,7 @@ static void show(hth_check_run *run, hth_check_row row, const hth_nearness *n) {
     if (run->row) run->row(run->context, &row);
 }
 
-/* Where the numbers are tiny, rounding is what limits the comparison. */
+/* The tolerance, or more where the numbers are so small that rounding limits the comparison. */
 static double limit_of(const hth_nearness *n, double tolerance, double noise) {
     return n->largest > 0 ? fmax(tolerance, noise / n->largest) : tolerance;
 }

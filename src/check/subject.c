@@ -1,6 +1,6 @@
 /*
- * The things that a check handles: a piece of data that can be run through again and again, and a
- * network with fixed parameters whose gradient is taken by any learner, with tapes of any length.
+ * What a check works on: a sample of the data that can be run through any number of times, and a network with fixed
+ * parameters, whose gradient any learner can compute with tapes of any length.
  */
 #include "check/subject.h"
 
@@ -15,7 +15,7 @@
 
 /* ---- The sample --------------------------------------------------------------------------- */
 
-/* Bytes of one step of an array of the chunk, and where the sample keeps it. */
+/* An array of the chunk: its bytes for one step, and the sample's copy of it. */
 typedef struct part {
     const void *from;
     void **to;
@@ -33,7 +33,7 @@ static void list_parts(hth_sample *s, const hth_chunk *chunk, part parts[PARTS])
     parts[4] = (part){chunk->weights, (void **)&s->weights, real};
 }
 
-/* An item goes on until the first chunk that it does not fill. */
+/* Adds up the lengths of items over chunks. */
 static hth_status append_lengths(hth_sample *s, const hth_chunk *chunk, hth_error *error) {
     if (!chunk->lengths) return HTH_OK;
     if (!s->lengths) s->lengths = calloc(s->batch, sizeof *s->lengths);
@@ -68,8 +68,9 @@ hth_status hth_sample_take(hth_source *source, size_t steps, size_t batch, hth_s
     while (status == HTH_OK && sample.steps < steps && !flags.ends && !flags.epoch_end) {
         hth_chunk chunk;
         status = source->kind->next(source->state, steps - sample.steps, &chunk, &flags, error);
+        /* skip the rest of a sequence that began earlier */
         if (source->sequence_steps && sample.steps == 0 && !flags.starts)
-            flags.ends = flags.epoch_end = false; /* the rest of a sequence */
+            flags.ends = flags.epoch_end = false;
         else if (status == HTH_OK)
             status = append_chunk(&sample, &chunk, steps, error);
     }
@@ -108,7 +109,8 @@ hth_chunk hth_sample_chunk(const hth_sample *s, size_t from, size_t steps) {
 typedef struct sample_stream {
     const hth_sample *sample;
     size_t at;
-    bool tells_lengths; /* of items; for tapes that have the whole sample */
+    /* the chunk has the lengths of items; only for tapes that hold the whole sample */
+    bool tells_lengths;
 } sample_stream;
 
 static hth_status next_of_sample(void *state, size_t most, hth_chunk *chunk,
@@ -124,7 +126,7 @@ static hth_status next_of_sample(void *state, size_t most, hth_chunk *chunk,
     return HTH_OK;
 }
 
-/* Walks once through the sample, which ends where a sequence does. r NULL: nothing learns. */
+/* Walks through the sample once; the sample ends with its sequence. r NULL: nothing learns. */
 static hth_status walk_sample(const hth_subject *s, hth_tape *tape, const hth_rehearsal *r,
                               hth_report *report, hth_error *error) {
     static const hth_stream_kind kind = {.part = {.name = "sample"}, .next = next_of_sample};
@@ -155,7 +157,8 @@ static hth_status open_learner(const hth_rehearsal *r, hth_learner **out, hth_er
     if (status == HTH_OK && s->run)
         status =
             hth_run_restore(s->run, &s->settings, &(hth_handles){.parts.learner = *out}, error);
-    if (status == HTH_OK && s->run) hth_learner_abandon(*out); /* the sequence it was in */
+    /* forget the sequence that the run was in the middle of */
+    if (status == HTH_OK && s->run) hth_learner_abandon(*out);
     if (status == HTH_OK) return HTH_OK;
     hth_learner_destroy(*out);
     *out = NULL;
@@ -167,7 +170,7 @@ static hth_status open_handles(hth_rehearsal *r, hth_error *error) {
     HTH_TRY(hth_gradient_create(s->network, NULL, &r->gradient, error));
     HTH_TRY(open_learner(r, &r->learner, error));
     HTH_TRY(hth_learner_tape(r->learner, s->compute, NULL, &r->tape, error));
-    hth_tape_dropout(r->tape, false); /* each pass would leave out others */
+    hth_tape_dropout(r->tape, false); /* otherwise each pass would drop other units */
     return HTH_OK;
 }
 
@@ -221,7 +224,8 @@ hth_status hth_subject_gradient(const hth_subject *s, const hth_settings *overri
 hth_status hth_subject_loss(const hth_subject *s, hth_tape *tape, double *loss, hth_error *error) {
     hth_report report = {0};
     HTH_TRY(walk_sample(s, tape, NULL, &report, error));
-    /* A report is a plain sum; the check sets loss.time to sum, so only the batch is left. */
+    /* The report is a plain sum over time, as the check wants it (loss.time = sum); only the mean over the batch is
+     * left. */
     *loss = report.loss;
     if (hth_network_look(s->network).mean_over_batch) *loss /= (double)s->sample->batch;
     *loss += report.regulariser;

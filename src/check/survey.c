@@ -1,4 +1,4 @@
-/* One network of the settings; then the plan of a learner of each preset for it, one after the other. */
+/* Makes one network of the settings, then plans a learner of each preset for it, one after the other. */
 #include "check/survey.h"
 
 #include "session/session.h"
@@ -29,7 +29,7 @@ static void close_survey(survey *s) {
     hth_source_close(&s->source);
 }
 
-/* A row that is to be shown. */
+/* A row that is about to be shown. */
 typedef struct survey_visit {
     const survey *survey;
     hth_survey_row *row;

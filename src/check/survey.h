@@ -1,4 +1,4 @@
-/* Every learner that there is, made for the user's own network: what it costs, needs and promises. */
+/* Lists every learner for the user's own network: costs, needs and guarantees. */
 #ifndef HTH_SURVEY_H
 #define HTH_SURVEY_H
 
@@ -7,10 +7,10 @@
 
 typedef struct hth_survey_row {
     const char *name;
-    const char *refusal; /* why this network cannot have it; NULL: it can, and the rest is filled */
-    size_t steps;        /* K; of a sequence without end, that of truncated backpropagation */
-    hth_bias bias; /* of a sequence longer than the tape, if the tape is not the whole of it */
-    const hth_learner *learner; /* the plan of one, while it is shown; NULL when refused */
+    const char *refusal; /* why this network cannot have it; NULL: it can */
+    size_t steps;        /* K; for an endless sequence the K of truncated backpropagation */
+    hth_bias bias; /* for sequences longer than a tape, unless the tape holds whole sequences */
+    const hth_learner *learner; /* the plan of the learner, valid during `visit`; NULL: refused */
 } hth_survey_row;
 
 hth_status hth_survey(const hth_config *config,

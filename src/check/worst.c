@@ -1,4 +1,4 @@
-/* The entries in which two gradients differ most, by name. */
+/* Finds and names the entries in which two gradients differ most. */
 #include "check/worst.h"
 
 #include "network/inspect.h"
@@ -13,9 +13,11 @@ static double apart(double ours, double theirs) {
 
 void hth_worst_add(hth_worst *w, size_t parameter, double ours, double theirs) {
     size_t at = w->count;
+    /* Equal numbers and parameters that are in the list are ignored. */
     if (ours == theirs) return;
     for (size_t i = 0; i < w->count; i++)
         if (w->entries[i].parameter == parameter) return;
+    /* Find the place, worst first; then move the smaller ones back. */
     while (at > 0 &&
            apart(w->entries[at - 1].ours, w->entries[at - 1].theirs) < apart(ours, theirs))
         at--;
