@@ -1,18 +1,18 @@
 /*
  * Logistic regression by Newton's method, in the space of the samples (kernel logistic regression with the linear
- * kernel; Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 4.4 and 18.3.5). With f = G alpha + b,
- * p = 1/(1 + e^-f), r = p (1 - p) and R = diag(r), the step of iteratively reweighted least squares is
+ * kernel; Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 4.4 and 18.3.5). With f = G alpha +
+ * b, p = 1/(1 + e^-f), r = p (1 - p) and R = diag(r), a step of iteratively reweighted least squares solves
  *
  *     (G + l2 R^-1) alpha + b 1 = f + R^-1 (y - p),     1^T alpha = 0
  *
- * the latter being the optimum in b. Written with S = R^(1/2), so that nothing is divided by r,
+ * The second equation is the optimum in b. With S = R^(1/2) nothing is divided by r:
  *
  *     A = l2 I + S G S,   alpha = S A^-1 (S f + S^-1 (y - p) - b S 1).
  *
- * A is positive definite for any G. Steps are halved while the loss rises. The penalty makes the problem strictly
- * convex in f, so that there is one optimum, however many numbers a sample has.
+ * A is positive definite for any G. A step is halved while it would raise the loss. The penalty makes the problem
+ * strictly convex in f, so there is one optimum, even if a sample has more numbers than there are samples.
  *
- * Cost: count^3 / 6 a step and count^2 numbers of memory, whatever the length of a sample.
+ * Cost: count^3 / 6 operations a step and count^2 numbers of memory, whatever the length of a sample.
  */
 #include "watch/logistic.h"
 
@@ -24,13 +24,13 @@
 typedef struct solver {
     const hth_logistic *problem;
     double *f, *s, *right, *ones, *A; /* A: [count][count], then its Cholesky factor */
-    double *old, *step;               /* alpha, where the step began and where it leads */
+    double *old, *step; /* alpha before the step, and the end point of the full step */
     double loss;
 } solver;
 
 /* ---- Linear algebra --------------------------------------------------------------------------- */
 
-/* The lower triangle becomes L of A = L L^T; false if A is not positive definite. */
+/* Cholesky: replaces the lower triangle of A by L, where A = L L^T. False if A is not positive definite. */
 static bool factor(double *A, size_t n) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++) {
@@ -43,6 +43,7 @@ static bool factor(double *A, size_t n) {
     return true;
 }
 
+/* Replaces x by the solution of L L^T y = x. */
 static void solve(const double *L, size_t n, double *x) {
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < i; k++) x[i] -= L[i * n + k] * x[k];
@@ -56,7 +57,7 @@ static void solve(const double *L, size_t n, double *x) {
 
 /* ---- The problem ------------------------------------------------------------------------------ */
 
-/* f and the loss at (alpha, b). */
+/* Computes f and returns the loss at (alpha, b). */
 static double evaluate(solver *v, const double *alpha, double b) {
     const hth_logistic *p = v->problem;
     double loss = 0;
@@ -69,8 +70,8 @@ static double evaluate(solver *v, const double *alpha, double b) {
     return loss;
 }
 
-/* Largest entry of what must vanish: l2 alpha - (y - p), with which the gradient in w is a sum over the samples,
- * and the gradient in b. */
+/* The largest of the numbers that are 0 at the optimum: the entries of l2 alpha - (y - p), and the gradient in b.
+ * The gradient in w is a sum of the former over the samples. */
 static double residual(const solver *v, const double *alpha) {
     const hth_logistic *p = v->problem;
     double worst = 0, sum = 0;
@@ -82,22 +83,25 @@ static double residual(const solver *v, const double *alpha) {
     return fmax(worst, fabs(sum));
 }
 
-/* Where Newton's step leads, in v->step and *b. */
+/* Computes the end point of Newton's step: v->step and *b. False if there is none. */
 static bool newton(solver *v, double *b) {
     const hth_logistic *p = v->problem;
     const size_t n = p->count;
+    /* S and the right-hand sides. */
     for (size_t i = 0; i < n; i++) {
         const double now = hth_sigmoid64(v->f[i]), error = p->labels[i] - now;
         v->s[i] = sqrt(fmax(now * (1 - now), 1e-300));
         v->right[i] = v->s[i] * v->f[i] + error / v->s[i];
         v->ones[i] = v->s[i];
     }
+    /* A and its factor; solve for both right-hand sides. */
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k <= i; k++)
             v->A[i * n + k] = v->s[i] * p->gram[i * n + k] * v->s[k] + (i == k ? p->l2 : 0);
     if (!factor(v->A, n)) return false;
     solve(v->A, n, v->right);
     solve(v->A, n, v->ones);
+    /* The b for which 1^T alpha = 0, then alpha. */
     double above = 0, below = 0;
     for (size_t i = 0; i < n; i++) {
         above += v->s[i] * v->right[i];
@@ -108,7 +112,7 @@ static bool newton(solver *v, double *b) {
     return isfinite(*b);
 }
 
-/* Newton's step, or a part of it that does not raise the loss. */
+/* Takes Newton's step, or the part of it that does not raise the loss. */
 static bool advance(solver *v, double *alpha, double *b) {
     const size_t n = v->problem->count;
     const double from = *b;

@@ -1,4 +1,4 @@
-/* Logistic regression with an L2 penalty, for decoding what recorded numbers tell of a class. In double. */
+/* Logistic regression with an L2 penalty, to decode a class from recorded numbers. In double precision. */
 #ifndef HTH_LOGISTIC_H
 #define HTH_LOGISTIC_H
 
@@ -9,10 +9,10 @@
  *
  *     sum_i log(1 + exp(-s_i (w x_i + b))) + l2/2 |w|^2,     s_i = 1 where labels[i], else -1
  *
- * to a gradient of at most `tolerance` times the number of samples. It needs the samples only by their inner
- * products gram[count][count], and gives w = sum_i alpha_i x_i as alpha[count], and b, which is not penalised:
- * a sample x then has f(x) = sum_i alpha_i (x_i x) + b. l2 must be positive. HTH_INVALID where all labels are the
- * same, HTH_FAILED where it does not converge in `most_iterations`, HTH_NO_MEMORY.
+ * until the gradient is at most `tolerance` times the number of samples. The samples are given by their inner
+ * products gram[count][count] alone. The result is w = sum_i alpha_i x_i as alpha[count], and b, which is not
+ * penalised: for a sample x, f(x) = sum_i alpha_i (x_i x) + b. l2 must be positive. HTH_INVALID if all labels are
+ * the same, HTH_FAILED if it does not converge in `most_iterations`, HTH_NO_MEMORY.
  */
 typedef struct hth_logistic {
     size_t count;

@@ -1,10 +1,11 @@
 /*
- * Decoding: see probe.h. The mean of each number over each window is kept for every trial; then, window by window,
- * the numbers are brought to mean 0 and deviation 1 over the training trials, and a logistic regression with an L2
- * penalty tells the class (two classes; of more, one against the rest each, and the surest wins).
+ * Decodes classes: see probe.h. For every trial and window, the mean of each number is kept. Then, window by
+ * window, the numbers are brought to mean 0 and deviation 1 over the training trials, and a logistic regression
+ * with an L2 penalty learns the class. With more than two classes there is one regression for each class against
+ * the rest, and the class with the largest f wins.
  *
- * Memory: trials x windows x numbers floats. Time: that of the trials, and for each window trials^2 x numbers / 2 and
- * a few trials^3 / 6 operations.
+ * Memory: trials x windows x numbers floats. Time: that of the trials, then for each window trials^2 x numbers / 2
+ * operations and a few trials^3 / 6.
  */
 #include "watch/probe.h"
 #include "base/random.h"
@@ -24,35 +25,36 @@ typedef struct probe {
     hth_record_shape shape;
     hth_record_layer of;
     size_t layer, steps, windows, trials, classes;
-    size_t numbers, all, *chosen; /* [numbers], of all */
-    hth_real *now;                /* [all]: of the step at hand */
+    size_t numbers, all, *chosen; /* [numbers]: indices into all numbers */
+    hth_real *now;                /* [all]: the numbers of the current step */
     float *means;                 /* [trials][windows][numbers] */
     int *labels;                  /* [trials] */
-    bool over;                    /* the split has been seen once: what comes next came before */
-    double *floors;               /* [numbers]: what deviates by less tells nothing */
-    /* Of one window: */
+    bool over;                    /* the split has been read once; the data begin again */
+    double *floors; /* [numbers]: a number with a smaller deviation than this is ignored */
+    /* Of the current window: */
     double *x;           /* [numbers][trials], standardised */
     double *gram;        /* [training][training] */
     double *alpha, *w;   /* [training], [numbers] */
-    double *score;       /* [trials]: of the surest class so far */
-    int *said;           /* [trials] */
-    unsigned char *is_k; /* [training] */
+    double *score;       /* [trials]: f of the class that is best so far */
+    int *said;           /* [trials]: the class decoded so far; -1: none */
+    unsigned char *is_k; /* [training]: the trial has the class that is learned now */
 } probe;
 
 static hth_status no_memory(hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "not enough memory to decode");
 }
 
-/* ---- Which numbers ------------------------------------------------------------------------------ */
+/* ---- Choosing the numbers ----------------------------------------------------------------------- */
 
 static size_t count_all(const probe *p) {
     if (p->plan->of == HTH_PROBE_TRACES) return p->of.rows * p->of.columns;
     return p->plan->of == HTH_PROBE_STATES ? p->of.states * p->of.units : p->of.units;
 }
 
-/* Those that exist, or `most` of them: each is a draw without replacement. */
+/* Chooses all numbers that exist, or `most` of them, drawn without replacement. */
 static hth_status choose_numbers(probe *p, hth_error *error) {
     const hth_random random = {hth_recorder_seed(p->recorder), HTH_RANDOM_CHECK, 1};
+    /* List the numbers that exist: for traces those of existing synapses. */
     p->all = count_all(p);
     p->now = calloc(p->all, sizeof *p->now);
     p->chosen = calloc(p->all, sizeof *p->chosen);
@@ -61,6 +63,7 @@ static hth_status choose_numbers(probe *p, hth_error *error) {
     for (size_t i = 0; i < p->all; i++)
         if (p->plan->of != HTH_PROBE_TRACES || p->now[i] != 0) p->chosen[p->numbers++] = i;
     p->all = p->numbers;
+    /* Draw: swap a random one of the rest to each of the first `most` places. */
     if (p->plan->most == 0 || p->plan->most >= p->numbers) return HTH_OK;
     for (size_t i = 0; i < p->plan->most; i++) {
         const size_t k = i + (size_t)hth_random_below(&random, i, p->numbers - i);
@@ -86,8 +89,9 @@ static void look(probe *p) {
 
 /* ---- Trials ------------------------------------------------------------------------------------- */
 
-/* The step belongs to the windows that begin at most window-1 steps before it. */
+/* Adds the step to every window that contains it. */
 static void add_step(probe *p, size_t trial, size_t step) {
+    /* The first and last window that contain the step. */
     const size_t window = (size_t)p->plan->window, spacing = (size_t)p->plan->spacing;
     const size_t last = step / spacing;
     const size_t first = step < window ? 0 : (step - window) / spacing + 1;
@@ -100,8 +104,9 @@ static void add_step(probe *p, size_t trial, size_t step) {
     }
 }
 
-/* One sequence; *steps: those it had. */
+/* Runs one sequence and keeps its window means and its label. *steps: the length of the sequence. */
 static hth_status run_sequence(probe *p, size_t trial, size_t *steps, hth_error *error) {
+    /* A trial must not come twice: the split has been read to its end. */
     if (p->over)
         return hth_fail(error, HTH_INVALID,
                         "%zu trials to learn from and %zu to test with are asked for, but the %s "
@@ -109,11 +114,13 @@ static hth_status run_sequence(probe *p, size_t trial, size_t *steps, hth_error 
                         "(--trials, --tests)",
                         (size_t)p->plan->trials, (size_t)p->plan->tests, p->plan->split, trial,
                         p->steps);
+    /* Clear the trial's label and means. */
     const size_t at = p->plan->at == HTH_PROBE_LAST ? p->steps - 1 : (size_t)p->plan->at;
     hth_instant now = {0};
     p->labels[trial] = -1;
     memset(p->means + trial * p->windows * p->numbers, 0,
            p->windows * p->numbers * sizeof *p->means);
+    /* Run to the end of the sequence. */
     for (*steps = 0; !now.ends; ++*steps) {
         HTH_TRY(hth_recorder_next(p->recorder, &now, error));
         if (*steps < p->steps) add_step(p, trial, *steps);
@@ -123,7 +130,7 @@ static hth_status run_sequence(probe *p, size_t trial, size_t *steps, hth_error 
     return HTH_OK;
 }
 
-/* Sequences that are too short, such as the last piece of a text, are passed over. */
+/* Runs sequences until one is long enough. Shorter ones, such as the last piece of a text, are skipped. */
 static hth_status run_trial(probe *p, size_t trial, hth_error *error) {
     enum { PATIENCE = 1000 };
     size_t steps = 0;
@@ -151,9 +158,9 @@ static hth_status run_trials(probe *p, bool *stopped, hth_error *error) {
 
 /* ---- One window --------------------------------------------------------------------------------- */
 
-/* Of a number whose largest magnitude in any window of the training trials is M, and of all numbers the largest such M:
- * what has decayed to a millionth of the first, or was never a 10^-12th of the second, is no longer there, however
- * well it could be told apart in floating point. */
+/* Sets the floors: the smallest deviation that still counts. For a number whose largest magnitude over windows and
+ * training trials is M it is 1e-6 M, or 1e-12 times the largest M of all numbers if that is more. What is smaller
+ * has decayed, although floating point could still tell trials apart by it. */
 static void find_floors(probe *p) {
     double most = 0;
     for (size_t t = 0; t < (size_t)p->plan->trials * p->windows; t++)
@@ -165,7 +172,7 @@ static void find_floors(probe *p) {
     for (size_t i = 0; i < p->numbers; i++) p->floors[i] = fmax(1e-6 * p->floors[i], 1e-12 * most);
 }
 
-/* A number that is the same in all training trials tells nothing, and becomes 0. */
+/* Brings each number to mean 0 and deviation 1 over the training trials. A number below its floor becomes 0. */
 static void standardise(probe *p, size_t window) {
     const size_t training = (size_t)p->plan->trials;
     for (size_t i = 0; i < p->numbers; i++) {
@@ -181,7 +188,8 @@ static void standardise(probe *p, size_t window) {
     }
 }
 
-/* Outer products, number by number, so that the innermost loop runs over trials. */
+/* The training trials' inner products. The sum over numbers is the outer loop, so that the innermost runs over
+ * trials. */
 static void fill_gram(probe *p) {
     const size_t n = (size_t)p->plan->trials;
     memset(p->gram, 0, n * n * sizeof *p->gram);
@@ -194,24 +202,28 @@ static void fill_gram(probe *p) {
         for (size_t b = 0; b < a; b++) p->gram[b * n + a] = p->gram[a * n + b];
 }
 
-/* How sure each trial is of class k; of two classes the other one's is the opposite. */
+/* Learns class k against the rest and updates the decoded class of each trial. With two classes, -f is the other
+ * class's f. */
 static hth_status learn_class(probe *p, int k, hth_error *error) {
     const size_t n = (size_t)p->plan->trials;
     double bias;
     int iterations;
     size_t ones = 0;
+    /* Learn from the training trials. */
     for (size_t t = 0; t < n; t++) ones += p->is_k[t] = p->labels[t] == k;
-    if (ones == 0) return HTH_OK; /* a class that no training trial has is never said */
+    if (ones == 0) return HTH_OK; /* no training trial has this class, so it is never decoded */
     const hth_logistic problem = {n, p->gram, p->is_k, p->plan->l2, 1e-8 * (double)n, ITERATIONS};
     HTH_TRY(hth_logistic_fit(&problem, p->alpha, &bias, &iterations, error));
+    /* w, then f of every trial. */
     for (size_t i = 0; i < p->numbers; i++) {
         p->w[i] = 0;
         for (size_t t = 0; t < n; t++) p->w[i] += p->alpha[t] * p->x[i * p->trials + t];
     }
-    double *f = p->alpha; /* [trials]: alpha has served */
+    double *f = p->alpha; /* [trials]: alpha is no longer needed */
     for (size_t t = 0; t < p->trials; t++) f[t] = bias;
     for (size_t i = 0; i < p->numbers; i++)
         for (size_t t = 0; t < p->trials; t++) f[t] += p->w[i] * p->x[i * p->trials + t];
+    /* Keep the class with the largest f. */
     for (size_t t = 0; t < p->trials; t++) {
         const double sure = p->classes == 2 ? fabs(f[t]) : f[t];
         if (p->said[t] >= 0 && sure <= p->score[t]) continue;
@@ -230,10 +242,12 @@ static double share_right(const probe *p, size_t from, size_t to) {
 static hth_status decode_window(probe *p, size_t w, hth_probe_window *out, hth_error *error) {
     const hth_probe_plan *plan = p->plan;
     const size_t n = (size_t)plan->trials;
+    /* Prepare the window's numbers, then learn each class; of two classes one is enough. */
     standardise(p, w);
     fill_gram(p);
     for (size_t t = 0; t < p->trials; t++) p->said[t] = -1;
     for (size_t k = p->classes == 2; k < p->classes; k++) HTH_TRY(learn_class(p, (int)k, error));
+    /* The row of the result. */
     out->from = w * plan->spacing;
     out->to = out->from + plan->window;
     out->training_accuracy = share_right(p, 0, n);
@@ -247,12 +261,14 @@ static hth_status decode_window(probe *p, size_t w, hth_probe_window *out, hth_e
 static hth_status check(probe *p, hth_error *error) {
     const hth_probe_plan *plan = p->plan;
     const hth_shape *s = &p->shape.stream;
+    /* The data must have classes, and not too many. */
     if (s->target != HTH_TARGET_CLASSES)
         return hth_fail(error, HTH_INVALID,
                         "%s has targets that are values; what is decoded is a class", plan->run);
     if (s->outputs > MOST_CLASSES || s->outputs < 2)
         return hth_fail(error, HTH_INVALID, "%s has %zu classes, but 2 to %d can be decoded",
                         plan->run, s->outputs, MOST_CLASSES);
+    /* The layer, the windows and the step must exist. */
     if (p->layer >= p->shape.layers)
         return hth_fail(error, HTH_INVALID, "there is no layer %zu; the top one is %zu", p->layer,
                         p->shape.layers - 1);
@@ -280,6 +296,7 @@ static hth_status reserve(probe *p, hth_error *error) {
                         "%zu trials x %zu windows x %zu numbers take %.1f GB: take fewer numbers "
                         "(--most), or windows farther apart (--spacing)",
                         p->trials, p->windows, p->numbers, bytes / 1e9);
+    /* Memory for all trials, then for one window. */
     p->means = calloc(p->trials * p->windows, p->numbers * sizeof *p->means);
     p->labels = calloc(p->trials, sizeof *p->labels);
     p->floors = calloc(p->numbers, sizeof *p->floors);
@@ -309,7 +326,7 @@ static hth_status set_up(probe *p, hth_error *error) {
     return reserve(p, error);
 }
 
-/* How often who always says the commonest class of the training trials is right. */
+/* *chance: accuracy on the test trials of always guessing the most frequent training class. */
 static hth_status find_chance(const probe *p, double *chance, hth_error *error) {
     size_t counts[MOST_CLASSES] = {0}, right = 0, best = 0;
     for (size_t t = 0; t < p->plan->trials; t++) counts[p->labels[t]]++;

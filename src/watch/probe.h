@@ -1,6 +1,6 @@
 /*
- * Decoding: what do eligibility traces, states or spikes of a trained network tell, over time, of a class that the
- * task knows? (Bellec et al. 2019, Fig. 2b.) One classifier a time window.
+ * Decodes, over time, a class that the task knows from eligibility traces, states or spikes of a trained network
+ * (Bellec et al. 2019, Fig. 2b). There is one classifier for each time window.
  */
 #ifndef HTH_PROBE_H
 #define HTH_PROBE_H
@@ -19,32 +19,32 @@ typedef struct hth_probe_plan {
     hth_probe_of of;
     uint64_t layer;           /* HTH_PROBE_LAST: the top one */
     uint64_t at;              /* the step whose class target is decoded; HTH_PROBE_LAST: the last */
-    uint64_t steps;           /* of a trial; 0: the whole sequence */
+    uint64_t steps;           /* steps of a trial; 0: the whole sequence */
     uint64_t window, spacing; /* steps */
-    uint64_t trials, tests;   /* trials to learn from, and to test with */
-    uint64_t most;            /* of the numbers, drawn by the seed; 0: all */
-    double l2; /* see logistic.h; the numbers are brought to mean 0 and deviation 1 */
+    uint64_t trials, tests;   /* number of training trials and of test trials */
+    uint64_t most;            /* most numbers to use, drawn with the run's seed; 0: all */
+    double l2;                /* penalty: see logistic.h; the numbers have mean 0 and deviation 1 */
     void (*tick)(void *context, uint64_t done,
-                 uint64_t all); /* after each trial; NULL: nobody listens */
+                 uint64_t all); /* called after each trial; NULL: not called */
     void *context;
     const volatile sig_atomic_t *interrupted;
 } hth_probe_plan;
 
 typedef struct hth_probe_window {
     uint64_t from, to;      /* steps from..to-1 */
-    double accuracy, error; /* on test trials; its standard error, sqrt(p (1 - p) / tests) */
+    double accuracy, error; /* error: standard error of accuracy, sqrt(p (1 - p) / tests) */
     double training_accuracy;
 } hth_probe_window;
 
 typedef struct hth_probe_result {
     size_t count;
     hth_probe_window *windows;
-    size_t numbers, all_numbers; /* used, and there are */
-    double chance;    /* accuracy of always guessing the most frequent class of training */
-    char learner[40]; /* whose traces they are; "" where not of traces */
+    size_t numbers, all_numbers; /* numbers used, and numbers that exist */
+    double chance;               /* accuracy of always guessing the most frequent training class */
+    char learner[40];            /* the learner whose traces were decoded; "" for other numbers */
 } hth_probe_result;
 
-/* On an interruption, and on an error, nothing is left in *out. *stopped: it was interrupted. */
+/* Runs the trials and decodes. *stopped: it was interrupted. On an interruption or an error *out is empty. */
 hth_status hth_probe(const hth_probe_plan *plan, hth_probe_result *out, bool *stopped,
                      hth_error *error);
 void hth_probe_free(hth_probe_result *result);

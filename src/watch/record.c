@@ -1,9 +1,9 @@
 /*
- * Recording: see record.h. The tape has one step, so that a readout's errors of steps to come are not yet in q_t,
- * and q_t is the learning signal L_t of Bellec et al. 2019, eq. 3; and the vectors eps_t that the past `trace`
- * keeps are those after each step. The eligibility trace itself is put together here, when somebody looks.
+ * Records a run step by step: see record.h. The tape has one step. So q_t has no errors of later steps and equals
+ * the learning signal L_t of Bellec et al. 2019, eq. 3, and the vectors eps_t that the past `trace` keeps are those
+ * after each step. The eligibility trace is computed from them when a caller asks for it.
  *
- * Cost per step: that of the forward pass and, with signals, of one step of the learner.
+ * Cost per step: one step of the forward pass and, with signals, one step of the learner.
  */
 #include "watch/record.h"
 
@@ -19,20 +19,21 @@
 struct hth_recorder {
     hth_config *config;
     hth_session session; /* its train source is the split */
-    hth_walk walk;       /* one step after the other; learner NULL: none */
+    hth_walk walk;       /* walks one step at a time; learner NULL: no signals */
     hth_tally tally;
     const char *learner_name;
     bool own, traces;
     hth_real *outputs;
-    uint64_t
-        cut; /* steps of a sequence that is cut out of one without a useful end; 0: as they are */
+    /* Sequences without a usable end are cut after this many steps; 0: sequences are not cut. */
+    uint64_t cut;
     uint64_t sequence, step;
 };
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
-/* The run's settings with the plan's, and a batch of one. */
+/* Opens the run with the plan's overrides and a batch of one, and makes a tape of one step. */
 static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth_error *error) {
+    /* The settings: the run's, then the plan's, then ours. */
     const hth_setting single[] = {{"train.validation_batch", "1", NULL}};
     const hth_settings none = {0}, ours = {single, HTH_COUNT(single)};
     hth_settings joined;
@@ -42,12 +43,14 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK) return status;
     hth_session *s = &r->session;
+    /* Refuse a network that reads the future. */
     if (hth_network_look(s->parts.network).is_whole)
         return hth_fail(error, HTH_INVALID,
                         "%s has network.direction both, or network.reads backward: its steps "
                         "depend on those to come, so it "
                         "cannot be watched one step at a time",
                         plan->run);
+    /* The walk and its tape. */
     r->walk = (hth_walk){
         .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
@@ -76,7 +79,7 @@ static hth_status make_learner(hth_recorder *r, const char *name, hth_error *err
     return status;
 }
 
-/* The run's own learner where it keeps traces of each synapse, else the plainest that does. */
+/* Makes the run's own learner if it keeps a trace for each synapse, otherwise a plain one that does. */
 static hth_status open_learner(hth_recorder *r, hth_error *error) {
     static const char stand_in[] = "eprop1-symmetric";
     const hth_settings settings = hth_config_settings(r->config);
@@ -90,7 +93,8 @@ static hth_status open_learner(hth_recorder *r, hth_error *error) {
     return hth_gradient_create(r->session.parts.network, NULL, &r->walk.parts.gradient, error);
 }
 
-/* A sequence that is all of the data, such as a text, may be cut; one too long to look at is. */
+/* The length to cut sequences to; 0: do not cut. Only a sequence that is endless or all of the data (a text) may be
+ * cut to the length that was asked for. Without a request, endless and very long sequences are cut. */
 static uint64_t cut_of(const hth_source *source, uint64_t asked) {
     enum { LONG = 20000, PIECE = 200 };
     const uint64_t whole = source->sequence_steps;
@@ -123,7 +127,7 @@ void hth_recorder_close(hth_recorder *r) {
     free(r);
 }
 
-/* ---- What there is ---------------------------------------------------------------------------- */
+/* ---- Facts ------------------------------------------------------------------------------------ */
 
 hth_record_shape hth_recorder_shape(const hth_recorder *r) {
     const hth_source *source = &r->session.train;
@@ -165,9 +169,11 @@ static const hth_real *learning_signal(const hth_recorder *r) {
 
 hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
     const hth_chunk *chunk = &r->walk.chunk;
+    /* Run one step. */
     if (r->walk.parts.learner) hth_gradient_clear(r->walk.parts.gradient);
     HTH_TRY(hth_walk_tape(&r->walk, error));
     HTH_TRY(hth_tape_read(r->walk.parts.tape, 0, 1, r->outputs, error));
+    /* Describe the step from the chunk that was on the tape. */
     *out = (hth_instant){.sequence = r->sequence,
                          .step = r->step,
                          .ends = r->walk.flags.ends || r->walk.flags.epoch_end ||
@@ -180,12 +186,13 @@ hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error
                          .target_class = chunk->classes ? chunk->classes[0] : -1,
                          .weight = chunk->weights ? chunk->weights[0] : 1,
                          .signal = learning_signal(r)};
+    /* Count steps and sequences. */
     r->step = out->ends ? 0 : r->step + 1;
     r->sequence += out->ends;
     return HTH_OK;
 }
 
-/* The one step of the one item that is on the tape. */
+/* A quantity of a layer on the tape, which has one step and one item. */
 static const hth_real *view(const hth_recorder *r, size_t l, const char *what) {
     hth_view found = {0};
     hth_tape_view(r->walk.parts.tape, l, what, &found, NULL);

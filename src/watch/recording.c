@@ -1,4 +1,4 @@
-/* Recordings: columns that grow by a row a step, and become arrays when all steps are there. */
+/* Makes recordings: columns that grow by one row a step, and become arrays after the last step. */
 #include "watch/recording.h"
 
 #include "files/draft.h"
@@ -9,10 +9,11 @@
 
 enum { MOST_COLUMNS = 16 };
 
-/* One quantity: `width` numbers a step. */
+/* One quantity, with `width` numbers for each step. */
 typedef struct column {
     const char *name;
-    hth_dtype dtype; /* REAL, or I32 for tokens and classes, which have no axis of their own */
+    /* REAL, or I32 for tokens and classes, which are one number and get no axis of their own */
+    hth_dtype dtype;
     size_t width;
     void *data; /* [rows][width] */
 } column;
@@ -24,9 +25,10 @@ typedef struct recording {
     hth_record_layer of;
     column columns[MOST_COLUMNS];
     size_t count;
-    size_t rows, capacity;           /* steps, in columns */
-    uint64_t *lengths;               /* [sequences] */
-    size_t sequences, most, longest; /* most: that `lengths` has room for */
+    size_t rows, capacity; /* number of steps in the columns, and room */
+    uint64_t *lengths;     /* [sequences] */
+    /* most: room in `lengths`; longest: steps of the longest sequence */
+    size_t sequences, most, longest;
 } recording;
 
 /* ---- Columns ------------------------------------------------------------------------------------ */
@@ -35,9 +37,10 @@ static void add_column(recording *r, const char *name, hth_dtype dtype, size_t w
     if (width > 0) r->columns[r->count++] = (column){name, dtype, width, NULL};
 }
 
-/* The columns in the order in which put_step fills them. */
+/* Chooses the columns, in the order in which put_step fills them. */
 static void choose_columns(recording *r) {
     const hth_shape *s = &r->shape.stream;
+    /* Outputs, targets and weights. */
     add_column(r, "outputs", HTH_DTYPE_REAL, s->outputs);
     if (s->target == HTH_TARGET_CLASSES)
         add_column(r, "targets", HTH_DTYPE_I32, 1);
@@ -45,6 +48,7 @@ static void choose_columns(recording *r) {
         add_column(r, "targets", HTH_DTYPE_REAL, s->outputs);
     add_column(r, "weights", HTH_DTYPE_REAL, 1);
     if (!r->plan->inside) return;
+    /* Inputs and the layer's units. */
     if (s->vocabulary)
         add_column(r, "inputs", HTH_DTYPE_I32, 1);
     else
@@ -52,6 +56,7 @@ static void choose_columns(recording *r) {
     add_column(r, "z", HTH_DTYPE_REAL, r->of.units);
     for (size_t k = 0; k < r->of.states; k++)
         add_column(r, r->of.state_names[k], HTH_DTYPE_REAL, r->of.units);
+    /* Learning signals and traces. */
     if (r->shape.has_signals)
         add_column(r, "signals", HTH_DTYPE_REAL,
                    hth_recorder_layer(r->recorder, r->shape.layers - 1).units);
@@ -62,7 +67,7 @@ static size_t size_of(const column *c) {
     return c->dtype == HTH_DTYPE_I32 ? sizeof(int32_t) : sizeof(hth_real);
 }
 
-/* Room for one row more. */
+/* Makes room for one more row. */
 static bool make_room(recording *r) {
     if (r->rows < r->capacity) return true;
     const size_t capacity = r->capacity ? 2 * r->capacity : 1024;
@@ -91,7 +96,8 @@ static bool end_sequence(recording *r, size_t length) {
 
 /* ---- Steps -------------------------------------------------------------------------------------- */
 
-/* The next column's row, filled from numbers or, where it has int32, from one. */
+/* Fills the current row of column *at, then goes to the next column. Columns of int32 take `number`, others
+ * `numbers`; NULL: zeros. */
 static void put(recording *r, size_t *at, const hth_real *numbers, int32_t number) {
     column *c = &r->columns[(*at)++];
     if (c->dtype == HTH_DTYPE_I32)
@@ -105,14 +111,17 @@ static void put(recording *r, size_t *at, const hth_real *numbers, int32_t numbe
 static void put_step(recording *r, const hth_instant *now) {
     const size_t l = r->plan->layer;
     size_t at = 0;
+    /* Outputs, targets and weight. */
     put(r, &at, now->outputs, 0);
     put(r, &at, now->targets, now->target_class);
     put(r, &at, &now->weight, 0);
     if (r->plan->inside) {
+        /* The input and the layer's units. */
         put(r, &at, now->x, now->token);
         put(r, &at, hth_recorder_z(r->recorder, l), 0);
         for (size_t k = 0; k < r->of.states; k++)
             put(r, &at, hth_recorder_state(r->recorder, l, k), 0);
+        /* The learning signal and the traces. */
         if (r->shape.has_signals) put(r, &at, now->signal, 0);
         for (size_t i = 0; i < r->plan->synapse_count; i++) {
             const hth_synapse *s = &r->plan->synapses[i];
@@ -124,15 +133,16 @@ static void put_step(recording *r, const hth_instant *now) {
     r->rows++;
 }
 
-/* All sequences that are wanted, to the end of the split. */
+/* Runs the wanted number of sequences, or up to the end of the split. */
 static hth_status collect(recording *r, const hth_watch *watch, bool *stopped, hth_error *error) {
     const uint64_t endless = r->shape.has_end ? UINT64_MAX : 1;
     const uint64_t wanted = r->plan->trials ? r->plan->trials : endless;
     hth_instant now = {0};
-    size_t begun = 0; /* the first row of the sequence */
+    size_t begun = 0; /* first row of the current sequence */
     while (r->sequences < wanted && !now.over) {
         if ((*stopped = watch->stop && *watch->stop)) return HTH_OK;
         HTH_TRY(hth_recorder_next(r->recorder, &now, error));
+        /* Store the step, and the length of a sequence that ends. */
         bool good = make_room(r);
         if (good) put_step(r, &now);
         if (good && now.ends) {
@@ -147,8 +157,8 @@ static hth_status collect(recording *r, const hth_watch *watch, bool *stopped, h
 
 /* ---- Files -------------------------------------------------------------------------------------- */
 
-/* Rows of sequences one after the other become [sequences][longest][width]; where all are equally long they are that
- * already. */
+/* Turns the rows of consecutive sequences into [sequences][longest][width]. If all sequences are equally long, the
+ * rows have that form already. */
 static bool pad(const recording *r, column *c) {
     const size_t row = c->width * size_of(c), whole = r->longest * row;
     if (r->sequences * r->longest == r->rows) return true;
@@ -171,6 +181,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
     int32_t *pairs = malloc((synapses ? synapses : 1) * 2 * sizeof *pairs);
     bool good = pairs != NULL;
     size_t count = 0;
+    /* The columns. */
     for (; count < r->count && good; count++) {
         column *c = &r->columns[count];
         const bool flat = c->dtype == HTH_DTYPE_I32 || strcmp(c->name, "weights") == 0;
@@ -178,6 +189,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
         arrays[count] = (hth_npz_array){
             c->name, c->dtype, flat ? 2 : 3, {r->sequences, r->longest, c->width}, c->data};
     }
+    /* Lengths and synapses. */
     arrays[count++] =
         (hth_npz_array){"lengths", HTH_DTYPE_U64, 1, {r->sequences, 0, 0}, r->lengths};
     for (size_t i = 0; i < synapses && good; i++) {
@@ -186,6 +198,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
     }
     if (synapses)
         arrays[count++] = (hth_npz_array){"synapses", HTH_DTYPE_I32, 2, {synapses, 2, 0}, pairs};
+    /* Write, unless memory ran out. */
     const hth_status status =
         good ? hth_npz_write(path, arrays, count, error)
              : hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
@@ -193,7 +206,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
     return status;
 }
 
-/* sequence,step,y0,y1,...: a line a step, counted from 0. */
+/* Writes sequence,step,y0,y1,...: one line for each step, counted from 0. */
 static hth_status write_csv(const recording *r, const char *path, hth_error *error) {
     hth_draft draft;
     HTH_TRY(hth_draft_begin(path, &draft, error));

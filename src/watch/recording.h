@@ -1,4 +1,4 @@
-/* What a trained network does on many sequences, as arrays in a file: `hitherto predict` and `hitherto record`. */
+/* Records a trained network on many sequences, as arrays in a file: `hitherto predict` and `hitherto record`. */
 #ifndef HTH_RECORDING_H
 #define HTH_RECORDING_H
 
@@ -7,20 +7,21 @@
 
 typedef struct hth_recording_plan {
     hth_record_plan of;
-    bool inside;  /* inputs, z, states and learning signals too; else outputs and targets alone */
-    size_t layer; /* whose units */
-    uint64_t trials; /* sequences; 0: all of the split, or 1 where there is no end of them */
-    const hth_synapse *synapses; /* of the layer, whose traces are wanted */
+    /* also record inputs, z, states and learning signals; false: outputs and targets alone */
+    bool inside;
+    size_t layer;    /* the layer whose units are recorded */
+    uint64_t trials; /* number of sequences; 0: the whole split, or 1 if it is endless */
+    const hth_synapse *synapses; /* synapses of the layer whose traces are recorded */
     size_t synapse_count;
 } hth_recording_plan;
 
 typedef struct hth_recording_size {
-    size_t sequences, steps; /* steps: of the longest */
+    size_t sequences, steps; /* steps of the longest sequence */
 } hth_recording_size;
 
 /*
- * Writes `path`, whole or not at all: a .npz, or a .csv of outputs where nothing inside is wanted. Arrays of the .npz are
- * [sequences][steps of the longest][numbers]; what lies after the end of a shorter one is 0.
+ * Writes `path`, whole or not at all: a .npz, or a .csv of the outputs alone. Arrays of the .npz have the shape
+ * [sequences][steps of the longest][numbers]; entries after the end of a shorter sequence are 0.
  *
  *     outputs    before any softmax or sigmoid
  *     targets    [..][..][outputs], or [..][..] classes as int32
@@ -33,7 +34,7 @@ typedef struct hth_recording_size {
  *     traces     e_t of each synapse (Bellec et al. 2019, eq. 4), [..][..][synapses]
  *     synapses   [synapses][2] as int32: drive row, column of [z; x; 1]
  *
- * *stopped: *watch->stop was set, and nothing was written. HTH_INVALID for a layer or a synapse that there is not.
+ * *stopped: *watch->stop was set, and nothing was written. HTH_INVALID if the layer or a synapse does not exist.
  */
 hth_status hth_recording_write(const hth_recording_plan *plan, const char *path,
                                const hth_watch *watch, hth_recording_size *out, bool *stopped,

@@ -1,4 +1,4 @@
-/* A sequence as a table: see trial.h. Memory: 8 (inputs + (states + 2) units + 2 outputs) bytes a step. */
+/* Records a sequence as a table: see trial.h. Memory: 8 (inputs + (states + 2) units + 2 outputs) bytes a step. */
 #include "watch/trial.h"
 
 #include <errno.h>
@@ -35,6 +35,7 @@ static void copy(double *row, hth_stretch to, const hth_real *from) {
 static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instant *now,
                      double *row) {
     const size_t n = t->of.units;
+    /* The step's weight and input, then the layer. */
     row[t->weight.at] = (double)now->weight;
     if (now->x)
         copy(row, t->x, now->x);
@@ -43,11 +44,13 @@ static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instan
     copy(row, t->z, hth_recorder_z(r, t->layer));
     for (size_t k = 0; k < t->of.states; k++)
         copy(row, (hth_stretch){t->state.at + k * n, n}, hth_recorder_state(r, t->layer, k));
+    /* Outputs and targets. */
     copy(row, t->y, now->outputs);
     if (now->targets)
         copy(row, t->target, now->targets);
     else
         row[t->target.at] = now->target_class;
+    /* Learning signals and traces, where they are recorded. */
     if (t->signal.count) copy(row, t->signal, now->signal);
     for (size_t i = 0; i < t->trace.count; i++)
         row[t->trace.at + i] =
@@ -75,6 +78,7 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
     HTH_TRY(hth_recorder_rewind(r, error));
     for (bool over = false; !over;) {
         HTH_TRY(hth_recorder_next(r, &now, error));
+        /* Go on to the first wanted step; refuse a trial or a step that does not exist. */
         if (now.sequence < sequence && now.over)
             return hth_fail(error, HTH_INVALID, "there is no trial %llu: there are %llu",
                             (unsigned long long)sequence + 1, (unsigned long long)now.sequence + 1);
@@ -86,6 +90,7 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
                                 (unsigned long long)t->first);
             continue;
         }
+        /* Add a row. */
         if (t->steps == capacity) {
             capacity = capacity ? 2 * capacity : 256;
             double *values = realloc(t->values, hth_times(capacity, t->width * sizeof *values));
@@ -101,12 +106,14 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
 hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, uint64_t first,
                             uint64_t most_steps, const hth_synapse *synapses, size_t synapse_count,
                             hth_trial *out, hth_error *error) {
+    /* Find the layer and give each quantity its place in a row. */
     *out = (hth_trial){.layer = layer, .first = first, .shape = hth_recorder_shape(r)};
     if (layer >= out->shape.layers)
         return hth_fail(error, HTH_INVALID, "layer %zu: the network has layers 0..%zu", layer,
                         out->shape.layers - 1);
     out->of = hth_recorder_layer(r, layer);
     HTH_TRY(check_synapses(out, synapses, synapse_count, error));
+    /* Copy the synapses and thresholds, then run. */
     lay_out(out, synapse_count);
     out->synapses = calloc(synapse_count + 1, sizeof *synapses);
     out->thresholds = calloc(out->of.units + 1, sizeof *out->thresholds);
@@ -130,10 +137,12 @@ size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, si
     double *sums = calloc(of.count + 1, sizeof *sums);
     size_t count = 0;
     if (!sums) return 0;
+    /* How much each column changes: the sum of its steps' absolute differences. */
     for (size_t step = 0; step < t->steps; step++)
         for (size_t i = 0; i < of.count && step > 0; i++)
             sums[i] +=
                 fabs(hth_trial_value(t, step, of.at + i) - hth_trial_value(t, step - 1, of.at + i));
+    /* Take the largest one by one. */
     for (; count < wanted && count < of.count; count++) {
         size_t best = 0;
         for (size_t i = 1; i < of.count; i++)
@@ -142,7 +151,7 @@ size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, si
         sums[best] = -1;
     }
     free(sums);
-    for (size_t i = 1; i < count; i++) /* few: in order by insertion */
+    for (size_t i = 1; i < count; i++) /* sort by insertion: there are few */
         for (size_t k = i; k > 0 && out[k - 1] > out[k]; k--) {
             const size_t other = out[k];
             out[k] = out[k - 1];
@@ -151,8 +160,8 @@ size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, si
     return count;
 }
 
-/* The mean distance of its numbers from their mean, relative to the largest such distance: 0 for one that never
- * changes, little for one that changes once. */
+/* How much a column moves: the mean distance of its numbers from their mean, relative to the largest such distance.
+ * 0 for a column that never changes, small for one that changes once. */
 static double movement_of(const hth_trial *t, size_t at) {
     double mean = 0, sum = 0, most = 0;
     for (size_t step = 0; step < t->steps; step++)
@@ -169,7 +178,9 @@ size_t hth_trial_changing(const hth_trial *t, size_t wanted, size_t *out) {
     double *moves = calloc(t->trace.count + 1, sizeof *moves);
     unsigned char *seen = calloc(t->of.units + 1, 1);
     size_t count = 0;
+    /* How much each trace moves. */
     for (size_t i = 0; moves && i < t->trace.count; i++) moves[i] = movement_of(t, t->trace.at + i);
+    /* Take the largest one by one: first at most one for each unit (fresh), then any. */
     for (bool fresh = true; moves && seen && count < wanted;) {
         size_t best = t->trace.count;
         for (size_t i = 0; i < t->trace.count; i++) {
@@ -178,7 +189,7 @@ size_t hth_trial_changing(const hth_trial *t, size_t wanted, size_t *out) {
         }
         if (best == t->trace.count) {
             if (!fresh) break;
-            fresh = false; /* every unit has one */
+            fresh = false; /* every unit has one: allow a second */
             continue;
         }
         out[count++] = best;
@@ -199,6 +210,7 @@ static void put_names(FILE *file, const char *name, size_t count) {
 static void put_header(FILE *file, const hth_trial *t) {
     const hth_shape *s = &t->shape.stream;
     char name[32];
+    /* The weight, the input and the layer's units. */
     fprintf(file, "step,weight");
     if (s->vocabulary)
         fprintf(file, ",token");
@@ -209,11 +221,13 @@ static void put_header(FILE *file, const hth_trial *t) {
         snprintf(name, sizeof name, "s%zu_", k);
         put_names(file, name, t->of.units);
     }
+    /* Outputs and targets. */
     put_names(file, "y", t->y.count);
     if (s->target == HTH_TARGET_CLASSES)
         fprintf(file, ",class");
     else
         put_names(file, "target", t->target.count);
+    /* Learning signals and traces. */
     put_names(file, "L", t->signal.count);
     for (size_t i = 0; i < t->trace.count; i++)
         fprintf(file, ",e%zu_%zu", t->synapses[i].row, t->synapses[i].from);
