@@ -1,8 +1,8 @@
 /*
- * Runs side by side. The store is the plan and the results at once: first the wanted runs go into it,
- * then each that waits is begun in a process of its own, and its results replace the row that waited.
- * Nothing else is remembered, so that this process may be killed at any moment and called again: what is
- * in the store is done, what is under way lies in DIR/runs with its checkpoint, all else begins.
+ * Runs a comparison. The store holds both the plan and the results: first the wanted runs are written to it as
+ * waiting, then each waiting run is started in a process of its own, and its results replace the waiting row. There
+ * is no other memory, so this process may be killed at any moment and called again: results in the store are done,
+ * started runs have a checkpoint in DIR/runs, and all others start.
  */
 #include "compare/compare.h"
 
@@ -28,20 +28,21 @@ enum { MOST_JOBS = 1024, MOST_HEARD = 64, OFTEN = 250 /* milliseconds */ };
 
 static const char store_name[] = "results.db", runs_name[] = "runs";
 
-/* A comparison that is being computed. */
+/* A comparison in progress. */
 typedef struct comparing {
     const hth_compare_observer *observer;
     hth_rundir dir;
     hth_store *store;
     hth_stored_run *runs;
     hth_stored_variant *variants;
-    size_t run_count, stored_count; /* runs of this call, then those that wait for a later one */
-    size_t variant_count, next;     /* next: the first run that may still be begun */
+    /* run_count: runs of this call, which come first; after them stand runs that wait for a later call */
+    size_t run_count, stored_count;
+    size_t variant_count, next; /* next: the first run that may still have to start */
     hth_job *jobs;
     size_t job_count, running;
     bool keep, stopping;
     double begun, told;
-    uint64_t heard[MOST_HEARD]; /* digests of what runs have said */
+    uint64_t heard[MOST_HEARD]; /* digests of messages that runs have sent */
     size_t heard_count;
 } comparing;
 
@@ -58,8 +59,8 @@ static hth_status folder_of(const comparing *c, const hth_stored_run *run, char 
     return hth_run_folder(c->dir.path, variant_of(c, run)->arm, run, out, error);
 }
 
-/* Folders of runs whose results are stored, left behind when their call was killed before it could take
- * them away. Nothing else goes: not what is under way, nor what was kept, nor what is unknown here. */
+/* Removes the folders of runs whose results are stored: a call that was killed did not get to it. Folders of
+ * unfinished runs, kept runs and unknown folders stay. */
 static void sweep(const comparing *c) {
     char path[HTH_PATH_LENGTH];
     if (hth_rundir_file(c->dir.path, runs_name, path, NULL) != HTH_OK || !hth_file_exists(path))
@@ -71,13 +72,13 @@ static void sweep(const comparing *c) {
         if (ended && !run->kept && folder_of(c, run, folder, NULL) == HTH_OK)
             hth_folder_remove(folder, NULL);
     }
-    rmdir(path); /* if nothing is left in it */
+    rmdir(path); /* only removed when empty */
 }
 
 /* ---- Results ------------------------------------------------------------------------------ */
 
-/* Steps per second while training, undisturbed by validation and by what else the machine did for a
- * while: the median over the lines. */
+/* Training steps per second: the median over the lines, so that validation and other load on the machine do not
+ * count. */
 static double median_rate(const hth_line *lines, size_t count) {
     double *rates = malloc((count + 1) * sizeof *rates);
     size_t used = 0;
@@ -104,7 +105,7 @@ static void take_outcome(const hth_job_report *report, bool keep, hth_stored_run
     snprintf(run->message, sizeof run->message, "%s", outcome->cause.message);
 }
 
-/* {"optimiser.lr":"1e-4"} as ", optimiser.lr 1e-4". */
+/* Turns {"optimiser.lr":"1e-4"} into ", optimiser.lr 1e-4". */
 static void tell_varied(const char *json, char *out, size_t size) {
     size_t used = strlen(json) > 2 ? (size_t)snprintf(out, size, ", ") : 0;
     for (; *json && used + 1 < size; json++)
@@ -128,7 +129,7 @@ static bool is_stopping(const comparing *c) {
     return c->stopping || (c->observer->interrupted && *c->observer->interrupted);
 }
 
-/* The lines of a run; none where it ended before it wrote any. */
+/* Reads the lines of a run; none if it ended before it wrote any. */
 static hth_status read_lines(const comparing *c, const char *path, hth_line **lines, size_t *count,
                              hth_error *error) {
     char sentence[HTH_PATH_LENGTH + 80];
@@ -144,17 +145,19 @@ static hth_status read_lines(const comparing *c, const char *path, hth_line **li
     return HTH_OK;
 }
 
-/* Results into the store; then, and not before, the folder may go. That of a failed run stays, so that
- * the next call goes on from there. */
+/* Stores the results of a run that ended; only then may its folder be removed. The folder of a failed run stays, so
+ * that the next call goes on from it. */
 static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
     char folder[HTH_PATH_LENGTH], path[HTH_PATH_LENGTH];
     hth_stored_run *run = &c->runs[job->index];
     hth_line *lines = NULL;
     size_t count = 0;
+    /* An interrupted run goes on waiting. */
     const bool interrupted =
         (job->latest.status == HTH_OK && job->latest.outcome.ending == HTH_INTERRUPTED) ||
         (job->latest.status == HTH_FAILED && is_stopping(c));
     if (interrupted) return HTH_OK;
+    /* Read its results. */
     HTH_TRY(folder_of(c, run, folder, error));
     HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
     take_outcome(&job->latest, c->keep, run);
@@ -162,27 +165,31 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
         HTH_TRY(read_lines(c, path, &lines, &count, error));
         run->steps_per_second = median_rate(lines, count);
     }
+    /* Store them. */
     hth_status status = hth_store_finish(c->store, run, lines, count, error);
     free(lines);
     if (status != HTH_OK) return status;
+    /* Tell the user, and remove the folder. */
     say(c, run);
     if (!c->keep && run->status != HTH_RUN_FAILED) hth_folder_remove(folder, NULL);
     return HTH_OK;
 }
 
-/* ---- How long it will take ----------------------------------------------------------------- */
+/* ---- Time left ------------------------------------------------------------------------------ */
 
-/* Seconds that one run of a variant takes, as far as runs of it have got; NAN: none has begun. */
+/* Seconds that one run of a variant takes; NAN: not known. From its finished runs, or else from its running ones. */
 static double typical_seconds(const comparing *c, int64_t variant) {
-    const double short_while = 0.2; /* seconds that tell nothing yet */
+    const double short_while = 0.2; /* seconds of running that are too few for an estimate */
     double sum = 0;
     size_t count = 0;
+    /* Finished runs. */
     for (size_t i = 0; i < c->run_count; i++) {
         const hth_stored_run *run = &c->runs[i];
         if (run->variant != variant || run->status != HTH_RUN_FINISHED) continue;
         sum += run->seconds;
         count++;
     }
+    /* Running ones: the time so far, extended to all of their steps. */
     for (size_t i = 0; i < c->job_count && !count; i++) {
         const hth_job *job = &c->jobs[i];
         const hth_outcome *at = &job->latest.outcome;
@@ -203,9 +210,10 @@ static double part_done(const comparing *c, size_t index) {
     return 0;
 }
 
-/* A variant of which nothing is known takes as long as the mean of the others. */
+/* Seconds left. A variant without an estimate counts as the mean of the others. */
 static double estimate(const comparing *c) {
     double known = 0, unknown = 0, sum = 0, variants = 0;
+    /* For each variant: how many runs are left, parts of runs included, and how long one takes. */
     for (size_t v = 0; v < c->variant_count; v++) {
         const double seconds = typical_seconds(c, c->variants[v].id);
         double left = 0;
@@ -220,6 +228,7 @@ static double estimate(const comparing *c) {
             unknown += left;
         }
     }
+    /* Runs are spread over the processes. */
     if (variants == 0 || !c->running) return NAN;
     return (known + unknown * sum / variants) / (double)c->running;
 }
@@ -241,7 +250,7 @@ static void show(comparing *c) {
 
 /* ---- The processes ------------------------------------------------------------------------ */
 
-/* What is the same for every run of a variant, and what is the run's own. */
+/* A run's settings: the variant's, with the run's seed and one thread. */
 static hth_status settings_of(const comparing *c, const hth_stored_run *run, hth_config **out,
                               hth_error *error) {
     char seed[24];
@@ -278,7 +287,7 @@ static hth_status fill_slots(comparing *c, hth_error *error) {
     return HTH_OK;
 }
 
-/* Each saves what it has and ends. */
+/* Asks each run to save and end. */
 static void stop_all(comparing *c) {
     for (size_t i = 0; i < c->job_count && !c->stopping; i++)
         if (c->jobs[i].process) kill(c->jobs[i].process, SIGTERM);
@@ -292,7 +301,7 @@ static void await(const comparing *c, struct pollfd *waiting) {
         for (size_t i = 0; i < c->job_count; i++) waiting[i].revents = 0;
 }
 
-/* Whether a sentence comes for the first time: what is the same for many runs is told once. */
+/* Whether a message comes for the first time. A message that many runs send is passed on once. */
 static bool is_new(comparing *c, const char *sentence) {
     const uint64_t digest = hth_digest_add(HTH_DIGEST_START, sentence, strlen(sentence));
     for (size_t i = 0; i < c->heard_count; i++)
@@ -301,7 +310,7 @@ static bool is_new(comparing *c, const char *sentence) {
     return true;
 }
 
-/* What a run says, with its name. */
+/* Passes on a run's message with the run's name. */
 static void pass_on(comparing *c, hth_job *job) {
     char sentence[1400];
     if (!job->latest.said[0]) return;
@@ -313,12 +322,14 @@ static void pass_on(comparing *c, hth_job *job) {
     if (first && c->observer->message) c->observer->message(c->observer->context, sentence);
 }
 
-/* Until no run is left or, after an error or an interruption, no process. */
+/* Runs until no run is left. After an error or an interruption it waits until every process has ended. */
 static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error) {
     hth_status status = fill_slots(c, error);
     while (c->running) {
+        /* Stop where needed, then wait for reports. */
         if (status != HTH_OK || is_stopping(c)) stop_all(c);
         await(c, waiting);
+        /* Take the reports; settle the runs that ended. */
         for (size_t i = 0; i < c->job_count; i++) {
             const bool ended = waiting[i].revents && hth_job_listen(&c->jobs[i]);
             pass_on(c, &c->jobs[i]);
@@ -326,6 +337,7 @@ static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error
             c->running--;
             if (status == HTH_OK) status = settle(c, &c->jobs[i], error);
         }
+        /* Start the next runs. */
         if (status == HTH_OK) status = fill_slots(c, error);
         if (c->running) show(c);
     }
@@ -350,9 +362,10 @@ static hth_status run_missing(comparing *c, int jobs, hth_error *error) {
     return status;
 }
 
-/* ---- The directory ------------------------------------------------------------------------ */
+/* ---- The folder ----------------------------------------------------------------------------- */
 
-/* Processes of a call that was killed hold the lock until they are gone, which is soon. */
+/* Takes the lock on the folder. If an earlier call was killed, its runs hold the lock until they end, which is
+ * soon; so this tries again for a while. */
 static hth_status take_directory(const char *out, bool resume, hth_rundir *dir, hth_error *error) {
     enum { TRIES = 150 };
     const struct timespec pause = {0, 20000000};
@@ -364,7 +377,7 @@ static hth_status take_directory(const char *out, bool resume, hth_rundir *dir, 
     }
 }
 
-/* Of a call that was killed as it made the file nothing is in it. */
+/* Whether the file has content. It is empty if a call was killed while it made the file. */
 static bool has_begun(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && info.st_size > 0;
@@ -376,18 +389,21 @@ static hth_status open_store(const char *out, bool view, hth_store **store, hth_
     return view ? hth_store_view(path, store, error) : hth_store_open(path, store, error);
 }
 
-/* Changes nothing, and refuses a folder whose database is another program's. */
+/* Finds out, without changing anything, whether `out` holds a comparison. Refuses a folder whose database belongs
+ * to another program. */
 static hth_status look_at(const char *out, bool stored, bool *resume, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     hth_store *store;
     HTH_TRY(hth_rundir_file(out, store_name, path, error));
     *resume = hth_file_exists(path);
     if (*resume && !stored && !has_begun(path)) return HTH_OK;
+    /* A comparison: its database must be ours. */
     if (*resume) {
         HTH_TRY(hth_store_view(path, &store, error));
         hth_store_close(store);
         return HTH_OK;
     }
+    /* No comparison: refuse if the caller needs one, or if other files are there. */
     if (stored)
         return hth_fail(error, HTH_FILE,
                         "%s holds no comparison to go on with: give settings, as in hitherto "
@@ -412,9 +428,10 @@ static hth_status check_run(const comparing *c, const hth_stored_run *run, hth_e
     return hth_fail(error, status, "%s (arm '%s')", reason.message, variant_of(c, run)->arm);
 }
 
-/* Without a plan everything goes on that has not ended; of each variant a run is tried first, as a plan
- * does it. */
+/* Without a plan: all runs that have not ended go on. One run of each variant is checked first, as making a plan
+ * does. */
 static hth_status go_on(comparing *c, hth_error *error) {
+    /* Check the first unfinished run of each variant. */
     for (size_t v = 0; v < c->variant_count; v++) {
         const hth_stored_run *first = NULL;
         for (size_t i = 0; i < c->run_count && !first; i++) {
@@ -424,13 +441,14 @@ static hth_status go_on(comparing *c, hth_error *error) {
         }
         if (first) HTH_TRY(check_run(c, first, error));
     }
+    /* Failed runs wait again. */
     HTH_TRY(hth_store_want_failed(c->store, error));
     for (size_t i = 0; i < c->run_count; i++)
         if (c->runs[i].status == HTH_RUN_FAILED) c->runs[i].status = HTH_RUN_WAITING;
     return HTH_OK;
 }
 
-/* The variants of a plan are the first of all. */
+/* Whether the plan wants the run. The plan's variants come first in the list of variants. */
 static bool is_planned(const comparing *c, const hth_plan *plan, const hth_stored_run *run) {
     bool variant = false, seed = false;
     for (size_t i = 0; i < plan->count && i < c->variant_count; i++)
@@ -440,7 +458,7 @@ static bool is_planned(const comparing *c, const hth_plan *plan, const hth_store
     return variant && seed;
 }
 
-/* Runs that wait for a later call go behind those of this one. */
+/* Sorts the runs: those of this call come first, then those that wait for a later one. */
 static hth_status set_aside(comparing *c, const hth_plan *plan, hth_error *error) {
     hth_stored_run *sorted = malloc((c->stored_count + 1) * sizeof *sorted);
     if (!sorted) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");

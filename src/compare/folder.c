@@ -1,4 +1,4 @@
-/* Names of the folders in which the runs of a comparison lie until they have ended. */
+/* Names the folders of the runs of a comparison. */
 #include "compare/folder.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /*
- * From settings to a list of runs: the arms (names of learners, and those of the section arms), each
- * crossed with every combination of the values of the section vary. Every one of them is opened as a run
- * would be, so that what is wrong with any shows before the first begins.
+ * Turns settings into a list of runs: the arms (names of learners, and those of the section arms), each crossed
+ * with every combination of the values in the section vary. Every variant is opened as its runs would be, so that
+ * an error in any of them shows before the first run starts.
  */
 #include "compare/plan.h"
 
@@ -21,8 +21,8 @@ static hth_status no_memory(hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the plan of a comparison");
 }
 
-/* The next piece of a list with commas, without the spaces around it: its length, which is cut to what
- * `out` holds; 0 at the end of the list. */
+/* Copies the next item of a comma-separated list without the spaces around it, cut to the size of `out`. Returns
+ * the item's length; 0 at the end of the list. */
 static size_t next_item(const char **at, char *out, size_t size) {
     while (isspace((unsigned char)**at) || **at == ',') ++*at;
     size_t length = strcspn(*at, ",");
@@ -44,7 +44,7 @@ static hth_status add_seeds(hth_plan *plan, uint64_t first, uint64_t last, hth_e
     return HTH_OK;
 }
 
-/* "5" or "21-40"; false for anything else. */
+/* Reads "5" or "21-40"; false for any other text. */
 static bool read_range(const char *text, uint64_t *first, uint64_t *last) {
     char *end;
     if (!isdigit((unsigned char)*text) || strlen(text) > 32) return false;
@@ -62,6 +62,7 @@ static hth_status read_seeds(hth_plan *plan, const hth_setting *setting, hth_err
     const char *at = plan->options.seeds;
     char item[64];
     bool alone = !strchr(at, ',') && !strchr(at, '-'), good = true;
+    /* Read the items. A single number N means the seeds 1 to N. */
     while (good && next_item(&at, item, sizeof item)) {
         uint64_t first, last;
         good = read_range(item, &first, &last);
@@ -79,16 +80,16 @@ static hth_status read_seeds(hth_plan *plan, const hth_setting *setting, hth_err
                     setting && setting->origin ? ": " : "", plan->options.seeds);
 }
 
-/* ---- What is varied ----------------------------------------------------------------------- */
+/* ---- Varied settings ------------------------------------------------------------------------- */
 
 /* One setting of the section vary. */
 typedef struct varied {
     const hth_setting *setting;
     char values[64][HTH_KEY_LENGTH];
-    size_t count, at; /* the value whose turn it is */
+    size_t count, at; /* at: the current value */
 } varied;
 
-/* What runs are made of. */
+/* The state while a plan is made. */
 typedef struct planner {
     const hth_config *config;
     hth_plan *plan;
@@ -102,7 +103,7 @@ static hth_status complain(const planner *p, const hth_setting *setting, const c
                     setting->origin ? ": " : "", setting->key, reason);
 }
 
-/* What an arm may not set, nor may be varied. */
+/* Refuses settings that arms may not set and that may not be varied. */
 static hth_status check_key(const planner *p, const hth_setting *setting) {
     if (strcmp(setting->key, "train.seed") == 0)
         return complain(p, setting,
@@ -115,16 +116,18 @@ static hth_status check_key(const planner *p, const hth_setting *setting) {
     return HTH_OK;
 }
 
-/* The next value of a list that is varied, "[8, 4], 16": one in brackets is a list itself, whose brackets
- * go. Its length as next_item has it. *good false: brackets that do not fit. */
+/* Copies the next value of a varied list such as "[8, 4], 16". A value in brackets is a list itself and is copied
+ * without its brackets. Returns the length as next_item does. *good false: the brackets do not match. */
 static size_t next_value(const char **at, char *out, size_t size, bool *good) {
     while (isspace((unsigned char)**at) || **at == ',') ++*at;
     size_t length;
+    /* A plain value. */
     if (**at != '[') {
         length = next_item(at, out, size);
         *good = !strpbrk(out, "[]");
         return length;
     }
+    /* A list in brackets. */
     const char *inner = ++*at;
     length = strcspn(inner, "[]");
     *at += length;
@@ -141,6 +144,7 @@ static hth_status read_values(const planner *p, varied *to) {
     char value[HTH_KEY_LENGTH];
     bool good = true;
     HTH_TRY(check_key(p, to->setting));
+    /* Read the values and refuse those that are malformed, too long, too many or repeated. */
     for (size_t length; (length = next_value(&at, value, sizeof value, &good));) {
         if (!good)
             return complain(p, to->setting,
@@ -159,7 +163,7 @@ static hth_status read_values(const planner *p, varied *to) {
     return to->count ? HTH_OK : complain(p, to->setting, "is varied without a value");
 }
 
-/* Of two with the same key the later counts. */
+/* Reads the varied settings. If a key occurs twice, the later one counts. */
 static hth_status read_varied(planner *p) {
     const hth_config *vary = p->config->vary;
     for (size_t i = 0; vary && i < vary->count; i++) {
@@ -174,7 +178,7 @@ static hth_status read_varied(planner *p) {
     return HTH_OK;
 }
 
-/* The next combination; false after the last. */
+/* Goes to the next combination of values; false after the last. */
 static bool turn(planner *p) {
     for (size_t i = p->varied_count; i-- > 0;) {
         if (++p->varied[i].at < p->varied[i].count) return true;
@@ -225,17 +229,19 @@ static const char *identity_value(const hth_identity *identity, const char *key)
     return NULL;
 }
 
-/* Opens what a run opens, with the first of the seeds. */
+/* Opens the variant as a run with the first seed would be opened, and keeps the facts that the plan needs. */
 static hth_status try_variant(const planner *p, hth_variant *v) {
     char seed[24];
     hth_prospect prospect = {0};
     hth_config *config = v->config;
     const size_t count = config->count;
+    /* Open it with one thread and the first seed, then take both settings away again. */
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)p->plan->seeds[0]);
     HTH_TRY(hth_config_set(config, "train.threads", "1", NULL, p->error));
     HTH_TRY(hth_config_set(config, "train.seed", seed, NULL, p->error));
     HTH_TRY(hth_train_check(config, &hth_align_guest, &prospect, p->error));
     hth_config_truncate(config, count);
+    /* Keep what the table of results shows. */
     v->update_steps = prospect.update_steps;
     v->sequence_steps = prospect.sequence_steps;
     const hth_settings settings = hth_config_settings(config);
@@ -245,6 +251,7 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
     const char *report = identity_value(&v->identity, "loss.report");
     snprintf(v->loss, sizeof v->loss, report ? "%.20s (loss.report %.20s)" : "%.20s", prospect.loss,
              report ? report : "");
+    /* Find the measure and refuse one that these runs do not have. */
     p->plan->options.measure = hth_compare_measure(p->plan->options.measure, prospect.metric);
     if (measure_fits(&p->plan->options, &prospect)) return HTH_OK;
     return hth_fail(
@@ -255,7 +262,7 @@ static hth_status try_variant(const planner *p, hth_variant *v) {
         prospect.has_validation ? "a" : "no");
 }
 
-/* A column of the table means the same in all of its rows. */
+/* Refuses variants whose loss, unit or metric differs: a column of the table must mean the same in every row. */
 static hth_status check_alike(const planner *p, const hth_variant *v) {
     const hth_variant *first = &p->plan->variants[0];
     const char *const pairs[][3] = {{"loss", v->loss, first->loss},
@@ -280,7 +287,7 @@ static hth_status fill_variant(const planner *p, const hth_arm *arm, hth_variant
     return check_alike(p, v);
 }
 
-/* Adds to a sentence which variant it is about. */
+/* Adds the variant's name to the sentence of an error. */
 static hth_status annotate(const planner *p, const hth_variant *v, hth_status status) {
     char reason[sizeof p->error->message], values[200] = "";
     if (status == HTH_OK) return status;
@@ -294,6 +301,7 @@ static hth_status annotate(const planner *p, const hth_variant *v, hth_status st
 }
 
 static hth_status add_variants(planner *p, const hth_arm *arm) {
+    /* Refuse settings that no arm may set, and a label that another arm has. */
     hth_plan *plan = p->plan;
     for (size_t i = 0; arm->own && i < arm->own->count; i++)
         HTH_TRY(check_key(p, &arm->own->items[i]));
@@ -301,6 +309,7 @@ static hth_status add_variants(planner *p, const hth_arm *arm) {
         if (strcmp(plan->variants[i].arm, arm->label) == 0)
             return hth_fail(p->error, HTH_INVALID,
                             "two arms have the label '%s'; each needs one of its own", arm->label);
+    /* A variant for each combination of varied values. */
     do {
         hth_variant *variants = realloc(plan->variants, (plan->count + 1) * sizeof *variants);
         if (!variants) return no_memory(p->error);
@@ -317,7 +326,7 @@ static hth_status add_variants(planner *p, const hth_arm *arm) {
 
 /* ---- Arms --------------------------------------------------------------------------------- */
 
-/* An arm that is the name of a learner. */
+/* Adds an arm that is named after a learner. */
 static hth_status add_learner(planner *p, const char *name, const char *origin) {
     hth_config *own;
     HTH_TRY(hth_config_create(&own, p->error));
@@ -337,7 +346,7 @@ static hth_status add_arms(planner *p) {
         HTH_TRY(add_learner(p, name, setting ? setting->origin : NULL));
     for (size_t i = 0; i < p->config->arm_count; i++) HTH_TRY(add_variants(p, &p->config->arms[i]));
     if (p->plan->count) return HTH_OK;
-    /* One arm: the learner of the settings. */
+    /* No arms: there is one, with the learner of the settings. */
     const hth_setting *learner = hth_settings_find(&settings, "learner.name");
     return add_learner(p, learner ? learner->value : hth_learners.fallback,
                        learner ? learner->origin : NULL);

@@ -1,4 +1,4 @@
-/* From settings to a list of runs. */
+/* Turns settings into a list of runs. */
 #ifndef HTH_COMPARE_PLAN_H
 #define HTH_COMPARE_PLAN_H
 
@@ -6,14 +6,14 @@
 #include "settings/identity.h"
 #include "settings/sections.h"
 
-/* An arm with one value for each setting that is varied: the settings of its runs, but for the seed. */
+/* An arm with one value for each varied setting: the settings of its runs, except for the seed. */
 typedef struct hth_variant {
     char arm[HTH_KEY_LENGTH];
     char *varied;                          /* a JSON object: {"optimiser.lr": "1e-4"} */
-    hth_config *config;                    /* all settings that a run of it has */
-    hth_identity identity;                 /* defaults included; points into config */
-    char metric[32], loss[64], unit[32];   /* unit: of the loss */
-    uint64_t update_steps, sequence_steps; /* as hth_prospect has them */
+    hth_config *config;                    /* all settings of its runs, without the seed */
+    hth_identity identity;                 /* includes defaults; points into config */
+    char metric[32], loss[64], unit[32];   /* unit: unit of the loss */
+    uint64_t update_steps, sequence_steps; /* as in hth_prospect */
 } hth_variant;
 
 typedef struct hth_plan {
@@ -24,7 +24,7 @@ typedef struct hth_plan {
     size_t count;
 } hth_plan;
 
-/* Everything that can be found wrong with any run is found here. */
+/* Makes the plan. Every error that can be found in any run's settings is found here. */
 hth_status hth_plan_make(const hth_config *config, hth_plan **out, hth_error *error);
 void hth_plan_free(hth_plan *plan);
 

@@ -1,8 +1,7 @@
 /*
- * A run in a process of its own. The process is a copy of this one (fork), trains as `hitherto train`
- * does, and tells through a pipe how far it is and what came of it. It ends with the process that began
- * it, however that one ends; until it has, it holds the lock on the comparison's directory, which it
- * has inherited.
+ * A run in a process of its own. The process is a copy of this one (fork), trains as `hitherto train` does, and
+ * reports its progress and its result through a pipe. It ends when the process that started it ends, however that
+ * happens. Until then it holds the lock on the comparison's folder, which it has inherited.
  */
 #define _DEFAULT_SOURCE
 #include "compare/pool.h"
@@ -23,16 +22,16 @@
 
 _Static_assert(sizeof(hth_job_report) <= 4096, "what PIPE_BUF is at least on Linux");
 
-/* ---- In the process of the run ------------------------------------------------------------ */
+/* ---- In the run's process -------------------------------------------------------------------- */
 
 static void tell(int pipe, const hth_job_report *report) {
     ssize_t written;
     do written = write(pipe, report, sizeof *report);
     while (written < 0 && errno == EINTR);
-    if (written < 0) _exit(1); /* nobody listens any more */
+    if (written < 0) _exit(1); /* the other end is closed */
 }
 
-/* Where the data say when a run ends, its length follows from its speed. */
+/* Reports progress. If the data decide when a run ends, its length is estimated from its speed. */
 static void tell_progress(void *context, const hth_progress *progress) {
     const double left = progress->eta_seconds * progress->steps_per_second;
     const bool known = progress->steps_total || !(left > 0);
@@ -43,7 +42,7 @@ static void tell_progress(void *context, const hth_progress *progress) {
     tell(*(int *)context, &report);
 }
 
-/* While data are read a signal ends the process at once: nothing is lost, and the next call goes on. */
+/* While data are read, a signal ends the process at once: nothing is lost, and the next call goes on. */
 static void tell_reading(void *context, bool reading) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     static struct sigaction before[HTH_COUNT(numbers)];
@@ -71,8 +70,8 @@ static void end_with(pid_t parent) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Whether the checkpoint, and nothing else, stands in the way: data and settings are as they should be, but what the
- * folder has is damaged, or is of other settings. What the system only does not let us read is not useless. */
+/* Whether the checkpoint alone prevents going on: the data and settings are in order, but the checkpoint is damaged
+ * or has other settings. A checkpoint that cannot be read at the moment is not useless. */
 static bool is_useless(const hth_config *config, const char *folder) {
     const hth_settings settings = hth_config_settings(config);
     hth_session session;
@@ -89,14 +88,16 @@ static bool is_useless(const hth_config *config, const char *folder) {
     return status == HTH_DAMAGED || status == HTH_MISMATCH;
 }
 
-/* A checkpoint that cannot be gone on from is no reason not to run: then from the start, beside what it is renamed to.
- * Whatever else is wrong, data or files that are away for a moment above all, leaves it as it is. */
+/* Trains. If the checkpoint itself is unusable, it is renamed and the run starts over. Any other error (such as
+ * data that are missing for a moment) must not touch it. */
 static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
                         hth_outcome *outcome, hth_error *error) {
     bool begun;
+    /* Go on, or start. */
     HTH_TRY(hth_file_look(folder, &begun, error));
     hth_status status =
         hth_train(config, folder, begun, &hth_align_guest, observer, outcome, error);
+    /* Start over if the checkpoint is unusable. */
     const bool refused = status == HTH_DAMAGED || status == HTH_MISMATCH;
     if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
     const hth_error reason = *error;
@@ -114,21 +115,24 @@ static void run(const hth_config *config, const char *folder,
     tell(pipe, &report);
 }
 
-/* ---- In the process that began it --------------------------------------------------------- */
+/* ---- In the process that starts it ----------------------------------------------------------- */
 
 hth_status hth_job_start(const hth_config *config, const char *folder,
                          const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error) {
     int ends[2];
     const pid_t parent = getpid();
+    /* The pipe and the process. */
     if (pipe(ends) != 0)
         return hth_fail(error, HTH_FILE, "cannot start a run: no pipe: %s", strerror(errno));
     const pid_t child = fork();
+    /* In the child: train, report, end. */
     if (child == 0) {
         close(ends[0]);
         end_with(parent);
         run(config, folder, interrupted, ends[1]);
         _exit(0);
     }
+    /* In the parent: keep the reading end. */
     const int reason = errno;
     close(ends[1]);
     if (child < 0) {
@@ -139,7 +143,7 @@ hth_status hth_job_start(const hth_config *config, const char *folder,
     return HTH_OK;
 }
 
-/* The process is gone; if it has not said why, its exit status tells. */
+/* Cleans up after a process that has ended. If it did not report a result, its exit status becomes the reason. */
 static void bury(hth_job *job) {
     int status = 0;
     while (waitpid(job->process, &status, 0) < 0 && errno == EINTR) continue;

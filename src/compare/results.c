@@ -1,16 +1,17 @@
 /*
- * What a comparison has come to: per variant the final value over the seeds,
+ * Sums up a comparison. Each variant has a final value over its seeds:
  *
- *     final of a run = mean of its lines in the last part of it (compare.final)
+ *     final of a run = mean of the lines in the last part of the run (compare.final)
  *     mean +- standard error = m +- s / sqrt(n),   s^2 = sum (x - m)^2 / (n - 1)
  *
- * and the curve: the mean over compare.smooth lines around each line of a run, then mean and standard error
- * over the runs that have come as far. Only finished runs count in the final value; in a curve those that
- * diverged count up to their end.
+ * and a curve: each run's lines are smoothed over compare.smooth lines, then each point is the mean and standard
+ * error over the runs that got that far. The final value counts finished runs only; the curve counts diverged ones
+ * up to their end.
  *
- * A line is written by the tape that passes a multiple of train.report_every. Where sequences grow, that is at another
- * step in each run; so lines of the same multiple make a point. Where the interval was not given, it is
- * no shorter than a sequence, or an epoch: then every run has a line for each, and lines of the same number do.
+ * A line is written by the tape that passes a multiple of train.report_every. If sequences grow, the step of that
+ * tape differs between runs, so lines that pass the same multiple make one point. If train.report_every was not
+ * given, the interval is at least a sequence or an epoch. Then every run has a line for each, and lines with the
+ * same number make one point.
  */
 #include "compare/results.h"
 
@@ -25,24 +26,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The runs of one variant, while it is summed up. */
+/* The data of one run while its variant is summed up. */
 typedef struct gathered {
     const hth_stored_run *run;
-    double *values, *smooth;  /* of the measure, at each line that has it; smooth: see hth_smooth */
-    uint64_t *steps, *places; /* places: of the same one are lines that make a point of the curve */
-    size_t count, at;         /* at: the line that a curve has come to */
+    double *values, *smooth;  /* the measure, at each line that has it; smooth: after hth_smooth */
+    uint64_t *steps, *places; /* places[i]: which point of the curve line i belongs to */
+    size_t count, at;         /* at: the next line to use */
     double final;
 } gathered;
 
+/* The state while results are loaded. */
 typedef struct loader {
     hth_store *store;
     hth_comparison *result;
-    size_t measure; /* position in hth_compare_measures */
+    size_t measure; /* index in hth_compare_measures */
     char loss[64];
     hth_stored_variant *variants;
     hth_stored_run *runs;
     size_t variant_count, run_count;
-    gathered *own; /* room for all runs */
+    gathered *own; /* one for each run of any variant */
     hth_error *error;
 } loader;
 
@@ -52,7 +54,7 @@ static hth_status no_memory(const loader *l) {
 
 /* ---- Means -------------------------------------------------------------------------------- */
 
-/* Of the numbers that are finite. */
+/* Mean and standard error of the finite values. */
 static hth_mean mean_of(const double *values, size_t count) {
     hth_mean mean = {0, NAN, NAN};
     double sum = 0, squares = 0;
@@ -94,7 +96,7 @@ static double measured(const hth_line *line, size_t measure) {
     return values[measure];
 }
 
-/* The mean over the last part of the run; NAN when there is no line in it. */
+/* The mean over the last part of the run; NAN if it has no line there. */
 static double final_of(const gathered *g, double part) {
     const double from = (double)g->run->steps * (1 - part);
     double sum = 0;
@@ -125,17 +127,19 @@ static void free_gathered(gathered *g) {
     free(g->places);
 }
 
-/* every: train.report_every; 0: not given. */
+/* Reads the run's lines. every: train.report_every; 0: not given. */
 static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t every, gathered *g) {
     hth_line *lines;
     size_t count;
     *g = (gathered){.run = run, .final = NAN};
+    /* Read, and make room. */
     HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
     g->values = calloc(count + 1, sizeof *g->values);
     g->smooth = calloc(count + 1, sizeof *g->smooth);
     g->steps = calloc(count + 1, sizeof *g->steps);
     g->places = calloc(count + 1, sizeof *g->places);
     const bool room = g->values && g->smooth && g->steps && g->places;
+    /* Keep the lines that have the measure. */
     for (size_t i = 0; room && i < count; i++) {
         const double value = measured(&lines[i], l->measure);
         if (!isfinite(value)) continue;
@@ -145,6 +149,7 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
     }
     free(lines);
     if (!room) return no_memory(l);
+    /* The final value and the smoothed lines. */
     if (run->status == HTH_RUN_FINISHED) g->final = final_of(g, l->result->final);
     hth_smooth(g->values, g->count, l->result->smooth, g->smooth);
     return HTH_OK;
@@ -152,7 +157,7 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
 
 /* ---- One variant -------------------------------------------------------------------------- */
 
-/* A number of each run, into values. */
+/* Writes of(run) of each run to `values`; returns how many. */
 static size_t collect(const gathered *own, size_t count, bool finished_only,
                       double (*of)(const gathered *g), double *values) {
     size_t used = 0;
@@ -205,7 +210,7 @@ static void sum_up(const gathered *own, size_t count, double *values, hth_compar
     row->ratio = row->speed_ratio = NAN;
 }
 
-/* The first place that a curve has not come to in some run; false at the end of all. */
+/* Finds the next point: the smallest place of any run's next line. False if all runs are at their end. */
 static bool next_place(const gathered *own, size_t count, uint64_t *place) {
     bool some = false;
     for (size_t i = 0; i < count; i++) {
@@ -216,7 +221,8 @@ static bool next_place(const gathered *own, size_t count, uint64_t *place) {
     return some;
 }
 
-/* The runs' values there, and the earliest step of them: some have ended before, and some had no finite number. */
+/* Makes the point: mean values of the runs that have a line there, and the earliest of their steps. Some runs may
+ * have ended before, or have no finite number there. */
 static hth_curve_point take_place(gathered *own, size_t count, uint64_t place, double *values) {
     double *smooth = values + count;
     hth_curve_point point = {0};
@@ -254,7 +260,7 @@ static void count_run(const hth_stored_run *run, hth_compared *row) {
     row->waiting += run->status == HTH_RUN_WAITING;
 }
 
-/* "1200, 5400": where runs diverged. */
+/* Writes the steps at which runs diverged: "1200, 5400". */
 static hth_status tell_diverged(const loader *l, const gathered *own, size_t count,
                                 hth_compared *row) {
     const size_t size = row->diverged * 24 + 1;
@@ -270,6 +276,7 @@ static hth_status tell_diverged(const loader *l, const gathered *own, size_t cou
 
 static hth_status fill_row(const loader *l, const hth_stored_variant *variant, uint64_t every,
                            hth_compared *row) {
+    /* Read the variant's runs. */
     double *values = calloc(2 * (l->run_count + 1), sizeof *values);
     hth_status status = values ? HTH_OK : no_memory(l);
     size_t count = 0;
@@ -278,6 +285,7 @@ static hth_status fill_row(const loader *l, const hth_stored_variant *variant, u
         count_run(&l->runs[i], row);
         status = gather(l, &l->runs[i], every, &l->own[count++]);
     }
+    /* Sum them up. */
     if (status == HTH_OK) {
         sum_up(l->own, count, values, row);
         status = draw_curve(l, l->own, count, values, row);
@@ -301,7 +309,7 @@ static hth_status add_key(const loader *l, const char *key) {
     return keys[r->key_count++] ? HTH_OK : no_memory(l);
 }
 
-/* All settings that any variant varies. */
+/* Lists all settings that any variant varies. */
 static hth_status find_keys(const loader *l) {
     hth_status status = HTH_OK;
     for (size_t i = 0; i < l->variant_count; i++) {
@@ -314,7 +322,7 @@ static hth_status find_keys(const loader *l) {
     return status;
 }
 
-/* "20 a sequence", or "every 10 steps" where sequences have no end; "": not known. */
+/* Writes "20 a sequence", or "every 10 steps" for endless sequences; "": not known. */
 static void tell_updates(const hth_stored_variant *v, char *out, size_t size) {
     const double steps = v->update_steps, whole = v->sequence_steps;
     *out = '\0';
@@ -329,7 +337,7 @@ static void tell_updates(const hth_stored_variant *v, char *out, size_t size) {
         snprintf(out, size, "every %.0f steps", steps);
 }
 
-/* The variant's values of those settings: it need not vary them all. */
+/* Fills in the names of a row, and its value of each varied setting. A variant need not vary all of them. */
 static hth_status name_row(const loader *l, const hth_stored_variant *variant,
                            const hth_settings *settings, hth_compared *row) {
     row->arm = strdup(variant->arm);
@@ -345,7 +353,7 @@ static hth_status name_row(const loader *l, const hth_stored_variant *variant,
     return HTH_OK;
 }
 
-/* Those that all variants before have, too. */
+/* Keeps the reference values that this variant and all variants before it have. */
 static void find_references(const loader *l, const hth_settings *settings) {
     hth_comparison *r = l->result;
     hth_reference own[HTH_MOST_REFERENCES];
@@ -371,6 +379,7 @@ static hth_status add_row(const loader *l, const hth_stored_variant *variant, ht
     HTH_TRY(hth_config_create(&config, l->error));
     hth_status status = hth_store_settings(l->store, variant->id, config, l->error);
     const hth_settings settings = hth_config_settings(config);
+    /* Fill the row. */
     if (status == HTH_OK) status = name_row(l, variant, &settings, row);
     if (status == HTH_OK) find_references(l, &settings);
     if (status == HTH_OK)
@@ -382,7 +391,7 @@ static hth_status add_row(const loader *l, const hth_stored_variant *variant, ht
 
 /* ---- Ratios ------------------------------------------------------------------------------- */
 
-/* The arm of the learner that looks back in time in the plainest way. */
+/* The reference arm: the one with the learner that is plain backpropagation through time, or closest to it. */
 static const char *reference_of(const hth_comparison *r) {
     static const char *const learners[] = {"bptt", "f-bptt", "tbptt"};
     for (size_t i = 0; i < HTH_COUNT(learners); i++)
@@ -398,10 +407,12 @@ static bool same_varied(const hth_comparison *r, const hth_compared *a, const ht
 }
 
 static void find_ratios(hth_comparison *r) {
+    /* The reference; there is none if all rows are of one arm. */
     bool several = false;
     for (size_t i = 1; i < r->count; i++)
         several = several || strcmp(r->rows[i].arm, r->rows[0].arm) != 0;
     snprintf(r->reference, sizeof r->reference, "%s", several ? reference_of(r) : "");
+    /* Divide each row by the reference's row with the same varied values. */
     for (size_t i = 0; i < r->count; i++)
         for (size_t j = 0; j < r->count; j++) {
             hth_compared *row = &r->rows[i], *to = &r->rows[j];
@@ -414,7 +425,7 @@ static void find_ratios(hth_comparison *r) {
 
 /* ---- All of it ---------------------------------------------------------------------------- */
 
-/* As the directory has it, unless the overrides say otherwise. */
+/* Reads how to sum up: as the folder says, unless overrides say otherwise. */
 static hth_status read_options(loader *l, const hth_config *overrides) {
     static const char *const keys[] = {"compare.measure", "compare.final", "compare.smooth"};
     const hth_settings given = overrides ? hth_config_settings(overrides) : (hth_settings){0};
@@ -422,6 +433,7 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
     char texts[HTH_COUNT(keys)][64];
     hth_compare_options options;
     hth_settings settings = {items, 0};
+    /* Collect the settings. */
     for (size_t i = 0; i < HTH_COUNT(keys); i++) {
         const hth_setting *found = hth_settings_find(&given, keys[i]);
         HTH_TRY(hth_store_option(l->store, keys[i], texts[i], sizeof texts[i], l->error));
@@ -430,10 +442,12 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
         else if (*texts[i])
             items[settings.count++] = (hth_setting){keys[i], texts[i], NULL};
     }
+    /* Read them. */
     HTH_TRY(hth_options_read(&hth_compare_section.common, &settings, &options, l->error));
     hth_comparison *r = l->result;
     r->final = options.final;
     r->smooth = (size_t)options.smooth;
+    /* The names of loss and metric, and the measure. */
     HTH_TRY(hth_store_option(l->store, "loss_unit", r->unit, sizeof r->unit, l->error));
     HTH_TRY(hth_store_option(l->store, "loss", l->loss, sizeof l->loss, l->error));
     HTH_TRY(hth_store_option(l->store, "metric", r->metric, sizeof r->metric, l->error));
@@ -446,15 +460,18 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
 
 static hth_status fill(loader *l, const hth_config *overrides) {
     hth_comparison *r = l->result;
+    /* Read the store. */
     HTH_TRY(read_options(l, overrides));
     HTH_TRY(hth_store_variants(l->store, &l->variants, &l->variant_count, l->error));
     HTH_TRY(hth_store_runs(l->store, &l->runs, &l->run_count, l->error));
     HTH_TRY(find_keys(l));
+    /* A row for each variant. */
     r->rows = calloc(l->variant_count + 1, sizeof *r->rows);
     l->own = calloc(l->run_count + 1, sizeof *l->own);
     if (!r->rows || !l->own) return no_memory(l);
     for (size_t i = 0; i < l->variant_count; i++)
         HTH_TRY(add_row(l, &l->variants[i], &r->rows[r->count++]));
+    /* Compare the rows. */
     find_ratios(r);
     for (size_t i = 1; i < r->count; i++)
         r->updates_differ |= strcmp(r->rows[i].updates, r->rows[0].updates) != 0;
@@ -465,11 +482,13 @@ hth_status hth_comparison_load(const char *out, const hth_config *overrides,
                                hth_comparison **result, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     loader l = {.error = error};
+    /* Open the store. */
     HTH_TRY(hth_rundir_file(out, "results.db", path, error));
     if (!hth_file_exists(path))
         return hth_fail(error, HTH_FILE, "%s holds no comparison: there is no results.db in it",
                         out);
     HTH_TRY(hth_store_view(path, &l.store, error));
+    /* Sum up. */
     l.result = calloc(1, sizeof *l.result);
     hth_status status = l.result ? fill(&l, overrides) : no_memory(&l);
     hth_store_free_variants(l.variants, l.variant_count);

@@ -1,64 +1,66 @@
-/* What a comparison has come to. */
+/* The results of a comparison. */
 #ifndef HTH_RESULTS_H
 #define HTH_RESULTS_H
 
 #include "settings/config.h"
 #include "tasks/catalogues.h"
 
-/* Over the seeds that have a value: their number, mean and standard error (NAN for fewer than 2). */
+/* Mean and standard error over the seeds that have a value; error NAN for fewer than 2. */
 typedef struct hth_mean {
     size_t count;
     double mean, error;
 } hth_mean;
 
-/* Of the finite values, which come to the front, sorted; NAN: there is none. */
+/* Median of the finite values, which are moved to the front and sorted; NAN: there are none. */
 double hth_median(double *values, size_t count);
 
-/* out[i] is the mean of values[i-h..i+h], where h is (width - 1) / 2 or, near an end, as far as it goes to both
- * sides: so a curve neither lags nor bends where it begins, and a straight line stays as it is. */
+/* out[i] is the mean of values[i-h..i+h]. h is (width - 1) / 2, or less near an end, as far as both sides reach. So
+ * a curve neither lags nor bends at its ends, and a straight line stays the same. */
 void hth_smooth(const double *values, size_t count, size_t width, double *out);
 
-/* Over the seeds: of the lines as they are, and of each seed's curve after hth_smooth. */
+/* A point of a curve over the seeds: raw from the lines themselves, smooth from each seed's smoothed lines. */
 typedef struct hth_curve_point {
     uint64_t step;
     hth_mean raw, smooth;
 } hth_curve_point;
 
-/* An arm with one value for each setting that is varied. */
+/* An arm with one value for each varied setting. */
 typedef struct hth_compared {
     char *arm, *learner;
     char **varied;    /* values of the comparison's keys */
     char updates[40]; /* "20 a sequence", "every 10 steps"; "": not known */
     size_t finished, diverged, failed, waiting;
-    char *diverged_at;                      /* "1200, 5400": steps; "" */
-    hth_mean final, test_loss, test_metric; /* of finished runs */
-    double ratio;                           /* of final to the reference's; NAN: none */
+    char *diverged_at;                      /* steps at which runs diverged: "1200, 5400", or "" */
+    hth_mean final, test_loss, test_metric; /* over finished runs */
+    double ratio;                           /* final relative to the reference's; NAN: none */
     double parameters, learner_bytes;       /* NAN: no run has ended */
-    double steps_per_second, speed_ratio;   /* medians over the runs; to the reference's */
-    double seconds, memory_bytes;           /* median; largest */
+    /* medians over the runs; speed_ratio: relative to the reference's */
+    double steps_per_second, speed_ratio;
+    double seconds, memory_bytes; /* median and largest over the runs */
     hth_curve_point *curve;
     size_t points;
 } hth_compared;
 
 typedef struct hth_comparison {
-    char **keys; /* settings that are varied */
+    char **keys; /* varied settings */
     size_t key_count;
     hth_compared *rows;
     size_t count;
     char measure[32];    /* "train_loss", ... */
-    char metric[32];     /* what the metric is, or "none" */
-    char unit[32];       /* of the loss */
-    bool rises;          /* more of the measure is better */
-    bool updates_differ; /* of some arms in what `updates` says */
-    char reference[96];  /* the arm that ratios are to; "": none */
+    char metric[32];     /* name of the metric, or "none" */
+    char unit[32];       /* unit of the loss */
+    bool rises;          /* larger values of the measure are better */
+    bool updates_differ; /* `updates` is not the same in all rows */
+    char reference[96];  /* the arm that ratios are relative to; "": none */
     double final;
     size_t smooth;
-    hth_reference references[HTH_MOST_REFERENCES]; /* that the task knows of the measure */
+    /* values that the task knows for the measure */
+    hth_reference references[HTH_MOST_REFERENCES];
     size_t reference_count;
 } hth_comparison;
 
-/* What the directory holds. `overrides` (may be NULL) may set how it is summed up (compare.final, smooth,
- * measure). */
+/* Loads the results in the folder. `overrides` (may be NULL) may change how they are summed up (compare.final,
+ * smooth, measure). */
 hth_status hth_comparison_load(const char *out, const hth_config *overrides,
                                hth_comparison **result, hth_error *error);
 void hth_comparison_free(hth_comparison *comparison);

@@ -1,4 +1,4 @@
-/* Reading results back from SQLite. */
+/* Reads results back from SQLite. */
 #include "compare/store/sql.h"
 
 #include <cJSON.h>
@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The program writes none of it wrong, but anyone may change a SQLite file: nothing of a row is believed before its
- * type is. */
+/* Any program can change a SQLite file, so the type of every value is checked before the value is used. */
 static hth_status wrong(const hth_store *store, sqlite3_stmt *row, int column, const char *right,
                         hth_error *error) {
     return hth_fail(error, HTH_FILE, "%s: a row has no %s in the column '%s': the file is damaged",
@@ -24,7 +23,7 @@ static double number_at(sqlite3_stmt *row, int column) {
                                                            : sqlite3_column_double(row, column);
 }
 
-/* Valid until the next step of the row. */
+/* *out is valid until the next step of the row. */
 static hth_status text_at(const hth_store *store, sqlite3_stmt *row, int column, const char **out,
                           hth_error *error) {
     if (sqlite3_column_type(row, column) != SQLITE_TEXT)
@@ -50,8 +49,8 @@ static hth_status whole_at(const hth_store *store, sqlite3_stmt *row, int column
 
 /* ---- Lists of rows ------------------------------------------------------------------------ */
 
-/* What a list holds: its size, how it is read from a row into zeros, and how what it owns is freed, also of one that
- * was read in part (NULL: it owns nothing). */
+/* How to read a list of items: the size of an item, how a row is read into a zeroed item, and how an item's memory
+ * is freed, also after an incomplete read (NULL: it owns none). */
 typedef struct row_kind {
     size_t size;
     hth_status (*read)(const hth_store *store, sqlite3_stmt *row, void *item, hth_error *error);
@@ -63,7 +62,7 @@ typedef struct row_list {
     size_t count;
 } row_list;
 
-/* Room doubles at powers of 2 from 16 on. */
+/* Appends an item. The room starts at 16 and doubles whenever it is full. */
 static hth_status add_row(const hth_store *store, sqlite3_stmt *row, const row_kind *kind,
                           row_list *list, hth_error *error) {
     const size_t count = list->count;
@@ -84,7 +83,7 @@ static void free_rows(const row_kind *kind, row_list *list) {
     free(list->items);
 }
 
-/* All rows of a query, which ends here. On error nothing is left of the list. */
+/* Reads all rows of a query and finishes the query. On an error the list is freed. */
 static hth_status read_rows(hth_store *store, sqlite3_stmt *row, const row_kind *kind,
                             row_list *out, hth_error *error) {
     hth_status status = HTH_OK;
@@ -134,7 +133,7 @@ hth_status hth_store_settings(hth_store *store, int64_t variant, hth_config *out
 
 /* ---- Variants, runs, lines ---------------------------------------------------------------- */
 
-/* {"optimiser.lr": "1e-4"}, an object of texts. */
+/* Requires a JSON object whose values are texts: {"optimiser.lr": "1e-4"}. */
 static hth_status check_varied(const hth_store *store, sqlite3_stmt *row, int column,
                                const char *text, hth_error *error) {
     cJSON *object = cJSON_Parse(text);
@@ -201,6 +200,7 @@ static hth_status read_run(const hth_store *store, sqlite3_stmt *row, void *item
     hth_stored_run *run = item;
     int64_t seed, steps;
     const char *message;
+    /* Columns whose type is checked. */
     HTH_TRY(whole_at(store, row, 0, &run->id, error));
     HTH_TRY(whole_at(store, row, 1, &run->variant, error));
     HTH_TRY(whole_at(store, row, 2, &seed, error));
@@ -209,6 +209,7 @@ static hth_status read_run(const hth_store *store, sqlite3_stmt *row, void *item
     HTH_TRY(text_at(store, row, 12, &message, error));
     run->seed = (uint64_t)seed;
     run->steps = (uint64_t)steps;
+    /* Numbers that may be NULL. */
     run->parameters = number_at(row, 5);
     run->learner_bytes = number_at(row, 6);
     run->memory_bytes = number_at(row, 7);

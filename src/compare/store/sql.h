@@ -1,4 +1,4 @@
-/* How the files of this folder talk to SQLite. */
+/* Access to SQLite for the files of this folder. */
 #ifndef HTH_STORE_SQL_H
 #define HTH_STORE_SQL_H
 
@@ -8,24 +8,25 @@
 
 struct hth_store {
     sqlite3 *database;
-    char path[1]; /* as long as it is */
+    char path[1]; /* allocated with the length of the path */
 };
 
-extern const char *const hth_run_statuses[]; /* as the table runs has them; ends with NULL */
+/* names of hth_run_status in the table `runs`; ends with NULL */
+extern const char *const hth_run_statuses[];
 
-/* What SQLite says of the file. */
+/* Fails with SQLite's own message about the file. */
 hth_status hth_sql_complain(const hth_store *store, hth_error *error);
 hth_status hth_sql_execute(hth_store *store, const char *sql, hth_error *error);
-/* The format has a letter for each parameter: i int64_t, n double (NAN: NULL), c double that is a count, t
- * text, which must stay as it is. sqlite3_finalize(*out). */
+/* Prepares a statement. `format` has a letter for each parameter: i int64_t, n double (NAN: NULL), c double that is
+ * a count, t text, which must stay unchanged while the statement exists. The caller calls sqlite3_finalize(*out). */
 hth_status hth_sql_prepare(hth_store *store, sqlite3_stmt **out, hth_error *error, const char *sql,
                            const char *format, ...);
-/* The next row; false at the end, or with *status not HTH_OK. */
+/* Steps to the next row. False at the end, or after an error, when *status is not HTH_OK. */
 bool hth_sql_step(hth_store *store, sqlite3_stmt *statement, hth_status *status, hth_error *error);
-/* A statement that gives no rows. */
+/* Executes a statement that gives no rows. */
 hth_status hth_sql_change(hth_store *store, hth_error *error, const char *sql, const char *format,
                           ...);
-/* Ends the transaction that has begun: commits, or takes everything back after an error. */
+/* Ends the transaction: commits, or rolls back if status is an error. */
 hth_status hth_sql_conclude(hth_store *store, hth_status status, hth_error *error);
 
 #endif

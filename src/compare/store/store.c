@@ -1,6 +1,6 @@
 /*
- * Results in SQLite. A statement is prepared, bound by a short format and stepped; `error` says which
- * file, and what SQLite says of it. A journal beside the file makes each transaction whole or absent.
+ * Stores results in SQLite. A statement is prepared, gets its parameters by a short format, and is stepped. Errors
+ * name the file and give SQLite's own message. A journal beside the file makes each transaction whole or absent.
  */
 #include "compare/store/sql.h"
 
@@ -42,8 +42,8 @@ static const char schema[] =
     " experiment WHERE key = 'compare.final')) GROUP BY runs.id"
     " ORDER BY variants.position, runs.seed;";
 
-/* From layout 1, which knew neither the regulariser of a line nor whose folders were kept; from layout 2, which did
- * not know how often a variant updates. */
+/* How to upgrade layout 1, which had neither the regulariser of a line nor `kept`, and layout 2, which did not
+ * store how often a variant updates. */
 static const char *const upgrades[] = {
     "ALTER TABLE lines ADD COLUMN regulariser REAL;"
     "ALTER TABLE runs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
@@ -73,13 +73,13 @@ static int bind_number(sqlite3_stmt *statement, int at, double value) {
                            : sqlite3_bind_null(statement, at);
 }
 
-/* A count that is stored as a whole number where it is known. */
+/* Binds a count: a whole number, or NULL if it is not known. */
 static int bind_count(sqlite3_stmt *statement, int at, double value) {
     return isfinite(value) ? sqlite3_bind_int64(statement, at, (int64_t)value)
                            : sqlite3_bind_null(statement, at);
 }
 
-/* Whether all were taken. */
+/* Binds all parameters; false if one was refused. */
 static bool bind(sqlite3_stmt *statement, const char *format, va_list arguments) {
     int code = SQLITE_OK;
     for (int at = 1; *format && code == SQLITE_OK; format++, at++) {
@@ -139,7 +139,7 @@ hth_status hth_sql_conclude(hth_store *store, hth_status status, hth_error *erro
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
-/* The number that a query has; 0 where it has none. */
+/* *out: the first number of a query's result; 0 if the result is empty. */
 static hth_status read_number(hth_store *store, const char *query, int *out, hth_error *error) {
     sqlite3_stmt *statement;
     hth_status status = HTH_OK;
@@ -154,8 +154,8 @@ static hth_status read_version(hth_store *store, int *version, hth_error *error)
     return read_number(store, "PRAGMA user_version", version, error);
 }
 
-/* A database says whose it is; those of layouts 1 and 2 do not, and are known by their tables. One without any table
- * is nobody's. */
+/* Refuses a database of another program. The database names its program in application_id. Layouts 1 and 2 do not,
+ * and are recognised by their tables. A database without any table belongs to nobody. */
 static hth_status check_owner(hth_store *store, bool *empty, hth_error *error) {
     static const char own[] = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN "
                               "('experiment', 'variants', 'settings', 'runs', 'lines')";
@@ -181,7 +181,7 @@ static hth_status check_version(const hth_store *store, int version, hth_error *
                     store->path, version, SCHEMA);
 }
 
-/* From whatever layout the database has to that of today. */
+/* Upgrades the database to the current layout, whatever layout it has. */
 static hth_status bring_up(hth_store *store, int version, hth_error *error) {
     char last[80];
     hth_status status = HTH_OK;
@@ -193,7 +193,8 @@ static hth_status bring_up(hth_store *store, int version, hth_error *error) {
     return status == HTH_OK ? hth_sql_execute(store, last, error) : status;
 }
 
-/* Whoever opens the file at the same moment must not make the tables twice. */
+/* Makes or upgrades the tables. The version is read again inside the transaction, because another process may have
+ * done the same in the meantime. */
 static hth_status make_tables(hth_store *store, hth_error *error) {
     int version = 0;
     HTH_TRY(hth_sql_execute(store, "PRAGMA foreign_keys = ON", error));
@@ -205,7 +206,7 @@ static hth_status make_tables(hth_store *store, hth_error *error) {
     return hth_sql_conclude(store, status, error);
 }
 
-/* Of an older layout a copy is brought up, in memory: the file stays as it is. */
+/* Upgrades a copy in memory, so that the file stays unchanged. */
 static hth_status look_at_copy(hth_store *store, int version, hth_error *error) {
     sqlite3 *file = store->database, *copy = NULL;
     int code = sqlite3_open(":memory:", &copy);
@@ -223,16 +224,18 @@ static hth_status look_at_copy(hth_store *store, int version, hth_error *error) 
 }
 
 static hth_status open_file(hth_store *store, bool view, hth_error *error) {
-    enum { PATIENCE = 10000 }; /* milliseconds, for whoever writes just now */
+    enum { PATIENCE = 10000 }; /* milliseconds to wait for another process that is writing */
     const int flags = SQLITE_OPEN_READWRITE | (view ? 0 : SQLITE_OPEN_CREATE);
     bool empty;
     int version;
+    /* Open the file and check that it is ours. */
     if (sqlite3_open_v2(store->path, &store->database, flags, NULL) != SQLITE_OK)
         return hth_sql_complain(store, error);
     sqlite3_busy_timeout(store->database, PATIENCE);
     HTH_TRY(check_owner(store, &empty, error));
     HTH_TRY(read_version(store, &version, error));
     HTH_TRY(check_version(store, version, error));
+    /* Make, upgrade or copy the tables. */
     if (!view) return make_tables(store, error);
     if (empty)
         return hth_fail(error, HTH_FILE, "%s is empty: no comparison has begun there", store->path);
@@ -265,7 +268,7 @@ void hth_store_close(hth_store *store) {
     free(store);
 }
 
-/* ---- What has come ------------------------------------------------------------------------ */
+/* ---- Storing results ---------------------------------------------------------------------- */
 
 static hth_status put_run(hth_store *store, const hth_stored_run *run, hth_error *error) {
     return hth_sql_change(
@@ -282,6 +285,7 @@ static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines
                             hth_error *error) {
     sqlite3_stmt *insert;
     hth_status status = HTH_OK;
+    /* The new lines replace the old ones. */
     HTH_TRY(hth_sql_change(store, error, "DELETE FROM lines WHERE run = ?", "i", run));
     HTH_TRY(hth_sql_prepare(
         store, &insert, error,
@@ -289,6 +293,7 @@ static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines
         "validation_metric, spike_rate, learning_rate, seconds, steps_per_second, regulariser, "
         "memory_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "i", run));
+    /* Bind and insert each line. */
     for (size_t i = 0; i < count && status == HTH_OK; i++) {
         const hth_line *line = &lines[i];
         const double numbers[] = {

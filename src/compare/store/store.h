@@ -1,7 +1,7 @@
 /*
- * The results of a comparison: one SQLite file, whose schema docs/compare.md describes. Every function
- * that changes more than one row is one transaction, so that whoever is killed at any moment leaves
- * either all of it or nothing.
+ * The results of a comparison: one SQLite file, whose schema docs/compare.md describes. Every function that changes
+ * more than one row is one transaction: a process that is killed at any moment has stored either all of it or
+ * nothing.
  */
 #ifndef HTH_STORE_H
 #define HTH_STORE_H
@@ -18,7 +18,7 @@ typedef enum hth_run_status {
     HTH_RUN_FAILED
 } hth_run_status;
 
-/* One run of the table runs. NAN: not known. */
+/* A row of the table runs. NAN: not known. */
 typedef struct hth_stored_run {
     int64_t id, variant;
     uint64_t seed;
@@ -27,36 +27,36 @@ typedef struct hth_stored_run {
     double parameters, learner_bytes, memory_bytes;
     double test_loss, test_metric, seconds, steps_per_second;
     char message[480];
-    bool kept; /* its folder stays, as the call that ran it was asked to keep it */
+    bool kept; /* the run's folder stays, because compare.keep was set when it ran */
 } hth_stored_run;
 
-/* One row of the table variants. */
+/* A row of the table variants. */
 typedef struct hth_stored_variant {
     int64_t id;
     char *arm, *learner, *varied;        /* varied: a JSON object */
-    double update_steps, sequence_steps; /* as hth_prospect has them; NAN: not known */
+    double update_steps, sequence_steps; /* as in hth_prospect; NAN: not known */
 } hth_stored_variant;
 
-/* Opens the file, or makes it, and brings an older layout up. HTH_FILE, and nothing changed, where the file is
- * another program's. */
+/* Opens the file, or makes it, and upgrades an older layout. HTH_FILE, and nothing has changed, if the file belongs
+ * to another program. */
 hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
-/* Opens the file to look at it: nothing is written, whatever layout it has. */
+/* Opens the file for reading: nothing is written, whatever its layout. */
 hth_status hth_store_view(const char *path, hth_store **out, hth_error *error);
 void hth_store_close(hth_store *store);
 
-/* From now on the runs of the plan are wanted: adds what is new, and takes away what waited, is not wanted
- * any more and has no folder in `out` (compare/folder.h); what has one goes on waiting. The variants of the
- * plan become the first ones. HTH_MISMATCH, and nothing changed, when a variant has results or begun runs
- * of other settings, or when others stay whose numbers mean something else. */
+/* Makes the table hold the plan's runs: inserts missing ones, and deletes waiting ones that are not in the plan and
+ * have no folder in `out` (compare/folder.h). Started ones go on waiting. The plan's variants become the first
+ * ones. HTH_MISMATCH, and nothing has changed, if a variant has results or started runs with other settings, or if
+ * variants stay whose loss or metric is another one. */
 hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *out,
                           hth_error *error);
-/* Runs that have failed wait again. */
+/* Makes failed runs wait again. */
 hth_status hth_store_want_failed(hth_store *store, hth_error *error);
-/* The run's results and lines take the place of what the row has. */
+/* Replaces the run's row and lines. */
 hth_status hth_store_finish(hth_store *store, const hth_stored_run *run, const hth_line *lines,
                             size_t count, hth_error *error);
 
-/* A setting of the comparison as a whole; *out[0] '\0': none. */
+/* A setting of the whole comparison; *out[0] '\0': none. */
 hth_status hth_store_option(hth_store *store, const char *key, char *out, size_t size,
                             hth_error *error);
 /* Adds the settings of a variant to the list. */

@@ -1,5 +1,5 @@
 /*
- * The plan goes into the store: what is there already is compared with it, setting by setting, and what
+ * Writes a plan into the store. Settings that are stored already are compared with the plan's one by one, and what
  * is missing is added. All of it is one transaction.
  */
 #include "compare/folder.h"
@@ -10,18 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The plan, and what was in the store before it. */
+/* The plan, and the store's content before it. */
 typedef struct wanting {
     hth_store *store;
     const hth_plan *plan;
-    const char *out; /* where folders of runs are */
+    const char *out; /* the folder of the comparison */
     hth_stored_variant *variants;
     hth_stored_run *runs;
     size_t variant_count, run_count;
     hth_error *error;
 } wanting;
 
-/* {"optimiser.lr":"1e-4"} and {"optimiser.lr":"0.0001"} are the same. */
+/* Whether both vary the same: {"optimiser.lr":"1e-4"} and {"optimiser.lr":"0.0001"} do. */
 static bool same_varied(const char *a, const char *b) {
     cJSON *one = cJSON_Parse(a), *other = cJSON_Parse(b);
     bool same = one && other && cJSON_GetArraySize(one) == cJSON_GetArraySize(other);
@@ -39,8 +39,7 @@ static bool has_ended(const hth_stored_run *run) {
     return run->status == HTH_RUN_FINISHED || run->status == HTH_RUN_DIVERGED;
 }
 
-/* What a change of the variant's settings would contradict: a run with results, else one that has begun;
- * NULL: none. */
+/* A run that would contradict changed settings: one with results, or else one that has started; NULL: none. */
 static const hth_stored_run *evidence(const wanting *w, const hth_stored_variant *variant) {
     const hth_stored_run *begun = NULL;
     for (size_t i = 0; i < w->run_count; i++) {
@@ -52,12 +51,13 @@ static const hth_stored_run *evidence(const wanting *w, const hth_stored_variant
     return begun;
 }
 
-/* What may change from call to call: it never changes a number. */
+/* May differ from call to call, because it never changes a number. */
 static const char free_key[] = "train.checkpoint_every";
 
-/* Of two lists of settings, the first key that differs; NULL: none. */
+/* Finds the first key whose value differs between the plan and the store; NULL: none. *then, *now: both values. */
 static const char *difference(const hth_identity *identity, const hth_settings *stored,
                               const char **then, const char **now) {
+    /* Keys of the plan. */
     for (size_t i = 0; i < identity->count; i++) {
         const hth_setting *found = hth_settings_find(stored, identity->items[i].key);
         *now = identity->items[i].value;
@@ -65,6 +65,7 @@ static const char *difference(const hth_identity *identity, const hth_settings *
         if (strcmp(identity->items[i].key, free_key) == 0) continue;
         if (!found || !hth_same_value(*then, *now)) return identity->items[i].key;
     }
+    /* Keys that only the store has. */
     for (size_t i = 0; i < stored->count; i++) {
         bool known = false;
         for (size_t j = 0; j < identity->count; j++)
@@ -76,7 +77,7 @@ static const char *difference(const hth_identity *identity, const hth_settings *
     return NULL;
 }
 
-/* Settings that a run has begun with are not what is wanted. */
+/* Refuses settings that differ from those of a run that has started. */
 static hth_status refuse(const wanting *w, const hth_stored_variant *stored,
                          const hth_stored_run *run, const char *key, const char *then,
                          const char *now) {
@@ -94,7 +95,7 @@ static hth_status refuse(const wanting *w, const hth_stored_variant *stored,
                     stored->arm, folder, key, then, now);
 }
 
-/* *same: the stored variant is what is wanted. False: it is not, and nothing has come of it. */
+/* *same: whether the stored settings equal the plan's. If not, the variant has no results yet and may be replaced. */
 static hth_status compare_settings(const wanting *w, const hth_stored_variant *stored,
                                    const hth_variant *wanted, bool *same) {
     hth_config *config;
@@ -134,10 +135,12 @@ static hth_status refresh(hth_store *store, int64_t id, const hth_variant *v, ht
     return HTH_OK;
 }
 
-/* The row of a variant, new or old, in its place. */
+/* Finds or makes the row of a variant and puts it at its position. *id: the row. */
 static hth_status place_variant(const wanting *w, const hth_variant *v, size_t position,
                                 int64_t *id) {
     bool found = false;
+    /* A stored variant with the same arm and varied values: keep it if its settings are the same, otherwise delete
+     * it. */
     for (size_t i = 0; i < w->variant_count && !found; i++) {
         const hth_stored_variant *stored = &w->variants[i];
         if (strcmp(stored->arm, v->arm) != 0 || !same_varied(stored->varied, v->varied)) continue;
@@ -147,6 +150,7 @@ static hth_status place_variant(const wanting *w, const hth_variant *v, size_t p
             HTH_TRY(
                 hth_sql_change(w->store, w->error, "DELETE FROM variants WHERE id = ?", "i", *id));
     }
+    /* Refresh or add, and store the position. */
     HTH_TRY(found ? refresh(w->store, *id, v, w->error) : add_variant(w->store, v, id, w->error));
     return hth_sql_change(
         w->store, w->error,
@@ -197,7 +201,7 @@ static const char *arm_of(const wanting *w, const hth_stored_run *run) {
     return "";
 }
 
-/* What nobody has begun need not be remembered. */
+/* Deletes waiting runs that have not started. */
 static hth_status drop_waiting(const wanting *w) {
     for (size_t i = 0; i < w->run_count; i++) {
         const hth_stored_run *run = &w->runs[i];
@@ -207,7 +211,8 @@ static hth_status drop_waiting(const wanting *w) {
     return HTH_OK;
 }
 
-/* Variants behind those of the plan stay in the table, where the same column must mean the same. */
+/* Refuses a plan whose loss or metric differs from that of variants that are not in the plan. Those stay in the
+ * table, where a column must mean the same in every row. */
 static hth_status check_others(const wanting *w) {
     const hth_variant *v = &w->plan->variants[0];
     const char *const options[][3] = {{"loss", v->loss, "the loss"},
@@ -215,10 +220,12 @@ static hth_status check_others(const wanting *w) {
                                       {"metric", v->metric, "the metric"}};
     sqlite3_stmt *row;
     hth_status status = HTH_OK;
+    /* Are there such variants? */
     HTH_TRY(hth_sql_prepare(w->store, &row, w->error, "SELECT 1 FROM variants WHERE position >= ?",
                             "i", (int64_t)w->plan->count));
     const bool others = hth_sql_step(w->store, row, &status, w->error);
     sqlite3_finalize(row);
+    /* Compare. */
     for (size_t i = 0; i < HTH_COUNT(options) && others && status == HTH_OK; i++) {
         char then[64];
         status = hth_store_option(w->store, options[i][0], then, sizeof then, w->error);
