@@ -1,4 +1,4 @@
-/* What time it is, and how much memory this process has taken. */
+/* The clock, and the memory of this process and of the machine. */
 #include "files/clock.h"
 
 #include <stdbool.h>
@@ -14,8 +14,8 @@ double hth_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Peak of the resident set. Where /proc tells it, from there: what getrusage says includes the program
- * that started this one. */
+/* Peak of the resident set, from /proc where it exists. The number from getrusage includes the program that started
+ * this one. */
 size_t hth_peak_memory(void) {
     struct rusage usage;
     unsigned long kilobytes = 0;
@@ -30,7 +30,7 @@ size_t hth_peak_memory(void) {
     return (size_t)usage.ru_maxrss * 1024;
 }
 
-/* A number in a file; SIZE_MAX: there is none, or it is no number ("max"). */
+/* Reads a number from a file; SIZE_MAX if the file does not exist or holds something else ("max"). */
 static size_t limit_in(const char *path) {
     unsigned long long bytes;
     FILE *file = fopen(path, "r");

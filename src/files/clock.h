@@ -4,11 +4,11 @@
 
 #include <stddef.h>
 
-double hth_clock(void);       /* seconds that only go on, from no particular time */
-size_t hth_peak_memory(void); /* of the process, in bytes */
+double hth_clock(void);       /* seconds from an arbitrary start; never goes back */
+size_t hth_peak_memory(void); /* peak, of this process, in bytes */
 
-/* What this process may have: the memory of the machine, of its control group (of containers; version 1 or 2) or
- * RLIMIT_AS, whichever is least. SIZE_MAX where nothing says it. */
+/* The least of the limits on this process's memory: the machine's, its control group's (of a container; version 1
+ * or 2) and RLIMIT_AS. SIZE_MAX if none is known. */
 size_t hth_machine_memory(void);
 
 #endif

@@ -1,4 +1,5 @@
-/* FNV-1a, 64 bits (Fowler, Noll, Vo): tells any change of a single byte, and others but for one in 2^64. */
+/* FNV-1a, 64 bits (Fowler, Noll, Vo). It detects every change of a single byte, and other changes except one in
+ * 2^64. */
 #ifndef HTH_DIGEST_H
 #define HTH_DIGEST_H
 
@@ -7,7 +8,7 @@
 
 #define HTH_DIGEST_START UINT64_C(0xcbf29ce484222325)
 
-/* The digest of what was digested before, and these bytes behind it. */
+/* Adds bytes to a digest. */
 static inline uint64_t hth_digest_add(uint64_t digest, const void *bytes, size_t count) {
     const unsigned char *at = bytes;
     for (size_t i = 0; i < count; i++) digest = (digest ^ at[i]) * UINT64_C(0x100000001b3);

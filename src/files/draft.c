@@ -1,6 +1,7 @@
 /*
- * A file is written under a temporary name, synced, and renamed; then the folder is synced too, for the new name is a
- * matter of the folder. Whoever is killed in between leaves the old file and a draft, which the next draft replaces.
+ * Writes files whole or not at all. A file is written under a temporary name, synced and renamed; then its folder
+ * is synced, because the folder stores the name. If the process is killed in between, the old file stays, and so
+ * does a draft, which the next draft replaces.
  */
 #include "files/draft.h"
 
@@ -28,13 +29,13 @@ hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error) {
     if (length < 0 || length >= HTH_PATH_LENGTH)
         return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
     memcpy(out->path, path, strlen(path) + 1);
-    /* What an earlier process has left goes; x: whatever else comes there is no file of ours. */
+    /* Remove an earlier process's draft. "x" refuses any file that appears after that. */
     unlink(out->temporary);
     out->file = fopen(out->temporary, "wbxe");
     return out->file ? HTH_OK : hth_file_fail(out->temporary, "written", error);
 }
 
-/* Some file systems sync no folders, which they tell by EINVAL. */
+/* Some file systems cannot sync folders and report EINVAL, which is accepted. */
 static bool sync_folder_of(const char *path) {
     char folder[HTH_PATH_LENGTH];
     memcpy(folder, path, strlen(path) + 1);
@@ -50,7 +51,7 @@ static bool sync_folder_of(const char *path) {
     return done;
 }
 
-/* All bytes on the disk, and the file closed. */
+/* Writes all bytes to the disk and closes the file. */
 static bool close_synced(FILE *file, bool written) {
     const bool synced = written && !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     const int reason = errno;

@@ -1,4 +1,4 @@
-/* Files that are never half-written: a draft under another name, which becomes the file or goes. */
+/* Files that are never half-written: a draft under a temporary name either becomes the file or is removed. */
 #ifndef HTH_DRAFT_H
 #define HTH_DRAFT_H
 
@@ -14,18 +14,18 @@ typedef struct hth_draft {
     char path[HTH_PATH_LENGTH], temporary[HTH_PATH_LENGTH];
 } hth_draft;
 
-/* Begins PATH.tmp anew: what lay there goes, and a link there is not followed. */
+/* Opens an empty PATH.tmp. An older one is replaced, and a link is not followed. */
 hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error);
-/* The draft becomes PATH: it is synced and renamed, and the folder is synced behind it. `written`: all that was to go
- * into the file has. HTH_FILE with what the system says: the draft is then gone, and the old file is as it was unless
- * it was only the folder that could not be synced. */
+/* Makes the draft PATH: syncs and renames it, then syncs the folder. `written`: all content was written. HTH_FILE
+ * with the system's reason: the draft is then removed and the old file unchanged, unless only the sync of the
+ * folder failed. */
 hth_status hth_draft_end(hth_draft *draft, bool written, hth_error *error);
 
 /* Replaces the file by `text`, whole or not at all. */
 hth_status hth_file_replace(const char *path, const char *text, hth_error *error);
-/* Whether there is such a file or folder. HTH_FILE: the system does not say. */
+/* Whether a file or folder exists. HTH_FILE if the system cannot tell. */
 hth_status hth_file_look(const char *path, bool *there, hth_error *error);
-/* What the system says of the file, as in errno: HTH_FILE, or HTH_NO_MEMORY. */
+/* Fails with the system's message for errno: HTH_FILE, or HTH_NO_MEMORY. */
 hth_status hth_file_fail(const char *path, const char *what, hth_error *error);
 
 #endif

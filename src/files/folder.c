@@ -1,5 +1,5 @@
 /*
- * A run directory: the files that a run leaves in it (docs/files.md), and the lock that is held while a run writes.
+ * Run folders: the files that a run writes (docs/files.md), and the lock that it holds while it writes.
  */
 #define _DEFAULT_SOURCE /* flock */
 #include "files/folder.h"
@@ -15,7 +15,7 @@
 
 static const char lock_name[] = "lock", draft_end[] = ".tmp";
 
-/* What a run writes, and nothing else; each may also be there as a draft (files/draft.h). */
+/* All files that a run writes. Each may also exist as a draft (files/draft.h). */
 static const char *const run_files[] = {
     "settings.yaml",
     "metrics.jsonl",
@@ -34,7 +34,7 @@ static bool is_run_file(const char *name) {
     return false;
 }
 
-/* What a run leaves that was killed while it wrote. */
+/* Whether the file is a draft that a killed run left. */
 static bool is_draft(const char *name) {
     char whole[64];
     const size_t length = strlen(name), end = sizeof draft_end - 1;
@@ -77,7 +77,7 @@ bool hth_file_exists(const char *path) {
 
 /* ---- The directory ------------------------------------------------------------------------ */
 
-/* The next name in a folder, without "." and ".."; NULL at the end, with errno 0, or where the system says no more. */
+/* The next name in a folder, except "." and ".."; NULL at the end (errno 0) or on an error. */
 static const char *next_name(DIR *folder) {
     const struct dirent *entry;
     do {
@@ -87,7 +87,8 @@ static const char *next_name(DIR *folder) {
     return entry ? entry->d_name : NULL;
 }
 
-/* Whether there is anything but an old lock and drafts: without a whole file no run has begun. */
+/* *occupied: whether the folder holds anything except an old lock and drafts. Without a whole file no run has
+ * started there. */
 static hth_status look_inside(const char *path, DIR *folder, bool *occupied, hth_error *error) {
     const char *name;
     *occupied = false;
@@ -117,9 +118,11 @@ hth_status hth_rundir_check(const char *path, bool resume, hth_error *error) {
 static hth_status make_directories(const char *path, hth_error *error) {
     char part[HTH_PATH_LENGTH];
     size_t length = strlen(path);
+    /* Copy the path; each part of it is cut off in turn. */
     if (length == 0 || length >= sizeof part)
         return hth_fail(error, HTH_FILE, "'%.60s' cannot be a directory's path", path);
     memcpy(part, path, length + 1);
+    /* Make every folder on the way that does not exist. */
     for (size_t i = 1; i <= length; i++) {
         if (part[i] != '/' && part[i] != '\0') continue;
         char kept = part[i];
@@ -151,7 +154,7 @@ hth_status hth_rundir_open(const char *path, bool resume, hth_rundir *out, hth_e
     HTH_TRY(make_directories(path, error));
     snprintf(dir.path, sizeof dir.path, "%s", path);
     HTH_TRY(take_lock(&dir, error));
-    /* Another run may have come and gone between the first look and the lock. */
+    /* Another run may have started and ended between the first check and the lock. */
     hth_status status = hth_rundir_check(path, resume, error);
     if (status != HTH_OK)
         hth_rundir_close(&dir);
@@ -161,7 +164,7 @@ hth_status hth_rundir_open(const char *path, bool resume, hth_rundir *out, hth_e
 }
 
 void hth_rundir_close(hth_rundir *dir) {
-    if (dir->lock >= 0) close(dir->lock); /* and with it the lock */
+    if (dir->lock >= 0) close(dir->lock); /* releases the lock */
     dir->lock = -1;
 }
 
@@ -169,7 +172,7 @@ static hth_status cannot_remove(const char *path, hth_error *error) {
     return hth_file_fail(path, "removed", error);
 }
 
-/* Removes what a run has written in an open folder, by name; a link goes, what it points to stays. */
+/* Removes the files that a run has written, by name. A link is removed, its target stays. */
 static hth_status empty_folder(const char *path, DIR *folder, hth_error *error) {
     const char *name;
     while ((name = next_name(folder)))

@@ -1,6 +1,6 @@
 /*
- * metrics.jsonl: a JSON object a line, appended, so that it can be followed while a run goes on.
- * summary.json: one object, at the end. What is not known is null.
+ * metrics.jsonl: one JSON object a line, appended, so that it can be followed during a run. summary.json: one
+ * object, written at the end. Unknown values are null.
  */
 #include "files/lines.h"
 
@@ -22,7 +22,7 @@ const char *hth_json_number(double value, int digits, char out[32]) {
     return out;
 }
 
-/* With as few digits as read back as the same double. */
+/* Writes as few digits as are needed to read back the same double. */
 static const char *exact(double value, char out[32]) {
     enum { FEWEST = 9, MOST = 17 };
     int digits = FEWEST;
@@ -32,23 +32,24 @@ static const char *exact(double value, char out[32]) {
     return out;
 }
 
-/* What was measured by the clock. */
+/* Writes a value measured by the clock. */
 static const char *measured(double value, char out[32]) {
     return hth_json_number(value, 9, out);
 }
 
 /* ---- Lines -------------------------------------------------------------------------------- */
 
-/* A file that is read line by line. */
+/* A file being read line by line. */
 typedef struct line_reader {
     FILE *file;
     const char *path;
-    char *text; /* the line, ended by '\0' */
+    char *text; /* the current line, with '\0' at its end */
     size_t capacity, number;
-    long end; /* behind it, in bytes from the start */
+    long end; /* byte offset of the end of the current line */
 } line_reader;
 
-/* The next line that has an end; false where there is none, or with *status where the system does not say. */
+/* Reads the next line that ends with '
+ * '. False if there is none, or after an error, when *status is not HTH_OK. */
 static bool next_line(line_reader *r, hth_status *status, hth_error *error) {
     errno = 0;
     const ssize_t length = getline(&r->text, &r->capacity, r->file);
@@ -64,16 +65,17 @@ static double number_of(const cJSON *object, const char *name) {
     return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }
 
-/* A number that counts; false for what is none. */
+/* Reads a whole number that is not negative; false for anything else. */
 static bool count_of(const cJSON *object, const char *name, uint64_t *out) {
-    const double most = 9007199254740992.0; /* 2^53: a double holds it exactly */
+    const double most = 9007199254740992.0; /* 2^53: whole numbers up to this are exact */
     const double value = number_of(object, name);
     if (!(value >= 0 && value <= most && value == floor(value))) return false;
     *out = (uint64_t)value;
     return true;
 }
 
-/* The line as an object with a step; *out NULL, and HTH_OK: it is damaged. cJSON_Delete(*out). */
+/* Parses the line as an object with a step. *out NULL with HTH_OK: the line is damaged. The caller calls
+ * cJSON_Delete(*out). */
 static hth_status parse(const line_reader *r, cJSON **out, uint64_t *step, hth_error *error) {
     errno = 0;
     *out = cJSON_Parse(r->text);
@@ -84,15 +86,16 @@ static hth_status parse(const line_reader *r, cJSON **out, uint64_t *step, hth_e
     return HTH_OK;
 }
 
-/* ---- Going on ----------------------------------------------------------------------------- */
+/* ---- Resuming ----------------------------------------------------------------------------- */
 
-/* How far a file is kept. A line of a later step, with a line of an early one somewhere behind it, is damaged too:
- * steps only grow. */
+/* How much of the file is kept. Steps only grow, so a line of a later step counts as damaged if an earlier step
+ * follows. */
 typedef struct history {
-    long kept;             /* bytes */
-    size_t damaged, first; /* lines among them that cannot be read; the number of the first */
-    size_t waiting,
-        earlier; /* the same of lines behind a later step, kept only if an early one follows */
+    long kept; /* bytes to keep */
+    /* damaged: number of unreadable lines among them; first: number of the first one */
+    size_t damaged, first;
+    /* the same for lines after a later step, which are kept only if an earlier step follows */
+    size_t waiting, earlier;
 } history;
 
 static void keep_damaged(history *h, size_t number, size_t count) {
@@ -137,7 +140,7 @@ static void tell_damaged(const char *path, const history *h, const hth_observer 
     observer->message(observer->context, sentence);
 }
 
-/* A link is not followed: what it points to is no file of the run's. */
+/* Opens the file at its end, cut to `kept` bytes. A link is not followed, because its target is not the run's file. */
 static FILE *open_end(const char *path, long kept) {
     const int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (opened < 0) return NULL;
@@ -186,7 +189,7 @@ void hth_metrics_sync(FILE *file) {
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
-/* What is no number is NAN, and what counts nothing is 0. */
+/* Values that are not numbers become NAN, counts become 0. */
 static hth_line parsed_line(const cJSON *object, uint64_t step) {
     hth_line line = {
         .step = step,
@@ -206,7 +209,7 @@ static hth_line parsed_line(const cJSON *object, uint64_t step) {
 }
 
 static bool add_line(hth_line **lines, size_t *count, hth_line line) {
-    /* Room doubles at powers of 2 from 64 on. */
+    /* The room starts at 64 and doubles whenever it is full. */
     if (*count == 0 || (*count >= 64 && (*count & (*count - 1)) == 0)) {
         void *longer = realloc(*lines, (*count ? 2 * *count : 64) * sizeof line);
         if (!longer) return false;
@@ -219,6 +222,7 @@ static bool add_line(hth_line **lines, size_t *count, hth_line line) {
 static hth_status read_lines(line_reader *r, hth_line **lines, size_t *count, size_t *damaged,
                              hth_error *error) {
     hth_status status = HTH_OK;
+    /* Parse each line; count those that are damaged. */
     while (status == HTH_OK && next_line(r, &status, error)) {
         cJSON *object;
         uint64_t step = 0;
@@ -234,6 +238,7 @@ static hth_status read_lines(line_reader *r, hth_line **lines, size_t *count, si
 hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, size_t *damaged,
                             hth_error *error) {
     line_reader r = {.path = path, .file = fopen(path, "re")};
+    /* Read the lines. */
     size_t unread = 0;
     *lines = NULL;
     *count = 0;
@@ -242,6 +247,7 @@ hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, s
     free(r.text);
     fclose(r.file);
     if (damaged) *damaged = unread;
+    /* After an error nothing is left. */
     if (status == HTH_OK) return HTH_OK;
     free(*lines);
     *lines = NULL;
@@ -252,6 +258,7 @@ hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, s
 /* ---- Summary ------------------------------------------------------------------------------ */
 
 hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *error) {
+    /* The numbers, by name. */
     const struct {
         const char *name;
         double value;
@@ -269,6 +276,7 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         {"test_metric", s->test_metric},
         {"seconds", s->seconds},
     };
+    /* The texts and counts. */
     char text[2048], value[32];
     int used = snprintf(
         text, sizeof text,
@@ -283,6 +291,7 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         (unsigned long long)s->parameters, (unsigned long long)s->steps,
         (unsigned long long)s->epochs, (unsigned long long)s->updates,
         (unsigned long long)s->best_step, (unsigned long long)s->patience);
+    /* The numbers. */
     for (size_t i = 0; i < HTH_COUNT(rows); i++)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\n  \"%s\": %s", rows[i].name,
                          exact(rows[i].value, value));

@@ -1,4 +1,5 @@
-/* The .npz writer: a header of numpy's format version 1.0 before the numbers of each array, stored by libzip. */
+/* Writes .npz files: each array gets a header of numpy's format version 1.0 before its numbers; libzip stores the
+ * members. */
 #include "files/npz.h"
 
 #include <stdio.h>
@@ -6,7 +7,8 @@
 #include <string.h>
 #include <zip.h>
 
-enum { ALIGNMENT = 64, PREFIX = 10 }; /* of the numbers in a member; magic, version and length */
+/* ALIGNMENT: of the numbers in a member; PREFIX: bytes of magic, version and length */
+enum { ALIGNMENT = 64, PREFIX = 10 };
 
 static const char *descr_of(hth_dtype dtype) {
     switch (dtype) {
@@ -26,16 +28,17 @@ static size_t size_of(hth_dtype dtype) {
     return dtype == HTH_DTYPE_REAL ? sizeof(hth_real) : dtype == HTH_DTYPE_I32 ? 4 : 8;
 }
 
-/* The bytes of a member, header and numbers; NULL without memory. The caller frees them. */
+/* Makes the bytes of a member: header and numbers. NULL if memory ran out. The caller frees them. */
 static unsigned char *member_of(const hth_npz_array *a, size_t *length) {
     char shape[96] = "", header[256];
     size_t numbers = 1, used = 0;
+    /* The shape, as Python writes it. */
     for (size_t i = 0; i < a->rank; i++) {
         numbers *= a->shape[i];
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu%s", i ? " " : "",
                                  a->shape[i], i + 1 < a->rank || a->rank == 1 ? "," : "");
     }
-    /* The dictionary is filled up with blanks, so that the numbers begin at a multiple of 64. */
+    /* The header is padded with spaces so that the numbers begin at a multiple of 64. */
     const int text =
         snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
                  descr_of(a->dtype), shape);
@@ -43,6 +46,7 @@ static unsigned char *member_of(const hth_npz_array *a, size_t *length) {
     const size_t bytes = numbers * size_of(a->dtype), dictionary = whole - PREFIX;
     unsigned char *member = malloc(whole + bytes);
     if (!member) return NULL;
+    /* Write the prefix, the header and the numbers. */
     memcpy(member, "\x93NUMPY\x01\x00", 8);
     member[8] = (unsigned char)(dictionary & 255);
     member[9] = (unsigned char)(dictionary >> 8);
@@ -54,7 +58,7 @@ static unsigned char *member_of(const hth_npz_array *a, size_t *length) {
     return member;
 }
 
-/* Adds a member; the archive owns its bytes from then on. */
+/* Adds a member. From then on the archive owns its bytes. */
 static bool add(zip_t *zip, const hth_npz_array *a) {
     char name[80];
     size_t length;
@@ -71,7 +75,7 @@ static bool add(zip_t *zip, const hth_npz_array *a) {
         zip_source_free(source);
         return false;
     }
-    /* Always the same moment, the first that a zip archive knows, so that equal arrays make equal files. */
+    /* Always the same date, the earliest that a zip archive can hold, so that equal arrays make equal files. */
     return zip_set_file_compression(zip, (zip_uint64_t)at, ZIP_CM_STORE, 0) == 0 &&
            zip_file_set_mtime(zip, (zip_uint64_t)at, 315532800, 0) == 0;
 }
@@ -89,7 +93,7 @@ hth_status hth_npz_write(const char *path, const hth_npz_array *arrays, size_t c
     }
     bool good = true;
     for (size_t i = 0; i < count && good; i++) good = add(zip, &arrays[i]);
-    /* Closing writes another file and gives it the name at last. */
+    /* zip_close writes another file and renames it at the end. */
     if (good && zip_close(zip) == 0) return HTH_OK;
     hth_fail(error, HTH_FILE, "cannot write %s: %s", path,
              good ? zip_strerror(zip) : "not enough memory");

@@ -1,4 +1,4 @@
-/* Writing NumPy's .npz: arrays by name in a zip archive. data/archive.h reads them. */
+/* Writes NumPy's .npz: named arrays in a zip archive. data/archive.h reads them. */
 #ifndef HTH_NPZ_H
 #define HTH_NPZ_H
 
@@ -6,7 +6,7 @@
 
 enum { HTH_NPZ_RANK = 3 };
 
-/* One array in C order. Nothing is owned. */
+/* An array in C order. Owns nothing. */
 typedef struct hth_npz_array {
     const char *name;
     hth_dtype dtype;
@@ -14,7 +14,7 @@ typedef struct hth_npz_array {
     const void *data;
 } hth_npz_array;
 
-/* Writes the archive, whole or not at all; its bytes depend on the arrays alone. HTH_FILE with what the system says. */
+/* Writes the archive, whole or not at all. The bytes depend on the arrays alone. HTH_FILE with the system's reason. */
 hth_status hth_npz_write(const char *path, const hth_npz_array *arrays, size_t count,
                          hth_error *error);
 

@@ -1,4 +1,4 @@
-/* Who is told how a run goes on, and what it is told. */
+/* The functions that a caller gives a run, to learn how it goes. */
 #ifndef HTH_OBSERVER_H
 #define HTH_OBSERVER_H
 
@@ -7,27 +7,29 @@
 #include <signal.h>
 
 typedef struct hth_progress {
-    uint64_t step, steps_total;                /* time steps per item so far; 0: no end known */
-    uint64_t epoch, epochs_total;              /* from 1; 0: no epochs */
-    uint64_t updates;                          /* of the parameters so far */
-    double train_loss, train_metric;           /* since the last report; NAN: none yet */
+    uint64_t step, steps_total;      /* time steps per item so far; steps_total 0: no known end */
+    uint64_t epoch, epochs_total;    /* from 1; 0: no epochs */
+    uint64_t updates;                /* updates of the parameters so far */
+    double train_loss, train_metric; /* since the last report; NAN: none yet */
     double validation_loss, validation_metric; /* NAN: none yet */
-    const char *metric; /* what the metric is: "perplexity", "accuracy", ... */
-    double spike_rate; /* spikes per unit and step since the last report; NAN: units do not spike */
-    double regulariser; /* E_reg of a tape, mean since the last report; NAN: no such term */
+    const char *metric; /* name of the metric: "perplexity", "accuracy", ... */
+    double spike_rate;  /* spikes per unit and step since the last report; NAN: no unit spikes */
+    /* E_reg of a tape, mean since the last report; NAN: there is no such term */
+    double regulariser;
     double learning_rate;
-    double seconds, steps_per_second, eta_seconds; /* seconds include those before a resume */
-    size_t memory_bytes;                           /* peak resident set */
+    /* seconds also counts the time before a resume */
+    double seconds, steps_per_second, eta_seconds;
+    size_t memory_bytes; /* peak resident set */
 } hth_progress;
 
-/* Called from the training thread. Each may be NULL. */
+/* Functions that the training thread calls. Each may be NULL. */
 typedef struct hth_observer {
     void (*progress)(void *context, const hth_progress *progress); /* at least every second */
     void (*message)(void *context, const char *sentence);
     void *context;
     const volatile sig_atomic_t *interrupted; /* not 0: finish the step, save, return */
-    /* Data are being read, which may take long; or no longer. Meanwhile nobody looks at `interrupted`, and nothing is
-     * lost if the process ends: all that the run has is in its folder. */
+    /* Tells that reading of the data starts or ends; it may take long. During it nobody checks `interrupted`, and
+     * the process may end without loss: the run's folder holds all of the run. */
     void (*reading)(void *context, bool reading);
 } hth_observer;
 

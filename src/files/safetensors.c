@@ -1,14 +1,14 @@
 /*
- * Reading safetensors files; safetensors_write.c writes them.
+ * Reads safetensors files; safetensors_write.c writes them.
  *
  *     8 bytes     length of the header, little-endian
  *     header      JSON: {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [rows, columns],
  *                 "data_offsets": [begin, end]}, ...}, padded with spaces to a multiple of 8 bytes
  *     data        the tensors one after the other without gaps; begin and end count from here
  *
- * A file is trusted in nothing: every offset, shape and dtype of the header is checked against the others and against
- * the length of the file before anything is used, and all bytes against the digest, where the metadata has one. What
- * is wrong with the bytes is HTH_DAMAGED; what the system says, HTH_FILE: then the file may be as good as ever. /
+ * Nothing in a file is trusted. Every offset, shape and dtype of the header is checked against the others and
+ * against the length of the file, and all bytes against the digest if the metadata have one, before anything is
+ * used. HTH_DAMAGED: the bytes are wrong. HTH_FILE: the system could not read them, and the file may be in order.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -26,7 +26,7 @@
 #error "safetensors.c copies numbers as they lie in memory and needs a little-endian machine"
 #endif
 
-enum { MOST_HEADER = 100 * 1000 * 1000 }; /* the bound that the format's own reader has */
+enum { MOST_HEADER = 100 * 1000 * 1000 }; /* the limit of the format's own reader */
 
 static const char METADATA[] = "__metadata__";
 
@@ -49,7 +49,7 @@ size_t hth_dtype_size(const char *name) {
 
 /* ---- The digest ------------------------------------------------------------------------- */
 
-/* Inside of a text of JSON a quotation mark stands behind a backslash, so that this is no part of another value. */
+/* Finds the digits. Inside a JSON text every quotation mark follows a backslash, so no other value can match. */
 char *hth_digest_digits(char *header) {
     static const char before[] = "\"" HTH_DIGEST_KEY "\":\"fnv1a64:";
     char *at = strstr(header, before);
@@ -67,10 +67,10 @@ struct hth_safetensors {
     char *path;
     FILE *file;
     cJSON *header;       /* owns the texts of tensors and metadata */
-    hth_tensor *tensors; /* [count], by begin */
+    hth_tensor *tensors; /* [count], sorted by begin */
     size_t count;
-    uint64_t start; /* of the data, in the file */
-    uint64_t bytes; /* of data */
+    uint64_t start; /* offset of the data in the file */
+    uint64_t bytes; /* length of the data */
 };
 
 static size_t field_size(const hth_field *field) {
@@ -96,7 +96,7 @@ static hth_status fail_tensor(const hth_safetensors *file, const char *name, con
                     name, what);
 }
 
-/* A whole number that a double holds exactly. */
+/* Reads a whole number that a double holds exactly. */
 static bool read_number(const cJSON *item, uint64_t *out) {
     const double most = 9007199254740992.0; /* 2^53 */
     if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= most))
@@ -121,12 +121,14 @@ static bool read_shape(const cJSON *shape, hth_tensor *tensor) {
 static hth_status read_tensor(const hth_safetensors *file, const cJSON *entry, hth_tensor *out,
                               hth_error *error) {
     hth_tensor tensor = {.name = entry->string};
+    /* The dtype and the shape. */
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     tensor.dtype = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "dtype"));
     size_t size = tensor.dtype ? hth_dtype_size(tensor.dtype) : 0;
     if (!size) return fail_tensor(file, tensor.name, "has no dtype that is known", error);
     if (!read_shape(cJSON_GetObjectItemCaseSensitive(entry, "shape"), &tensor))
         return fail_tensor(file, tensor.name, "has no shape that can be read", error);
+    /* The offsets, which must fit both. */
     if (!cJSON_IsArray(offsets) || cJSON_GetArraySize(offsets) != 2 ||
         !read_number(cJSON_GetArrayItem(offsets, 0), &tensor.begin) ||
         !read_number(cJSON_GetArrayItem(offsets, 1), &tensor.end))
@@ -141,7 +143,7 @@ static hth_status read_tensor(const hth_safetensors *file, const cJSON *entry, h
 static int by_begin(const void *left, const void *right) {
     const hth_tensor *a = left, *b = right;
     if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
-    if (a->end != b->end) return a->end < b->end ? -1 : 1; /* empty ones come first */
+    if (a->end != b->end) return a->end < b->end ? -1 : 1; /* empty tensors come first */
     return strcmp(a->name, b->name);
 }
 
@@ -150,13 +152,15 @@ static int by_name(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
-/* No name twice; tensors lie one after the other, and fill the file to its last byte. */
+/* Checks that no name occurs twice and that the tensors fill the file without gaps, up to the last byte. */
 static hth_status check_layout(hth_safetensors *file, hth_error *error) {
     uint64_t end = 0;
+    /* Names. */
     qsort(file->tensors, file->count, sizeof *file->tensors, by_name);
     for (size_t i = 1; i < file->count; i++)
         if (!strcmp(file->tensors[i - 1].name, file->tensors[i].name))
             return fail_tensor(file, file->tensors[i].name, "is there twice", error);
+    /* Offsets. */
     qsort(file->tensors, file->count, sizeof *file->tensors, by_begin);
     for (size_t i = 0; i < file->count; i++) {
         if (file->tensors[i].begin != end)
@@ -196,7 +200,7 @@ static hth_status read_entries(hth_safetensors *file, hth_error *error) {
     return check_layout(file, error);
 }
 
-/* A parser without memory says no more than one whose text is wrong, but the system does. */
+/* Parses the header. The parser does not say whether memory ran out or the text is wrong; errno does. */
 static hth_status parse(hth_safetensors *file, const char *text, size_t length, hth_error *error) {
     if (memchr(text, '\0', length))
         return fail_header(file->path, "the header has a byte 0", error);
@@ -207,23 +211,26 @@ static hth_status parse(hth_safetensors *file, const char *text, size_t length, 
     return fail_header(file->path, "the header is not a JSON object", error);
 }
 
-/* All bytes against the digest. */
+/* Compares all bytes with the digest. */
 static hth_status check_digest(hth_safetensors *file, char *header, uint64_t length,
                                hth_error *error) {
     enum { BLOCK = 1 << 16 };
     char block[BLOCK], told[HTH_DIGEST_DIGITS + 1] = "", text[HTH_DIGEST_DIGITS + 1];
     char *digits = hth_digest_digits(header);
-    if (!digits) return HTH_OK; /* of an older version, or of another program */
+    if (!digits) return HTH_OK; /* an older version or another program wrote the file */
+    /* The digest was made with zeros in place of its digits. */
     memcpy(told, digits, HTH_DIGEST_DIGITS);
     memset(digits, '0', HTH_DIGEST_DIGITS);
     uint64_t found = hth_digest_add(HTH_DIGEST_START, &length, sizeof length);
     found = hth_digest_add(found, header, (size_t)length);
+    /* The data. */
     for (uint64_t left = file->bytes; left > 0;) {
         const size_t some = left < BLOCK ? (size_t)left : BLOCK;
         if (fread(block, 1, some, file->file) != some) return fail_read(file, error);
         found = hth_digest_add(found, block, some);
         left -= some;
     }
+    /* Compare. */
     hth_digest_text(found, text);
     if (strcmp(text, told) == 0) return HTH_OK;
     return hth_fail(error, HTH_DAMAGED,
@@ -243,16 +250,19 @@ static hth_status read_text(hth_safetensors *file, char *text, uint64_t length, 
 static hth_status read_header(hth_safetensors *file, hth_error *error) {
     struct stat about;
     uint64_t length = 0;
+    /* Only a file can be read. */
     if (fstat(fileno(file->file), &about)) return hth_file_fail(file->path, "read", error);
     errno = EISDIR;
     if (S_ISDIR(about.st_mode)) return hth_file_fail(file->path, "read", error);
     uint64_t all = (uint64_t)about.st_size;
+    /* The length of the header. */
     if (all < sizeof length) return fail_header(file->path, "it has fewer than 8 bytes", error);
     if (fread(&length, sizeof length, 1, file->file) != 1) return fail_read(file, error);
     if (length > MOST_HEADER || length > all - sizeof length)
         return fail_header(file->path, "its header is longer than the file", error);
     file->start = sizeof length + length;
     file->bytes = all - file->start;
+    /* The header. */
     char *text = malloc((size_t)length + 1);
     if (!text) return no_memory(file->path, error);
     const hth_status status = read_text(file, text, length, error);
@@ -316,6 +326,7 @@ static bool is_real(const char *dtype) {
 static hth_status check_field(const hth_safetensors *file, const hth_field *field, unsigned flags,
                               hth_error *error) {
     const hth_tensor *tensor = find(file, field->name);
+    /* The tensor must exist and have as many numbers as the field. */
     const char *wanted = hth_dtype_name(field->dtype);
     if (!tensor)
         return hth_fail(error, HTH_MISMATCH,
@@ -326,6 +337,7 @@ static hth_status check_field(const hth_safetensors *file, const hth_field *fiel
         return hth_fail(error, HTH_MISMATCH,
                         "%s: tensor %s has %llu numbers, but %zu are needed here", file->path,
                         field->name, (unsigned long long)tensor->count, field->count);
+    /* The dtypes must be the same, or both real if conversion is allowed. */
     bool convert =
         flags & HTH_RESTORE_CONVERT && field->dtype == HTH_DTYPE_REAL && is_real(tensor->dtype);
     if (!strcmp(tensor->dtype, wanted) || convert) return HTH_OK;
@@ -358,7 +370,7 @@ static void copy_tensor(const hth_tensor *tensor, const char *bytes, const hth_f
         if (field->count) memcpy(field->data, bytes, field->count * size);
         return;
     }
-    hth_real *out = field->data; /* of the other precision */
+    hth_real *out = field->data; /* the field has the other precision */
     for (size_t i = 0; i < field->count; i++) {
         double wide;
         float narrow;
@@ -372,7 +384,7 @@ static uint64_t bytes_of(const hth_tensor *tensor) {
 }
 
 static bool read_data(const hth_safetensors *file, const hth_tensor *tensor, char *out) {
-    errno = EIO; /* what it is when the file has become shorter since it was opened */
+    errno = EIO; /* reported if the file has become shorter since it was opened */
     return !fseeko(file->file, (off_t)(file->start + tensor->begin), SEEK_SET) &&
            fread(out, 1, bytes_of(tensor), file->file) == bytes_of(tensor);
 }
@@ -382,7 +394,8 @@ hth_status hth_safetensors_restore(hth_safetensors *file, const hth_field *field
     HTH_TRY(check_all(file, fields, count, flags, error));
     size_t bytes = 0, at = 0;
     for (size_t i = 0; i < count; i++) bytes += bytes_of(find(file, fields[i].name));
-    char *data = malloc(bytes ? bytes : 1); /* all is read before any of it is copied */
+    /* Read everything before any field changes. */
+    char *data = malloc(bytes ? bytes : 1);
     if (!data) return no_memory(file->path, error);
     for (size_t i = 0; i < count; i++) {
         const hth_tensor *tensor = find(file, fields[i].name);
@@ -392,6 +405,7 @@ hth_status hth_safetensors_restore(hth_safetensors *file, const hth_field *field
         }
         at += bytes_of(tensor);
     }
+    /* Copy to the fields. */
     at = 0;
     for (size_t i = 0; i < count; i++) {
         const hth_tensor *tensor = find(file, fields[i].name);

@@ -1,6 +1,6 @@
 /*
- * Writing safetensors files: safetensors.c has the format. Tensors of 8-byte numbers come first, so that every tensor
- * is aligned to its numbers. /
+ * Writes safetensors files: see safetensors.c for the format. Tensors of 8-byte numbers come first, so that every
+ * tensor is aligned.
  */
 #include "files/tensors.h"
 
@@ -13,7 +13,8 @@ static size_t size_of(const hth_field *field) {
     return hth_dtype_size(hth_dtype_name(field->dtype));
 }
 
-/* Fields in the order of the file: size 8, then size 4. */
+/* The field after `last` in the order of the file: fields with 8-byte numbers, then 4-byte ones. last NULL: the
+ * first. */
 static const hth_field *next_field(const hth_field *fields, size_t count, const hth_field *last) {
     size_t size = last ? size_of(last) : 8;
     size_t from = last ? (size_t)(last - fields) + 1 : 0;
@@ -36,7 +37,7 @@ static bool is_list(const hth_field *field) {
     return field->shape[0] == 0 || field->count == 0;
 }
 
-/* The shape of the field, or one axis where it is a list. */
+/* Adds the shape of the field; a list has one axis. */
 static bool add_shape(cJSON *entry, const hth_field *field) {
     cJSON *shape = cJSON_AddArrayToObject(entry, "shape");
     bool good = shape != NULL;
@@ -71,7 +72,7 @@ static bool describe_all(cJSON *root, const hth_field *fields, size_t count,
     return true;
 }
 
-/* The JSON text, filled up with spaces to a multiple of 8 bytes; NULL without memory. */
+/* The header as JSON, padded with spaces to a multiple of 8 bytes; NULL if memory ran out. */
 static char *header_text(const hth_field *fields, size_t count, const hth_metadata *metadata,
                          size_t metadata_count) {
     cJSON *root = cJSON_CreateObject();
@@ -88,7 +89,7 @@ static char *header_text(const hth_field *fields, size_t count, const hth_metada
     return padded;
 }
 
-/* In place of the zeros. */
+/* Writes the digest over its zeros in the header. */
 static void put_digest(char *header, const hth_field *fields, size_t count) {
     const uint64_t length = strlen(header);
     uint64_t digest = hth_digest_add(HTH_DIGEST_START, &length, sizeof length);
@@ -114,7 +115,8 @@ static bool write_file(FILE *file, const char *header, const hth_field *fields, 
     return good;
 }
 
-/* What could be written, but never be read: a name twice, a shape of another number of numbers. */
+/* Refuses fields that could be written but not read: two with the same name, or a shape that does not fit the
+ * count. */
 static hth_status check_fields(const char *path, const hth_field *fields, size_t count,
                                hth_error *error) {
     for (size_t i = 0; i < count; i++) {
