@@ -1,6 +1,6 @@
 /*
- * The settings of a run: a list of owned texts that grows by files and by key=value, the walk over
- * the tables that give them meaning, and the catalogues in the order in which pages show them.
+ * The settings of a run: a list that owns its texts and grows by files and by key=value, the walk over the tables
+ * that give settings their meaning, and the catalogues in the order in which pages show them.
  */
 #include "settings/config.h"
 #include "settings/sections.h"
@@ -42,12 +42,12 @@ hth_status hth_config_create(hth_config **out, hth_error *error) {
     return *out ? HTH_OK : hth_fail(error, HTH_NO_MEMORY, "not enough memory for the settings");
 }
 
-/* Where the items lie in memory: behind room for conventions. */
+/* The start of the memory block. Room for the settings of conventions comes first, then the items. */
 static hth_setting *block_of(const hth_config *config) {
     return config->items ? config->items - HTH_MOST_CONVENTIONS : NULL;
 }
 
-/* Puts what conventions.name stands for before the items. */
+/* Puts the settings of conventions.name before the items. */
 static void follow_conventions(hth_config *config) {
     const hth_settings given = hth_config_given(config);
     const hth_setting *name = hth_settings_find(&given, hth_conventions.key);
@@ -116,15 +116,17 @@ static hth_status append(hth_config *config, const char *key, const char *value,
     return HTH_OK;
 }
 
-/* ---- What is compared ---------------------------------------------------------------------- */
+/* ---- Arms and varied settings -------------------------------------------------------------- */
 
 hth_status hth_config_arm(hth_config *config, const char *label, const char *origin, hth_arm **out,
                           hth_error *error) {
+    /* An arm with that label. */
     for (size_t i = 0; i < config->arm_count; i++)
         if (strcmp(config->arms[i].label, label) == 0) {
             *out = &config->arms[i];
             return HTH_OK;
         }
+    /* A new one. */
     hth_arm *arms = realloc(config->arms, (config->arm_count + 1) * sizeof *arms);
     if (!arms) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the settings");
     config->arms = arms;
@@ -135,6 +137,7 @@ hth_status hth_config_arm(hth_config *config, const char *label, const char *ori
         status = hth_config_create(&arm->own, error);
     else
         hth_fail(error, status, "not enough memory for the settings");
+    /* Without memory for its parts it is removed. */
     if (status != HTH_OK) hth_config_truncate_arms(config, config->arm_count - 1);
     *out = arm;
     return status;
@@ -151,6 +154,7 @@ hth_status hth_config_home(hth_config *config, const char **key, const char *ori
         *out = config->vary;
         return HTH_OK;
     }
+    /* A setting of an arm. */
     const char *dot = strncmp(*key, "arms.", 5) == 0 ? strchr(*key + 5, '.') : NULL;
     if (!dot || dot == *key + 5) return HTH_OK;
     snprintf(label, sizeof label, "%.*s", (int)(dot - *key - 5), *key + 5);
@@ -162,7 +166,7 @@ hth_status hth_config_home(hth_config *config, const char **key, const char *ori
 
 /* ---- Keys ---------------------------------------------------------------------------------- */
 
-/* An option of that name in any section, for "did you mean cell.tau_m?"; "" if there is none. */
+/* Searches all sections for an option with this name, for "did you mean cell.tau_m?". *out "" if there is none. */
 typedef struct name_search {
     const char *name;
     char *out;
@@ -180,6 +184,7 @@ static hth_status complain_bare(const char *key, const char *origin, hth_error *
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
     const char *kinds[32], *where = origin ? origin : "", *colon = origin ? ": " : "";
+    /* The key may be the name of a section; collect the names that would have been right. */
     size_t kind_count = 0;
     for (size_t i = 0; i < count && kind_count < HTH_COUNT(kinds); i++) {
         if (strcmp(all[i]->kind, key) == 0)
@@ -188,10 +193,12 @@ static hth_status complain_bare(const char *key, const char *origin, hth_error *
                             where, colon, key, key);
         if (all[i]->key) kinds[kind_count++] = all[i]->kind;
     }
+    /* Sections without a catalogue. */
     if (strcmp(key, "vary") == 0 || strcmp(key, "arms") == 0)
         return hth_fail(error, HTH_INVALID,
                         "%s%s%s is a section and takes no value of its own; write %s", where, colon,
                         key, *key == 'v' ? "vary.<setting>=<values>" : "arms.<label>.<setting>");
+    /* An option's name without its section, or a misspelt name. */
     char meant[HTH_KEY_LENGTH] = "";
     name_search search = {key, meant, sizeof meant};
     hth_config_each_table(NULL, search_table, &search);
@@ -201,7 +208,7 @@ static hth_status complain_bare(const char *key, const char *origin, hth_error *
                     near ? near : "", near ? "'?" : "");
 }
 
-/* "task" means "task.name", "past" means "learner.past": the setting that chooses a part. */
+/* Completes the key of a setting that chooses a part: "task" means "task.name", "past" means "learner.past". */
 static hth_status full_key(const char **key, const char *origin, hth_error *error) {
     if (strchr(*key, '.')) return HTH_OK;
     size_t count, length = strlen(*key);
@@ -227,6 +234,7 @@ hth_status hth_config_set(hth_config *config, const char *key, const char *value
     return append(home, key, value, origin, error);
 }
 
+/* Split the text at '='. */
 hth_status hth_config_override(hth_config *config, const char *assignment, hth_error *error) {
     const char *equals = strchr(assignment, '=');
     size_t length = equals ? (size_t)(equals - assignment) : 0;
@@ -237,11 +245,12 @@ hth_status hth_config_override(hth_config *config, const char *assignment, hth_e
                         assignment);
     memcpy(key, assignment, length);
     key[length] = '\0';
+    /* A plain value. */
     const char *value = equals + 1;
     size_t value_length = strlen(value);
     if (value_length < 2 || value[0] != '[' || value[value_length - 1] != ']')
         return hth_config_set(config, key, value, "command line", error);
-    /* A list as YAML writes it: the brackets are not part of the text. */
+    /* A list as YAML writes it: the brackets are not kept. */
     char *list = malloc(value_length - 1);
     if (!list) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the settings");
     memcpy(list, value + 1, value_length - 2);

@@ -1,9 +1,9 @@
 /*
- * Conventions of the papers and programs that e-prop on spiking networks is held against: each is a named
- * bundle of settings of other sections, which count less than what a user gives. docs/conventions.md shows the
- * table below with the source of each value and what it changes in the result; a test holds the two together.
+ * Conventions of papers and programs about e-prop on spiking networks. Each is a named bundle of settings of other
+ * sections; the user's own settings win over them. docs/conventions.md shows the table below, with the source of
+ * each value and its effect on results. A test compares the page with the table.
  *
- *     bellec2019   the equations of Bellec et al. 2019, misprints mended
+ *     bellec2019   the equations of Bellec et al. 2019, with misprints corrected
  *     bellec2020   the authors' framewise code of 2020 (eligibility_propagation, Figure_2_TIMIT)
  *     nest         NEST's models *_bsshslm_2020
  */
@@ -28,7 +28,7 @@ static const hth_part bundles[BUNDLES] = {
 static const char *const origins[BUNDLES] = {"conventions bellec2019", "conventions bellec2020",
                                              "conventions nest"};
 
-/* NULL: the bundle says nothing. */
+/* A setting and its value in each bundle; NULL: the bundle does not set it. */
 typedef struct convention {
     const char *key, *values[BUNDLES];
 } convention;
@@ -70,7 +70,7 @@ const hth_catalogue hth_conventions = {
     .kind = "conventions",
     .summary = "Whose conventions of e-prop hold where you set nothing else (docs/conventions.md).",
     .key = "conventions.name",
-    .fallback = NULL, /* none: the defaults of each setting */
+    .fallback = NULL, /* none: every setting has its own default */
     .count = HTH_COUNT(bundles),
     .at = part_at,
 };

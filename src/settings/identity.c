@@ -1,7 +1,7 @@
 /*
- * Which settings make a run what it is: network, layer, cell, readout, loss, learner, task, the kinds of
- * data and optimiser, seed, batch and precision. They stand in a checkpoint, and a run with others is
- * refused. All else (learning rates, how long, where the data lie) may change when a run is resumed.
+ * The settings that identify a run: network, layer, cell, readout, loss, learner, task, the kinds of data and
+ * optimiser, seed, batch and precision. A checkpoint stores them, and resuming with others is refused. All other
+ * settings (learning rates, length of the run, location of the data) may change on resuming.
  */
 #include "settings/identity.h"
 
@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What ends with '.' is a section: all of its settings count. The first few are the network's. */
+/* A name that ends with '.' is a section: all of its settings count. The first NETWORK_SECTIONS belong to the
+ * network. */
 enum { NETWORK_SECTIONS = 4 };
 static const char *const kept[] = {
     "network.",       "layer.",     "cell.",       "readout.",        "loss.",
@@ -20,7 +21,7 @@ static const char *const kept[] = {
     "optimiser.name", "train.seed", "train.batch", "train.precision", "regulariser.",
 };
 
-/* What a run of a comparison has not of its own, or never needs. */
+/* Settings that do not tell runs of a comparison apart: the comparison sets them, or the runs do not use them. */
 static const char *const foreign[] = {"train.seed", "train.threads", "train.picture", "check.",
                                       "compare."};
 
@@ -35,7 +36,7 @@ static bool begins_with_any(const char *key, const char *const names[], size_t c
 
 bool hth_identity_counts(const hth_identity *identity, const char *key) {
     size_t layer;
-    if (hth_layer_key(key, &layer)) return true; /* what a layer is */
+    if (hth_layer_key(key, &layer)) return true; /* a setting of one layer */
     if (identity->whole) return !begins_with_any(key, foreign, HTH_COUNT(foreign));
     return begins_with_any(key, kept, identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept));
 }
@@ -43,14 +44,16 @@ bool hth_identity_counts(const hth_identity *identity, const char *key) {
 typedef struct collector {
     hth_identity *identity;
     const hth_settings *settings;
-    bool full; /* no memory */
+    bool full; /* memory ran out */
 } collector;
 
 static void collect(collector *to, const char *key, const char *value) {
     hth_identity *identity = to->identity;
+    /* Leave out settings that do not count, and those that are in the list. */
     if (!value || !hth_identity_counts(identity, key) || to->full) return;
     for (size_t i = 0; i < identity->count; i++)
         if (strcmp(identity->items[i].key, key) == 0) return;
+    /* Make room. */
     if (identity->count == identity->capacity) {
         size_t capacity = identity->capacity ? 2 * identity->capacity : 64;
         void *items = realloc(identity->items, capacity * sizeof *identity->items);
@@ -59,12 +62,13 @@ static void collect(collector *to, const char *key, const char *value) {
         identity->items = items;
         identity->capacity = capacity;
     }
+    /* Append. */
     struct hth_identity_item *item = &identity->items[identity->count++];
     snprintf(item->key, sizeof item->key, "%s", key);
     item->value = value;
 }
 
-/* The options of a table whose part is chosen. */
+/* Collects the options of a table whose part is chosen. */
 static void collect_table(void *context, const hth_table *table) {
     collector *to = context;
     for (size_t i = 0; table->active && !table->repeated && i < table->options->count; i++) {

@@ -1,27 +1,27 @@
-/* Which settings make a run what it is. */
+/* The settings that identify a run. */
 #ifndef HTH_IDENTITY_H
 #define HTH_IDENTITY_H
 
 #include "base/options.h"
 
-/* The settings that two runs must share for the one to take up the other's state. */
+/* The settings that two runs must share before one can load the other's state. */
 typedef struct hth_identity {
     struct hth_identity_item {
         char key[64];
-        const char *value; /* a text of the settings or of a table */
+        const char *value; /* text owned by the settings or by a table */
     } * items;
     size_t count, capacity;
-    bool network_only; /* compare what the network is, and not how it is trained */
-    bool whole;        /* all that a run is told, but for its seed and threads */
+    bool network_only; /* compare only the settings of the network, not those of training */
+    bool whole;        /* compare all settings of a run except seed and threads */
 } hth_identity;
 
 hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error);
-/* With `whole` set. */
+/* hth_identity_make with `whole` set. */
 hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
                                    hth_error *error);
-/* "0.5" and "0.50" are the same setting. */
+/* Whether two values are equal; "0.5" and "0.50" are. */
 bool hth_same_value(const char *a, const char *b);
-/* Whether the setting is compared. */
+/* Whether the setting belongs to the identity. */
 bool hth_identity_counts(const hth_identity *identity, const char *key);
 void hth_identity_free(hth_identity *identity);
 

@@ -1,7 +1,7 @@
 /*
- * Settings are left out one by one, from the last to the first, as long as the run stays what it is (identity.h). What
- * a part's options, presets and conventions say in place of a setting need not be known here. Time: the square of
- * their number.
+ * Leaves out settings one by one, from the last to the first, as long as the identity of the run stays the same
+ * (identity.h). So nothing has to be known here about defaults, presets and conventions. Time: the square of the
+ * number of settings.
  */
 #include "settings/needed.h"
 
@@ -19,7 +19,7 @@ static bool same(const hth_identity *a, const hth_identity *b) {
     return true;
 }
 
-/* Whether the settings without number `index` are the same run. */
+/* *idle: whether the run is the same without the setting at `index`. */
 static hth_status is_idle(const hth_settings *settings, size_t index, const hth_identity *whole,
                           hth_setting *room, bool *idle, hth_error *error) {
     hth_identity without;
@@ -52,10 +52,12 @@ hth_status hth_settings_needed(const hth_settings *settings, hth_settings *out, 
     hth_identity whole = {0};
     size_t count = settings->count;
     hth_status status = HTH_NO_MEMORY;
+    /* Memory, and the identity with all settings. */
     if (!items || !room)
         hth_fail(error, status, "not enough memory for the settings");
     else
         status = hth_identity_make_whole(settings, &whole, error);
+    /* Leave out. */
     if (status == HTH_OK) {
         memcpy(items, settings->items, count * sizeof *items);
         status = leave_out(items, &count, room, &whole, error);

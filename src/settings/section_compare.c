@@ -7,7 +7,8 @@
 const char *const hth_compare_measures[] = {
     "auto", "train_loss", "train_metric", "validation_loss", "validation_metric", NULL};
 
-/* Where sequences grow, the loss is of longer ones the better a learner is. */
+/* Resolves `auto`. If sequences grow, a better learner's loss is over longer sequences, so the metric (their
+ * length) is compared. */
 int hth_compare_measure(int measure, const hth_metric *metric) {
     if (measure != HTH_MEASURE_AUTO) return measure;
     return metric && metric->of_training ? HTH_MEASURE_TRAIN_METRIC : HTH_MEASURE_TRAIN_LOSS;

@@ -1,4 +1,4 @@
-/* The sections that are no part of a network: train, check and compare. */
+/* The sections that do not describe a network: train, check and compare. */
 #ifndef HTH_SECTIONS_H
 #define HTH_SECTIONS_H
 
@@ -45,7 +45,7 @@ enum {
     HTH_MEASURE_VALIDATION_METRIC
 };
 extern const char *const hth_compare_measures[];
-/* What `auto` comes to with that metric, NULL where it is not known; others stay as they are. */
+/* Resolves `auto` for this metric (NULL: not known); other measures stay the same. */
 int hth_compare_measure(int measure, const hth_metric *metric);
 
 #endif

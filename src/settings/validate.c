@@ -1,5 +1,6 @@
 /*
- * Validation of settings against all tables at once (base/known.c checks one of them); what has no default is given.
+ * Checks settings against all tables at once (base/known.c checks one setting), and that options without a default
+ * are set.
  */
 #include "settings/config.h"
 
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Options without a default, of what is chosen. */
+/* The search for an option without a default that has no value. */
 typedef struct unmet_need {
     const hth_settings *settings;
     hth_status status;
@@ -18,7 +19,7 @@ typedef struct unmet_need {
 
 static void check_given(void *context, const hth_table *table) {
     unmet_need *need = context;
-    /* A part that a preset may or may not choose demands nothing here. */
+    /* A part that a preset may still choose requires nothing here. */
     if (!table->active || !table->chosen) return;
     for (size_t i = 0; i < table->options->count && need->status == HTH_OK; i++) {
         const hth_option *option = &table->options->items[i];
@@ -30,7 +31,7 @@ static void check_given(void *context, const hth_table *table) {
     }
 }
 
-/* Where the numbers come from: exactly one task or reader. */
+/* Requires exactly one source of numbers: a task or a reader. */
 static hth_status check_stream(const hth_settings *settings, hth_error *error) {
     const hth_setting *task = hth_settings_find(settings, hth_tasks.key);
     const hth_setting *data = hth_settings_find(settings, hth_readers.key);
@@ -49,7 +50,7 @@ hth_status hth_config_validate(const hth_config *config, hth_error *error) {
     const hth_settings settings = hth_config_settings(config), given = hth_config_given(config);
     hth_stack stack;
     HTH_TRY(hth_stack_read(&settings, &stack, error));
-    /* Conventions speak of parts that may not be chosen; only what was given must fit. */
+    /* Only the user's settings must fit: conventions may set options of parts that are not chosen. */
     const hth_known known = hth_config_known();
     for (size_t i = 0; i < given.count; i++)
         HTH_TRY(hth_setting_check(&known, &settings, &given.items[i], error));

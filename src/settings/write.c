@@ -1,6 +1,6 @@
 /*
- * The full settings of a run as YAML: every section, every setting that counts, defaults included,
- * each with its help. The file loads back to the same settings.
+ * Writes the full settings of a run as YAML: every section and every setting that applies, defaults included, each
+ * with its help. Loading the file gives the same settings.
  */
 #include "network/catalogues.h"
 #include "settings/config.h"
@@ -14,8 +14,8 @@
 typedef struct yaml_writer {
     FILE *file;
     const hth_settings *settings;
-    const char *section; /* being written */
-    bool begun;          /* its heading is out */
+    const char *section; /* the current section */
+    bool begun;          /* its heading has been written */
 } yaml_writer;
 
 static bool is_plain(const char *text) {
@@ -28,7 +28,7 @@ static bool is_plain(const char *text) {
         bool number = text[0] == '-' && text[1] && strchr("0123456789.", text[1]);
         if (!number) return false;
     }
-    /* "..." alone would end the document. */
+    /* A line that starts with "..." ends the document. */
     if (strncmp(text, "...", 3) == 0 || text[length - 1] == ' ') return false;
     for (const char *at = text; *at; at++)
         if (!strchr(letters, *at) && !strchr("_./+-, ", *at)) return false;
@@ -81,7 +81,7 @@ static void write_table(void *context, const hth_table *table) {
     }
 }
 
-/* A choice that is an option too is written with the options. */
+/* Whether a choice is also an option: then it is written with the options. */
 static bool is_option(const hth_options *options, const char *name) {
     for (size_t i = 0; i < options->count; i++)
         if (strcmp(options->items[i].name, name) == 0) return true;
@@ -99,7 +99,7 @@ static bool is_common_option(const char *section, const char *name) {
     return false;
 }
 
-/* The settings that choose parts come first in their section. */
+/* Writes the settings that choose parts; they come first in their section. */
 static void write_choices(yaml_writer *writer) {
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
@@ -122,7 +122,7 @@ static void write_section(yaml_writer *writer, const char *section) {
     hth_config_each_table(writer->settings, write_table, writer);
 }
 
-/* Settings that layers have of their own. */
+/* Writes the settings of single layers. */
 static void write_layers(yaml_writer *writer) {
     for (size_t l = 0; l < HTH_MAX_LAYERS; l++) {
         char section[24];
@@ -146,25 +146,26 @@ static void write_all(yaml_writer *writer) {
     }
 }
 
-/* To a temporary name first, so that the file is never seen half written. */
+/* Writes to a temporary name first, so that nobody sees a half-written file. */
 hth_status hth_config_write(const hth_config *config, const char *path, hth_error *error) {
     const hth_settings settings = hth_config_settings(config);
     size_t size = strlen(path) + 5;
     char *temporary = malloc(size);
     if (!temporary) return hth_fail(error, HTH_NO_MEMORY, "not enough memory to write %s", path);
     snprintf(temporary, size, "%s.tmp", path);
-    unlink(temporary); /* what a killed process has left; x: no link is followed */
+    unlink(temporary); /* remove a killed process's file; "x" does not follow a link */
     FILE *file = fopen(temporary, "wbxe");
     bool good = file != NULL;
     if (file) {
         yaml_writer writer = {.file = file, .settings = &settings};
         fprintf(file, "# All settings of this run, defaults included.\n");
         write_all(&writer);
-        /* A piece that could not be written in between is no error of the last one. */
+        /* Writing errors of any earlier piece count too. */
         good = !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
         good = fclose(file) == 0 && good;
         good = good && rename(temporary, path) == 0;
     }
+    /* Remove the temporary file after an error. */
     int reason = errno;
     if (!good && file) remove(temporary);
     free(temporary);

@@ -1,9 +1,8 @@
 /*
- * Settings from and to YAML. Libyaml's events are flattened into (section.name, text, file:line), so
- * that the options tables stay the only description of what may be set. A file is a mapping of
- * sections to mappings of scalars and lists of scalars; anchors, tags, deeper levels and repeated keys
- * are refused with their line. The section arms alone has a level more: each arm is a name and a
- * mapping like a whole file.
+ * Reads settings from YAML. Libyaml's events are flattened into (section.name, text, file:line), so that the tables
+ * of options stay the only description of settings. A file is a mapping of sections to mappings of scalars and
+ * lists of scalars. Anchors, tags, deeper levels and repeated keys are refused with their line. Only the section
+ * arms has one more level: each arm is a name and a mapping like a whole file.
  */
 #include "settings/config.h"
 
@@ -15,10 +14,10 @@
 
 typedef struct yaml_reader {
     yaml_parser_t parser;
-    yaml_event_t event; /* the current one */
+    yaml_event_t event; /* the current event */
     const char *path;
     hth_config *config;
-    size_t first, first_varied; /* settings from here on are of this file */
+    size_t first, first_varied; /* number of settings before this file */
     hth_error *error;
 } yaml_reader;
 
@@ -39,8 +38,9 @@ static const char *scalar(const yaml_reader *reader) {
     return (const char *)reader->event.data.scalar.value;
 }
 
-/* Goes on to the next event and refuses what settings files do not use. */
+/* Goes to the next event and refuses YAML features that settings do not use. */
 static hth_status next(yaml_reader *reader) {
+    /* Parse. */
     yaml_event_delete(&reader->event);
     const yaml_parser_t *parser = &reader->parser;
     if (!yaml_parser_parse(&reader->parser, &reader->event)) {
@@ -49,6 +49,7 @@ static hth_status next(yaml_reader *reader) {
                         parser->problem_mark.line + 1,
                         parser->problem ? parser->problem : "unknown error");
     }
+    /* Refuse aliases, anchors, tags and zero bytes. */
     switch (reader->event.type) {
     case YAML_ALIAS_EVENT:
         return refuse(reader, "aliases (*name) are not used in settings");
@@ -71,7 +72,7 @@ static hth_status next(yaml_reader *reader) {
     }
 }
 
-/* A value that is left out or null would silently become a text. */
+/* Whether the scalar has a value. Otherwise a missing value or null would silently become a text. */
 static bool has_value(const yaml_reader *reader) {
     if (reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return true;
     static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
@@ -85,7 +86,7 @@ static hth_status refuse_key(yaml_reader *reader, const char *key, const char *r
                     reason);
 }
 
-/* Adds the setting unless this file had it before. */
+/* Adds the setting, unless this file has set it before. */
 static hth_status keep(yaml_reader *reader, const char *key, const char *value, size_t line) {
     char origin[512];
     snprintf(origin, sizeof origin, "%s:%zu", reader->path, line);
@@ -101,7 +102,7 @@ static hth_status keep(yaml_reader *reader, const char *key, const char *value, 
     return HTH_OK;
 }
 
-/* Appends ", item" to a list (the first without comma). */
+/* Appends ", item" to a list; the first item gets no comma. */
 static bool extend(char **list, const char *item) {
     size_t used = *list ? strlen(*list) : 0, size = used + strlen(item) + 3;
     char *longer = realloc(*list, size);
@@ -111,7 +112,7 @@ static bool extend(char **list, const char *item) {
     return true;
 }
 
-/* The same for a list in a list: "[8, 4]". */
+/* Appends an inner list: "[8, 4]". */
 static bool extend_inner(char **list, const char *inner) {
     const size_t size = strlen(inner) + 3;
     char *item = malloc(size);
@@ -124,7 +125,8 @@ static bool extend_inner(char **list, const char *inner) {
 
 static hth_status read_list(yaml_reader *reader, const char *key, bool nested, char **list);
 
-/* An item of a setting that is varied may be a list itself, written as one or as a text with commas. */
+/* Reads an item of a list. An item of a varied setting may itself be a list, written as a list or as a text with
+ * commas. */
 static hth_status read_item(yaml_reader *reader, const char *key, bool nested, char **list) {
     if (nested && reader->event.type == YAML_SEQUENCE_START_EVENT) {
         char *inner = NULL;
@@ -149,7 +151,7 @@ static hth_status read_list(yaml_reader *reader, const char *key, bool nested, c
     return *list ? HTH_OK : refuse_key(reader, key, "is an empty list");
 }
 
-/* The value of a setting: the current event is its first. */
+/* Reads the value of a setting, which starts with the current event. */
 static hth_status read_value(yaml_reader *reader, const char *key) {
     size_t line = line_of(reader);
     if (reader->event.type == YAML_MAPPING_START_EVENT)
@@ -165,7 +167,7 @@ static hth_status read_value(yaml_reader *reader, const char *key) {
     return status;
 }
 
-/* Copies the current event, a key. */
+/* Copies a key from the current event. */
 static hth_status read_key(yaml_reader *reader, char *out, size_t size) {
     if (reader->event.type != YAML_SCALAR_EVENT || !*scalar(reader))
         return refuse(reader, "the name of a setting must be a plain word");
@@ -176,6 +178,7 @@ static hth_status read_key(yaml_reader *reader, char *out, size_t size) {
 
 static hth_status read_section(yaml_reader *reader, const char *section) {
     size_t length = strlen(section);
+    /* A section may begin only once in a file. */
     for (size_t i = reader->first; i < reader->config->count; i++) {
         const char *key = reader->config->items[i].key;
         if (strncmp(key, section, length) == 0 && key[length] == '.')
@@ -184,6 +187,7 @@ static hth_status read_section(yaml_reader *reader, const char *section) {
                             reader->path, line_of(reader), section,
                             reader->config->items[i].origin);
     }
+    /* Its settings. */
     for (;;) {
         char name[HTH_KEY_LENGTH / 2], key[HTH_KEY_LENGTH];
         HTH_TRY(next(reader));
@@ -197,13 +201,13 @@ static hth_status read_section(yaml_reader *reader, const char *section) {
 
 static hth_status read_arms(yaml_reader *reader);
 
-/* What only a whole file has. */
+/* Whether the section is allowed only in a whole file, not in an arm. */
 static bool is_for_whole(const char *key) {
     const size_t length = strcspn(key, ".");
     return length == 4 && (strncmp(key, "arms", 4) == 0 || strncmp(key, "vary", 4) == 0);
 }
 
-/* The mapping of a whole file or of an arm; the current event is its first. */
+/* Reads the mapping of a whole file or of an arm, which starts with the current event. */
 static hth_status read_mapping(yaml_reader *reader, bool whole) {
     for (;;) {
         char key[HTH_KEY_LENGTH / 2];
@@ -220,18 +224,20 @@ static hth_status read_mapping(yaml_reader *reader, bool whole) {
     }
 }
 
-/* "label: {setting: value, ...}": what it sets goes to the arm's own list. */
+/* Reads "label: {setting: value, ...}" into the arm's own list. */
 static hth_status read_arm(yaml_reader *reader) {
     char label[HTH_KEY_LENGTH / 2], origin[512];
     hth_config *whole = reader->config;
     const size_t first = reader->first, before = whole->arm_count;
     hth_arm *arm;
+    /* The label, which must be new. */
     HTH_TRY(read_key(reader, label, sizeof label));
     snprintf(origin, sizeof origin, "%s:%zu", reader->path, line_of(reader));
     HTH_TRY(hth_config_arm(whole, label, origin, &arm, reader->error));
     if (whole->arm_count == before)
         return hth_fail(reader->error, HTH_INVALID, "%s: arm '%s' was already given at %s", origin,
                         label, arm->origin ? arm->origin : "another place");
+    /* The settings. */
     HTH_TRY(next(reader));
     if (reader->event.type != YAML_MAPPING_START_EVENT)
         return refuse_key(reader, label, "must have settings: {learner: rtrl, optimiser.lr: 0.1}");
@@ -269,7 +275,7 @@ static hth_status read_stream(yaml_reader *reader) {
     return refuse(reader, "a settings file holds one document; here a second one begins");
 }
 
-/* A directory can be opened, but not read. */
+/* Opens a file to read. A folder can be opened but not read, so one byte is tried. */
 static FILE *open_text(const char *path) {
     FILE *file = fopen(path, "rb");
     if (!file) return NULL;
@@ -288,12 +294,14 @@ hth_status hth_config_load(hth_config *config, const char *path, hth_error *erro
     FILE *file = open_text(path);
     if (!file)
         return hth_fail(error, HTH_FILE, "cannot read settings file %s: %s", path, strerror(errno));
+    /* Remember the state before the file. */
     const size_t arms = config->arm_count;
     yaml_reader reader = {.path = path,
                           .config = config,
                           .first = config->count,
                           .first_varied = config->vary ? config->vary->count : 0,
                           .error = error};
+    /* Read. */
     hth_status status = HTH_NO_MEMORY;
     if (yaml_parser_initialize(&reader.parser)) {
         yaml_parser_set_input_file(&reader.parser, file);
@@ -304,6 +312,7 @@ hth_status hth_config_load(hth_config *config, const char *path, hth_error *erro
         no_memory(&reader);
     }
     fclose(file);
+    /* After an error nothing of the file is kept. */
     if (status == HTH_OK) return status;
     hth_config_truncate(config, reader.first);
     hth_config_truncate_arms(config, arms);
