@@ -1,5 +1,5 @@
 /*
- * Arrays by name, from a zip archive through libzip, which also checks every member's CRC, or from a folder of files,
+ * Reads named arrays, from a zip archive through libzip, which checks every member's CRC, or from a folder of files
  * through mmap.
  */
 #include "data/archive.h"
@@ -47,7 +47,7 @@ static hth_status read_member(const hth_npy_source *s, void *out, size_t length,
     return HTH_OK;
 }
 
-/* "inputs.npy"; false for a name that is too long to be in use. */
+/* "inputs.npy"; false if the name is too long. */
 static bool file_name(const char *name, char out[MOST_NAME]) {
     return snprintf(out, MOST_NAME, "%s.npy", name) < MOST_NAME;
 }
@@ -73,7 +73,7 @@ static hth_status open_member(const hth_npz *npz, const char *name, hth_npy_sour
                     zip_strerror(npz->zip));
 }
 
-/* The end must be here, and reaching it is what makes libzip check the CRC. */
+/* Requires the end of the member. libzip checks the CRC when the end is reached. */
 static hth_status check_end(const hth_npy_source *s, hth_error *error) {
     char more;
     return zip_fread(s->context, &more, 1) == 0 ? HTH_OK : fail_member(s, error);
@@ -109,20 +109,23 @@ static hth_status map_file(int file, const hth_npy_source *s, hth_map *out, hth_
     return HTH_OK;
 }
 
-/* The file, and its header read, so that the numbers come next. */
+/* Maps a file and reads its header, so that the numbers come next. */
 hth_status hth_npz_map(hth_npz *npz, const char *name, hth_map *out, hth_error *error) {
     char path[4096], file[MOST_NAME];
     hth_map map = {0};
     hth_npy_source s = {.path = npz->path, .name = name, .context = &map, .read = read_map};
+    /* Open the file. */
     const bool fits = file_name(name, file) &&
                       snprintf(path, sizeof path, "%s/%s", npz->path, file) < (int)sizeof path;
     const int opened = fits ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (opened < 0 && (!fits || errno == ENOENT)) return fail_missing(npz, name, error);
     if (opened < 0) return hth_fail(error, HTH_FILE, "%s: %s", path, strerror(errno));
+    /* Map it and read the header. */
     hth_status status = map_file(opened, &s, &map, error);
     close(opened);
     s.length = map.length;
     if (status == HTH_OK) status = hth_npy_header(&s, &map.array, error);
+    /* The file must be long enough for the numbers. */
     const size_t read = map.start ? (size_t)(map.numbers - (const unsigned char *)map.start) : 0;
     if (status == HTH_OK && map.array.count > (map.length - read) / map.array.size)
         status = fail_short(&s, NULL, error);
@@ -133,7 +136,7 @@ hth_status hth_npz_map(hth_npz *npz, const char *name, hth_map *out, hth_error *
     return status;
 }
 
-/* ---- Both ---- */
+/* ---- Archives and folders ---- */
 
 hth_status hth_npz_header(hth_npz *npz, const char *name, hth_npy *out, hth_error *error) {
     hth_npy_source s;
@@ -191,9 +194,9 @@ bool hth_npz_is_folder(const hth_npz *npz) {
     return !npz->zip;
 }
 
-/* ---- Arrays that nothing uses ---- */
+/* ---- Unused arrays ---- */
 
-/* The name without its ending. */
+/* Copies the name without its ending. */
 static void stem_of(const char *file, char name[MOST_NAME]) {
     snprintf(name, MOST_NAME, "%.*s", (int)strcspn(file, "."), file);
 }
@@ -259,7 +262,7 @@ static hth_status fail_zip(const char *path, int code, hth_error *error) {
     return status;
 }
 
-/* Of two members of one name nobody knows which is meant: libzip finds the first. */
+/* Refuses an archive with two members of the same name: libzip would always find the first. */
 static hth_status check_twice(const hth_npz *npz, hth_error *error) {
     for (zip_int64_t i = 0; i < zip_get_num_entries(npz->zip, 0); i++) {
         const char *name = zip_get_name(npz->zip, (zip_uint64_t)i, 0);
@@ -270,7 +273,7 @@ static hth_status check_twice(const hth_npz *npz, hth_error *error) {
     return HTH_OK;
 }
 
-/* Of the machine; UINT64_MAX where the system does not say. */
+/* Memory of the machine; UINT64_MAX if the system does not tell. */
 static uint64_t memory_bytes(void) {
 #ifdef _SC_PHYS_PAGES
     const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
@@ -279,7 +282,8 @@ static uint64_t memory_bytes(void) {
     return UINT64_MAX;
 }
 
-/* A small archive may unpack to more than there is; its directory says so before anything is unpacked. */
+/* Refuses an archive that unpacks to more than the machine's memory, by the sizes in its directory, before anything
+ * is unpacked. */
 static hth_status check_size(const hth_npz *npz, hth_error *error) {
     const uint64_t memory = memory_bytes();
     uint64_t total = 0;

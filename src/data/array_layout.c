@@ -1,4 +1,4 @@
-/* Where sequences begin and end in the arrays of a file: inputs, lengths, starts. */
+/* Finds where sequences begin and end in the arrays of a file: inputs, lengths, starts. */
 #include "data/array_set.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ typedef struct reading {
     const char *name;
     hth_array_layout *layout;
     bool *begins; /* [rows * steps]: the state is reset before this step */
-    size_t last;  /* of positions: the one before, plus 1 */
+    size_t last;  /* the last position read, plus 1; positions must rise */
 } reading;
 
 void hth_array_layout_free(hth_array_layout *layout) {
@@ -48,6 +48,7 @@ static hth_status read_ends(hth_npz *npz, hth_array_layout *l, hth_error *error)
     char right[96];
     reading r = {.npz = npz, .name = "lengths", .layout = l};
     if (!hth_npz_has(npz, r.name)) return HTH_OK;
+    /* Check the shape. */
     HTH_TRY(hth_npz_header(npz, r.name, &array, error));
     snprintf(right, sizeof right, "(%zu,) of integers: the steps of each sequence", l->rows);
     if (l->is_flat)
@@ -57,6 +58,7 @@ static hth_status read_ends(hth_npz *npz, hth_array_layout *l, hth_error *error)
                                     error);
     if (array.rank != 1 || array.shape[0] != l->rows || !hth_npy_is_integer(&array))
         return hth_array_fail_shape(npz, r.name, &array, right, error);
+    /* Read. */
     l->ends = calloc(l->rows, sizeof *l->ends);
     if (!l->ends) return no_memory(npz, error);
     return hth_npz_read(npz, r.name, visit_length, &r, error);
@@ -88,7 +90,8 @@ static hth_status visit_position(void *arg, const hth_npy *array, size_t index, 
     return hth_array_fail_number(r->npz, r->name, array, index, value, right, error);
 }
 
-/* Flags of all steps, or, for one stream, the positions of the steps before which the state is reset. */
+/* Reads `starts`: flags of all steps or, for one stream, the positions of the steps before which the state is
+ * reset. */
 static hth_status read_starts(hth_npz *npz, reading *r, hth_error *error) {
     const hth_array_layout *l = r->layout;
     hth_npy array;
@@ -96,13 +99,16 @@ static hth_status read_starts(hth_npz *npz, reading *r, hth_error *error) {
     r->name = "starts";
     if (!hth_npz_has(npz, r->name)) return HTH_OK;
     HTH_TRY(hth_npz_header(npz, r->name, &array, error));
+    /* Flags. */
     const bool is_flags =
         l->is_flat ? array.rank == 1 && array.kind == HTH_NPY_BOOL && array.shape[0] == l->steps
                    : array.rank == 2 && array.shape[0] == l->rows && array.shape[1] == l->steps;
     if (is_flags && hth_npy_is_integer(&array))
         return hth_npz_read(npz, r->name, visit_flag, r, error);
+    /* Positions. */
     if (l->is_flat && array.rank == 1 && array.kind != HTH_NPY_BOOL && hth_npy_is_integer(&array))
         return hth_npz_read(npz, r->name, visit_position, r, error);
+    /* Neither. */
     if (l->is_flat)
         snprintf(
             right, sizeof right,
@@ -120,7 +126,7 @@ static size_t end_of(const hth_array_layout *l, size_t row) {
     return l->ends ? l->ends[row] : l->steps;
 }
 
-/* Cuts the rows into sequences. The first step of a row always begins one. */
+/* Cuts the rows into sequences. The first step of a row always begins a sequence. */
 static hth_status cut(const hth_npz *npz, hth_array_layout *l, const bool *begins,
                       hth_error *error) {
     size_t count = 0;

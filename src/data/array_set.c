@@ -1,6 +1,6 @@
-/* Checks the arrays of a file against each other and converts them to hth_real, so that no later step meets a wrong
- * shape, a number that is not finite or a class that is none. Values of a folder stay where they are, mapped; they are
- * looked at when they are used. */
+/* Checks the arrays of a file against each other and converts them to hth_real, so that later code never meets a
+ * wrong shape, a number that is not finite or a class out of range. Values in a folder stay mapped, and are checked
+ * when they are used. */
 #include "data/array_set.h"
 
 #include <math.h>
@@ -8,17 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a visit of numbers writes to, and what it needs to judge them. */
+/* Where a visit of numbers writes, and the facts that it needs to check them. */
 typedef struct loading {
     const hth_npz *npz;
     const char *name;
     const hth_array_set *set;
     const hth_shape *shape;
-    double largest, second, least; /* classes that count: the two largest, and the least */
+    /* among classes of steps with weight: the two largest, and the smallest */
+    double largest, second, least;
     double *values;
 } loading;
 
-/* ---- Complaints ---- */
+/* ---- Errors ---- */
 
 hth_status hth_array_fail_shape(const hth_npz *npz, const char *name, const hth_npy *array,
                                 const char *right, hth_error *error) {
@@ -32,7 +33,7 @@ hth_status hth_array_fail_number(const hth_npz *npz, const char *name, const hth
                     hth_npy_index_text(array, index).text, value, right);
 }
 
-/* The shape of an array with so many numbers a step; 0: one, without an axis of its own. */
+/* The shape of an array with `columns` numbers a step; 0: one number, without an axis of its own. */
 static hth_npy shape_of(const hth_array_layout *l, size_t columns) {
     hth_npy right = {.rank = 2, .shape = {l->rows, l->steps}};
     if (l->is_flat) right = (hth_npy){.rank = 1, .shape = {l->steps}};
@@ -133,7 +134,7 @@ static hth_status visit_double(void *arg, const hth_npy *array, size_t index, do
 
 /* ---- Shapes ---- */
 
-/* Whether targets are classes: as many integers as there are steps. */
+/* Whether targets are classes: one integer for each step. */
 static bool are_classes(const hth_array_layout *l, const hth_npy *targets) {
     return targets->rank == shape_of(l, 0).rank && hth_npy_is_integer(targets);
 }
@@ -155,7 +156,7 @@ static hth_status check_targets(hth_npz *npz, const hth_array_layout *l, hth_npy
     return fail_size(npz, "targets", targets, l, classes ? 0 : last ? last : 1, error);
 }
 
-/* set->weights from the array mask, if there is one. */
+/* Reads set->weights from the array mask, if there is one. */
 static hth_status load_weights(hth_npz *npz, hth_array_set *set, hth_error *error) {
     hth_npy mask;
     if (!hth_npz_has(npz, "mask")) return HTH_OK;
@@ -169,7 +170,7 @@ static hth_status load_weights(hth_npz *npz, hth_array_set *set, hth_error *erro
     return hth_npz_read(npz, "mask", visit_weight, &load, error);
 }
 
-/* Classes that hardly mean what they say: counted from 1, or -1 as a byte without a sign. */
+/* Refuses classes that are probably a mistake: counted from 1, or -1 stored as an unsigned byte. */
 static hth_status check_kinds(const loading *load, hth_error *error) {
     const char *path = hth_npz_path(load->npz);
     if (load->largest >= INT32_MAX)
@@ -222,7 +223,7 @@ hth_status hth_array_shape(hth_npz *npz, const hth_array_layout *l, size_t class
 
 /* ---- Loading ---- */
 
-/* The file must give what the training file gave: as many inputs and outputs, of the same kind. */
+/* Refuses a file that differs from the training file in the number of inputs or outputs, or in the kind of targets. */
 static hth_status check_like(const hth_npz *npz, const hth_shape *shape, const hth_array_layout *l,
                              const hth_npy *inputs, const hth_npy *targets, hth_error *error) {
     const bool classes = shape->target == HTH_TARGET_CLASSES, found = are_classes(l, targets);
@@ -238,14 +239,14 @@ static hth_status check_like(const hth_npz *npz, const hth_shape *shape, const h
     return HTH_OK;
 }
 
-/* The values of an array: mapped where they lie in a file of their own, else converted. */
+/* Loads the values of an array: mapped if the array is a file in C order, otherwise converted. */
 static hth_status load_values(hth_npz *npz, const loading *from, hth_npy_visit visit, size_t count,
                               hth_real **values, hth_map *map, hth_error *error) {
     loading load = *from;
     if (hth_npz_is_folder(npz)) {
         HTH_TRY(hth_npz_map(npz, load.name, map, error));
         if (!map->array.fortran) return HTH_OK;
-        hth_map_close(map); /* another order: it has to be turned round */
+        hth_map_close(map); /* Fortran order: convert instead */
     }
     *values = malloc(hth_times(count, sizeof **values));
     if (!*values) return no_memory(npz, error);
@@ -265,6 +266,7 @@ static hth_status check_weights(const hth_npz *npz, const hth_array_set *set, ht
 
 static hth_status load_arrays(hth_npz *npz, const hth_shape *shape, hth_array_set *set,
                               hth_error *error) {
+    /* Check the shapes, then read the mask. */
     hth_npy inputs, targets;
     HTH_TRY(hth_npz_header(npz, "inputs", &inputs, error));
     HTH_TRY(check_targets(npz, &set->layout, &targets, error));
@@ -272,8 +274,10 @@ static hth_status load_arrays(hth_npz *npz, const hth_shape *shape, hth_array_se
     set->shape = *shape;
     HTH_TRY(load_weights(npz, set, error));
     HTH_TRY(check_weights(npz, set, error));
+    /* Inputs. */
     loading load = {.npz = npz, .name = "inputs", .set = set, .shape = shape};
     HTH_TRY(load_values(npz, &load, visit_input, inputs.count, &set->x, &set->mapped_x, error));
+    /* Targets: values or classes. */
     load.name = "targets";
     if (shape->target == HTH_TARGET_VALUES)
         return load_values(npz, &load, visit_target, targets.count, &set->targets,
@@ -326,7 +330,7 @@ hth_status hth_array_matrix(hth_npz *npz, const char *name, size_t *rows, size_t
     return HTH_OK;
 }
 
-/* ---- Doubt ---- */
+/* ---- Doubts ---- */
 
 void hth_array_set_doubt(const hth_array_set *set, const char *path, bool has_lengths,
                          char out[HTH_DOUBT_LENGTH]) {
@@ -335,7 +339,7 @@ void hth_array_set_doubt(const hth_array_set *set, const char *path, bool has_le
     bool differ = false;
     out[0] = '\0';
     for (size_t n = 0; n < l->rows && set->weights && !has_lengths && !l->is_flat; n++) {
-        size_t end = l->steps; /* the last step that counts, plus 1 */
+        size_t end = l->steps; /* the last step with weight, plus 1 */
         while (end > 0 && set->weights[n * l->steps + end - 1] == 0) end--;
         padded += end < l->steps;
         if (n == 0) first = end;

@@ -1,17 +1,17 @@
 /*
- * Sequences from NumPy arrays: an .npz file, or a folder of .npy files, with
+ * Reads sequences from NumPy arrays: an .npz file, or a folder of .npy files, with
  *
  *     inputs   (N, T, n_in)    bool, integers or floats; or (S, n_in): the steps of one stream
  *     targets  (N, T, n_out)   values, or (N, T) of integers: classes; or (S, n_out), (S)
  *     mask     (N, T)          optional: the weight of each step, at least 0; or (S)
- *     lengths  (N)             optional: the steps of each sequence; what follows them is padding
- *     starts   (N, T)          optional: 1 where the state is reset before a step; of a stream (S) of bool, or the
+ *     lengths  (N)             optional: the number of steps of each sequence; the rest is padding
+ *     starts   (N, T)          optional: 1 where the state is reset before a step; for a stream (S) of bool, or the
  *                              positions of these steps
- *     w_in, w_rec, w_out, b_rec, b_out, feedback, class_weights   optional: handed on as they are
+ *     w_in, w_rec, w_out, b_rec, b_out, feedback, class_weights   optional: passed on unchanged
  *
- * State, traces and all else that a learner carries begin anew at a reset. So a sequence with resets is several
- * sequences, one after the other, and is cut into them here. All of an .npz file is held in memory; of a folder
- * inputs and targets that are values are mapped.
+ * At a reset the state, the traces and all else that a learner carries start anew. So a sequence with resets is
+ * several sequences, and is cut into them here. An .npz file is held in memory as a whole; of a folder, inputs and
+ * targets that are values are mapped.
  */
 #include "data/array_set.h"
 
@@ -26,7 +26,8 @@ typedef struct arrays_options {
 static const char *const names[] = {"inputs", "targets", "mask",     "lengths",
                                     "starts", "w_in",    "w_rec",    "w_out",
                                     "b_rec",  "b_out",   "feedback", "class_weights"};
-enum { DATA = 5, GIVEN = HTH_COUNT(names) - DATA }; /* data first, then what is handed on */
+/* names: first the DATA arrays, then those that are passed on */
+enum { DATA = 5, GIVEN = HTH_COUNT(names) - DATA };
 static const char *const *const given_names = names + DATA;
 
 typedef struct arrays {
@@ -56,7 +57,7 @@ static void arrays_close(void *held) {
     free(a);
 }
 
-/* Numbers from..from+width-1 of an array, wherever it is. */
+/* Copies numbers from..from+width-1 of an array, loaded or mapped. */
 static void take(const hth_real *values, const hth_map *map, size_t from, size_t width,
                  hth_real *out) {
     if (values)
@@ -73,7 +74,7 @@ static void arrays_copy(const void *held, size_t sequence, size_t step, const ht
     if (to->class) *to->class = set->classes[at];
     if (set->weights) *to->weight = set->weights[at];
     if (!to->targets) return;
-    if (set->weights && set->weights[at] == 0) /* what does not count need not be finite */
+    if (set->weights && set->weights[at] == 0) /* targets without weight need not be finite */
         memset(to->targets, 0, outputs * sizeof *to->targets);
     else
         take(set->targets, &set->mapped_targets, at * outputs, outputs, to->targets);
@@ -99,7 +100,7 @@ static hth_status load_given(hth_npz *npz, arrays *a, hth_error *error) {
     return HTH_OK;
 }
 
-/* The shape and what is handed on are those of the training file, whatever the split. */
+/* Reads the training file: the shape and the passed-on arrays, and the sequences if it is the split's own file. */
 static hth_status load_train(const arrays_options *options, const char *path, bool is_split,
                              arrays *a, hth_shape *shape, hth_error *error) {
     hth_npz *npz;
@@ -129,7 +130,7 @@ static hth_status load_other(const char *path, const hth_shape *shape, arrays *a
     return status;
 }
 
-/* The class of a sequence is that of its last step that counts. */
+/* Sets the class of each sequence: the class of its last step with weight. */
 static void find_classes(const hth_array_set *set, hth_sequence_set *out) {
     const hth_array_layout *l = &set->layout;
     for (size_t s = 0; s < l->count; s++) {
@@ -156,6 +157,7 @@ static hth_status arrays_load(const void *options, const char *train, const char
                               hth_sequence_set *out, hth_error *error) {
     const bool is_split = path == train;
     hth_shape shape;
+    /* Read the training file, then the split's own if it is another. */
     arrays *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "arrays: not enough memory");
     hth_status status = load_train(options, train, is_split, a, &shape, error);
@@ -164,6 +166,7 @@ static hth_status arrays_load(const void *options, const char *train, const char
         arrays_close(a);
         return status;
     }
+    /* Describe the set. */
     const hth_array_layout *l = &a->set.layout;
     *out = (hth_sequence_set){.shape = shape,
                               .is_weighted = a->set.weights != NULL,
@@ -173,7 +176,7 @@ static hth_status arrays_load(const void *options, const char *train, const char
                               .close = arrays_close,
                               .given = arrays_given};
     hth_array_set_doubt(&a->set, path, l->ends != NULL, out->doubt);
-    return list_sequences(a, out, error); /* on error the caller closes the set */
+    return list_sequences(a, out, error); /* after an error the caller closes the set */
 }
 
 static hth_status arrays_open(const hth_stream_context *context, void **state, hth_shape *shape,

@@ -1,4 +1,4 @@
-/* Cuts a text into rows and fields, in place, and reads numbers. */
+/* Cuts a text into rows and fields, in place, and reads numbers from it. */
 #include "data/csv.h"
 #include "base/options.h"
 
@@ -27,7 +27,7 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Without blanks at both ends; ends it by '\0'. */
+/* Removes blanks at both ends and ends the text by '\0'. */
 static char *trim(char *from, char *to) {
     while (from < to && is_blank(*from)) from++;
     while (to > from && is_blank(to[-1])) to--;
@@ -35,7 +35,7 @@ static char *trim(char *from, char *to) {
     return from;
 }
 
-/* A field in quotes: takes them away, and leaves *at behind the last one. */
+/* Reads a field in quotes: removes them, and moves *at behind the closing one. NULL if there is none. */
 static char *unquote(char **at) {
     char *from = *at + 1, *to = from;
     for (char *c = from; *c; c++) {
@@ -47,10 +47,10 @@ static char *unquote(char **at) {
         c += *c == '"';
         *to++ = *c;
     }
-    return NULL; /* it does not end */
+    return NULL; /* the closing quote is missing */
 }
 
-/* The next field of a line that ends by '\0'; *at NULL after the last. */
+/* Reads the next field of a line. *at becomes NULL after the last field. NULL: quotes do not match. */
 static char *next_field(char separator, char **at) {
     char *c = *at;
     while (*c && *c != separator && is_blank(*c)) c++;
@@ -89,7 +89,7 @@ static bool is_empty(const char *line) {
     return *line == '\0';
 }
 
-/* Ends the line by '\0' and returns the next one, or NULL. */
+/* Ends the line by '\0' and returns the next line, or NULL. */
 static char *end_line(char *line) {
     char *end = strchr(line, '\n');
     if (!end) return NULL;
@@ -156,7 +156,7 @@ static hth_status cut_table(hth_csv *csv, hth_error *error) {
     if (strlen(line) != csv->file.length)
         return hth_fail(error, HTH_INVALID, "%s: there is a byte 0, so that this is no text",
                         csv->path);
-    if (strncmp(line, "\xEF\xBB\xBF", 3) == 0) line += 3; /* a mark that says UTF-8 */
+    if (strncmp(line, "\xEF\xBB\xBF", 3) == 0) line += 3; /* skip the mark that says UTF-8 */
     for (char *next; line; line = next, number++) {
         next = end_line(line);
         if (number == 1)
@@ -187,7 +187,7 @@ hth_status hth_csv_read(const char *path, hth_csv *out, hth_error *error) {
     return status;
 }
 
-/* ---- What is in it ---- */
+/* ---- Columns and numbers ---- */
 
 hth_status hth_csv_column(const hth_csv *csv, const char *name, size_t *column, hth_error *error) {
     for (size_t i = 0; i < csv->columns; i++)

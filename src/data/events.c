@@ -1,19 +1,20 @@
 /*
- * Sequences from lists of events, as event cameras and artificial cochleas give them (SHD, SSC, N-MNIST, DVS): an .npz
- * file, or a folder of .npy files, with
+ * Reads sequences from lists of events, as event cameras and artificial cochleas give them (SHD, SSC, N-MNIST,
+ * DVS): an .npz file, or a folder of .npy files, with
  *
- *     times    (E)     when each event was: floats or integers, in any unit, of one recording after the other
- *     units    (E)     which input it came from, from 0
- *     starts   (N)     where each recording begins in them, in order; or (N+1), the last one being E
+ *     times    (E)     the time of each event: floats or integers, in any unit, one recording after the other
+ *     units    (E)     the input that it came from, from 0
+ *     starts   (N)     the index of each recording's first event, in order; or (N+1), the last one being E
  *     labels   (N)     the class of each recording
  *
- * Step t of a recording holds the events of [t dt, (t+1) dt):
+ * Step t of a recording has the events in [t dt, (t+1) dt):
  *
- *     bin(e) = floor((times[e] - origin) / data.dt)
+ *     step of event e = floor((times[e] - origin) / data.dt)
  *
- * The input of a unit is 1 if it has an event (data.bin=any), or how many it has (count). origin is 0, or with
- * data.align=true the recording's first event. A recording's length is that of its last event, or data.steps for all.
- * Events are kept sorted by recording and step, 8 bytes each; steps are filled in when they are asked for.
+ * The input of a unit is 1 if it has an event in the step (data.bin=any), or its number of events (count). origin
+ * is 0, or with data.align=true the time of the recording's first event. A recording ends with its last event, or
+ * after data.steps steps. Events are kept sorted by recording and step, 8 bytes each; the steps are filled in when
+ * they are read.
  */
 #include "data/array_set.h"
 
@@ -63,7 +64,7 @@ static const hth_option table[] = {
            .fallback = "all", .kind = HTH_KIND_CHOICE, .choices = weights),
 };
 
-/* An event that has its step. */
+/* An event with its step. */
 typedef struct event {
     uint32_t step, unit;
 } event;
@@ -78,14 +79,14 @@ typedef struct events {
     int bin, weight;
 } events;
 
-/* What is being read from a file. */
+/* The state while a file is read. */
 typedef struct reading {
     const hth_npz *npz;
     const char *name;
     const events_options *options;
     double *times; /* [count] */
     events *into;
-    size_t size; /* numbers of starts */
+    size_t size; /* number of entries in starts */
     double largest, least;
 } reading;
 
@@ -103,9 +104,9 @@ static void events_close(void *held) {
     free(e);
 }
 
-/* ---- A step ---- */
+/* ---- One step ---- */
 
-/* The first event of a recording whose step is not before `step`. */
+/* Finds the recording's first event whose step is at least `step`, by bisection. */
 static size_t find_step(const events *e, size_t from, size_t to, size_t step) {
     while (from < to) {
         const size_t middle = from + (to - from) / 2;
@@ -141,6 +142,7 @@ static hth_status visit_start(void *arg, const hth_npy *array, size_t index, dou
                               hth_error *error) {
     reading *r = arg;
     size_t *starts = r->into->starts;
+    /* The entry must lie between the one before and the number of events. */
     const double least = index ? (double)starts[index - 1] : 0, most = (double)r->into->count;
     char right[96];
     starts[index] = 0;
@@ -148,6 +150,7 @@ static hth_status visit_start(void *arg, const hth_npy *array, size_t index, dou
     snprintf(right, sizeof right, "%.0f to %.0f: recordings lie one after the other", least, most);
     if (!(value >= least && value <= most))
         return fail_number(r, array, index, value, right, error);
+    /* The optional last entry must be the number of events. */
     if (r->size > r->into->recordings && index == r->into->recordings && value != most)
         return fail_number(r, array, index, value, "the number of events, the end of the last",
                            error);
@@ -198,7 +201,7 @@ static hth_status visit_largest(void *arg, const hth_npy *array, size_t index, d
     return HTH_OK;
 }
 
-/* An array of one axis; integers if they count something. */
+/* Requires an array of one axis with least..most entries, and of integers if asked. */
 static hth_status check_array(hth_npz *npz, const char *name, size_t least, size_t most,
                               bool integers, const char *right, size_t *count, hth_error *error) {
     hth_npy array;
@@ -210,7 +213,7 @@ static hth_status check_array(hth_npz *npz, const char *name, size_t least, size
     return hth_array_fail_shape(npz, name, &array, right, error);
 }
 
-/* How large the arrays are, against each other. */
+/* Checks the sizes of the arrays against each other. */
 static hth_status check_arrays(hth_npz *npz, reading *r, hth_error *error) {
     events *e = r->into;
     size_t units;
@@ -248,7 +251,8 @@ static hth_status read_array(hth_npz *npz, reading *r, const char *name, hth_npy
 
 /* ---- Steps ---- */
 
-/* The steps of a recording's events. Those beyond data.steps keep a step that is never asked for. */
+/* Computes the steps of a recording's events and its length. Events beyond data.steps get a step that is never
+ * read. */
 static hth_status bin_recording(const reading *r, size_t recording, hth_error *error) {
     enum { LONGEST = 1 << 28 };
     events *e = r->into;
@@ -256,8 +260,10 @@ static hth_status bin_recording(const reading *r, size_t recording, hth_error *e
     const size_t given = (size_t)r->options->steps;
     double origin = 0;
     size_t length = 1;
+    /* Time 0 of the recording. */
     for (size_t i = from; i < to && r->options->align; i++)
         origin = i == from || r->times[i] < origin ? r->times[i] : origin;
+    /* The step of each event. */
     for (size_t i = from; i < to; i++) {
         const double step = floor((r->times[i] - origin) / r->options->dt);
         if (step < 0)
@@ -300,7 +306,7 @@ static hth_status bin_all(const reading *r, hth_error *error) {
 
 /* ---- Loading ---- */
 
-/* How many kinds of number an array names: its largest plus 1. */
+/* *count: the largest number in an array, plus 1. */
 static hth_status count_kinds(hth_npz *npz, reading *r, const char *name, double most,
                               size_t *count, hth_error *error) {
     HTH_TRY(read_array(npz, r, name, visit_largest, error));
@@ -320,7 +326,7 @@ static hth_status check_labels(const hth_npz *npz, const reading *r, hth_error *
                     hth_npz_path(npz), r->least, r->largest, r->least, r->largest + 1);
 }
 
-/* Inputs and classes, by the settings or by the training file. */
+/* Finds the number of inputs and classes, from the settings or from the training file. */
 static hth_status find_shape(hth_npz *npz, reading *r, hth_shape *shape, hth_error *error) {
     const events_options *o = r->options;
     *shape = (hth_shape){
@@ -342,7 +348,7 @@ static hth_status read_all(hth_npz *npz, reading *r, hth_error *error) {
     return bin_all(r, error);
 }
 
-/* One of the files: of the training file the shape, of the split's the events. */
+/* Reads one file: the shape if it is the training file, the events if it is the split's. */
 static hth_status read_file(const events_options *options, const char *path, bool is_train,
                             bool is_split, events *into, hth_error *error) {
     hth_npz *npz;
@@ -356,7 +362,7 @@ static hth_status read_file(const events_options *options, const char *path, boo
     return status;
 }
 
-/* A dt that is no step of these recordings. */
+/* Warns if data.dt is so long that every recording has one step. */
 static void doubt_dt(const events *e, const events_options *options, const char *path,
                      char out[HTH_DOUBT_LENGTH]) {
     for (size_t n = 0; n < e->recordings; n++)
@@ -366,7 +372,7 @@ static void doubt_dt(const events *e, const events_options *options, const char 
              path, options->dt);
 }
 
-/* The set has lengths and classes of its own. */
+/* Copies lengths and classes for the set, which owns its own. */
 static hth_status list_recordings(const events *e, hth_sequence_set *out, hth_error *error) {
     out->lengths = calloc(e->recordings, sizeof *out->lengths);
     out->classes = calloc(e->recordings, sizeof *out->classes);
@@ -382,6 +388,7 @@ static hth_status events_load(const void *settings, const char *train, const cha
     const events_options *options = settings;
     events *e = calloc(1, sizeof *e);
     if (!e) return hth_fail(error, HTH_NO_MEMORY, "events: not enough memory");
+    /* Read the training file, then the split's own if it is another. */
     e->bin = options->bin;
     e->weight = options->weight;
     hth_status status = read_file(options, train, true, path == train, e, error);
@@ -390,6 +397,7 @@ static hth_status events_load(const void *settings, const char *train, const cha
         events_close(e);
         return status;
     }
+    /* Describe the set. */
     *out = (hth_sequence_set){.shape = e->shape,
                               .count = e->recordings,
                               .is_weighted = e->weight == LAST,

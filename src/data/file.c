@@ -1,4 +1,4 @@
-/* Reads a file into memory; unpacks it with liblzma if it is an .xz file, with zlib if it is a .gz file. */
+/* Reads a file into memory and unpacks it: an .xz file with liblzma, a .gz file with zlib. */
 #include "data/file.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ enum { FIRST_BLOCK = 1 << 16 };
 
 static const char XZ_MAGIC[6] = {'\xFD', '7', 'z', 'X', 'Z', '\0'};
 
-/* Room for one byte more than is used, at least. */
+/* Makes room for at least one more byte. */
 static bool grow(hth_bytes *bytes, size_t *capacity) {
     if (bytes->length < *capacity) return true;
     size_t more = *capacity ? *capacity * 2 : FIRST_BLOCK;
@@ -71,7 +71,7 @@ static hth_status read_xz(const char *path, const hth_bytes *packed, hth_bytes *
     return status;
 }
 
-/* A gzip file is one member after the other; zlib takes at most 4 GiB at once, in and out. */
+/* Unpacks a gzip file. It may consist of several members. zlib takes at most 4 GiB at a time, in and out. */
 static hth_status unpack_gzip(z_stream *stream, const char *path, const hth_bytes *packed,
                               hth_bytes *out, hth_error *error) {
     size_t capacity = 0, taken = 0;
@@ -102,7 +102,7 @@ static hth_status read_gzip(const char *path, const hth_bytes *packed, hth_bytes
     return status;
 }
 
-/* Replaces packed bytes by what they hold; others stay as they are. */
+/* Replaces compressed bytes by their content; other bytes stay. */
 static hth_status unpack(const char *path, hth_bytes *bytes, hth_error *error) {
     const bool xz = bytes->length >= sizeof XZ_MAGIC && !memcmp(bytes->data, XZ_MAGIC, 6);
     const bool gzip = bytes->length >= 2 && !memcmp(bytes->data, "\x1f\x8b", 2);
@@ -130,6 +130,7 @@ static FILE *open_packed(const char *path, const char *ending) {
 }
 
 hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error) {
+    /* Open the file, or else a compressed one. */
     FILE *file = fopen(path, "rb");
     int reason = errno;
     if (!file && reason == ENOENT) {
@@ -141,6 +142,7 @@ hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error) {
         return hth_fail(error, reason == ENOMEM ? HTH_NO_MEMORY : HTH_FILE, "%s: %s%s", path,
                         strerror(reason),
                         reason == ENOENT ? ", with or without .xz or .gz added" : "");
+    /* Read and unpack. */
     hth_bytes bytes = {NULL, 0};
     hth_status status = read_all(file, path, &bytes, error);
     fclose(file);

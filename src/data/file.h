@@ -1,4 +1,4 @@
-/* A whole file in memory, plain or compressed with xz or gzip. */
+/* Reads a whole file into memory, plain or compressed with xz or gzip. */
 #ifndef HTH_FILE_H
 #define HTH_FILE_H
 
@@ -9,8 +9,8 @@ typedef struct hth_bytes {
     size_t length;
 } hth_bytes;
 
-/* Reads PATH or, if there is no such file, PATH.xz or PATH.gz. What begins as an xz or gzip file does is
- * unpacked, whatever its name. HTH_FILE for a file that is missing, cut short or damaged. */
+/* Reads PATH or, if it does not exist, PATH.xz or PATH.gz. The first bytes decide whether the content is unpacked,
+ * not the name. HTH_FILE if the file is missing, cut short or damaged. */
 hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * Images as sequences, from the IDX files of MNIST and its relatives, plain or compressed with gzip or xz:
+ * Reads images as sequences from IDX files (MNIST and similar), plain or compressed with gzip or xz:
  *
- *     images   00 00 08 03, N, height, width (32 bits, the high byte first), then N height width bytes
+ *     images   00 00 08 03, N, height, width (32 bits, high byte first), then N height width bytes
  *     labels   00 00 08 01, N, then N bytes
  *
- * An image is read row by row (data.by=rows: height steps of width inputs), column by column, or pixel by pixel (height
- * width steps of one input); a byte becomes byte / 255. Memory: one byte a pixel.
+ * An image is read row by row (data.by=rows: height steps of width inputs), column by column, or pixel by pixel
+ * (height width steps of one input); a byte becomes byte / 255. Memory: one byte a pixel.
  */
 #include "data/file.h"
 #include "data/sequences.h"
@@ -101,7 +101,7 @@ static hth_status read_idx(const char *path, size_t rank, idx *out, hth_error *e
     return parse(path, rank, out, error);
 }
 
-/* Replaces the last `from` in a path by `to`, which is as long. */
+/* Replaces the last `from` in a path by `to`, which must be as long. */
 static void replace_last(char *path, const char *from, const char *to) {
     char *found = NULL;
     for (char *at = path; (at = strstr(at, from)); at++) found = at;
@@ -125,7 +125,7 @@ static hth_status find_labels(const images_options *o, const char *path, char *o
                     path);
 }
 
-/* Images and labels of a file. */
+/* Reads the images and labels of a split. */
 static hth_status read_pair(const images_options *o, const char *path, images *out,
                             hth_error *error) {
     char labels[4096];
@@ -173,7 +173,8 @@ static size_t count_classes(const images *i) {
     return largest + 1;
 }
 
-/* The classes of the training file, whatever the split. */
+/* *classes: from the settings, or else from the training file's labels. split: the split if it is the training
+ * file's, otherwise NULL. */
 static hth_status find_classes(const images_options *o, const char *train, const images *split,
                                size_t *classes, hth_error *error) {
     *classes = (size_t)o->classes;
@@ -213,6 +214,7 @@ static hth_status images_load(const void *settings, const char *train, const cha
     images *i = calloc(1, sizeof *i);
     size_t classes = 0;
     if (!i) return hth_fail(error, HTH_NO_MEMORY, "images: not enough memory");
+    /* Read the split. */
     i->by = o->by;
     i->weight = o->weight;
     hth_status status = read_pair(o, path, i, error);
@@ -222,6 +224,7 @@ static hth_status images_load(const void *settings, const char *train, const cha
         images_close(i);
         return status;
     }
+    /* Describe it. */
     *out = (hth_sequence_set){.shape = shape_of(i, classes),
                               .is_weighted = i->weight == LAST,
                               .held = i,

@@ -1,6 +1,6 @@
 /*
- * Mel-frequency cepstra (Davis & Mermelstein 1980) with the conventions of The HTK Book, sections
- * 5.2-5.6. Of each window of N samples s_0..s_{N-1}:
+ * Mel-frequency cepstra (Davis & Mermelstein 1980) with the conventions of The HTK Book, sections 5.2-5.6. For each
+ * window of N samples s_0..s_{N-1}:
  *
  *     s'_n = s_n - k s_{n-1},  s'_0 = (1 - k) s_0             pre-emphasis
  *     x_n  = s'_n (0.54 - 0.46 cos(2 pi n / (N - 1)))         Hamming
@@ -10,9 +10,9 @@
  *     c_i  = sqrt(2 / J) sum_{j=1}^{J} m_j cos(pi i (j - 1/2) / J)
  *     c_i *= 1 + L / 2 sin(pi i / L)                          liftering
  *
- * The mean of the samples is not taken away. All in double and in a fixed order: the same sound gives the
- * same bits. The transform is a plain radix-2 one, O(N log N); for 512 points it takes about as long as
- * the filters and the cosine transform.
+ * The mean of the samples is not subtracted. All is computed in double and in a fixed order: the same sound gives
+ * the same bits. The transform is a plain radix-2 one, O(N log N). For 512 points it takes about as long as the
+ * filters and the cosine transform together.
  */
 #include "data/mfcc.h"
 
@@ -21,18 +21,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST = 1 << 20 }; /* samples of a window */
+enum { LONGEST = 1 << 20 }; /* longest window, in samples */
 
-/* One block; tables, then scratch. */
+/* All in one block: first the tables, then scratch memory. */
 struct hth_mfcc {
     hth_mfcc_options options;
-    size_t window, step, points, bins; /* points: of the transform; bins: points / 2 + 1 */
+    size_t window, step, points, bins; /* points: length of the transform; bins: points / 2 + 1 */
     size_t filters, cepstra;           /* J; numceps + 1 */
     double *hamming;                   /* [window] */
     double *cosine, *sine;             /* [points / 2]: exp(-2 pi i k / points) */
     double *filter;                    /* [filters][bins] */
-    size_t *first, *end;               /* [filters]: bins where a filter is not 0 */
-    double *transform;                 /* [cepstra][filters], liftering included */
+    size_t *first, *end;               /* [filters]: range of bins in which a filter is not 0 */
+    double *transform;                 /* [cepstra][filters], with liftering */
     double *re, *im;                   /* [points] */
     double *energy;                    /* [filters] */
 };
@@ -55,12 +55,14 @@ static void lay_out(hth_mfcc *m, hth_arena *arena) {
 
 static void fill_tables(hth_mfcc *m) {
     const double last = m->window > 1 ? (double)(m->window - 1) : 1;
+    /* The window and the transform. */
     for (size_t n = 0; n < m->window; n++)
         m->hamming[n] = 0.54 - 0.46 * hth_cos_turns64((double)n / last);
     for (size_t k = 0; k < m->points / 2; k++) {
         m->cosine[k] = hth_cos_turns64((double)k / (double)m->points);
         m->sine[k] = -hth_sin_turns64((double)k / (double)m->points);
     }
+    /* The cosine transform, with liftering. */
     const double count = (double)m->filters, lifter = m->options.ceplifter;
     for (size_t i = 0; i < m->cepstra; i++) {
         const double lift =
@@ -76,11 +78,14 @@ static double mel(double frequency) {
     return 1127 * hth_log64(1 + frequency / 700);
 }
 
-/* Triangle j rises from centre j to centre j + 1 and falls to centre j + 2. */
+/* Fills the filters. Triangle j rises from centre j to centre j + 1 and falls to centre j + 2. Refuses a filter so
+ * narrow that it contains no bin. */
 static hth_status fill_filters(hth_mfcc *m, double rate, hth_error *error) {
+    /* The range of the filters in mel, and the distance between centres. */
     const double low = mel(m->options.lofreq);
     const double high = mel(m->options.hifreq > 0 ? m->options.hifreq : rate / 2);
     const double width = (high - low) / (double)(m->filters + 1);
+    /* Weights of each filter. */
     for (size_t j = 0; j < m->filters; j++) {
         m->first[j] = m->bins;
         for (size_t k = 0; k < m->bins; k++) {
@@ -91,6 +96,7 @@ static hth_status fill_filters(hth_mfcc *m, double rate, hth_error *error) {
             if (m->first[j] == m->bins) m->first[j] = k;
             m->end[j] = k + 1;
         }
+        /* A filter needs a bin. */
         if (m->first[j] == m->bins)
             return hth_fail(
                 error, HTH_INVALID,
@@ -103,7 +109,7 @@ static hth_status fill_filters(hth_mfcc *m, double rate, hth_error *error) {
 
 /* ---- Creating ----------------------------------------------------------------------------- */
 
-/* ms as a whole number of samples, at least 1. */
+/* Rounds ms to a whole number of samples, at least 1. */
 static hth_status samples_of(const char *name, double ms, int rate, size_t *out, hth_error *error) {
     const double samples = floor(ms * rate / 1000 + 0.5);
     *out = (size_t)samples;
@@ -133,6 +139,7 @@ static hth_status check(const hth_mfcc_options *o, int rate, hth_error *error) {
 hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc **out,
                            hth_error *error) {
     hth_mfcc plan = {.options = *options, .points = 2};
+    /* The sizes. */
     HTH_TRY(check(options, rate, error));
     HTH_TRY(samples_of("window", options->window, rate, &plan.window, error));
     HTH_TRY(samples_of("step", options->step, rate, &plan.step, error));
@@ -140,6 +147,7 @@ hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc *
     plan.bins = plan.points / 2 + 1;
     plan.filters = (size_t)options->numchans;
     plan.cepstra = (size_t)options->numceps + 1;
+    /* The memory: measured first, then laid out. */
     hth_arena arena = {NULL, 0};
     lay_out(&plan, &arena);
     hth_mfcc *m = hth_allocate(NULL, arena.used);
@@ -147,6 +155,7 @@ hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc *
     arena = (hth_arena){(char *)m, 0};
     *m = plan;
     lay_out(m, &arena);
+    /* The tables. */
     fill_tables(m);
     hth_status status = fill_filters(m, rate, error);
     if (status == HTH_OK)
@@ -180,14 +189,17 @@ static void swap(double *a, double *b) {
     *b = kept;
 }
 
-/* Cooley & Tukey 1965, in place: bits of the index reversed, then butterflies of growing span. */
+/* The Fourier transform (Cooley & Tukey 1965), in place: reverses the bits of the index, then runs butterflies of
+ * growing span. */
 static void transform(const hth_mfcc *m, double *re, double *im) {
+    /* Reverse the bits. */
     for (size_t i = 1, j = 0; i < m->points; i++) {
         size_t bit = m->points / 2;
         for (; j & bit; bit /= 2) j ^= bit;
         j |= bit;
         if (i < j) swap(&re[i], &re[j]), swap(&im[i], &im[j]);
     }
+    /* The butterflies. */
     for (size_t half = 1; half < m->points; half *= 2) {
         const size_t stride = m->points / 2 / half;
         for (size_t start = 0; start < m->points; start += 2 * half)
@@ -204,22 +216,26 @@ static void transform(const hth_mfcc *m, double *re, double *im) {
 }
 
 static void frame(hth_mfcc *m, const double *samples, double *out) {
+    /* Pre-emphasis, the Hamming window and the transform. */
     const double k = m->options.preemcoef;
     memset(m->re, 0, m->points * sizeof *m->re);
     memset(m->im, 0, m->points * sizeof *m->im);
     for (size_t n = 0; n < m->window; n++)
         m->re[n] = (samples[n] - k * samples[n ? n - 1 : 0]) * m->hamming[n];
     transform(m, m->re, m->im);
+    /* The spectrum. */
     for (size_t b = 0; b < m->bins; b++) {
         const double power = m->re[b] * m->re[b] + m->im[b] * m->im[b];
         m->re[b] = m->options.usepower ? power : sqrt(power);
     }
+    /* The filters. */
     for (size_t j = 0; j < m->filters; j++) {
         double sum = 0;
         for (size_t b = m->first[j]; b < m->end[j]; b++)
             sum += m->filter[j * m->bins + b] * m->re[b];
         m->energy[j] = hth_log64(sum > 1 ? sum : 1);
     }
+    /* The cepstra. */
     for (size_t i = 0; i < m->cepstra; i++) {
         out[i] = 0;
         for (size_t j = 0; j < m->filters; j++)

@@ -1,7 +1,7 @@
 /*
- * NumPy's .npy format, versions 1 to 3: 6 magic bytes, version, header length, a Python dictionary with the keys descr,
- * fortran_order and shape; then the numbers. Bool, integers of 1 to 8 bytes and floats of 2, 4 and 8 bytes are read,
- * either byte order, C or Fortran order.
+ * NumPy's .npy format, versions 1 to 3: 6 magic bytes, version, header length, a Python dictionary with the keys
+ * descr, fortran_order and shape; then the numbers. Can read bool, integers of 1 to 8 bytes and floats of 2, 4 and
+ * 8 bytes, in either byte order, in C or Fortran order.
  */
 #include "data/npy.h"
 
@@ -43,7 +43,7 @@ static const char *skip_space(const char *at) {
     return at;
 }
 
-/* The value of a key, or NULL. NumPy writes each key once, in single quotes. */
+/* Finds the value of a key, or NULL. NumPy writes each key once, in single quotes. */
 static const char *value_of(const char *header, const char *key) {
     char quoted[24];
     snprintf(quoted, sizeof quoted, "'%s'", key);
@@ -66,7 +66,7 @@ static bool size_is_known(hth_npy_kind kind, size_t size) {
     return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
-/* 'descr': '<f4'. dtype keeps what was there, for the message. */
+/* Reads 'descr': '<f4'. dtype keeps the text for messages. */
 static bool read_dtype(const char *header, hth_npy *out) {
     const char *at = value_of(header, "descr");
     if (!at) return false;
@@ -86,14 +86,16 @@ static bool read_order(const char *header, hth_npy *out) {
     return out->fortran || !strncmp(at, "False", 5);
 }
 
-/* 'shape': (3, 4). */
+/* Reads 'shape': (3, 4). */
 static bool read_shape(const char *header, hth_npy *out) {
     const char *at = value_of(header, "shape");
     if (!at || *at != '(') return false;
     at = skip_space(at + 1);
+    /* Axes that the shape does not name have length 1. */
     out->rank = 0;
     out->count = 1;
     for (size_t i = 0; i < HTH_NPY_RANK; i++) out->shape[i] = 1;
+    /* Read the lengths; their product must not overflow. */
     while (isdigit((unsigned char)*at)) {
         char *end;
         unsigned long long length = strtoull(at, &end, 10);
@@ -110,7 +112,7 @@ static bool read_shape(const char *header, hth_npy *out) {
 
 /* ---- The header ---- */
 
-/* The bytes before the dictionary give its length: 2 bytes in version 1, 4 after it. */
+/* Reads the bytes before the dictionary, which give its length: in 2 bytes in version 1, in 4 later. */
 static hth_status read_header_length(const hth_npy_source *s, size_t *length, hth_error *error) {
     unsigned char start[8], more[4] = {0};
     HTH_TRY(s->read(s, start, sizeof start, error));
@@ -127,6 +129,7 @@ static hth_status read_header_length(const hth_npy_source *s, size_t *length, ht
 
 static hth_status parse_header(const hth_npy_source *s, const char *header, hth_npy *out,
                                hth_error *error) {
+    /* The dictionary. */
     *out = (hth_npy){.dtype = "?"};
     if (!read_dtype(header, out))
         return hth_fail(error, HTH_INVALID,
@@ -140,7 +143,8 @@ static hth_status parse_header(const hth_npy_source *s, const char *header, hth_
     if (!read_order(header, out))
         return hth_fail(error, HTH_INVALID, "%s: the header of array %s has no fortran_order",
                         s->path, s->name);
-    if (out->count <= s->length / out->size) return HTH_OK; /* before memory is taken for it */
+    /* checked before any memory is allocated for it */
+    if (out->count <= s->length / out->size) return HTH_OK;
     return hth_fail(error, HTH_FILE,
                     "%s: array %s has the shape %s, but only %llu bytes: the file is cut short",
                     s->path, s->name, hth_npy_shape_text(out).text, (unsigned long long)s->length);
@@ -160,7 +164,7 @@ hth_status hth_npy_header(const hth_npy_source *s, hth_npy *out, hth_error *erro
 
 /* ---- Numbers ---- */
 
-/* A half: 1 bit sign, 5 bits exponent, 10 bits fraction. */
+/* The value of a half: 1 bit sign, 5 bits exponent, 10 bits fraction. */
 static double half_of(uint32_t bits) {
     const uint32_t exponent = bits >> 10 & 31, fraction = bits & 1023;
     const uint64_t sign = (uint64_t)(bits >> 15) << 63;
@@ -196,7 +200,7 @@ double hth_npy_number(const hth_npy *array, const unsigned char *bytes) {
     return word & sign ? -(double)((~word << unused >> unused) + 1) : (double)word;
 }
 
-/* Index in C order of the number that is at `position` in the file. */
+/* The index in C order of the number at `position` in the file. */
 static size_t c_index(const hth_npy *array, size_t position) {
     if (!array->fortran) return position;
     size_t at[HTH_NPY_RANK] = {0}, index = 0;
@@ -222,7 +226,7 @@ hth_status hth_npy_numbers(const hth_npy_source *s, const hth_npy *array, hth_np
     return HTH_OK;
 }
 
-/* Whether the file has numbers as the machine has hth_real. */
+/* Whether the file stores numbers exactly as the machine stores hth_real. */
 static bool is_native(const hth_npy *array) {
     const uint16_t one = 1;
     const bool little = *(const unsigned char *)&one == 1;

@@ -1,4 +1,4 @@
-/* The readers: streams from files. To add one, write its file and one line in READERS. */
+/* The readers, which make streams from files. To add one, write its file and add a line to READERS. */
 #include "tasks/stream.h"
 
 #define READERS(X)                                                                                 \

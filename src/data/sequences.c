@@ -1,4 +1,4 @@
-/* Batches of sequences: see sequences.h. */
+/* Cuts sequences into batches: see sequences.h. */
 #include "data/sequences.h"
 
 #include "base/random.h"
@@ -13,18 +13,19 @@ const char *const hth_sequence_incomplete[] = {"drop", "wrap", "pad", NULL};
 
 typedef struct sequences {
     hth_sequence_set set;
-    size_t *chosen; /* [count]: the sequences that are this split's */
+    size_t *chosen; /* [count]: the split's sequences */
     size_t count;
     size_t batch, batches, longest;
     bool is_ragged; /* the split's sequences differ in length */
     bool shuffle;
     int incomplete;
     uint64_t seed;
-    uint64_t epoch, batch_index, step; /* the position: epochs and batches done, step in sequence */
-    size_t *order;                     /* [count]: the epoch's order */
-    uint64_t ordered_epoch;            /* whose order that is; UINT64_MAX: none */
-    size_t capacity;                   /* steps that the buffers hold */
-    hth_real *x, *targets, *weights;   /* [capacity][batch][...] */
+    /* the position: epochs done, batches done, step in the sequence */
+    uint64_t epoch, batch_index, step;
+    size_t *order;                   /* [count]: order of the current epoch */
+    uint64_t ordered_epoch;          /* the epoch that `order` belongs to; UINT64_MAX: none */
+    size_t capacity;                 /* number of steps that the buffers hold */
+    hth_real *x, *targets, *weights; /* [capacity][batch][...] */
     int32_t *classes;
     uint32_t *lengths; /* [batch] */
 } sequences;
@@ -35,7 +36,7 @@ static hth_status no_memory(hth_error *error) {
 
 /* ---- Opening ---- */
 
-/* Fisher & Yates, draws keyed by seed and epoch. */
+/* Makes the order of the epoch. A shuffle is that of Fisher & Yates, with draws keyed by seed and epoch. */
 static void order_epoch(sequences *s) {
     if (s->ordered_epoch == s->epoch) return;
     hth_random random = {s->seed, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
@@ -64,19 +65,19 @@ void hth_sequences_close(void *state) {
     free(s);
 }
 
-/* Whether a part of the training file validates. */
+/* Whether a part of the training file is used for validation. */
 static bool shares(const hth_sequence_options *o) {
     return o->validation_fraction > 0 && !*o->validate_file;
 }
 
-/* The file of a split; NULL: there is no such split. */
+/* The file of a split; NULL: the split does not exist. */
 static const char *file_of(const hth_sequence_options *o, hth_split split) {
     const char *other = split == HTH_VALIDATE ? o->validate_file : o->test_file;
     if (split == HTH_TRAIN || (split == HTH_VALIDATE && shares(o))) return o->file;
     return *other ? other : NULL;
 }
 
-/* How many of the file's sequences validate. */
+/* *wanted: how many of the file's sequences are used for validation. */
 static hth_status count_validating(const sequences *s, const hth_sequence_options *o,
                                    size_t *wanted, hth_error *error) {
     const size_t all = s->set.count;
@@ -87,11 +88,12 @@ static hth_status count_validating(const sequences *s, const hth_sequence_option
                     o->file, o->validation_fraction, all, *wanted ? "training" : "validation");
 }
 
-/* Which sequences of the file are the split's, in the order of the file. */
+/* Chooses the split's sequences, in the order of the file. */
 static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split split,
                          hth_error *error) {
     const size_t all = s->set.count;
     const bool shared = shares(o) && split != HTH_TEST;
+    /* Draw those that validate. */
     size_t wanted = 0;
     bool *validates = calloc(all, sizeof *validates);
     s->chosen = calloc(all, sizeof *s->chosen);
@@ -99,6 +101,7 @@ static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split 
     if (status == HTH_OK && shared) status = count_validating(s, o, &wanted, error);
     if (status == HTH_OK && shared)
         status = hth_split_draw(s->set.classes, all, wanted, s->seed, validates, error);
+    /* List the split's. */
     for (size_t i = 0; status == HTH_OK && i < all; i++)
         if (!shared || validates[i] == (split == HTH_VALIDATE)) s->chosen[s->count++] = i;
     free(validates);
@@ -107,6 +110,7 @@ static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split 
 
 static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split split,
                        hth_error *error) {
+    /* Find the number of batches. */
     s->shuffle = o->shuffle && split == HTH_TRAIN;
     s->incomplete = split == HTH_TRAIN ? o->incomplete : PAD;
     s->ordered_epoch = UINT64_MAX;
@@ -117,11 +121,13 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
                         "%s: there are %zu sequences for a batch of %zu: take a smaller batch, or "
                         "set data.incomplete to wrap or pad",
                         o->file, s->count, s->batch);
+    /* Find the longest sequence, and whether lengths differ. */
     for (size_t i = 0; i < s->count; i++) {
         const size_t length = s->set.lengths[s->chosen[i]];
         if (i > 0 && length != s->longest) s->is_ragged = true;
         if (length > s->longest) s->longest = length;
     }
+    /* Make the first order. */
     s->order = calloc(s->count, sizeof *s->order);
     s->lengths = calloc(s->batch, sizeof *s->lengths);
     if (!s->order || !s->lengths) return no_memory(error);
@@ -129,7 +135,7 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
     return HTH_OK;
 }
 
-/* The options go together. */
+/* Refuses options that exclude each other. */
 static hth_status check_options(const hth_stream_context *context, const hth_sequence_options *o,
                                 hth_error *error) {
     if (context->batch == 0) return hth_fail(error, HTH_INVALID, "data: a batch of 0 sequences");
@@ -142,10 +148,12 @@ static hth_status check_options(const hth_stream_context *context, const hth_seq
 hth_status hth_sequences_open(const hth_stream_context *context, const hth_sequence_options *o,
                               hth_sequences_load load, void **state, hth_shape *shape,
                               hth_error *error) {
+    /* Find the split's file. */
     const char *path = file_of(o, context->split);
     *state = NULL;
     HTH_TRY(check_options(context, o, error));
     if (!path) return HTH_OK; /* no such split: see stream.h */
+    /* Load it, choose the sequences and plan the batches. */
     sequences *s = calloc(1, sizeof *s);
     if (!s) return no_memory(error);
     s->batch = context->batch;
@@ -162,16 +170,16 @@ hth_status hth_sequences_open(const hth_stream_context *context, const hth_seque
     return HTH_OK;
 }
 
-/* ---- Reading on ---- */
+/* ---- Reading ---- */
 
-/* An item of a batch. False: it only fills the batch up. */
+/* Finds the sequence of an item of a batch. False: the item only fills up the batch. */
 static bool item_at(const sequences *s, size_t batch, size_t item, size_t *sequence) {
     const size_t place = batch * s->batch + item;
     *sequence = s->order[place % s->count];
     return place < s->count || s->incomplete != PAD;
 }
 
-/* The steps of a batch: those of its longest sequence. */
+/* The number of steps of a batch: the length of its longest sequence. */
 static size_t batch_steps(const sequences *s, size_t batch) {
     size_t longest = 0, sequence;
     for (size_t b = 0; b < s->batch; b++)
@@ -186,12 +194,12 @@ static void *grow(void *buffer, size_t steps, size_t row, bool *failed) {
     return grown || !row ? grown : buffer;
 }
 
-/* Some step has another weight than 1. */
+/* Whether a step may have another weight than 1. */
 static bool weighs(const sequences *s) {
     return s->set.is_weighted || s->is_ragged || (s->incomplete == PAD && s->count % s->batch != 0);
 }
 
-/* The buffers grow to the longest chunk asked for, in practice once. */
+/* Grows the buffers to the longest chunk so far; in practice this happens once. */
 static hth_status reserve(sequences *s, size_t steps, hth_error *error) {
     const hth_shape *shape = &s->set.shape;
     const size_t number = hth_times(s->batch, sizeof(hth_real));
@@ -218,7 +226,7 @@ static hth_row row_at(const sequences *s, size_t at) {
                      .class = s->classes ? s->classes + at : NULL};
 }
 
-/* What follows the end of a sequence. */
+/* Clears a step after the end of a sequence. */
 static void clear_row(const sequences *s, const hth_row *to) {
     memset(to->x, 0, s->set.shape.inputs * sizeof *to->x);
     if (to->targets) memset(to->targets, 0, s->set.shape.outputs * sizeof *to->targets);
@@ -258,6 +266,7 @@ static void advance(sequences *s, size_t steps, size_t all, hth_position_flags *
 hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
                               hth_position_flags *flags, hth_error *error) {
     sequences *s = state;
+    /* The position must lie in the data. */
     order_epoch(s);
     const size_t all = s->batch_index < s->batches ? batch_steps(s, (size_t)s->batch_index) : 0;
     if (s->step >= all)
@@ -266,6 +275,7 @@ hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
             "data: position batch %llu, step %llu lies beyond the %zu batches and their "
             "steps; has the file been changed?",
             (unsigned long long)s->batch_index, (unsigned long long)s->step, s->batches);
+    /* Fill the chunk and go on. */
     const size_t left = all - (size_t)s->step, steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(s, steps, error));
     for (size_t b = 0; b < s->batch; b++) gather_item(s, b, steps);
@@ -280,7 +290,7 @@ hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
     return HTH_OK;
 }
 
-/* ---- What is told of them ---- */
+/* ---- Facts about the data ---- */
 
 size_t hth_sequences_state(void *state, hth_field *fields, size_t capacity) {
     sequences *s = state;
@@ -292,7 +302,8 @@ size_t hth_sequences_state(void *state, hth_field *fields, size_t capacity) {
     return HTH_COUNT(all);
 }
 
-/* Where lengths differ, the steps of an epoch depend on which sequences meet in a batch: these are the first epoch's. */
+/* If lengths differ, the steps of an epoch depend on how sequences meet in batches. *epoch_steps: the steps with
+ * the order that was made last, which after opening is the first epoch's. */
 void hth_sequences_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps) {
     const sequences *s = state;
     *sequence_steps = s->longest;

@@ -1,20 +1,20 @@
 /*
- * Sequences with a beginning and an end, cut into batches. A reader loads a set of sequences and says how to copy a
- * step; which of them train and which validate, their order in an epoch, the batches and the padding are the same for
- * all readers, and stand here.
+ * Sequences with a beginning and an end, cut into batches. A reader loads a set of sequences and copies single
+ * steps. The choice of training and validation sequences, their order in an epoch, batches and padding are the same
+ * for all readers and are done here.
  *
- * An epoch is every sequence once, `batch` at a time, in the order of the file or, for training, shuffled: the order is
- * a permutation keyed by seed and epoch. A batch runs for as many steps as its longest sequence has; a shorter one
- * is followed by inputs 0 with weight 0, and the chunk's `lengths` say where it ends. Validation and test sequences are
- * each given exactly once: what a last batch lacks is filled with sequences of weight 0.
+ * An epoch is every sequence once, `batch` at a time, in the order of the file or, for training, shuffled: the
+ * order is a permutation keyed by seed and epoch. A batch has as many steps as its longest sequence. Shorter ones
+ * are followed by inputs 0 with weight 0, and the chunk's `lengths` say where they end. Each validation or test
+ * sequence is given exactly once: the last batch is filled up with sequences of weight 0.
  */
 #ifndef HTH_SEQUENCES_H
 #define HTH_SEQUENCES_H
 
 #include "tasks/stream.h"
 
-/* Where one step goes. Of targets and class the one that the set does not have is NULL, and so is weight where all
- * steps weigh 1; it is 1 when `copy` is called. */
+/* Where to write one step. targets or class is NULL if the set does not have it; weight is NULL if all steps weigh
+ * 1. `copy` is called with *weight 1. */
 typedef struct hth_row {
     hth_real *x, *targets, *weight;
     int32_t *class;
@@ -22,29 +22,29 @@ typedef struct hth_row {
 
 enum { HTH_DOUBT_LENGTH = 400 };
 
-/* What a reader has loaded. */
+/* The sequences that a reader has loaded. */
 typedef struct hth_sequence_set {
     hth_shape shape;
     size_t count;
     size_t *lengths; /* [count], from malloc, each at least 1 */
-    int32_t *
-        classes; /* [count], from malloc: what is drawn in equal shares; NULL: sequences have no class */
+    /* [count], from malloc: validation is drawn so that each class gives its share; NULL: sequences have no class */
+    int32_t *classes;
     bool is_weighted;             /* steps have weights */
-    bool has_resets;              /* the data say where the state begins anew */
-    char doubt[HTH_DOUBT_LENGTH]; /* what is likely not meant; "": nothing */
-    void *held;                   /* the reader's own */
+    bool has_resets;              /* the data say where the state starts anew */
+    char doubt[HTH_DOUBT_LENGTH]; /* a warning about a probable mistake; "": none */
+    void *held;                   /* the reader's own data */
     void (*copy)(const void *held, size_t sequence, size_t step, const hth_row *to);
     void (*close)(void *held);
     size_t (*given)(const void *held, hth_given *out,
-                    size_t capacity); /* as in stream.h; NULL: none */
+                    size_t capacity); /* as in stream.h; NULL: the reader has none */
 } hth_sequence_set;
 
-/* Fills the set from a file. `train` is the training file, whose shape counts; where that is the split's own, it is the
- * same pointer. After an error the set is closed as far as it has been filled. */
+/* Fills the set from a file. `train` is the training file, which decides the shape; if it is the split's own file,
+ * path is the same pointer. After an error the caller closes the set. */
 typedef hth_status (*hth_sequences_load)(const void *options, const char *train, const char *path,
                                          hth_sequence_set *out, hth_error *error);
 
-/* Settings that all such readers have; the first member of a reader's options. */
+/* Settings of all such readers; the first member of a reader's options. */
 typedef struct hth_sequence_options {
     const char *file, *validate_file, *test_file;
     double validation_fraction;
@@ -54,7 +54,7 @@ typedef struct hth_sequence_options {
 
 extern const char *const hth_sequence_incomplete[];
 
-/* The rows of the option table of a reader whose options are a `type` that begins with hth_sequence_options. */
+/* The rows of a reader's option table. Its options are a `type` that begins with hth_sequence_options. */
 #define HTH_SEQUENCE_OPTION(type, field, ...)                                                      \
     { .name = #field, .offset = offsetof(type, sequences.field), __VA_ARGS__ }
 #define HTH_SEQUENCE_OPTIONS(type, what)                                                           \
@@ -78,7 +78,7 @@ extern const char *const hth_sequence_incomplete[];
                     "to the epoch's first sequences, or pad with weight 0",                        \
             .fallback = "drop", .kind = HTH_KIND_CHOICE, .choices = hth_sequence_incomplete)
 
-/* The verbs of hth_stream_kind. `options` have been read by the reader. */
+/* The verbs of hth_stream_kind. The reader has read `options`. */
 hth_status hth_sequences_open(const hth_stream_context *context,
                               const hth_sequence_options *options, hth_sequences_load load,
                               void **state, hth_shape *shape, hth_error *error);
@@ -92,13 +92,13 @@ const char *hth_sequences_doubt(const void *state);
 const char *hth_sequences_breaks(const void *state);
 void hth_sequences_close(void *state);
 
-/* What a reader's hth_stream_kind has beside its part and open. */
+/* The members of a reader's hth_stream_kind except part and open. */
 #define HTH_SEQUENCES_VERBS                                                                        \
     .next = hth_sequences_next, .state = hth_sequences_state, .extent = hth_sequences_extent,      \
     .given = hth_sequences_given, .describe = hth_sequences_describe,                              \
     .doubt = hth_sequences_doubt, .breaks = hth_sequences_breaks, .close = hth_sequences_close
 
-/* split.c: marks the sequences that validate: `wanted` of them, drawn by the seed, and of each class its share. */
+/* split.c: marks `wanted` sequences for validation, drawn by the seed, so that each class gives its share. */
 hth_status hth_split_draw(const int32_t *classes, size_t count, size_t wanted, uint64_t seed,
                           bool *validates, hth_error *error);
 

@@ -1,13 +1,15 @@
 /*
- * Speech, to name the phone of every frame (Bellec et al. 2019, section 1.3; Graves & Schmidhuber 2005):
+ * Reads speech, to name the phone of every frame (Bellec et al. 2019, section 1.3; Graves & Schmidhuber 2005):
  * utterances from feature files or sound, phones from label files, splits from lists of names.
  *
- * A batch of utterances is one sequence, as long as its longest utterance; where a shorter one has
- * ended, inputs are 0 and so is the weight, and so in places of the last batch that no utterance fills.
- * Each frame is shown for `repeat` steps, whose weights sum to 1, so that the loss is per frame; the
- * decision on its phone is that of the mean output over those steps that count. An epoch is every utterance
- * once. Training draws their order anew for each epoch, keyed by seed and epoch; validation goes from the shortest to the longest, which spares steps without weight.
- * The frames of a split are held in memory.
+ * A batch of utterances is one sequence, as long as its longest utterance. After the end of a shorter one, and in
+ * unused places of the last batch, inputs and weights are 0. Each frame is shown for `repeat` steps whose weights
+ * sum to 1, so the loss is per frame. The decision on a frame's phone is the output with the largest mean over
+ * those of its steps that have a weight.
+ *
+ * An epoch is every utterance once. Training draws the order anew for each epoch, keyed by seed and epoch.
+ * Validation goes from the shortest to the longest, which needs the fewest steps without weight. The frames of a
+ * split are held in memory.
  */
 #include "base/random.h"
 #include "data/speech_set.h"
@@ -16,13 +18,13 @@
 #include <string.h>
 
 enum { ALL, LAST };
-enum { SHUFFLED, SIMILAR, LISTED, BY_LENGTH }; /* the last: validation and test */
+enum { SHUFFLED, SIMILAR, LISTED, BY_LENGTH }; /* BY_LENGTH: for validation and test */
 static const char *const weights[] = {"all", "last", NULL};
 static const char *const orders[] = {"shuffled", "similar", "list", NULL};
 static const char *const scales[] = {"minmax", "zscore", "none", NULL};
 static const char *const gaps[] = {"refuse", "skip", NULL};
 
-/* A place in the epoch's order. */
+/* An utterance at its place in the epoch's order. */
 typedef struct place {
     size_t utterance, frames, position;
 } place;
@@ -32,15 +34,16 @@ typedef struct speech_state {
     size_t batch, batches, repeat;
     int weight, order;
     uint64_t seed;
-    uint64_t epoch, batch_index, step; /* the position: epochs and batches done, step in sequence */
-    place *places;                     /* [count] */
-    size_t *turn;                      /* [batches]: which batch of the places is when */
-    uint64_t ordered_epoch;            /* whose order that is; UINT64_MAX: none */
-    size_t capacity;                   /* steps that the buffers hold */
-    hth_real *x, *w;                   /* [capacity][batch][channels], [capacity][batch] */
-    int32_t *classes;                  /* [capacity][batch] */
-    uint8_t *decides;                  /* likewise, with repeat > 1; else NULL */
-    uint32_t *lengths;                 /* [batch]: steps of each utterance in the chunk */
+    /* the position: epochs done, batches done, step in the sequence */
+    uint64_t epoch, batch_index, step;
+    place *places;          /* [count] */
+    size_t *turn;           /* [batches]: the order of the batches */
+    uint64_t ordered_epoch; /* the epoch that this order belongs to; UINT64_MAX: none */
+    size_t capacity;        /* number of steps that the buffers hold */
+    hth_real *x, *w;        /* [capacity][batch][channels], [capacity][batch] */
+    int32_t *classes;       /* [capacity][batch] */
+    uint8_t *decides;       /* [capacity][batch] if repeat > 1; otherwise NULL */
+    uint32_t *lengths;      /* [batch]: number of steps of each utterance in the chunk */
 } speech_state;
 
 extern const hth_stream_kind hth_reader_speech;
@@ -116,7 +119,7 @@ static int by_length(const void *left, const void *right) {
     return a->position < b->position ? -1 : 1;
 }
 
-/* Fisher & Yates; draws from..from + count - 1 of the epoch. */
+/* Fisher & Yates, with the first draws of the epoch; shuffle_batches uses the draws after them. */
 static void shuffle_places(speech_state *s, const hth_random *random) {
     for (size_t i = s->set.count - 1; i > 0; i--) {
         const size_t j = (size_t)hth_random_below(random, i, i + 1);
@@ -139,18 +142,20 @@ static void order_epoch(speech_state *s) {
     if (s->ordered_epoch == s->epoch) return;
     const bool random_order = s->order == SHUFFLED || s->order == SIMILAR;
     const hth_random random = {s->seed, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
+    /* The order of the list, or a shuffle. */
     for (size_t b = 0; b < s->batches; b++) s->turn[b] = b;
     for (size_t i = 0; i < s->set.count; i++)
         s->places[i] = (place){i, s->set.utterances[i].frames, 0};
     if (random_order) shuffle_places(s, &random);
     for (size_t i = 0; i < s->set.count; i++) s->places[i].position = i;
+    /* Sort by length, then shuffle the batches. */
     if (s->order == SIMILAR || s->order == BY_LENGTH)
         qsort(s->places, s->set.count, sizeof *s->places, by_length);
     if (s->order == SIMILAR) shuffle_batches(s, &random);
     s->ordered_epoch = s->epoch;
 }
 
-/* The steps of a batch: those of its longest utterance. */
+/* The number of steps of a batch: those of its longest utterance. */
 static size_t batch_steps(const speech_state *s, size_t index) {
     size_t longest = 0;
     const size_t first = s->turn[index] * s->batch;
@@ -199,9 +204,11 @@ static hth_status speech_open(const hth_stream_context *context, void **state, h
     hth_speech_options options;
     HTH_TRY(hth_options_read(&hth_reader_speech.part.options, context->settings, &options, error));
     *state = NULL;
+    /* Find the split's list. */
     const char *list = context->split == HTH_VALIDATE ? options.validate : options.test;
     if (context->split != HTH_TRAIN && !*list) return HTH_OK; /* no such split: see stream.h */
     if (context->batch == 0) return hth_fail(error, HTH_INVALID, "speech: a batch of 0 utterances");
+    /* Load it and plan the batches. */
     speech_state *s = calloc(1, sizeof *s);
     if (!s) return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory");
     hth_status status = hth_speech_set_load(&options, context->split, &s->set, error);
@@ -218,7 +225,7 @@ static hth_status speech_open(const hth_stream_context *context, void **state, h
     return HTH_OK;
 }
 
-/* ---- Reading on ------------------------------------------------------------------------------ */
+/* ---- Reading ----------------------------------------------------------------------------- */
 
 static void *grow(void *buffer, size_t steps, size_t row, bool *failed) {
     void *grown = realloc(buffer, hth_times(steps, row));
@@ -226,7 +233,7 @@ static void *grow(void *buffer, size_t steps, size_t row, bool *failed) {
     return grown ? grown : buffer;
 }
 
-/* The buffers grow to the longest chunk asked for. */
+/* Grows the buffers to the longest chunk so far. */
 static hth_status reserve(speech_state *s, size_t steps, hth_error *error) {
     if (steps <= s->capacity) return HTH_OK;
     bool failed = false;
@@ -243,24 +250,26 @@ static hth_status reserve(speech_state *s, size_t steps, hth_error *error) {
     return HTH_OK;
 }
 
-/* Of the steps of its frame. */
+/* Whether the step is the last of its frame. */
 static bool is_last(const speech_state *s, size_t step) {
     return step % s->repeat == s->repeat - 1;
 }
 
-/* The weight of a step of a frame that has a phone. */
+/* The weight of a step whose frame has a phone. */
 static hth_real weight_of(const speech_state *s, size_t step) {
     if (s->weight == ALL) return HTH_C(1.0) / (hth_real)s->repeat;
     return is_last(s, step) ? 1 : 0;
 }
 
 static void gather_item(speech_state *s, size_t b, size_t steps) {
+    /* The item's utterance, and how much of it is left. */
     const size_t at = s->turn[s->batch_index] * s->batch + b, channels = s->set.channels;
     const hth_utterance none = {0};
     const hth_utterance *u =
         at < s->set.count ? &s->set.utterances[s->places[at].utterance] : &none;
     const size_t all = u->frames * s->repeat, left = all > s->step ? all - (size_t)s->step : 0;
     s->lengths[b] = (uint32_t)(left < steps ? left : steps);
+    /* Each step: its frame's features, class and weight. */
     for (size_t t = 0; t < steps; t++) {
         const size_t step = (size_t)s->step + t, frame = step / s->repeat;
         const size_t out = t * s->batch + b;
@@ -293,6 +302,7 @@ static hth_status speech_next(void *state, size_t max_steps, hth_chunk *chunk,
                               hth_position_flags *flags, hth_error *error) {
     speech_state *s = state;
     order_epoch(s);
+    /* The position must lie in the data. */
     const size_t all = s->batch_index < s->batches ? batch_steps(s, (size_t)s->batch_index) : 0;
     if (s->step >= all)
         return hth_fail(error, HTH_MISMATCH,
@@ -300,6 +310,7 @@ static hth_status speech_next(void *state, size_t max_steps, hth_chunk *chunk,
                         "their steps; have the files been changed?",
                         (unsigned long long)s->batch_index, (unsigned long long)s->step,
                         s->batches);
+    /* Fill the chunk and go on. */
     const size_t left = all - (size_t)s->step, steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(s, steps, error));
     for (size_t b = 0; b < s->batch; b++) gather_item(s, b, steps);
@@ -323,8 +334,8 @@ static size_t speech_fields(void *state, hth_field *fields, size_t capacity) {
     return HTH_COUNT(all);
 }
 
-/* The longest sequence there is; and the steps of this epoch, from which others differ a little: they
- * depend on which utterances meet in a batch. */
+/* *sequence_steps: the longest sequence. *epoch_steps: those of this epoch; other epochs differ a little, depending
+ * on which utterances meet in a batch. */
 static void speech_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps) {
     const speech_state *s = state;
     size_t longest = 0;

@@ -1,11 +1,11 @@
 /*
- * Feature files and sound. Which kind a file is follows from its bytes, not its name:
+ * Reads feature files and sound. The bytes of a file decide its kind, not its name:
  *
  *     count, then count floats                                 CMU Sphinx: 4 + 4 count bytes
  *     nSamples, sampPeriod, sampSize, parmKind, then frames    HTK, big-endian: 12 + nSamples sampSize
  *     anything else                                            sound, if libsndfile can open it
  *
- * A file cannot be both of the first two: that needs frames of fewer than 4 bytes.
+ * No file can be both of the first two, because its frames would have fewer than 4 bytes.
  */
 #include "data/speech_features.h"
 
@@ -35,7 +35,7 @@ static uint32_t little(const char *at) {
     return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
 }
 
-/* frames->count x channels floats from `at` on. */
+/* Reads frames->count x channels floats from `at`. */
 static hth_status read_floats(const char *path, const char *at, bool big_endian, hth_frames *frames,
                               hth_error *error) {
     const size_t numbers = frames->count * frames->channels;
@@ -84,7 +84,7 @@ static hth_status read_sphinx(const hth_feature_reader *reader, const char *path
 
 typedef struct htk_header {
     uint32_t frames, period;
-    unsigned size, kind; /* bytes of a frame; what it holds */
+    unsigned size, kind; /* size: bytes of a frame; kind: its content */
 } htk_header;
 
 static htk_header read_header(const hth_bytes *bytes) {
@@ -148,7 +148,7 @@ static hth_status transform(hth_feature_reader *reader, const char *path, const 
     return HTH_OK;
 }
 
-/* A double of libsndfile is a 16-bit sample over 2^15. */
+/* Reads sound. libsndfile gives a 16-bit sample divided by 2^15 as a double. */
 static hth_status read_samples(hth_feature_reader *reader, const char *path, SNDFILE *file,
                                const SF_INFO *info, hth_frames *out, hth_error *error) {
     if (info->channels != 1)
@@ -168,7 +168,7 @@ static hth_status read_samples(hth_feature_reader *reader, const char *path, SND
     return status;
 }
 
-/* What the first number promises says most to whoever has a file that is cut short. */
+/* Fails for an unknown format. For a truncated file the announced length is the most helpful number to print. */
 static hth_status fail_format(const char *path, const hth_bytes *bytes, hth_error *error) {
     const char *reason = sf_strerror(NULL);
     const uint32_t first = bytes->length >= 4 ? big(bytes->data) : UINT32_MAX;

@@ -1,4 +1,4 @@
-/* Frames of numbers from one file: cepstra as they are stored, or computed from sound. */
+/* Reads frames of numbers from a file: stored cepstra, or cepstra computed from sound. */
 #ifndef HTH_SPEECH_FEATURES_H
 #define HTH_SPEECH_FEATURES_H
 
@@ -6,29 +6,29 @@
 
 typedef struct hth_feature_options {
     hth_mfcc_options mfcc;
-    size_t channels; /* numbers a frame of a file that does not say */
+    size_t channels; /* numbers a frame, for files that do not tell */
 } hth_feature_options;
 
 typedef struct hth_frames {
     double *values; /* [count][channels] */
     size_t count, channels;
-    int64_t period;              /* from frame to frame, in units of 100 ns */
-    int rate;                    /* of sound, samples a second; else 0 */
-    size_t window, step, length; /* of sound, in samples; length: all of it */
+    int64_t period;              /* time from frame to frame, in units of 100 ns */
+    int rate;                    /* samples a second of sound; 0: features */
+    size_t window, step, length; /* in samples, of sound; length: the whole sound */
 } hth_frames;
 
-/* Reads files, keeping what the transform of sound needs from one to the next. */
+/* Reads files one after the other; keeps the tables of the sound's transform. */
 typedef struct hth_feature_reader {
     hth_feature_options options;
     hth_mfcc *mfcc;
-    int rate; /* that mfcc was made for */
+    int rate; /* the rate that mfcc was made for */
 } hth_feature_reader;
 
 /*
- * HTK parameter files (uncompressed floats), files of a 32-bit count and so many floats (either byte
- * order), and sound that libsndfile knows (NIST SPHERE, WAV, ...), one channel. values is from malloc.
- * HTH_FILE, with the numbers that do not fit, for a file that is none of these, is cut short or holds
- * fewer samples than one window; HTH_NOT_FINITE, with frame and channel.
+ * Reads HTK parameter files (uncompressed floats), files of a 32-bit count and that many floats (either byte
+ * order), and sound that libsndfile can read (NIST SPHERE, WAV, ...), with one channel. values is from malloc.
+ * HTH_FILE, with the numbers that do not fit, if the file is none of these, is cut short or has fewer samples than
+ * one window; HTH_NOT_FINITE names frame and channel.
  */
 hth_status hth_features_read(hth_feature_reader *reader, const char *path, hth_frames *out,
                              hth_error *error);

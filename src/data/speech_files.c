@@ -1,7 +1,7 @@
 /*
- * Finds the files of a speech corpus, whose folders differ from corpus to corpus and copy to copy:
- * everything below a folder is listed, and an utterance is looked up by the end of its path. A list of
- * n names over N files costs n N comparisons of names, some milliseconds for TIMIT.
+ * Finds the files of a speech corpus. Folders differ between corpora and between copies, so everything below a
+ * folder is listed, and an utterance is looked up by the end of its path. A list of n names over N files needs n N
+ * comparisons of names, some milliseconds for TIMIT.
  */
 #include "data/speech_files.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { DEEPEST = 32 }; /* folders in folders; more is a link that leads back */
+enum { DEEPEST = 32 }; /* levels of folders; a deeper one must be a link that leads back */
 
 static hth_status no_memory(hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory for the names of files");
@@ -44,7 +44,7 @@ void hth_speech_tree_free(hth_speech_tree *tree) {
     *tree = (hth_speech_tree){0};
 }
 
-/* folder/name, from malloc. */
+/* folder/name, from malloc; NULL if memory ran out. */
 static char *join(const char *folder, const char *name) {
     size_t a = strlen(folder), b = strlen(name);
     char *path = malloc(a + b + 2);
@@ -55,7 +55,7 @@ static char *join(const char *folder, const char *name) {
     return path;
 }
 
-/* The length of a lower-case name without the first of the endings that it has; 0: it has none. */
+/* The length of a lower-case name without its ending, if that is one of `endings`; 0 otherwise. */
 static size_t without_ending(const char *name, const char *const *endings) {
     size_t length = strlen(name);
     for (; *endings; endings++) {
@@ -67,11 +67,12 @@ static size_t without_ending(const char *name, const char *const *endings) {
     return 0;
 }
 
-/* Takes the path over in any case. */
+/* Adds the file if it has one of the endings. Takes over the path in any case. */
 static hth_status add_file(hth_speech_tree *tree, char *path, const char *const *endings,
                            hth_error *error) {
     const char *below = path + strlen(tree->folder);
     while (*below == '/') below++;
+    /* The stem: the path below the folder in lower case, without its ending. */
     char *stem = malloc(strlen(below) + 1);
     if (!stem) {
         free(path);
@@ -86,6 +87,7 @@ static hth_status add_file(hth_speech_tree *tree, char *path, const char *const 
         return HTH_OK;
     }
     stem[length] = '\0';
+    /* Append it. */
     if (tree->count == tree->capacity) {
         size_t capacity = tree->capacity ? tree->capacity * 2 : 256;
         hth_speech_file *files = realloc(tree->files, capacity * sizeof *files);
@@ -141,7 +143,8 @@ static int by_stem(const void *left, const void *right) {
     return strcmp(a->stem, b->stem);
 }
 
-/* The order of a folder is the file system's whim; that of the stems is not. */
+/* Sorts the files by stem, because the order of a folder depends on the file system. Refuses two files with the
+ * same stem. */
 static hth_status put_in_order(hth_speech_tree *tree, const char *const *endings,
                                hth_error *error) {
     if (tree->count == 0)
@@ -221,7 +224,7 @@ static hth_status take_folder(list *l, const char *name, size_t length, hth_erro
                     l->path, l->line, name, l->tree->count, l->tree->folder);
 }
 
-/* `name` is lower case. */
+/* Takes the utterance or folder with this name, which is in lower case. */
 static hth_status take_name(list *l, const char *name, size_t length, hth_error *error) {
     size_t first = SIZE_MAX;
     for (size_t i = 0; i < l->tree->count; i++) {
@@ -237,10 +240,11 @@ static hth_status take_name(list *l, const char *name, size_t length, hth_error 
     return first == SIZE_MAX ? take_folder(l, name, length, error) : take(l, first, error);
 }
 
-/* One line, without comment and the space around it; it is written into. */
+/* Takes the name in one line, without comment and surrounding space. Changes the line. */
 static hth_status take_line(list *l, char *line, hth_error *error) {
     static const char *const endings[] = {"wav.wav", "mfc",  "mfcc", "htk", "fea", "wav",
                                           "sph",     "nist", "flac", "phn", "lab", NULL};
+    /* Remove what surrounds the name. */
     line[strcspn(line, "\r")] = '\0';
     line += strspn(line, " \t");
     if (*line == '#') return HTH_OK;
@@ -249,6 +253,7 @@ static hth_status take_line(list *l, char *line, hth_error *error) {
     if (!strncmp(line, "./", 2)) line += 2;
     while (*line == '/') line++;
     for (size_t end = strlen(line); end && line[end - 1] == '/'; end--) line[end - 1] = '\0';
+    /* Lower case, without ending. */
     make_lower(line);
     if (!*line) return HTH_OK;
     size_t length = without_ending(line, endings);
@@ -261,7 +266,7 @@ static hth_status take_lines(list *l, hth_bytes *text, hth_error *error) {
     while (at < end) {
         char *stop = memchr(at, '\n', (size_t)(end - at));
         if (!stop) stop = end;
-        *stop = '\0'; /* one byte behind the text is ours, see below */
+        *stop = '\0'; /* there is room for one byte after the text: see read_text */
         l->line++;
         HTH_TRY(take_line(l, at, error));
         at = stop + 1;
@@ -272,7 +277,7 @@ static hth_status take_lines(list *l, hth_bytes *text, hth_error *error) {
                     *l->exclude ? " that data.exclude leaves" : "");
 }
 
-/* The text with room for a closing zero. */
+/* Reads a text and makes room for a closing zero. */
 static hth_status read_text(const char *path, hth_bytes *text, hth_error *error) {
     HTH_TRY(hth_file_read(path, text, error));
     char *longer = realloc(text->data, text->length + 1);

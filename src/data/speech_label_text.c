@@ -1,12 +1,12 @@
 /*
- * Cuts the text of label files into segments. Three formats:
+ * Cuts the text of label files into segments. There are three formats:
  *
  *     UTT FIRST END PHONE                           a table, in frames, one segment a line
  *     #!MLF!#, then "NAME", START END LABEL ..., .  HTK's master label file (The HTK Book, section 6.3)
  *     START END PHONE                               a .PHN file of TIMIT, in samples
  *
- * Of an HTK label only the phone counts: f-eh+b is eh, eh_s2_1 and eh[2] are states of eh, and s2 is a
- * state of the phone in the fifth column, there or on a line before.
+ * Only the phone of an HTK label is kept: f-eh+b becomes eh; eh_s2_1 and eh[2] are states of eh; s2 is a state of
+ * the phone in the fifth column, on the same line or an earlier one.
  */
 #include "data/speech_label_text.h"
 
@@ -15,7 +15,7 @@
 
 enum { MOST_FIELDS = 8 };
 
-/* What is left of a text. */
+/* The part of a text that has not been read. */
 typedef struct lines {
     const char *at, *end;
     size_t line; /* from 1 */
@@ -25,7 +25,7 @@ static hth_status no_memory(hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory for the labels");
 }
 
-/* Room for one more item; false without memory. */
+/* Makes room for one more item; false if memory ran out. */
 static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
     if (count < *capacity) return true;
     size_t more = *capacity ? *capacity * 2 : 64;
@@ -46,7 +46,7 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The next line that holds something, cut at white space; a ninth field and what follows is left. */
+/* Reads the next line that is not empty and cuts it at white space. Fields after the eighth are ignored. */
 static bool next_line(lines *l, hth_piece fields[MOST_FIELDS], size_t *count) {
     for (*count = 0; l->at < l->end && !*count;) {
         const char *stop = memchr(l->at, '\n', (size_t)(l->end - l->at));
@@ -67,7 +67,7 @@ static bool is_text(hth_piece p, const char *text) {
     return p.length == strlen(text) && !memcmp(p.text, text, p.length);
 }
 
-/* What is shown of a hth_piece in a message. */
+/* How many bytes of a piece a message shows. */
 static int shown(hth_piece p) {
     return p.length > 60 ? 60 : (int)p.length;
 }
@@ -93,7 +93,7 @@ static hth_status read_position(const hth_labels *labels, size_t line, hth_piece
 
 /* ---- Phones ------------------------------------------------------------------------------- */
 
-/* The number of a phone, given it when it is met first. */
+/* *out: the number of a phone. A new phone gets the next number. */
 static hth_status phone_number(hth_labels *labels, hth_piece name, int32_t *out, hth_error *error) {
     for (size_t i = 0; i < labels->phone_count; i++)
         if (is_text(name, labels->phones[i])) {
@@ -117,7 +117,8 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* l-p+r is p; without + a - belongs to the phone (ax-h). p[2], p_s2 and p_s2_1 are states of p. */
+/* The phone of an HTK label: l-p+r is p; without a '+' a '-' belongs to the phone (ax-h). p[2], p_s2 and p_s2_1 are
+ * states of p. */
 static hth_piece phone_of(hth_piece p) {
     const char *plus = memchr(p.text, '+', p.length);
     if (plus && plus > p.text) {
@@ -133,7 +134,7 @@ static hth_piece phone_of(hth_piece p) {
     return p;
 }
 
-/* s2: a state, whose phone stands elsewhere. */
+/* Whether the label is a state without its phone, such as s2. */
 static bool is_bare_state(hth_piece p) {
     if (p.length < 2 || p.text[0] != 's') return false;
     for (size_t i = 1; i < p.length; i++)
@@ -153,11 +154,12 @@ static hth_status begin_utterance(hth_labels *labels, hth_piece name, size_t lin
     return HTH_OK;
 }
 
-/* One more segment of the utterance begun last. */
+/* Adds a segment to the last utterance. Segments must be in order; empty ones are ignored. */
 static hth_status add_segment(hth_labels *labels, const lines *l, hth_piece start, hth_piece end,
                               hth_piece phone, hth_error *error) {
     hth_labelled *utterance = &labels->utterances[labels->utterance_count - 1];
     hth_segment segment = {.line = l->line};
+    /* Its start and end. */
     HTH_TRY(read_position(labels, l->line, start, &segment.start, error));
     HTH_TRY(read_position(labels, l->line, end, &segment.end, error));
     if (segment.end < segment.start)
@@ -165,11 +167,13 @@ static hth_status add_segment(hth_labels *labels, const lines *l, hth_piece star
                         "%.300s:%zu: a label that starts at %lld cannot end at %lld", labels->path,
                         l->line, (long long)segment.start, (long long)segment.end);
     if (segment.end == segment.start) return HTH_OK;
+    /* It must not overlap the one before. */
     const int64_t before = utterance->count ? labels->segments[labels->segment_count - 1].end : 0;
     if (segment.start < before)
         return hth_fail(error, HTH_INVALID,
                         "%.300s:%zu: a label starts at %lld, but the one before ends at %lld",
                         labels->path, l->line, (long long)segment.start, (long long)before);
+    /* Add it. */
     HTH_TRY(phone_number(labels, phone, &segment.phone, error));
     if (!grow((void **)&labels->segments, labels->segment_count, &labels->segment_capacity,
               sizeof *labels->segments))
@@ -197,7 +201,7 @@ static hth_status read_table(hth_labels *labels, lines l, hth_error *error) {
     return HTH_OK;
 }
 
-/* "An4/71/cen5.lab" without quotes, pattern and ending. */
+/* The name in "An4/71/cen5.lab", without quotes, pattern and ending. */
 static hth_piece master_name(hth_piece p) {
     p = (hth_piece){p.text + 1, p.length - 1};
     if (p.length && p.text[p.length - 1] == '"') p.length--;
@@ -212,8 +216,9 @@ static hth_status read_master(hth_labels *labels, lines l, hth_error *error) {
     hth_piece fields[MOST_FIELDS], phone = {0};
     size_t count;
     bool inside = false;
-    next_line(&l, fields, &count); /* #!MLF!# */
+    next_line(&l, fields, &count); /* skip #!MLF!# */
     while (next_line(&l, fields, &count)) {
+        /* A name begins an utterance, a dot ends it. */
         if (fields[0].text[0] == '"') {
             HTH_TRY(begin_utterance(labels, master_name(fields[0]), l.line, error));
             phone = (hth_piece){0};
@@ -221,6 +226,7 @@ static hth_status read_master(hth_labels *labels, lines l, hth_error *error) {
         } else if (is_text(fields[0], ".")) {
             inside = false;
         } else {
+            /* A label: find its phone. */
             if (!inside || count < 3)
                 return hth_fail(error, HTH_INVALID,
                                 "%.300s:%zu: '%.*s' is neither the \"name\" of an utterance nor a "

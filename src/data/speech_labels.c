@@ -1,7 +1,7 @@
 /*
- * Which phone is spoken when: finds the labels of an utterance and lays them under its frames. A table or
- * master label file is read once and put in the order of the utterances' own names, so that finding one
- * is a binary search; a .PHN file is read when its utterance is asked for.
+ * Finds the phones of an utterance and assigns them to its frames. A table or master label file is read once and
+ * sorted by the utterances' own names, so that a search is a binary one. A .PHN file is read when its utterance is
+ * needed.
  */
 #include "data/speech_label_text.h"
 
@@ -40,7 +40,7 @@ static int by_base(const void *left, const void *right) {
     return order ? order : compare(a->name, b->name);
 }
 
-/* Names are compared without regard to case: the text is ours to change. */
+/* Makes names lower case in the text itself, because case is ignored. */
 static void lower_names(hth_labels *labels) {
     for (size_t i = 0; i < labels->utterance_count; i++) {
         char *at = labels->text.data + (labels->utterances[i].name.text - labels->text.data);
@@ -65,7 +65,7 @@ static hth_status order_table(hth_labels *labels, hth_error *error) {
     return HTH_OK;
 }
 
-/* Whole components that the ends of both have in common. */
+/* The number of whole path components, counted from the end, that both have in common. */
 static size_t common_ending(hth_piece a, hth_piece b) {
     size_t parts = 0;
     while (a.length && b.length) {
@@ -78,7 +78,7 @@ static size_t common_ending(hth_piece a, hth_piece b) {
     return parts;
 }
 
-/* The first utterance whose base is not before that of `name`. */
+/* Finds the first utterance whose base is not before that of `name`, by bisection. */
 static size_t lower_bound(const hth_labels *labels, hth_piece name) {
     size_t from = 0, to = labels->utterance_count;
     while (from < to) {
@@ -94,6 +94,7 @@ static size_t lower_bound(const hth_labels *labels, hth_piece name) {
 static hth_status find_in_table(const hth_labels *labels, const char *stem, size_t *out,
                                 hth_error *error) {
     hth_piece name = {stem, strlen(stem)};
+    /* The utterance with the longest common ending. */
     size_t best = 0, most = 0, ties = 0;
     for (size_t i = lower_bound(labels, name); i < labels->utterance_count; i++) {
         size_t parts = common_ending(labels->utterances[i].name, name);
@@ -102,6 +103,7 @@ static hth_status find_in_table(const hth_labels *labels, const char *stem, size
         if (parts > most) best = i;
         if (parts > most) most = parts;
     }
+    /* There must be one, only one, and with labels. */
     if (!most)
         return hth_fail(error, HTH_INVALID, "%.250s: no label of the utterance %.180s",
                         labels->path, stem);
@@ -131,7 +133,7 @@ void hth_labels_close(hth_labels *labels) {
     free(labels);
 }
 
-/* In place of the file before; its segments too. */
+/* Loads a file in place of the one before, whose segments are dropped. */
 static hth_status load(hth_labels *labels, const char *path, hth_error *error) {
     char *copy = malloc(strlen(path) + 1);
     if (!copy) return no_memory(error);
@@ -203,7 +205,7 @@ hth_status hth_labels_find(hth_labels *labels, const hth_speech_file *file, hth_
 
 /* ---- From segments to frames -------------------------------------------------------------- */
 
-/* Frames that lie before `end`, were there enough of them. */
+/* The number of frames that begin before `end`, if there are that many. */
 static size_t frames_before(const hth_frame_clock *clock, int64_t end) {
     if (end <= clock->offset) return 0;
     return (size_t)((end - clock->offset + clock->step - 1) / clock->step);
@@ -212,6 +214,7 @@ static size_t frames_before(const hth_frame_clock *clock, int64_t end) {
 hth_status hth_labelling_frames(const hth_labelling *labelling, const hth_frame_clock *clock,
                                 size_t slack, bool gaps, const char *utterance, int32_t *phones,
                                 size_t *labelled_frames, hth_error *error) {
+    /* The labels and the frames must end at about the same time. */
     const hth_segment *last = &labelling->segments[labelling->count - 1];
     const size_t told = frames_before(clock, last->end), there = clock->frames;
     if (told > there + slack || told + slack < there)
@@ -220,6 +223,7 @@ hth_status hth_labelling_frames(const hth_labelling *labelling, const hth_frame_
             "%.150s:%zu: the labels of %.150s last %zu frames, but it has %zu; they may "
             "differ by %zu (data.slack)",
             labelling->path, last->line, utterance, told, there, slack);
+    /* The phone of each frame. */
     const size_t count = told < there ? told : there;
     const hth_segment *segment = labelling->segments;
     for (size_t t = 0; t < count; t++) {

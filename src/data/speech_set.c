@@ -1,13 +1,14 @@
 /*
- * From files to frames with classes. Of each utterance: its features, their first and second derivatives
+ * Turns files into frames with classes. Each utterance gives its features, their first and second derivatives
  *
  *     d v_t = v_{t+1} - v_{t-1},  0 at the ends,  d d v likewise       (unscaled central differences, as
- *                                                                      the code of Bellec et al. 2019)
- * and the phone at each frame. Scale and phones are those of the training utterances:
+ *                                                                      in the code of Bellec et al. 2019)
+ *
+ * and the phone at each frame. Scale and phones come from the training utterances:
  *
  *     minmax: (v - min) / (max - min);  zscore: (v - mean) / deviation;  a constant channel becomes 0
  *
- * so that reading a split for validation goes through the training files too, one at a time.
+ * So reading a validation or test split reads the training files too, one at a time.
  */
 #include "data/speech_set.h"
 
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of one channel of the training frames. */
+/* The statistics of one channel over the training frames. */
 typedef struct channel {
     double min, max, sum, squares;
     double shift, width; /* scaled = (v - shift) / width */
@@ -29,19 +30,19 @@ typedef struct loader {
     hth_speech_tree tree;
     hth_labels *labels;
     hth_feature_reader reader;
-    size_t base;       /* channels of the files; 0: none read */
-    const char *first; /* the file that said so */
+    size_t base;       /* channels of the files; 0: no file has been read */
+    const char *first; /* the file that gave this number */
     channel *channels; /* [set.channels] */
-    size_t measured;   /* frames */
-    bool *used;        /* [used_capacity]: the training utterances have the phone */
+    size_t measured;   /* number of frames in the statistics */
+    bool *used;        /* [used_capacity]: whether a training utterance has the phone */
     size_t used_capacity;
-    char **names; /* [set.outputs]: of the classes */
+    char **names; /* [set.outputs]: names of the classes */
     hth_speech_set set;
-    size_t capacity; /* frames that set has room for */
-    /* of the utterance in hand */
+    size_t capacity; /* number of frames that set has room for */
+    /* The current utterance: */
     hth_frames frames;
     int32_t *phones;
-    size_t kept; /* frames with a label or before one */
+    size_t kept; /* number of frames up to the last label */
 } loader;
 
 static hth_status no_memory(hth_error *error) {
@@ -57,7 +58,7 @@ void hth_speech_set_free(hth_speech_set *set) {
 
 /* ---- One utterance ------------------------------------------------------------------------ */
 
-/* All files must give as many channels as the first. */
+/* Refuses a file with another number of channels than the first file. */
 static hth_status check_channels(loader *l, const char *path, hth_error *error) {
     if (l->base == l->frames.channels) return HTH_OK;
     if (l->base)
@@ -73,7 +74,7 @@ static hth_status check_channels(loader *l, const char *path, hth_error *error) 
     return HTH_OK;
 }
 
-/* Differences of columns from.. into columns from + base... */
+/* Writes the differences of columns from.. to columns from + frames->channels... */
 static void differentiate(const hth_frames *frames, double *wide, size_t from, size_t columns) {
     for (size_t t = 1; t + 1 < frames->count; t++)
         for (size_t c = 0; c < frames->channels; c++) {
@@ -82,7 +83,7 @@ static void differentiate(const hth_frames *frames, double *wide, size_t from, s
         }
 }
 
-/* Puts the derivatives beside the features. */
+/* Adds the derivatives to the features. */
 static hth_status widen(loader *l, hth_error *error) {
     hth_frames *frames = &l->frames;
     const size_t columns = l->set.channels, base = l->base;
@@ -96,7 +97,7 @@ static hth_status widen(loader *l, hth_error *error) {
     return HTH_OK;
 }
 
-/* Where frames lie for labels of that unit: at their centres, or by their numbers. */
+/* The positions of frames in the unit of the labels: a frame's centre, or its number. */
 static hth_frame_clock clock_of(const loader *l, hth_label_unit unit) {
     const hth_frames *f = &l->frames;
     const double rate = (double)l->options->rate, window = l->options->mfcc.window;
@@ -133,7 +134,7 @@ static void release_utterance(loader *l) {
     l->phones = NULL;
 }
 
-/* Into the hands of the loader. */
+/* Reads an utterance into l->frames and l->phones. */
 static hth_status read_utterance(loader *l, const hth_speech_file *file, hth_error *error) {
     HTH_TRY(hth_features_read(&l->reader, file->path, &l->frames, error));
     HTH_TRY(check_channels(l, file->path, error));
@@ -143,7 +144,7 @@ static hth_status read_utterance(loader *l, const hth_speech_file *file, hth_err
                     file->path);
 }
 
-/* ---- What training utterances tell --------------------------------------------------------- */
+/* ---- Statistics of training utterances ------------------------------------------------------ */
 
 static hth_status note_phones(loader *l, hth_error *error) {
     const size_t known = hth_labels_phone_count(l->labels);
@@ -173,7 +174,7 @@ static void measure(loader *l) {
     l->measured += l->kept;
 }
 
-/* ---- What is kept of a split ---------------------------------------------------------------- */
+/* ---- Keeping a split --------------------------------------------------------------------------- */
 
 static hth_status reserve(loader *l, size_t frames, hth_error *error) {
     if (frames <= l->capacity) return HTH_OK;
@@ -189,7 +190,7 @@ static hth_status reserve(loader *l, size_t frames, hth_error *error) {
     return HTH_OK;
 }
 
-/* Unscaled, with phones in place of classes. */
+/* Appends the utterance to the set. It is not scaled yet, and has phones in place of classes. */
 static hth_status keep(loader *l, size_t file, hth_error *error) {
     hth_speech_set *set = &l->set;
     HTH_TRY(reserve(l, set->frames + l->kept, error));
@@ -241,7 +242,7 @@ static hth_status add_name(loader *l, const char *text, size_t length, hth_error
     return HTH_OK;
 }
 
-/* The phones that a file names, one a line. */
+/* Reads the phones from a file, one a line. */
 static hth_status name_lines(loader *l, const hth_bytes *text, hth_error *error) {
     const char *at = text->data, *end = at + text->length;
     for (size_t line = 1; at < end; line++) {
@@ -260,6 +261,7 @@ static hth_status name_lines(loader *l, const hth_bytes *text, hth_error *error)
 }
 
 static hth_status name_classes(loader *l, hth_error *error) {
+    /* From the file of phones. */
     if (*l->options->phones) {
         hth_bytes text;
         HTH_TRY(hth_file_read(l->options->phones, &text, error));
@@ -267,6 +269,7 @@ static hth_status name_classes(loader *l, hth_error *error) {
         free(text.data);
         return status;
     }
+    /* Or from the training utterances, sorted. */
     for (size_t p = 0; p < l->used_capacity; p++) {
         const char *name = hth_labels_phone(l->labels, (int32_t)p);
         if (l->used[p]) HTH_TRY(add_name(l, name, strlen(name), error));
@@ -300,9 +303,9 @@ static hth_status fail_phone(const loader *l, size_t frame, const char *phone, h
         path, frame - u->first, phone, l->options->train);
 }
 
-/* Phones become classes. */
+/* Replaces phones by classes. */
 static hth_status classify(loader *l, hth_error *error) {
-    int32_t phone = -1, class = -1; /* of the frame before */
+    int32_t phone = -1, class = -1; /* phone and class of the frame before */
     for (size_t t = 0; t < l->set.frames; t++) {
         int32_t *at = &l->set.classes[t];
         if (*at < 0) continue;
@@ -318,7 +321,7 @@ static hth_status classify(loader *l, hth_error *error) {
 
 /* ---- All of it -------------------------------------------------------------------------------- */
 
-/* Goes through the utterances of a list; keeps them, learns scale and phones from them, or both. */
+/* Reads the utterances of a list. train: adds them to the statistics. kept: appends them to the set. */
 static hth_status go_through(loader *l, const char *list, bool train, bool kept, hth_error *error) {
     size_t *files, count;
     HTH_TRY(hth_speech_list_read(list, &l->tree, l->options->exclude, &files, &count, error));

@@ -1,4 +1,4 @@
-/* The utterances of one split: scaled frames and a class for each. */
+/* The utterances of a split: scaled frames, and a class for each frame. */
 #ifndef HTH_SPEECH_SET_H
 #define HTH_SPEECH_SET_H
 
@@ -18,7 +18,7 @@ enum { HTH_SPEECH_MINMAX, HTH_SPEECH_ZSCORE, HTH_SPEECH_NONE }; /* scale */
 enum { HTH_SPEECH_REFUSE, HTH_SPEECH_SKIP };                    /* gaps */
 
 typedef struct hth_utterance {
-    size_t file; /* of the folder, for messages */
+    size_t file; /* index of the file in the folder, for messages */
     size_t first, frames;
 } hth_utterance;
 
@@ -30,8 +30,8 @@ typedef struct hth_speech_set {
     size_t frames, channels, outputs;
 } hth_speech_set;
 
-/* Reads the split's list, and the training list for the scale and the phones. On error nothing is left
- * behind. Time: all training files are read, whatever the split. */
+/* Reads the split's list, and the training list for scale and phones. On an error nothing is left. Time: all
+ * training files are read, whatever the split. */
 hth_status hth_speech_set_load(const hth_speech_options *options, hth_split split,
                                hth_speech_set *out, hth_error *error);
 void hth_speech_set_free(hth_speech_set *set);

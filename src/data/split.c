@@ -1,21 +1,21 @@
 /*
- * A seeded, stratified draw. Of `wanted` sequences each class gets its share, n_c wanted / N, rounded down; what is then
- * missing goes one by one to the classes with the largest remainders (ties are drawn). Within a class the sequences are
- * drawn without replacement.
+ * A stratified draw by a seed. Each class gets its share n_c wanted / N of the `wanted` sequences, rounded down.
+ * The rest goes one by one to the classes with the largest remainders (ties are drawn). Within a class, sequences
+ * are drawn without replacement.
  */
 #include "base/random.h"
 #include "data/sequences.h"
 
 #include <stdlib.h>
 
-/* A sequence, in the order of its class and then of its draw. */
+/* A sequence; sorted by class, then by draw. */
 typedef struct ticket {
     int32_t class;
     uint64_t draw;
     size_t sequence;
 } ticket;
 
-/* A class: its tickets are from first on. */
+/* A class; its tickets begin at `first`. */
 typedef struct stratum {
     size_t first, count, quota;
     uint64_t remainder, draw;
@@ -42,7 +42,7 @@ static uint64_t draw(uint64_t seed, uint64_t index) {
     return words[0];
 }
 
-/* The classes of sorted tickets. */
+/* Lists the classes of sorted tickets with their quotas. Returns how many. */
 static size_t list_strata(const ticket *tickets, size_t count, size_t wanted, uint64_t seed,
                           stratum *strata) {
     size_t classes = 0;
@@ -61,6 +61,7 @@ static size_t list_strata(const ticket *tickets, size_t count, size_t wanted, ui
 
 hth_status hth_split_draw(const int32_t *classes, size_t count, size_t wanted, uint64_t seed,
                           bool *validates, hth_error *error) {
+    /* A ticket for each sequence, sorted by class. */
     ticket *tickets = calloc(count, sizeof *tickets);
     stratum *strata = calloc(count, sizeof *strata);
     if (!tickets || !strata) {
@@ -73,7 +74,7 @@ hth_status hth_split_draw(const int32_t *classes, size_t count, size_t wanted, u
         tickets[i] = (ticket){classes ? classes[i] : 0, draw(seed, i), i};
     qsort(tickets, count, sizeof *tickets, by_class);
     const size_t kinds = list_strata(tickets, count, wanted, seed, strata);
-    /* What rounding down has left over goes to the largest remainders. */
+    /* Rounding down leaves some over: they go to the largest remainders. */
     size_t left = wanted;
     for (size_t c = 0; c < kinds; c++) left -= strata[c].quota;
     qsort(strata, kinds, sizeof *strata, by_remainder);
@@ -82,6 +83,7 @@ hth_status hth_split_draw(const int32_t *classes, size_t count, size_t wanted, u
             strata[c].quota++;
             left--;
         }
+    /* Mark the first tickets of each class. */
     for (size_t c = 0; c < kinds; c++)
         for (size_t i = 0; i < strata[c].quota; i++)
             validates[tickets[strata[c].first + i].sequence] = true;

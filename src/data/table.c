@@ -1,13 +1,14 @@
 /*
- * A table as a stream: rows are time steps, columns have names. Step t has
+ * Reads a table as a stream: rows are time steps, columns have names. Step t has
  *
  *     x_t = the columns data.inputs of row t        y*_t = the columns data.target of row t + data.ahead
  *
- * each less its mean over the training rows and divided by its deviation there (data.standardise). With data.change the
- * target is y* less the same columns of row t: then 0 is the forecast that all stays as it is. The rows of the
- * training file are cut in time: first those that train, then data.validation_fraction, then data.test_fraction of them;
- * no target looks beyond its own part. As in text, the part is cut into `batch` contiguous pieces of equal length (what
- * is left over is dropped), and one pass is one epoch and one sequence.
+ * Each column has its mean over the training rows subtracted and is divided by its deviation there
+ * (data.standardise). With data.change, the same columns of row t are subtracted from y*: then 0 is the forecast
+ * that nothing changes. The rows of the training file are split in time: first those that train, then
+ * data.validation_fraction, then data.test_fraction of them. No target lies outside its own part. As in text, a
+ * part is cut into `batch` contiguous pieces of equal length (the rest is dropped), and one pass is one epoch and
+ * one sequence.
  */
 #include "data/csv.h"
 #include "tasks/stream.h"
@@ -65,15 +66,15 @@ static const hth_option options_table[] = {
            .fallback = "false", .kind = HTH_KIND_BOOL),
 };
 
-/* A column that is read: its place among those of a file, and its scale. */
+/* A column that is read, with its scale. */
 typedef struct column {
-    char *name; /* in text of the plan */
+    char *name; /* in the plan's text, or in the training file */
     double mean, deviation;
 } column;
 
-/* Inputs, then targets. */
+/* The columns to read: inputs, then targets. */
 typedef struct plan {
-    char *text; /* the names */
+    char *text; /* the names of the columns */
     column *columns;
     size_t inputs, outputs;
 } plan;
@@ -86,7 +87,7 @@ typedef struct part {
 typedef struct table {
     size_t inputs, outputs, rows;
     hth_real *x, *y;             /* [rows][...]; y of row t + ahead is the target of step t */
-    size_t ahead, batch, length; /* steps of a piece */
+    size_t ahead, batch, length; /* length: steps of a piece */
     bool change;
     uint64_t epoch, step;
     size_t capacity;
@@ -118,7 +119,7 @@ static hth_status add_column(plan *p, size_t capacity, char *name, hth_error *er
     return HTH_OK;
 }
 
-/* "a, b": cuts the text in place. */
+/* Adds the columns of a list "a, b". Cuts the text in place. */
 static hth_status add_list(plan *p, size_t capacity, char *list, size_t *count, hth_error *error) {
     for (char *next; list; list = next, (*count)++) {
         next = strchr(list, ',');
@@ -128,7 +129,7 @@ static hth_status add_list(plan *p, size_t capacity, char *list, size_t *count, 
     return HTH_OK;
 }
 
-/* All columns whose first row is a number. */
+/* Adds all columns that have a number in the first row. */
 static hth_status add_numbers(plan *p, size_t capacity, const hth_csv *csv, hth_error *error) {
     double value;
     for (size_t i = 0; i < csv->columns; i++)
@@ -140,12 +141,13 @@ static hth_status add_numbers(plan *p, size_t capacity, const hth_csv *csv, hth_
     return hth_fail(error, HTH_INVALID, "%s: no column is a number in the first row", csv->path);
 }
 
-/* The names belong to the plan, or to the training file. */
+/* Makes the plan. The names of its columns belong to the plan, or to the training file. */
 static hth_status make_plan(const table_options *o, const hth_csv *train, plan *out,
                             hth_error *error) {
     const size_t length = strlen(o->inputs) + 1, all = length + strlen(o->target) + 1;
     const size_t capacity = train->columns + all;
     plan p = {.text = malloc(all), .columns = calloc(capacity, sizeof *p.columns)};
+    /* Inputs. */
     hth_status status = p.text && p.columns ? HTH_OK : no_memory(error);
     if (status == HTH_OK) {
         memcpy(p.text, o->inputs, length);
@@ -153,6 +155,7 @@ static hth_status make_plan(const table_options *o, const hth_csv *train, plan *
         status = *o->inputs ? add_list(&p, capacity, p.text, &p.inputs, error)
                             : add_numbers(&p, capacity, train, error);
     }
+    /* Targets. */
     if (status == HTH_OK) status = add_list(&p, capacity, p.text + length, &p.outputs, error);
     if (status == HTH_OK)
         *out = p;
@@ -163,9 +166,10 @@ static hth_status make_plan(const table_options *o, const hth_csv *train, plan *
 
 /* ---- Parts ---- */
 
-/* The rows of the training file that are a split's. */
+/* Finds the rows of a split in the training file. */
 static hth_status find_part(const table_options *o, const hth_csv *csv, hth_split split, part *out,
                             hth_error *error) {
+    /* The number of rows, and of each part. */
     size_t all = csv->rows;
     if (o->rows && (uint64_t)o->rows < all) all = (size_t)o->rows;
     const double validate = *o->validate_file ? 0 : o->validation_fraction;
@@ -174,6 +178,7 @@ static hth_status find_part(const table_options *o, const hth_csv *csv, hth_spli
     size_t middle = (size_t)floor(validate * (double)all + 0.5);
     if (middle > all - last) middle = all - last;
     const size_t first = all - last - middle;
+    /* The split's rows. */
     *out = split == HTH_TRAIN      ? (part){0, first}
            : split == HTH_VALIDATE ? (part){first, middle}
                                    : (part){first + middle, last};
@@ -185,14 +190,14 @@ static hth_status find_part(const table_options *o, const hth_csv *csv, hth_spli
         csv->path, validate, test);
 }
 
-/* Mean and deviation of each column over the rows that train. */
+/* Computes mean and deviation of each column over the training rows. */
 static hth_status measure(const hth_csv *csv, const part *rows, plan *p, hth_error *error) {
     for (size_t i = 0; i < p->inputs + p->outputs; i++) {
         column *c = &p->columns[i];
         double value, mean = 0, squares = 0;
         size_t at;
         HTH_TRY(hth_csv_column(csv, c->name, &at, error));
-        for (size_t r = 0; r < rows->count; r++) { /* Welford */
+        for (size_t r = 0; r < rows->count; r++) { /* Welford 1962 */
             HTH_TRY(hth_csv_number(csv, rows->from + r, at, &value, error));
             const double before = value - mean;
             mean += before / (double)(r + 1);
@@ -207,9 +212,11 @@ static hth_status measure(const hth_csv *csv, const part *rows, plan *p, hth_err
 
 static hth_status copy_rows(const hth_csv *csv, const part *rows, const plan *p, table *t,
                             hth_error *error) {
+    /* Memory. */
     t->x = malloc(hth_times(rows->count, hth_times(p->inputs, sizeof *t->x)));
     t->y = malloc(hth_times(rows->count, hth_times(p->outputs, sizeof *t->y)));
     if (!t->x || !t->y) return no_memory(error);
+    /* Scale and copy each column. */
     for (size_t i = 0; i < p->inputs + p->outputs; i++) {
         const column *c = &p->columns[i];
         const bool is_input = i < p->inputs;
@@ -277,7 +284,7 @@ static hth_status load(const table_options *o, hth_split split, table *t, hth_er
     return status;
 }
 
-/* Pieces of the batch, one after the other. */
+/* Cuts the rows into contiguous pieces, one for each item of the batch. */
 static hth_status cut_pieces(const table_options *o, const hth_stream_context *context, table *t,
                              hth_error *error) {
     t->ahead = (size_t)o->ahead;
@@ -310,7 +317,7 @@ static hth_status table_open(const hth_stream_context *context, void **state, ht
     return HTH_OK;
 }
 
-/* ---- Reading on ---- */
+/* ---- Reading ---- */
 
 static hth_status reserve(table *t, size_t steps, hth_error *error) {
     if (steps <= t->capacity) return HTH_OK;
@@ -327,11 +334,13 @@ static hth_status reserve(table *t, size_t steps, hth_error *error) {
 static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
                              hth_position_flags *flags, hth_error *error) {
     table *t = state;
+    /* The position must lie in the data. */
     if (t->step >= t->length)
         return hth_fail(error, HTH_MISMATCH,
                         "table: position %llu lies beyond the %zu steps of an epoch; has the file "
                         "been changed?",
                         (unsigned long long)t->step, t->length);
+    /* Fill the chunk. */
     const size_t from = (size_t)t->step, left = t->length - from;
     const size_t steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(t, steps, error));
@@ -344,6 +353,7 @@ static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
                 t->out[at * t->outputs + k] = t->change ? then[k] - now[k] : then[k];
         }
     *chunk = (hth_chunk){.steps = steps, .batch = t->batch, .x = t->in, .targets = t->out};
+    /* Go on. */
     const bool end = steps == left;
     *flags = (hth_position_flags){.starts = from == 0, .ends = end, .epoch_end = end};
     t->step = end ? 0 : from + steps;

@@ -1,11 +1,10 @@
 /*
- * Text as a stream of tokens, to predict each from those before it.
+ * Reads text as a stream of tokens; each is to be predicted from those before it.
  *
- * The files are in the layout of the Penn Treebank: one for each split, a sentence a line. Batches are
- * cut as in the TensorFlow PTB tutorial: the text of a split is cut into `batch` contiguous pieces of
- * equal length (what is left over is dropped), item b of every chunk reads on in piece b, and the target
- * of a token is the next one. One pass is one epoch and one sequence: only its first chunk `starts`.
- * Memory: 4 bytes a token of the split.
+ * The files have the layout of the Penn Treebank: one for each split, a sentence a line. Batches are cut as in the
+ * TensorFlow PTB tutorial: the text of a split is cut into `batch` contiguous pieces of equal length (the rest is
+ * dropped), item b of every chunk goes on in piece b, and the target of a token is the next token. One pass is one
+ * epoch and one sequence: only its first chunk `starts`. Memory: 4 bytes a token of the split.
  */
 #include "data/file.h"
 #include "data/vocabulary.h"
@@ -22,10 +21,10 @@ typedef struct text_options {
 
 typedef struct text_state {
     int32_t *text;        /* [batch][length] */
-    size_t batch, length; /* tokens of one piece; one more than its steps */
-    bool drop_last;       /* and this is the training split */
-    size_t unroll;        /* longest chunk asked for so far */
-    uint64_t epoch, step; /* epochs done; steps of this one done */
+    size_t batch, length; /* length: tokens of one piece, one more than its steps */
+    bool drop_last;       /* the option is set, and this is the training split */
+    size_t unroll;        /* longest chunk so far */
+    uint64_t epoch, step; /* epochs done; steps done in this epoch */
     int32_t *in, *out;    /* [unroll][batch] */
 } text_state;
 
@@ -61,7 +60,7 @@ static const char *file_of(const text_options *options, hth_split split) {
 
 /* ---- Opening ---------------------------------------------------------------------------- */
 
-/* One file of the corpus. */
+/* A file of the corpus. */
 typedef struct corpus_file {
     char *path;
     hth_bytes bytes;
@@ -94,14 +93,16 @@ static hth_status corpus_open(const text_options *options, const char *name, cor
     return HTH_OK;
 }
 
-/* Numbers of the split's tokens, after the vocabulary of the training file. */
+/* Turns the split's tokens into numbers, with the vocabulary of the training file. */
 static hth_status encode(const text_options *options, hth_split split, int32_t **tokens,
                          size_t *count, size_t *kinds, hth_error *error) {
     corpus_file train = {0}, other = {0};
     hth_vocabulary *vocabulary = NULL;
+    /* The vocabulary. */
     hth_status status = corpus_open(options, options->train, &train, error);
     if (status == HTH_OK)
         status = hth_vocabulary_create(train.cutter, train.path, &vocabulary, error);
+    /* The split's tokens. */
     if (status == HTH_OK && split != HTH_TRAIN)
         status = corpus_open(options, file_of(options, split), &other, error);
     const corpus_file *file = split == HTH_TRAIN ? &train : &other;
@@ -127,12 +128,15 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
                             hth_error *error) {
     text_options options;
     HTH_TRY(hth_options_read(&hth_reader_text.part.options, context->settings, &options, error));
+    /* Find the split's file. */
     const char *name = file_of(&options, context->split);
     *state = NULL;
     if (context->split != HTH_TRAIN && !*name) return HTH_OK; /* no such split: see stream.h */
+    /* Read and encode. */
     int32_t *tokens = NULL;
     size_t count = 0, kinds = 0;
     HTH_TRY(encode(&options, context->split, &tokens, &count, &kinds, error));
+    /* Cut into pieces, which need at least two tokens. */
     size_t length = context->batch ? count / context->batch : 0;
     text_state *text = length < 2 ? NULL : calloc(1, sizeof *text);
     if (!text) {
@@ -142,6 +146,7 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
                         "%s/%s: %zu tokens are too few for a batch of %zu, which needs 2 an item",
                         options.dir, name, count, context->batch);
     }
+    /* The stream. */
     *text = (text_state){.text = tokens,
                          .batch = context->batch,
                          .length = length,
@@ -151,9 +156,9 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
     return HTH_OK;
 }
 
-/* ---- Reading on ------------------------------------------------------------------------- */
+/* ---- Reading ---------------------------------------------------------------------------- */
 
-/* The buffers grow to the longest chunk asked for, in practice once. */
+/* Grows the buffers to the longest chunk so far; in practice this happens once. */
 static hth_status reserve(text_state *text, size_t steps, hth_error *error) {
     if (steps <= text->unroll) return HTH_OK;
     size_t row = text->batch * sizeof(int32_t);
@@ -175,12 +180,14 @@ static hth_status reserve(text_state *text, size_t steps, hth_error *error) {
 static hth_status text_next(void *state, size_t max_steps, hth_chunk *chunk,
                             hth_position_flags *flags, hth_error *error) {
     text_state *text = state;
+    /* The position must lie in the data. */
     size_t all = text->length - 1;
     if (text->step >= all)
         return hth_fail(error, HTH_MISMATCH,
                         "text: position %llu lies beyond the %zu steps of an epoch; has the file "
                         "been changed?",
                         (unsigned long long)text->step, all);
+    /* Fill the chunk. */
     HTH_TRY(reserve(text, max_steps, error));
     size_t from = (size_t)text->step, left = all - from;
     size_t steps = left < max_steps ? left : max_steps;
@@ -190,6 +197,7 @@ static hth_status text_next(void *state, size_t max_steps, hth_chunk *chunk,
             text->in[t * text->batch + b] = token[0];
             text->out[t * text->batch + b] = token[1];
         }
+    /* Go on. A short last chunk may be dropped. */
     left -= steps;
     bool end = left == 0 || (text->drop_last && left < max_steps);
     *chunk =
@@ -207,7 +215,7 @@ static size_t text_fields(void *state, hth_field *fields, size_t capacity) {
     return 2;
 }
 
-/* Before the first chunk is asked for it is not known what drop_last will drop. */
+/* Before the first chunk it is not known how many steps drop_last will drop. */
 static void text_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps) {
     const text_state *text = state;
     uint64_t steps = text->length - 1;

@@ -1,6 +1,6 @@
 /*
- * A vocabulary: a hash table from pieces of text to numbers (open addressing, at most half full), the
- * numbers given by descending frequency. Time linear in the text, memory in the number of kinds.
+ * A vocabulary: a hash table from pieces of text to numbers (open addressing, at most half full), numbered by
+ * descending frequency. Time is linear in the text, memory in the number of different pieces.
  */
 #include "data/vocabulary.h"
 
@@ -13,9 +13,9 @@ typedef struct entry {
 } entry;
 
 struct hth_vocabulary {
-    entry *entries; /* [size], by number once it is complete */
+    entry *entries; /* [size]; sorted by number after creation */
     size_t size, capacity;
-    int32_t *slots; /* [slot_count]: number + 1, 0 for none */
+    int32_t *slots; /* [slot_count]: number + 1; 0: empty */
     size_t slot_count;
     char *texts; /* the bytes of all pieces */
 };
@@ -81,7 +81,7 @@ static bool equal(hth_piece a, hth_piece b) {
     return a.length == b.length && !memcmp(a.text, b.text, a.length);
 }
 
-/* The slot that holds the piece, or the free one where it belongs. */
+/* The slot that holds the piece, or the free slot where it belongs. */
 static int32_t *slot_of(const hth_vocabulary *v, hth_piece piece) {
     size_t at = (size_t)hash(piece) & (v->slot_count - 1);
     while (v->slots[at] && !equal(v->entries[v->slots[at] - 1].piece, piece))
@@ -94,7 +94,7 @@ static void fill_slots(hth_vocabulary *v) {
     for (size_t i = 0; i < v->size; i++) *slot_of(v, v->entries[i].piece) = (int32_t)i + 1;
 }
 
-/* Doubles the table; false without memory. */
+/* Doubles the table; false if memory ran out. */
 static bool enlarge(hth_vocabulary *v) {
     size_t capacity = v->capacity ? v->capacity * 2 : 1024;
     if (capacity > INT32_MAX / 2) return false;
@@ -133,7 +133,7 @@ static int by_count_then_bytes(const void *left, const void *right) {
     return (a->piece.length > b->piece.length) - (a->piece.length < b->piece.length);
 }
 
-/* The pieces' bytes move into the vocabulary, so that the text can go. */
+/* Copies the bytes of all pieces into the vocabulary, so that the text can be freed. */
 static bool own_texts(hth_vocabulary *v) {
     size_t total = 0;
     for (size_t i = 0; i < v->size; i++) total += v->entries[i].piece.length;
