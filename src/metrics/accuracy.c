@@ -1,4 +1,4 @@
-/* The fraction of steps whose largest output is that of the class. */
+/* The fraction of steps whose largest output belongs to the right class. */
 #include "metrics/metrics.h"
 
 #include <math.h>

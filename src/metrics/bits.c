@@ -1,4 +1,4 @@
-/* A cross-entropy that is counted in nats, in bits: divided by ln 2. */
+/* The cross-entropy in bits: a loss in nats, divided by ln 2. */
 #include "metrics/metrics.h"
 
 static const double ln2 = 0.69314718055994530942;

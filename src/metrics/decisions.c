@@ -1,6 +1,6 @@
 /*
- * The fraction of decisions that are right. A decision is made over a stretch of steps, where the data say so: it is the
- * output with the largest mean over them (Bellec et al. 2019, Methods 1.2).
+ * The fraction of right decisions. The data say over which steps a decision is made; it is the output with the
+ * largest mean over them (Bellec et al. 2019, Methods 1.2).
  */
 #include "metrics/metrics.h"
 

@@ -1,4 +1,4 @@
-/* Where sequences grow as they are learned, how far they have grown. */
+/* The length of the longest sequence solved, for sequences that grow as they are learned. */
 #include "metrics/metrics.h"
 
 static bool suits(const hth_metric_case *of) {

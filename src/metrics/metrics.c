@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Not a metric, but a choice among them: hth_run_metric_choose makes it. */
+/* Not a metric but a choice among them, made by hth_run_metric_choose. */
 static const hth_metric automatic = {
     .part = {.name = "auto",
              .summary = "the first of these that suits: length, decisions, perplexity for tokens, "

@@ -1,4 +1,5 @@
-/* The metrics: a new one is a file in this folder and a name in this list. train.metric=auto takes the first that suits. */
+/* The metrics. To add one, write a file in this folder and add its name to this list. train.metric=auto takes the
+ * first metric that suits. */
 #ifndef HTH_METRICS_H
 #define HTH_METRICS_H
 

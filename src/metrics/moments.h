@@ -1,4 +1,4 @@
-/* Moments of targets that are values, summed along a walk: what the variance in nmse is made of. */
+/* Moments of targets that are values, summed along a walk. The variance in nmse is computed from them. */
 #ifndef HTH_MOMENTS_H
 #define HTH_MOMENTS_H
 
@@ -15,7 +15,7 @@ void hth_moments_destroy(hth_moments *moments);
 void hth_moments_clear(hth_moments *moments);
 void hth_moments_add(hth_moments *moments, const hth_chunk *chunk);
 
-/* Variance of each target, summed over them, where the weights add up to `weight`; NAN when they do not vary. */
+/* The variance of the targets, summed over outputs; `weight`: sum of the weights. NAN if the targets do not vary. */
 double hth_moments_variance(const hth_moments *moments, double weight);
 
 #endif

@@ -1,4 +1,4 @@
-/* mse = sum_t,k w (y - y*)^2 / (N n_out), N the sum of the weights w. */
+/* mse = sum_t,k w (y - y*)^2 / (N n_out), where N is the sum of the weights w. */
 #include "metrics/squares.h"
 
 static double value(const hth_scored *of) {

@@ -1,6 +1,6 @@
 /*
- * nmse = sum_t,k w (y - y*)^2 / sum_t,k w (y* - m_k)^2, m_k the mean of target k over the same steps; so it is 1 for a
- * readout that stays at the mean (Bellec et al. 2019, Fig. 1 c-d).
+ * nmse = sum_t,k w (y - y*)^2 / sum_t,k w (y* - m_k)^2, where m_k is the mean of target k over the same steps. It
+ * is 1 for a readout that stays at the mean (Bellec et al. 2019, Fig. 1 c-d).
  */
 #include "metrics/squares.h"
 

@@ -1,4 +1,4 @@
-/* exp of the cross-entropy in nats: how many classes, all as likely, would be as hard to guess among. */
+/* exp of the cross-entropy in nats: the number of equally likely classes that would be as hard to guess. */
 #include "base/functions64.h"
 #include "metrics/metrics.h"
 

@@ -1,4 +1,4 @@
-/* What mse and nmse share: squared errors, from a loss that is made of them. */
+/* Shared by mse and nmse: squared errors, from a loss that is made of them. */
 #ifndef HTH_SQUARES_H
 #define HTH_SQUARES_H
 
