@@ -164,7 +164,7 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
                            hth_error *error) {
     const hth_train_options *o = &session->options;
     if (o->align == 0) return HTH_OK;
-    /* Take memory for the guest. */
+    /* Take memory and copy the options. */
     align *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for train.align");
     a->network = session->parts.network;
@@ -340,7 +340,7 @@ static size_t state(void *guest, hth_field *fields, size_t capacity) {
         /* Names of two companions must differ. */
         for (size_t k = 0; k < own && k < left; k++) add_prefix(i, from[k].name);
         count += own;
-        /* The gradient summed so far. */
+        /* The window's gradient, as far as it is summed. */
         if (count < capacity) {
             fields[count] = (hth_field){.dtype = HTH_DTYPE_REAL,
                                         .count = hth_network_parameter_count(a->network),

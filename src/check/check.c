@@ -171,7 +171,7 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     HTH_TRY(refuse_unit(c, given, error));
     HTH_TRY(open_network(c, &c->settings, c->from, &c->subject.network, error));
     c->parameters = hth_network_parameter_count(c->subject.network);
-    /* Room for two gradients. */
+    /* Take memory for BPTT's gradient and the one compared with it. */
     c->exact = calloc(c->parameters, sizeof *c->exact);
     c->other = calloc(c->parameters, sizeof *c->other);
     if (!c->exact || !c->other)
@@ -369,7 +369,7 @@ static hth_status check_tiny(check *c, const candidate *who, hth_error *error) {
     hth_status status = open_network(c, &tiny.settings, NULL, &tiny.network, NULL);
     done = done || status != HTH_OK;
     status = HTH_OK;
-    /* Try three steps, then two. */
+    /* Try three steps; if they draw too many signs, two. */
     for (size_t steps = 3; steps > 1 && !done && status == HTH_OK; steps--) {
         if (steps > c->sample.steps) continue;
         sample.steps = steps;
@@ -478,7 +478,7 @@ static void warn_of_spikes(const check *c, const hth_report *report) {
 static void warn_of_nothing(const check *c, const hth_report *report) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(c->subject.network, &count);
-    /* No step has a weight. */
+    /* Warn if no step has a weight. */
     if (!(report->weight > 0)) {
         hth_check_tell(&c->run,
                        "No step of the %zu that were compared has a weight: there is no "

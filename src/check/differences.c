@@ -148,7 +148,7 @@ static hth_status check_block(hth_check_run *run, const hth_subject *s, const ht
         b->theirs[kept++] = (hth_real)e->wide.value;
         if (e->wide.noise > noise) noise = e->wide.noise;
     }
-    /* Report. */
+    /* Report how near the gradient is to the differences, and the worst entries. */
     if (leaves_out)
         hth_check_tell(run,
                        "%zu of %zu entries of %s were left out of the comparison with finite "

@@ -93,14 +93,14 @@ static summary sum_up(const moments *m, const hth_block *block, const hth_real *
         mean += m->mean[i] * m->mean[i], both += m->mean[i] * e;
         if (m->count > 1) variance += m->squares[i] / (double)(m->count - 1);
     }
-    /* Numbers that are not finite. */
+    /* If a number is not finite, the bias is infinite. */
     const double size = mean + variance, scale = norm > 0 ? norm : size;
     if (!isfinite(difference) || !isfinite(norm) || !isfinite(size))
         return (summary){.bias = (double)INFINITY,
                          .deviation = (double)NAN,
                          .cosine = (double)NAN,
                          .not_finite = true};
-    /* All others. */
+    /* Otherwise bias, deviation and cosine are relative to `scale`. */
     return (summary){.bias = difference > 0 ? sqrt(difference / scale) : 0,
                      .deviation = variance > 0 ? sqrt(variance / scale) : 0,
                      .cosine = mean > 0 && norm > 0     ? both / sqrt(mean * norm)
@@ -198,10 +198,10 @@ hth_status hth_check_signs(hth_check_run *run, const hth_rehearsal *rehearsal, c
     HTH_TRY(count_signs(rehearsal, &signs, error));
     *done = signs <= MOST_SIGNS;
     if (signs == 0 || !*done) return HTH_OK;
-    /* The mean over all of them. */
+    /* Take the mean over all combinations of signs. */
     hth_status status = moments_make(hth_network_parameter_count(network), &m, error);
     if (status == HTH_OK) status = enumerate(rehearsal, signs, &m, error);
-    /* A row for each block. */
+    /* Report each block. */
     const hth_block *blocks = hth_network_blocks(network, &count);
     snprintf(claim, sizeof claim, "%.20s, tiny, all 2^%zu signs = bptt", name, signs);
     for (size_t i = 0; i < count && status == HTH_OK; i++) {

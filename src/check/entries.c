@@ -47,7 +47,7 @@ static double largest_of(const hth_entry_trial *trial) {
 
 static void take_entry(void *context, const hth_entry_trial *trial) {
     table_rows *rows = context;
-    /* Measure how near the two are. */
+    /* Measure how near the table is to the differences. */
     const hth_nearness nearness = hth_nearness_of(trial->table, trial->differences, trial->count);
     const double largest = largest_of(trial);
     char worst[160];
@@ -63,7 +63,7 @@ static void take_entry(void *context, const hth_entry_trial *trial) {
         list_name(rows, trial->name);
         return;
     }
-    /* All others: a row. */
+    /* Report all other entries as a row. */
     tell_worst(trial, worst, sizeof worst);
     hth_check_report_entry(rows->run, rows->claim, trial->name, &nearness, trial->tolerance,
                            trial->noise, worst);
