@@ -87,7 +87,7 @@ static double residual(const solver *v, const double *alpha) {
 static bool newton(solver *v, double *b) {
     const hth_logistic *p = v->problem;
     const size_t n = p->count;
-    /* S and the right-hand sides. */
+    /* Fill S and the right-hand sides. */
     for (size_t i = 0; i < n; i++) {
         const double now = hth_sigmoid64(v->f[i]), error = p->labels[i] - now;
         v->s[i] = sqrt(fmax(now * (1 - now), 1e-300));

@@ -247,7 +247,7 @@ static hth_status decode_window(probe *p, size_t w, hth_probe_window *out, hth_e
     fill_gram(p);
     for (size_t t = 0; t < p->trials; t++) p->said[t] = -1;
     for (size_t k = p->classes == 2; k < p->classes; k++) HTH_TRY(learn_class(p, (int)k, error));
-    /* The row of the result. */
+    /* Fill the row of the result. */
     out->from = w * plan->spacing;
     out->to = out->from + plan->window;
     out->training_accuracy = share_right(p, 0, n);

@@ -50,7 +50,7 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
                         "depend on those to come, so it "
                         "cannot be watched one step at a time",
                         plan->run);
-    /* The walk and its tape. */
+    /* Set up the walk and its tape. */
     r->walk = (hth_walk){
         .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
@@ -169,7 +169,7 @@ static const hth_real *learning_signal(const hth_recorder *r) {
 
 hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
     const hth_chunk *chunk = &r->walk.chunk;
-    /* Run one step. */
+    /* Run one step; a learner first gets an empty gradient. */
     if (r->walk.parts.learner) hth_gradient_clear(r->walk.parts.gradient);
     HTH_TRY(hth_walk_tape(&r->walk, error));
     HTH_TRY(hth_tape_read(r->walk.parts.tape, 0, 1, r->outputs, error));

@@ -40,7 +40,7 @@ static void add_column(recording *r, const char *name, hth_dtype dtype, size_t w
 /* Chooses the columns, in the order in which put_step fills them. */
 static void choose_columns(recording *r) {
     const hth_shape *s = &r->shape.stream;
-    /* Outputs, targets and weights. */
+    /* Add columns for outputs, targets and weights. */
     add_column(r, "outputs", HTH_DTYPE_REAL, s->outputs);
     if (s->target == HTH_TARGET_CLASSES)
         add_column(r, "targets", HTH_DTYPE_I32, 1);
@@ -48,7 +48,7 @@ static void choose_columns(recording *r) {
         add_column(r, "targets", HTH_DTYPE_REAL, s->outputs);
     add_column(r, "weights", HTH_DTYPE_REAL, 1);
     if (!r->plan->inside) return;
-    /* Inputs and the layer's units. */
+    /* Add columns for inputs, z and states. */
     if (s->vocabulary)
         add_column(r, "inputs", HTH_DTYPE_I32, 1);
     else
@@ -56,7 +56,7 @@ static void choose_columns(recording *r) {
     add_column(r, "z", HTH_DTYPE_REAL, r->of.units);
     for (size_t k = 0; k < r->of.states; k++)
         add_column(r, r->of.state_names[k], HTH_DTYPE_REAL, r->of.units);
-    /* Learning signals and traces. */
+    /* Add columns for learning signals and traces. */
     if (r->shape.has_signals)
         add_column(r, "signals", HTH_DTYPE_REAL,
                    hth_recorder_layer(r->recorder, r->shape.layers - 1).units);
@@ -111,7 +111,7 @@ static void put(recording *r, size_t *at, const hth_real *numbers, int32_t numbe
 static void put_step(recording *r, const hth_instant *now) {
     const size_t l = r->plan->layer;
     size_t at = 0;
-    /* Outputs, targets and weight. */
+    /* Store outputs, targets and weight. */
     put(r, &at, now->outputs, 0);
     put(r, &at, now->targets, now->target_class);
     put(r, &at, &now->weight, 0);
@@ -181,7 +181,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
     int32_t *pairs = malloc((synapses ? synapses : 1) * 2 * sizeof *pairs);
     bool good = pairs != NULL;
     size_t count = 0;
-    /* The columns. */
+    /* Describe each column as an array. */
     for (; count < r->count && good; count++) {
         column *c = &r->columns[count];
         const bool flat = c->dtype == HTH_DTYPE_I32 || strcmp(c->name, "weights") == 0;
@@ -189,7 +189,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
         arrays[count] = (hth_npz_array){
             c->name, c->dtype, flat ? 2 : 3, {r->sequences, r->longest, c->width}, c->data};
     }
-    /* Lengths and synapses. */
+    /* Add the arrays of lengths and synapses. */
     arrays[count++] =
         (hth_npz_array){"lengths", HTH_DTYPE_U64, 1, {r->sequences, 0, 0}, r->lengths};
     for (size_t i = 0; i < synapses && good; i++) {
@@ -198,7 +198,7 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
     }
     if (synapses)
         arrays[count++] = (hth_npz_array){"synapses", HTH_DTYPE_I32, 2, {synapses, 2, 0}, pairs};
-    /* Write, unless memory ran out. */
+    /* Write the arrays, unless memory ran out. */
     const hth_status status =
         good ? hth_npz_write(path, arrays, count, error)
              : hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");

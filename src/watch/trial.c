@@ -44,7 +44,7 @@ static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instan
     copy(row, t->z, hth_recorder_z(r, t->layer));
     for (size_t k = 0; k < t->of.states; k++)
         copy(row, (hth_stretch){t->state.at + k * n, n}, hth_recorder_state(r, t->layer, k));
-    /* Outputs and targets. */
+    /* Copy outputs and targets. */
     copy(row, t->y, now->outputs);
     if (now->targets)
         copy(row, t->target, now->targets);
@@ -90,7 +90,7 @@ static hth_status record(hth_trial *t, hth_recorder *r, uint64_t sequence, uint6
                                 (unsigned long long)t->first);
             continue;
         }
-        /* Add a row. */
+        /* Add a row to the table, which doubles when it is full. */
         if (t->steps == capacity) {
             capacity = capacity ? 2 * capacity : 256;
             double *values = realloc(t->values, hth_times(capacity, t->width * sizeof *values));
@@ -142,7 +142,7 @@ size_t hth_trial_liveliest(const hth_trial *t, hth_stretch of, size_t wanted, si
         for (size_t i = 0; i < of.count && step > 0; i++)
             sums[i] +=
                 fabs(hth_trial_value(t, step, of.at + i) - hth_trial_value(t, step - 1, of.at + i));
-    /* Take the largest one by one. */
+    /* Take the column that changes most, again and again. */
     for (; count < wanted && count < of.count; count++) {
         size_t best = 0;
         for (size_t i = 1; i < of.count; i++)
@@ -178,7 +178,7 @@ size_t hth_trial_changing(const hth_trial *t, size_t wanted, size_t *out) {
     double *moves = calloc(t->trace.count + 1, sizeof *moves);
     unsigned char *seen = calloc(t->of.units + 1, 1);
     size_t count = 0;
-    /* How much each trace moves. */
+    /* Measure how much each trace moves. */
     for (size_t i = 0; moves && i < t->trace.count; i++) moves[i] = movement_of(t, t->trace.at + i);
     /* Take the largest one by one: first at most one for each unit (fresh), then any. */
     for (bool fresh = true; moves && seen && count < wanted;) {
@@ -221,13 +221,13 @@ static void put_header(FILE *file, const hth_trial *t) {
         snprintf(name, sizeof name, "s%zu_", k);
         put_names(file, name, t->of.units);
     }
-    /* Outputs and targets. */
+    /* Name the columns of outputs and targets. */
     put_names(file, "y", t->y.count);
     if (s->target == HTH_TARGET_CLASSES)
         fprintf(file, ",class");
     else
         put_names(file, "target", t->target.count);
-    /* Learning signals and traces. */
+    /* Name the columns of learning signals and traces. */
     put_names(file, "L", t->signal.count);
     for (size_t i = 0; i < t->trace.count; i++)
         fprintf(file, ",e%zu_%zu", t->synapses[i].row, t->synapses[i].from);
