@@ -157,7 +157,7 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
         (job->latest.status == HTH_OK && job->latest.outcome.ending == HTH_INTERRUPTED) ||
         (job->latest.status == HTH_FAILED && is_stopping(c));
     if (interrupted) return HTH_OK;
-    /* Read its results. */
+    /* Read the run's outcome and its lines. */
     HTH_TRY(folder_of(c, run, folder, error));
     HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
     take_outcome(&job->latest, c->keep, run);
@@ -165,7 +165,7 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
         HTH_TRY(read_lines(c, path, &lines, &count, error));
         run->steps_per_second = median_rate(lines, count);
     }
-    /* Store them. */
+    /* Write outcome and lines to the store. */
     hth_status status = hth_store_finish(c->store, run, lines, count, error);
     free(lines);
     if (status != HTH_OK) return status;
@@ -182,7 +182,7 @@ static double typical_seconds(const comparing *c, int64_t variant) {
     const double short_while = 0.2; /* seconds of running that are too few for an estimate */
     double sum = 0;
     size_t count = 0;
-    /* Finished runs. */
+    /* Add up the seconds of finished runs. */
     for (size_t i = 0; i < c->run_count; i++) {
         const hth_stored_run *run = &c->runs[i];
         if (run->variant != variant || run->status != HTH_RUN_FINISHED) continue;
@@ -337,7 +337,7 @@ static hth_status run_all(comparing *c, struct pollfd *waiting, hth_error *error
             c->running--;
             if (status == HTH_OK) status = settle(c, &c->jobs[i], error);
         }
-        /* Start the next runs. */
+        /* Start runs in the free slots. */
         if (status == HTH_OK) status = fill_slots(c, error);
         if (c->running) show(c);
     }
@@ -441,7 +441,7 @@ static hth_status go_on(comparing *c, hth_error *error) {
         }
         if (first) HTH_TRY(check_run(c, first, error));
     }
-    /* Failed runs wait again. */
+    /* Make failed runs wait again. */
     HTH_TRY(hth_store_want_failed(c->store, error));
     for (size_t i = 0; i < c->run_count; i++)
         if (c->runs[i].status == HTH_RUN_FAILED) c->runs[i].status = HTH_RUN_WAITING;

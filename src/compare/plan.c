@@ -121,13 +121,13 @@ static hth_status check_key(const planner *p, const hth_setting *setting) {
 static size_t next_value(const char **at, char *out, size_t size, bool *good) {
     while (isspace((unsigned char)**at) || **at == ',') ++*at;
     size_t length;
-    /* A plain value. */
+    /* A value without brackets ends at the next comma. */
     if (**at != '[') {
         length = next_item(at, out, size);
         *good = !strpbrk(out, "[]");
         return length;
     }
-    /* A list in brackets. */
+    /* A list ends at its closing bracket. */
     const char *inner = ++*at;
     length = strcspn(inner, "[]");
     *at += length;

@@ -93,7 +93,7 @@ static bool is_useless(const hth_config *config, const char *folder) {
 static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
                         hth_outcome *outcome, hth_error *error) {
     bool begun;
-    /* Go on, or start. */
+    /* Train: go on if the folder exists, or start. */
     HTH_TRY(hth_file_look(folder, &begun, error));
     hth_status status =
         hth_train(config, folder, begun, &hth_align_guest, observer, outcome, error);
@@ -121,7 +121,7 @@ hth_status hth_job_start(const hth_config *config, const char *folder,
                          const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error) {
     int ends[2];
     const pid_t parent = getpid();
-    /* The pipe and the process. */
+    /* Make the pipe and the process. */
     if (pipe(ends) != 0)
         return hth_fail(error, HTH_FILE, "cannot start a run: no pipe: %s", strerror(errno));
     const pid_t child = fork();

@@ -132,7 +132,7 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
     hth_line *lines;
     size_t count;
     *g = (gathered){.run = run, .final = NAN};
-    /* Read, and make room. */
+    /* Read the lines and make room for them. */
     HTH_TRY(hth_store_lines(l->store, run->id, &lines, &count, l->error));
     g->values = calloc(count + 1, sizeof *g->values);
     g->smooth = calloc(count + 1, sizeof *g->smooth);
@@ -276,7 +276,7 @@ static hth_status tell_diverged(const loader *l, const gathered *own, size_t cou
 
 static hth_status fill_row(const loader *l, const hth_stored_variant *variant, uint64_t every,
                            hth_compared *row) {
-    /* Read the variant's runs. */
+    /* Gather the variant's runs. */
     double *values = calloc(2 * (l->run_count + 1), sizeof *values);
     hth_status status = values ? HTH_OK : no_memory(l);
     size_t count = 0;
@@ -285,7 +285,7 @@ static hth_status fill_row(const loader *l, const hth_stored_variant *variant, u
         count_run(&l->runs[i], row);
         status = gather(l, &l->runs[i], every, &l->own[count++]);
     }
-    /* Sum them up. */
+    /* Sum up the runs: the row's numbers and the curve. */
     if (status == HTH_OK) {
         sum_up(l->own, count, values, row);
         status = draw_curve(l, l->own, count, values, row);
@@ -379,7 +379,7 @@ static hth_status add_row(const loader *l, const hth_stored_variant *variant, ht
     HTH_TRY(hth_config_create(&config, l->error));
     hth_status status = hth_store_settings(l->store, variant->id, config, l->error);
     const hth_settings settings = hth_config_settings(config);
-    /* Fill the row. */
+    /* Fill the row's names and references, then its numbers. */
     if (status == HTH_OK) status = name_row(l, variant, &settings, row);
     if (status == HTH_OK) find_references(l, &settings);
     if (status == HTH_OK)
@@ -433,7 +433,7 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
     char texts[HTH_COUNT(keys)][64];
     hth_compare_options options;
     hth_settings settings = {items, 0};
-    /* Collect the settings. */
+    /* Collect the settings: the user's, or the stored ones. */
     for (size_t i = 0; i < HTH_COUNT(keys); i++) {
         const hth_setting *found = hth_settings_find(&given, keys[i]);
         HTH_TRY(hth_store_option(l->store, keys[i], texts[i], sizeof texts[i], l->error));
@@ -442,7 +442,7 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
         else if (*texts[i])
             items[settings.count++] = (hth_setting){keys[i], texts[i], NULL};
     }
-    /* Read them. */
+    /* Read the settings into r->final and r->smooth. */
     HTH_TRY(hth_options_read(&hth_compare_section.common, &settings, &options, l->error));
     hth_comparison *r = l->result;
     r->final = options.final;
@@ -460,18 +460,18 @@ static hth_status read_options(loader *l, const hth_config *overrides) {
 
 static hth_status fill(loader *l, const hth_config *overrides) {
     hth_comparison *r = l->result;
-    /* Read the store. */
+    /* Read variants, runs and varied settings from the store. */
     HTH_TRY(read_options(l, overrides));
     HTH_TRY(hth_store_variants(l->store, &l->variants, &l->variant_count, l->error));
     HTH_TRY(hth_store_runs(l->store, &l->runs, &l->run_count, l->error));
     HTH_TRY(find_keys(l));
-    /* A row for each variant. */
+    /* Make a row for each variant. */
     r->rows = calloc(l->variant_count + 1, sizeof *r->rows);
     l->own = calloc(l->run_count + 1, sizeof *l->own);
     if (!r->rows || !l->own) return no_memory(l);
     for (size_t i = 0; i < l->variant_count; i++)
         HTH_TRY(add_row(l, &l->variants[i], &r->rows[r->count++]));
-    /* Compare the rows. */
+    /* Find the ratios between rows, and whether their updates differ. */
     find_ratios(r);
     for (size_t i = 1; i < r->count; i++)
         r->updates_differ |= strcmp(r->rows[i].updates, r->rows[0].updates) != 0;
@@ -482,13 +482,13 @@ hth_status hth_comparison_load(const char *out, const hth_config *overrides,
                                hth_comparison **result, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     loader l = {.error = error};
-    /* Open the store. */
+    /* Open the store of the folder. */
     HTH_TRY(hth_rundir_file(out, "results.db", path, error));
     if (!hth_file_exists(path))
         return hth_fail(error, HTH_FILE, "%s holds no comparison: there is no results.db in it",
                         out);
     HTH_TRY(hth_store_view(path, &l.store, error));
-    /* Sum up. */
+    /* Sum up the stored runs and close the store. */
     l.result = calloc(1, sizeof *l.result);
     hth_status status = l.result ? fill(&l, overrides) : no_memory(&l);
     hth_store_free_variants(l.variants, l.variant_count);

@@ -209,7 +209,7 @@ static hth_status read_run(const hth_store *store, sqlite3_stmt *row, void *item
     HTH_TRY(text_at(store, row, 12, &message, error));
     run->seed = (uint64_t)seed;
     run->steps = (uint64_t)steps;
-    /* Numbers that may be NULL. */
+    /* Copy the numbers; those that are NULL become NAN. */
     run->parameters = number_at(row, 5);
     run->learner_bytes = number_at(row, 6);
     run->memory_bytes = number_at(row, 7);

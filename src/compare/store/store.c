@@ -293,7 +293,7 @@ static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines
         "validation_metric, spike_rate, learning_rate, seconds, steps_per_second, regulariser, "
         "memory_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "i", run));
-    /* Bind and insert each line. */
+    /* Bind the numbers of each line and insert it. */
     for (size_t i = 0; i < count && status == HTH_OK; i++) {
         const hth_line *line = &lines[i];
         const double numbers[] = {

@@ -57,7 +57,7 @@ static const char free_key[] = "train.checkpoint_every";
 /* Finds the first key whose value differs between the plan and the store; NULL: none. *then, *now: both values. */
 static const char *difference(const hth_identity *identity, const hth_settings *stored,
                               const char **then, const char **now) {
-    /* Keys of the plan. */
+    /* Look at all keys of the plan. */
     for (size_t i = 0; i < identity->count; i++) {
         const hth_setting *found = hth_settings_find(stored, identity->items[i].key);
         *now = identity->items[i].value;
@@ -65,7 +65,7 @@ static const char *difference(const hth_identity *identity, const hth_settings *
         if (strcmp(identity->items[i].key, free_key) == 0) continue;
         if (!found || !hth_same_value(*then, *now)) return identity->items[i].key;
     }
-    /* Keys that only the store has. */
+    /* Look for keys that only the store has. */
     for (size_t i = 0; i < stored->count; i++) {
         bool known = false;
         for (size_t j = 0; j < identity->count; j++)
@@ -220,12 +220,12 @@ static hth_status check_others(const wanting *w) {
                                       {"metric", v->metric, "the metric"}};
     sqlite3_stmt *row;
     hth_status status = HTH_OK;
-    /* Are there such variants? */
+    /* Find out whether the store has variants outside the plan. */
     HTH_TRY(hth_sql_prepare(w->store, &row, w->error, "SELECT 1 FROM variants WHERE position >= ?",
                             "i", (int64_t)w->plan->count));
     const bool others = hth_sql_step(w->store, row, &status, w->error);
     sqlite3_finalize(row);
-    /* Compare. */
+    /* Compare the stored loss, unit and metric with the plan's. */
     for (size_t i = 0; i < HTH_COUNT(options) && others && status == HTH_OK; i++) {
         char then[64];
         status = hth_store_option(w->store, options[i][0], then, sizeof then, w->error);
