@@ -238,7 +238,7 @@ static hth_status read_lines(line_reader *r, hth_line **lines, size_t *count, si
 hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, size_t *damaged,
                             hth_error *error) {
     line_reader r = {.path = path, .file = fopen(path, "re")};
-    /* Read the lines. */
+    /* Read the lines until the file ends. */
     size_t unread = 0;
     *lines = NULL;
     *count = 0;
@@ -258,7 +258,7 @@ hth_status hth_metrics_read(const char *path, hth_line **lines, size_t *count, s
 /* ---- Summary ------------------------------------------------------------------------------ */
 
 hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *error) {
-    /* The numbers, by name. */
+    /* List the numbers with their names. */
     const struct {
         const char *name;
         double value;
@@ -276,7 +276,7 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         {"test_metric", s->test_metric},
         {"seconds", s->seconds},
     };
-    /* The texts and counts. */
+    /* Write the texts and counts. */
     char text[2048], value[32];
     int used = snprintf(
         text, sizeof text,
@@ -291,7 +291,7 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         (unsigned long long)s->parameters, (unsigned long long)s->steps,
         (unsigned long long)s->epochs, (unsigned long long)s->updates,
         (unsigned long long)s->best_step, (unsigned long long)s->patience);
-    /* The numbers. */
+    /* Write the numbers. */
     for (size_t i = 0; i < HTH_COUNT(rows); i++)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\n  \"%s\": %s", rows[i].name,
                          exact(rows[i].value, value));

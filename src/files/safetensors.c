@@ -121,7 +121,7 @@ static bool read_shape(const cJSON *shape, hth_tensor *tensor) {
 static hth_status read_tensor(const hth_safetensors *file, const cJSON *entry, hth_tensor *out,
                               hth_error *error) {
     hth_tensor tensor = {.name = entry->string};
-    /* The dtype and the shape. */
+    /* Read the dtype and the shape. */
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     tensor.dtype = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "dtype"));
     size_t size = tensor.dtype ? hth_dtype_size(tensor.dtype) : 0;
@@ -155,12 +155,12 @@ static int by_name(const void *left, const void *right) {
 /* Checks that no name occurs twice and that the tensors fill the file without gaps, up to the last byte. */
 static hth_status check_layout(hth_safetensors *file, hth_error *error) {
     uint64_t end = 0;
-    /* Names. */
+    /* Sort by name: a repeated name then stands beside its twin. */
     qsort(file->tensors, file->count, sizeof *file->tensors, by_name);
     for (size_t i = 1; i < file->count; i++)
         if (!strcmp(file->tensors[i - 1].name, file->tensors[i].name))
             return fail_tensor(file, file->tensors[i].name, "is there twice", error);
-    /* Offsets. */
+    /* Sort by offset: each tensor must begin where the one before ends. */
     qsort(file->tensors, file->count, sizeof *file->tensors, by_begin);
     for (size_t i = 0; i < file->count; i++) {
         if (file->tensors[i].begin != end)
@@ -223,14 +223,14 @@ static hth_status check_digest(hth_safetensors *file, char *header, uint64_t len
     memset(digits, '0', HTH_DIGEST_DIGITS);
     uint64_t found = hth_digest_add(HTH_DIGEST_START, &length, sizeof length);
     found = hth_digest_add(found, header, (size_t)length);
-    /* The data. */
+    /* Add all tensors' bytes to the digest, block by block. */
     for (uint64_t left = file->bytes; left > 0;) {
         const size_t some = left < BLOCK ? (size_t)left : BLOCK;
         if (fread(block, 1, some, file->file) != some) return fail_read(file, error);
         found = hth_digest_add(found, block, some);
         left -= some;
     }
-    /* Compare. */
+    /* Compare the computed digest with the stored one. */
     hth_digest_text(found, text);
     if (strcmp(text, told) == 0) return HTH_OK;
     return hth_fail(error, HTH_DAMAGED,
@@ -250,19 +250,19 @@ static hth_status read_text(hth_safetensors *file, char *text, uint64_t length, 
 static hth_status read_header(hth_safetensors *file, hth_error *error) {
     struct stat about;
     uint64_t length = 0;
-    /* Only a file can be read. */
+    /* Refuse a folder. */
     if (fstat(fileno(file->file), &about)) return hth_file_fail(file->path, "read", error);
     errno = EISDIR;
     if (S_ISDIR(about.st_mode)) return hth_file_fail(file->path, "read", error);
     uint64_t all = (uint64_t)about.st_size;
-    /* The length of the header. */
+    /* Read the length of the header and check it against the file. */
     if (all < sizeof length) return fail_header(file->path, "it has fewer than 8 bytes", error);
     if (fread(&length, sizeof length, 1, file->file) != 1) return fail_read(file, error);
     if (length > MOST_HEADER || length > all - sizeof length)
         return fail_header(file->path, "its header is longer than the file", error);
     file->start = sizeof length + length;
     file->bytes = all - file->start;
-    /* The header. */
+    /* Read the header itself. */
     char *text = malloc((size_t)length + 1);
     if (!text) return no_memory(file->path, error);
     const hth_status status = read_text(file, text, length, error);
@@ -405,7 +405,7 @@ hth_status hth_safetensors_restore(hth_safetensors *file, const hth_field *field
         }
         at += bytes_of(tensor);
     }
-    /* Copy to the fields. */
+    /* Copy the data to the fields. */
     at = 0;
     for (size_t i = 0; i < count; i++) {
         const hth_tensor *tensor = find(file, fields[i].name);
