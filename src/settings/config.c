@@ -120,13 +120,13 @@ static hth_status append(hth_config *config, const char *key, const char *value,
 
 hth_status hth_config_arm(hth_config *config, const char *label, const char *origin, hth_arm **out,
                           hth_error *error) {
-    /* An arm with that label. */
+    /* Return the arm with this label if there is one. */
     for (size_t i = 0; i < config->arm_count; i++)
         if (strcmp(config->arms[i].label, label) == 0) {
             *out = &config->arms[i];
             return HTH_OK;
         }
-    /* A new one. */
+    /* Otherwise append a new arm. */
     hth_arm *arms = realloc(config->arms, (config->arm_count + 1) * sizeof *arms);
     if (!arms) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the settings");
     config->arms = arms;
@@ -154,7 +154,7 @@ hth_status hth_config_home(hth_config *config, const char **key, const char *ori
         *out = config->vary;
         return HTH_OK;
     }
-    /* A setting of an arm. */
+    /* A key of an arm: find the arm, or make it. */
     const char *dot = strncmp(*key, "arms.", 5) == 0 ? strchr(*key + 5, '.') : NULL;
     if (!dot || dot == *key + 5) return HTH_OK;
     snprintf(label, sizeof label, "%.*s", (int)(dot - *key - 5), *key + 5);
@@ -193,7 +193,7 @@ static hth_status complain_bare(const char *key, const char *origin, hth_error *
                             where, colon, key, key);
         if (all[i]->key) kinds[kind_count++] = all[i]->kind;
     }
-    /* Sections without a catalogue. */
+    /* Refuse a value for arms or vary, which have no catalogue. */
     if (strcmp(key, "vary") == 0 || strcmp(key, "arms") == 0)
         return hth_fail(error, HTH_INVALID,
                         "%s%s%s is a section and takes no value of its own; write %s", where, colon,
@@ -245,7 +245,7 @@ hth_status hth_config_override(hth_config *config, const char *assignment, hth_e
                         assignment);
     memcpy(key, assignment, length);
     key[length] = '\0';
-    /* A plain value. */
+    /* Set a plain value as it is. */
     const char *value = equals + 1;
     size_t value_length = strlen(value);
     if (value_length < 2 || value[0] != '[' || value[value_length - 1] != ']')

@@ -53,7 +53,7 @@ static void collect(collector *to, const char *key, const char *value) {
     if (!value || !hth_identity_counts(identity, key) || to->full) return;
     for (size_t i = 0; i < identity->count; i++)
         if (strcmp(identity->items[i].key, key) == 0) return;
-    /* Make room. */
+    /* Make room for one more setting. */
     if (identity->count == identity->capacity) {
         size_t capacity = identity->capacity ? 2 * identity->capacity : 64;
         void *items = realloc(identity->items, capacity * sizeof *identity->items);
@@ -62,7 +62,7 @@ static void collect(collector *to, const char *key, const char *value) {
         identity->items = items;
         identity->capacity = capacity;
     }
-    /* Append. */
+    /* Append the setting. */
     struct hth_identity_item *item = &identity->items[identity->count++];
     snprintf(item->key, sizeof item->key, "%s", key);
     item->value = value;

@@ -57,7 +57,7 @@ hth_status hth_settings_needed(const hth_settings *settings, hth_settings *out, 
         hth_fail(error, status, "not enough memory for the settings");
     else
         status = hth_identity_make_whole(settings, &whole, error);
-    /* Leave out. */
+    /* Copy the settings and leave out those that change nothing. */
     if (status == HTH_OK) {
         memcpy(items, settings->items, count * sizeof *items);
         status = leave_out(items, &count, room, &whole, error);

@@ -40,7 +40,7 @@ static const char *scalar(const yaml_reader *reader) {
 
 /* Goes to the next event and refuses YAML features that settings do not use. */
 static hth_status next(yaml_reader *reader) {
-    /* Parse. */
+    /* Parse the next event. */
     yaml_event_delete(&reader->event);
     const yaml_parser_t *parser = &reader->parser;
     if (!yaml_parser_parse(&reader->parser, &reader->event)) {
@@ -187,7 +187,7 @@ static hth_status read_section(yaml_reader *reader, const char *section) {
                             reader->path, line_of(reader), section,
                             reader->config->items[i].origin);
     }
-    /* Its settings. */
+    /* Read the section's settings. */
     for (;;) {
         char name[HTH_KEY_LENGTH / 2], key[HTH_KEY_LENGTH];
         HTH_TRY(next(reader));
@@ -230,14 +230,14 @@ static hth_status read_arm(yaml_reader *reader) {
     hth_config *whole = reader->config;
     const size_t first = reader->first, before = whole->arm_count;
     hth_arm *arm;
-    /* The label, which must be new. */
+    /* Read the label, which must be new. */
     HTH_TRY(read_key(reader, label, sizeof label));
     snprintf(origin, sizeof origin, "%s:%zu", reader->path, line_of(reader));
     HTH_TRY(hth_config_arm(whole, label, origin, &arm, reader->error));
     if (whole->arm_count == before)
         return hth_fail(reader->error, HTH_INVALID, "%s: arm '%s' was already given at %s", origin,
                         label, arm->origin ? arm->origin : "another place");
-    /* The settings. */
+    /* Read the arm's settings. */
     HTH_TRY(next(reader));
     if (reader->event.type != YAML_MAPPING_START_EVENT)
         return refuse_key(reader, label, "must have settings: {learner: rtrl, optimiser.lr: 0.1}");
@@ -301,7 +301,7 @@ hth_status hth_config_load(hth_config *config, const char *path, hth_error *erro
                           .first = config->count,
                           .first_varied = config->vary ? config->vary->count : 0,
                           .error = error};
-    /* Read. */
+    /* Read the whole file. */
     hth_status status = HTH_NO_MEMORY;
     if (yaml_parser_initialize(&reader.parser)) {
         yaml_parser_set_input_file(&reader.parser, file);
