@@ -114,13 +114,13 @@ hth_status hth_npz_map(hth_npz *npz, const char *name, hth_map *out, hth_error *
     char path[4096], file[MOST_NAME];
     hth_map map = {0};
     hth_npy_source s = {.path = npz->path, .name = name, .context = &map, .read = read_map};
-    /* Open the file. */
+    /* Open the array's file. */
     const bool fits = file_name(name, file) &&
                       snprintf(path, sizeof path, "%s/%s", npz->path, file) < (int)sizeof path;
     const int opened = fits ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (opened < 0 && (!fits || errno == ENOENT)) return fail_missing(npz, name, error);
     if (opened < 0) return hth_fail(error, HTH_FILE, "%s: %s", path, strerror(errno));
-    /* Map it and read the header. */
+    /* Map the file and read its header. */
     hth_status status = map_file(opened, &s, &map, error);
     close(opened);
     s.length = map.length;

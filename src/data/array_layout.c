@@ -48,7 +48,7 @@ static hth_status read_ends(hth_npz *npz, hth_array_layout *l, hth_error *error)
     char right[96];
     reading r = {.npz = npz, .name = "lengths", .layout = l};
     if (!hth_npz_has(npz, r.name)) return HTH_OK;
-    /* Check the shape. */
+    /* Check the shape of `lengths`. */
     HTH_TRY(hth_npz_header(npz, r.name, &array, error));
     snprintf(right, sizeof right, "(%zu,) of integers: the steps of each sequence", l->rows);
     if (l->is_flat)
@@ -58,7 +58,7 @@ static hth_status read_ends(hth_npz *npz, hth_array_layout *l, hth_error *error)
                                     error);
     if (array.rank != 1 || array.shape[0] != l->rows || !hth_npy_is_integer(&array))
         return hth_array_fail_shape(npz, r.name, &array, right, error);
-    /* Read. */
+    /* Read the length of each row. */
     l->ends = calloc(l->rows, sizeof *l->ends);
     if (!l->ends) return no_memory(npz, error);
     return hth_npz_read(npz, r.name, visit_length, &r, error);
@@ -99,16 +99,16 @@ static hth_status read_starts(hth_npz *npz, reading *r, hth_error *error) {
     r->name = "starts";
     if (!hth_npz_has(npz, r->name)) return HTH_OK;
     HTH_TRY(hth_npz_header(npz, r->name, &array, error));
-    /* Flags. */
+    /* Read flags if the shape is one flag for each step. */
     const bool is_flags =
         l->is_flat ? array.rank == 1 && array.kind == HTH_NPY_BOOL && array.shape[0] == l->steps
                    : array.rank == 2 && array.shape[0] == l->rows && array.shape[1] == l->steps;
     if (is_flags && hth_npy_is_integer(&array))
         return hth_npz_read(npz, r->name, visit_flag, r, error);
-    /* Positions. */
+    /* Read positions if there is one stream. */
     if (l->is_flat && array.rank == 1 && array.kind != HTH_NPY_BOOL && hth_npy_is_integer(&array))
         return hth_npz_read(npz, r->name, visit_position, r, error);
-    /* Neither. */
+    /* Refuse any other shape. */
     if (l->is_flat)
         snprintf(
             right, sizeof right,

@@ -274,10 +274,10 @@ static hth_status load_arrays(hth_npz *npz, const hth_shape *shape, hth_array_se
     set->shape = *shape;
     HTH_TRY(load_weights(npz, set, error));
     HTH_TRY(check_weights(npz, set, error));
-    /* Inputs. */
+    /* Load the inputs. */
     loading load = {.npz = npz, .name = "inputs", .set = set, .shape = shape};
     HTH_TRY(load_values(npz, &load, visit_input, inputs.count, &set->x, &set->mapped_x, error));
-    /* Targets: values or classes. */
+    /* Load the targets: values or classes. */
     load.name = "targets";
     if (shape->target == HTH_TARGET_VALUES)
         return load_values(npz, &load, visit_target, targets.count, &set->targets,

@@ -166,7 +166,7 @@ static hth_status arrays_load(const void *options, const char *train, const char
         arrays_close(a);
         return status;
     }
-    /* Describe the set. */
+    /* Describe the loaded set. */
     const hth_array_layout *l = &a->set.layout;
     *out = (hth_sequence_set){.shape = shape,
                               .is_weighted = a->set.weights != NULL,

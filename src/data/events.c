@@ -260,10 +260,10 @@ static hth_status bin_recording(const reading *r, size_t recording, hth_error *e
     const size_t given = (size_t)r->options->steps;
     double origin = 0;
     size_t length = 1;
-    /* Time 0 of the recording. */
+    /* Find the recording's time 0. */
     for (size_t i = from; i < to && r->options->align; i++)
         origin = i == from || r->times[i] < origin ? r->times[i] : origin;
-    /* The step of each event. */
+    /* Compute the step of each event. */
     for (size_t i = from; i < to; i++) {
         const double step = floor((r->times[i] - origin) / r->options->dt);
         if (step < 0)
@@ -397,7 +397,7 @@ static hth_status events_load(const void *settings, const char *train, const cha
         events_close(e);
         return status;
     }
-    /* Describe the set. */
+    /* Describe the loaded set. */
     *out = (hth_sequence_set){.shape = e->shape,
                               .count = e->recordings,
                               .is_weighted = e->weight == LAST,

@@ -142,7 +142,7 @@ hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error) {
         return hth_fail(error, reason == ENOMEM ? HTH_NO_MEMORY : HTH_FILE, "%s: %s%s", path,
                         strerror(reason),
                         reason == ENOENT ? ", with or without .xz or .gz added" : "");
-    /* Read and unpack. */
+    /* Read the file and unpack its content. */
     hth_bytes bytes = {NULL, 0};
     hth_status status = read_all(file, path, &bytes, error);
     fclose(file);

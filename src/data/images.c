@@ -214,7 +214,7 @@ static hth_status images_load(const void *settings, const char *train, const cha
     images *i = calloc(1, sizeof *i);
     size_t classes = 0;
     if (!i) return hth_fail(error, HTH_NO_MEMORY, "images: not enough memory");
-    /* Read the split. */
+    /* Read the split's images and labels. */
     i->by = o->by;
     i->weight = o->weight;
     hth_status status = read_pair(o, path, i, error);
@@ -224,7 +224,7 @@ static hth_status images_load(const void *settings, const char *train, const cha
         images_close(i);
         return status;
     }
-    /* Describe it. */
+    /* Describe the loaded set. */
     *out = (hth_sequence_set){.shape = shape_of(i, classes),
                               .is_weighted = i->weight == LAST,
                               .held = i,

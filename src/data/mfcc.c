@@ -55,7 +55,7 @@ static void lay_out(hth_mfcc *m, hth_arena *arena) {
 
 static void fill_tables(hth_mfcc *m) {
     const double last = m->window > 1 ? (double)(m->window - 1) : 1;
-    /* The window and the transform. */
+    /* Fill the tables of the window and of the Fourier transform. */
     for (size_t n = 0; n < m->window; n++)
         m->hamming[n] = 0.54 - 0.46 * hth_cos_turns64((double)n / last);
     for (size_t k = 0; k < m->points / 2; k++) {
@@ -85,7 +85,7 @@ static hth_status fill_filters(hth_mfcc *m, double rate, hth_error *error) {
     const double low = mel(m->options.lofreq);
     const double high = mel(m->options.hifreq > 0 ? m->options.hifreq : rate / 2);
     const double width = (high - low) / (double)(m->filters + 1);
-    /* Weights of each filter. */
+    /* Compute the weights of each filter. */
     for (size_t j = 0; j < m->filters; j++) {
         m->first[j] = m->bins;
         for (size_t k = 0; k < m->bins; k++) {
@@ -96,7 +96,7 @@ static hth_status fill_filters(hth_mfcc *m, double rate, hth_error *error) {
             if (m->first[j] == m->bins) m->first[j] = k;
             m->end[j] = k + 1;
         }
-        /* A filter needs a bin. */
+        /* Refuse a filter without a bin. */
         if (m->first[j] == m->bins)
             return hth_fail(
                 error, HTH_INVALID,
@@ -139,7 +139,7 @@ static hth_status check(const hth_mfcc_options *o, int rate, hth_error *error) {
 hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc **out,
                            hth_error *error) {
     hth_mfcc plan = {.options = *options, .points = 2};
-    /* The sizes. */
+    /* Find the sizes of all tables. */
     HTH_TRY(check(options, rate, error));
     HTH_TRY(samples_of("window", options->window, rate, &plan.window, error));
     HTH_TRY(samples_of("step", options->step, rate, &plan.step, error));
@@ -155,7 +155,7 @@ hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc *
     arena = (hth_arena){(char *)m, 0};
     *m = plan;
     lay_out(m, &arena);
-    /* The tables. */
+    /* Fill the tables. */
     fill_tables(m);
     hth_status status = fill_filters(m, rate, error);
     if (status == HTH_OK)
@@ -192,14 +192,14 @@ static void swap(double *a, double *b) {
 /* The Fourier transform (Cooley & Tukey 1965), in place: reverses the bits of the index, then runs butterflies of
  * growing span. */
 static void transform(const hth_mfcc *m, double *re, double *im) {
-    /* Reverse the bits. */
+    /* Reorder the numbers: the bits of each index are reversed. */
     for (size_t i = 1, j = 0; i < m->points; i++) {
         size_t bit = m->points / 2;
         for (; j & bit; bit /= 2) j ^= bit;
         j |= bit;
         if (i < j) swap(&re[i], &re[j]), swap(&im[i], &im[j]);
     }
-    /* The butterflies. */
+    /* Run the butterflies. */
     for (size_t half = 1; half < m->points; half *= 2) {
         const size_t stride = m->points / 2 / half;
         for (size_t start = 0; start < m->points; start += 2 * half)
@@ -223,19 +223,19 @@ static void frame(hth_mfcc *m, const double *samples, double *out) {
     for (size_t n = 0; n < m->window; n++)
         m->re[n] = (samples[n] - k * samples[n ? n - 1 : 0]) * m->hamming[n];
     transform(m, m->re, m->im);
-    /* The spectrum. */
+    /* Compute the magnitude of each bin, or its square. */
     for (size_t b = 0; b < m->bins; b++) {
         const double power = m->re[b] * m->re[b] + m->im[b] * m->im[b];
         m->re[b] = m->options.usepower ? power : sqrt(power);
     }
-    /* The filters. */
+    /* Sum the bins of each filter and take the logarithm. */
     for (size_t j = 0; j < m->filters; j++) {
         double sum = 0;
         for (size_t b = m->first[j]; b < m->end[j]; b++)
             sum += m->filter[j * m->bins + b] * m->re[b];
         m->energy[j] = hth_log64(sum > 1 ? sum : 1);
     }
-    /* The cepstra. */
+    /* Transform the filters' outputs to cepstra. */
     for (size_t i = 0; i < m->cepstra; i++) {
         out[i] = 0;
         for (size_t j = 0; j < m->filters; j++)

@@ -129,7 +129,7 @@ static hth_status read_header_length(const hth_npy_source *s, size_t *length, ht
 
 static hth_status parse_header(const hth_npy_source *s, const char *header, hth_npy *out,
                                hth_error *error) {
-    /* The dictionary. */
+    /* Read the three keys of the dictionary. */
     *out = (hth_npy){.dtype = "?"};
     if (!read_dtype(header, out))
         return hth_fail(error, HTH_INVALID,

@@ -93,7 +93,7 @@ static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split 
                          hth_error *error) {
     const size_t all = s->set.count;
     const bool shared = shares(o) && split != HTH_TEST;
-    /* Draw those that validate. */
+    /* Draw the sequences that validate. */
     size_t wanted = 0;
     bool *validates = calloc(all, sizeof *validates);
     s->chosen = calloc(all, sizeof *s->chosen);
@@ -101,7 +101,7 @@ static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split 
     if (status == HTH_OK && shared) status = count_validating(s, o, &wanted, error);
     if (status == HTH_OK && shared)
         status = hth_split_draw(s->set.classes, all, wanted, s->seed, validates, error);
-    /* List the split's. */
+    /* List the sequences that belong to the split. */
     for (size_t i = 0; status == HTH_OK && i < all; i++)
         if (!shared || validates[i] == (split == HTH_VALIDATE)) s->chosen[s->count++] = i;
     free(validates);
@@ -110,7 +110,7 @@ static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split 
 
 static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split split,
                        hth_error *error) {
-    /* Find the number of batches. */
+    /* Find the number of batches in an epoch. */
     s->shuffle = o->shuffle && split == HTH_TRAIN;
     s->incomplete = split == HTH_TRAIN ? o->incomplete : PAD;
     s->ordered_epoch = UINT64_MAX;
@@ -127,7 +127,7 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
         if (i > 0 && length != s->longest) s->is_ragged = true;
         if (length > s->longest) s->longest = length;
     }
-    /* Make the first order. */
+    /* Make the order of the first epoch. */
     s->order = calloc(s->count, sizeof *s->order);
     s->lengths = calloc(s->batch, sizeof *s->lengths);
     if (!s->order || !s->lengths) return no_memory(error);
@@ -148,7 +148,7 @@ static hth_status check_options(const hth_stream_context *context, const hth_seq
 hth_status hth_sequences_open(const hth_stream_context *context, const hth_sequence_options *o,
                               hth_sequences_load load, void **state, hth_shape *shape,
                               hth_error *error) {
-    /* Find the split's file. */
+    /* Find the file of the split. */
     const char *path = file_of(o, context->split);
     *state = NULL;
     HTH_TRY(check_options(context, o, error));
@@ -275,7 +275,7 @@ hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
             "data: position batch %llu, step %llu lies beyond the %zu batches and their "
             "steps; has the file been changed?",
             (unsigned long long)s->batch_index, (unsigned long long)s->step, s->batches);
-    /* Fill the chunk and go on. */
+    /* Fill the chunk with the next steps and move the position. */
     const size_t left = all - (size_t)s->step, steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(s, steps, error));
     for (size_t b = 0; b < s->batch; b++) gather_item(s, b, steps);

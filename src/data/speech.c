@@ -204,11 +204,11 @@ static hth_status speech_open(const hth_stream_context *context, void **state, h
     hth_speech_options options;
     HTH_TRY(hth_options_read(&hth_reader_speech.part.options, context->settings, &options, error));
     *state = NULL;
-    /* Find the split's list. */
+    /* Find the list of the split's utterances. */
     const char *list = context->split == HTH_VALIDATE ? options.validate : options.test;
     if (context->split != HTH_TRAIN && !*list) return HTH_OK; /* no such split: see stream.h */
     if (context->batch == 0) return hth_fail(error, HTH_INVALID, "speech: a batch of 0 utterances");
-    /* Load it and plan the batches. */
+    /* Load the utterances and plan the batches. */
     speech_state *s = calloc(1, sizeof *s);
     if (!s) return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory");
     hth_status status = hth_speech_set_load(&options, context->split, &s->set, error);
@@ -310,7 +310,7 @@ static hth_status speech_next(void *state, size_t max_steps, hth_chunk *chunk,
                         "their steps; have the files been changed?",
                         (unsigned long long)s->batch_index, (unsigned long long)s->step,
                         s->batches);
-    /* Fill the chunk and go on. */
+    /* Fill the chunk with the next steps and move the position. */
     const size_t left = all - (size_t)s->step, steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(s, steps, error));
     for (size_t b = 0; b < s->batch; b++) gather_item(s, b, steps);

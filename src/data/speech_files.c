@@ -87,7 +87,7 @@ static hth_status add_file(hth_speech_tree *tree, char *path, const char *const 
         return HTH_OK;
     }
     stem[length] = '\0';
-    /* Append it. */
+    /* Append the file to the list. */
     if (tree->count == tree->capacity) {
         size_t capacity = tree->capacity ? tree->capacity * 2 : 256;
         hth_speech_file *files = realloc(tree->files, capacity * sizeof *files);
@@ -253,7 +253,7 @@ static hth_status take_line(list *l, char *line, hth_error *error) {
     if (!strncmp(line, "./", 2)) line += 2;
     while (*line == '/') line++;
     for (size_t end = strlen(line); end && line[end - 1] == '/'; end--) line[end - 1] = '\0';
-    /* Lower case, without ending. */
+    /* Make the name lower case and remove its ending. */
     make_lower(line);
     if (!*line) return HTH_OK;
     size_t length = without_ending(line, endings);

@@ -159,7 +159,7 @@ static hth_status add_segment(hth_labels *labels, const lines *l, hth_piece star
                               hth_piece phone, hth_error *error) {
     hth_labelled *utterance = &labels->utterances[labels->utterance_count - 1];
     hth_segment segment = {.line = l->line};
-    /* Its start and end. */
+    /* Read the segment's start and end. */
     HTH_TRY(read_position(labels, l->line, start, &segment.start, error));
     HTH_TRY(read_position(labels, l->line, end, &segment.end, error));
     if (segment.end < segment.start)
@@ -173,7 +173,7 @@ static hth_status add_segment(hth_labels *labels, const lines *l, hth_piece star
         return hth_fail(error, HTH_INVALID,
                         "%.300s:%zu: a label starts at %lld, but the one before ends at %lld",
                         labels->path, l->line, (long long)segment.start, (long long)before);
-    /* Add it. */
+    /* Append the segment. */
     HTH_TRY(phone_number(labels, phone, &segment.phone, error));
     if (!grow((void **)&labels->segments, labels->segment_count, &labels->segment_capacity,
               sizeof *labels->segments))
@@ -226,7 +226,7 @@ static hth_status read_master(hth_labels *labels, lines l, hth_error *error) {
         } else if (is_text(fields[0], ".")) {
             inside = false;
         } else {
-            /* A label: find its phone. */
+            /* Any other line is a label: find its phone and add a segment. */
             if (!inside || count < 3)
                 return hth_fail(error, HTH_INVALID,
                                 "%.300s:%zu: '%.*s' is neither the \"name\" of an utterance nor a "

@@ -223,7 +223,7 @@ hth_status hth_labelling_frames(const hth_labelling *labelling, const hth_frame_
             "%.150s:%zu: the labels of %.150s last %zu frames, but it has %zu; they may "
             "differ by %zu (data.slack)",
             labelling->path, last->line, utterance, told, there, slack);
-    /* The phone of each frame. */
+    /* Find the phone of each frame. */
     const size_t count = told < there ? told : there;
     const hth_segment *segment = labelling->segments;
     for (size_t t = 0; t < count; t++) {

@@ -261,7 +261,7 @@ static hth_status name_lines(loader *l, const hth_bytes *text, hth_error *error)
 }
 
 static hth_status name_classes(loader *l, hth_error *error) {
-    /* From the file of phones. */
+    /* Read the names from the file of phones, if there is one. */
     if (*l->options->phones) {
         hth_bytes text;
         HTH_TRY(hth_file_read(l->options->phones, &text, error));

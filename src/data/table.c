@@ -147,7 +147,7 @@ static hth_status make_plan(const table_options *o, const hth_csv *train, plan *
     const size_t length = strlen(o->inputs) + 1, all = length + strlen(o->target) + 1;
     const size_t capacity = train->columns + all;
     plan p = {.text = malloc(all), .columns = calloc(capacity, sizeof *p.columns)};
-    /* Inputs. */
+    /* List the columns of the inputs. */
     hth_status status = p.text && p.columns ? HTH_OK : no_memory(error);
     if (status == HTH_OK) {
         memcpy(p.text, o->inputs, length);
@@ -155,7 +155,7 @@ static hth_status make_plan(const table_options *o, const hth_csv *train, plan *
         status = *o->inputs ? add_list(&p, capacity, p.text, &p.inputs, error)
                             : add_numbers(&p, capacity, train, error);
     }
-    /* Targets. */
+    /* List the columns of the targets. */
     if (status == HTH_OK) status = add_list(&p, capacity, p.text + length, &p.outputs, error);
     if (status == HTH_OK)
         *out = p;
@@ -178,7 +178,7 @@ static hth_status find_part(const table_options *o, const hth_csv *csv, hth_spli
     size_t middle = (size_t)floor(validate * (double)all + 0.5);
     if (middle > all - last) middle = all - last;
     const size_t first = all - last - middle;
-    /* The split's rows. */
+    /* Choose the part of the split. */
     *out = split == HTH_TRAIN      ? (part){0, first}
            : split == HTH_VALIDATE ? (part){first, middle}
                                    : (part){first + middle, last};
@@ -212,11 +212,11 @@ static hth_status measure(const hth_csv *csv, const part *rows, plan *p, hth_err
 
 static hth_status copy_rows(const hth_csv *csv, const part *rows, const plan *p, table *t,
                             hth_error *error) {
-    /* Memory. */
+    /* Take memory for all rows. */
     t->x = malloc(hth_times(rows->count, hth_times(p->inputs, sizeof *t->x)));
     t->y = malloc(hth_times(rows->count, hth_times(p->outputs, sizeof *t->y)));
     if (!t->x || !t->y) return no_memory(error);
-    /* Scale and copy each column. */
+    /* Scale each column and copy it. */
     for (size_t i = 0; i < p->inputs + p->outputs; i++) {
         const column *c = &p->columns[i];
         const bool is_input = i < p->inputs;
@@ -340,7 +340,7 @@ static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
                         "table: position %llu lies beyond the %zu steps of an epoch; has the file "
                         "been changed?",
                         (unsigned long long)t->step, t->length);
-    /* Fill the chunk. */
+    /* Copy the next steps of every piece into the chunk. */
     const size_t from = (size_t)t->step, left = t->length - from;
     const size_t steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(t, steps, error));
@@ -353,7 +353,7 @@ static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
                 t->out[at * t->outputs + k] = t->change ? then[k] - now[k] : then[k];
         }
     *chunk = (hth_chunk){.steps = steps, .batch = t->batch, .x = t->in, .targets = t->out};
-    /* Go on. */
+    /* Move the position. */
     const bool end = steps == left;
     *flags = (hth_position_flags){.starts = from == 0, .ends = end, .epoch_end = end};
     t->step = end ? 0 : from + steps;

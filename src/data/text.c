@@ -98,11 +98,11 @@ static hth_status encode(const text_options *options, hth_split split, int32_t *
                          size_t *count, size_t *kinds, hth_error *error) {
     corpus_file train = {0}, other = {0};
     hth_vocabulary *vocabulary = NULL;
-    /* The vocabulary. */
+    /* Make the vocabulary from the training file. */
     hth_status status = corpus_open(options, options->train, &train, error);
     if (status == HTH_OK)
         status = hth_vocabulary_create(train.cutter, train.path, &vocabulary, error);
-    /* The split's tokens. */
+    /* Encode the split's file. */
     if (status == HTH_OK && split != HTH_TRAIN)
         status = corpus_open(options, file_of(options, split), &other, error);
     const corpus_file *file = split == HTH_TRAIN ? &train : &other;
@@ -128,11 +128,11 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
                             hth_error *error) {
     text_options options;
     HTH_TRY(hth_options_read(&hth_reader_text.part.options, context->settings, &options, error));
-    /* Find the split's file. */
+    /* Find the file of the split. */
     const char *name = file_of(&options, context->split);
     *state = NULL;
     if (context->split != HTH_TRAIN && !*name) return HTH_OK; /* no such split: see stream.h */
-    /* Read and encode. */
+    /* Read the file and encode its tokens. */
     int32_t *tokens = NULL;
     size_t count = 0, kinds = 0;
     HTH_TRY(encode(&options, context->split, &tokens, &count, &kinds, error));
@@ -146,7 +146,7 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
                         "%s/%s: %zu tokens are too few for a batch of %zu, which needs 2 an item",
                         options.dir, name, count, context->batch);
     }
-    /* The stream. */
+    /* Make the stream. */
     *text = (text_state){.text = tokens,
                          .batch = context->batch,
                          .length = length,
@@ -187,7 +187,7 @@ static hth_status text_next(void *state, size_t max_steps, hth_chunk *chunk,
                         "text: position %llu lies beyond the %zu steps of an epoch; has the file "
                         "been changed?",
                         (unsigned long long)text->step, all);
-    /* Fill the chunk. */
+    /* Copy the next tokens of every piece into the chunk. */
     HTH_TRY(reserve(text, max_steps, error));
     size_t from = (size_t)text->step, left = all - from;
     size_t steps = left < max_steps ? left : max_steps;
