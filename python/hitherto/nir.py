@@ -99,7 +99,7 @@ def to_nir(model: Model, dt: float = 1e-3) -> nir.NIRGraph:
     scales, step = _setting(model, "cell.scale_input") == "true", float(_setting(model, "cell.dt"))
     alpha = np.exp(-step / _per_unit(model, "cell.tau_m", n))
     gain, zeros = (1 - alpha if scales else np.ones(n)), np.zeros(n)
-    common = dict(r=gain / (1 - alpha), v_leak=zeros, v_reset=zeros, v_threshold=_per_unit(model, "cell.v_th", n))
+    common: dict[str, Any] = dict(r=gain / (1 - alpha), v_leak=zeros, v_reset=zeros, v_threshold=_per_unit(model, "cell.v_th", n))
     if cell == "lif":
         units: Any = nir.LIF(tau=dt / (1 - alpha), **common)
     else:
