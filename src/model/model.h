@@ -1,9 +1,9 @@
 /*
- * The inside of a model: six handles in one block of memory, and what is due to them.
+ * The inside of a model: six handles in one block of memory, and the counters that decide when the model learns.
  *
- *   size.c   how much memory each takes; making a model and giving it back
- *   model.c  a step: writing, reading, judging, and learning when it is time
- *   save.c   all that a model knows, to a buffer and back
+ *   size.c   computes the memory of each handle; makes and destroys a model
+ *   model.c  runs a step: write, read, judge, and learn when a tape is complete
+ *   save.c   saves a model to a buffer and loads it
  */
 #ifndef HTH_MODEL_H
 #define HTH_MODEL_H
@@ -13,13 +13,14 @@
 struct hth_model {
     hth_model_parts parts;
     hth_model_sizes sizes;
-    hth_allocator outer; /* where the block comes from; release NULL: it is the caller's */
+    hth_allocator outer; /* where the block comes from; release NULL: the caller owns it */
     void *block;
-    size_t steps, batch, late; /* K, and how late an answer may come: the tape has K + late steps */
-    size_t
-        window; /* H of a tape that slides (learner.window); 0: it has K + late steps and does not */
-    /* Where the tape leaves units out (network.dropout): what predict shows comes from here, where none is, by a state of
-     * its own. It has one step, or a whole sequence for a layer that runs against time. Else NULL. */
+    /* K, and how many steps late an answer may come; the tape has room for K + late steps */
+    size_t steps, batch, late;
+    /* H (learner.window): the tape slides and has room for H steps. 0: the tape does not slide. */
+    size_t window;
+    /* With network.dropout: a second tape without dropout and with its own state; hth_model_predict shows its outputs.
+     * It has room for one step, or for a whole sequence with network.direction = both. Otherwise NULL. */
     hth_tape *complete;
     hth_shape shape;
     uint32_t *lengths;   /* [batch], scratch */
@@ -27,10 +28,10 @@ struct hth_model {
     bool needs_whole;    /* the learner must see the whole sequence at once */
     bool only_predicts;  /* no learner, gradient and optimiser */
     bool is_frozen;
-    bool is_told;    /* since the last update an answer has been learned from */
-    bool is_pending; /* the gradient holds tapes that no update has followed */
-    bool is_scratch; /* what the gradient holds has no meaning */
-    size_t learned;  /* so many of the oldest steps on the tape have been learned from */
+    bool is_told;    /* an answer was learned from since the last update */
+    bool is_pending; /* the gradient holds tapes without an update */
+    bool is_scratch; /* the gradient's values have no meaning; clear it before use */
+    size_t learned;  /* number of oldest steps on the tape that were learned from */
     uint64_t seed, epoch;
 };
 

@@ -1,12 +1,12 @@
 /*
- * A model as bytes:
+ * The format of a saved model:
  *
- *     head        magic, byte order, version, bytes of hth_real, bytes in all
- *     marks       numbers that are no arrays: what is due, where the tape is
- *     field ...   name, type, count, and the numbers, filled up to 8 bytes
- *     sum         FNV-1a of all bytes before it, 64 bits: no change of a single byte leaves it as it is
+ *     head        magic, byte order, version, bytes of hth_real, bytes of the whole
+ *     marks       single numbers: counters of the model, position of the tape
+ *     field ...   name, type, count, and the numbers, padded to a multiple of 8 bytes
+ *     sum         64-bit FNV-1a of all bytes before it; any change of a single byte changes it
  *
- * Fields come in one order, that of `each_field`. Reading compares them all before it takes any.
+ * Fields have the order of `each_field`. Loading checks all of them before it restores any.
  */
 #include "model/model.h"
 
@@ -26,9 +26,9 @@ typedef struct head {
 } head;
 
 typedef struct marks {
-    uint64_t steps, batch, late, seed; /* of the model, to be compared */
+    uint64_t steps, batch, late, seed; /* must equal those of the loading model */
     uint64_t learned, is_told, is_pending, is_open, waits, epoch, touched;
-    uint64_t window[4]; /* of a tape that slides: sequence, origin, seen, learned */
+    uint64_t window[4]; /* hth_window: sequence, origin, seen, learned */
     hth_tape_marks tape;
 } marks;
 
@@ -41,13 +41,13 @@ typedef struct field_head {
 
 typedef void (*visitor)(void *context, const hth_field *field);
 
-/* Those that a handle lists. Returns false if it has more than there is room for. */
+/* Visits a handle's list of fields. Returns false if the list did not fit the array. */
 static bool each_of(const hth_field *fields, size_t count, visitor visit, void *context) {
     for (size_t i = 0; i < count && i < MOST_FIELDS; i++) visit(context, &fields[i]);
     return count <= MOST_FIELDS;
 }
 
-/* A gradient that no update has followed. */
+/* Visits the fields of a gradient that waits for its update. */
 static void each_of_gradient(hth_gradient *g, visitor visit, void *context) {
     const hth_field values = {"gradient.values", HTH_DTYPE_REAL, g->count, g->values, {0}};
     visit(context, &values);
@@ -56,14 +56,16 @@ static void each_of_gradient(hth_gradient *g, visitor visit, void *context) {
     visit(context, &rows);
 }
 
-/* The steps of a tape that slides whose verdicts have been learned from. */
+/* Visits the list of steps whose verdicts were learned from, if the tape slides. */
 static void each_of_window(const hth_window *w, visitor visit, void *context) {
     const hth_field spent = {"window.spent", HTH_DTYPE_I32, w->steps, w->spent, {0}};
     if (w->steps) visit(context, &spent);
 }
 
-/* The tape first: its states may be asked for only once it has been put back. */
+/* Visits all fields of the model. The tape comes first: hth_tape_state may be asked for only after the tape's content
+ * is restored. Returns false if a handle has more than MOST_FIELDS fields. */
 static bool each_field(hth_model *m, bool is_pending, visitor visit, void *context) {
+    /* The tapes and the network; a model that only predicts has no more. */
     hth_field fields[MOST_FIELDS];
     const hth_model_parts *p = &m->parts;
     hth_tape_content(p->tape, visit, context);
@@ -72,6 +74,7 @@ static bool each_field(hth_model *m, bool is_pending, visitor visit, void *conte
         return false;
     if (!each_of(fields, hth_network_state(p->network, fields, MOST_FIELDS), visit, context))
         return false;
+    /* Learner, optimiser, and a gradient without an update. */
     if (!p->learner) return true;
     if (!each_of(fields, hth_learner_state(p->learner, fields, MOST_FIELDS), visit, context))
         return false;
@@ -82,12 +85,14 @@ static bool each_field(hth_model *m, bool is_pending, visitor visit, void *conte
     return true;
 }
 
+/* Bytes of a field's numbers, rounded up to a multiple of 8. */
 static size_t padded(const hth_field *field) {
     return (hth_field_bytes(field) + 7) / 8 * 8;
 }
 
 /* ---- Writing ---- */
 
+/* Visitor: adds the bytes of a field to a size_t. */
 static void add_bytes(void *context, const hth_field *field) {
     *(size_t *)context += sizeof(field_head) + padded(field);
 }
@@ -98,17 +103,20 @@ size_t hth_model_save_bytes(hth_model *m) {
     return bytes;
 }
 
+/* 64-bit FNV-1a. */
 static uint64_t sum_of(const unsigned char *data, size_t bytes) {
     uint64_t sum = 14695981039346656037u;
     for (size_t i = 0; i < bytes; i++) sum = (sum ^ data[i]) * 1099511628211u;
     return sum;
 }
 
+/* Appends bytes and advances *at. */
 static void put(unsigned char **at, const void *data, size_t bytes) {
     memcpy(*at, data, bytes);
     *at += bytes;
 }
 
+/* Visitor: appends a field. */
 static void put_field(void *context, const hth_field *field) {
     unsigned char **at = context;
     field_head h = {.dtype = field->dtype, .count = field->count};
@@ -124,6 +132,7 @@ static hth_window *window_of(const hth_model *m) {
     return m->parts.learner->window.kept;
 }
 
+/* The marks of the model as it is now. */
 static marks marks_of(const hth_model *m) {
     marks now = {.steps = m->steps,
                  .batch = m->batch,
@@ -147,15 +156,18 @@ static marks marks_of(const hth_model *m) {
 hth_status hth_model_save(hth_model *m, void *memory, size_t bytes, hth_error *error) {
     const size_t needed = hth_model_save_bytes(m);
     unsigned char *at = memory;
+    /* Check the room. */
     if (bytes < needed)
         return hth_fail(error, HTH_NO_MEMORY, "a saved model needs %zu bytes, but has %zu", needed,
                         bytes);
+    /* Head and marks. */
     if (m->is_pending) hth_gradient_fill(m->parts.gradient);
     const marks now = marks_of(m);
     head h = {.order = BYTE_ORDER, .version = VERSION, .real = sizeof(hth_real), .bytes = needed};
     memcpy(h.magic, magic, sizeof magic);
     put(&at, &h, sizeof h);
     put(&at, &now, sizeof now);
+    /* Fields and checksum. */
     if (!each_field(m, m->is_pending, put_field, &at))
         return hth_fail(error, HTH_INVALID, "a handle of the model has more than %d fields to save",
                         (int)MOST_FIELDS);
@@ -166,23 +178,26 @@ hth_status hth_model_save(hth_model *m, void *memory, size_t bytes, hth_error *e
 
 /* ---- Reading ---- */
 
-/* A walk over the fields in memory, beside those of the model. */
+/* Reads the fields in memory, in step with those of the model. */
 typedef struct reader {
     const hth_model *model;
     const unsigned char *at, *end;
-    const unsigned char *weights; /* of the tape, once they have come by */
+    const unsigned char *weights; /* tape.weights in memory, once it has been passed */
     const marks *marks;
     hth_status status;
     hth_error *error;
 } reader;
 
+/* Checks head and checksum. HTH_FILE for damage or another format, HTH_MISMATCH for another precision. */
 static hth_status check_head(const void *memory, size_t bytes, hth_error *error) {
     head h;
     uint64_t sum;
     const size_t least = sizeof h + sizeof(marks) + sizeof sum;
+    /* Long enough? */
     if (bytes < least)
         return hth_fail(error, HTH_FILE, "a saved model has at least %zu bytes, but this has %zu",
                         least, bytes);
+    /* A saved model, in this version and byte order? */
     memcpy(&h, memory, sizeof h);
     memcpy(&sum, (const unsigned char *)memory + bytes - sizeof sum, sizeof sum);
     if (memcmp(h.magic, magic, sizeof magic) != 0)
@@ -193,10 +208,12 @@ static hth_status check_head(const void *memory, size_t bytes, hth_error *error)
                         h.order != BYTE_ORDER ? "with another order of bytes"
                                               : "in another version",
                         (int)VERSION);
+    /* Undamaged? */
     if (h.bytes != bytes || sum != sum_of(memory, bytes - sizeof sum))
         return hth_fail(error, HTH_FILE, "the saved model is damaged: its %s",
                         h.bytes != bytes ? "bytes are not as many as it says"
                                          : "checksum is not that of its bytes");
+    /* In this precision? */
     if (h.real != sizeof(hth_real))
         return hth_fail(error, HTH_MISMATCH,
                         "the model was saved with numbers of %u bytes, but this library has %zu",
@@ -204,8 +221,10 @@ static hth_status check_head(const void *memory, size_t bytes, hth_error *error)
     return HTH_OK;
 }
 
+/* Checks the marks. HTH_MISMATCH for a model of another plan or seed, HTH_FILE for numbers out of range. */
 static hth_status check_marks(const hth_model *m, const marks *k, hth_error *error) {
     const hth_block *sparse = m->parts.gradient ? m->parts.gradient->sparse : NULL;
+    /* The same plan and seed? */
     if (k->steps != m->steps || k->batch != m->batch || k->late != m->late)
         return hth_fail(
             error, HTH_MISMATCH,
@@ -218,6 +237,7 @@ static hth_status check_marks(const hth_model *m, const marks *k, hth_error *err
                         "the saved model has seed %llu, but this one %llu: what they draw would be "
                         "another",
                         (unsigned long long)k->seed, (unsigned long long)m->seed);
+    /* All numbers in range? w[1..3] are the window's origin, seen and learned. */
     const uint64_t *w = k->window, most = m->window;
     const bool slides = w[1] <= k->tape.time && w[2] >= w[1] && w[2] - w[1] <= most &&
                         w[3] >= w[1] && w[3] - w[1] <= most;
@@ -228,7 +248,7 @@ static hth_status check_marks(const hth_model *m, const marks *k, hth_error *err
     return fits ? HTH_OK : hth_fail(error, HTH_FILE, "a mark of the saved model has no meaning");
 }
 
-/* Integers [count] in 0..bound-1. */
+/* Whether data[count], of int32_t, are all in 0..bound-1. */
 static bool are_below(const unsigned char *data, size_t count, size_t bound) {
     for (size_t i = 0; i < count; i++) {
         int32_t x;
@@ -238,7 +258,7 @@ static bool are_below(const unsigned char *data, size_t count, size_t bound) {
     return true;
 }
 
-/* Classes may be anything where their weight is 0. */
+/* Whether every class in memory whose weight is not 0 is in range. */
 static bool classes_fit(const reader *r) {
     const size_t items = (size_t)r->marks->tape.steps * r->model->batch;
     for (size_t i = 0; i < items; i++) {
@@ -250,7 +270,7 @@ static bool classes_fit(const reader *r) {
     return true;
 }
 
-/* Indices that something would be looked up by. */
+/* Checks fields whose numbers are used as indices. */
 static bool indices_fit(reader *r, const hth_field *field) {
     const hth_model *m = r->model;
     if (strcmp(field->name, "tape.weights") == 0) r->weights = r->at;
@@ -266,10 +286,11 @@ static bool indices_fit(reader *r, const hth_field *field) {
     return true;
 }
 
-/* The next field in memory is this one. */
+/* Visitor: checks that the next field in memory has the name, type and count of this one, and valid numbers. */
 static void compare_field(void *context, const hth_field *field) {
     reader *r = context;
     field_head h;
+    /* Enough bytes left? */
     if (r->status != HTH_OK) return;
     const size_t left = (size_t)(r->end - r->at), bytes = padded(field);
     if (left < sizeof h + bytes) {
@@ -277,6 +298,7 @@ static void compare_field(void *context, const hth_field *field) {
                              field->name, field->count);
         return;
     }
+    /* The same field, with indices in range? */
     memcpy(&h, r->at, sizeof h);
     r->at += sizeof h;
     if (strncmp(h.name, field->name, sizeof h.name) != 0 || h.dtype != (uint64_t)field->dtype ||
@@ -291,6 +313,7 @@ static void compare_field(void *context, const hth_field *field) {
     r->at += bytes;
 }
 
+/* Checks that the fields in memory are exactly those of the model. */
 static hth_status compare(hth_model *m, reader r) {
     const bool all = each_field(m, r.marks->is_pending, compare_field, &r);
     if (r.status == HTH_OK && (!all || r.at != r.end))
@@ -298,6 +321,7 @@ static hth_status compare(hth_model *m, reader r) {
     return r.status;
 }
 
+/* Visitor: copies the next field from memory into the model. */
 static void take_field(void *context, const hth_field *field) {
     const unsigned char **at = context;
     *at += sizeof(field_head);
@@ -305,13 +329,14 @@ static void take_field(void *context, const hth_field *field) {
     *at += padded(field);
 }
 
-/* The touched rows have been read; which they are is noted twice. */
+/* Marks the restored touched rows in is_touched, which holds the same rows as flags. */
 static void mark_touched(hth_gradient *g, size_t count) {
     g->touched_count = count;
     g->put_off = 0;
     for (size_t i = 0; i < count; i++) g->is_touched[g->touched[i]] = 1;
 }
 
+/* Restores the learner's marks. */
 static void take_learner(hth_model *m, const marks *k) {
     hth_window *w = window_of(m);
     m->parts.learner->is_open = k->is_open;
@@ -322,8 +347,10 @@ static void take_learner(hth_model *m, const marks *k) {
     w->learned = k->window[3];
 }
 
+/* Restores the model from fields that were checked. */
 static void take_up(hth_model *m, const marks *k, const unsigned char *fields) {
     const hth_model_parts *p = &m->parts;
+    /* Arrays, then the marks of the handles, then the model's own. */
     if (p->gradient) hth_gradient_clear(p->gradient);
     each_field(m, k->is_pending, take_field, &fields);
     hth_tape_set_marks(p->tape, &k->tape);
@@ -339,6 +366,7 @@ static void take_up(hth_model *m, const marks *k, const unsigned char *fields) {
 hth_status hth_model_load(hth_model *m, const void *memory, size_t bytes, hth_error *error) {
     const unsigned char *start = memory, *fields = start + sizeof(head) + sizeof(marks);
     marks k;
+    /* Check everything. */
     HTH_TRY(check_head(memory, bytes, error));
     memcpy(&k, start + sizeof(head), sizeof k);
     HTH_TRY(check_marks(m, &k, error));
@@ -348,6 +376,7 @@ hth_status hth_model_load(hth_model *m, const void *memory, size_t bytes, hth_er
                                 .marks = &k,
                                 .status = HTH_OK,
                                 .error = error}));
+    /* Only then restore. */
     take_up(m, &k, fields);
     return HTH_OK;
 }

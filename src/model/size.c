@@ -1,6 +1,7 @@
 /*
- * Making a model: every handle asks its allocator once, so an allocator that says no has heard how much the handle takes.
- * Sizes are found that way; a model then lays its handles one behind the other in a block of their sum.
+ * Making a model. Every handle calls its allocator once, so an allocator that refuses still learns the handle's size.
+ * hth_model_bytes finds all sizes in this way. A model then places its handles one after the other in a block of their
+ * sum.
  */
 #include "model/model.h"
 
@@ -21,14 +22,16 @@ int hth_abi(void) {
 
 /* ---- Memory ---- */
 
-/* Hands out the bytes of a block one behind the other, or those of the heap; counts what it refuses as well. */
+/* The state of an allocator that counts every request, also those that it refuses. It gives out pieces of `block` one
+ * after the other, or pieces of `heap`. */
 typedef struct bump {
     char *block;
-    size_t bytes, used, last;  /* last: bytes of the piece that was asked for last */
-    const hth_allocator *heap; /* not NULL: pieces come from there; refuses: none do */
-    bool refuses;
+    size_t bytes, used, last;  /* last: bytes of the latest request */
+    const hth_allocator *heap; /* not NULL: pieces come from this allocator instead of the block */
+    bool refuses;              /* every request gets NULL and is only counted */
 } bump;
 
+/* Counts the request (`used` stops at SIZE_MAX / 2 instead of overflowing), then serves it if it can. */
 static void *take(void *context, size_t bytes) {
     bump *b = context;
     const size_t at = b->used, left = at < SIZE_MAX / 2 ? SIZE_MAX / 2 - at : 0;
@@ -51,13 +54,14 @@ static void heap_release(void *context, void *memory) {
 
 static const hth_allocator heap = {heap_take, heap_release, NULL};
 
-/* The block is given back as a whole. The handles outlive the bump, so this must not look at it. */
+/* Release for pieces of a block: does nothing, because the block is released as a whole. The handles outlive the bump,
+ * so this function must not read it. */
 static void keep(void *context, void *memory) {
     (void)context;
     (void)memory;
 }
 
-/* Pieces of the heap are given back one by one. */
+/* Release for pieces of the heap: frees each one. */
 static void give_back(void *context, void *memory) {
     const bump *b = context;
     if (b->heap) b->heap->release(b->heap->context, memory);
@@ -65,7 +69,7 @@ static void give_back(void *context, void *memory) {
 
 /* ---- The plan ---- */
 
-/* Every setting is known, and belongs to what is chosen. */
+/* Checks that every setting is known and belongs to a chosen part. */
 static hth_status check_settings(const hth_settings *settings, hth_error *error) {
     static const hth_catalogue *const all[] = {
         &hth_network_section, &hth_layer_kinds, &hth_cells,
@@ -79,6 +83,7 @@ static hth_status check_settings(const hth_settings *settings, hth_error *error)
     return HTH_OK;
 }
 
+/* Checks that the program was compiled with the header of this library. */
 static hth_status check_abi(const hth_model_plan *plan, hth_error *error) {
     if (plan->abi == HTH_ABI) return HTH_OK;
     if (plan->abi == 0)
@@ -91,14 +96,16 @@ static hth_status check_abi(const hth_model_plan *plan, hth_error *error) {
         plan->abi / 100, plan->abi % 100, HTH_ABI / 100, HTH_ABI % 100);
 }
 
-/* K: as the plan says, or learner.steps, or what the learner takes where sequences have no end. */
+/* Chooses K: plan->steps, or learner.steps, or the preset's default for endless sequences. */
 static hth_status choose_steps(const hth_model_plan *plan, const hth_preset *preset, size_t *steps,
                                hth_error *error) {
     enum { TRUNCATED = 20 };
+    /* Given by the plan or the settings? */
     int64_t given;
     HTH_TRY(hth_common_option(&hth_learners, "steps", &plan->settings, &given, error));
     *steps = plan->steps ? plan->steps : (size_t)given;
     if (*steps > 0) return HTH_OK;
+    /* Otherwise the preset's default; a preset that needs the whole sequence has none. */
     if (preset->steps == HTH_WHOLE_SEQUENCE)
         return hth_fail(
             error, HTH_INVALID,
@@ -111,16 +118,18 @@ static hth_status choose_steps(const hth_model_plan *plan, const hth_preset *pre
 
 enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
 
-/* What the plan comes to, without handles. */
+/* Checks the plan and fills *out with its numbers; makes no handles. */
 static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_error *error) {
     const size_t most = (size_t)1 << 31;
     hth_window_options window;
     hth_axes axes;
     int update;
+    /* Check and read the settings. */
     HTH_TRY(check_abi(plan, error));
     if (!plan->checked) HTH_TRY(check_settings(&plan->settings, error));
     HTH_TRY(hth_axes_read(&plan->settings, &axes, error));
     HTH_TRY(hth_common_option(&hth_learners, "update", &plan->settings, &update, error));
+    /* Fill in the numbers. */
     *out = (hth_model){.batch = plan->batch ? plan->batch : 1,
                        .late = plan->late,
                        .shape = plan->shape,
@@ -134,6 +143,7 @@ static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_erro
     HTH_TRY(choose_steps(plan, axes.preset, &out->steps, error));
     HTH_TRY(hth_window_read(&plan->settings, axes.preset, &window, error));
     out->window = plan->only_predicts ? 0 : (size_t)window.steps;
+    /* Check that the numbers fit each other. */
     if (out->late && out->window && out->window < out->steps + out->late)
         return hth_fail(
             error, HTH_INVALID,
@@ -150,7 +160,7 @@ static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_erro
 
 /* ---- The handles ---- */
 
-/* Compute and network, for which the others are made. */
+/* Makes the compute handle and the network, which all other handles need. */
 static hth_status make_base(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = {take, b->heap ? give_back : keep, b};
     hth_model_parts *p = &m->parts;
@@ -162,13 +172,14 @@ static hth_status make_base(const hth_model_plan *plan, hth_model *m, bump *b, h
     return HTH_OK;
 }
 
-/* A handle that gets no memory is counted all the same, and the next one is asked for. */
+/* Notes the size of the latest handle. HTH_NO_MEMORY counts as HTH_OK: the size is known, and the caller goes on to the
+ * next handle. */
 static hth_status count(hth_status status, const bump *b, size_t *bytes) {
     *bytes = b->last;
     return status == HTH_NO_MEMORY ? HTH_OK : status;
 }
 
-/* A tape of K steps, and those that wait for answers; the whole of one that slides. */
+/* Makes the tape: for H steps if it slides, otherwise for K + late steps. */
 static hth_status make_tape(hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = {take, keep, b};
     const size_t K = m->steps, on_tape = m->window ? m->window : K + m->late;
@@ -181,6 +192,7 @@ static hth_status make_tape(hth_model *m, bump *b, hth_error *error) {
     return m->window > K ? hth_tape_keep(p->tape, m->window - K, error) : HTH_OK;
 }
 
+/* With network.dropout, makes the second tape, which leaves no unit out. */
 static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = {take, keep, b};
     const hth_network *network = m->parts.network;
@@ -194,6 +206,7 @@ static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
     return HTH_OK;
 }
 
+/* Makes all handles that need the network. With only_predicts these are just the tapes. */
 static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = {take, keep, b};
     const hth_settings *settings = &plan->settings;
@@ -210,13 +223,14 @@ static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b,
     return count(status, b, &m->sizes.optimiser);
 }
 
-/* What is counted is no error of the caller's. */
+/* make_others, but `error` is written only if it fails: errors that `count` ignores must not reach the caller. */
 static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
     hth_error found;
     const hth_status status = make_others(plan, m, b, &found);
     return status == HTH_OK ? HTH_OK : hth_fail(error, status, "%s", found.message);
 }
 
+/* Destroys the handles that exist. */
 static void drop(const hth_model *m) {
     const hth_model_parts *p = &m->parts;
     hth_optimiser_destroy(p->optimiser);
@@ -228,7 +242,7 @@ static void drop(const hth_model *m) {
     hth_compute_destroy(p->compute);
 }
 
-/* The model itself, in memory of any alignment. */
+/* Bytes of struct hth_model with its lengths, including the loss to alignment in memory of any alignment. */
 static size_t own_bytes(const hth_model *m) {
     return sizeof(hth_model) + m->batch * sizeof(uint32_t) + ALIGNMENT - 1;
 }
@@ -238,10 +252,12 @@ hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allo
     hth_model m;
     bump b = {.heap = allocator ? allocator : &heap};
     HTH_TRY(read_plan(plan, &m, error));
+    /* Make compute and network; only count the other handles. */
     b.used = m.sizes.model = own_bytes(&m);
     hth_status status = make_base(plan, &m, &b, error);
     b.refuses = true;
     if (status == HTH_OK) status = make_rest(plan, &m, &b, error);
+    /* Release them and return the sizes. */
     drop(&m);
     HTH_TRY(status);
     m.sizes.total = b.used;
@@ -251,17 +267,20 @@ hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allo
 
 /* ---- Making ---- */
 
+/* HTH_NO_MEMORY with the bytes needed. */
 static hth_status too_small(size_t bytes, size_t needed, const char *least, hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "the model needs %s%zu bytes, but has %zu", least, needed,
                     bytes);
 }
 
-/* The handles, one behind the other from b->used on. */
+/* Makes all handles in the block, one after the other from b->used on. */
 static hth_status make_all(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    /* Network first, so that the caller can set its parameters. */
     hth_status status = make_base(plan, m, b, error);
     if (status == HTH_NO_MEMORY) return too_small(b->bytes, b->used, "more than ", error);
     HTH_TRY(status);
     if (plan->initialise) HTH_TRY(plan->initialise(plan->context, m->parts.network, error));
+    /* The other handles. If one did not fit, b->used is now the size of all. */
     HTH_TRY(make_rest(plan, m, b, error));
     if (b->used > b->bytes) return too_small(b->bytes, b->used, "", error);
     m->sizes.total = b->used;
@@ -270,16 +289,19 @@ static hth_status make_all(const hth_model_plan *plan, hth_model *m, bump *b, ht
 
 hth_status hth_model_place(const hth_model_plan *plan, void *memory, size_t bytes, hth_model **out,
                            hth_error *error) {
+    /* Read the plan and check that the struct itself fits. */
     hth_model planned, *m;
     HTH_TRY(read_plan(plan, &planned, error));
     const size_t own = own_bytes(&planned), past = (uintptr_t)memory % ALIGNMENT;
     if (own > bytes) return too_small(bytes, own, "more than ", error);
+    /* Place the struct at the next aligned address. */
     bump b = {.block = memory, .bytes = bytes, .used = own};
     m = (hth_model *)(void *)((char *)memory + (past ? ALIGNMENT - past : 0));
     *m = planned;
     m->sizes.model = own;
     m->block = memory;
     m->lengths = (uint32_t *)(void *)(m + 1);
+    /* Make the handles after it. */
     const hth_status status = make_all(plan, m, &b, error);
     if (status != HTH_OK) drop(m);
     HTH_TRY(status);
@@ -290,12 +312,14 @@ hth_status hth_model_place(const hth_model_plan *plan, void *memory, size_t byte
 hth_status hth_model_create(const hth_model_plan *plan, const hth_allocator *allocator,
                             hth_model **out, hth_error *error) {
     const hth_allocator *from = allocator ? allocator : &heap;
+    /* Find the size and take one block. */
     hth_model_sizes sizes;
     HTH_TRY(hth_model_bytes(plan, from, &sizes, error));
     void *block = from->allocate(from->context, sizes.total);
     if (!block)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a model of %zu bytes",
                         sizes.total);
+    /* Make the model in it. */
     const hth_status status = hth_model_place(plan, block, sizes.total, out, error);
     if (status != HTH_OK)
         from->release(from->context, block);
