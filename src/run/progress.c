@@ -1,7 +1,7 @@
 /*
- * What a run tells its observer: where it stands, how fast it goes and what it takes.
+ * Progress reports: how far a run has come, its speed and its memory.
  *
- * Time is measured here; of a run's course nothing but the moment of a checkpoint depends on it.
+ * Time is measured here. It never changes the course of a run; only the moments of checkpoints depend on it.
  */
 #include "files/clock.h"
 #include "network/inspect.h"
@@ -24,6 +24,7 @@ void hth_run_tell_data(const hth_run *r, const hth_source *source) {
     if (*hth_source_doubt(source)) hth_run_tell(r, hth_source_doubt(source));
 }
 
+/* Seconds until the run ends, at `rate` steps per second; 0: not known. */
 static double eta(const hth_run *r, double rate) {
     const hth_session *s = &r->session;
     uint64_t total = s->epochs_total * s->train.epoch_steps;
@@ -32,7 +33,7 @@ static double eta(const hth_run *r, double rate) {
     return (double)(total - r->counters.walked.step) / rate;
 }
 
-/* Spikes per unit and step since the last line. */
+/* Mean number of spikes per unit and step since the last line; NAN: no unit spikes, or no step. */
 static double spike_rate(const hth_run *r) {
     const hth_counters *c = &r->counters;
     const hth_network *network = r->session.parts.network;
@@ -45,7 +46,7 @@ static double spike_rate(const hth_run *r) {
     return units * steps > 0 ? c->walked.sums.spikes / (units * steps) : (double)NAN;
 }
 
-/* Mean of the tapes since the last line. */
+/* Mean of E_reg over the tapes since the last line; NAN: no rate regulariser, or no step. */
 static double regulariser(const hth_run *r) {
     const hth_counters *c = &r->counters;
     const double steps = (double)(c->walked.step - c->line_step);
@@ -55,6 +56,7 @@ static double regulariser(const hth_run *r) {
 
 hth_progress hth_run_describe(const hth_run *r, double now) {
     const hth_counters *c = &r->counters;
+    /* Without a judged step since the last line, show the numbers of that line. */
     const bool fresh = c->walked.sums.weight > 0;
     double rate = (double)(c->walked.step - r->begun_step) / (now - r->begun);
     return (hth_progress){

@@ -1,6 +1,6 @@
 /*
- * What a run writes of itself: the lines of metrics.jsonl, with the validations that belong to them, and
- * summary.json at the end, after a pass over the test data.
+ * The files that a run writes: the lines of metrics.jsonl with their validations, and summary.json at the end, after a
+ * pass over the test data.
  */
 #include "credit/inspect.h"
 #include "files/clock.h"
@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A disk that is full for a while is no reason to lose a run. */
+/* Writes the checkpoint of the best validation. An error is only told: a disk that is full for a while must not end a
+ * run. */
 static void keep_best(hth_run *r) {
     hth_error error;
     if (hth_checkpoint_save_best(r->dir.path, &r->session, r->counters.walked.step, &r->identity,
@@ -21,7 +22,7 @@ static void keep_best(hth_run *r) {
         hth_run_tell(r, error.message);
 }
 
-/* The best value of the metric, whatever the loss was then. */
+/* Notes the best metric so far; best_loss and best_step follow the loss, which may be best at another time. */
 static void note_best_metric(hth_run *r) {
     hth_counters *c = &r->counters;
     const double now = c->validation_metric, best = c->best_metric;
@@ -29,18 +30,22 @@ static void note_best_metric(hth_run *r) {
     if (is_better || !(best == best)) c->best_metric = now;
 }
 
+/* Runs a validation and updates the counters. *stopped: it was interrupted; the counters are unchanged. */
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
     const hth_scorer *done = &r->validation;
+    /* Score the validation data. */
     HTH_TRY(hth_scorer_run(&r->validation, &watch, stopped, error));
     if (*stopped) return HTH_OK;
+    /* Note loss and metric. */
     c->validation_loss = hth_mean_loss(&done->tally.sums);
     c->validation_metric =
         hth_run_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
     hth_stop_note(c, c->validation_metric);
     c->validations++;
     note_best_metric(r);
+    /* Keep the parameters if the loss is the best so far. */
     if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
     c->best_loss = c->validation_loss;
     c->best_step = c->walked.step;
@@ -49,21 +54,25 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     return HTH_OK;
 }
 
-/* Warns once a run where units fire at rates at which few networks learn well: of silence at the first report, of other
- * rates by their mean over ten. rate: spikes per unit and step of this report; NAN: no units spike. */
+/* Warns once per run when units fire at a rate at which few networks learn well. Silence is warned of at the first
+ * report, any other rate by its mean over ten reports. rate: spikes per unit and step since the last line; NAN: no unit
+ * spikes. */
 static void warn_of_rate(hth_run *r, double rate) {
     enum { REPORTS = 10 };
     const hth_setting *dt = hth_settings_find(&r->settings, "cell.dt");
     const double hertz_of_one = 1000 / (dt ? strtod(dt->value, NULL) : 1);
     char sentence[256];
+    /* Average over ten reports, unless the network is silent. */
     if (r->warned || isnan(rate)) return;
     r->rates += rate;
     if (rate > 0 && ++r->reports < REPORTS) return;
     const double hertz = r->rates / REPORTS * hertz_of_one;
     r->rates = 0;
     r->reports = 0;
+    /* 1 to 100 Hz is well. */
     if (rate > 0 && hertz >= 1 && hertz <= 100) return;
     r->warned = true;
+    /* Say which settings can help. */
     if (rate == 0)
         snprintf(sentence, sizeof sentence,
                  "No unit has spiked since the last report: a silent network learns nothing; a "
@@ -80,8 +89,11 @@ static void warn_of_rate(hth_run *r, double rate) {
     hth_run_tell(r, sentence);
 }
 
+/* Writes a line of metrics.jsonl and clears the sums since the last one. validated: a validation belongs to the line.
+ */
 static hth_status write_line(hth_run *r, bool validated, double now, hth_error *error) {
     hth_counters *c = &r->counters;
+    /* The line tells of the steps since the last one alone. */
     hth_progress line = hth_run_describe(r, now);
     line.train_loss = hth_mean_loss(&c->walked.sums);
     line.train_metric =
@@ -90,11 +102,13 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
     if (c->walked.step > c->line_step && now - r->line_time > 1e-6)
         line.steps_per_second = (double)(c->walked.step - c->line_step) / (now - r->line_time);
     warn_of_rate(r, line.spike_rate);
+    /* Write it, and keep its numbers for progress reports. */
     HTH_TRY(hth_metrics_append(r->metrics, &line, error));
     if (c->walked.sums.weight > 0) {
         c->train_loss = line.train_loss;
         c->train_metric = line.train_metric;
     }
+    /* The next line starts from 0. */
     c->walked.sums = (hth_report){0};
     hth_moments_clear(&r->session.moments);
     c->line_step = c->walked.step;
@@ -113,14 +127,17 @@ hth_status hth_run_report(hth_run *r, hth_error *error) {
     return HTH_OK;
 }
 
+/* Scores the test data into *summary; leaves it as it is if there are none. *stopped: the pass was interrupted. */
 static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, hth_error *error) {
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
     hth_scorer test;
     *stopped = false;
+    /* Open the test data. */
     hth_run_tell_reading(r, true);
     hth_status status = hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error);
     hth_run_tell_reading(r, false);
     if (status != HTH_OK || !test.source.kind) return status;
+    /* Score them. */
     status = hth_scorer_run(&test, &watch, stopped, error);
     if (status == HTH_OK) {
         summary->test_loss = hth_mean_loss(&test.tally.sums);
@@ -136,6 +153,7 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     char cells[HTH_CELLS_LENGTH];
     bool stopped;
+    /* Collect all that is known of the run. */
     hth_network_cells(r->session.parts.network, cells, sizeof cells);
     hth_summary summary = {
         .metric = r->session.metric.kind->part.name,
@@ -162,11 +180,13 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         .test_metric = NAN,
         .seconds = c->seconds,
     };
+    /* Add the test; without it no summary is written. */
     HTH_TRY(score_test(r, &summary, &stopped, error));
     if (stopped) {
         *ending = HTH_INTERRUPTED;
         return HTH_OK;
     }
+    /* Write the file. */
     r->outcome->test_loss = summary.test_loss;
     r->outcome->test_metric = summary.test_metric;
     HTH_TRY(hth_rundir_file(r->dir.path, "summary.json", path, error));

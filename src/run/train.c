@@ -1,11 +1,10 @@
 /*
- * A run: it takes tape after tape of the walk (session/walk.h), with reports, validations and
- * checkpoints in between.
+ * A run: the walk (session/walk.h) takes one tape after the other, and between tapes the run writes reports, validates
+ * and saves checkpoints.
  *
- * Everything that the course of a run depends on stands in the handles' states and in the counters,
- * and both are in every checkpoint; so a run that was interrupted, or killed at any moment, takes the
- * same way as one that was not. Time is measured, but nothing but the moment of a checkpoint depends
- * on it.
+ * The course of a run depends only on the handles' states and the counters. Every checkpoint holds both, so a run that
+ * was interrupted, or killed at any moment, continues exactly like one that was not. The clock decides only when
+ * checkpoints are saved.
  */
 #include "credit/inspect.h"
 #include "files/clock.h"
@@ -19,12 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Whether the observer asks the run to stop. */
 static bool interrupted(const hth_run *r) {
     return r->observer->interrupted && *r->observer->interrupted;
 }
 
 /* ---- Checkpoints -------------------------------------------------------------------------- */
 
+/* Saves a checkpoint. Lines first: a checkpoint must not be ahead of the files. */
 static hth_status save(hth_run *r, hth_error *error) {
     double now = hth_clock();
     r->counters.seconds = r->before + now - r->begun;
@@ -35,7 +36,8 @@ static hth_status save(hth_run *r, hth_error *error) {
     return HTH_OK;
 }
 
-/* A disk that is full for a while is no reason to lose a run. */
+/* Saves a checkpoint every train.checkpoint_every seconds. An error is only told: a disk that is full for a while must
+ * not end a run. */
 static void save_now_and_then(hth_run *r) {
     hth_error error;
     double every = r->session.options.checkpoint_every;
@@ -46,6 +48,7 @@ static void save_now_and_then(hth_run *r) {
 
 /* ---- When a line is due ------------------------------------------------------------------- */
 
+/* Whether the run has done all its steps or epochs, or stops early. */
 static bool finished(const hth_run *r) {
     const hth_session *s = &r->session;
     const hth_counters *c = &r->counters;
@@ -60,12 +63,15 @@ static bool passed(uint64_t every, uint64_t before, uint64_t now) {
     return every && now / every > before / every;
 }
 
-/* The last step always has a line, with validation. */
+/* Decides after a tape of `steps` steps whether a line is due, and whether it needs a validation. The last step always
+ * gets a line with validation. */
 static void find_due(hth_run *r, size_t steps) {
     hth_counters *c = &r->counters;
     const uint64_t before = c->walked.step - steps;
     const bool epoch_end = c->walked.epoch_over;
+    /* A line every report_every steps, or at the end of an epoch. */
     bool line = passed(r->report_every, before, c->walked.step) || (epoch_end && !r->report_every);
+    /* A validation every validate_every steps or validate_epochs epochs. */
     bool validation = passed(r->validate_every, before, c->walked.step);
     if (epoch_end && r->validate_epochs) validation = c->walked.epoch % r->validate_epochs == 0;
     if (validation || finished(r))
@@ -76,25 +82,28 @@ static void find_due(hth_run *r, size_t steps) {
 
 /* ---- The loop ----------------------------------------------------------------------------- */
 
-/* What to try when numbers cease to be finite. A rate that the learner has of its own comes first if what is learned by
- * it has grown out of all bounds. */
+/* Writes advice for numbers that are no longer finite: the settings to reduce. The learner's own rate comes first if
+ * the parameters that it trains have diverged. */
 static void advise(const hth_run *r, char *out, size_t size) {
     char own[64] = "";
     bool sound;
     const hth_setting *clip = hth_settings_find(&r->settings, "optimiser.clip_norm");
     const bool has_own = hth_learner_rate(r->session.parts.learner, own, sizeof own, &sound);
     const char *const lr = "optimiser.lr", *first = has_own && !sound ? own : lr;
+    /* Example: "optimiser.lr, or an optimiser.clip_norm". */
     snprintf(out, size, "%s%s%s, or %s optimiser.clip_norm", first, has_own ? " or " : "",
              has_own ? (first == lr ? own : lr) : "",
              clip && strtod(clip->value, NULL) > 0 ? "a smaller" : "an");
 }
 
-/* Names the step and what to try; the last checkpoint stays as it is. */
+/* Adds the step, and advice if training diverged, to the error. The last checkpoint stays as it is. */
 static hth_status explain(const hth_run *r, hth_status status, hth_error *error) {
     char reason[300], advice[240];
     if (!error) return status;
+    /* Keep the bare reason. */
     r->outcome->cause = *error;
     snprintf(reason, sizeof reason, "%.299s", error->message);
+    /* Only divergence gets advice. */
     if (status != HTH_NOT_FINITE)
         return hth_fail(error, status, "after step %llu: %s",
                         (unsigned long long)r->counters.walked.step, reason);
@@ -105,16 +114,20 @@ static hth_status explain(const hth_run *r, hth_status status, hth_error *error)
                     (unsigned long long)r->counters.walked.step, reason, advice, r->dir.path);
 }
 
-/* A call takes at least one step, however soon it is interrupted. */
+/* Trains until the run is finished or interrupted; *ending says which. Takes at least one tape even if interrupted at
+ * once, so that repeated resumes make progress. */
 static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
     hth_counters *c = &r->counters;
     hth_walk walk = hth_session_walk(&r->session, &c->walked);
     for (bool first = true;; first = false) {
+        /* Write the line that is due; it stays due if its validation is interrupted. */
         hth_status status = c->line_due ? hth_run_report(r, error) : HTH_OK;
         if (status != HTH_OK) return explain(r, status, error);
+        /* Finished, or interrupted? */
         *ending = finished(r) && !c->line_due ? HTH_FINISHED : HTH_INTERRUPTED;
         if (*ending == HTH_FINISHED || c->line_due) return HTH_OK;
         if (!first && interrupted(r)) return HTH_OK;
+        /* Learn from the next tape; find out whether a line is due. */
         status = hth_walk_tape(&walk, error);
         if (status != HTH_OK) return explain(r, status, error);
         find_due(r, walk.chunk.steps);
@@ -125,7 +138,7 @@ static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
 
 /* ---- The end ------------------------------------------------------------------------------ */
 
-/* The last checkpoint, and the summary. */
+/* Saves the last checkpoint, writes the summary of a finished run and reports progress once more. */
 static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
     HTH_TRY(save(r, error));
     if (*ending == HTH_FINISHED) HTH_TRY(hth_run_sum_up(r, ending, error));
@@ -138,23 +151,27 @@ static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
 
 /* ---- The beginning ------------------------------------------------------------------------ */
 
+/* Sets the intervals of lines and validations that the settings leave open: 100 lines and 10 validations per run, or by
+ * epochs if the data have any. */
 static void set_intervals(hth_run *r) {
     enum { LINES = 100, VALIDATIONS = 10 };
     const hth_session *s = &r->session;
     const int64_t validate = r->validation.source.kind ? s->options.validate_every : -1;
     r->report_every = (uint64_t)s->options.report_every;
     r->validate_every = validate > 0 ? (uint64_t)validate : 0;
+    /* With epochs, train.validate_every counts epochs. */
     if (s->train.epoch_steps) {
         r->validate_epochs = validate < 0 ? 0 : validate ? (uint64_t)validate : 1;
         r->validate_every = 0;
         return;
     }
+    /* Without epochs it counts steps; intervals end with a sequence. */
     if (!r->report_every) r->report_every = hth_whole_sequences(&s->train, s->steps_total / LINES);
     if (validate == 0)
         r->validate_every = hth_whole_sequences(&s->train, s->steps_total / VALIDATIONS);
 }
 
-/* An epoch that is one tape, or one sequence with an update at its end. */
+/* Warns when an epoch has only one update: it is a single tape, or a single sequence with its update at the end. */
 static void warn_of_few_updates(const hth_run *r) {
     char sentence[300];
     const hth_session *s = &r->session;
@@ -171,9 +188,11 @@ static void warn_of_few_updates(const hth_run *r) {
     hth_run_tell(r, sentence);
 }
 
+/* Sets the run to its first step, or to its newest checkpoint if resume is true and there is one. */
 static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     hth_counters *c = &r->counters;
     bool found = false;
+    /* Counters of a new run. */
     *c = (hth_counters){.walked.epoch = r->session.train.epoch_steps ? 1 : 0,
                         .train_loss = NAN,
                         .train_metric = NAN,
@@ -182,17 +201,20 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
                         .best_loss = NAN,
                         .best_metric = NAN};
     for (size_t i = 0; i < HTH_STOP_MOST; i++) c->recent[i] = NAN;
+    /* Continue from a checkpoint. */
     HTH_TRY(hth_identity_make(&r->settings, &r->identity, error));
     if (resume)
         HTH_TRY(hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity, r->observer, &found,
                                     error));
     if (found) return HTH_OK;
+    /* Otherwise begin, with the parameters of train.from if that is set. */
     if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
     warn_of_few_updates(r);
     if (!*r->session.options.from) return HTH_OK;
     return hth_adopt(r->session.options.from, r->session.parts.network, r->observer, error);
 }
 
+/* Opens NAME.jsonl for the guest, if there is one. */
 static hth_status open_guest_lines(hth_run *r, hth_error *error) {
     char path[HTH_PATH_LENGTH], name[32];
     if (!r->session.guest.kind) return HTH_OK;
@@ -202,7 +224,7 @@ static hth_status open_guest_lines(hth_run *r, hth_error *error) {
                             error);
 }
 
-/* Files that a run begins with. */
+/* Opens the files of the run, starts its clock and saves the first checkpoint. */
 static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(r->dir.path, "settings.yaml", path, error));
@@ -213,10 +235,11 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     r->begun = r->line_time = hth_clock();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.walked.step;
-    /* A run that goes astray at once still has a checkpoint to look at. */
+    /* The first checkpoint: a run that diverges at once still leaves one to look at. */
     return r->counters.walked.step == 0 ? save(r, error) : HTH_OK;
 }
 
+/* Opens the session and the validation data. */
 static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
     if (r->session.options.validate_every >= 0)
@@ -227,6 +250,7 @@ static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_erro
     return hth_stop_check(&r->session, r->validation.source.kind != NULL, error);
 }
 
+/* Opens all of a run. The directory is made only when everything else can be opened. */
 static hth_status open_run(hth_run *r, const hth_config *config, const char *out, bool resume,
                            const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_config_validate(config, error));
@@ -240,6 +264,7 @@ static hth_status open_run(hth_run *r, const hth_config *config, const char *out
     return set_out(r, config, error);
 }
 
+/* A new run with nothing open. NULL without memory. */
 static hth_run *make_run(const hth_config *config, const hth_observer *observer,
                          hth_outcome *outcome, hth_error *error) {
     static const hth_observer nobody;
@@ -256,6 +281,7 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
     return r;
 }
 
+/* Closes what is open and frees the run. */
 static void close_run(hth_run *r) {
     if (r->metrics) fclose(r->metrics);
     if (r->session.guest.lines) fclose(r->session.guest.lines);
@@ -266,6 +292,7 @@ static void close_run(hth_run *r) {
     free(r);
 }
 
+/* Notes the bytes of the learner's state. */
 static hth_status count_learner(const hth_run *r, hth_error *error) {
     hth_kept kept;
     HTH_TRY(hth_learner_kept(r->session.parts.learner, &kept, error));
@@ -273,7 +300,7 @@ static hth_status count_learner(const hth_run *r, hth_error *error) {
     return HTH_OK;
 }
 
-/* What is known however the run ended. */
+/* Fills in what is known of the outcome, however the run ended. */
 static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) {
     hth_outcome *outcome = r->outcome;
     outcome->step = r->counters.walked.step;
@@ -288,6 +315,7 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
                      hth_outcome *outcome, hth_error *error) {
     hth_run *r = make_run(config, observer, outcome, error);
     if (!r) return HTH_NO_MEMORY;
+    /* Open, train, finish; the first error skips the rest. */
     hth_status status = open_run(r, config, out, resume, guest, error);
     if (status == HTH_OK) {
         outcome->parameters = hth_network_parameter_count(r->session.parts.network);
@@ -295,6 +323,7 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
     }
     if (status == HTH_OK) status = loop(r, &outcome->ending, error);
     if (status == HTH_OK) status = finish(r, &outcome->ending, error);
+    /* The outcome is told in any case. */
     tell_outcome(r, status, error);
     close_run(r);
     return status;
@@ -305,6 +334,7 @@ hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest
     hth_outcome outcome;
     hth_run *r = make_run(config, NULL, &outcome, error);
     if (!r) return HTH_NO_MEMORY;
+    /* Open all handles and describe them. */
     hth_status status = hth_config_validate(config, error);
     if (status == HTH_OK) status = open_handles(r, guest, error);
     if (status == HTH_OK)

@@ -7,34 +7,40 @@
 #include "session/guest.h"
 #include "settings/config.h"
 
-/* What came of a run, also of one that an error ended. NAN: not known. */
+/* The outcome of a run; also filled in when the run ended with an error. NAN: not known. */
 typedef struct hth_outcome {
     hth_ending ending;
-    uint64_t step, steps_total; /* reached, and wanted; total 0: given by the data */
-    double seconds;             /* those before a resume included */
+    uint64_t step, steps_total; /* steps done, and steps asked for (0: the data decide) */
+    double seconds;             /* of all processes of a resumed run together */
+    /* number of parameters; bytes of the learner's state; peak memory of the process in bytes */
     uint64_t parameters, learner_bytes, memory_bytes;
     double test_loss, test_metric;
-    hth_error cause; /* why it ended early, without the advice that the returned sentence has */
+    /* the error that ended the run, without the advice in the returned sentence */
+    hth_error cause;
 } hth_outcome;
 
-/* Trains in the run directory `out`: settings.yaml, metrics.jsonl, checkpoint files, summary.json. A
- * directory that holds a run is refused unless resume is true. The guest comes if the settings ask for it; guest NULL:
- * then they must not. */
+/* Trains in the run directory `out` and writes settings.yaml, metrics.jsonl, checkpoint files and summary.json there.
+ * *outcome is filled in in any case. The guest watches the run if the settings ask for one; with guest NULL they must
+ * not ask.
+ *
+ * HTH_INVALID or HTH_MISMATCH for settings without meaning, and for a directory that holds a run unless resume is true;
+ * HTH_FILE for a file that cannot be read or written; HTH_NOT_FINITE when training diverges; HTH_NO_MEMORY. */
 hth_status hth_train(const hth_config *config, const char *out, bool resume,
                      const hth_guest_kind *guest, const hth_observer *observer,
                      hth_outcome *outcome, hth_error *error);
 
-/* What a run will have to show. */
+/* What hth_train_check finds out about a run. The texts and the metric are static. */
 typedef struct hth_prospect {
     const hth_metric *metric;
     const char *loss; /* "softmax", ... */
     const char *unit; /* of the loss: "nats", ... */
     bool has_validation;
-    uint64_t update_steps;   /* from one update to the next; 0: one at the end of each sequence */
-    uint64_t sequence_steps; /* 0: no end, or no one length */
+    uint64_t update_steps;   /* steps between updates; 0: one update at the end of each sequence */
+    uint64_t sequence_steps; /* steps of a sequence; 0: endless, or of different lengths */
 } hth_prospect;
 
-/* Whether a run of these settings can begin: everything is opened, and closed again. */
+/* Checks that a run with these settings can begin: opens everything a run needs, fills in *prospect and closes all.
+ * Writes no file. Errors are those of hth_train before its first step. */
 hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest,
                            hth_prospect *prospect, hth_error *error);
 
