@@ -1,6 +1,6 @@
 /*
- * Transfer: what another run has learned, layer by layer. A layer is a group of parameter blocks whose names have the
- * same beginning, up to the last dot: layer0.weight and layer0.initial are of layer0.
+ * Transfer: copies the parameters of another run, layer by layer. The blocks of a layer share the part of their names
+ * before the last dot: layer0.weight and layer0.initial belong to layer0.
  */
 #include "session/adopt.h"
 
@@ -13,14 +13,16 @@
 
 /* ---- Finding the file --------------------------------------------------------------------- */
 
-/* The newest checkpoint of a folder; the one before where there is no newest; or the file itself. */
+/* Opens a checkpoint: the file itself, or the newest one of a folder, or the previous one if there is no newest. */
 static hth_status open_source(const char *from, hth_safetensors **out, hth_error *error) {
     static const char *const names[] = {"checkpoint.safetensors",
                                         "checkpoint.previous.safetensors"};
     char folder[HTH_PATH_LENGTH];
     bool by_file;
+    /* Is `from` a file? */
     HTH_TRY(hth_rundir_of(from, folder, &by_file, error));
     if (by_file) return hth_safetensors_open(from, out, error);
+    /* If not, look in the folder. */
     for (size_t i = 0; i < HTH_COUNT(names); i++) {
         char path[HTH_PATH_LENGTH];
         bool there;
@@ -33,6 +35,7 @@ static hth_status open_source(const char *from, hth_safetensors **out, hth_error
 
 /* ---- Which layers fit --------------------------------------------------------------------- */
 
+/* The tensor with this name; NULL: the file has none. */
 static const hth_tensor *find(const hth_safetensors *file, const char *name) {
     size_t count;
     const hth_tensor *tensors = hth_safetensors_list(file, &count);
@@ -41,13 +44,15 @@ static const hth_tensor *find(const hth_safetensors *file, const char *name) {
     return NULL;
 }
 
-/* Files of older versions have lists, whose length must do. */
+/* Whether a tensor can fill the field. Files of older versions store lists without shapes; then only the length is
+ * compared. */
 static bool fits(const hth_field *field, const hth_tensor *tensor) {
     if (!tensor || tensor->count != field->count || tensor->dtype[0] != 'F') return false;
     if (tensor->rank != 2 || field->shape[0] == 0) return true;
     return tensor->shape[0] == field->shape[0] && tensor->shape[1] == field->shape[1];
 }
 
+/* Length of a name up to its last dot: the name of the layer. */
 static size_t group_length(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot ? (size_t)(dot - name) : strlen(name);
@@ -58,11 +63,13 @@ static bool same_group(const char *a, const char *b) {
     return length == group_length(b) && strncmp(a, b, length) == 0;
 }
 
+/* A list of names, separated by commas, for the observer. */
 typedef struct note {
     char text[400];
     size_t used;
 } note;
 
+/* Appends a piece; cuts it off if the text is full. */
 static void add(note *to, const char *piece) {
     const int written = snprintf(to->text + to->used, sizeof to->text - to->used, "%s%s",
                                  to->used ? ", " : "", piece);
@@ -70,6 +77,7 @@ static void add(note *to, const char *piece) {
     if (to->used >= sizeof to->text) to->used = sizeof to->text - 1;
 }
 
+/* Appends a block that does not fit, with both shapes. */
 static void add_refused(note *to, const hth_field *field, const hth_tensor *tensor) {
     char piece[160];
     if (!tensor)
@@ -81,11 +89,13 @@ static void add_refused(note *to, const hth_field *field, const hth_tensor *tens
     add(to, piece);
 }
 
-/* Those of the fields that are taken come to the front; returns how many. */
+/* Moves the fields that will be copied to the front and returns their number. Notes the names of copied layers in
+ * *taken and of blocks that do not fit in *left. */
 static size_t choose(const hth_safetensors *file, hth_field *fields, size_t count, note *taken,
                      note *left) {
     size_t kept = 0;
     for (size_t i = 0, next; i < count; i = next) {
+        /* Compare all blocks of the layer. */
         bool whole = true;
         for (next = i; next < count && same_group(fields[i].name, fields[next].name); next++) {
             const hth_tensor *tensor = find(file, fields[next].name);
@@ -93,6 +103,7 @@ static size_t choose(const hth_safetensors *file, hth_field *fields, size_t coun
             whole = false;
             add_refused(left, &fields[next], tensor);
         }
+        /* Copy the layer only if all of them fit. */
         char group[sizeof fields->name];
         snprintf(group, sizeof group, "%.*s", (int)group_length(fields[i].name), fields[i].name);
         if (whole) add(taken, group);
@@ -103,16 +114,19 @@ static size_t choose(const hth_safetensors *file, hth_field *fields, size_t coun
 
 /* ---- Taking ------------------------------------------------------------------------------- */
 
+/* Copies the layers that fit and tells the observer. */
 static hth_status take(const char *from, hth_safetensors *file, hth_field *fields, size_t count,
                        const hth_observer *observer, hth_error *error) {
     char sentence[1100];
     note taken = {"", 0}, left = {"", 0};
+    /* Find the layers and copy them. */
     const size_t kept = choose(file, fields, count, &taken, &left);
     if (kept == 0)
         return hth_fail(error, HTH_MISMATCH,
                         "train.from is %.100s, but none of its layers fits this network: %.300s",
                         from, left.text);
     HTH_TRY(hth_safetensors_restore(file, fields, kept, HTH_RESTORE_CONVERT, error));
+    /* Tell which were copied and which were not. */
     const char *step = hth_safetensors_metadata(file, "step");
     snprintf(sentence, sizeof sentence, "Begins with parameters of %.100s at step %.20s: %s%s%s",
              from, step ? step : "?", taken.text, left.used ? "; not taken: " : "", left.text);
@@ -124,6 +138,7 @@ hth_status hth_adopt(const char *from, hth_network *network, const hth_observer 
                      hth_error *error) {
     hth_safetensors *file;
     const size_t count = hth_network_state(network, NULL, 0);
+    /* Open the file and list the network's blocks. */
     HTH_TRY(open_source(from, &file, error));
     hth_field *fields = calloc(count + 1, sizeof *fields);
     hth_status status = HTH_NO_MEMORY;

@@ -1,11 +1,11 @@
 /*
- * A checkpoint is the list of all state fields of all handles, as named tensors, beside the settings
- * that they fit. The newest lies in checkpoint.safetensors, the one before in
- * checkpoint.previous.safetensors; each is written whole under another name and renamed, so that at
- * every moment one of the two can be read. checkpoint.best.safetensors has the parameters alone.
+ * A checkpoint holds the state fields of all handles as named tensors, and the settings of the run as metadata. The
+ * newest checkpoint is checkpoint.safetensors, the one before it checkpoint.previous.safetensors. Each is written under
+ * another name and then renamed, so one of the two can be read at any moment. checkpoint.best.safetensors holds only
+ * the parameters.
  *
- * Only a file that was read to its end and is wrong (HTH_DAMAGED) is given up, and it is renamed then, not removed:
- * what the system does not let us read today may be read tomorrow.
+ * A run gives up a checkpoint only if the file was read to its end and is wrong (HTH_DAMAGED); it then renames the file
+ * and keeps it. A file that the system cannot read today may be readable tomorrow.
  */
 #include "session/checkpoint.h"
 
@@ -25,13 +25,13 @@ static const char best[] = "checkpoint.best.safetensors";
 
 /* ---- Gathering ---------------------------------------------------------------------------- */
 
-/* All of a checkpoint. */
+/* All fields of a checkpoint; the caller frees items. */
 typedef struct field_list {
     hth_field *items;
     size_t count;
 } field_list;
 
-/* A handle's list of fields, whatever the handle; none where there is no handle. */
+/* Lists the fields of one handle, as hth_network_state does; 0 if `of` has no such handle. */
 typedef size_t (*lister)(const hth_handles *of, hth_field *fields, size_t capacity);
 
 static size_t list_network(const hth_handles *h, hth_field *fields, size_t capacity) {
@@ -65,7 +65,7 @@ static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capa
     return h->parts.gradient ? hth_gradient_state(h->parts.gradient, fields, capacity) : 0;
 }
 
-/* What follows from fields that have been restored. Numbers that name rows are checked before they do. */
+/* Updates what the handles derive from restored fields. HTH_DAMAGED when a restored row index is out of range. */
 static hth_status settle(const hth_handles *h, const char *path, hth_error *error) {
     size_t rows;
     if (!h->parts.gradient || hth_gradient_settle(h->parts.gradient, &rows)) return HTH_OK;
@@ -75,7 +75,7 @@ static hth_status settle(const hth_handles *h, const char *path, hth_error *erro
 }
 
 static const struct {
-    const char *prefix; /* of the lists whose names do not say whose they are; NULL: its kind's */
+    const char *prefix; /* put before each name of the list; NULL: the guest's name */
     lister list;
 } lists[] = {
     {"", list_network},   {"", list_tape},           {"learner.", list_learner},
@@ -83,6 +83,7 @@ static const struct {
     {NULL, list_guest},   {"metric.", list_moments},
 };
 
+/* One counter: member of hth_counters, of its tally, or a double. */
 #define COUNTER(member)                                                                            \
     { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member), 1 }
 #define WALKED(member, dtype)                                                                      \
@@ -118,12 +119,13 @@ static const struct {
     WALKED(updates, HTH_DTYPE_U64),
     COUNTER(validations),
 };
-/* So many of the last ones are not in checkpoints of older versions: they are then 0. */
+/* The last LATER_COUNTERS counters of the list are missing in checkpoints of older versions; then they are 0. */
 enum { LATER_COUNTERS = 2 };
 _Static_assert(sizeof(hth_counters) ==
                    (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
                "every counter is in the list");
 
+/* Puts the prefix before the field's name. HTH_INVALID when the name gets too long. */
 static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *error) {
     char name[sizeof field->name];
     int length = snprintf(name, sizeof name, "%s%s", prefix, field->name);
@@ -135,6 +137,7 @@ static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *er
     return HTH_OK;
 }
 
+/* Lists the counters as fields, in the order of counter_list. */
 static void list_counters(hth_counters *counters, hth_field *fields) {
     for (size_t i = 0; i < HTH_COUNT(counter_list); i++) {
         fields[i] = (hth_field){.dtype = counter_list[i].dtype,
@@ -144,14 +147,17 @@ static void list_counters(hth_counters *counters, hth_field *fields) {
     }
 }
 
-/* Gathering settles the tape's carried state, so it is done anew each time. */
+/* Lists the fields of all handles, then the counters (NULL: left out). Make a new list before every save and load:
+ * listing ends the tape (hth_tape_state). */
 static hth_status gather(const hth_handles *handles, hth_counters *counters, field_list *out,
                          hth_error *error) {
+    /* Count the fields. */
     size_t total = counters ? HTH_COUNT(counter_list) : 0, used = 0;
     for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(handles, NULL, 0);
     hth_field *fields = calloc(total + 1, sizeof *fields);
     hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
     if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
+    /* List those of each handle, with its prefix. */
     for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
         const char *prefix = lists[i].prefix;
         size_t count = lists[i].list(handles, fields + used, total - used);
@@ -160,6 +166,7 @@ static hth_status gather(const hth_handles *handles, hth_counters *counters, fie
                 add_prefix(prefix ? prefix : handles->guest->kind->name, &fields[used + j], error);
         used += count;
     }
+    /* Then the counters. */
     if (status != HTH_OK) {
         free(fields);
         return status;
@@ -171,7 +178,7 @@ static hth_status gather(const hth_handles *handles, hth_counters *counters, fie
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
-/* The newest becomes also the previous; where links are unknown, it is moved there. */
+/* Makes the newest checkpoint also the previous one, by a hard link; on file systems without links it is renamed. */
 static hth_status keep_previous(const char *now, const char *before, hth_error *error) {
     bool there;
     HTH_TRY(hth_file_look(now, &there, error));
@@ -181,6 +188,7 @@ static hth_status keep_previous(const char *now, const char *before, hth_error *
     return hth_file_fail(before, "written", error);
 }
 
+/* A `writer` for the newest checkpoint. */
 static hth_status write_newest(const char *run, const field_list *fields,
                                const hth_metadata *metadata, size_t count, hth_error *error) {
     char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH];
@@ -190,6 +198,7 @@ static hth_status write_newest(const char *run, const field_list *fields,
     return hth_safetensors_write(now, fields->items, fields->count, metadata, count, error);
 }
 
+/* A `writer` for the best parameters. */
 static hth_status write_best(const char *run, const field_list *fields,
                              const hth_metadata *metadata, size_t count, hth_error *error) {
     char path[HTH_PATH_LENGTH];
@@ -197,7 +206,8 @@ static hth_status write_best(const char *run, const field_list *fields,
     return hth_safetensors_write(path, fields->items, fields->count, metadata, count, error);
 }
 
-/* Between updates the gradient is 0, unless a sequence is under way. */
+/* The handles of a session that a checkpoint must hold. The gradient is among them only with updates at the ends of
+ * sequences; otherwise it is 0 between tapes. */
 static hth_handles handles_of(const hth_session *s) {
     hth_handles handles = {
         .parts = s->parts, .source = &s->train, .moments = &s->moments, .guest = &s->guest};
@@ -205,20 +215,24 @@ static hth_handles handles_of(const hth_session *s) {
     return handles;
 }
 
+/* Writes fields and metadata to a file of the run folder. */
 typedef hth_status (*writer)(const char *run, const field_list *fields,
                              const hth_metadata *metadata, size_t count, hth_error *error);
 
-/* With the settings that count, the version and the step as metadata. */
+/* Saves the handles and counters (NULL: none). The metadata are the settings of the run's identity, the version and the
+ * step. */
 static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
                        uint64_t step, const hth_identity *identity, writer write,
                        hth_error *error) {
     char number[32];
     field_list fields;
+    /* List the fields and the settings. */
     HTH_TRY(gather(handles, counters, &fields, error));
     hth_metadata *metadata = calloc(identity->count + 2, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
     snprintf(number, sizeof number, "%llu", (unsigned long long)step);
+    /* Add version and step, and write the file. */
     hth_status status = HTH_NO_MEMORY;
     if (metadata) {
         metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};
@@ -245,7 +259,8 @@ hth_status hth_checkpoint_save_best(const char *run, const hth_session *session,
 
 /* ---- Setting aside ------------------------------------------------------------------------ */
 
-/* The first name that is free: checkpoint.damaged.safetensors, checkpoint.damaged-2.safetensors, ... */
+/* Renames a file to the first free name of checkpoint.damaged.safetensors, checkpoint.damaged-2.safetensors, ... `out`
+ * gets the new path. */
 static hth_status rename_aside(const char *run, const char *path, char out[HTH_PATH_LENGTH],
                                hth_error *error) {
     char name[64] = "checkpoint.damaged.safetensors";
@@ -258,7 +273,7 @@ static hth_status rename_aside(const char *run, const char *path, char out[HTH_P
     return rename(path, out) == 0 ? HTH_OK : hth_file_fail(path, "renamed", error);
 }
 
-/* Renames it and says so, with the reason. */
+/* Renames a file and tells the observer the reason, the new name, and what the run does `then`. */
 static hth_status give_up(const char *run, const char *path, const char *reason, const char *then,
                           const hth_observer *observer, hth_error *error) {
     char aside[HTH_PATH_LENGTH], sentence[HTH_PATH_LENGTH + 640];
@@ -286,8 +301,10 @@ hth_status hth_checkpoint_set_aside(const char *run, const char *reason,
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
+/* Compares the settings in a checkpoint with those of the run. HTH_MISMATCH names the first that differs. */
 static hth_status compare_identity(const hth_safetensors *file, const char *path,
                                    const hth_identity *identity, hth_error *error) {
+    /* Every setting of the run must be in the checkpoint. */
     for (size_t i = 0; i < identity->count; i++) {
         const struct hth_identity_item *item = &identity->items[i];
         const char *stored = hth_safetensors_metadata(file, item->key);
@@ -301,6 +318,7 @@ static hth_status compare_identity(const hth_safetensors *file, const char *path
                         "%s: the checkpoint is of a run without %s, the settings say '%.60s'", path,
                         item->key, item->value);
     }
+    /* Every setting of the checkpoint must be in the run. */
     hth_metadata entry;
     for (size_t i = 0; hth_safetensors_metadata_at(file, i, &entry); i++) {
         bool known = !hth_identity_counts(identity, entry.key);
@@ -314,15 +332,16 @@ static hth_status compare_identity(const hth_safetensors *file, const char *path
     return HTH_OK;
 }
 
-/* What is to be restored, and how. */
+/* A list of fields to restore, and how to restore them. */
 typedef struct loading {
     const hth_handles *into;
     field_list fields;
-    bool counts; /* the counters are among the fields, at their end */
+    bool counts; /* the counters are the last of the fields */
     const hth_identity *identity;
-    const hth_observer *observer; /* NULL: who only looks, and changes nothing */
+    const hth_observer *observer; /* NULL: change no file */
 } loading;
 
+/* Whether the file has a tensor with this name. */
 static bool has_tensor(const hth_safetensors *file, const char *name) {
     size_t count;
     const hth_tensor *tensors = hth_safetensors_list(file, &count);
@@ -331,17 +350,20 @@ static bool has_tensor(const hth_safetensors *file, const char *name) {
     return false;
 }
 
+/* Restores the fields from an open file whose settings match. */
 static hth_status restore(const loading *l, hth_safetensors *file, const char *path,
                           hth_error *error) {
     const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
     size_t count = l->fields.count;
     HTH_TRY(compare_identity(file, path, l->identity, error));
+    /* Leave out counters that an older file lacks. */
     for (size_t i = 0; l->counts && i < LATER_COUNTERS; i++)
         count -= !has_tensor(file, l->fields.items[count - 1].name);
     HTH_TRY(hth_safetensors_restore(file, l->fields.items, count, flags, error));
     return settle(l->into, path, error);
 }
 
+/* Restores the fields from one file. */
 static hth_status load_file(const loading *l, const char *path, hth_error *error) {
     hth_safetensors *file;
     HTH_TRY(hth_safetensors_open(path, &file, error));
@@ -350,20 +372,24 @@ static hth_status load_file(const loading *l, const char *path, hth_error *error
     return status;
 }
 
-/* The newest; where that is damaged, the one before, and not until that has been read is the newest renamed. */
+/* Restores the newest checkpoint of a folder; if it is damaged, the previous one. The damaged file is renamed only
+ * after the previous one could be read. */
 static hth_status load_newest(const char *run, const loading *l, bool *found, hth_error *error) {
     char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH];
     bool has_now, has_before;
     hth_error reason = {0};
     HTH_TRY(hth_rundir_file(run, newest, now, error));
     HTH_TRY(hth_rundir_file(run, previous, before, error));
+    /* Which of the two files are there? */
     HTH_TRY(hth_file_look(now, &has_now, error));
     HTH_TRY(hth_file_look(before, &has_before, error));
     *found = has_now || has_before;
     if (!*found) return HTH_OK;
     if (!has_now) return load_file(l, before, error);
+    /* Try the newest. */
     const hth_status status = load_file(l, now, &reason);
     if (status == HTH_OK) return status;
+    /* If it is damaged, take the previous one. */
     if (status != HTH_DAMAGED || !has_before || !l->observer)
         return hth_fail(error, status, "%s", reason.message);
     HTH_TRY(load_file(l, before, error));
@@ -371,6 +397,7 @@ static hth_status load_newest(const char *run, const loading *l, bool *found, ht
                    error);
 }
 
+/* Restores handles and counters (NULL: none) from a run folder or a checkpoint file. */
 static hth_status load(const char *run, const hth_handles *into, hth_counters *counters,
                        const hth_identity *identity, const hth_observer *observer, bool *found,
                        hth_error *error) {

@@ -1,4 +1,4 @@
-/* Saving a run and taking it up again. */
+/* Checkpoints: saving a run and continuing it. */
 #ifndef HTH_CHECKPOINT_H
 #define HTH_CHECKPOINT_H
 
@@ -7,51 +7,58 @@
 #include "session/session.h"
 #include "settings/identity.h"
 
-/* What a run counts, in numbers of 8 bytes each; all of it is in a checkpoint. */
+/* The counters of a run. Each is 8 bytes long, and a checkpoint holds all of them. */
 typedef struct hth_counters {
-    hth_tally walked;     /* the sums are those since the last line */
-    uint64_t line_due;    /* a line was due at this step; 2: with validation */
-    uint64_t line_step;   /* step of the last line */
-    uint64_t best_step;   /* of the best validation loss; 0: none yet */
-    uint64_t validations; /* since the best one */
-    double seconds;
-    double train_loss, train_metric; /* of the last line */
+    hth_tally walked; /* walked.sums are those since the last line */
+    /* HTH_LINE_TRAINING or HTH_LINE_VALIDATION: a line is due at this step; 0: none */
+    uint64_t line_due;
+    uint64_t line_step;              /* step of the last line */
+    uint64_t best_step;              /* step of the best validation loss; 0: no validation yet */
+    uint64_t validations;            /* validations since the best one */
+    double seconds;                  /* training time, over all processes of the run */
+    double train_loss, train_metric; /* of the last line with a judged step */
     double validation_loss, validation_metric, best_loss, best_metric;
     double recent[HTH_STOP_MOST]; /* metrics of the last validations, the newest first; NAN: none */
 } hth_counters;
 
-/* Writes the newest checkpoint of the directory: all state of the session's handles, and the counters.
- * The one that was the newest is kept beside it. */
+/* Writes the newest checkpoint of the run folder: the states of all handles of the session, and the counters. The
+ * checkpoint that was the newest becomes the previous one. HTH_FILE when it cannot be written, HTH_NO_MEMORY; the last
+ * checkpoint can then still be read. */
 hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, hth_error *error);
 
-/* Writes the parameters alone, as those of the best validation. */
+/* Writes only the parameters, as checkpoint.best.safetensors. `step`: the step of the validation. HTH_FILE,
+ * HTH_NO_MEMORY. */
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error);
 
-/* Restores the newest checkpoint or, when that one is damaged (HTH_DAMAGED) and `observer` is not NULL, the one
- * before; the damaged file is then renamed, and the observer told. *found false, and HTH_OK: there is none.
- * HTH_MISMATCH names the setting that differs; then nothing has been changed. HTH_FILE: the system did not let a file
- * be read, which says nothing of what is in it. */
+/* Restores the newest checkpoint of the run folder. If it is damaged (HTH_DAMAGED) and `observer` is not NULL, restores
+ * the previous one, renames the damaged file and tells the observer. *found: whether the folder has a checkpoint;
+ * without one the status is HTH_OK.
+ *
+ * HTH_MISMATCH names the setting that differs; nothing has changed then. HTH_DAMAGED: no checkpoint could be used.
+ * HTH_FILE: the system could not read a file, which may still be sound. HTH_NO_MEMORY. */
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, const hth_observer *observer,
                                bool *found, hth_error *error);
 
-/* Renames both checkpoints, so that the run can begin anew beside them, and tells the observer (may be NULL) why. */
+/* Renames both checkpoints, so that the run can start over in the same folder, and tells the observer (may be NULL) the
+ * reason. HTH_FILE when a file cannot be renamed. */
 hth_status hth_checkpoint_set_aside(const char *run, const char *reason,
                                     const hth_observer *observer, hth_error *error);
 
-/* The handles whose states are in a checkpoint; NULL: none. */
+/* The handles whose states a checkpoint holds; a handle that is NULL is left out. */
 typedef struct hth_handles {
-    hth_model_parts parts; /* the gradient where a sequence under way adds it up */
+    hth_model_parts parts; /* gradient: only if it adds up a sequence that has not ended */
     const hth_source *source;
     const hth_moments *moments;
     const hth_guest *guest;
 } hth_handles;
 
-/* To look at a run without going on with it: restores these handles from its newest checkpoint, or from the checkpoint
- * file that `run` names, whose network has to be
- * that of the settings. Numbers of the other precision are converted. */
+/* Restores the handles `into` to look at a run, not to continue it: from the newest checkpoint of a run folder, or from
+ * the checkpoint file `run`. The network of the checkpoint must be that of the settings. Numbers are converted from the
+ * other precision. Changes no file. HTH_FILE when there is no readable checkpoint; HTH_MISMATCH, HTH_DAMAGED,
+ * HTH_NO_MEMORY. */
 hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_handles *into,
                            hth_error *error);
 

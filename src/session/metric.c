@@ -1,13 +1,15 @@
-/* Which metric a run has, and its value from what the readout has seen. */
+/* Chooses the metric of a run and computes it from reports. */
 #include "session/metric.h"
 
 #include <math.h>
 
+/* Whether `auto` may choose this metric. */
 static bool suits(const hth_metric *metric, const hth_metric_case *of) {
     return metric->suits && metric->suits(of);
 }
 
-/* What train.metric names; of `auto`, which itself has no number and suits nothing, the first that suits. */
+/* The metric that train.metric names. For `auto`, which has neither `value` nor `suits`: the first metric that suits.
+ */
 static hth_status choose(const hth_settings *settings, const hth_metric_case *of,
                          const hth_metric **out, hth_error *error) {
     size_t index;

@@ -1,4 +1,4 @@
-/* The loss and the metric of a run's newest checkpoint on a split. */
+/* Opens a run again and scores its newest checkpoint on a split. */
 #include "session/reopen.h"
 
 #include "files/folder.h"
@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+/* The split with this name; HTH_INVALID for another name. */
 static hth_status find_split(const char *name, hth_split *split, hth_error *error) {
     static const char *const names[] = {"train", "validation", "test"};
     for (size_t i = 0; i < HTH_COUNT(names); i++)
@@ -18,7 +19,7 @@ static hth_status find_split(const char *name, hth_split *split, hth_error *erro
                     "the split is '%.60s', but must be train, validation or test", name);
 }
 
-/* The settings of the run, then the overrides. */
+/* Loads the run's settings.yaml, then sets the overrides. */
 static hth_status load_settings(const char *run, const hth_settings *overrides, hth_config *config,
                                 hth_error *error) {
     char path[HTH_PATH_LENGTH], folder[HTH_PATH_LENGTH];
@@ -33,11 +34,13 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
     return hth_config_validate(config, error);
 }
 
+/* Scores the session's data and fills in *score. */
 static hth_status score_session(hth_session *session, const hth_observer *observer,
                                 hth_confusion *confusion, hth_score *score, hth_error *error) {
     hth_watch watch = {.stop = observer ? observer->interrupted : NULL};
     hth_scorer scorer = {0};
     bool stopped;
+    /* One pass over the data. */
     HTH_TRY(hth_scorer_take(session, &scorer, error));
     scorer.confusion = confusion;
     hth_status status = hth_scorer_run(&scorer, &watch, &stopped, error);
@@ -45,6 +48,7 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
         score->metric = hth_run_metric_value(&session->metric, &scorer.tally.sums, &scorer.moments);
     const hth_tally tally = scorer.tally;
     hth_scorer_close(&scorer);
+    /* A pass without weight has no mean. */
     if (status != HTH_OK) return status;
     if (!(tally.sums.weight > 0))
         return hth_fail(error, HTH_INVALID, "%s",
@@ -52,12 +56,13 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
                                 : "no step of the split has weight: there is nothing to score");
     score->loss = hth_mean_loss(&tally.sums);
     score->steps = tally.step;
-    /* Only training solves lengths. */
+    /* A metric that only training changes (the length of growing sequences) is not reported. */
     score->metric_name =
         session->metric.kind->of_training ? "none" : session->metric.kind->part.name;
     return HTH_OK;
 }
 
+/* Opens the session and restores the network. */
 static hth_status open_run(const char *run, hth_split split, const hth_settings *overrides,
                            hth_config *config, hth_session *session, hth_error *error) {
     HTH_TRY(load_settings(run, overrides, config, error));
@@ -69,6 +74,7 @@ static hth_status open_run(const char *run, hth_split split, const hth_settings 
 
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
                         hth_config **config, hth_session *session, hth_error *error) {
+    /* Open, or close all again. */
     hth_session opened = {0};
     hth_split which = HTH_TEST;
     *config = NULL;

@@ -1,4 +1,4 @@
-/* A run that is looked at again: its newest checkpoint, by its own settings. */
+/* Reopening: looks at a finished or interrupted run with its own settings and newest checkpoint. */
 #ifndef HTH_REOPEN_H
 #define HTH_REOPEN_H
 
@@ -7,17 +7,21 @@
 #include "session/session.h"
 #include "settings/config.h"
 
-/* The network of a run's newest checkpoint, or of the checkpoint file that `run` names, over a split ("train",
- * "validation", "test"), by its own settings and the overrides (NULL: none): what hth_session_open_forward opens.
- * *config holds the texts of the settings and must outlive the session. On error nothing is left behind. */
+/* Opens the network of a run over a split ("train", "validation" or "test"), as hth_session_open_forward does. The
+ * parameters come from the newest checkpoint of the run folder, or from the checkpoint file that `run` names; the
+ * settings are the run's, then the overrides (NULL: none). The caller closes *session, then destroys *config, which
+ * holds the texts of the settings. Errors are those of loading settings, data and checkpoint; HTH_INVALID for another
+ * split. After an error nothing is left behind. */
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
                         hth_config **config, hth_session *session, hth_error *error);
-/* Loss and metric of a checkpoint on a split, one pass (or train.validation_steps). */
+/* Loss and metric of a checkpoint on a split: the means over one pass, or over train.validation_steps. */
 typedef struct hth_score {
     double loss, metric;
     const char *metric_name;
     uint64_t steps;
 } hth_score;
+/* Opens a run as hth_run_open does and scores it. The observer (may be NULL) can interrupt the pass; the score is then
+ * that of the steps done. HTH_INVALID when no step with weight was scored; other errors are those of hth_run_open. */
 hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
                         const hth_observer *observer, hth_score *score, hth_error *error);
 /* The same, and which classes were taken for which. hth_confusion_destroy frees *confusion, unless an error is returned. */

@@ -1,13 +1,12 @@
 /*
- * Scoring: one forward pass over a split, on a tape and a stream of its own. The network is only
- * read, and the carried state of training is not touched.
+ * Scoring: one forward pass over a split, with its own tape and stream. It only reads the network and does not change
+ * the state of the training tape.
  */
 #include "session/score.h"
 
 #include "network/inspect.h"
 
-/* A tape that is long enough for speed and short enough for memory; its length does not change the
- * result. */
+/* 16 to 128 steps: long enough to be fast, short enough to save memory. The length does not change the result. */
 size_t hth_scoring_steps(size_t training_steps, bool is_whole, const hth_source *source) {
     enum { LEAST = 16, MOST = 128 };
     if (is_whole) return (size_t)source->sequence_steps;
@@ -15,9 +14,11 @@ size_t hth_scoring_steps(size_t training_steps, bool is_whole, const hth_source 
     return training_steps > MOST ? MOST : training_steps;
 }
 
-/* Everything but the stream, which is open, and the tape. */
+/* Sets up the walk and the moments; the stream is open already. */
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     enum { DEFAULT_STEPS = 1000 };
+    /* The tape, and how far the pass goes: one epoch, one sequence or DEFAULT_STEPS unless train.validation_steps is
+     * set. */
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
@@ -29,6 +30,7 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     return hth_moments_create(&scorer->source.shape, &scorer->moments, error);
 }
 
+/* Makes the scorer's own tape, which leaves no unit out. */
 static hth_status open_tape(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     HTH_TRY(hth_tape_create(session->parts.network, scorer->walk.steps,
                             hth_scoring_batch(&session->options), session->parts.compute, NULL,
@@ -38,6 +40,7 @@ static hth_status open_tape(const hth_session *session, hth_scorer *scorer, hth_
     return HTH_OK;
 }
 
+/* Moves a complete scorer to *out; closes an incomplete one. */
 static hth_status keep_or_close(hth_status status, hth_scorer *scorer, hth_scorer *out) {
     if (status == HTH_OK)
         *out = *scorer;
@@ -77,8 +80,10 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stop
                           hth_error *error) {
     hth_walk *walk = &scorer->walk;
     const hth_tally *tally = walk->tally = &scorer->tally;
+    /* Point the walk at this scorer, which may have moved since the last pass. */
     walk->source = &scorer->source;
     walk->moments = &scorer->moments;
+    /* From the start to the end of the epoch or the limit; at least one tape. */
     *stopped = false;
     HTH_TRY(hth_walk_rewind(walk, error));
     while (!tally->epoch_over && !(walk->limit && tally->step >= walk->limit)) {
