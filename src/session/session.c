@@ -1,8 +1,8 @@
 /*
- * From settings to a stream and a model.
+ * Makes a stream and a model from settings.
  *
- * Here it is decided how long a tape is (K): learner.steps, or the whole sequence when that is 0 or
- * the learner is bptt; and how long a run is.
+ * This file chooses the length of the tape (K): learner.steps, or a default that depends on the learner and the
+ * sequence. It also chooses the length of the run.
  */
 #include "session/session.h"
 
@@ -18,30 +18,37 @@ enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
 
 /* ---- How long a tape is ------------------------------------------------------------------- */
 
-/* K of tbptt when nothing is said: all of a sequence that is not too long, else that of the word model. */
+/* Default K of tbptt: a sequence of up to LONGEST_WHOLE steps is taken whole, a longer one in tapes of TRUNCATED steps.
+ */
 enum { LONGEST_WHOLE = 1000, TRUNCATED = 20 };
 
-/* whole_rates: a part of a sequence would have a firing rate of its own. */
+/* K if learner.steps is 0. whole: steps of a sequence, 0: endless. whole_rates: the rate regulariser needs whole
+ * sequences. */
 static size_t default_steps(hth_default_steps kind, uint64_t whole, bool whole_rates) {
     const uint64_t tapes = (whole + LONGEST_WHOLE - 1) / LONGEST_WHOLE;
+    /* Online learners, and endless sequences. */
     if (kind == HTH_ONE_STEP) return 1;
     if (kind == HTH_FOUR_STEPS) return whole > 0 && whole < 4 ? (size_t)whole : 4;
     if (whole == 0) return TRUNCATED;
+    /* The whole sequence; or equal parts, each no longer than LONGEST_WHOLE; or tbptt. */
     if (kind == HTH_WHOLE_SEQUENCE || whole_rates) return (size_t)whole;
     if (kind == HTH_WHOLE_TRIALS) return (size_t)((whole + tapes - 1) / tapes);
     return whole <= LONGEST_WHOLE ? (size_t)whole : TRUNCATED;
 }
 
-/* Both ways: the whole sequence, whatever the learner. */
+/* K with network.direction = both: the whole sequence, for every learner. HTH_INVALID for other settings that
+ * contradict this. */
 static hth_status whole_steps(const hth_settings *settings, const hth_source *source, int64_t given,
                               size_t *steps, hth_error *error) {
     const uint64_t whole = source->sequence_steps;
+    /* The state cannot be kept from sequence to sequence. */
     bool keeps = false;
     HTH_TRY(hth_common_option(&hth_train_section, "keep_state", settings, &keeps, error));
     if (keeps)
         return hth_fail(error, HTH_INVALID,
                         "train.keep_state is true, but with network.direction both a layer begins "
                         "at the end of each sequence, where no state comes from: leave it false");
+    /* Sequences must have an end, and learner.steps must not cut them. */
     if (whole == 0)
         return hth_fail(error, HTH_INVALID,
                         "network.direction is both, but the sequences of '%s' have no end to begin "
@@ -62,14 +69,17 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
     hth_stack stack;
     hth_learner_kind learner;
     bool whole_rates;
+    /* Read what decides K. */
     HTH_TRY(hth_stack_read(settings, &stack, error));
     HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &given, error));
     HTH_TRY(hth_wants_whole_rates(settings, &whole_rates, error));
     HTH_TRY(hth_learner_choose(settings, &learner, error));
+    /* A layer that runs backward needs the whole sequence. */
     if (stack.backward) return whole_steps(settings, source, given, steps, error);
     const char *stream = source->kind->part.name;
     const uint64_t whole = source->sequence_steps;
     const bool wants_all = learner.steps == HTH_WHOLE_SEQUENCE;
+    /* A learner of whole sequences refuses parts, and endless sequences unless learner.steps is set. */
     if (wants_all && given > 0 && (uint64_t)given < whole)
         return hth_fail(
             error, HTH_INVALID,
@@ -82,10 +92,12 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
                         "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
                         "many steps it looks at together",
                         stream, learner.name);
+    /* The setting, or the default. */
     *steps = given > 0 ? (size_t)given : default_steps(learner.steps, whole, whole_rates);
     return HTH_OK;
 }
 
+/* HTH_INVALID when the rate regulariser needs whole sequences but a tape holds only a part. */
 static hth_status check_rates(const hth_settings *settings, const hth_session *s,
                               hth_error *error) {
     const uint64_t whole = s->train.sequence_steps;
@@ -101,7 +113,7 @@ static hth_status check_rates(const hth_settings *settings, const hth_session *s
                     s->steps, s->train.kind->part.name, whole ? "more steps" : "no end");
 }
 
-/* A loss is divided by what its whole sequence adds up to, so that sequences must have an end. */
+/* HTH_INVALID when loss.time divides by the steps of a sequence, but sequences have no end. */
 static hth_status check_time(const hth_session *s, hth_error *error) {
     const bool keeps = s->options.keep_state;
     if (!hth_tape_divides(s->parts.tape) || (s->train.sequence_steps > 0 && !keeps)) return HTH_OK;
@@ -112,15 +124,19 @@ static hth_status check_time(const hth_session *s, hth_error *error) {
                           : "the sequences of this task or data have none");
 }
 
+/* Whether updates come at the ends of sequences, by learner.update. auto: only for learners of whole trials.
+ * HTH_INVALID when sequences have no end. */
 static hth_status update_moment(const hth_settings *settings, const hth_source *source,
                                 bool *sequence, hth_error *error) {
     int update = UPDATE_TAPE;
     hth_learner_kind learner;
     HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
     HTH_TRY(hth_learner_choose(settings, &learner, error));
+    /* Resolve auto. */
     if (update == UPDATE_AUTO)
         update = learner.steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0 ? UPDATE_SEQUENCE
                                                                                  : UPDATE_TAPE;
+    /* Check that sequences end. */
     *sequence = update == UPDATE_SEQUENCE;
     if (*sequence && source->sequence_steps == 0)
         return hth_fail(error, HTH_INVALID,
@@ -132,10 +148,12 @@ static hth_status update_moment(const hth_settings *settings, const hth_source *
 
 /* ---- How long a run is -------------------------------------------------------------------- */
 
+/* Chooses the length of the run in steps and epochs. HTH_INVALID for a length that these data do not have. */
 static hth_status run_length(hth_session *s, hth_error *error) {
     enum { DEFAULT_STEPS = 100000, DEFAULT_SEQUENCES = 2000, DEFAULT_EPOCHS = 10 };
     const uint64_t epoch = s->train.epoch_steps, sequence = s->train.sequence_steps;
     const uint64_t sequences = (uint64_t)s->options.sequences;
+    /* The settings; train.sequences counts as steps, and the smaller number counts. */
     s->steps_total = (uint64_t)s->options.steps;
     s->epochs_total = (uint64_t)s->options.epochs;
     if (sequences && !sequence)
@@ -150,23 +168,25 @@ static hth_status run_length(hth_session *s, hth_error *error) {
                         (unsigned long long)sequences, s->train.kind->part.name);
     if (sequences && (!s->steps_total || s->steps_total / sequence > sequences))
         s->steps_total = sequences * sequence;
+    /* train.epochs needs data with epochs. */
     if (s->epochs_total && !epoch)
         return hth_fail(error, HTH_INVALID,
                         "train.epochs is %llu, but '%s' has no epochs: give train.steps instead",
                         (unsigned long long)s->epochs_total, s->train.kind->part.name);
+    /* Nothing is set: the default. */
     if (!s->steps_total && !s->epochs_total) {
-        if (epoch)
-            s->epochs_total = DEFAULT_EPOCHS;
+        if (epoch) s->epochs_total = DEFAULT_EPOCHS;
+        /* long sequences: an update may take a whole one, so run many of them */
         else
-            s->steps_total =
-                sequence > DEFAULT_STEPS / DEFAULT_SEQUENCES
-                    ? DEFAULT_SEQUENCES * sequence /* where an update takes a sequence, many */
-                    : hth_whole_sequences(&s->train, DEFAULT_STEPS);
+            s->steps_total = sequence > DEFAULT_STEPS / DEFAULT_SEQUENCES
+                                 ? DEFAULT_SEQUENCES * sequence
+                                 : hth_whole_sequences(&s->train, DEFAULT_STEPS);
     }
     return HTH_OK;
 }
 
-/* A reported mean would decide what is solved, where it is to change nothing but what is reported. */
+/* HTH_INVALID for loss.report = mean with growing sequences: sequences grow by their reported loss, and loss.report
+ * must not change the course of a run. */
 static hth_status refuse_mean(const hth_settings *settings, const hth_source *source,
                               hth_error *error) {
     const hth_setting *report = hth_settings_find(settings, "loss.report");
@@ -177,7 +197,7 @@ static hth_status refuse_mean(const hth_settings *settings, const hth_source *so
                     source->kind->part.name);
 }
 
-/* A state that is carried over must belong to the sequence that comes next. */
+/* HTH_INVALID for train.keep_state when the next sequence does not continue the last one. */
 static hth_status check_kept_state(const hth_session *s, hth_error *error) {
     const hth_source *source = &s->train;
     const bool may_break = s->options.keep_state && source->kind->breaks;
@@ -188,6 +208,7 @@ static hth_status check_kept_state(const hth_session *s, hth_error *error) {
 
 /* ---- Opening and closing ------------------------------------------------------------------ */
 
+/* Reads the section train. HTH_INVALID for the precision of the other library. */
 static hth_status read_options(const hth_settings *settings, hth_train_options *options,
                                hth_error *error) {
     static const char *const names[] = {"single", "double"};
@@ -200,6 +221,7 @@ static hth_status read_options(const hth_settings *settings, hth_train_options *
     return HTH_OK;
 }
 
+/* Opens the data of the split; HTH_INVALID if the settings name none. */
 static hth_status open_stream(const hth_settings *settings, hth_split split, hth_session *s,
                               hth_error *error) {
     HTH_TRY(
@@ -207,7 +229,7 @@ static hth_status open_stream(const hth_settings *settings, hth_split split, hth
     return s->train.kind ? HTH_OK : hth_source_absent(settings, split, error);
 }
 
-/* What is reported. */
+/* Chooses the metric and makes the moments of the targets. */
 static hth_status open_metric(const hth_settings *settings, hth_session *s, hth_error *error) {
     HTH_TRY(hth_run_metric_choose(settings, &s->train, s->parts.network, &s->metric, error));
     HTH_TRY(refuse_mean(settings, &s->train, error));
@@ -216,8 +238,8 @@ static hth_status open_metric(const hth_settings *settings, hth_session *s, hth_
 
 /* ---- The model ---------------------------------------------------------------------------- */
 
-/* Gives no more than the machine has: a model that is too large is refused here, where else the system would end the
- * program once it writes to its memory. */
+/* An allocator that refuses more than the machine's memory. Without it the system would end the program later, when it
+ * writes to a model that is too large. */
 typedef struct guard {
     size_t most, refused;
 } guard;
@@ -230,10 +252,11 @@ static void *take(void *context, size_t bytes) {
 }
 
 static void release(void *context, void *memory) {
-    (void)context; /* gone by then */
+    (void)context; /* the guard no longer exists */
     free(memory);
 }
 
+/* HTH_NO_MEMORY with the sizes of the model, if the guard refused it. */
 static hth_status too_large(const hth_model_plan *plan, const guard *g, hth_error *error) {
     const double gib = 1024.0 * 1024 * 1024;
     hth_model_sizes sizes;
@@ -246,14 +269,17 @@ static hth_status too_large(const hth_model_plan *plan, const guard *g, hth_erro
                     (double)sizes.tape / gib, (double)g->most / gib);
 }
 
+/* hth_model_plan.initialise: parameters that the data bring. */
 static hth_status use_given(void *source, hth_network *network, hth_error *error) {
     return hth_given_apply(source, network, error);
 }
 
+/* Makes the model for the session's stream. */
 static hth_status open_model(const hth_settings *settings, bool only_predicts, hth_session *s,
                              hth_error *error) {
     guard limit = {.most = hth_machine_memory()};
     const hth_allocator from = {take, release, &limit};
+    /* The settings, with class weights that the data bring. */
     hth_given_settings with;
     hth_status status = hth_given_settings_join(&s->train, settings, &with, error);
     const hth_model_plan plan = {.abi = HTH_ABI,
@@ -267,6 +293,7 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
                                  .checked = true,
                                  .initialise = use_given,
                                  .context = &s->train};
+    /* Make the model; its settings are not needed afterwards. */
     if (status == HTH_OK) status = hth_model_create(&plan, &from, &s->model, error);
     if (status == HTH_NO_MEMORY) status = too_large(&plan, &limit, error);
     free(with.items);
@@ -276,6 +303,7 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
     return HTH_OK;
 }
 
+/* Makes the guest if the settings ask for one. HTH_INVALID when they do and there is no `kind`. */
 static hth_status open_guest(const hth_settings *settings, const hth_guest_kind *kind,
                              hth_session *s, hth_error *error) {
     if (kind) HTH_TRY(kind->open(settings, s, &s->guest.state, error));
@@ -287,6 +315,8 @@ static hth_status open_guest(const hth_settings *settings, const hth_guest_kind 
                     (long long)s->options.align);
 }
 
+/* Opens a session for training, in order: options, data, lengths, model, guest. Cheap checks come before the model is
+ * made. */
 static hth_status open_all(const hth_settings *settings, const hth_guest_kind *guest,
                            hth_session *s, hth_error *error) {
     HTH_TRY(read_options(settings, &s->options, error));
@@ -304,6 +334,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     return open_guest(settings, guest, s, error);
 }
 
+/* Opens a session for a forward pass over a split. */
 static hth_status open_forward(const hth_settings *settings, hth_split split, hth_session *s,
                                hth_error *error) {
     hth_stack stack;
@@ -316,6 +347,7 @@ static hth_status open_forward(const hth_settings *settings, hth_split split, ht
     return open_metric(settings, s, error);
 }
 
+/* Moves a complete session to *out; closes an incomplete one. */
 static hth_status keep_or_close(hth_status status, hth_session *session, hth_session *out) {
     if (status == HTH_OK)
         *out = *session;

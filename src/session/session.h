@@ -1,4 +1,4 @@
-/* The model of one run, made from settings. */
+/* A session: the data and the model of one run, made from settings. */
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
@@ -7,30 +7,35 @@
 
 typedef struct hth_session {
     hth_train_options options;
-    size_t steps, batch;  /* K and the batch of the training tape */
-    bool update_sequence; /* update at the ends of sequences instead of after each tape */
+    size_t steps, batch;  /* K and the batch size of the training tape */
+    bool update_sequence; /* update at the end of each sequence, not after each tape */
     hth_run_metric metric;
-    hth_moments moments;                /* of the targets since the last line of metrics.jsonl */
-    uint64_t steps_total, epochs_total; /* 0: no such end */
+    hth_moments moments; /* moments of the targets since the last line of metrics.jsonl */
+    uint64_t steps_total, epochs_total; /* the run ends after so many; 0: no limit */
     hth_source train;
     hth_model *model;
-    hth_model_parts parts; /* its handles, with which the walk writes and learns */
+    hth_model_parts parts; /* the model's handles; the walk writes and learns with them */
     hth_guest guest;
 } hth_session;
 
-/* Everything that training needs, and the guest if the settings ask for it: HTH_INVALID where they ask for one and guest
- * is NULL. On error nothing is left behind. */
+/* Opens all that training needs, and the guest if the settings ask for one. The caller closes *out, and keeps the texts
+ * of `settings` until then. HTH_INVALID when the settings have no meaning, or ask for a guest and `guest` is NULL;
+ * HTH_MISMATCH when data and network do not fit; HTH_FILE when data cannot be read; HTH_NO_MEMORY. After an error
+ * nothing is left behind. */
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error);
-/* Only what a forward pass over `split` needs: a model that only predicts, whose tape is that of hth_scorer_take. */
+/* Opens only what a forward pass over `split` needs: the stream and a model that only predicts. hth_scorer_take uses
+ * its tape. Errors are those of hth_session_open; HTH_INVALID also when there are no data for the split. */
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
                                     hth_error *error);
+/* Closes the guest, the model and the stream. */
 void hth_session_close(hth_session *session);
 
-/* Training, as the settings say, on from what the tally has counted; the session and the tally must outlive the walk. */
+/* The walk that trains as the settings say, on from the tally. The session and the tally must outlive the walk. */
 hth_walk hth_session_walk(hth_session *session, hth_tally *tally);
 
-/* K: learner.steps, or the whole sequence. */
+/* Chooses *steps (K) of the training tape: learner.steps, or the default of the learner for these data. HTH_INVALID
+ * when learner and sequences do not fit learner.steps. */
 hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source, size_t *steps,
                           hth_error *error);
 

@@ -1,8 +1,8 @@
 /*
- * An open stream, whichever room it comes from, and the initial values that it may bring along.
+ * An open stream of a task or of files, and the initial values that its data may bring.
  *
- * Rewinding writes back the position fields that the stream had at opening, so that a corpus is read
- * once and every validation sees the same data.
+ * Rewinding restores the position fields that the stream had at opening. A corpus is thus read only once, and every
+ * validation sees the same data.
  */
 #include "session/source.h"
 
@@ -16,11 +16,13 @@
 
 /* ---- Choosing, opening, closing ----------------------------------------------------------- */
 
+/* The stream kind that task.name or data.name chooses; HTH_INVALID unless exactly one is set. */
 static hth_status choose_kind(const hth_settings *settings, const hth_stream_kind **kind,
                               hth_error *error) {
     const hth_setting *task = hth_settings_find(settings, hth_tasks.key);
     const hth_setting *data = hth_settings_find(settings, hth_readers.key);
     size_t index;
+    /* Exactly one of the two keys. */
     if (task && data)
         return hth_fail(error, HTH_INVALID,
                         "task.name is '%s' and data.name is '%s', but a run learns one of them: "
@@ -30,12 +32,14 @@ static hth_status choose_kind(const hth_settings *settings, const hth_stream_kin
         return hth_fail(error, HTH_INVALID,
                         "neither task.name nor data.name is given: name a task or a kind of data "
                         "to learn");
+    /* Look its name up. */
     HTH_TRY(hth_part_choose(task ? &hth_tasks : &hth_readers, settings, &index, error));
     *kind = task ? hth_task_at(index) : hth_reader_at(index);
     return HTH_OK;
 }
 
-/* The position fields, in an array that the caller frees; NULL when there are none or no memory. */
+/* Lists the position fields of the stream; *bytes is their total size. The caller frees the array. NULL: no fields, or
+ * no memory. */
 static hth_field *position_fields(const hth_source *source, size_t *count, size_t *bytes) {
     *bytes = 0;
     *count = source->kind->state ? source->kind->state(source->state, NULL, 0) : 0;
@@ -65,12 +69,14 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     hth_source source = {0};
     hth_stream_context context = {settings, split, batch, seed};
     const double begun = hth_clock();
+    /* Open the stream; without a state the split is left out. */
     HTH_TRY(choose_kind(settings, &source.kind, error));
     HTH_TRY(source.kind->open(&context, &source.state, &source.shape, error));
     if (!source.state) {
         *out = (hth_source){0};
         return HTH_OK;
     }
+    /* Ask for the lengths, and note the position for rewinding. */
     if (source.kind->extent)
         source.kind->extent(source.state, &source.sequence_steps, &source.epoch_steps);
     source.seconds = hth_clock() - begun;
@@ -140,13 +146,14 @@ uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps) {
 
 /* ---- Initial values ----------------------------------------------------------------------- */
 
-/* Where a given array goes: columns `from`.. of a block, or its transpose when it is a bias. */
+/* The place of a given array: columns from..from+columns-1 of a block. A bias block may also be given transposed. */
 typedef struct target {
     const hth_block *block;
     size_t from, columns;
     const char *meaning;
 } target;
 
+/* The parameter block with this name; NULL: the network has none. */
 static const hth_block *find_block(const hth_network *network, const char *name) {
     size_t count;
     const hth_block *blocks = hth_network_blocks(network, &count);
@@ -155,8 +162,9 @@ static const hth_block *find_block(const hth_network *network, const char *name)
     return NULL;
 }
 
-/* False for a name that is none of the network's parameters. */
+/* Finds the place of the array `name` in the network. false: the network has no such parameter. */
 static bool find_target(const char *name, const hth_network *network, size_t inputs, target *out) {
+    /* Arrays go to the first layer and the readout. */
     const hth_block *layer = find_block(network, "layer0.weight");
     const hth_block *readout = find_block(network, "readout.weight");
     const hth_block *bias = find_block(network, "readout.bias");
@@ -171,6 +179,7 @@ static bool find_target(const char *name, const hth_network *network, size_t inp
         {"w_out", {readout, 0, readout ? readout->columns : 0, "outputs x units"}},
         {"b_out", {bias, 0, bias ? bias->columns : 0, "outputs"}},
     };
+    /* Look the name up. */
     for (size_t i = 0; i < HTH_COUNT(targets); i++)
         if (strcmp(name, targets[i].name) == 0) {
             *out = targets[i].target;
@@ -179,6 +188,7 @@ static bool find_target(const char *name, const hth_network *network, size_t inp
     return false;
 }
 
+/* Whether the shapes agree; vectors may be given as a row or as a column. */
 static bool fits(const hth_given *given, const target *to) {
     bool vector = to->block->rows == 1 || to->columns == 1;
     if (vector && (given->rows == 1 || given->columns == 1))
@@ -186,6 +196,7 @@ static bool fits(const hth_given *given, const target *to) {
     return given->rows == to->block->rows && given->columns == to->columns;
 }
 
+/* HTH_MISMATCH when the shapes do not agree. */
 static hth_status check_given(const hth_given *given, const target *to, hth_error *error) {
     if (fits(given, to)) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH,
@@ -194,6 +205,7 @@ static hth_status check_given(const hth_given *given, const target *to, hth_erro
                     to->columns, to->meaning);
 }
 
+/* Copies the array to its place, in the library's precision. */
 static void copy_given(const hth_given *given, const target *to, hth_real *parameters) {
     hth_real *block = parameters + to->block->offset;
     for (size_t i = 0; i < to->block->rows; i++)
@@ -202,18 +214,20 @@ static void copy_given(const hth_given *given, const target *to, hth_real *param
                 (hth_real)given->values[i * to->columns + j];
 }
 
-/* A weight of a connection that the network does not have is refused unless it is 0. */
+/* HTH_MISMATCH when a given weight is not 0 but the network has no such connection, or one of the other sign. */
 static hth_status check_masked(hth_network *network, hth_error *error) {
     const hth_block *block = find_block(network, "layer0.weight");
     const hth_real *weight = hth_network_parameters(network) + block->offset;
     const size_t count = block->rows * block->columns;
     hth_real *kept = malloc(count * sizeof *kept);
     if (!kept) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
+    /* Compare the weights with those that the network would keep. */
     memcpy(kept, weight, count * sizeof *kept);
     hth_layer_keep_weights(network, 0, kept);
     size_t at = 0;
     while (at < count && kept[at] == weight[at]) at++;
     free(kept);
+    /* Name the first that differs. */
     if (at == count) return HTH_OK;
     return hth_fail(
         error, HTH_MISMATCH,
@@ -225,22 +239,24 @@ static hth_status check_masked(hth_network *network, hth_error *error) {
 
 enum { MOST_GIVEN = 16 };
 
+/* Lists the arrays that the data bring; returns their number. */
 static size_t list_given(const hth_source *source, hth_given given[MOST_GIVEN]) {
     if (!source->kind->given) return 0;
     const size_t count = source->kind->given(source->state, given, MOST_GIVEN);
     return count < MOST_GIVEN ? count : MOST_GIVEN;
 }
 
-/* The learner's, not the network's. */
+/* Feedback weights go to the learner, not to the network. */
 static bool is_feedback(const hth_given *given) {
     return strcmp(given->name, "feedback") == 0;
 }
 
-/* What is no parameter: it has its own way to whom it is for. */
+/* Class weights are not parameters; they become a setting. */
 static bool is_class_weights(const hth_given *given) {
     return strcmp(given->name, "class_weights") == 0;
 }
 
+/* Checks that the data alone bring class weights, one for each class. */
 static hth_status check_class_weights(const hth_given *given, const hth_source *source,
                                       const hth_settings *settings, hth_error *error) {
     const size_t classes = source->shape.outputs, count = given->rows * given->columns;
@@ -254,7 +270,7 @@ static hth_status check_class_weights(const hth_given *given, const hth_source *
                     classes);
 }
 
-/* "1, 2.5, ...", to the last digit. */
+/* The array as text, "1, 2.5, ...", with all digits; the caller frees it. NULL: no memory. */
 static char *weights_text(const hth_given *given) {
     enum { WIDTH = 32 };
     const size_t count = given->rows * given->columns;
@@ -270,12 +286,14 @@ hth_status hth_given_settings_join(const hth_source *source, const hth_settings 
     const size_t count = list_given(source, given);
     *out = (hth_given_settings){.settings = *settings};
     for (size_t i = 0; i < count; i++) {
+        /* Find and check the class weights. */
         if (!is_class_weights(&given[i])) continue;
         HTH_TRY(check_class_weights(&given[i], source, settings, error));
         out->text = weights_text(&given[i]);
         out->items = calloc(settings->count + 1, sizeof *out->items);
         if (!out->text || !out->items)
             return hth_fail(error, HTH_NO_MEMORY, "not enough memory for class_weights");
+        /* Append them to a copy of the settings. */
         memcpy(out->items, settings->items, settings->count * sizeof *out->items);
         out->items[settings->count] =
             (hth_setting){"loss.class_weights", out->text, "array class_weights of the data"};
@@ -284,7 +302,7 @@ hth_status hth_given_settings_join(const hth_source *source, const hth_settings 
     return HTH_OK;
 }
 
-/* Those of the layer: there are two of them where the network runs both ways. */
+/* HTH_MISMATCH for an array of the layer with network.direction = both, where two layers could take it. */
 static hth_status check_direction(const hth_given *given, const hth_network *network,
                                   hth_error *error) {
     const bool of_layer = strcmp(given->name, "w_in") == 0 || strcmp(given->name, "w_rec") == 0 ||
@@ -300,6 +318,7 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
     hth_given given[MOST_GIVEN];
     target to;
     const size_t count = list_given(source, given);
+    /* Check all arrays before any is copied. */
     const size_t inputs = hth_layer_look(network, 0).inputs;
     for (size_t i = 0; i < count; i++) {
         if (is_feedback(&given[i]) || is_class_weights(&given[i])) continue;
@@ -312,6 +331,7 @@ hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_e
         HTH_TRY(check_direction(&given[i], network, error));
         HTH_TRY(check_given(&given[i], &to, error));
     }
+    /* Copy them. */
     for (size_t i = 0; i < count; i++)
         if (find_target(given[i].name, network, inputs, &to))
             copy_given(&given[i], &to, hth_network_parameters(network));

@@ -1,4 +1,4 @@
-/* A stream that is open, and what the data bring along for a network. */
+/* A source: an open stream, and the initial values that its data bring for a network. */
 #ifndef HTH_SOURCE_H
 #define HTH_SOURCE_H
 
@@ -8,33 +8,40 @@ typedef struct hth_source {
     const hth_stream_kind *kind; /* NULL: not open */
     void *state;
     hth_shape shape;
-    uint64_t sequence_steps, epoch_steps; /* 0: endless, no epochs */
-    void *start;                          /* position fields as they were at opening, in a row */
-    double seconds;                       /* that opening took */
+    /* steps of a sequence (0: endless) and of an epoch (0: no epochs) */
+    uint64_t sequence_steps, epoch_steps;
+    void *start;    /* owned: the position at opening, as hth_source_note writes it */
+    double seconds; /* time that opening took */
 } hth_source;
 
-/* Leaves out->kind NULL when the settings leave out the split. */
+/* Opens the stream that task.name or data.name chooses, for `batch` sequences that advance together. out->kind
+ * stays NULL if the settings leave out the split. The caller closes *out, and keeps the texts of `settings` until then.
+ * Errors are those of the stream; HTH_INVALID when both names or none is set; HTH_NO_MEMORY. */
 hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
                            uint64_t seed, hth_source *out, hth_error *error);
-/* What was read, and in how many seconds, for a person; "" when that took less than a second or nothing was read. */
+/* Writes a sentence for a person: which data were read, and in how many seconds. "" if nothing was read or it took less
+ * than a second. */
 void hth_source_describe(const hth_source *source, char *out, size_t size);
-/* A sentence on what in the data is likely not meant; "": nothing. */
+/* A sentence on what in the data is likely a mistake; "": nothing. The stream owns the text. */
 const char *hth_source_doubt(const hth_source *source);
-/* Says so, HTH_INVALID. */
+/* Returns HTH_INVALID with a sentence that says that the settings name no data for this split. */
 hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error);
+/* Closes the stream; a source with kind NULL too. */
 void hth_source_close(hth_source *source);
-/* The position of the stream now, from malloc (NULL: it has none), and back to it, as often as wanted. */
+/* hth_source_note copies the position of the stream to *out, which the caller frees (NULL: the stream has no position).
+ * hth_source_return goes back to a noted position, as often as wanted. HTH_NO_MEMORY. */
 hth_status hth_source_note(const hth_source *source, void **out, hth_error *error);
 hth_status hth_source_return(const hth_source *source, const void *noted, hth_error *error);
-/* Back to the position at opening, so that each pass sees the same data. */
+/* Goes back to the position at opening, so that each pass sees the same data. HTH_NO_MEMORY. */
 hth_status hth_source_rewind(const hth_source *source, hth_error *error);
-/* Whether sequences get longer as they are learned: then sequence_steps is that of the longest. */
+/* Whether sequences get longer as the network learns them; sequence_steps is then that of the longest. */
 bool hth_source_grows(const hth_source *source);
-/* At least so many steps, and at least 1, that end where a sequence does. */
+/* The smallest number of steps that is at least `steps` and at least 1, and ends with a sequence. */
 uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps);
 
-/* The settings, and loss.class_weights as the data bring it along. HTH_INVALID where settings have it too. The caller
- * frees items and text. */
+/* The settings, with loss.class_weights added if the data bring class weights. The caller frees items and text, also
+ * after an error. HTH_INVALID when the settings have loss.class_weights too, HTH_MISMATCH for another number of
+ * classes, HTH_NO_MEMORY. */
 typedef struct hth_given_settings {
     hth_settings settings;
     hth_setting *items;
@@ -43,9 +50,11 @@ typedef struct hth_given_settings {
 hth_status hth_given_settings_join(const hth_source *source, const hth_settings *settings,
                                    hth_given_settings *out, hth_error *error);
 
-/* Initial values that the data bring along (w_in, w_rec, ...) go into the network's blocks. */
+/* Copies the initial values that the data bring (w_in, w_rec, ...) into the network's parameters. HTH_MISMATCH when the
+ * network has no such parameter or it has another shape; HTH_NO_MEMORY. */
 hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error);
-/* Feedback weights that they bring along go to the learner, which may refuse them. */
+/* Copies the feedback weights that the data bring, if any, to the learner. Errors are those of hth_learner_feedback;
+ * HTH_NO_MEMORY. */
 hth_status hth_given_feedback(const hth_source *source, hth_learner *learner, hth_error *error);
 
 #endif

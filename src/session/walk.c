@@ -5,10 +5,12 @@
 
 /* ---- The next steps ---- */
 
+/* Gets up to `most` steps from the stream. */
 static hth_status next_of(hth_walk *w, size_t most, hth_error *error) {
     return w->source->kind->next(w->source->state, most, &w->chunk, &w->flags, error);
 }
 
+/* Gets the steps of the next tape, within the limit unless a tape must be a whole sequence. */
 static hth_status next_steps(hth_walk *w, hth_error *error) {
     size_t most = w->steps;
     if (!w->whole && w->limit && w->limit - w->tally->step < most)
@@ -16,20 +18,23 @@ static hth_status next_steps(hth_walk *w, hth_error *error) {
     return next_of(w, most, error);
 }
 
+/* Begins a sequence for the tape and the guest; the learner follows the tape. */
 static void begin_sequence(hth_walk *w) {
     hth_tape_reset(w->parts.tape);
     if (w->guest) w->guest->kind->begin(w->guest->state);
 }
 
-/* ---- What loss.time divides by ---- */
+/* ---- The divisor of loss.time ---- */
 
-/* Whether the next tape may be the first of several of its sequence, which the learner's tape must then be told of. */
+/* Whether the next tape may begin a sequence that needs several tapes, so that it must be announced to the tape
+ * (hth_tape_expect). */
 static bool may_begin(const hth_walk *w) {
     return w->parts.learner && hth_tape_divides(w->parts.tape) &&
            (w->chunk.steps == 0 || w->flags.ends);
 }
 
-/* The first tape of a sequence is there: goes to its end, telling what it adds up to, and back to `noted`, before it. */
+/* The walk has the first tape of a sequence. Reads the stream to the end of the sequence, announces each piece to the
+ * tape, and returns the stream to `noted`, the position before the sequence. */
 static hth_status foresee(hth_walk *w, const void *noted, hth_error *error) {
     if (!w->flags.starts || w->flags.ends) return HTH_OK;
     HTH_TRY(hth_tape_expect(w->parts.tape, &w->chunk, error));
@@ -37,21 +42,25 @@ static hth_status foresee(hth_walk *w, const void *noted, hth_error *error) {
         HTH_TRY(next_of(w, w->steps, error));
         HTH_TRY(hth_tape_expect(w->parts.tape, &w->chunk, error));
     }
+    /* Go back and get the first tape again. */
     HTH_TRY(hth_source_return(w->source, noted, error));
     return next_steps(w, error);
 }
 
+/* Learns from the tape, shows it to the guest and updates. */
 static hth_status learn(hth_walk *w, hth_error *error) {
     const hth_guest *guest = w->guest;
     const uint64_t epoch = w->tally->epoch ? w->tally->epoch : 1;
-    /* One tape is one update, and no guest asks for the gradient: then the two go together, which is faster. */
+    /* One tape is one update and there is no guest: the fused call is faster. */
     if (w->parts.optimiser && !w->update_sequence && !guest)
         return hth_learn_and_step(w->parts.learner, w->parts.tape, w->parts.gradient,
                                   w->parts.optimiser, w->parts.network, epoch, error);
+    /* Learn; then the guest sees the tape. */
     HTH_TRY(hth_learn(w->parts.learner, w->parts.tape, w->parts.gradient, error));
     if (guest)
         HTH_TRY(guest->kind->after_tape(guest->state, w->parts.tape,
                                         w->tally->step + w->chunk.steps, guest->lines, error));
+    /* Update, if it is time. */
     if (!w->parts.optimiser || (w->update_sequence && !w->flags.ends)) return HTH_OK;
     HTH_TRY(
         hth_optimiser_step(w->parts.optimiser, w->parts.network, w->parts.gradient, epoch, error));
@@ -59,7 +68,8 @@ static hth_status learn(hth_walk *w, hth_error *error) {
     return HTH_OK;
 }
 
-/* Steps for a tape. Where they begin a sequence, all that follows it is ready for it. */
+/* Gets the steps of the next tape. If they begin a sequence, resets the tape and the guest and announces the sequence.
+ */
 static hth_status bring_steps(hth_walk *w, hth_error *error) {
     void *noted = NULL;
     const bool divides = may_begin(w);
@@ -79,14 +89,17 @@ static hth_status bring_steps(hth_walk *w, hth_error *error) {
 hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     const hth_stream_kind *stream = w->source->kind;
     hth_tally *tally = w->tally;
+    /* Get the steps and count the epoch. */
     HTH_TRY(bring_steps(w, error));
     if (tally->epoch_over) tally->epoch++;
     tally->epoch_over = 0;
     w->chunk.ends = w->flags.ends && !w->keep_state;
+    /* Write the tape and learn from it. */
     const double before = tally->sums.loss;
     HTH_TRY(hth_forward(w->parts.tape, &w->chunk, &tally->sums, error));
     if (w->moments) hth_moments_add(w->moments, &w->chunk);
     if (w->parts.learner) HTH_TRY(learn(w, error));
+    /* Count the update, tell the stream its loss and count the steps. */
     tally->updates += w->parts.optimiser && (!w->update_sequence || w->flags.ends);
     if (w->parts.optimiser && stream->judge)
         stream->judge(w->source->state, tally->sums.loss - before);

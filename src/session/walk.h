@@ -1,17 +1,19 @@
 /*
- * The walk: the one loop that brings a stream to a tape. Training, scoring, recording and checking walk; they differ in
- * whether something learns, whether weights change and whether a guest looks on. A walk takes one tape at a time:
+ * The walk: the one loop that moves data from a stream to a tape. Training, scoring, recording and checking use it;
+ * they differ in whether a learner learns, whether weights change and whether a guest watches. A walk takes one tape at
+ * a time:
  *
  *     next      the stream gives the steps of a tape: at most `steps`, and none beyond `limit`
- *     epoch     another epoch begins, if the last tape ended one
- *     reset     at the first step, and where a sequence begins: the tape, the learner, the guest. Where loss.time
- *               divides, the tape is told what the sequence adds up to: the stream goes to its end and back
- *     forward   the network writes the tape; losses, and moments of the targets, are summed
+ *     epoch     the epoch counter grows if the last tape ended an epoch
+ *     reset     at the first step and at the start of each sequence, the tape, the learner and the guest begin a
+ *               sequence. If loss.time divides the loss, the walk reads the stream to the end of the sequence,
+ *               announces the sequence to the tape and rewinds the stream
+ *     forward   the network writes the tape; the walk sums losses and moments of the targets
  *     learn     the learner turns the tape into a gradient
- *     guest     the guest sees the tape while the weights are still those that wrote it
- *     step      after each tape, or at the end of each sequence, the optimiser steps; the gradient is cleared
- *     judge     the stream hears the loss of the tape if weights change, for it may have a curriculum
- *     count     the steps count as done
+ *     guest     the guest sees the tape before the weights change
+ *     step      after each tape, or at the end of each sequence, the optimiser steps and the gradient is cleared
+ *     judge     if weights change, the stream gets the loss of the tape, because it may have a curriculum
+ *     count     the tally counts the steps as done
  */
 #ifndef HTH_WALK_H
 #define HTH_WALK_H
@@ -19,40 +21,42 @@
 #include "session/guest.h"
 #include "session/metric.h"
 
-/* How far a walk has come. A run saves it and goes on from there. */
+/* The progress of a walk. A run saves it in its checkpoints and continues from it. */
 typedef struct hth_tally {
     uint64_t step;       /* time steps per item so far; at 0 the walk begins with a reset */
-    uint64_t epoch;      /* of the last tape, from 1; 0: the data have no epochs */
-    uint64_t epoch_over; /* 1: the last tape ended it */
-    uint64_t updates;    /* of the parameters */
-    hth_report sums;     /* since they were last cleared, which the caller may do between tapes */
+    uint64_t epoch;      /* epoch of the last tape, from 1; 0: the data have no epochs */
+    uint64_t epoch_over; /* 1: the last tape ended its epoch */
+    uint64_t updates;    /* updates of the parameters */
+    hth_report sums;     /* sums since the caller last cleared them; it may do so between tapes */
 } hth_tally;
 
-/* The caller fills in all but the last tape, and owns what the pointers point to. */
+/* The caller fills in all members up to `guest`, and owns everything that they point to. */
 typedef struct hth_walk {
     const hth_source *source;
-    /* The tape; a learner and its gradient (NULL: nothing learns; without an optimiser the gradients of all tapes add up);
-     * an optimiser, and the network whose weights it changes (NULL: they stay). */
+    /* The walk uses: the tape; a learner and its gradient (NULL: no learning); an optimiser and the network that it
+     * changes (NULL: the weights stay, and the gradients of all tapes add up). */
     hth_model_parts parts;
     hth_tally *tally;
-    size_t steps;    /* of a tape, at most */
-    uint64_t limit;  /* of all steps; 0: none */
-    bool whole;      /* each tape is a whole sequence, so the last one may go beyond the limit */
-    bool keep_state; /* only the first step of the walk has a reset */
+    size_t steps;         /* the most steps of a tape */
+    uint64_t limit;       /* the most steps of the walk; 0: no limit */
+    bool whole;           /* each tape is a whole sequence; the last one may go beyond the limit */
+    bool keep_state;      /* reset only at the first step of the walk */
     hth_moments *moments; /* NULL: not wanted */
-    bool
-        update_sequence; /* the optimiser steps at the end of each sequence instead of after each tape */
+    /* the optimiser steps at the end of each sequence, not after each tape */
+    bool update_sequence;
 
-    const hth_guest *guest; /* NULL: none */
+    const hth_guest *guest; /* NULL: no guest */
 
-    /* The last tape. Arrays of the chunk belong to the stream. */
+    /* Set by hth_walk_tape: the steps of the last tape. The stream owns the arrays of the chunk. */
     hth_chunk chunk;
     hth_position_flags flags;
 } hth_walk;
 
-/* Takes one tape. After an error its steps do not count as done. */
+/* Takes one tape. Errors are those of the stream, of hth_forward, hth_learn and hth_optimiser_step, and of the guest.
+ * After an error the steps of the tape do not count as done. */
 hth_status hth_walk_tape(hth_walk *walk, hth_error *error);
-/* Puts the stream back to where it was opened and clears the tally and the moments: the next tape begins with a reset. */
+/* Rewinds the stream to its position at opening and clears the tally and the moments; the next tape begins with a
+ * reset. HTH_NO_MEMORY. */
 hth_status hth_walk_rewind(hth_walk *walk, hth_error *error);
 
 #endif
