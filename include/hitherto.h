@@ -496,8 +496,7 @@ typedef struct hth_model_plan {
      * from an answer when it comes, and late is at most learner.window - K. */
     size_t late;
     int threads; /* as for hth_compute_create; 0: one for each core */
-    /* true: the model stays frozen (hth_model_freeze). It has no learner, gradient or optimiser and saves their memory.
-     */
+    /* true: the model stays frozen (hth_model_freeze) and has no learner, gradient or optimiser; this saves memory. */
     bool only_predicts;
     /* true: the caller has checked all settings. The list may then hold further keys, such as a program's own; none is
      * refused for its name. */

@@ -59,6 +59,7 @@ hth_progress hth_run_describe(const hth_run *r, double now) {
     /* Without a judged step since the last line, show the numbers of that line. */
     const bool fresh = c->walked.sums.weight > 0;
     double rate = (double)(c->walked.step - r->begun_step) / (now - r->begun);
+    /* Collect counters, numbers of the last line, speed and memory. */
     return (hth_progress){
         .step = c->walked.step,
         .steps_total = r->session.steps_total,

@@ -89,8 +89,7 @@ static void warn_of_rate(hth_run *r, double rate) {
     hth_run_tell(r, sentence);
 }
 
-/* Writes a line of metrics.jsonl and clears the sums since the last one. validated: a validation belongs to the line.
- */
+/* Writes a line of metrics.jsonl and clears the sums since the last. validated: a validation belongs to the line. */
 static hth_status write_line(hth_run *r, bool validated, double now, hth_error *error) {
     hth_counters *c = &r->counters;
     /* The line tells of the steps since the last one alone. */

@@ -12,7 +12,7 @@ hth_status hth_stop_check(const hth_session *session, bool has_validation, hth_e
 void hth_stop_note(hth_counters *counters, double metric);
 /* Whether the mean metric of the last train.stop_over validations has reached train.stop_at. */
 bool hth_stop_reached(const hth_session *session, const hth_counters *counters);
-/* Whether train.patience validations in a row were no better than the best one. */
+/* Whether train.patience validations in a row had no lower loss than the best one. */
 bool hth_stop_waited(const hth_session *session, const hth_counters *counters);
 
 #endif

@@ -8,8 +8,7 @@ static bool suits(const hth_metric *metric, const hth_metric_case *of) {
     return metric->suits && metric->suits(of);
 }
 
-/* The metric that train.metric names. For `auto`, which has neither `value` nor `suits`: the first metric that suits.
- */
+/* The metric that train.metric names. For `auto`, which has neither `value` nor `suits`: the first that suits. */
 static hth_status choose(const hth_settings *settings, const hth_metric_case *of,
                          const hth_metric **out, hth_error *error) {
     size_t index;

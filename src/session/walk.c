@@ -68,8 +68,7 @@ static hth_status learn(hth_walk *w, hth_error *error) {
     return HTH_OK;
 }
 
-/* Gets the steps of the next tape. If they begin a sequence, resets the tape and the guest and announces the sequence.
- */
+/* Gets the steps of the next tape. If they begin a sequence, resets tape and guest and announces the sequence. */
 static hth_status bring_steps(hth_walk *w, hth_error *error) {
     void *noted = NULL;
     const bool divides = may_begin(w);
