@@ -19,6 +19,7 @@ void hth_confusion_destroy(hth_confusion *c) {
     *c = (hth_confusion){0};
 }
 
+/* Index of the largest of x[count]; the first if several are equal. */
 static size_t largest(const hth_real *x, size_t count) {
     size_t best = 0;
     for (size_t k = 1; k < count; k++)
@@ -30,6 +31,7 @@ hth_status hth_confusion_add(hth_confusion *c, const hth_walk *walk, hth_error *
     const hth_chunk *chunk = &walk->chunk;
     const size_t items = chunk->steps * chunk->batch, numbers = items * c->classes;
     if (!c->classes) return HTH_OK;
+    /* Make room for the outputs and read them. */
     if (numbers > c->room) {
         hth_real *grown = realloc(c->outputs, numbers * sizeof *grown);
         if (!grown) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for outputs");
@@ -37,9 +39,10 @@ hth_status hth_confusion_add(hth_confusion *c, const hth_walk *walk, hth_error *
         c->room = numbers;
     }
     HTH_TRY(hth_tape_read(walk->parts.tape, 0, chunk->steps, c->outputs, error));
+    /* Add the weight of each step to its class and its largest output. */
     for (size_t i = 0; i < items; i++) {
         const double weight = chunk->weights ? (double)chunk->weights[i] : 1;
-        if (weight == 0) continue; /* its class may be anything */
+        if (weight == 0) continue; /* its class may be any number */
         const size_t said = largest(c->outputs + i * c->classes, c->classes);
         c->weights[(size_t)chunk->classes[i] * c->classes + said] += weight;
     }

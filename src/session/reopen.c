@@ -96,10 +96,12 @@ hth_status hth_evaluate_classes(const char *run, const char *split, const hth_se
                                 hth_confusion *confusion, hth_error *error) {
     hth_session session;
     hth_config *config;
+    /* Open the run. */
     if (observer && observer->reading) observer->reading(observer->context, true);
     hth_status status = hth_run_open(run, split, overrides, &config, &session, error);
     if (observer && observer->reading) observer->reading(observer->context, false);
     HTH_TRY(status);
+    /* Score it; the matrix goes to the caller only without an error. */
     if (confusion) status = hth_confusion_create(&session.train.shape, confusion, error);
     if (status == HTH_OK) status = score_session(&session, observer, confusion, score, error);
     if (status != HTH_OK && confusion) hth_confusion_destroy(confusion);

@@ -27,7 +27,7 @@ typedef struct hth_scorer {
     hth_walk walk;
     hth_tally tally; /* of the last pass, like moments */
     hth_moments moments;
-    hth_confusion *confusion; /* the caller's; NULL: not wanted */
+    hth_confusion *confusion; /* the caller owns it; NULL: not wanted */
 } hth_scorer;
 
 /* Opens the data of a split and a tape for it; the session must outlive *out. out->source.kind stays NULL if the

@@ -18,7 +18,7 @@ enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
 
 /* ---- How long a tape is ------------------------------------------------------------------- */
 
-/* Default K of tbptt: a sequence of up to LONGEST_WHOLE steps is one tape, a longer one is cut every TRUNCATED steps. */
+/* Default K of tbptt: one tape for sequences of up to LONGEST_WHOLE steps; tapes of TRUNCATED steps for longer ones. */
 enum { LONGEST_WHOLE = 1000, TRUNCATED = 20 };
 
 /* K if learner.steps is 0. whole: steps of a sequence, 0: endless. whole_rates: the rate regulariser needs whole
