@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_SETTINGS = 8, MAX_CHANGES = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
+enum { MAX_SETTINGS = 10, MAX_CHANGES = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
 enum { SEQUENCE = 1000, TAPE = 20, CLASSES = 10, HALVINGS = 40, MAX_FIELDS = 16 };
 static const double SAMPLE_SECONDS = 0.1, STEPS_A_SECOND = 1000, RATE_TOLERANCE = 0.2;
 /* Of weights that are exported after some updates: so large that their change is far above rounding. */
