@@ -25,8 +25,7 @@ static const char *const lines[] = {
     "cell=alif cell.spike=smooth cell.beta=0,0,0.03,1.8,3 cell.pseudo_derivative=fast-sigmoid",
     "cell=alif cell.spike=smooth cell.refractory=3 cell.gamma=1",
     "cell=lif cell.spike=smooth cell.reset=zero",
-    "cell=lif cell.spike=smooth cell.reset=zero cell.refractory=2 cell.v_th=25 "
-    "cell.scale_input=true",
+    "cell=lif cell.spike=smooth cell.reset=zero cell.refractory=2 cell.scale_input=true",
     "cell=alif cell.spike=smooth cell.reset=zero cell.beta=1.8",
     "cell=cubalif cell.spike=smooth",
     "cell=cubalif cell.spike=smooth cell.scale_input=true cell.tau_syn=1,2,3,50,0.1",
