@@ -115,8 +115,8 @@ static void test_perfect_prediction(void **state) {
     static const char *const cells[] = {
         "cell.name=rate cell.alpha=0.3 network.units=7 network.initial=learned",
         "cell.name=lstm network.units=6 network.initial=learned", "cell.name=gru network.units=6",
-        "cell.name=alif cell.beta=0.3 network.units=12 cell.v_th=0.6 init.w_in_scale=2 "
-        "cell.refractory=0 readout.kappa=0"};
+        ("cell.name=alif cell.beta=0.3 network.units=12 cell.v_th=0.6 init.w_in_scale=2 "
+         "cell.refractory=0 readout.kappa=0")};
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
         const law_case what = {cells[c], 3, 0, 2, ORACLE_K * ORACLE_TAPES, 2, false, false};
         law_rig rig;
