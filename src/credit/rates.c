@@ -20,7 +20,10 @@ static const char *rate_of(const hth_axis *axis) {
 /* What a part that is to blame has outgrown: 1000, and the largest parameter of the network. */
 static double bound_of(const hth_network *net) {
     double most = 1000;
-    for (size_t i = 0; i < net->count; i++) most = fmax(most, fabs((double)net->theta[i]));
+    for (size_t i = 0; i < net->count; i++) {
+        const double size = fabs((double)net->theta[i]);
+        if (size > most) most = size; /* gcc 12 for aarch64 fails on fmax here */
+    }
     return most;
 }
 
