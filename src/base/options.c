@@ -110,6 +110,7 @@ static void describe_units(char *out, size_t size, double min, double max) {
 
 void hth_option_describe(const hth_option *option, char *out, size_t size) {
     char words[TEXT_LENGTH] = "";
+    /* A sentence for each kind, with its bounds or its choices. */
     switch (option->kind) {
     case HTH_KIND_BOOL:
         snprintf(out, size, "true or false");

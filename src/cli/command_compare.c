@@ -124,6 +124,7 @@ int cli_compare(const cli_arguments *arguments) {
     const char *given = cli_value(arguments, "--out");
     char out[PATH_LENGTH];
     hth_config *config;
+    /* Without settings there must be a folder, whose runs go on. */
     if (given && strlen(given) > PATH_LENGTH / 2)
         return cli_complain(CLI_BAD_INPUT, "the path given with --out is too long");
     if (!given && !arguments->word_count)
@@ -132,6 +133,7 @@ int cli_compare(const cli_arguments *arguments) {
                             "or --out DIR to go on with what is there");
     if (given && !arguments->word_count && !cli_value(arguments, "--table"))
         return go_on(arguments, given);
+    /* With settings: the table alone, or the runs and then the table. */
     int code = cli_load_settings(arguments, &config);
     if (code != CLI_OK) return code;
     find_folder(arguments, config, out);

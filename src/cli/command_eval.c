@@ -108,9 +108,11 @@ int cli_match_run(const cli_arguments *arguments, const char *run) {
 static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     const char *run, *split = cli_value(arguments, "--split");
     size_t count;
+    /* The run, read by the program of its precision. */
     int code = cli_find_runs(arguments, overrides, "hitherto eval RUN", &run, 1, &count);
     if (code == CLI_OK) code = cli_match_run(arguments, run);
     if (code != CLI_OK) return code;
+    /* One pass over the split. */
     cli_progress progress;
     cli_progress_start(&progress, 5);
     cli_catch_interrupts();
@@ -124,6 +126,7 @@ static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     if (hth_evaluate_classes(run, split, &settings, &observer, &score, &confusion, &error) !=
         HTH_OK)
         return cli_fail(&error);
+    /* Its loss, and the classes where they are asked for. */
     code = cli_interrupted ? CLI_INTERRUPTED : print_score(split, &score);
     if (code == CLI_OK) code = tell_classes(arguments, &confusion);
     hth_confusion_destroy(&confusion);

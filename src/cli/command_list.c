@@ -75,6 +75,7 @@ static const char *range_of(const hth_catalogue *catalogue, size_t index, char o
 }
 
 static void page_catalogue(const hth_catalogue *catalogue) {
+    /* The heading, and a table of the parts. */
     printf("\n## %s\n\n%s\n", catalogue->kind, catalogue->summary);
     if (catalogue->key) {
         printf("\nChosen by `%s`", catalogue->key);
@@ -91,6 +92,7 @@ static void page_catalogue(const hth_catalogue *catalogue) {
         put_cell(part->source ? part->source : "");
         printf(" |\n");
     }
+    /* The settings that all parts share, then those of each part. */
     if (catalogue == &hth_learners) page_presets();
     page_options(&catalogue->common);
     for (size_t i = 0; i < catalogue->count; i++) {

@@ -189,6 +189,7 @@ static figure *make_figure(const plot_request *plot) {
     const char *x_label = strcmp(plot->x, "step") == 0      ? "time step"
                           : strcmp(plot->x, "seconds") == 0 ? "time in seconds"
                                                             : "epoch";
+    /* One panel; its title says what is dashed, its note how curves are smoothed. */
     const size_t around = plot->smooth ? (size_t)(plot->smooth - 1) / 2 : 0;
     figure *f = figure_create("", x_label);
     if (!f) return NULL;
@@ -204,6 +205,7 @@ static figure *make_figure(const plot_request *plot) {
     snprintf(panel->label, sizeof panel->label, "%s", plot->label);
     panel->logarithmic = plot->logarithmic;
     add_levels(panel, plot);
+    /* Two curves for each run: training and validation. */
     bool good = true;
     for (size_t i = 0; i < plot->count; i++) {
         good = good && add_curve(panel, plot, i, true);
@@ -254,6 +256,7 @@ size_t cli_run_references(const char *run, const char *quantity,
 
 static int read_options(const cli_arguments *arguments, plot_request *plot) {
     static const char *const axes[] = {"step", "epoch", "seconds", NULL};
+    /* The options, each with its default. */
     plot->out = cli_value(arguments, "--out");
     plot->logarithmic = cli_value(arguments, "--log") != NULL;
     plot->quantity = cli_value(arguments, "--metric") ? "metric" : "loss";
@@ -268,6 +271,7 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
     int code = cli_whole(arguments, "--smooth", 1, 0, &plot->smooth);
     if (code == CLI_OK && plot->out) code = cli_check_picture(plot->out);
     if (code != CLI_OK) return code;
+    /* The runs. */
     if (arguments->word_count == 0)
         return cli_complain(CLI_BAD_INPUT, "which run? hitherto plot RUN..., with folders of runs");
     if (arguments->word_count > MAX_RUNS)

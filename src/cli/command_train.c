@@ -134,6 +134,7 @@ int cli_train(const cli_arguments *arguments) {
     char path[PATH_LENGTH], out[PATH_LENGTH];
     const char *given = cli_value(arguments, "--out");
     bool resume = cli_value(arguments, "--resume") != NULL;
+    /* Refuse options that contradict each other or name no run. */
     if (given && strlen(given) > PATH_LENGTH / 2)
         return cli_complain(CLI_BAD_INPUT, "the path given with --out is too long");
     if (resume && given && !exists(given))
@@ -149,6 +150,7 @@ int cli_train(const cli_arguments *arguments) {
                             "cannot resume %s: it has no settings.yaml, so no run has begun there: "
                             "leave out --resume",
                             given);
+    /* The settings, and the folder that they or --out name. */
     hth_config *config;
     int code = cli_read_settings(arguments, own, &config);
     if (code != CLI_OK) return code;
@@ -156,6 +158,7 @@ int cli_train(const cli_arguments *arguments) {
         snprintf(out, sizeof out, "%s", given);
     else
         default_folder(arguments, config, resume, out, sizeof out);
+    /* Train, in the program of the run's precision. */
     code = cli_match_precision(arguments, config);
     if (code == CLI_OK && !cli_value(arguments, "--quiet")) tell_of_run(arguments);
     if (code == CLI_OK) code = train(arguments, config, out);

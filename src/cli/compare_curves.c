@@ -15,12 +15,14 @@
 static int put_numbers(const hth_comparison *c, const char *folder) {
     FILE *out = cli_open_beside(folder, "curves.csv");
     if (!out) return CLI_FAILED;
+    /* The heading: the arm, what is varied, and the numbers. */
     fprintf(out, "arm");
     for (size_t i = 0; i < c->key_count; i++) {
         fputc(',', out);
         cli_put_csv(out, c->keys[i]);
     }
     fprintf(out, ",step,seeds,%s,standard_error,smoothed,smoothed_error\n", c->measure);
+    /* A line for each point of each variant. */
     for (size_t i = 0; i < c->count; i++)
         for (size_t j = 0; j < c->rows[i].points; j++) {
             const hth_curve_point *point = &c->rows[i].curve[j];
@@ -84,6 +86,7 @@ static bool add_curve(figure_panel *panel, const hth_comparison *c, size_t row) 
     const hth_compared *r = &c->rows[row];
     char label[FIGURE_NAME];
     cli_compare_label(c, row, label, sizeof label);
+    /* The smoothed curve, and a pale one of the raw numbers behind it. */
     figure_line *raw = c->smooth > 2 ? figure_add_line(panel, "", r->points, false) : NULL;
     figure_line *curve = figure_add_line(panel, label, r->points, true);
     if (!curve || (c->smooth > 2 && !raw)) return false;
@@ -97,6 +100,7 @@ static bool add_curve(figure_panel *panel, const hth_comparison *c, size_t row) 
                              .count = r->points,
                              .x = raw->x,
                              .y = raw->y};
+    /* Their points, with a band of one standard error. */
     for (size_t i = 0; i < r->points; i++) {
         const hth_curve_point *point = &r->curve[i];
         const double error = isfinite(point->smooth.error) ? point->smooth.error : 0;

@@ -118,11 +118,13 @@ static void take_levels(const figure_panel *p, double *low, double *high) {
 
 static void find_vertical(figure_panel *p) {
     double low = NAN, high = NAN;
+    /* Rasters and maps have a row each. */
     if (p->kind != FIGURE_OF_LINES) {
         p->low = -0.5;
         p->high = (double)p->rows - 0.5;
         return;
     }
+    /* Lines and their bands must fit in. */
     for (size_t i = 0; i < p->line_count; i++) {
         const figure_line *line = p->lines[i];
         for (size_t k = 0; k < line->count; k++) {
@@ -133,6 +135,7 @@ static void find_vertical(figure_panel *p) {
             widen(line->high[k], &low, &high);
         }
     }
+    /* Bounds that are given count more; reference levels nearby are taken in. */
     never_empty(&low, &high, p->logarithmic);
     if (isfinite(p->high) && low < p->high) high = p->high;
     if (isfinite(p->low) && p->low < high) low = p->low;

@@ -21,6 +21,7 @@ void cli_put_quoted(FILE *out, const char *text) {
 
 void cli_put_terminal_of(FILE *out, const char *path, int lines) {
     const char *ending = path ? strrchr(path, '.') : NULL;
+    /* Letters on the terminal, an SVG or a PNG. */
     if (!path) {
         int width, height;
         cli_terminal_size(stdout, &width, &height);

@@ -118,6 +118,7 @@ static void put_ticks(FILE *out, const figure_panel *p) {
 static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
     const figure_panel *p = &f->panels[index];
     bool first = true;
+    /* Axes and title. */
     if (!terminal) put_ticks(out, p);
     fprintf(out, "set yrange [%.10g:%.10g]\n%sset logscale y\nset ylabel ", p->low, p->high,
             p->logarithmic ? "" : "un");
@@ -131,6 +132,7 @@ static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
         if (f->note[0]) cli_put_quoted(out, f->note);
     }
     fprintf(out, " noenhanced offset 0,-0.5 textcolor rgb '#404040'\n");
+    /* A raster or a map is one plot. */
     if (p->kind == FIGURE_RASTER) {
         fprintf(out,
                 "plot $p%zu using 1:2 with points pointtype 5 pointsize 0.25 linecolor rgb "
@@ -142,6 +144,7 @@ static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
         fprintf(out, "plot $p%zu using 1:2:3 with image notitle\n", index);
         return;
     }
+    /* Curves lie above their bands and the reference levels. */
     for (size_t i = 0; i < p->line_count && !terminal; i++)
         put_band(out, index, i, p->lines[i], &first);
     for (size_t i = 0; i < p->level_count && !terminal; i++)

@@ -66,6 +66,7 @@ static void put_distance(const comparison_report *r, size_t best, size_t other) 
 static void put_troubles(const comparison_report *r) {
     const hth_comparison *c = r->c;
     char name[300];
+    /* Runs that are missing from a mean, and why. */
     for (size_t i = 0; i < c->count; i++) {
         const hth_compared *row = &c->rows[i];
         cli_compare_label(c, i, name, sizeof name);
@@ -135,6 +136,7 @@ static void put_table(const comparison_report *r) {
     snprintf(over, sizeof over, "ratio to %s", *c->reference ? c->reference : "-");
     const char *const headings[] = {"arm",     "seeds",         measure,          over,
                                     "updates", "learner state", "steps a second", NULL};
+    /* A row for each variant. */
     report_table table;
     report_heading(r->out, "Table");
     report_table_begin(&table, r->out, headings);

@@ -39,6 +39,7 @@ static void put_verdict(const run_report *r) {
     const double steps = number_of(of, r->summary ? "steps" : "step");
     hth_reference levels[HTH_MOST_REFERENCES];
     char between[300], at_best[120] = "";
+    /* The loss of the latest of test, validation and training, between the levels that the task knows. */
     if (!of) {
         report_paragraph(r->out, "verdict", "Nothing has been reported of this run yet.");
         return;
@@ -73,6 +74,7 @@ static void put_numbers(const run_report *r) {
     const char *metric = text_of(of, "metric");
     report_table table;
     char name[120], key[60], time[40];
+    /* Loss and metric of each split, then counts, then time and version. */
     if (!of) return;
     report_heading(r->out, "Numbers");
     report_table_begin(&table, r->out, headings);
@@ -143,6 +145,7 @@ static void put_alignment(const run_report *r) {
     pair pairs[MOST_PAIRS];
     size_t count = 0;
     report_table table;
+    /* Sums over the lines of the file, by learner and block. */
     snprintf(path, sizeof path, "%s/align.jsonl", r->run);
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file)) take_line(pairs, &count, line);
@@ -156,6 +159,7 @@ static void put_alignment(const run_report *r) {
             r->run);
         return;
     }
+    /* Their means as a table. */
     report_paragraph(r->out, "",
                      "Gradients on the same tapes and weights, beside the exact one: mean over the "
                      "run. 1 and 1 is the exact gradient.");

@@ -38,6 +38,7 @@ static cJSON *value_schema(const hth_option *option) {
     static const char *const texts[] = {"string", "number", "boolean", "array"};
     static const char *const units[] = {"number", "string", "array"};
     cJSON *schema = NULL;
+    /* The type; only numbers have bounds. */
     switch (option->kind) {
     case HTH_KIND_BOOL:
         return of_type("boolean");
@@ -147,6 +148,7 @@ static cJSON *section_of(cJSON *sections, const char *name) {
 static void add_properties(cJSON *schema, const cJSON *settings) {
     cJSON *sections = cJSON_CreateObject(),
           *properties = cJSON_AddObjectToObject(schema, "properties");
+    /* Each setting, in the mapping of its section and by its whole name. */
     const cJSON *setting;
     cJSON_ArrayForEach(setting, settings) {
         char name[HTH_KEY_LENGTH];
@@ -157,6 +159,7 @@ static void add_properties(cJSON *schema, const cJSON *settings) {
                               reference(key));
         cJSON_AddItemToObject(properties, key, reference(key));
     }
+    /* Each section, as a mapping or as the name of its part. */
     cJSON *section;
     cJSON_ArrayForEach(section, sections) {
         cJSON *either = cJSON_CreateObject(), *ways = cJSON_AddArrayToObject(either, "anyOf");

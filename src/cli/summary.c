@@ -77,6 +77,7 @@ bool cli_print_summary(const char *run) {
     cJSON *summary = cli_read_summary(run);
     if (!summary) return false;
     char memory[40];
+    /* Sizes and counts. */
     print_number(summary, "parameters", "parameters");
     cli_format_bytes(memory, sizeof memory, number_of(summary, "learner_bytes"));
     if (number_of(summary, "learner_bytes") > 0) cli_print_row("learner state", "%s", memory);
@@ -85,6 +86,7 @@ bool cli_print_summary(const char *run) {
         cli_print_row("time steps", "%.0f", number_of(summary, "steps"));
     if (number_of(summary, "updates") > 0)
         cli_print_row("updates", "%.0f", number_of(summary, "updates"));
+    /* Why it ended, and where it was best. */
     if (number_of(summary, "patience_spent") > 0)
         cli_print_row("stopped", "after %.0f validations without a better one (train.patience)",
                       number_of(summary, "patience_spent"));
@@ -93,6 +95,7 @@ bool cli_print_summary(const char *run) {
                       number_of(summary, "best_validation_step"));
     if (isfinite(number_of(summary, "stop_step")))
         cli_print_row("goal reached", "at step %.0f", number_of(summary, "stop_step"));
+    /* Loss and metric of each split. */
     static const char *const parts[][2] = {{"train", "train"},
                                            {"validation", "validation"},
                                            {"best_validation", "best validation"},

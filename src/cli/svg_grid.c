@@ -71,6 +71,7 @@ static void put_shade(FILE *out, figure_kind kind, int shade) {
 static void put_cells(const svg_canvas *c, const figure_panel *p, const svg_box *b, const grid *g) {
     const double high = b->height / (double)g->rows, wide = b->width / (double)g->columns;
     const double least = p->kind == FIGURE_RASTER && wide < 1.6 ? 1.6 : wide;
+    /* One path a shade, in which each run of equal cells of a row is a stroke. */
     for (int shade = 1; shade <= SHADES; shade++) {
         bool any = false;
         if (p->kind == FIGURE_MAP && shade == 8) continue;
@@ -101,11 +102,13 @@ void svg_rates(const svg_canvas *c, const figure_panel *p, const svg_box *b) {
     double most = 0;
     char text[80];
     double *rates = calloc(p->rows + 1, sizeof *rates);
+    /* Spikes of each row in 1000 steps. */
     for (size_t row = 0; rates && row < p->rows; row++) {
         for (size_t k = 0; k < p->columns; k++) rates[row] += p->at(p->context, row, k) != 0;
         rates[row] *= 1000 / (double)p->columns;
         most = fmax(most, rates[row]);
     }
+    /* A bar for each row beside the raster, and the largest rate as a number. */
     const double left = b->x + b->width + 10;
     svg_line(c, left, b->y, left, b->y + b->height, "#404040", "");
     fprintf(c->out, "<path stroke=\"#0072b2\" stroke-width=\"%.2f\" d=\"", fmax(0.8 * high, 0.7));

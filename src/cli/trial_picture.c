@@ -162,6 +162,7 @@ static void add_outputs(drawing *d) {
     const hth_trial *t = d->t;
     const bool classes = t->shape.stream.target == HTH_TARGET_CLASSES;
     char name[40];
+    /* Many outputs are a map, a few are lines with dashed targets. */
     if (t->y.count > MOST_LINES) {
         add_grid(d, FIGURE_MAP, t->y, "outputs y");
         if (!classes) add_grid(d, FIGURE_MAP, t->target, "targets");
@@ -177,6 +178,7 @@ static void add_outputs(drawing *d) {
             if (target) target->dash = FIGURE_DASHED;
         }
     }
+    /* A target class is a dot in the row of its output. */
     if (!classes) return;
     figure_panel *p =
         add_grid(d, FIGURE_RASTER, (hth_stretch){t->target.at, t->y.count}, "target class");

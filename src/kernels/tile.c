@@ -82,6 +82,7 @@ HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors, const hth_strip
     const size_t width = (size_t)vectors * HTH_LANES, left = s->N - j;
     hth_real *c = s->c + j;
     sums sum;
+    /* Begin with C or with 0. */
     if (s->accumulate) {
         if (left >= width)
             read_sums(rows, vectors, sum, c, s->ldc, width);
@@ -94,6 +95,7 @@ HTH_ALWAYS_INLINE size_t tile(const int rows, const int vectors, const hth_strip
             for (int v = 0; v < vectors; v++) sum[r][v] = (hth_vector){0};
         }
     }
+    /* Add the products, and write the columns that C has. */
     add_products(rows, vectors, sum, s, s->b + j / HTH_PANEL * s->b_panel);
     if (left >= width)
         write_sums(rows, vectors, sum, c, s->ldc, width);
@@ -125,6 +127,7 @@ HTH_ALWAYS_INLINE void strip_of(const int rows, const hth_strip *s) {
 }
 
 HTH_NO_SANITIZERS void hth_strip_run(size_t rows, const hth_strip *s) {
+    /* A copy of strip_of for each number of rows, so that its loops over them disappear. */
     switch (rows) {
     case 1:
         strip_of(1, s);

@@ -270,6 +270,7 @@ static hth_status recall_open(const hth_stream_context *context, void **state, h
 /* The buffers grow to the longest chunk asked for, in practice once. */
 static hth_status reserve(recall_state *r, size_t steps, hth_error *error) {
     if (steps <= r->capacity) return HTH_OK;
+    /* All of the new buffers, or none. */
     const size_t items = hth_times(steps, r->batch);
     hth_real *x = calloc(items, GROUPS * (size_t)r->options.group * sizeof *x);
     hth_real *weights = calloc(items, sizeof *weights);
@@ -284,6 +285,7 @@ static hth_status reserve(recall_state *r, size_t steps, hth_error *error) {
                         "task store-recall: not enough memory for a chunk of %zu steps x %zu items",
                         steps, r->batch);
     }
+    /* They take the places of the old ones. */
     free(r->x);
     free(r->weights);
     free(r->classes);

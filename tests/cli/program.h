@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { SAID_LENGTH = 128 * 1024 };
 
@@ -77,6 +78,14 @@ static inline void finish_program(pid_t child) {
     read_whole("out.txt", said.out);
     read_whole("err.txt", said.err);
     take_note();
+}
+
+/* Waits, as long as it takes, for a file that the program makes; fails if the program ends without it. */
+static inline void await_file(pid_t child, const char *path) {
+    while (!is_there(path)) {
+        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
 }
 
 static inline void run_program(const char *program, const char *const arguments[]) {

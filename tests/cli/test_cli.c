@@ -4,8 +4,6 @@
 #include "cli/program.h"
 #include "kernels/level.h"
 
-#include <time.h>
-
 static void is_refused(const char *const arguments[], const char *sentence) {
     char expected[2048];
     run_program(HTH_PROGRAM, arguments);
@@ -352,12 +350,9 @@ static void test_a_second_run_gets_a_number(void **state) {
         "train", "mine.yaml", "--out", "runs/mine-tbptt-s1", "--quiet");
 }
 
-/* Waits, as long as it takes, for the file that the program makes once it can be interrupted. */
+/* Once the program has made the file, it can be interrupted. */
 static void interrupt_when(pid_t child, const char *path) {
-    while (!is_there(path)) {
-        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
-    }
+    await_file(child, path);
     kill(child, SIGINT);
     finish_program(child);
 }

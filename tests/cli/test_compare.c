@@ -5,7 +5,6 @@
 #include "cli/tracer.h"
 
 #include <sys/ptrace.h>
-#include <time.h>
 
 #define SMALL                                                                                      \
     "compare", "task=add", "loss=softmax", "network.units=8", "compare.learners=tbptt,rtrl",       \
@@ -22,12 +21,6 @@ static void is_refused(const char *const arguments[], const char *sentence) {
 }
 
 #define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
-
-static void pause_for(double seconds) {
-    const struct timespec time = {(time_t)seconds,
-                                  (long)(1e9 * (seconds - (double)(time_t)seconds))};
-    nanosleep(&time, NULL);
-}
 
 /* ---- Words ---------------------------------------------------------------------------------- */
 
@@ -274,20 +267,12 @@ static void test_killed_twenty_times(void **state) {
     assert_false(same_file("whole/curves.csv", "other/curves.csv"));
 }
 
-/* Waits, as long as it takes, for what the program makes once runs are under way. */
-static void wait_for(pid_t child, const char *path) {
-    while (!is_there(path)) {
-        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
-        pause_for(0.002);
-    }
-}
-
 static void test_interrupted(void **state) {
     (void)state;
     const char *const arguments[] = {LONG, "--out", "cut", "--quiet", NULL};
     compare_undisturbed();
     pid_t child = start_program(HTH_PROGRAM, arguments);
-    wait_for(child, "cut/runs");
+    await_file(child, "cut/runs");
     kill(child, SIGINT);
     finish_program(child);
     assert_int_equal(said.code, CLI_INTERRUPTED);
@@ -305,7 +290,7 @@ static void test_two_at_once_are_refused(void **state) {
     (void)state;
     const char *const arguments[] = {SMALL, "train.steps=1e12", "--out", "busy", "--quiet", NULL};
     pid_t child = start_program(HTH_PROGRAM, arguments);
-    wait_for(child, "busy/runs");
+    await_file(child, "busy/runs");
     RUN(SMALL, "train.steps=1e12", "--out", "busy");
     assert_int_equal(said.code, CLI_BAD_INPUT);
     assert_string_equal(said.err, "hitherto: busy: another run is writing in this directory\n");

@@ -20,11 +20,6 @@
     "train", "task=add", "learner=tbptt", "learner.steps=10", "network.units=4",                   \
         "train.threads=1", "train.steps=1000000000", "train.validate_every=-1"
 
-/* The file comes when the run is under way; there is no limit to the wait. */
-static void await_file(const char *path) {
-    while (!is_there(path)) usleep(1000);
-}
-
 static void signals_save(void **state) {
     (void)state;
     static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
@@ -34,7 +29,7 @@ static void signals_save(void **state) {
         const char *const arguments[] = {ENDLESS, "--out", names[i], NULL};
         const pid_t child = start_program(HTH_PROGRAM, arguments);
         snprintf(path, sizeof path, "%s/checkpoint.safetensors", names[i]);
-        await_file(path);
+        await_file(child, path);
         kill(child, numbers[i]);
         finish_program(child);
         assert_int_equal(said.code, 130);
@@ -51,7 +46,7 @@ static void a_signal_that_is_ignored_stays_so(void **state) {
     signal(SIGHUP, SIG_IGN);
     const pid_t child = start_program(HTH_PROGRAM, arguments);
     signal(SIGHUP, SIG_DFL);
-    await_file("nohup/checkpoint.safetensors");
+    await_file(child, "nohup/checkpoint.safetensors");
     kill(child, SIGHUP);
     kill(child, SIGTERM);
     finish_program(child);

@@ -57,6 +57,7 @@ static inline void carry(const units *u, const bool has_q, const bool has_Z, con
 
 /* carry, of what there is. */
 static void carry_any(const units *u) {
+    /* A copy of the loop for each set of terms that there are, so that none is asked for inside. */
     switch ((u->q ? 4 : 0) + (u->Z ? 2 : 0) + (u->R ? 1 : 0)) {
     case 0:
         carry(u, false, false, false);

@@ -49,6 +49,7 @@ void hth_factors_reset(hth_learner *learner) {
 
 size_t hth_factors_state(hth_learner *learner, hth_field *fields, size_t capacity) {
     hth_factors *kept = learner->past.kept;
+    /* M = A (x) B of each item: A a vector or matrix, B a matrix, and the factor that B is kept without. */
     const hth_field all[] = {
         {"factors.A",
          HTH_DTYPE_REAL,
