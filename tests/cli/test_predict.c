@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 #include "data/archive.h"
+#include "files/npz.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,20 +118,34 @@ static void recordings_show_the_inside(void **state) {
     for (size_t i = 0; i < HTH_COUNT(all); i++) free(all[i].x);
 }
 
-/* Sequences of different lengths: what lies after the end of a shorter one is 0. */
+/* Sequences of different lengths: each is in its own row, and what lies after the end of a shorter one is 0. */
 static void shorter_sequences_are_filled_up(void **state) {
+    enum { N = 3, T = 6 };
+    static const uint64_t lengths[N] = {4, 6, 3};
+    hth_real x[N][T][1];
+    hth_error error;
     (void)state;
-    RUN("train", "task=copy-repeat", "cell=gru", "network.units=6", "loss=sigmoid", "learner=bptt",
-        "task.curriculum=false", "task.pattern=2", "task.repeats=1", "train.sequences=2",
-        "--threads", "1", "--quiet", "--out", "copy");
+    for (size_t n = 0; n < N; n++)
+        for (size_t s = 0; s < T; s++) x[n][s][0] = (hth_real)(10 * n + s + 1);
+    const hth_npz_array all[] = {{"inputs", HTH_DTYPE_REAL, 3, {N, T, 1}, x},
+                                 {"targets", HTH_DTYPE_REAL, 3, {N, T, 1}, x},
+                                 {"lengths", HTH_DTYPE_U64, 1, {N}, lengths}};
+    assert_int_equal(hth_npz_write("data.npz", all, HTH_COUNT(all), &error), HTH_OK);
+    RUN("train", "data=arrays", "data.file=data.npz", "data.shuffle=false", "cell=gru",
+        "network.units=3", "learner=tbptt", "train.epochs=1", "--threads", "1", "--quiet", "--out",
+        "run");
     assert_int_equal(said.code, 0);
-    RUN("record", "copy", "--split", "train", "--trials", "3", "--out", "c.npz");
+    RUN("record", "run", "--split", "train", "--trials", "3", "--out", "r.npz");
     assert_int_equal(said.code, 0);
-    const array length = read_array("c.npz", "lengths"), y = read_array("c.npz", "outputs");
-    assert_int_equal(length.about.count, 3);
-    assert_true(y.about.shape[0] == 3 && (double)y.about.shape[1] == length.x[0]);
+    const array length = read_array("r.npz", "lengths"), in = read_array("r.npz", "inputs");
+    assert_true(in.about.shape[0] == N && in.about.shape[1] == T);
+    for (size_t n = 0; n < N; n++) {
+        assert_true(length.x[n] == (double)lengths[n]);
+        for (size_t s = 0; s < T; s++)
+            assert_true(in.x[n * T + s] == (s < lengths[n] ? (double)x[n][s][0] : 0));
+    }
     free(length.x);
-    free(y.x);
+    free(in.x);
 }
 
 /* The matrix of eval adds up to the weight of all steps, and its diagonal to the accuracy. */
