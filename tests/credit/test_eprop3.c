@@ -331,7 +331,7 @@ typedef struct noise {
 
 static double mean_square_error(law_rig *rig, const char *name, size_t K, const hth_real *values,
                                 const noise *level, const hth_real *exact) {
-    enum { DRAWS = 60 };
+    enum { DRAWS = 16 };
     const hth_layer *layer = &rig->network->layers[0];
     const size_t n = layer->n, N = 2 * n, batch = rig->what.batch;
     const size_t tapes = (rig->what.steps + K - 1) / K, numbers = (tapes - 1) * batch * N;
