@@ -20,14 +20,15 @@ typedef struct probe_request {
 /* ---- Options ------------------------------------------------------------------------------------ */
 
 static int read_choice(const cli_arguments *arguments, probe_request *q) {
-    static const char *const names[] = {"traces", "states", "spikes"};
+    static const char *const names[] = {"traces", "vectors", "states", "spikes"};
     const char *of = cli_value(arguments, "--of"), *decode = cli_value(arguments, "--decode");
     q->of = of ? of : names[0];
     size_t i = 0;
     while (i < HTH_COUNT(names) && strcmp(names[i], q->of) != 0) i++;
     if (i == HTH_COUNT(names))
         return cli_complain(
-            CLI_BAD_INPUT, "option --of is '%s', but must be one of traces, states, spikes", q->of);
+            CLI_BAD_INPUT,
+            "option --of is '%s', but must be one of traces, vectors, states, spikes", q->of);
     q->plan.of = (hth_probe_of)i;
     if (!decode || strcmp(decode, "class") == 0) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT, "option --decode is '%s', but must be class", decode);

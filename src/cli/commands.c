@@ -277,6 +277,7 @@ static const cli_command commands[] = {
         .text =
             "Runs many trials with the network of each run and asks, one time window after the "
             "other, whether the class that the task knows can be read from the eligibility traces, "
+            "the eligibility vectors (the parts of a trace, one for each state of the unit), "
             "the states or the spikes: a logistic regression with an L2 penalty learns from some "
             "trials and is tested on others. It shows the fraction of test trials that it gets "
             "right, with its standard error, sqrt(p (1 - p) / tests). Numbers are means over a "
@@ -287,7 +288,7 @@ static const cli_command commands[] = {
             "What is decoded is the class target of a step of the trial, the last one if --at does "
             "not say another. key=value changes settings of the run for these trials. Traces are "
             "those of the run's learner where it keeps traces, else those of eprop1-symmetric.",
-        .flags = {{"--of", "WHAT", "traces, states or spikes (traces)"},
+        .flags = {{"--of", "WHAT", "traces, vectors, states or spikes (traces)"},
                   {"--decode", "QUANTITY", "class, the class target of a step (class)"},
                   {"--at", "STEP", "of which step, from 0 (the last one of a trial)"},
                   {"--window", "STEPS", "over which numbers are averaged (100)"},

@@ -105,16 +105,20 @@ static hth_real observed(const hth_learner *learner, size_t l, size_t k, size_t 
     return hth_derivative_of(hth_derivative_at(adjoint, l, Z, 0, 0), unit);
 }
 
+const hth_real *hth_learner_vector(const hth_learner *learner, size_t l, size_t k, size_t row) {
+    const hth_layer *layer = &learner->network->layers[l];
+    return learner->axes.past->traces(learner, l) + (k * layer->rows + row) * layer->m;
+}
+
 void hth_learner_trace(const hth_learner *learner, size_t l, size_t row, size_t from, size_t to,
                        hth_real *out) {
     const hth_layer *layer = &learner->network->layers[l];
-    const hth_real *traces = learner->axes.past->traces(learner, l);
     const hth_real *u = learner->adjoint.tape->layers[l].u;
     const size_t unit = row % layer->n;
     const hth_real Q = local(learner, l, layer->cell->Q[row / layer->n], unit);
     for (size_t i = from; i < to; i++) out[i - from] = Q * u[i];
     for (size_t k = 0; k < layer->cell->states; k++) {
-        const hth_real *eps = traces + (k * layer->rows + row) * layer->m;
+        const hth_real *eps = hth_learner_vector(learner, l, k, row);
         const hth_real Z = observed(learner, l, k, unit);
         for (size_t i = from; i < to && Z != 0; i++) out[i - from] += Z * eps[i];
     }

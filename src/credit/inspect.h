@@ -108,5 +108,7 @@ const hth_real *hth_learner_signal(const hth_learner *learner, size_t layer);
  * last tape, which had one step of one item. For learners that keep traces. */
 void hth_learner_trace(const hth_learner *learner, size_t layer, size_t row, size_t from, size_t to,
                        hth_real *out);
+/* The eligibility vector's component of state k alone, eps[k] (Bellec et al. 2019, eq. 2): of all columns of a row. */
+const hth_real *hth_learner_vector(const hth_learner *learner, size_t layer, size_t k, size_t row);
 
 #endif

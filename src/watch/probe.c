@@ -46,22 +46,31 @@ static hth_status no_memory(hth_error *error) {
 
 /* ---- Choosing the numbers ----------------------------------------------------------------------- */
 
+/* Whether the numbers belong to synapses, not to units. */
+static bool is_of_synapses(const hth_probe_plan *plan) {
+    return plan->of == HTH_PROBE_TRACES || plan->of == HTH_PROBE_VECTORS;
+}
+
 static size_t count_all(const probe *p) {
-    if (p->plan->of == HTH_PROBE_TRACES) return p->of.rows * p->of.columns;
+    const size_t synapses = p->of.rows * p->of.columns;
+    if (p->plan->of == HTH_PROBE_TRACES) return synapses;
+    if (p->plan->of == HTH_PROBE_VECTORS) return p->of.states * synapses;
     return p->plan->of == HTH_PROBE_STATES ? p->of.states * p->of.units : p->of.units;
 }
 
 /* Chooses all numbers that exist, or `most` of them, drawn without replacement. */
 static hth_status choose_numbers(probe *p, hth_error *error) {
     const hth_random random = {hth_recorder_seed(p->recorder), HTH_RANDOM_CHECK, 1};
-    /* List the numbers that exist: for traces those of existing synapses. */
+    /* List the numbers that exist: for traces and each component of vectors those of existing synapses. */
     p->all = count_all(p);
     p->now = calloc(p->all, sizeof *p->now);
     p->chosen = calloc(p->all, sizeof *p->chosen);
     if (!p->now || !p->chosen) return no_memory(error);
-    if (p->plan->of == HTH_PROBE_TRACES) hth_recorder_synapses(p->recorder, p->layer, p->now);
+    const size_t synapses = p->of.rows * p->of.columns;
+    const bool sparse = is_of_synapses(p->plan);
+    if (sparse) hth_recorder_synapses(p->recorder, p->layer, p->now);
     for (size_t i = 0; i < p->all; i++)
-        if (p->plan->of != HTH_PROBE_TRACES || p->now[i] != 0) p->chosen[p->numbers++] = i;
+        if (!sparse || p->now[i % synapses] != 0) p->chosen[p->numbers++] = i;
     p->all = p->numbers;
     /* Draw: swap a random one of the rest to each of the first `most` places. */
     if (p->plan->most == 0 || p->plan->most >= p->numbers) return HTH_OK;
@@ -78,6 +87,10 @@ static hth_status choose_numbers(probe *p, hth_error *error) {
 static void look(probe *p) {
     if (p->plan->of == HTH_PROBE_TRACES) {
         hth_recorder_traces(p->recorder, p->layer, p->now);
+        return;
+    }
+    if (p->plan->of == HTH_PROBE_VECTORS) {
+        hth_recorder_vectors(p->recorder, p->layer, p->now);
         return;
     }
     const size_t n = p->of.units;
@@ -351,7 +364,7 @@ static hth_status decode(probe *p, hth_probe_result *out, bool *stopped, hth_err
     out->numbers = p->numbers;
     out->all_numbers = p->all;
     HTH_TRY(find_chance(p, &out->chance, error));
-    if (p->plan->of == HTH_PROBE_TRACES && p->shape.learner)
+    if (is_of_synapses(p->plan) && p->shape.learner)
         strncat(out->learner, p->shape.learner, sizeof out->learner - 1);
     find_floors(p);
     for (size_t w = 0; w < p->windows; w++) HTH_TRY(decode_window(p, w, &out->windows[w], error));
@@ -370,7 +383,7 @@ hth_status hth_probe(const hth_probe_plan *plan, hth_probe_result *out, bool *st
     const hth_record_plan record = {.run = plan->run,
                                     .split = plan->split,
                                     .overrides = plan->overrides,
-                                    .signals = plan->of == HTH_PROBE_TRACES,
+                                    .signals = is_of_synapses(plan),
                                     .most_steps = plan->steps};
     probe p = {.plan = plan};
     *out = (hth_probe_result){0};

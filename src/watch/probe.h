@@ -1,5 +1,5 @@
 /*
- * Decodes, over time, a class that the task knows from eligibility traces, states or spikes of a trained network
+ * Decodes, over time, a class that the task knows from eligibility traces or vectors, states or spikes of a trained network
  * (Bellec et al. 2019, Fig. 2b). There is one classifier for each time window.
  */
 #ifndef HTH_PROBE_H
@@ -9,7 +9,13 @@
 
 #include <signal.h>
 
-typedef enum hth_probe_of { HTH_PROBE_TRACES, HTH_PROBE_STATES, HTH_PROBE_SPIKES } hth_probe_of;
+/* Vectors: the components of a trace, one for each state of the unit, before they are weighed by dz/ds and added. */
+typedef enum hth_probe_of {
+    HTH_PROBE_TRACES,
+    HTH_PROBE_VECTORS,
+    HTH_PROBE_STATES,
+    HTH_PROBE_SPIKES
+} hth_probe_of;
 
 #define HTH_PROBE_LAST UINT64_MAX
 
@@ -41,7 +47,7 @@ typedef struct hth_probe_result {
     hth_probe_window *windows;
     size_t numbers, all_numbers; /* numbers used, and numbers that exist */
     double chance;               /* accuracy of always guessing the most frequent training class */
-    char learner[40];            /* the learner whose traces were decoded; "" for other numbers */
+    char learner[40]; /* the learner whose traces or vectors were decoded; "" for other numbers */
 } hth_probe_result;
 
 /* Runs the trials and decodes. *stopped: it was interrupted. On an interruption or an error *out is empty. */

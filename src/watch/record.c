@@ -227,6 +227,17 @@ void hth_recorder_traces(const hth_recorder *r, size_t l, hth_real *out) {
     hth_layer_keep_synapses(r->session.parts.network, l, out);
 }
 
+void hth_recorder_vectors(const hth_recorder *r, size_t l, hth_real *out) {
+    const hth_layer_facts layer = hth_layer_look(r->session.parts.network, l);
+    const size_t m = layer.columns;
+    for (size_t k = 0; k < layer.states; k++, out += layer.rows * m) {
+        for (size_t row = 0; row < layer.rows; row++)
+            memcpy(out + row * m, hth_learner_vector(r->walk.parts.learner, l, k, row),
+                   m * sizeof *out);
+        hth_layer_keep_synapses(r->session.parts.network, l, out);
+    }
+}
+
 void hth_recorder_synapses(const hth_recorder *r, size_t l, hth_real *out) {
     hth_layer_synapses(r->session.parts.network, l, out);
 }

@@ -74,6 +74,8 @@ const hth_real *hth_recorder_state(const hth_recorder *recorder, size_t layer, s
  * out[rows][columns], 0 without a connection. */
 hth_real hth_recorder_trace(const hth_recorder *recorder, size_t layer, size_t row, size_t column);
 void hth_recorder_traces(const hth_recorder *recorder, size_t layer, hth_real *out);
+/* The eligibility vectors eps_t of all synapses, out[states][rows][columns], 0 without a connection (eq. 2). */
+void hth_recorder_vectors(const hth_recorder *recorder, size_t layer, hth_real *out);
 /* out[rows][columns]: 1 for a synapse, 0 without one. */
 void hth_recorder_synapses(const hth_recorder *recorder, size_t layer, hth_real *out);
 uint64_t hth_recorder_seed(const hth_recorder *recorder); /* the run's seed */

@@ -42,9 +42,10 @@ static const hth_setting silent[] = {{"task.rules", "single", NULL}, {"task.rate
 
 static void what_is_shown_can_be_read(void **state) {
     (void)state;
-    const hth_probe_of all[] = {HTH_PROBE_TRACES, HTH_PROBE_STATES, HTH_PROBE_SPIKES};
+    const hth_probe_of all[] = {HTH_PROBE_TRACES, HTH_PROBE_VECTORS, HTH_PROBE_STATES,
+                                HTH_PROBE_SPIKES};
     const hth_settings overrides = {single, 1}, nothing = {silent, 2};
-    const size_t numbers[] = {8 * (7 + 12), 2 * 8, 8};
+    const size_t numbers[] = {8 * (7 + 12), 2 * 8 * (7 + 12), 2 * 8, 8};
     train_whole(RUN, "run");
     for (size_t i = 0; i < HTH_COUNT(all); i++) {
         hth_probe_plan plan = plan_of("run", &overrides, all[i]);
@@ -52,7 +53,7 @@ static void what_is_shown_can_be_read(void **state) {
         assert_int_equal(r.count, 7); /* 80 steps: (80 - 20)/10 + 1 */
         assert_int_equal(r.numbers, numbers[i]);
         assert_int_equal(r.windows[6].to, 80);
-        assert_string_equal(r.learner, i ? "" : "eprop1");
+        assert_string_equal(r.learner, i > 1 ? "" : "eprop1");
         assert_true(r.windows[0].accuracy > 0.9);
         for (size_t w = 0; w < r.count; w++) {
             const double p = r.windows[w].accuracy;

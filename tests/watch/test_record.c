@@ -161,6 +161,38 @@ static void traces_are_those_of_the_paper(void **state) {
     hth_trial_free(&trial);
 }
 
+/* A trace is its vector's parts, weighed: e = psi (eps_v - beta eps_a) (Bellec et al. 2019, eqs. 26-28). psi is the
+ * unit's, so e / (eps_v - beta eps_a) is the same for all of its synapses; without the slow part it is not. */
+static void vectors_are_the_parts_of_traces(void **state) {
+    (void)state;
+    train_whole(LIF "cell=alif cell.beta=0.5 learner=eprop1", "vectors");
+    hth_recorder *recorder = open_run("vectors", true);
+    hth_instant now = {0};
+    hth_real *e = calloc(N * M, sizeof *e), *eps = calloc(2 * N * M, sizeof *eps);
+    double difference = 0, fast_alone = 0, size = 0;
+    for (size_t t = 0; t < STEPS; t++) {
+        hth_error error;
+        assert_int_equal(hth_recorder_next(recorder, &now, &error), HTH_OK);
+        hth_recorder_traces(recorder, 0, e);
+        hth_recorder_vectors(recorder, 0, eps);
+        const hth_real *fast = eps, *slow = eps + N * M;
+        for (size_t j = 0; j < N; j++)
+            for (size_t a = j * M, b = j * M; b < (j + 1) * M - 1; a = b++) {
+                const double left = (double)e[a] * (double)(fast[b] - (hth_real)0.5 * slow[b]);
+                const double right = (double)e[b] * (double)(fast[a] - (hth_real)0.5 * slow[a]);
+                difference += (left - right) * (left - right);
+                fast_alone += pow((double)(e[a] * fast[b] - e[b] * fast[a]), 2);
+                size += left * left;
+            }
+    }
+    assert_true(size > 1); /* alive */
+    assert_true(relative(difference, size) < tolerance(1e-12, 1e-5));
+    assert_true(relative(fast_alone, size) > 1e-3);
+    free(e);
+    free(eps);
+    hth_recorder_close(recorder);
+}
+
 /* L_t = W_out^T (y_t - y*_t), and with no filter of the readout sum_t L_t e_t is the gradient of the learner over the
  * whole trial. */
 static void signals_times_traces_are_the_gradient(void **state) {
@@ -351,6 +383,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_recording_is_the_forward_pass),
         cmocka_unit_test(traces_are_those_of_the_paper),
+        cmocka_unit_test(vectors_are_the_parts_of_traces),
         cmocka_unit_test(signals_times_traces_are_the_gradient),
         cmocka_unit_test(a_learner_without_traces),
         cmocka_unit_test(what_a_learner_predicts_is_not_shown),
