@@ -84,7 +84,7 @@ void cli_compare_label(const hth_comparison *c, size_t row, char *out, size_t si
 
 /* ---- The table for people ----------------------------------------------------------------------- */
 
-enum { CELL = 160, OWN_COLUMNS = 8 /* beside those of settings that are varied */ };
+enum { CELL = 160, OWN_COLUMNS = 9 /* beside those of settings that are varied */ };
 
 /* Texts in rows and columns; row 0 is the heading. Columns from `numbers` on are set to the right. */
 typedef struct text_table {
@@ -165,6 +165,15 @@ static void format_mean(char *out, const hth_mean *mean) {
     }
 }
 
+/* With as many digits behind the point as the mean has. */
+static void format_median(char *out, const hth_compared *row) {
+    hth_mean median = row->final;
+    median.mean = row->median;
+    format_mean(out, &median);
+    char *error = strstr(out, " ±");
+    if (error) *error = '\0';
+}
+
 static void format_ratio(char *out, double ratio) {
     if (isfinite(ratio))
         snprintf(out, CELL, "%.3g", ratio);
@@ -196,6 +205,13 @@ static void put_over(char *out, const char *what, const char *reference) {
     put_text(out, text);
 }
 
+/* Of two runs the median is the mean. */
+static bool has_median(const hth_comparison *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (c->rows[i].final.count > 2) return true;
+    return false;
+}
+
 static void put_heading(const hth_comparison *c, text_table *table) {
     size_t at = 0;
     snprintf(cell(table, 0, &at), CELL, "arm");
@@ -203,6 +219,7 @@ static void put_heading(const hth_comparison *c, text_table *table) {
         snprintf(cell(table, 0, &at), CELL, "%s", cli_compare_key(c, i));
     snprintf(cell(table, 0, &at), CELL, "seeds");
     measure_name(c, cell(table, 0, &at), CELL);
+    if (has_median(c)) snprintf(cell(table, 0, &at), CELL, "median");
     if (*c->reference)
         put_over(cell(table, 0, &at), strstr(c->measure, "metric") ? c->metric : "loss",
                  c->reference);
@@ -222,6 +239,7 @@ static void put_row(const hth_comparison *c, const hth_compared *row, text_table
     for (size_t i = 0; i < c->key_count; i++) put_text(cell(table, at_row, &at), row->varied[i]);
     format_seeds(cell(table, at_row, &at), row);
     format_mean(cell(table, at_row, &at), &row->final);
+    if (has_median(c)) format_median(cell(table, at_row, &at), row);
     if (*c->reference) format_ratio(cell(table, at_row, &at), row->ratio);
     if (c->updates_differ)
         snprintf(cell(table, at_row, &at), CELL, "%s", *row->updates ? row->updates : "-");
@@ -276,19 +294,21 @@ static int put_results(const hth_comparison *c, const char *folder) {
     FILE *out = cli_open_beside(folder, "table.csv");
     if (!out) return CLI_FAILED;
     put_names(out, c, NULL);
-    fprintf(out,
-            ",finished,diverged,failed,waiting,diverged_at,%s,standard_error,ratio,test_loss,"
-            "test_loss_error,test_metric,test_metric_error,parameters,learner_bytes\n",
-            c->measure);
+    fprintf(
+        out,
+        ",finished,diverged,failed,waiting,diverged_at,%s,standard_error,median,ratio,test_loss,"
+        "test_loss_error,test_metric,test_metric_error,parameters,learner_bytes\n",
+        c->measure);
     for (size_t i = 0; i < c->count; i++) {
         const hth_compared *row = &c->rows[i];
         put_names(out, c, row);
         fprintf(out, ",%zu,%zu,%zu,%zu,", row->finished, row->diverged, row->failed, row->waiting);
         cli_put_csv(out, row->diverged_at);
-        const double numbers[] = {
-            row->final.mean,        row->final.error,     row->ratio,
-            row->test_loss.mean,    row->test_loss.error, row->test_metric.mean,
-            row->test_metric.error, row->parameters,      row->learner_bytes};
+        const double numbers[] = {row->final.mean,       row->final.error,
+                                  row->median,           row->ratio,
+                                  row->test_loss.mean,   row->test_loss.error,
+                                  row->test_metric.mean, row->test_metric.error,
+                                  row->parameters,       row->learner_bytes};
         for (size_t j = 0; j < HTH_COUNT(numbers); j++) cli_put_exact(out, numbers[j]);
         fputc('\n', out);
     }

@@ -200,6 +200,7 @@ static double largest(const double *values, size_t count) {
 
 static void sum_up(const gathered *own, size_t count, double *values, hth_compared *row) {
     row->final = mean_of(values, collect(own, count, true, the_final, values));
+    row->median = hth_median(values, collect(own, count, true, the_final, values));
     row->test_loss = mean_of(values, collect(own, count, true, the_test_loss, values));
     row->test_metric = mean_of(values, collect(own, count, true, the_test_metric, values));
     row->steps_per_second = hth_median(values, collect(own, count, true, the_rate, values));

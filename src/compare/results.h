@@ -32,6 +32,7 @@ typedef struct hth_compared {
     size_t finished, diverged, failed, waiting;
     char *diverged_at;                      /* steps at which runs diverged: "1200, 5400", or "" */
     hth_mean final, test_loss, test_metric; /* over finished runs */
+    double median;                          /* of the final values: one bad seed does not move it */
     double ratio;                           /* final relative to the reference's; NAN: none */
     double parameters, learner_bytes;       /* NAN: no run has ended */
     /* medians over the runs; speed_ratio: relative to the reference's */

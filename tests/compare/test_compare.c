@@ -70,6 +70,9 @@ static void the_final_value_is_the_mean_of_the_last_lines(void **state) {
     assert_true(fabs(c->rows[0].final.mean - mean) < 1e-12);
     assert_true(fabs(c->rows[0].final.error - sqrt(squares / 2 / 3)) < 1e-12);
     assert_true(c->rows[0].final.error > 1e-6);
+    const double middle =
+        fmax(fmin(finals[0], finals[1]), fmin(fmax(finals[0], finals[1]), finals[2]));
+    assert_true(c->rows[0].median == middle && fabs(middle - mean) > 1e-9);
     assert_string_equal(c->reference, "tbptt");
     assert_true(fabs(c->rows[1].ratio - c->rows[1].final.mean / mean) < 1e-12);
     assert_true(c->rows[0].speed_ratio == 1);
