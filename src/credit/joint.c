@@ -8,7 +8,7 @@ static bool has_z(const hth_layer *layer) {
 }
 
 size_t hth_joint_layer_states(const hth_layer *layer) {
-    return (layer->cell->states + (has_z(layer) ? 1 : 0)) * layer->n;
+    return (layer->cell->states + (has_z(layer) ? 1 : 0) + layer->wiring.late_z) * layer->n;
 }
 
 size_t hth_joint_readout_states(const hth_network *net) {
@@ -24,7 +24,7 @@ size_t hth_joint_states(const hth_network *net) {
 size_t hth_joint_place_of_z(const hth_network *net, size_t layer) {
     size_t end = 0;
     for (size_t l = 0; l <= layer; l++) end += hth_joint_layer_states(&net->layers[l]);
-    return end - net->layers[layer].n;
+    return end - (1 + net->layers[layer].wiring.late_z) * net->layers[layer].n;
 }
 
 /* y_end depends on z_t by kappa^(end - t) gain W: the row's direct errors are the transpose of that, of one layer. */
@@ -58,7 +58,7 @@ void hth_joint_seed(hth_adjoint *adjoint, size_t row, const hth_real *x) {
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const hth_adjoint_layer *a = &adjoint->layers[l];
-        const size_t n = layer->n, states = layer->cell->states;
+        const size_t n = layer->n, states = layer->cell->states, late = layer->wiring.late_z * n;
         hth_real *zbar = a->zbar + row * n;
         for (size_t i = 0; i < states; i++)
             memcpy(a->sbar + (i * adjoint->rows + row) * n, x + i * n, n * sizeof *x);
@@ -67,6 +67,7 @@ void hth_joint_seed(hth_adjoint *adjoint, size_t row, const hth_real *x) {
         else
             memset(zbar, 0, n * sizeof *zbar);
         x += hth_joint_layer_states(layer);
+        if (a->late) memcpy(a->late + row * late, x - late, late * sizeof *x);
     }
     if (hth_joint_readout_states(net)) seed_readout(adjoint, row, x);
 }
@@ -76,7 +77,7 @@ void hth_joint_gather(const hth_adjoint *adjoint, size_t row, const hth_real *y_
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const hth_adjoint_layer *a = &adjoint->layers[l];
-        const size_t n = layer->n, states = layer->cell->states;
+        const size_t n = layer->n, states = layer->cell->states, late = layer->wiring.late_z * n;
         const hth_real *zbar = a->zbar + row * n;
         for (size_t i = 0; i < states; i++)
             memcpy(x + i * n, a->sbar + (i * adjoint->rows + row) * n, n * sizeof *x);
@@ -85,6 +86,7 @@ void hth_joint_gather(const hth_adjoint *adjoint, size_t row, const hth_real *y_
         else
             for (size_t j = 0; j < n; j++) x[j] += zbar[j];
         x += hth_joint_layer_states(layer);
+        if (a->late) memcpy(x - late, a->late + row * late, late * sizeof *x);
     }
     hth_real power = 1;
     for (size_t t = 0; t < adjoint->tape->steps; t++) power *= net->readout.kappa;

@@ -1,6 +1,6 @@
 /*
- * The joint state X of a network: per layer its states s, then z where that is a state of its own, and then
- * y of a leaky readout. N numbers. What happens before a tape bears on what happens on it and after it only
+ * The joint state X of a network: per layer its states s, then z where that is a state of its own, then the late copies
+ * of z (network.delay); and then y of a leaky readout. N numbers. What happens before a tape bears on what happens on it and after it only
  * through X, so that exact and unbiased pasts work with adjoints of X.
  */
 #ifndef HTH_JOINT_H
@@ -11,7 +11,7 @@
 size_t hth_joint_layer_states(const hth_layer *layer);
 size_t hth_joint_readout_states(const hth_network *network);
 size_t hth_joint_states(const hth_network *network); /* N */
-/* Where z of a layer begins in X: it is the last of the layer's states. */
+/* Where z of a layer begins in X: it is the last of the layer's states, late copies apart. */
 size_t hth_joint_place_of_z(const hth_network *network, size_t layer);
 
 /* The boundary of one row at the end of the tape is x[N]. Direct errors of the row stand for the part of y;

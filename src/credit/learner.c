@@ -135,6 +135,18 @@ static hth_status check_names(const hth_settings *settings, hth_error *error) {
     return hth_settings_check_names(&known, settings, error);
 }
 
+/* What reaches the input and the state before a tape through connections with delays is not handed out. */
+static hth_status check_inputs(const hth_learner *plan, hth_error *error) {
+    bool late = false;
+    for (size_t l = 0; l < plan->network->layer_count; l++)
+        late = late || hth_layer_late(&plan->network->layers[l]);
+    if (!plan->gives_inputs || !late) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "learner.inputs is true, but with network.delay or network.input_delay a tape "
+                    "gives errors to inputs and states of tapes before, which are not there any "
+                    "more: set learner.inputs = false");
+}
+
 hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
                             size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
                             hth_learner *plan, hth_error *error) {
@@ -144,6 +156,7 @@ hth_status hth_learner_plan(const hth_settings *settings, const hth_network *net
     HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_axes_read(settings, &plan->axes, error));
     HTH_TRY(hth_common_option(&hth_learners, "inputs", settings, &plan->gives_inputs, error));
+    HTH_TRY(check_inputs(plan, error));
     HTH_TRY(read_options(plan, settings, drawers, error));
     return hth_rules_check(plan, error);
 }

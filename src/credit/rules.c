@@ -147,6 +147,13 @@ static bool has_layers_without_table(const hth_learner *plan) {
     return any;
 }
 
+static bool has_delays(const hth_learner *plan) {
+    bool any = false;
+    for (size_t l = 0; l < plan->network->layer_count; l++)
+        any = any || plan->network->layers[l].wiring.late_z;
+    return any;
+}
+
 static bool perturbs_spikes(const hth_learner *plan) {
     return plan->network->layers[0].cell->spikes &&
            number(&plan->axes.past->axis, &plan->past, "kernel_lr") > 0;
@@ -231,6 +238,23 @@ static const hth_rule rules[] = {
      .when = "a layer that is not of units (network.layers)",
      .where = has_layers_without_table,
      .why = NO_TABLE "set learner.future to zero"},
+    /* Connections with delays */
+    {.of = {.axis = RECURRENCE, .names = {"full", "none"}, .others = true},
+     .when = "network.delay > 1",
+     .where = has_delays,
+     .why = "it takes credit from a unit to another, or to itself, at the next step, but that of "
+            "a connection with a delay is some steps under way; set learner.recurrence to full or "
+            "none"},
+    {.of = {.axis = PAST, .names = {"none", "trace", "instantaneous", "influence"}, .others = true},
+     .when = "network.delay > 1",
+     .where = has_delays,
+     .why = "it does not follow what is under way in connections with delays; set learner.past to "
+            "none, trace, instantaneous or influence"},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
+     .when = "network.delay > 1",
+     .where = has_delays,
+     .why = "it predicts the credit of states and z, not of what is under way in connections with "
+            "delays; set learner.future to zero"},
     /* Signal */
     {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",

@@ -21,7 +21,8 @@ typedef enum hth_connections {
     HTH_CONNECT_ALL,
     HTH_CONNECT_RING,
     HTH_CONNECT_RANDOM,
-    HTH_CONNECT_NONE
+    HTH_CONNECT_NONE,
+    HTH_CONNECT_GIVEN /* by arrays of the data, hth_layer_wire; all until then */
 } hth_connections;
 
 /* network.reads: what a layer reads. Each layer is read once, by the first above it that reads `below`, or else by the

@@ -29,6 +29,7 @@ static void visit_layer(const hth_tape *tape, size_t l, const walk *to) {
     const hth_tape_layer *on = &tape->layers[l];
     const size_t rows = (tape->capacity + 1) * tape->batch;
     visit(to, "u", l, HTH_DTYPE_REAL, on->u, rows * layer->stride);
+    visit(to, "before", l, HTH_DTYPE_REAL, on->before, tape->batch * layer->stride);
     visit(to, "state", l, HTH_DTYPE_REAL, on->state,
           rows * layer->n * (cell->states + cell->counters));
     visit(to, "field", l, HTH_DTYPE_REAL, on->field, rows * layer->n * cell->fields);

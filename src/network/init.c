@@ -9,7 +9,8 @@
  *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale
  *     zero
  *
- * All are drawn, and fans counted, as if every connection existed; then those that do not are taken out.
+ * All are drawn, and fans counted, as if every connection existed and none had a delay; then those that do not are taken
+ * out, and each goes to the column of its delay.
  */
 #include "network/network.h"
 
@@ -126,18 +127,19 @@ static void draw_layer(const hth_layer *layer, hth_real *theta, const init_optio
     for (uint32_t g = 0; g < cell->drives; g++) { /* each gate has fans of its own */
         hth_real *gate = w + g * n * m;
         draw((part){gate, n, n, m}, o->w_rec.kind, o->w_rec.scale, seed, stream + 4 * g);
-        draw((part){gate + n, n, layer->inputs, m}, o->w_in.kind, o->w_in.scale, seed,
+        draw((part){gate + n, n, layer->reads.width, m}, o->w_in.kind, o->w_in.scale, seed,
              stream + 4 * g + 1);
         draw((part){gate + m - 1, n, 1, m}, o->bias.kind, o->bias.scale, seed, stream + 4 * g + 2);
     }
     for (size_t row = 0; cell->bias && row < layer->rows; row++)
         w[row * m + m - 1] += (hth_real)cell->bias(layer->options, row / n);
-    hth_layer_mask(layer, w);
     for (size_t row = 0; layer->has_signs && row < layer->rows; row++)
         for (size_t k = 0; k < n; k++) {
             const hth_real size = (hth_real)fabs(w[row * m + k]);
             w[row * m + k] = k < layer->excitatory ? size : 0 - size;
         }
+    hth_wiring_spread(layer, w);
+    hth_layer_mask(layer, w);
     if (layer->learns_initial)
         draw((part){theta + layer->initial, hth_layer_initial_rows(layer) * n, 1, 1},
              o->initial.kind, o->initial.scale, seed, stream + 32);

@@ -30,7 +30,7 @@ hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
     const hth_cell *cell = layer->cell;
     return (hth_layer_facts){.number = layer->number,
                              .units = layer->n,
-                             .inputs = layer->inputs,
+                             .inputs = layer->reads.width,
                              .rows = layer->rows,
                              .columns = layer->m,
                              .states = cell->states,
@@ -68,6 +68,18 @@ void hth_layer_keep_weights(const hth_network *network, size_t l, hth_real *weig
     hth_layer_keep_signs(&network->layers[l], weight);
 }
 
+uint64_t hth_network_wiring(const hth_network *network) {
+    uint64_t hash = 0;
+    for (size_t l = 0; l < network->layer_count; l++) {
+        const hth_layer *layer = &network->layers[l];
+        const unsigned char *exists = layer->wiring.exists;
+        if (exists && !hash) hash = 14695981039346656037ULL; /* FNV-1a */
+        for (size_t i = 0; exists && i < layer->n * (layer->m - 1); i++)
+            hash = (hash ^ exists[i]) * 1099511628211ULL;
+    }
+    return hash;
+}
+
 void hth_parameter_mask(const hth_network *network, hth_real *out) {
     for (size_t i = 0; i < network->count; i++) out[i] = 1;
     for (size_t l = 0; l < network->layer_count; l++)
@@ -76,7 +88,7 @@ void hth_parameter_mask(const hth_network *network, hth_real *out) {
 
 hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x) {
     const hth_layer *layer = &tape->network->layers[0];
-    const size_t inputs = layer->inputs, outputs = tape->network->readout.outputs;
+    const size_t inputs = layer->reads.width, outputs = tape->network->readout.outputs;
     const size_t begin = first * tape->batch, end = tape->steps * tape->batch;
     const hth_chunk *all = &tape->chunk;
     for (size_t i = begin; !all->tokens && i < end; i++)
@@ -133,6 +145,18 @@ static void name_input(const hth_network *network, const hth_layer *layer, size_
         snprintf(out, size, ", from unit %zu of layer %zu", at - part->at, part->layer);
 }
 
+/* A column of a late copy. */
+static void name_late(const hth_layer *layer, size_t column, char *out, size_t size) {
+    const size_t first = hth_layer_late_z(layer), n = layer->n, width = layer->wiring.x_width;
+    if (column >= first) {
+        snprintf(out, size, ", from unit %zu, delay %zu", (column - first) % n,
+                 (column - first) / n + 2);
+        return;
+    }
+    const size_t at = column - n - layer->reads.width;
+    snprintf(out, size, ", from input %zu, delay %zu", at % width, at / width + 1);
+}
+
 static void name_weight(const hth_network *network, size_t l, size_t at, char *out, size_t size) {
     const hth_layer *layer = &network->layers[l];
     const size_t column = at % layer->m;
@@ -141,6 +165,8 @@ static void name_weight(const hth_network *network, size_t l, size_t at, char *o
     out += used, size -= (size_t)used;
     if (column < layer->n)
         snprintf(out, size, ", from unit %zu", column);
+    else if (column < layer->m - 1 && column >= layer->n + layer->reads.width)
+        name_late(layer, column, out, size);
     else if (column == layer->m - 1)
         snprintf(out, size, ", bias");
     else

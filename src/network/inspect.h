@@ -20,8 +20,8 @@ hth_network_facts hth_network_look(const hth_network *network);
 /* What a layer is like: n units with g drives each that read [z; x; 1]. */
 typedef struct hth_layer_facts {
     size_t number;                  /* of "layer<number>." in names of settings */
-    size_t units, inputs;           /* n, and the numbers of x */
-    size_t rows, columns;           /* of its weights: g n, n + inputs + 1 */
+    size_t units, inputs;           /* n, and the numbers of x, without late copies */
+    size_t rows, columns;           /* of its weights: g n, n + inputs + 1 and more with delays */
     size_t states;                  /* differentiable states of a unit */
     const char *const *state_names; /* [states], as hth_tape_view takes them */
     const char *cell;               /* "alif" */
@@ -37,6 +37,31 @@ void hth_network_cells(const hth_network *network, char *out, size_t size);
 
 /* Which weights of a layer there are, out[rows][columns]: 0 for a connection that the network does not have, else 1. */
 void hth_layer_synapses(const hth_network *network, size_t layer, hth_real *out);
+/* Which connections a layer has, or how late they are, as an array that comes with the data. */
+typedef enum hth_wires_what {
+    HTH_WIRE_MASK,       /* [units to][units from], 0 or 1 */
+    HTH_WIRE_INPUT_MASK, /* [units][inputs] */
+    HTH_WIRE_DELAY,      /* [units to][units from], steps from 1 */
+    HTH_WIRE_INPUT_DELAY /* [units][inputs], steps from 0 */
+} hth_wires_what;
+typedef struct hth_wires {
+    hth_wires_what what;
+    const char *name; /* of the array, for errors */
+    size_t rows, columns;
+    const double *values; /* [rows][columns], borrowed */
+} hth_wires;
+/* Takes the array in place of what the settings say or draw. Weights keep their values, where their connections are. To
+ * be called before a learner is made. HTH_MISMATCH for another shape or a network without such a setting, HTH_INVALID for
+ * values that it does not take. */
+hth_status hth_layer_wire(hth_network *network, size_t layer, const hth_wires *wires,
+                          hth_error *error);
+/* The column of the layer's weights that has, in this row, the weight which without delays would stand in `column`:
+ * units, then inputs, then the bias. */
+size_t hth_layer_column(const hth_network *network, size_t layer, size_t row, size_t column);
+/* A number that is another, but for chance, where connections of a layer, or their delays, are others. 0: no layer has
+ * any that an array gives, or delays. */
+uint64_t hth_network_wiring(const hth_network *network);
+
 /* Makes of such an array 0 where there is no connection, and leaves the rest. */
 void hth_layer_keep_synapses(const hth_network *network, size_t layer, hth_real *values);
 /* The same of weights, which also become 0 where their sign is not the one that network.excitatory gives the column. */

@@ -18,6 +18,7 @@ typedef struct plan {
     hth_readout_options readout;
     hth_loss_common loss;
     hth_regulariser regulariser;
+    hth_delays delay, input_delay;
     const hth_loss *loss_kind;
     const hth_settings *settings;
     hth_stack stack;                 /* the two layers of both directions count */
@@ -107,6 +108,11 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
         return hth_fail(error, HTH_INVALID,
                         "readout.reads is top+input, but the input is tokens, which the readout "
                         "cannot weigh: take readout.reads = top");
+    if (shape->vocabulary && p->input_delay.most > 0)
+        return hth_fail(error, HTH_INVALID,
+                        "network.input_delay is '%s', but the input is tokens, whose vectors are "
+                        "learned at the step that reads them: it must be 0",
+                        p->network.input_delay);
     if (!shape->vocabulary && p->network.embedding)
         return hth_fail(
             error, HTH_INVALID,
@@ -170,6 +176,9 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
     p->loss_kind = hth_loss_at(loss);
     HTH_TRY(check_class_weights(p, shape, error));
+    HTH_TRY(hth_delays_read(settings, "network.delay", p->network.delay, 1, &p->delay, error));
+    HTH_TRY(hth_delays_read(settings, "network.input_delay", p->network.input_delay, 0,
+                            &p->input_delay, error));
     HTH_TRY(hth_stack_read(settings, &p->stack, error));
     hth_stack_mirror(&p->stack);
     plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs);
@@ -199,10 +208,29 @@ static void add_block(hth_network *net, const char *name, const char *group, siz
     net->count += rows * columns;
 }
 
+/* What the layer reads of the input, and how much more u holds for connections with delays. */
+static hth_wiring wiring_of(const plan *p, size_t layer) {
+    const hth_reading *reads = &p->reads[layer];
+    const hth_read_part *last = &reads->parts[reads->count - 1];
+    hth_wiring out = {.late_z = p->delay.most - 1,
+                      .is_given = p->stack.connections[layer] == HTH_CONNECT_GIVEN};
+    if (last->layer != HTH_OF_INPUT) return out;
+    out.late_x = p->input_delay.most;
+    out.x_at = last->at;
+    out.x_width = last->width;
+    return out;
+}
+
+/* Numbers of u between z and the constant. */
+static size_t inputs_of(const plan *p, size_t layer) {
+    const hth_wiring w = wiring_of(p, layer);
+    return p->reads[layer].width + w.late_x * w.x_width + w.late_z * p->stack.units[layer];
+}
+
 static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index) {
     const hth_cell *cell = cell_of(p, index);
     enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
-    const size_t n = p->stack.units[index], inputs = p->reads[index].width;
+    const size_t n = p->stack.units[index], inputs = inputs_of(p, index);
     *layer = (hth_layer){
         .kind = kind_of(p, index), .cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->stride = (layer->m + unit - 1) / unit * unit;
@@ -228,6 +256,8 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
     if (connections != HTH_CONNECT_ALL)
         layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
+    layer->wiring = wiring_of(p, index);
+    hth_wiring_lay_out(arena, layer);
 }
 
 /* Spikes become smooth outputs by a filter, so that is what they have unless another is asked for. */
@@ -313,8 +343,8 @@ static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t
              shape->outputs * (p->readout_reads.width + 1);
     for (size_t l = 0; l < p->stack.layers; l++) {
         const size_t n = p->stack.units[l];
-        *count += cell_of(p, l)->drives * n * (n + p->reads[l].width + 1) +
-                  (cell_of(p, l)->states + 1) * n;
+        *count +=
+            cell_of(p, l)->drives * n * (n + inputs_of(p, l) + 1) + (cell_of(p, l)->states + 1) * n;
     }
 }
 
@@ -355,8 +385,11 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     net->seed = seed;
     hth_status status = read_parts(net, &p, settings, error);
-    for (size_t l = 0; l < net->layer_count; l++)
+    for (size_t l = 0; l < net->layer_count; l++) {
         hth_layer_connect(&net->layers[l], p.stack.connections[l], p.network.density, seed, l);
+        hth_wiring_draw(&net->layers[l], &p.delay, &p.input_delay, seed, l);
+        hth_wiring_settle(&net->layers[l]);
+    }
     if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);
     if (status != HTH_OK) {
         hth_release(net);

@@ -12,8 +12,31 @@
 /* network.events: whether products skip what is 0 in [z; x]. Results do not depend on it. */
 typedef enum hth_events_use { HTH_EVENTS_AUTO, HTH_EVENTS_ALWAYS, HTH_EVENTS_NEVER } hth_events_use;
 
+/* network.delay, network.input_delay: each connection has one of least..most. */
+typedef struct hth_delays {
+    size_t least, most;
+} hth_delays;
+
+/*
+ * Which connections of a layer go to which columns of u (wiring.c). Behind x, u has late copies of the input and of z:
+ *
+ *     u_t = [z_{t-1}; x_t; x_{t-1} .. x_{t-late_x}; z_{t-2} .. z_{t-1-late_z}; 1]
+ *
+ * A connection with a delay has its weight in one copy's column, and no weight in the others (`exists`).
+ */
+typedef struct hth_wiring {
+    size_t late_x, late_z; /* 0: no delays */
+    size_t x_at, x_width;  /* the input among what the layer reads; width 0: it does not read it */
+    uint16_t *z_delay;     /* [n to][n from], 1 is z_{t-1}; NULL: all are 1 */
+    uint16_t *x_delay;     /* [n to][x_width], 0 is x_t; NULL: all are 0 */
+    bool is_given; /* network.connections = given: the diagonal of `connected` counts too, and */
+    unsigned char *x_connected; /* [n to][x_width]; NULL: the layer reads all */
+    unsigned char
+        *exists; /* [n to][m - 1], made of all that; NULL: no late copies, and not given */
+} hth_wiring;
+
 /* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. x is what the layer reads
- * of others. */
+ * of others, and then late copies (hth_wiring). */
 typedef struct hth_layer {
     const hth_layer_kind *kind;
     const hth_cell *cell; /* of its units; of other kinds their form, which has no derivatives */
@@ -33,6 +56,7 @@ typedef struct hth_layer {
     hth_events_use events;
     bool is_complete;         /* no entry of W is missing */
     unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
+    hth_wiring wiring;
 } hth_layer;
 
 /* y_t = kappa y_{t-1} + gain W z_t (+ b)   (Bellec et al. 2019, eq. 41) */
@@ -106,6 +130,28 @@ void hth_layer_keep_signs(const hth_layer *layer, hth_real *weight);
 
 /* Whether there are recurrent weights from one unit to another, or to itself. */
 bool hth_layer_connects(const hth_layer *layer, size_t to, size_t from);
+
+/* wiring.c. Numbers of late copies in u, and the first column of those of z. */
+static inline size_t hth_layer_late(const hth_layer *layer) {
+    return layer->inputs - layer->reads.width;
+}
+
+static inline size_t hth_layer_late_z(const hth_layer *layer) {
+    return layer->m - 1 - layer->wiring.late_z * layer->n;
+}
+
+/* Reads "5" or "1..5", from `lowest` up. HTH_INVALID for anything else. */
+hth_status hth_delays_read(const hth_settings *settings, const char *key, const char *text,
+                           size_t lowest, hth_delays *out, hth_error *error);
+/* Takes memory for the wiring of a layer whose sizes and late copies are known. */
+void hth_wiring_lay_out(hth_arena *arena, hth_layer *layer);
+/* Draws the delays of a layer. */
+void hth_wiring_draw(hth_layer *layer, const hth_delays *z, const hth_delays *x, uint64_t seed,
+                     size_t index);
+/* Makes `exists` of what is known of the connections. */
+void hth_wiring_settle(hth_layer *layer);
+/* Moves weights that are drawn or given as if nothing had a delay to the columns of their delays. */
+void hth_wiring_spread(const hth_layer *layer, hth_real *weight);
 
 /* connections.c: which recurrent weights there are, once layer->connected has its memory. */
 void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, uint64_t seed,

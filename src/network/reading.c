@@ -65,13 +65,36 @@ static void read_row(const hth_tape *tape, const hth_inputs *in, size_t first,
     }
 }
 
+/* The late copies of a row of u: what the row of the step before has, one step later. */
+static void read_late(const hth_layer *layer, const hth_real *before, hth_real *u) {
+    const hth_wiring *w = &layer->wiring;
+    const size_t n = layer->n, late_x = w->late_x * w->x_width, late_z = w->late_z * n;
+    const size_t x = n + layer->reads.width, z = x + late_x;
+    /* Of the input: x_{t-1}, then the late copies but the last. */
+    if (late_x) {
+        memcpy(u + x, before + n + w->x_at, w->x_width * sizeof *u);
+        memcpy(u + x + w->x_width, before + x, (late_x - w->x_width) * sizeof *u);
+    }
+    /* Of z: z_{t-2}, then the same. */
+    if (late_z) {
+        memcpy(u + z, before, n * sizeof *u);
+        memcpy(u + z + n, before + z, (late_z - n) * sizeof *u);
+    }
+}
+
 void hth_read_layer(const hth_tape *tape, const hth_inputs *in, size_t l, size_t t, size_t from,
                     size_t to) {
     const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
     for (size_t i = t * tape->batch + from; i < t * tape->batch + to; i++) {
-        hth_real *u = tape->layers[l].u + i * layer->stride + layer->n;
+        hth_real *u = on->u + i * layer->stride + layer->n;
         read_row(tape, in, tape->steps, &layer->reads, turned(tape, layer->backward, i), u);
         u[layer->inputs] = 1;
+    }
+    for (size_t b = from; on->before && b < to; b++) {
+        hth_real *u = on->u + (t * tape->batch + b) * layer->stride;
+        read_late(layer, t > 0 ? u - tape->batch * layer->stride : on->before + b * layer->stride,
+                  u);
     }
 }
 

@@ -50,9 +50,11 @@ static const hth_option network_items[] = {
      .choices = (const char *const[]){"auto", "true", "false", NULL},
      .offset = offsetof(hth_network_options, self)},
     {.name = "connections",
-     .help = "recurrent weights between different units: all; ring, from each unit to the next; "
-             "random, by seed; none (a layer of cell rate with alpha 1 is then a dense one). One "
-             "word for all layers, or one a layer. Those that do not exist stay 0",
+     .help =
+         "recurrent weights between different units: all; ring, from each unit to the next; "
+         "random, by seed; given, by the arrays w_rec_mask and w_in_mask of the data (first layer "
+         "only); none (a layer of cell rate with alpha 1 is then a dense one). One "
+         "word for all layers, or one a layer. Those that do not exist stay 0",
      .fallback = "all",
      .kind = HTH_KIND_TEXT,
      .offset = offsetof(hth_network_options, connections)},
@@ -64,6 +66,18 @@ static const hth_option network_items[] = {
      .min = 0,
      .max = 1,
      .offset = offsetof(hth_network_options, density)},
+    {.name = "delay",
+     .help = "steps after which a unit's z reaches the units of its layer: a number for all "
+             "connections, or a range such as 1..8, from which each draws its own by seed. 1: the "
+             "next step. The reset of a spiking unit has no delay",
+     .fallback = "1",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(hth_network_options, delay)},
+    {.name = "input_delay",
+     .help = "the same of the input, where a layer reads it, such as 0..8. 0: the same step",
+     .fallback = "0",
+     .kind = HTH_KIND_TEXT,
+     .offset = offsetof(hth_network_options, input_delay)},
     {.name = "excitatory",
      .help = "Dale's law: this fraction of the units of each layer, the first, has recurrent "
              "weights to others of at least 0, the rest of at most 0; after each update a weight "

@@ -5,7 +5,7 @@
 #include "network/catalogues.h"
 
 typedef struct hth_network_options {
-    const char *units, *layers, *cells, *reads, *connections;
+    const char *units, *layers, *cells, *reads, *connections, *delay, *input_delay;
     int64_t embedding;
     int bias, self, initial, direction, events;
     double density, dropout, excitatory;

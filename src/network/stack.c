@@ -109,7 +109,7 @@ static const hth_option reads_item = {
 static const hth_option connections_item = {
     .name = "connections",
     .kind = HTH_KIND_CHOICE,
-    .choices = (const char *const[]){"all", "ring", "random", "none", NULL}};
+    .choices = (const char *const[]){"all", "ring", "random", "none", "given", NULL}};
 
 /* The choices of a list, one a layer. *count: how many there are. */
 static hth_status read_choices(const hth_settings *settings, const hth_option *item,
@@ -152,6 +152,12 @@ static hth_status read_connections(const hth_settings *settings, const char *tex
         HTH_TRY(check_count(settings, "network.connections", text, count, stack, error));
     for (size_t l = 0; l < stack->layers; l++)
         stack->connections[l] = (hth_connections)choices[count == 1 ? 0 : l];
+    for (size_t l = 1; l < stack->layers; l++)
+        if (stack->connections[l] == HTH_CONNECT_GIVEN)
+            return hth_fail(error, HTH_INVALID,
+                            "%s: network.connections is '%s', but the data can give those of layer "
+                            "0 alone; name those of the layers above, such as given, all",
+                            origin_of(settings, "network.connections"), text);
     return HTH_OK;
 }
 
@@ -173,6 +179,10 @@ static hth_status read_direction(const hth_settings *settings, const char *reads
                         "network that runs both ways has one level, such as network.units=%zu",
                         hth_settings_find(settings, "network.units")->value, stack->layers,
                         stack->units[0]);
+    if (stack->connections[0] == HTH_CONNECT_GIVEN)
+        return hth_fail(error, HTH_INVALID,
+                        "network.direction is both and network.connections given, but the data can "
+                        "give the connections of one layer, not of both; take another");
     stack->backward = true;
     return HTH_OK;
 }

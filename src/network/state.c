@@ -72,6 +72,8 @@ static void add_layer(hth_tape *tape, size_t l, hth_field *fields, size_t capaci
         memset(on->u + (tape->steps * tape->batch + b) * layer->stride + layer->n, 0,
                rest * sizeof(hth_real));
     add_field(fields, capacity, count, "u", l, on->u, HTH_COUNT(u), u);
+    if (on->before)
+        add_field(fields, capacity, count, "before", l, on->before, HTH_COUNT(u) - 1, u + 1);
     add_field(fields, capacity, count, "state", l, on->state, HTH_COUNT(state), state);
     add_field(fields, capacity, count, "field", l, on->field, HTH_COUNT(field), field);
 }

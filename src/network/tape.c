@@ -21,6 +21,8 @@ static void lay_out_layer(hth_arena *arena, const hth_layer *layer, bool regular
     const size_t slot = batch * layer->n, slots = steps + 1;
     const bool packs = steps * batch > HTH_FEW_ROWS;
     tape->u = HTH_TAKE(arena, hth_real, slots * batch * layer->stride);
+    tape->before = HTH_TAKE(arena, hth_real, hth_layer_late(layer) ? batch * layer->stride : 0);
+    if (!hth_layer_late(layer)) tape->before = NULL;
     tape->drive = HTH_TAKE(arena, hth_real, batch * layer->rows);
     tape->state = HTH_TAKE(arena, hth_real, slots * (cell->states + cell->counters) * slot);
     tape->field = HTH_TAKE(arena, hth_real, slots * cell->fields * slot);
@@ -120,6 +122,7 @@ static void reset_layer(const hth_tape *tape, size_t l) {
     const hth_real *initial = tape->network->theta + layer->initial;
     memset(on->state, 0, (cell->states + cell->counters) * slot * sizeof(hth_real));
     memset(on->field, 0, cell->fields * slot * sizeof(hth_real));
+    if (on->before) memset(on->before, 0, tape->batch * layer->stride * sizeof(hth_real));
     for (size_t b = 0; b < tape->batch; b++) {
         hth_real *z = on->u + b * layer->stride;
         memset(z, 0, n * sizeof *z);
@@ -152,6 +155,8 @@ static void forget_in_layer(const hth_tape *tape, size_t l, size_t steps, size_t
     const hth_cell *cell = layer->cell;
     const hth_tape_layer *on = &tape->layers[l];
     const size_t each = tape->batch * sizeof(hth_real), slot = each * layer->n;
+    const size_t last = (steps - 1) * tape->batch * layer->stride;
+    if (on->before) memcpy(on->before, on->u + last, layer->stride * each);
     hth_move_slots(on->state, steps, left + 1, (cell->states + cell->counters) * slot);
     hth_move_slots(on->field, steps, left + 1, cell->fields * slot);
     hth_move_slots(on->u, steps, left + 1, layer->stride * each);

@@ -21,7 +21,9 @@ enum { HTH_FEW_ROWS = 4 };
 
 /* Slot 0 of state and field is what was carried into the tape; slot t+1 belongs to step t. */
 typedef struct hth_tape_layer {
-    hth_real *u;      /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
+    hth_real *u; /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
+    hth_real *
+        before; /* [batch][stride]: u of the step before slot 0, where u has late copies; else NULL */
     hth_real *drive;  /* [batch][drives*n]: a_t of the step at hand */
     hth_real *state;  /* [K+1][states+counters][batch][n] */
     hth_real *field;  /* [K+1][fields][batch][n] */

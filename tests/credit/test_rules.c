@@ -107,6 +107,7 @@ static void test_every_rule_refuses(void **state) {
         {"cell.name=rate network.units=3 network.initial=learned", 2, 0, 2, 4, 1, false, false},
         {"cell.name=rate network.units=3 network.embedding=2", 0, 5, 2, 4, 1, false, false},
         {"cell.name=rate network.units=3 network.direction=both", 2, 0, 2, 4, 1, false, false},
+        {"cell.name=rate network.units=3 network.delay=1..3", 2, 0, 2, 4, 1, false, false},
         {"cell.name=rate network.units=2,2", 2, 0, 2, 4, 1, false, false},
         {"cell.name=rate network.units=2,2", 2, 0, 300, 4, 1, false, false},
         {"cell.name=rate network.units=2", 2, 0, 300, 4, 1, false, false},

@@ -17,6 +17,9 @@ static const law_case cases[] = {
     {"cell.name=lif cell.refractory=2 network.units=12 readout.kappa=0.9 cell.v_th=0.6 "
      "init.w_in_scale=2 readout.scale=true",
      3, 0, 2, 12, 2, false, true},
+    {"cell.name=rate cell.alpha=0.5 network.units=6 network.delay=1..4 network.input_delay=0..2 "
+     "network.initial=learned readout.kappa=0.6",
+     3, 0, 2, 12, 2, false, true},
 };
 enum { LONGEST_WINDOW = 16 };
 

@@ -21,6 +21,9 @@ static const law_case cases[] = {
      4, 0, 2, 23, 2, true, false},
     {"cell.name=lif network.units=70 learner.name=eprop1 cell.v_th=0.2 network.events=always" SGD,
      4, 0, 2, 23, 2, false, false},
+    {"cell.name=lif network.units=9 learner.name=rtrl cell.v_th=0.2 network.delay=1..4 "
+     "network.input_delay=0..2" ADAM,
+     4, 0, 2, 23, 2, false, false},
     {"cell.name=rate network.units=5 learner.name=uoro" SGD, 2, 0, 2, 23, 1, false, false},
     {"cell.name=rate network.units=5 network.initial=learned learner.name=snap1" ADAM, 2, 0, 2, 23,
      2, false, false},

@@ -19,6 +19,12 @@ static const law_case cases[] = {
      4, 0, 2, 13, 2, true, false},
     {"cell.name=lif network.units=70 learner.name=rflo cell.v_th=0.2 network.events=always" ADAM, 4,
      0, 2, 13, 2, false, false},
+    {"cell.name=lif network.units=9 learner.name=rtrl cell.v_th=0.2 network.delay=1..4 "
+     "network.input_delay=0..2" ADAM,
+     4, 0, 2, 13, 2, false, false},
+    {"cell.name=rate network.units=5 learner.name=tbptt learner.window=8 network.delay=1..4 "
+     "network.input_delay=0..2" ADAM,
+     4, 0, 2, 13, 2, false, false},
     {"cell.name=rate network.units=5 learner.name=uoro" ADAM, 2, 0, 2, 13, 1, false, false},
     {"cell.name=rate network.units=5 learner.name=snapN network.connections=ring" ADAM, 2, 0, 2, 13,
      2, false, false},

@@ -18,6 +18,9 @@ static const law_case cases[] = {
      4, 0, 2, 12, 2, true, false},
     {"cell.name=rate network.units=5 learner.name=snapN network.connections=random" ADAM, 2, 0, 2,
      12, 2, false, false},
+    {"cell.name=rate network.units=5 learner.name=rtrl network.delay=1..3 "
+     "network.input_delay=0..2" ADAM,
+     2, 0, 2, 12, 2, false, false},
     {"cell.name=rate network.units=5 learner.name=dni-b" ADAM, 2, 0, 2, 12, 1, false, false},
 };
 

@@ -33,6 +33,10 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
         a->zbar = HTH_TAKE(arena, hth_real, rows * layer->n);
         a->zeta = HTH_TAKE(arena, hth_real, rows * layer->n);
         a->packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->rows, layer->n));
+        const size_t late = layer->wiring.late_z * layer->n;
+        a->late = HTH_TAKE(arena, hth_real, hth_times(rows, late));
+        if (!late) a->late = NULL;
+        a->packed_late = HTH_TAKE(arena, hth_real, late ? hth_packed_size(layer->rows, late) : 0);
     }
     adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
     if (!net->embedding) adjoint->input = NULL;
@@ -69,6 +73,9 @@ void hth_adjoint_clear_boundary(hth_adjoint *adjoint) {
         const size_t slot = adjoint->rows * net->layers[l].n;
         memset(adjoint->layers[l].zbar, 0, slot * sizeof(hth_real));
         memset(adjoint->layers[l].sbar, 0, net->layers[l].cell->states * slot * sizeof(hth_real));
+        if (adjoint->layers[l].late)
+            memset(adjoint->layers[l].late, 0,
+                   net->layers[l].wiring.late_z * slot * sizeof(hth_real));
     }
 }
 

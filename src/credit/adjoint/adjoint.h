@@ -35,13 +35,15 @@ typedef struct hth_crossing {
 
 typedef struct hth_adjoint_layer {
     hth_derivatives table;
-    hth_real *q;      /* [K][rows][n]: direct error; NULL: zero */
-    hth_real *delta;  /* [K][rows][drives*n] */
-    hth_real *sbar;   /* [states][rows][n] */
-    hth_real *zbar;   /* [rows][n] */
-    hth_real *lambda; /* [states][rows][n], scratch */
-    hth_real *zeta;   /* [rows][n], scratch */
-    hth_real *packed; /* cross, for the products of this scan */
+    hth_real *q;     /* [K][rows][n]: direct error; NULL: zero */
+    hth_real *delta; /* [K][rows][drives*n] */
+    hth_real *sbar;  /* [states][rows][n] */
+    hth_real *zbar;  /* [rows][n] */
+    hth_real *late;  /* [rows][late_z * n]: adjoint of the late copies of z; NULL: there are none */
+    hth_real *lambda;      /* [states][rows][n], scratch */
+    hth_real *zeta;        /* [rows][n], scratch */
+    hth_real *packed;      /* cross, for the products of this scan */
+    hth_real *packed_late; /* the same of the weights with delays */
     /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
     const hth_real *cross;
     hth_real *zetas; /* [K][rows][n]: zeta of every step; NULL: not kept */

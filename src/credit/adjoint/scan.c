@@ -7,6 +7,8 @@
 #include "credit/adjoint/scan_step.h"
 #include "kernels/rows.h"
 
+#include <string.h>
+
 /* What takes delta to zbar: W_rec, or what a recurrence has in its place. */
 static hth_matrix crossed(const hth_adjoint *adjoint, size_t l) {
     const hth_layer *layer = &adjoint->tape->network->layers[l];
@@ -18,6 +20,33 @@ static hth_matrix crossed(const hth_adjoint *adjoint, size_t l) {
  * bits. */
 static bool is_packed(const hth_adjoint *adjoint) {
     return adjoint->tape->steps * adjoint->rows > HTH_FEW_ROWS;
+}
+
+/* What the late copies of z get at step t, in rows from..to-1. The copy that step t + 1 read first is z_{t-1} itself, and
+ * each other the one before it at step t; then step t's own delta:
+ *
+ *     zbar_{t-1} += late_1    late_d <- late_{d+1} + W_d^T delta_t */
+static void scan_late(const hth_adjoint *adjoint, size_t l, size_t t, size_t from, size_t to) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = layer->n, width = layer->wiring.late_z * n;
+    const hth_real *delta = a->delta + (t * adjoint->rows + from) * layer->rows;
+    const hth_real *w = adjoint->tape->network->theta + layer->weight + hth_layer_late_z(layer);
+    /* One step on. */
+    for (size_t row = from; row < to; row++) {
+        hth_real *late = a->late + row * width, *zbar = a->zbar + row * n;
+        for (size_t j = 0; j < n; j++) zbar[j] += late[j];
+        memmove(late, late + n, (width - n) * sizeof *late);
+        memset(late + width - n, 0, n * sizeof *late);
+    }
+    /* What the step itself gives. */
+    if (is_packed(adjoint)) {
+        hth_product_packed(to - from, width, layer->rows, hth_rows(delta, layer->rows),
+                           a->packed_late, true, a->late + from * width, width);
+        return;
+    }
+    for (size_t row = from; row < to; row++, delta += layer->rows)
+        hth_vector_matrix(layer->rows, width, delta, w, layer->m, true, a->late + row * width);
 }
 
 typedef struct scan_task {
@@ -50,6 +79,7 @@ static void scan_rows(void *argument, size_t part, int worker) {
         /* What crosses from unit to unit: one product for all rows. */
         const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
         if (!adjoint->crossing->multiplies || (t == 0 && adjoint->skips_start)) continue;
+        if (a->late) scan_late(adjoint, task->layer, t, from, to);
         if (is_packed(adjoint))
             hth_product_packed(to - from, layer->n, layer->rows, hth_rows(delta, layer->rows),
                                a->packed, true, a->zbar + from * layer->n, layer->n);
@@ -112,6 +142,11 @@ void hth_scan(hth_adjoint *adjoint) {
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
         if (adjoint->crossing->multiplies && is_packed(adjoint))
             hth_pack(layer->rows, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
+        if (adjoint->crossing->multiplies && is_packed(adjoint) && adjoint->layers[l].late)
+            hth_pack(
+                layer->rows, layer->wiring.late_z * layer->n,
+                hth_rows(tape->network->theta + layer->weight + hth_layer_late_z(layer), layer->m),
+                adjoint->layers[l].packed_late);
         hth_parallel(tape->compute, task.parts, work, scan_rows, &task);
         pass_down(adjoint, l, &given);
     }
