@@ -217,6 +217,62 @@ static void test_events(void **state) {
     }
 }
 
+/* ---- What of a tape goes on ---- */
+
+/* z of all steps of a tape, after steps from..from+5 of the data. */
+static void run(law_rig *rig, hth_tape *tape, size_t from, hth_real *out) {
+    hth_error error;
+    hth_view view;
+    const hth_chunk cut = law_cut(rig, from, 6);
+    must(hth_forward(tape, &cut, &rig->report, &error), &error);
+    must(hth_tape_view(tape, 0, "z", &view, &error), &error);
+    for (size_t i = 0; i < 6 * 2 * 8; i++)
+        out[i] = view.data[i / 16 * view.step_stride + i % 16 / 8 * view.item_stride + i % 8];
+}
+
+/* Copies the state of a tape into another. */
+static void move_state(hth_tape *from, hth_tape *to) {
+    hth_field a[32], b[32];
+    const size_t count = hth_tape_state(from, a, 32);
+    assert_int_equal(hth_tape_state(to, b, 32), count);
+    for (size_t i = 0; i < count; i++) memcpy(b[i].data, a[i].data, hth_field_bytes(&a[i]));
+}
+
+/* A restored tape goes on with what is under way; a reset one has forgotten it. */
+static void test_state_and_reset(void **state) {
+    (void)state;
+    static const law_case what = {"cell.alpha=0.4 network.units=8 network.delay=1..9 "
+                                  "network.input_delay=0..4",
+                                  3,
+                                  0,
+                                  2,
+                                  12,
+                                  2,
+                                  false,
+                                  false};
+    hth_real first[96], then[96], restored[96], again[96];
+    law_rig rig;
+    hth_error error;
+    hth_tape *tape, *other;
+    law_setup(&rig, &what);
+    must(hth_tape_create(rig.network, 6, 2, rig.compute, NULL, &tape, &error), &error);
+    must(hth_tape_create(rig.network, 6, 2, rig.compute, NULL, &other, &error), &error);
+    run(&rig, tape, 0, first);
+    move_state(tape, other);
+    run(&rig, tape, 6, then);
+    run(&rig, other, 6, restored);
+    assert_memory_equal(then, restored, sizeof then);
+    hth_tape_reset(tape);
+    run(&rig, tape, 0, again);
+    assert_memory_equal(first, again, sizeof first);
+    hth_tape_begin(tape);
+    run(&rig, tape, 0, again); /* without a reset it goes on */
+    assert_memory_not_equal(first, again, sizeof first);
+    hth_tape_destroy(tape);
+    hth_tape_destroy(other);
+    law_teardown(&rig);
+}
+
 /* ---- All delays 1 ---- */
 
 static void give_all(law_rig *rig, hth_wires_what what, size_t columns, double value) {
@@ -391,11 +447,12 @@ static void test_settings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_loop),    cmocka_unit_test(test_bptt_is_the_derivative),
-        cmocka_unit_test(test_rtrl_is_bptt),  cmocka_unit_test(test_traces),
-        cmocka_unit_test(test_both_ways),     cmocka_unit_test(test_events),
-        cmocka_unit_test(test_delays_of_one), cmocka_unit_test(test_learners),
-        cmocka_unit_test(test_input_delays),  cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_plain_loop),      cmocka_unit_test(test_bptt_is_the_derivative),
+        cmocka_unit_test(test_rtrl_is_bptt),    cmocka_unit_test(test_traces),
+        cmocka_unit_test(test_both_ways),       cmocka_unit_test(test_events),
+        cmocka_unit_test(test_state_and_reset), cmocka_unit_test(test_delays_of_one),
+        cmocka_unit_test(test_learners),        cmocka_unit_test(test_input_delays),
+        cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
