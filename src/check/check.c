@@ -90,6 +90,7 @@ static hth_status open_data(check *c, hth_error *error) {
     if (c->from)
         HTH_TRY(
             hth_run_restore(c->from, &c->settings, &(hth_handles){.source = &c->source}, error));
+    HTH_TRY(hth_given_check(&c->source, &c->settings, error));
     return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
 }
 

@@ -68,6 +68,12 @@ void hth_layer_keep_weights(const hth_network *network, size_t l, hth_real *weig
     hth_layer_keep_signs(&network->layers[l], weight);
 }
 
+void hth_network_keep_weights(hth_network *network) {
+    network->changes++;
+    for (size_t l = 0; l < network->layer_count; l++)
+        hth_layer_keep_weights(network, l, network->theta + network->layers[l].weight);
+}
+
 uint64_t hth_network_wiring(const hth_network *network) {
     uint64_t hash = 0;
     for (size_t l = 0; l < network->layer_count; l++) {

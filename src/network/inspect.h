@@ -66,6 +66,8 @@ uint64_t hth_network_wiring(const hth_network *network);
 void hth_layer_keep_synapses(const hth_network *network, size_t layer, hth_real *values);
 /* The same of weights, which also become 0 where their sign is not the one that network.excitatory gives the column. */
 void hth_layer_keep_weights(const hth_network *network, size_t layer, hth_real *weight);
+/* The same of the weights of all layers, in place. */
+void hth_network_keep_weights(hth_network *network);
 /* As hth_layer_synapses, of all parameters, out[count]. */
 void hth_parameter_mask(const hth_network *network, hth_real *out);
 

@@ -6,6 +6,7 @@
 
 #include "files/folder.h"
 #include "files/safetensors.h"
+#include "network/inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,7 @@ hth_status hth_adopt(const char *from, hth_network *network, const hth_observer 
     if (fields) {
         hth_network_state(network, fields, count);
         status = take(from, file, fields, count, observer, error);
+        hth_network_keep_weights(network); /* the other run may have had other connections */
     } else {
         hth_fail(error, status, "not enough memory for the parameters of %s", from);
     }

@@ -10,6 +10,7 @@
 #include "session/checkpoint.h"
 
 #include "files/safetensors.h"
+#include "network/inspect.h"
 #include "optim/inspect.h"
 
 #include <errno.h>
@@ -219,25 +220,34 @@ static hth_handles handles_of(const hth_session *s) {
 typedef hth_status (*writer)(const char *run, const field_list *fields,
                              const hth_metadata *metadata, size_t count, hth_error *error);
 
-/* Saves the handles and counters (NULL: none). The metadata are the settings of the run's identity, the version and the
- * step. */
+/* Text of the number of the network's connections and delays; "": it has all, and none. */
+static void wiring_text(const hth_handles *handles, char out[24]) {
+    const uint64_t number = handles->parts.network ? hth_network_wiring(handles->parts.network) : 0;
+    out[0] = '\0';
+    if (number) snprintf(out, 24, "%016llx", (unsigned long long)number);
+}
+
+/* Saves the handles and counters (NULL: none). The metadata are the settings of the run's identity, the version, the
+ * step and the number of the connections. */
 static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
                        uint64_t step, const hth_identity *identity, writer write,
                        hth_error *error) {
-    char number[32];
+    char number[32], wiring[24];
     field_list fields;
     /* List the fields and the settings. */
     HTH_TRY(gather(handles, counters, &fields, error));
-    hth_metadata *metadata = calloc(identity->count + 2, sizeof *metadata);
+    hth_metadata *metadata = calloc(identity->count + 3, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
     snprintf(number, sizeof number, "%llu", (unsigned long long)step);
+    wiring_text(handles, wiring);
     /* Add version and step, and write the file. */
     hth_status status = HTH_NO_MEMORY;
     if (metadata) {
         metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};
         metadata[identity->count + 1] = (hth_metadata){"step", number};
-        status = write(run, &fields, metadata, identity->count + 2, error);
+        metadata[identity->count + 2] = (hth_metadata){"connections", wiring};
+        status = write(run, &fields, metadata, identity->count + (*wiring ? 3 : 2), error);
     } else
         hth_fail(error, status, "not enough memory for a checkpoint");
     free(metadata);
@@ -332,6 +342,20 @@ static hth_status compare_identity(const hth_safetensors *file, const char *path
     return HTH_OK;
 }
 
+/* HTH_MISMATCH when a run that is to go on has other connections or delays than its checkpoint. */
+static hth_status compare_wiring(const hth_safetensors *file, const char *path,
+                                 const hth_handles *into, hth_error *error) {
+    char wiring[24];
+    const char *stored = hth_safetensors_metadata(file, "connections");
+    wiring_text(into, wiring);
+    if (strcmp(stored ? stored : "", wiring) == 0) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s: the checkpoint is of a network with other connections or delays than the "
+                    "data give now (arrays w_rec_mask, w_in_mask, w_rec_delay, w_in_delay); give "
+                    "the arrays that the run began with",
+                    path);
+}
+
 /* A list of fields to restore, and how to restore them. */
 typedef struct loading {
     const hth_handles *into;
@@ -356,6 +380,7 @@ static hth_status restore(const loading *l, hth_safetensors *file, const char *p
     const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
     size_t count = l->fields.count;
     HTH_TRY(compare_identity(file, path, l->identity, error));
+    if (!l->identity->network_only) HTH_TRY(compare_wiring(file, path, l->into, error));
     /* Leave out counters that an older file lacks. */
     for (size_t i = 0; l->counts && i < LATER_COUNTERS; i++)
         count -= !has_tensor(file, l->fields.items[count - 1].name);

@@ -321,6 +321,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = (size_t)s->options.batch;
     HTH_TRY(open_stream(settings, HTH_TRAIN, s, error));
+    HTH_TRY(hth_given_check(&s->train, settings, error));
     HTH_TRY(check_kept_state(s, error));
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));

@@ -146,10 +146,12 @@ uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps) {
 
 /* ---- Initial values ----------------------------------------------------------------------- */
 
-/* The place of a given array: columns from..from+columns-1 of a block. A bias block may also be given transposed. */
+/* The place of a given array: columns from..from+columns-1 of a block. A bias block may also be given transposed. Of a
+ * layer's block, columns are those without delays. */
 typedef struct target {
     const hth_block *block;
     size_t from, columns;
+    bool of_layer;
     const char *meaning;
 } target;
 
@@ -163,21 +165,22 @@ static const hth_block *find_block(const hth_network *network, const char *name)
 }
 
 /* Finds the place of the array `name` in the network. false: the network has no such parameter. */
-static bool find_target(const char *name, const hth_network *network, size_t inputs, target *out) {
+static bool find_target(const char *name, const hth_network *network, target *out) {
     /* Arrays go to the first layer and the readout. */
+    const hth_layer_facts facts = hth_layer_look(network, 0);
     const hth_block *layer = find_block(network, "layer0.weight");
     const hth_block *readout = find_block(network, "readout.weight");
     const hth_block *bias = find_block(network, "readout.bias");
-    const size_t units = layer->columns - inputs - 1;
+    const size_t units = facts.units, inputs = facts.inputs;
     const struct {
         const char *name;
         target target;
     } targets[] = {
-        {"w_rec", {layer, 0, units, "drives x units"}},
-        {"w_in", {layer, units, inputs, "drives x inputs"}},
-        {"b_rec", {layer, units + inputs, 1, "drives"}},
-        {"w_out", {readout, 0, readout ? readout->columns : 0, "outputs x units"}},
-        {"b_out", {bias, 0, bias ? bias->columns : 0, "outputs"}},
+        {"w_rec", {layer, 0, units, true, "drives x units"}},
+        {"w_in", {layer, units, inputs, true, "drives x inputs"}},
+        {"b_rec", {layer, units + inputs, 1, true, "drives"}},
+        {"w_out", {readout, 0, readout ? readout->columns : 0, false, "outputs x units"}},
+        {"b_out", {bias, 0, bias ? bias->columns : 0, false, "outputs"}},
     };
     /* Look the name up. */
     for (size_t i = 0; i < HTH_COUNT(targets); i++)
@@ -206,12 +209,14 @@ static hth_status check_given(const hth_given *given, const target *to, hth_erro
 }
 
 /* Copies the array to its place, in the library's precision. */
-static void copy_given(const hth_given *given, const target *to, hth_real *parameters) {
-    hth_real *block = parameters + to->block->offset;
+static void copy_given(const hth_given *given, const target *to, hth_network *network) {
+    hth_real *block = hth_network_parameters(network) + to->block->offset;
     for (size_t i = 0; i < to->block->rows; i++)
-        for (size_t j = 0; j < to->columns; j++)
-            block[i * to->block->columns + to->from + j] =
-                (hth_real)given->values[i * to->columns + j];
+        for (size_t j = 0; j < to->columns; j++) {
+            const size_t plain = to->from + j;
+            const size_t column = to->of_layer ? hth_layer_column(network, 0, i, plain) : plain;
+            block[i * to->block->columns + column] = (hth_real)given->values[i * to->columns + j];
+        }
 }
 
 /* HTH_MISMATCH when a given weight is not 0 but the network has no such connection, or one of the other sign. */
@@ -244,6 +249,20 @@ static size_t list_given(const hth_source *source, hth_given given[MOST_GIVEN]) 
     if (!source->kind->given) return 0;
     const size_t count = source->kind->given(source->state, given, MOST_GIVEN);
     return count < MOST_GIVEN ? count : MOST_GIVEN;
+}
+
+/* What the array says of the connections of layer 0; false: it is another array. */
+static bool is_wires(const hth_given *given, hth_wires *out) {
+    static const char *const wires[] = {[HTH_WIRE_MASK] = "w_rec_mask",
+                                        [HTH_WIRE_INPUT_MASK] = "w_in_mask",
+                                        [HTH_WIRE_DELAY] = "w_rec_delay",
+                                        [HTH_WIRE_INPUT_DELAY] = "w_in_delay"};
+    for (size_t i = 0; i < HTH_COUNT(wires); i++) {
+        *out =
+            (hth_wires){(hth_wires_what)i, given->name, given->rows, given->columns, given->values};
+        if (strcmp(given->name, wires[i]) == 0) return true;
+    }
+    return false;
 }
 
 /* Feedback weights go to the learner, not to the network. */
@@ -305,8 +324,9 @@ hth_status hth_given_settings_join(const hth_source *source, const hth_settings 
 /* HTH_MISMATCH for an array of the layer with network.direction = both, where two layers could take it. */
 static hth_status check_direction(const hth_given *given, const hth_network *network,
                                   hth_error *error) {
+    hth_wires wires;
     const bool of_layer = strcmp(given->name, "w_in") == 0 || strcmp(given->name, "w_rec") == 0 ||
-                          strcmp(given->name, "b_rec") == 0;
+                          strcmp(given->name, "b_rec") == 0 || is_wires(given, &wires);
     if (!hth_network_look(network).is_whole || !of_layer) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH,
                     "the data bring %s along, but with network.direction both there is a layer in "
@@ -316,26 +336,45 @@ static hth_status check_direction(const hth_given *given, const hth_network *net
 
 hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error) {
     hth_given given[MOST_GIVEN];
+    hth_wires wires;
     target to;
     const size_t count = list_given(source, given);
     /* Check all arrays before any is copied. */
-    const size_t inputs = hth_layer_look(network, 0).inputs;
     for (size_t i = 0; i < count; i++) {
         if (is_feedback(&given[i]) || is_class_weights(&given[i])) continue;
-        if (!find_target(given[i].name, network, inputs, &to))
+        HTH_TRY(check_direction(&given[i], network, error));
+        if (is_wires(&given[i], &wires)) continue;
+        if (!find_target(given[i].name, network, &to))
             return hth_fail(
                 error, HTH_MISMATCH,
                 "the data brings %s along, but nothing in this network uses it; take the "
                 "array out of the file, or choose settings that do",
                 given[i].name);
-        HTH_TRY(check_direction(&given[i], network, error));
         HTH_TRY(check_given(&given[i], &to, error));
     }
-    /* Copy them. */
+    /* Connections first, for they say where weights go. */
     for (size_t i = 0; i < count; i++)
-        if (find_target(given[i].name, network, inputs, &to))
-            copy_given(&given[i], &to, hth_network_parameters(network));
+        if (is_wires(&given[i], &wires)) HTH_TRY(hth_layer_wire(network, 0, &wires, error));
+    for (size_t i = 0; i < count; i++)
+        if (find_target(given[i].name, network, &to)) copy_given(&given[i], &to, network);
     return check_masked(network, error);
+}
+
+hth_status hth_given_check(const hth_source *source, const hth_settings *settings,
+                           hth_error *error) {
+    hth_given given[MOST_GIVEN];
+    hth_stack stack;
+    HTH_TRY(hth_stack_read(settings, &stack, error));
+    const size_t count = list_given(source, given);
+    if (stack.connections[0] != HTH_CONNECT_GIVEN) return HTH_OK;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(given[i].name, "w_rec_mask") == 0 || strcmp(given[i].name, "w_in_mask") == 0)
+            return HTH_OK;
+    return hth_fail(
+        error, HTH_MISMATCH,
+        "network.connections is given, but '%s' brings neither w_rec_mask nor w_in_mask "
+        "along: put one into the file (data=arrays), or take other connections",
+        source->kind->part.name);
 }
 
 hth_status hth_given_feedback(const hth_source *source, hth_learner *learner, hth_error *error) {
