@@ -79,13 +79,16 @@ static void sweep(const comparing *c) {
 
 /* Training steps per second: the median over the lines, so that validation and other load on the machine do not
  * count. */
-static double median_rate(const hth_line *lines, size_t count) {
+static hth_status median_rate(const hth_line *lines, size_t count, double *median,
+                              hth_error *error) {
     double *rates = malloc((count + 1) * sizeof *rates);
-    size_t used = 0;
-    for (size_t i = 0; rates && i < count; i++) rates[used++] = lines[i].steps_per_second;
-    const double median = rates ? hth_median(rates, used) : (double)NAN;
+    if (!rates)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the speeds of %zu lines",
+                        count);
+    for (size_t i = 0; i < count; i++) rates[i] = lines[i].steps_per_second;
+    *median = hth_median(rates, count);
     free(rates);
-    return median;
+    return HTH_OK;
 }
 
 static void take_outcome(const hth_job_report *report, bool keep, hth_stored_run *run) {
@@ -161,12 +164,13 @@ static hth_status settle(comparing *c, const hth_job *job, hth_error *error) {
     HTH_TRY(folder_of(c, run, folder, error));
     HTH_TRY(hth_rundir_file(folder, "metrics.jsonl", path, error));
     take_outcome(&job->latest, c->keep, run);
+    hth_status status = HTH_OK;
     if (run->status != HTH_RUN_FAILED) {
         HTH_TRY(read_lines(c, path, &lines, &count, error));
-        run->steps_per_second = median_rate(lines, count);
+        status = median_rate(lines, count, &run->steps_per_second, error);
     }
     /* Write outcome and lines to the store. */
-    hth_status status = hth_store_finish(c->store, run, lines, count, error);
+    if (status == HTH_OK) status = hth_store_finish(c->store, run, lines, count, error);
     free(lines);
     if (status != HTH_OK) return status;
     /* Tell the user, and remove the folder. */

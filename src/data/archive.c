@@ -4,6 +4,7 @@
  */
 #include "data/archive.h"
 #include "base/options.h"
+#include "data/zip_reason.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zip.h>
 
 enum { MOST_NAME = 64 };
 
@@ -31,9 +31,12 @@ static hth_status fail_short(const hth_npy_source *s, const char *reason, hth_er
 }
 
 static hth_status fail_member(const hth_npy_source *s, hth_error *error) {
-    zip_error_t *reason = zip_file_get_error(s->context);
-    const bool zip_failed = zip_error_code_zip(reason) != ZIP_ER_OK;
-    return fail_short(s, zip_failed ? zip_error_strerror(reason) : NULL, error);
+    zip_error_t *failure = zip_file_get_error(s->context);
+    if (zip_error_code_zip(failure) == ZIP_ER_OK) return fail_short(s, NULL, error);
+    hth_status status;
+    const char *reason = hth_zip_reason(failure, &status);
+    if (status == HTH_FILE) return fail_short(s, reason, error);
+    return hth_fail(error, status, "%s: array %s cannot be read: %s", s->path, s->name, reason);
 }
 
 static hth_status read_member(const hth_npy_source *s, void *out, size_t length, hth_error *error) {
@@ -69,8 +72,9 @@ static hth_status open_member(const hth_npz *npz, const char *name, hth_npy_sour
         out->context = zip_fopen_index(npz->zip, (zip_uint64_t)index, 0);
     }
     if (out->context) return HTH_OK;
-    return hth_fail(error, HTH_FILE, "%s: array %s cannot be read: %s", npz->path, name,
-                    zip_strerror(npz->zip));
+    hth_status status;
+    const char *reason = hth_zip_reason(zip_get_error(npz->zip), &status);
+    return hth_fail(error, status, "%s: array %s cannot be read: %s", npz->path, name, reason);
 }
 
 /* Requires the end of the member. libzip checks the CRC when the end is reached. */
@@ -251,14 +255,15 @@ hth_status hth_npz_only(const hth_npz *npz, const char *const *names, size_t cou
 /* ---- Opening ---- */
 
 static hth_status fail_zip(const char *path, int code, hth_error *error) {
-    zip_error_t reason;
-    zip_error_init_with_code(&reason, code);
-    hth_status status =
-        hth_fail(error, HTH_FILE, "%s: %s%s", path, zip_error_strerror(&reason),
-                 code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS
-                     ? "; an .npz file, as numpy.savez writes it, is expected, whole"
-                     : "");
-    zip_error_fini(&reason);
+    zip_error_t failure;
+    hth_status status;
+    zip_error_init_with_code(&failure, code);
+    const char *reason = hth_zip_reason(&failure, &status);
+    hth_fail(error, status, "%s: %s%s", path, reason,
+             code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS
+                 ? "; an .npz file, as numpy.savez writes it, is expected, whole"
+                 : "");
+    zip_error_fini(&failure);
     return status;
 }
 

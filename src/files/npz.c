@@ -2,10 +2,11 @@
  * members. */
 #include "files/npz.h"
 
+#include "data/zip_reason.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
 /* ALIGNMENT: of the numbers in a member; PREFIX: bytes of magic, version and length */
 enum { ALIGNMENT = 64, PREFIX = 10 };
@@ -80,23 +81,30 @@ static bool add(zip_t *zip, const hth_npz_array *a) {
            zip_file_set_mtime(zip, (zip_uint64_t)at, 315532800, 0) == 0;
 }
 
+static hth_status fail(const char *path, zip_error_t *failure, hth_error *error) {
+    hth_status status;
+    const char *reason = hth_zip_reason(failure, &status);
+    return hth_fail(error, status, "cannot write %s: %s", path, reason);
+}
+
 hth_status hth_npz_write(const char *path, const hth_npz_array *arrays, size_t count,
                          hth_error *error) {
     int code;
+    hth_status status = HTH_OK;
     zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
     if (!zip) {
-        zip_error_t reason;
-        zip_error_init_with_code(&reason, code);
-        hth_fail(error, HTH_FILE, "cannot write %s: %s", path, zip_error_strerror(&reason));
-        zip_error_fini(&reason);
-        return HTH_FILE;
+        zip_error_t failure;
+        zip_error_init_with_code(&failure, code);
+        status = fail(path, &failure, error);
+        zip_error_fini(&failure);
+        return status;
     }
-    bool good = true;
-    for (size_t i = 0; i < count && good; i++) good = add(zip, &arrays[i]);
+    for (size_t i = 0; i < count && status == HTH_OK; i++)
+        if (!add(zip, &arrays[i]))
+            status = hth_fail(error, HTH_NO_MEMORY, "cannot write %s: not enough memory", path);
     /* zip_close writes another file and renames it at the end. */
-    if (good && zip_close(zip) == 0) return HTH_OK;
-    hth_fail(error, HTH_FILE, "cannot write %s: %s", path,
-             good ? zip_strerror(zip) : "not enough memory");
+    if (status == HTH_OK && zip_close(zip) == 0) return HTH_OK;
+    if (status == HTH_OK) status = fail(path, zip_get_error(zip), error);
     zip_discard(zip);
-    return HTH_FILE;
+    return status;
 }

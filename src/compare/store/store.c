@@ -220,7 +220,8 @@ static hth_status look_at_copy(hth_store *store, int version, hth_error *error) 
         return bring_up(store, version, error);
     }
     sqlite3_close(copy);
-    return hth_fail(error, HTH_FILE, "%s cannot be read: %s", store->path, sqlite3_errstr(code));
+    return hth_fail(error, code == SQLITE_NOMEM ? HTH_NO_MEMORY : HTH_FILE, "%s cannot be read: %s",
+                    store->path, sqlite3_errstr(code));
 }
 
 static hth_status open_file(hth_store *store, bool view, hth_error *error) {
