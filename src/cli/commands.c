@@ -48,7 +48,8 @@ static const cli_command commands[] = {
                   {"--from", "RUN",
                    "begin with the parameters of that run, or of a checkpoint file of it, layer by "
                    "layer where the shapes agree, and with its settings where no settings file is "
-                   "given; the same as train.from=RUN"},
+                   "given; or of a safetensors file with the names of torch.nn.LSTM, GRU or RNN; "
+                   "the same as train.from=RUN"},
                   {"--progress-every", "SECONDS",
                    "time between two lines of progress when not on a terminal (5)"},
                   {"--quiet", NULL, "no progress"}},
@@ -268,6 +269,21 @@ static const cli_command commands[] = {
             "  hitherto report runs/demo --out report.html",
         .flags = {{"--out", "FILE", "page to write (report.html in the folder)"}},
         .run = cli_report,
+    },
+    {
+        .name = "export",
+        .usage = "RUN [key=value...] --torch FILE.safetensors",
+        .summary = "the parameters of a run as PyTorch names and orders them",
+        .text =
+            "Writes a safetensors file with the names, shapes and gate order of torch.nn.LSTM "
+            "(cell lstm), torch.nn.GRU (gru) or torch.nn.RNN (rate with alpha 1) as rnn.*, and of "
+            "a torch.nn.Linear as readout.*, and prints how torch makes these modules. What torch "
+            "does not have is refused with the reason. The other way: hitherto train --from "
+            "FILE.safetensors. docs/files.md has the mapping.\n\n"
+            "  hitherto export runs/same --torch same.safetensors\n"
+            "  hitherto train --from same.safetensors task=add cell=lstm network.units=32",
+        .flags = {{"--torch", "FILE", "FILE.safetensors to write"}, THREADS},
+        .run = cli_export,
     },
     {
         .name = "probe",

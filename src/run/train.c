@@ -211,7 +211,8 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
     warn_of_few_updates(r);
     if (!*r->session.options.from) return HTH_OK;
-    return hth_adopt(r->session.options.from, r->session.parts.network, r->observer, error);
+    return hth_adopt(r->session.options.from, &r->settings, r->session.parts.network, r->observer,
+                     error);
 }
 
 /* Opens NAME.jsonl for the guest, if there is one. */

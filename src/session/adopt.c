@@ -7,6 +7,7 @@
 #include "files/folder.h"
 #include "files/safetensors.h"
 #include "network/inspect.h"
+#include "session/torch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,22 +136,27 @@ static hth_status take(const char *from, hth_safetensors *file, hth_field *field
     return HTH_OK;
 }
 
-hth_status hth_adopt(const char *from, hth_network *network, const hth_observer *observer,
-                     hth_error *error) {
-    hth_safetensors *file;
+/* Lists the network's blocks and takes those that fit. */
+static hth_status take_blocks(const char *from, hth_safetensors *file, hth_network *network,
+                              const hth_observer *observer, hth_error *error) {
     const size_t count = hth_network_state(network, NULL, 0);
-    /* Open the file and list the network's blocks. */
-    HTH_TRY(open_source(from, &file, error));
     hth_field *fields = calloc(count + 1, sizeof *fields);
-    hth_status status = HTH_NO_MEMORY;
-    if (fields) {
-        hth_network_state(network, fields, count);
-        status = take(from, file, fields, count, observer, error);
-        hth_network_keep_weights(network); /* the other run may have had other connections */
-    } else {
-        hth_fail(error, status, "not enough memory for the parameters of %s", from);
-    }
+    if (!fields)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the parameters of %s", from);
+    hth_network_state(network, fields, count);
+    const hth_status status = take(from, file, fields, count, observer, error);
     free(fields);
+    return status;
+}
+
+hth_status hth_adopt(const char *from, const hth_settings *settings, hth_network *network,
+                     const hth_observer *observer, hth_error *error) {
+    hth_safetensors *file;
+    HTH_TRY(open_source(from, &file, error));
+    const hth_status status = hth_torch_has(file)
+                                  ? hth_torch_adopt(from, file, settings, network, observer, error)
+                                  : take_blocks(from, file, network, observer, error);
     hth_safetensors_close(file);
+    hth_network_keep_weights(network); /* the other run may have had other connections */
     return status;
 }

@@ -144,7 +144,8 @@ static const hth_option train_options[] = {
     {.name = "from",
      .help =
          "another run, or a checkpoint file of it: the network begins with its parameters, layer "
-         "by layer where the shapes agree; empty: with those of train.seed",
+         "by layer where the shapes agree; or a safetensors file with the names of "
+         "torch.nn.LSTM, GRU or RNN (docs/files.md); empty: with those of train.seed",
      .fallback = "",
      .kind = HTH_KIND_TEXT,
      TRAIN(from)},
