@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,12 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _bar, plots
 from ._library import Error, SettingError, flat_settings
 from .model import SHORT
 
@@ -43,21 +46,51 @@ def program() -> str:
     raise OSError("the program hitherto is not installed with this package; HITHERTO may name it")
 
 
-def _run(words: Sequence[str], show: bool) -> subprocess.CompletedProcess[str]:
-    """Runs the program. Ctrl-C reaches it too: it saves, and KeyboardInterrupt follows."""
+def _run(words: Sequence[str], show: bool = False, bar: _bar.Bar | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the program. Ctrl-C becomes one signal to it: it saves, and KeyboardInterrupt follows.
+
+    The program stands in a session of its own, because a terminal would send it the signal as well, and a second one
+    ends it at once.
+    """
     process = subprocess.Popen([program(), *words], stdout=subprocess.PIPE, stderr=None if show else subprocess.PIPE,
-                               text=True)
+                               text=True, start_new_session=True)
+    said: list[str] = []
+    listener = threading.Thread(target=_listen, args=(process.stderr, bar, said))
+    listener.start()
     try:
-        out, err = process.communicate()
+        out = process.stdout.read() if process.stdout else ""
+        process.wait()
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        _wait_or_kill(process)
         raise
+    finally:
+        listener.join()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+        if bar:
+            bar.close()
     if process.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if process.returncode == BAD_INPUT:
-        raise SettingError(_sentence(err))
-    return subprocess.CompletedProcess(words, process.returncode, out, err)
+        raise SettingError(_sentence("".join(said)))
+    return subprocess.CompletedProcess(words, process.returncode, out, "".join(said))
+
+
+def _wait_or_kill(process: subprocess.Popen[str]) -> None:
+    """Waits until the program has saved; a second Ctrl-C does not wait."""
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        process.kill()
+
+
+def _listen(stderr: IO[str] | None, bar: _bar.Bar | None, said: list[str]) -> None:
+    """Lines of progress go to the bar, all others are kept."""
+    for line in stderr or ():
+        if bar is None or not bar.take(line):
+            said.append(line)
 
 
 def _sentence(err: str | None) -> str:
@@ -80,13 +113,13 @@ def _words(settings: Any, changes: Mapping[str, Any]) -> list[str]:
     return words + [f"{key}={value}" for key, value in flat_settings(whole).items()]
 
 
-def _write_data(data: Mapping[str, ArrayLike], folder: pathlib.Path) -> list[str]:
-    """Arrays become a file beside the run, which so can be resumed and looked at later."""
+def _write_data(data: Mapping[str, ArrayLike], folder: pathlib.Path) -> pathlib.Path:
+    """Arrays become a file, beside the run where it needs them to be resumed and looked at later."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "data.npz"
     arrays: dict[str, Any] = {name: np.asarray(values) for name, values in data.items()}
     np.savez(path, **arrays)
-    return ["data=arrays", f"data.file={path}"]
+    return path
 
 
 class Run:
@@ -127,21 +160,119 @@ class Run:
         return {name.removeprefix("network."): value for name, value in tensors.items()
                 if name.startswith(("network.", "layer", "readout", "embedding")) and value.dtype.kind == "f"}
 
-    def resume(self, *, show: bool = False, **changes: Any) -> Run:
+    def resume(self, *, show: bool = False, progress: bool | None = None, **changes: Any) -> Run:
         """Goes on with the run, with its own settings and those given; ends with the bits of one that did not stop."""
-        _check(_run(["train", "--resume", "--out", str(self.path), *_quiet(show), *_words(None, changes)], show))
+        _work(["train", "--resume", "--out", str(self.path), *_words(None, changes)], show, progress)
         return self
 
     def evaluate(self, split: str = "test", **changes: Any) -> str:
         """What ``hitherto eval`` prints: loss and metric on a split."""
-        return _check(_run(["eval", str(self.path), "--split", split, *_words(None, changes)], False)).stdout
+        return _check(_run(["eval", str(self.path), "--split", split, *_words(None, changes)])).stdout
+
+    def predict(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "test",
+                **changes: Any) -> dict[str, NDArray[Any]]:
+        """Outputs of the trained network, before any softmax or sigmoid.
+
+        Parameters
+        ----------
+        data : mapping of arrays, optional
+            As for `train`, of a run that had such data: ``inputs`` (N, T, n_in), and ``targets`` if there are any. If it is
+            not given, a split of the run's own data.
+        split : {"test", "validation", "train"}
+        **changes
+            Settings for this pass.
+
+        Returns
+        -------
+        dict of ndarray
+            outputs (N, T, n_out), lengths (N); and targets and weights where there are targets.
+        """
+        return self._arrays("predict", data, split, [], changes)
+
+    def record(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "validation", trials: int | None = None,
+               layer: int = 0, synapses: Sequence[tuple[int, int]] = (), **changes: Any) -> dict[str, NDArray[Any]]:
+        """What the units of the trained network do.
+
+        Parameters
+        ----------
+        data, split, **changes
+            As in `predict`.
+        trials : int, optional
+            Sequences; all of `data`, and one of a split if it is not given.
+        layer : int
+            Whose units, from 0.
+        synapses : sequence of (row, column)
+            Of the layer's weight matrix, whose eligibility traces are recorded.
+
+        Returns
+        -------
+        dict of ndarray
+            (trials, steps, numbers): inputs, z, each state by its name, signals, outputs, targets, weights, traces; lengths.
+        """
+        if trials is None:
+            trials = 1 if data is None else len(np.asarray(data["inputs"]))
+        words = ["--trials", str(trials), "--layer", str(layer)]
+        if synapses:
+            words += ["--synapses", ",".join(f"{row}:{column}" for row, column in synapses)]
+        return self._arrays("record", data, split, words, changes)
+
+    def _arrays(self, command: str, data: Mapping[str, ArrayLike] | None, split: str, words: Sequence[str],
+                changes: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "out.npz"
+            more: list[str] = []
+            if data is not None:
+                more, split = self._words_of(data, pathlib.Path(folder)), "test"
+            _check(_run([command, str(self.path), "--out", str(out), "--split", split, *words, *more,
+                         *_words(None, changes)]))
+            with np.load(out) as file:
+                found = {name: file[name] for name in file.files}
+        if data is not None and "targets" not in data:
+            found = {name: values for name, values in found.items() if name not in ("targets", "weights")}
+        return found
+
+    def _words_of(self, data: Mapping[str, ArrayLike], folder: pathlib.Path) -> list[str]:
+        """Arrays in place of the run's own; targets of zeros, of the kind of the run's own, where there are none."""
+        settings = settings_of(self.path / "settings.yaml")
+        if settings.get("data.name") != "arrays":
+            raise SettingError("new data need a run that was trained with data=dict(inputs=..., targets=...); this one has "
+                               f"{settings.get('task.name') or settings.get('data.name')}")
+        outputs, arrays = len(self.parameters["readout.weight"]), dict(data)
+        own = pathlib.Path(settings["data.file"])
+        with np.load(own) if own.is_file() else contextlib.nullcontext({"targets": np.load(own / "targets.npy", "r")}) as file:
+            classes = file["targets"].dtype.kind in "iu"
+        if "targets" not in arrays:
+            shape = np.shape(arrays["inputs"])[:-1]
+            arrays["targets"] = np.zeros(shape, np.int64) if classes else np.zeros((*shape, outputs))
+        file = _write_data(arrays, folder)
+        return [f"data.test_file={file}", *([f"data.classes={outputs}"] if classes else [])]
+
+    def export(self, path: Path) -> str:
+        """Writes the parameters as torch names and orders them (``hitherto export``); how torch makes the modules."""
+        return _check(_run(["export", str(self.path), "--torch", os.fspath(path)])).stdout.split(": ", 1)[1].strip()
+
+    def plot(self, quantity: str = "loss", ax: Any = None) -> Any:
+        """Draws "loss" or "metric" in training and validation over time steps.
+
+        Parameters
+        ----------
+        quantity : {"loss", "metric"}
+        ax : matplotlib Axes, optional
+            Where to draw; new ones if it is not given.
+
+        Returns
+        -------
+        Axes
+
+        Raises
+        ------
+        SettingError
+            matplotlib is not installed, or there is nothing to draw.
+        """
+        return plots.draw_run(self.metrics, quantity, self.path.name, ax)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
-
-
-def _quiet(show: bool) -> list[str]:
-    return [] if show else ["--quiet"]
 
 
 def _check(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
@@ -150,8 +281,15 @@ def _check(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProces
     return done
 
 
+def _work(words: Sequence[str], show: bool, progress: bool | None) -> subprocess.CompletedProcess[str]:
+    """Runs a command that takes long, with a bar, with the program's own lines, or with neither."""
+    bar = _bar.Bar() if not show and _bar.wanted(progress) else None
+    options = [] if show else ["--progress-every", "0.3"] if bar else ["--quiet"]
+    return _check(_run([*words, *options], show, bar))
+
+
 def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, ArrayLike] | None = None,
-          show: bool = False, **changes: Any) -> Run:
+          show: bool = False, progress: bool | None = None, **changes: Any) -> Run:
     """Trains a network and leaves a folder.
 
     Parameters
@@ -165,6 +303,8 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
         ``data.npz`` in the folder above the run.
     show : bool
         Let the program's progress through to the standard error.
+    progress : bool, optional
+        A bar, by tqdm. If it is not given: where tqdm is installed and a terminal or a notebook shows it.
     **changes
         Settings, as in `Model`: ``task="add"``, ``units=32``, ``train={"steps": 1000}``.
 
@@ -184,8 +324,8 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
         pathlib.Path("runs").mkdir(exist_ok=True)
         out = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir="runs")) / "run"
     if data is not None:
-        words += _write_data(data, pathlib.Path(out).parent)
-    _check(_run(["train", *words, "--out", os.fspath(out), *_quiet(show)], show))
+        words += ["data=arrays", f"data.file={_write_data(data, pathlib.Path(out).parent)}"]
+    _work(["train", *words, "--out", os.fspath(out)], show, progress)
     return Run(out)
 
 
@@ -201,27 +341,35 @@ class Comparison:
         """A record for each variant, with the columns of table.csv."""
         return np.genfromtxt(self.path / "table.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
 
+    def curves(self) -> NDArray[Any]:
+        """A record for each arm and step, with the columns of curves.csv: means over the seeds."""
+        return np.genfromtxt(self.path / "curves.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws the learning curves of the arms, with one standard error around them; as `Run.plot`."""
+        return plots.draw_comparison(self.curves(), ax)
+
     def __repr__(self) -> str:
         return self.text or f"Comparison({str(self.path)!r})"
 
 
-def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: bool = False, **changes: Any) -> Comparison:
+def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: bool = False, progress: bool | None = None,
+            **changes: Any) -> Comparison:
     """Runs learners, or any settings, side by side.
 
     Parameters
     ----------
-    settings, show, **changes
+    settings, show, progress, **changes
         As in `train`; ``compare={"learners": ["rtrl", "rflo"], "seeds": 5}``.
     out : path
         Folder of the comparison; what has run there before is not run again.
     jobs : int, optional
         Runs at a time; one for each core if it is not given.
     """
-    words = ["compare", *_words(settings, changes), "--out", os.fspath(out), *_quiet(show)]
+    words = ["compare", *_words(settings, changes), "--out", os.fspath(out)]
     if jobs is not None:
         words += ["--jobs", str(jobs)]
-    done = _check(_run(words, show))
-    return Comparison(out, done.stdout)
+    return Comparison(out, _work(words, show, progress).stdout)
 
 
 def check(settings: Any = None, **changes: Any) -> str:
@@ -232,7 +380,7 @@ def check(settings: Any = None, **changes: Any) -> str:
     Error
         A comparison failed; the table is the message.
     """
-    done = _run(["check", *_words(settings, changes)], False)
+    done = _run(["check", *_words(settings, changes)])
     if done.returncode not in (0, PROVED_NOTHING):
         raise Error(done.stdout + _sentence(done.stderr))
     return done.stdout

@@ -113,8 +113,7 @@ static const cli_command commands[] = {
             "filled up with 0. key=value changes settings of the run for this pass, such as the "
             "file of the data. Nothing is learned.\n\n"
             "  hitherto predict runs/same --split validation --out y.npz\n"
-            "  hitherto predict runs/same data.file=new.npz data.validation_fraction=0 \\\n"
-            "      --split train --out new.csv",
+            "  hitherto predict runs/same data.test_file=new.npz --out new.csv",
         .flags = {{"--out", "FILE", "FILE.npz or FILE.csv"},
                   {"--split", "NAME", "train, validation or test (test)"},
                   {"--trials", "N", "at most so many sequences (all; 1 of a task without end)"},

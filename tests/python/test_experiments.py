@@ -1,12 +1,19 @@
 """train, compare and check are the program: the same bits as the command line."""
 
+import builtins
+import json
+import os
+import pathlib
+import signal
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import hitherto as hh
-from hitherto.experiments import program, read_safetensors
+from hitherto import _bar
+from hitherto.experiments import _run, program, read_safetensors
 
 SMALL = dict(task="add", loss="softmax", units=8, train={"steps": 500})
 
@@ -54,3 +61,141 @@ def test_sentences(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"123")
     with pytest.raises(OSError, match="damaged"):
         read_safetensors(tmp_path / "bad.safetensors")
+
+
+# ---- What a trained network says and does ---------------------------------------------------------------------------
+
+def train_sums(tmp_path, **changes):
+    """A run that learns to add up its inputs, and its data."""
+    x = np.random.default_rng(0).standard_normal((12, 20, 3))
+    settings = dict(cell="gru", units=8, learner="tbptt", train={"epochs": 2, "batch": 5}, data=dict(name="arrays"))
+    data = dict(inputs=x, targets=x.cumsum(1)[..., :1])
+    words = {key: value for key, value in {**settings, **changes}.items() if key != "data"}
+    return hh.train(data={**data, **changes.get("data", {})}, out=tmp_path / "run", **words), x
+
+
+def test_predict_new_data_and_record(tmp_path):
+    run, x = train_sums(tmp_path)
+    again = run.predict(split="train", **{"data.shuffle": False})
+    new = run.predict(dict(inputs=x[:4]))
+    assert set(new) == {"outputs", "lengths"}
+    np.testing.assert_array_equal(new["outputs"], again["outputs"][:4])  # a network that reads the same says the same
+    assert np.abs(run.predict(dict(inputs=x[:4] + 1))["outputs"] - new["outputs"]).max() > 1e-3
+    inside = run.record(dict(inputs=x[:2]), synapses=[(0, 1)])
+    assert inside["z"].shape == (2, 20, 8) and inside["traces"].shape == (2, 20, 1)
+    readout = inside["z"] @ run.parameters["readout.weight"].T + run.parameters["readout.bias"]
+    np.testing.assert_allclose(readout, new["outputs"][:2], atol=1e-5)
+    with pytest.raises(hh.SettingError, match="split"):
+        run.predict(split="tests")
+
+
+def test_predict_classes_without_targets(tmp_path):
+    labels = np.random.default_rng(1).integers(0, 4, (12, 20))
+    run, x = train_sums(tmp_path, data=dict(targets=labels))
+    assert run.predict(dict(inputs=x[:1]))["outputs"].shape == (1, 20, 4)
+    assert run.predict(dict(inputs=x[:1], targets=labels[:1]))["targets"].shape[:2] == (1, 20)
+    task = hh.train(out=tmp_path / "task", **SMALL)
+    with pytest.raises(hh.SettingError, match="this one has add"):
+        task.predict(dict(inputs=x))
+    assert task.predict(split="validation", train={"validation_steps": 30})["outputs"].shape[-1] == 2
+
+
+# ---- Looking on -------------------------------------------------------------------------------------------------------
+
+def without(monkeypatch, module):
+    """As if a module were not installed."""
+    real = builtins.__import__
+
+    def refuse(name, *rest, **more):
+        if name.split(".")[0] == module:
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def test_sentences_without_matplotlib_and_tqdm(tmp_path, monkeypatch):
+    run = hh.train(out=tmp_path / "run", **SMALL)
+    with pytest.raises(hh.SettingError, match="quantity is 'los'"):
+        run.plot("los")
+    without(monkeypatch, "matplotlib")
+    with pytest.raises(hh.SettingError, match="pip install matplotlib"):
+        run.plot()
+    without(monkeypatch, "tqdm")
+    with pytest.raises(hh.SettingError, match="pip install tqdm"):
+        hh.train(out=tmp_path / "bar", progress=True, **SMALL)
+    hh.train(out=tmp_path / "none", **SMALL)  # None: a bar where there can be one
+
+
+def test_plots(tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    run = hh.train(out=tmp_path / "run", **SMALL)
+    train, *_ = run.plot().lines
+    known = ~np.isnan(run.metrics["train_loss"])
+    np.testing.assert_array_equal(train.get_ydata(), run.metrics["train_loss"][known])
+    comparison = hh.compare(out=tmp_path / "c", compare={"learners": ["tbptt", "rflo"], "seeds": 2}, **SMALL)
+    assert [line.get_label() for line in comparison.plot().lines] == ["tbptt", "rflo"]
+
+
+def test_lines_of_progress():
+    line = "epoch 2/5  step 12.3 k/200 k  loss 0.6931  accuracy 0.5  200 k steps/s  ETA 3 s"
+    assert _bar.read_line(line) == ("step", 12300.0, 2e5, "loss 0.6931, accuracy 0.5, 200 k steps/s")
+    assert _bar.read_line("epoch 2/5  step 123")[:3] == ("epoch", 2.0, 5.0)
+    assert _bar.read_line("step 123  loss 1")[:3] == ("step", 123.0, 0.0)
+    assert _bar.read_line("runs 3/15  1 diverged  2 s")[:3] == ("runs", 3.0, 15.0)
+    assert _bar.read_line("Begins with parameters of step 3") is None
+
+
+def test_a_bar(tmp_path, capfd):
+    pytest.importorskip("tqdm")
+    hh.train(out=tmp_path / "run", progress=True, **SMALL)
+    assert "500/500" in capfd.readouterr().err
+    hh.compare(out=tmp_path / "c", compare={"learners": ["tbptt"], "seeds": 2}, progress=True, **SMALL)
+    assert "2.00/2.00" in capfd.readouterr().err
+    with pytest.raises(hh.SettingError, match="did you mean 'add'"):
+        hh.train(task="ad", out=tmp_path / "x", progress=True)
+
+
+def test_ctrl_c_saves(tmp_path):
+    script = (f"import hitherto as hh\nhh.train(out={str(tmp_path / 'run')!r}, task='add', loss='softmax', units=8, "
+              "train={'steps': 10**9, 'report_every': 100})")
+    child = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stderr=subprocess.PIPE, text=True)
+    lines = tmp_path / "run" / "metrics.jsonl"
+    while not lines.exists() or not lines.read_text():
+        assert child.poll() is None
+    os.killpg(child.pid, signal.SIGINT)
+    assert "KeyboardInterrupt" in child.communicate()[1]
+    assert child.returncode != 0
+    run, last = hh.Run(tmp_path / "run"), json.loads(lines.read_text().splitlines()[-1])
+    saved = int(read_safetensors(run.path / "checkpoint.safetensors")["run.step"][0])
+    assert saved >= last["step"] > 0
+    run.resume(train={"steps": saved + 2})
+    assert run.summary["steps"] == saved + 2
+
+
+def test_the_program_hears_ctrl_c_once(tmp_path, monkeypatch):
+    """A terminal sends the signal to all that is in its session, and Python hands it on; two would end the program."""
+    other = tmp_path / "program"
+    other.write_text(f"#!{sys.executable}\nimport os\nprint(os.getsid(0))\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("HITHERTO", str(other))
+    assert int(_run(["train"]).stdout) != os.getsid(0)
+
+
+def test_mlflow(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    from hitherto import mlflow as ours
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database needs more than mlflow-skinny
+    mlflow.set_tracking_uri((tmp_path / "m").as_uri())
+    run = hh.train(out=tmp_path / "run", **SMALL)
+    found = mlflow.get_run(ours.log(run))
+    assert found.data.params["network.units"] == "8"
+    assert found.data.metrics["train_loss"] == run.metrics["train_loss"][-1]
+    assert found.data.metrics["test_loss"] == run.summary["test_loss"]
+    history = mlflow.MlflowClient().get_metric_history(found.info.run_id, "train_loss")
+    assert [entry.step for entry in history] == list(run.metrics["step"])
+    assert (pathlib.Path(found.info.artifact_uri.removeprefix("file://")) / "summary.json").exists()
+    with mlflow.start_run() as own:
+        assert ours.log(run, files=False) == own.info.run_id

@@ -1,10 +1,14 @@
 """hitherto.torch.Recurrent beside the same network written in torch, in double precision."""
 
+import json
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+import hitherto as hh  # noqa: E402
+from hitherto.experiments import read_safetensors  # noqa: E402
 from hitherto.torch import Recurrent, from_torch, to_torch  # noqa: E402
 
 T, B, N, INPUTS, OUTPUTS = 7, 3, 5, 4, 2
@@ -147,3 +151,85 @@ def test_what_is_refused():
         module(torch.zeros(3, 4))
     with pytest.raises(ValueError, match="must be torch.float64 on the CPU"):
         module(torch.zeros(2, 2, INPUTS))
+
+
+# ---- Files with torch's names -----------------------------------------------------------------------------------------
+
+KINDS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rate": torch.nn.RNN}
+FORMS = [("lstm", 1, False), ("gru", 1, False), ("rate", 1, False), ("lstm", 2, False), ("gru", 1, True)]
+
+
+class Net(torch.nn.Module):
+    def __init__(self, cell, layers, both, dtype):
+        super().__init__()
+        self.rnn = KINDS[cell](INPUTS, N, num_layers=layers, bidirectional=both, batch_first=True, dtype=dtype)
+        self.readout = torch.nn.Linear(N * (1 + both), OUTPUTS, dtype=dtype)
+
+    def forward(self, x):
+        return self.readout(self.rnn(x)[0])
+
+
+def settings_of_form(cell, layers, both, dtype):
+    return dict(cell=cell, learner="bptt", network={"units": [N] * layers, "direction": "both" if both else "forward"},
+                train={"epochs": 1, "batch": B, "precision": "double" if dtype == torch.float64 else "single"})
+
+
+def data():
+    x = np.random.default_rng(0).standard_normal((6, T, INPUTS))
+    return x, dict(inputs=x, targets=x[..., :OUTPUTS])
+
+
+def outputs(run, x, both):
+    """Of the run's network; the program shows one that runs both ways only whole, which `Recurrent` does."""
+    if not both:
+        return run.predict(dict(inputs=x))["outputs"]
+    dtype = {"f": torch.float32, "d": torch.float64}[run.parameters["layer0.weight"].dtype.char]
+    module = Recurrent(INPUTS, OUTPUTS, cell="gru", network={"units": N, "direction": "both"}, batch_first=True, dtype=dtype)
+    with torch.no_grad():
+        for name, values in run.parameters.items():
+            getattr(module, name.replace(".", "_")).copy_(torch.from_numpy(values.copy()))
+    return module(torch.from_numpy(x).to(dtype)).detach().numpy()
+
+
+@pytest.mark.parametrize("dtype, near", [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("cell, layers, both", FORMS)
+def test_a_run_becomes_modules(cell, layers, both, dtype, near, tmp_path):
+    x, arrays = data()
+    run = hh.train(data=arrays, out=tmp_path / "run", lr=0.05, **settings_of_form(cell, layers, both, dtype))
+    made = run.export(tmp_path / "net.safetensors")
+    assert f"torch.nn.{KINDS[cell].__name__}(" in made and f"torch.nn.Linear({N * (1 + both)}, {OUTPUTS})" in made
+    tensors = read_safetensors(tmp_path / "net.safetensors")
+    net = Net(cell, layers, both, dtype)
+    net.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in tensors.items()})
+    theirs = net(torch.from_numpy(x).to(dtype)).detach().numpy()
+    np.testing.assert_allclose(outputs(run, x, both), theirs, rtol=0, atol=near)
+    net.rnn.weight_hh_l0.data[[0, N - 1]] = net.rnn.weight_hh_l0.data[[N - 1, 0]]  # the control
+    assert np.abs(net(torch.from_numpy(x).to(dtype)).detach().numpy() - theirs).max() > 1e3 * near
+
+
+def write_safetensors(path, tensors):
+    header, body = {}, b""
+    for name, values in tensors.items():
+        raw = values.numpy().tobytes()
+        header[name] = {"dtype": {torch.float32: "F32", torch.float64: "F64"}[values.dtype], "shape": list(values.shape),
+                        "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+@pytest.mark.parametrize("dtype, near", [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("cell, layers, both", FORMS)
+def test_modules_become_a_run(cell, layers, both, dtype, near, tmp_path):
+    torch.manual_seed(3)
+    x, arrays = data()
+    net = Net(cell, layers, both, dtype)
+    write_safetensors(tmp_path / "net.safetensors", {name: value.detach() for name, value in net.state_dict().items()})
+    settings = settings_of_form(cell, layers, both, dtype)
+    settings["train"]["from"] = str(tmp_path / "net.safetensors")
+    run = hh.train(data=arrays, out=tmp_path / "run", **settings, optimiser={"name": "sgd", "lr": 0})
+    theirs = net(torch.from_numpy(x).to(dtype)).detach().numpy()
+    np.testing.assert_allclose(outputs(run, x, both), theirs, rtol=0, atol=near)
+    settings["train"]["from"] = None
+    other = hh.train(data=arrays, out=tmp_path / "other", **settings)  # the control
+    assert np.abs(outputs(other, x, both) - theirs).max() > 1e-2
