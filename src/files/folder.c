@@ -4,6 +4,8 @@
 #define _DEFAULT_SOURCE /* flock */
 #include "files/folder.h"
 
+#include "files/tensorboard.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@ static const char *const run_files[] = {
     "settings.yaml",
     "metrics.jsonl",
     "align.jsonl",
+    HTH_TENSORBOARD_FILE,
     "checkpoint.safetensors",
     "checkpoint.previous.safetensors",
     "checkpoint.best.safetensors",

@@ -5,6 +5,7 @@
 #include "credit/inspect.h"
 #include "files/clock.h"
 #include "files/lines.h"
+#include "files/tensorboard.h"
 #include "network/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
@@ -103,6 +104,7 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
     warn_of_rate(r, line.spike_rate);
     /* Write it, and keep its numbers for progress reports. */
     HTH_TRY(hth_metrics_append(r->metrics, &line, error));
+    if (r->board) HTH_TRY(hth_tensorboard_append(r->board, &line, error));
     if (c->walked.sums.weight > 0) {
         c->train_loss = line.train_loss;
         c->train_metric = line.train_metric;

@@ -20,6 +20,7 @@ typedef struct hth_run {
     hth_identity identity;
     hth_counters counters;
     FILE *metrics;                         /* metrics.jsonl */
+    FILE *board;                           /* the event file for TensorBoard; NULL: not wanted */
     uint64_t report_every, validate_every; /* in steps; 0: at the ends of epochs, or never */
     uint64_t validate_epochs;              /* in epochs; 0: validation does not follow epochs */
     /* begun: clock at the start of this process. before: seconds of earlier processes. */

@@ -9,6 +9,7 @@
 #include "credit/inspect.h"
 #include "files/clock.h"
 #include "files/lines.h"
+#include "files/tensorboard.h"
 #include "network/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
@@ -31,6 +32,7 @@ static hth_status save(hth_run *r, hth_error *error) {
     r->counters.seconds = r->before + now - r->begun;
     hth_metrics_sync(r->metrics);
     if (r->session.guest.lines) hth_metrics_sync(r->session.guest.lines);
+    if (r->board) hth_metrics_sync(r->board);
     HTH_TRY(hth_checkpoint_save(r->dir.path, &r->session, &r->counters, &r->identity, error));
     r->saved = hth_clock();
     return HTH_OK;
@@ -225,6 +227,14 @@ static hth_status open_guest_lines(hth_run *r, hth_error *error) {
                             error);
 }
 
+/* Opens the event file for TensorBoard, if the settings ask for it. */
+static hth_status open_board(hth_run *r, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    if (!r->session.options.tensorboard) return HTH_OK;
+    HTH_TRY(hth_rundir_file(r->dir.path, HTH_TENSORBOARD_FILE, path, error));
+    return hth_tensorboard_open(path, r->counters.walked.step, &r->board, error);
+}
+
 /* Opens the files of the run, starts its clock and saves the first checkpoint. */
 static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
     char path[HTH_PATH_LENGTH];
@@ -233,6 +243,7 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
     HTH_TRY(hth_metrics_open(path, r->counters.walked.step, r->observer, &r->metrics, error));
     HTH_TRY(open_guest_lines(r, error));
+    HTH_TRY(open_board(r, error));
     r->begun = r->line_time = hth_clock();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.walked.step;
@@ -285,6 +296,7 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
 /* Closes what is open and frees the run. */
 static void close_run(hth_run *r) {
     if (r->metrics) fclose(r->metrics);
+    if (r->board) fclose(r->board);
     if (r->session.guest.lines) fclose(r->session.guest.lines);
     hth_identity_free(&r->identity);
     hth_scorer_close(&r->validation);

@@ -22,8 +22,8 @@ static const char *const kept[] = {
 };
 
 /* Settings that do not tell runs of a comparison apart: the comparison sets them, or the runs do not use them. */
-static const char *const foreign[] = {"train.seed", "train.threads", "train.picture", "check.",
-                                      "compare."};
+static const char *const foreign[] = {"train.seed",        "train.threads", "train.picture",
+                                      "train.tensorboard", "check.",        "compare."};
 
 static bool begins_with_any(const char *key, const char *const names[], size_t count) {
     for (size_t i = 0; i < count; i++) {

@@ -117,6 +117,12 @@ static const hth_option train_options[] = {
      .fallback = "true",
      .kind = HTH_KIND_BOOL,
      TRAIN(picture)},
+    {.name = "tensorboard",
+     .help = "whether the lines of metrics.jsonl are also written as an event file for "
+             "TensorBoard, events.out.tfevents.hitherto",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     TRAIN(tensorboard)},
     {.name = "stop_at",
      .help =
          "stop as soon as the metric on validation is as good as this: at least this where more "

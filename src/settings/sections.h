@@ -18,7 +18,7 @@ typedef struct hth_train_options {
     int precision;
     int64_t align, align_window, align_horizon;
     const char *align_learners, *from;
-    bool keep_state, picture;
+    bool keep_state, picture, tensorboard;
 } hth_train_options;
 
 /* The section check. */

@@ -76,6 +76,7 @@ static void only_what_a_run_writes_is_removed(void **state) {
                                           "gone/summary.json.tmp",
                                           "gone/checkpoint.best.safetensors",
                                           "gone/align.jsonl",
+                                          "gone/events.out.tfevents.hitherto",
                                           "gone/checkpoint.previous.safetensors"};
     assert_int_equal(mkdir(scratch_path("gone"), 0777), 0);
     for (size_t i = 0; i < HTH_COUNT(written); i++) put(written[i]);
