@@ -12,9 +12,12 @@
 #include "data/file.h"
 
 #include <math.h>
-#include <sndfile.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef HTH_SNDFILE
+#include <sndfile.h>
+#endif
 
 enum { SPHINX_HEADER = 4, HTK_HEADER = 12 };
 enum { HTK_COMPRESSED = 02000, HTK_CHECKSUM = 010000, HTK_KIND = 077 };
@@ -115,6 +118,25 @@ static hth_status read_htk(const char *path, const hth_bytes *bytes, hth_frames 
 
 /* ---- Sound -------------------------------------------------------------------------------- */
 
+/* Fails for an unknown format. For a truncated file the announced length is the most helpful number to print. */
+static hth_status fail_format(const char *path, const hth_bytes *bytes, const char *reason,
+                              hth_error *error) {
+    const uint32_t first = bytes->length >= 4 ? big(bytes->data) : UINT32_MAX;
+    if (first > INT32_MAX / 4)
+        return hth_fail(
+            error, HTH_FILE,
+            "%.200s: %zu bytes that are neither sound (libsndfile: %.80s) nor features, "
+            "which begin with their number of floats or, with HTK, of frames",
+            path, bytes->length, reason);
+    return hth_fail(error, HTH_FILE,
+                    "%.200s: %zu bytes that begin with the number %lu are neither so many floats, "
+                    "which would be %lu bytes, nor so many frames of an HTK file, nor sound "
+                    "(libsndfile: %.80s)",
+                    path, bytes->length, (unsigned long)first, 4 * (unsigned long)first + 4,
+                    reason);
+}
+
+#ifdef HTH_SNDFILE
 static hth_status prepare(hth_feature_reader *reader, const char *path, int rate,
                           hth_error *error) {
     if (reader->mfcc && reader->rate == rate) return HTH_OK;
@@ -168,33 +190,22 @@ static hth_status read_samples(hth_feature_reader *reader, const char *path, SND
     return status;
 }
 
-/* Fails for an unknown format. For a truncated file the announced length is the most helpful number to print. */
-static hth_status fail_format(const char *path, const hth_bytes *bytes, hth_error *error) {
-    const char *reason = sf_strerror(NULL);
-    const uint32_t first = bytes->length >= 4 ? big(bytes->data) : UINT32_MAX;
-    if (first > INT32_MAX / 4)
-        return hth_fail(
-            error, HTH_FILE,
-            "%.200s: %zu bytes that are neither sound (libsndfile: %.80s) nor features, "
-            "which begin with their number of floats or, with HTK, of frames",
-            path, bytes->length, reason);
-    return hth_fail(error, HTH_FILE,
-                    "%.200s: %zu bytes that begin with the number %lu are neither so many floats, "
-                    "which would be %lu bytes, nor so many frames of an HTK file, nor sound "
-                    "(libsndfile: %.80s)",
-                    path, bytes->length, (unsigned long)first, 4 * (unsigned long)first + 4,
-                    reason);
-}
-
 static hth_status read_sound(hth_feature_reader *reader, const char *path, const hth_bytes *bytes,
                              hth_frames *out, hth_error *error) {
     SF_INFO info = {0};
     SNDFILE *file = sf_open(path, SFM_READ, &info);
-    if (!file) return fail_format(path, bytes, error);
+    if (!file) return fail_format(path, bytes, sf_strerror(NULL), error);
     hth_status status = read_samples(reader, path, file, &info, out, error);
     sf_close(file);
     return status;
 }
+#else
+static hth_status read_sound(hth_feature_reader *reader, const char *path, const hth_bytes *bytes,
+                             hth_frames *out, hth_error *error) {
+    (void)reader, (void)out;
+    return fail_format(path, bytes, "this program was built without it", error);
+}
+#endif
 
 /* ---- Any file ----------------------------------------------------------------------------- */
 
