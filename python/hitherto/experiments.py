@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 from . import _bar, plots
 from ._library import Error, SettingError, flat_settings
 from .model import SHORT
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._settings import AllSettings, RunSettings
 
 Path = str | os.PathLike[str]
 
@@ -160,17 +165,17 @@ class Run:
         return {name.removeprefix("network."): value for name, value in tensors.items()
                 if name.startswith(("network.", "layer", "readout", "embedding")) and value.dtype.kind == "f"}
 
-    def resume(self, *, show: bool = False, progress: bool | None = None, **changes: Any) -> Run:
+    def resume(self, *, show: bool = False, progress: bool | None = None, **changes: Unpack[AllSettings]) -> Run:
         """Goes on with the run, with its own settings and those given; ends with the bits of one that did not stop."""
         _work(["train", "--resume", "--out", str(self.path), *_words(None, changes)], show, progress)
         return self
 
-    def evaluate(self, split: str = "test", **changes: Any) -> str:
+    def evaluate(self, split: str = "test", **changes: Unpack[AllSettings]) -> str:
         """What ``hitherto eval`` prints: loss and metric on a split."""
         return _check(_run(["eval", str(self.path), "--split", split, *_words(None, changes)])).stdout
 
     def predict(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "test",
-                **changes: Any) -> dict[str, NDArray[Any]]:
+                **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
         """Outputs of the trained network, before any softmax or sigmoid.
 
         Parameters
@@ -190,7 +195,7 @@ class Run:
         return self._arrays("predict", data, split, [], changes)
 
     def record(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "validation", trials: int | None = None,
-               layer: int = 0, synapses: Sequence[tuple[int, int]] = (), **changes: Any) -> dict[str, NDArray[Any]]:
+               layer: int = 0, synapses: Sequence[tuple[int, int]] = (), **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
         """What the units of the trained network do.
 
         Parameters
@@ -289,7 +294,7 @@ def _work(words: Sequence[str], show: bool, progress: bool | None) -> subprocess
 
 
 def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, ArrayLike] | None = None,
-          show: bool = False, progress: bool | None = None, **changes: Any) -> Run:
+          show: bool = False, progress: bool | None = None, **changes: Unpack[RunSettings]) -> Run:
     """Trains a network and leaves a folder.
 
     Parameters
@@ -354,7 +359,7 @@ class Comparison:
 
 
 def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: bool = False, progress: bool | None = None,
-            **changes: Any) -> Comparison:
+            **changes: Unpack[AllSettings]) -> Comparison:
     """Runs learners, or any settings, side by side.
 
     Parameters
@@ -372,7 +377,7 @@ def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: b
     return Comparison(out, _work(words, show, progress).stdout)
 
 
-def check(settings: Any = None, **changes: Any) -> str:
+def check(settings: Any = None, **changes: Unpack[AllSettings]) -> str:
     """Holds every gradient against the exact one; the program's table.
 
     Raises

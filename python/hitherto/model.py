@@ -6,13 +6,18 @@ import ctypes
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _c
 from ._library import Failure, Library, SettingError, Settings, flat_settings, library
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._settings import ModelSettings
 
 #: Short names for the settings that most programs give.
 SHORT = {
@@ -136,7 +141,7 @@ class Model:
 
     def __init__(self, *, inputs: int, outputs: int, target: Literal["values", "classes"] = "values",
                  vocabulary: int = 0, seed: int = 1, batch: int = 1, steps: int = 0, late: int = 0, threads: int = 1,
-                 precision: Literal["single", "double"] = "single", **settings: Any) -> None:
+                 precision: Literal["single", "double"] = "single", **settings: Unpack[ModelSettings]) -> None:
         if target not in ("values", "classes"):
             raise SettingError(f"target is {target!r}, but must be 'values' or 'classes'")
         self._how: dict[str, Any] = dict(inputs=inputs, outputs=outputs, target=target, vocabulary=vocabulary, seed=seed,

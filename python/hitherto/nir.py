@@ -229,9 +229,10 @@ def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, scheme: Literal["e
         gain = (1 - alpha) * resistance * (1 - sigma) * np.broadcast_to(np.asarray(node.w_in, np.float64), (n,))
     readout, w_out, b_out = _read_readout(graph, unit, cycle, after, dt, scheme)
     diagonal: Any = True if np.diag(w_rec).any() else "auto"
-    network = {"units": n, "self_connections": diagonal, "bias": True, **settings.pop("network", {})}
-    model = Model(inputs=inputs, outputs=len(w_out), precision=precision, cell={**cell, **settings.pop("cell", {})},
-                  network=network, readout={**readout, **settings.pop("readout", {})}, **settings)
+    for section, found in {"network": {"units": n, "self_connections": diagonal, "bias": True}, "cell": cell,
+                           "readout": readout}.items():
+        settings[section] = {**found, **settings.get(section, {})}
+    model = Model(inputs=inputs, outputs=len(w_out), precision=precision, **settings)
     model.parameters["layer0.weight"][...] = gain[:, None] * np.concatenate([w_rec, w_in, bias[:, None]], 1)
     model.parameters["readout.weight"][...] = w_out
     if "readout.bias" in model.parameters:

@@ -30,9 +30,9 @@ class _Recurrent:
 
     def _make(self, x: dict[Any, Any], outputs: int, target: Any, loss: str) -> Model:
         self._names = list(x)
-        return Model(inputs=len(self._names), outputs=outputs, target=target, seed=self.seed, steps=1, cell=self.cell,
-                     units=self.units, learner=self.learner, optimiser={"name": self.optimiser, "lr": self.lr}, loss=loss,
-                     **(self.settings or {}))
+        given: dict[str, Any] = {"cell": self.cell, "units": self.units, "learner": self.learner, "loss": loss,
+                                 "optimiser": {"name": self.optimiser, "lr": self.lr}, **(self.settings or {})}
+        return Model(inputs=len(self._names), outputs=outputs, target=target, seed=self.seed, steps=1, **given)
 
     def _step(self, x: dict[Any, Any]) -> NDArray[Any]:
         """The outputs for x; the step waits for its answer. A step that got none is told that there is none."""

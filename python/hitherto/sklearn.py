@@ -33,9 +33,9 @@ class _Recurrent(BaseEstimator):
             seed = int(check_random_state(seed).randint(1, 2**31 - 1))
         optimiser: dict[str, Any] = {"name": self.optimiser} if isinstance(self.optimiser, str) else dict(self.optimiser)
         optimiser.setdefault("lr", self.lr)
-        given = {"loss": loss, **(self.settings or {})}
-        return Model(inputs=inputs, outputs=outputs, target=target, seed=int(seed), steps=self.steps, cell=self.cell,
-                     units=self.units, learner=self.learner, optimiser=optimiser, **given)
+        given: dict[str, Any] = {"cell": self.cell, "units": self.units, "learner": self.learner, "loss": loss,
+                                 "optimiser": optimiser, **(self.settings or {})}
+        return Model(inputs=inputs, outputs=outputs, target=target, seed=int(seed), steps=self.steps, **given)
 
     def _sequences(self, X: ArrayLike, reset: bool) -> NDArray[Any]:
         """X as (sequences, steps, inputs)."""

@@ -1,0 +1,721 @@
+"""The settings as typed dictionaries. Written by scripts/generate-settings from the tables of options; do not edit."""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict, Union
+
+from numpy.typing import NDArray
+
+#: One number, or one for each.
+Numbers = Union[float, str, Sequence[float], NDArray[Any]]
+#: A text, a number or a list of these.
+Texts = Union[str, float, "os.PathLike[str]", Sequence[str], Sequence[float], NDArray[Any]]
+
+TaskName = Literal["add", "copy-repeat", "mimic", "pattern", "store-recall"]
+
+class Task(TypedDict, total=False):
+    """Settings of the section `task`."""
+    name: TaskName
+    """synthetic tasks, drawn from the seed"""
+    lag1: int
+    """tosses back of the first dependency (+1/2) (3)"""
+    lag2: int
+    """tosses back of the second dependency (-1/4) (5)"""
+    deterministic: bool
+    """true: the target is the probability y_k; false: a draw from Bernoulli(y_k) (true)"""
+    pattern: int
+    """pattern steps n_p; with a curriculum, those that it begins with (1)"""
+    repeats: int
+    """repetitions n_r; with a curriculum, those that it begins with (1)"""
+    curriculum: bool
+    """training sequences grow when they are solved, and there is no validation or test; false: all sequences have
+    task.pattern and task.repeats (true)"""
+    solved: float
+    """a length is solved when the loss per sequence, mean over the batch, is below this, in the unit of the loss
+    (Bellec et al. 2019: 0.15 with loss.unit bits) (0.15)"""
+    grow: Literal["pattern", "repeats", "pattern-only", "repeats-only"]
+    """what grows first, n_p or n_r, before they take turns; or which grows alone (pattern)"""
+    longest: int
+    """steps of the longest sequence, beyond which nothing grows; bptt has a tape of that many (120)"""
+    target_units: int
+    """units of the target network (32)"""
+    stretch: int
+    """steps for which input and target are held (Fig. 1: 2 with alpha 0.5) (1); or: steps for which an input is held
+    (Fig. 1: 2 with alpha 0.5) (1)"""
+    alpha: float
+    """leak per step of the target network, in 0..1; the paper has that of the trained one (cell.alpha) (1)"""
+    start: Literal["normal", "zero"]
+    """first state of the target network: tanh of N(0,1) (2019), or zero (normal)"""
+    steps: int
+    """steps of a trial (1000)"""
+    outputs: int
+    """outputs of the target network (32); or: curves to follow (tutorial: 1) (3)"""
+    frequencies: Texts
+    """of the sines of a curve, in Hz: numbers with commas between (1, 2, 3, 5)"""
+    amplitude_min: float
+    """least amplitude of a sine (0.5)"""
+    amplitude_max: float
+    """largest amplitude of a sine (2)"""
+    from_zero: bool
+    """whether each curve is moved to begin at 0 (tutorial: true) (false)"""
+    normalise: bool
+    """whether each curve is divided by its largest magnitude (tutorial: true) (false)"""
+    input: Literal["regular", "poisson"]
+    """regular spikes from the first step of a group's time on, or poisson, the same in every trial (tutorial)
+    (regular)"""
+    inputs: int
+    """channels of coins (32); or: input neurons, a multiple of task.groups (tutorial: 100) (20)"""
+    groups: int
+    """groups of input neurons, which fire one after the other (tutorial: 1) (5)"""
+    periods: int
+    """periods of a trial (12)"""
+    period: int
+    """steps of a period (200)"""
+    dt: float
+    """milliseconds of a step (1)"""
+    group: int
+    """input neurons of each of the four groups (25)"""
+    rate: float
+    """of an input neuron whose group fires, in Hz (tutorial: 50) (100); or: of an input neuron whose group fires, in Hz
+    (50)"""
+    probability: float
+    """that the command that is waited for comes in a period (paper: 1/6; lsnn: 1/7) (0.16666666666666667)"""
+    rules: Literal["paper", "lsnn", "single"]
+    """which rows of commands there are: paper, any; lsnn, a RECALL for each STORE, at least one, and not in the next
+    period; single, one STORE at the start (Fig. 2 b) (paper)"""
+    values: bool
+    """whether values are shown also in periods without a command, to be ignored (true)"""
+
+
+DataName = Literal["text", "arrays", "events", "images", "table", "speech"]
+
+class Data(TypedDict, total=False):
+    """Settings of the section `data`."""
+    name: DataName
+    """readers of corpora and arrays in files"""
+    dir: Texts
+    """folder of the files"""
+    level: Literal["word", "character"]
+    """what a token is; a character is a UTF-8 character (word)"""
+    eos: bool
+    """words: every newline is the word <eos> (true)"""
+    drop_last: bool
+    """drop the training epoch's last chunk if it is short, as the PTB tutorial does (true)"""
+    file: Texts
+    """training data: an .npz file with inputs and targets, or a folder of .npy files; or: training data: an .npz file
+    with times, units, starts and labels, or a folder of .npy files; or: training data: an IDX file of images, as
+    MNIST's; or: training file: CSV with a header, plain or compressed"""
+    validate_file: Texts
+    """validation data; "" for none; or: validation file; "" for none"""
+    test_file: Texts
+    """test data; "" for none; or: test file; "" for none"""
+    validation_fraction: float
+    """without validation data: the share of the training sequences that validate instead of train, drawn by train.seed,
+    of each class its share (0); or: without a validation file: the share of the training file's rows that validate,
+    after those that train (0)"""
+    shuffle: bool
+    """training: a new order of the sequences in every epoch (true)"""
+    incomplete: Literal["drop", "wrap", "pad"]
+    """training, a last batch of an epoch that is not full: drop it, wrap around to the epoch's first sequences, or pad
+    with weight 0 (drop)"""
+    dt: float
+    """length of a step, in the unit of times"""
+    steps: int
+    """steps of every recording, whose later events are left out; 0: each has as many as its last event asks for (0)"""
+    classes: int
+    """outputs for integer targets; 0: the training file's largest plus 1 (0); or: outputs; 0: the training file's
+    largest label plus 1 (0)"""
+    bin: Literal["any", "count"]
+    """input of a step: 1 where a unit has any event, or the count of its events (any)"""
+    align: bool
+    """whether time 0 of a recording is its first event (false)"""
+    validate_labels: Texts
+    """of the validation labels; "": the file of images, with labels for images and idx1 for idx3"""
+    test_labels: Texts
+    """of the test labels; "": the file of images, with labels for images and idx1 for idx3"""
+    by: Literal["rows", "columns", "pixels"]
+    """a step is a row, a column or a pixel (rows)"""
+    weight: Literal["all", "last"]
+    """steps that count in loss and metric: all, or the last of a recording (all); or: steps that count in loss and
+    metric: all, or the last of an image (all); or: which of those steps count: all, 1/repeat each, or the last (all)"""
+    target: Texts
+    """columns to predict: names with commas between"""
+    inputs: Texts
+    """columns that are read: names with commas between; "": all that are numbers in the first row"""
+    ahead: int
+    """forecast horizon: the target is so many rows later (1)"""
+    rows: int
+    """use only so many rows of the training file, its first; 0: all (0)"""
+    test_fraction: float
+    """without a test file: the share of the training file's rows that test, its last (0)"""
+    standardise: bool
+    """each column less its mean and divided by its deviation over the training rows; a constant one becomes 0 (true)"""
+    change: bool
+    """the target is how much the columns change until then, in place of their values; 0 is then the forecast that
+    nothing changes (false)"""
+    features: Texts
+    """folder below which the feature files (HTK, Sphinx) or the sound files lie"""
+    labels: Texts
+    """IDX file of the training labels; "": the file of images, with labels for images and idx1 for idx3; or: label
+    table (UTT FIRST END PHONE), HTK master label file, or folder of .phn files; "": .phn files beside the sound"""
+    train: Texts
+    """training file, plain or (with .xz added) compressed (ptb.train.txt); or: list of the training utterances, or of
+    folders of them, a name a line"""
+    validate: Texts
+    """validation file; "" for none (ptb.valid.txt); or: validation; "" for none"""
+    test: Texts
+    """test file; "" for none (ptb.test.txt); or: test; "" for none"""
+    phones: Texts
+    """file of the phones in the order of the classes, one a line; "": those of the training utterances in the order of
+    their letters"""
+    exclude: Texts
+    """file names, as a pattern, that are left out: TIMIT's SA sentences; "": none (sa[12])"""
+    extension: Texts
+    """ending of the feature or sound files; "": mfc, mfcc, htk, fea, wav, sph, nist or flac"""
+    derivatives: int
+    """how many derivatives are added: differences of the next and the last frame (2)"""
+    scale: Literal["minmax", "zscore", "none"]
+    """each channel to [0, 1] or to mean 0 and deviation 1, over the training frames (minmax)"""
+    repeat: int
+    """steps for which each frame is shown (Bellec et al. 2019: 5) (5)"""
+    order: Literal["shuffled", "similar", "list"]
+    """training: batches of any utterances, or of similar length, in a new order in every epoch; or as in the list
+    (shuffled)"""
+    slack: int
+    """frames by which labels may end before or after the features; such frames are dropped (2)"""
+    gaps: Literal["refuse", "skip"]
+    """frames without a label between others: refuse, or show with weight 0 (refuse)"""
+    channels: int
+    """inputs; 0: the training file's largest unit plus 1 (0); or: numbers a frame in files that do not say (Sphinx)
+    (13)"""
+    step: float
+    """ms from frame to frame, for sound and files that do not say (Sphinx) (10)"""
+    window: float
+    """sound: ms of a frame (25)"""
+    rate: int
+    """samples a second that .phn files count in, where there is no sound (16000)"""
+    preemcoef: float
+    """sound: pre-emphasis (HTK: PREEMCOEF) (0.97)"""
+    numchans: int
+    """sound: mel filters (HTK: NUMCHANS) (26)"""
+    numceps: int
+    """sound: cepstra beside c0, which comes first (HTK: NUMCEPS) (12)"""
+    ceplifter: float
+    """sound: liftering; 0: none (HTK: CEPLIFTER) (22)"""
+    lofreq: float
+    """sound: Hz, lower end of the filters (HTK: LOFREQ) (0)"""
+    hifreq: float
+    """sound: Hz, upper end; 0: half the rate (HTK: HIFREQ) (0)"""
+    usepower: bool
+    """sound: filter the power spectrum instead of its root (HTK: USEPOWER) (false)"""
+
+
+class Network(TypedDict, total=False):
+    """Settings of the section `network`."""
+    units: Texts
+    """units of each recurrent layer, from the input up; one number a layer (32)"""
+    layers: Texts
+    """kind of each layer, one name a layer (units, units); empty: layer.name in all. Settings of kinds are
+    layer.<name>, and of one layer alone layer<l>.layer.<name>"""
+    cells: Texts
+    """cell of each recurrent layer, one name a layer (alif, lstm); empty: cell.name in all. Settings of cells are
+    cell.<name>, and of one layer alone layer<l>.cell.<name>, which count more; layers count from 0"""
+    reads: Texts
+    """what each layer reads, one word a layer: below, the layers below that none between reads; input; below+input;
+    backward, the input from the end of each sequence (whole sequences only). Empty: below in all. The first layer has
+    the input below it"""
+    embedding: int
+    """width of the learned vectors that stand for tokens; needed for token input (0)"""
+    bias: Literal["auto", "true", "false"]
+    """biases of the recurrent units; auto: none for spiking cells (auto)"""
+    self_connections: Literal["auto", "true", "false"]
+    """weights from a unit to itself; auto: none for spiking cells, and where connections is none (auto)"""
+    connections: Texts
+    """recurrent weights between different units: all; ring, from each unit to the next; random, by seed; none (a layer
+    of cell rate with alpha 1 is then a dense one). One word for all layers, or one a layer. Those that do not exist
+    stay 0 (all)"""
+    density: float
+    """connections = random: the probability that a recurrent weight exists; init scales are those of a network with all
+    (0.1)"""
+    excitatory: float
+    """Dale's law: this fraction of the units of each layer, the first, has recurrent weights to others of at least 0,
+    the rest of at most 0; after each update a weight that would have changed its sign is 0. -1: weights of a unit may
+    have either sign (-1)"""
+    initial: Literal["zero", "learned"]
+    """state at the start of a sequence: zero, or learned with the weights (zero)"""
+    direction: Literal["forward", "both"]
+    """forward; or both: beside the layer a second one of as many units, which runs over the sequence from its end, and
+    a readout of both: reads = input, backward. Whole sequences only, one layer (forward)"""
+    dropout: float
+    """probability that a unit is left out at a step where the layers above and the readout read it, not where its own
+    layer does (Zaremba et al. 2014); what stays counts 1/(1 - dropout). Only where the network learns (0)"""
+    events: Literal["auto", "always", "never"]
+    """whether the products with what a layer reads, spikes above all, take only what is not 0: auto, in layers of
+    spiking cells and where that is faster; always; never. The results are the same. Tapes of up to 4 steps (times
+    items) never do (auto)"""
+
+
+LayerName = Literal["units"]
+
+class Layer(TypedDict, total=False):
+    """Settings of the section `layer`."""
+    name: LayerName
+    """What a layer makes of its drive. network.layers names the kind of each. (units)"""
+
+
+CellName = Literal["rate", "rate-pre", "lstm", "gru", "lif", "alif", "cubalif"]
+
+class Cell(TypedDict, total=False):
+    """Settings of the section `cell`."""
+    name: CellName
+    """The unit of the recurrent layers: a forward formula and its local derivatives. (rate)"""
+    alpha: Numbers
+    """leak per step, dt/tau, in 0..1; one number or one per unit (1); or: what is kept of the state per step,
+    exp(-dt/tau), in 0..1; one number or one per unit (0)"""
+    phi: Literal["tanh", "relu", "sigmoid", "softplus", "identity"]
+    """activation function (tanh); or: activation function (sigmoid)"""
+    output: Literal["tanh", "linear"]
+    """what the output gate opens on: tanh(c), the standard form, or c (Bellec et al. 2019, eq. 36) (tanh)"""
+    forget_bias: float
+    """initial bias of the forget gate (1 is common; 0 in the TensorFlow word model) (1)"""
+    tau_m: Numbers
+    """membrane time constant in ms; one number or one per unit (20)"""
+    v_th: Numbers
+    """firing threshold (baseline); one number or one per unit (1.5)"""
+    dt: float
+    """length of a time step in ms (1)"""
+    gamma: float
+    """height of the pseudo-derivative (0.3)"""
+    width: float
+    """width of the pseudo-derivative, in units of v_th (1)"""
+    refractory: int
+    """refractory period in steps, as refractory_rule counts it; 0: none (5)"""
+    pseudo_derivative: Literal["triangular", "fast-sigmoid", "gaussian", "arctan"]
+    """shape of dz/dv around the threshold (triangular)"""
+    reset_gradient: bool
+    """whether credit flows from a spike through the reset it causes (R = dv/dz) or not (R = 0) (true)"""
+    scale_input: bool
+    """scale the drive by 1 - exp(-dt/tau_m) (as Bellec et al. 2018, NEST) or by 1 (2019); cubalif scales what enters
+    the current by 1 - exp(-dt/tau_syn) too (false)"""
+    scale_by_threshold: bool
+    """divide the pseudo-derivative by v_th, as the authors' code does and the paper does not (true)"""
+    spike: Literal["step", "smooth"]
+    """step: spikes; smooth: the function whose derivative the pseudo-derivative is, for checks (step)"""
+    threshold_at: Literal["above", "at-or-above"]
+    """a spike when v > threshold (TensorFlow code) or v >= threshold (NEST) (above)"""
+    refractory_rule: Literal["interval", "silent"]
+    """interval: the smallest interval of two spikes is cell.refractory steps (Bellec et al. 2019, NEST); silent: that
+    many steps between them are silent, so the interval is one more (code of Bellec et al. 2018, which looks back)
+    (interval)"""
+    reset: Literal["subtract", "zero"]
+    """what a spike does to the voltage at the next step: subtract takes v_th away; zero makes the unit forget it, v_t =
+    alpha (1 - z_{t-1}) v_{t-1} + drive (subtract)"""
+    tau_a: Numbers
+    """time constant of the adaptive threshold in ms; one number or one per unit (200)"""
+    beta: Numbers
+    """rise of the threshold per spike; one number or one per unit, 0 for units that do not adapt, e.g. "100 x 0, 100 x
+    0.03" (0.03)"""
+    tau_syn: Numbers
+    """time constant of the synaptic current in ms; one number or one per unit (5)"""
+
+
+class Readout(TypedDict, total=False):
+    """Settings of the section `readout`."""
+    reads: Literal["top", "top+input"]
+    """what the readout reads: top, the layers that no other reads (network.reads); or top+input, the numbers of the
+    input too (top)"""
+    kappa: float
+    """leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter; -1: exp(-1/30), 30 steps, where the
+    readout reads units that spike, else 0 (-1)"""
+    tau_out: float
+    """time constant in steps, kappa = exp(-1/tau_out), in place of kappa; 0: kappa counts (0)"""
+    scale: bool
+    """scale W z_t, not the bias, by 1 - kappa (NEST, tutorials) or by 1 (Bellec et al. 2019) (false)"""
+    bias: bool
+    """whether the readout has biases (true)"""
+    bias_place: Literal["outside", "inside"]
+    """biases added after the filter (code of 2020) or inside it (Bellec et al. 2019, eq. 41) (outside)"""
+
+
+LossName = Literal["mse", "softmax", "sigmoid"]
+
+class Loss(TypedDict, total=False):
+    """Settings of the section `loss`."""
+    name: LossName
+    """What is minimised. Without loss.name: mse for targets that are values, softmax for classes."""
+    batch: Literal["mean", "sum"]
+    """over the items of the batch the loss is a mean (divided by their number, whatever their weights) or a sum (Bellec
+    et al. 2019) (mean)"""
+    time: Literal["sum", "mean", "window"]
+    """over the steps of a sequence the loss is a sum, a mean (divided, for each item, by its steps), or a mean over the
+    window of steps that count (divided by the sum of their weights). The gradient of a sequence is the same for tapes
+    of any length. mean and window need sequences that end (sum)"""
+    class_weights: Numbers
+    """for targets that are classes: what the loss of a step counts by its class, one number or a list for all classes;
+    accuracy and decisions are not changed, and metrics made of the loss are refused. Frequent classes may count less: N
+    / (classes n_c) for n_c of N (1)"""
+    report: Literal["sum", "mean"]
+    """what is reported: half the sum over outputs, or half the mean (Marschall et al. 2019); the gradient is that of
+    the sum in either case (sum)"""
+    clip: float
+    """least probability that is reported (Marschall et al. 2019: 1e-4); the gradient is not changed; 0: none (0)"""
+    unit: Literal["nats", "bits"]
+    """unit of the loss, and of its gradient (nats)"""
+
+
+class Regulariser(TypedDict, total=False):
+    """Settings of the section `regulariser`."""
+    rate: float
+    """c, how much firing rates f away from their target count; 0: not at all (0)"""
+    rate_target: float
+    """f*, the rate that is aimed at, in spikes per unit and step (0.01 is 10 Hz at 1 ms) (0.01)"""
+    rate_form: Literal["half-sum", "sum", "mean", "nest"]
+    """what c multiplies: half-sum, 1/2 sum_j (f_j - f*)^2 (Bellec et al. 2019, eqs. 55-56 as printed, and their code);
+    sum, sum_j (f_j - f*)^2 (eq. 54); mean, that divided by the units of a layer (Methods 1.1); nest, half-sum of the
+    rates of each item alone, scaled as its loss is (loss.batch, loss.time). In the others f_j is the mean over the
+    batch too (half-sum)"""
+    rate_over: Literal["sequence", "tape"]
+    """f_j is the mean over the steps of a sequence, which must then be one tape, or of each tape by itself
+    (sequence)"""
+
+
+class Init(TypedDict, total=False):
+    """Settings of the section `init`."""
+    w_rec: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the recurrent weights are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
+    w_rec_scale: float
+    """scale of the recurrent weights (1)"""
+    w_in: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the input weights are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
+    w_in_scale: float
+    """scale of the input weights (1)"""
+    bias: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the biases of the units are drawn: normal has deviation scale/sqrt(fan-in) (zero)"""
+    bias_scale: float
+    """scale of the biases of the units (1)"""
+    w_out: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the readout weights are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
+    w_out_scale: float
+    """scale of the readout weights (1)"""
+    b_out: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the readout biases are drawn: normal has deviation scale/sqrt(fan-in) (zero)"""
+    b_out_scale: float
+    """scale of the readout biases (1)"""
+    embedding: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the token vectors are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
+    embedding_scale: float
+    """scale of the token vectors (1)"""
+    initial: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    """how the learned initial states are drawn: normal has deviation scale/sqrt(fan-in) (zero)"""
+    initial_scale: float
+    """scale of the learned initial states (1)"""
+
+
+ConventionsName = Literal["bellec2019", "bellec2020", "nest"]
+
+class Conventions(TypedDict, total=False):
+    """Settings of the section `conventions`."""
+    name: ConventionsName
+    """Whose conventions of e-prop hold where you set nothing else (docs/conventions.md)."""
+
+
+LearnerName = (
+    Literal["bptt", "tbptt", "rtrl", "f-bptt", "tbptt-k1-k2", "uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "eprop1",
+    "eprop1-symmetric", "snap1", "snapN", "dni", "dni-b", "tbptt-sg", "tbptt-traces", "eprop3", "eprop3-truncated",
+    "readout-only"]
+)
+
+class Learner(TypedDict, total=False):
+    """Settings of the section `learner`."""
+    name: LearnerName
+    """How the tape becomes a gradient: a choice on four axes, and names for known ones. (tbptt)"""
+    steps: int
+    """K, steps of a tape: one update a tape; 0: the whole sequence (bptt), the whole sequence or 20 where it has more
+    than 1000 or no end (tbptt), equal parts of the sequence of at most 1000 or 20 where it has no end (eprop1), 4
+    (tbptt-sg, tbptt-traces, eprop3, eprop3-truncated), or 1 (all others) (0)"""
+    update: Literal["auto", "tape", "sequence"]
+    """change the weights after each tape, or once at the end of a sequence; auto: sequence for eprop1 where sequences
+    have an end, else tape (auto)"""
+    window: int
+    """H, steps of a tape that slides: K new ones, and the H - K before them, which stay; 0: the K new ones alone; -1:
+    as learner.name says (10 for f-bptt and tbptt-k1-k2, 0 for others). Steps that stay take memory as others do (-1)"""
+    window_of: Literal["preset", "steps", "losses"]
+    """steps: the gradient of a step is given once, with the losses of the H steps that begin with it (F-BPTT); losses:
+    each loss counts once, and its gradient goes back through all H (TBPTT(k1, k2), k1 = learner.steps, k2 =
+    learner.window); preset: as learner.name says (preset)"""
+    inputs: bool
+    """whether dE/dx and dE/ds at the start of the tape are kept, for programs that ask with hth_learner_inputs and
+    hth_learner_start; training does not need them (false)"""
+    signal: Literal["readout", "random", "global", "resampled", "none", "direct", "adaptive", "sign"]
+    """How the error at the readout reaches a unit now."""
+    recurrence: Literal["full", "diagonal", "none", "learned", "random", "sign"]
+    """How credit crosses from unit to unit inside the tape."""
+    past: (
+        Literal["none", "trace", "instantaneous", "pattern", "influence", "rank-one", "kronecker", "reverse-kronecker",
+        "kernel"]
+    )
+    """What is kept of everything before the tape."""
+    future: Literal["zero", "synthetic"]
+    """What stands in for losses after the tape."""
+    feedback_variance: Texts
+    """variance of a feedback weight: outputs (1 over their number: Murray 2019; Marschall et al. 2019), units (1 over
+    their number: Bellec et al. 2019, tasks 1.1 and 1.2) or a number (outputs)"""
+    feedback_steps: int
+    """steps after which the feedback weights are drawn anew (1 and 20 in Bellec et al. 2019) (20)"""
+    feedback_decay: float
+    """the part of itself that a feedback weight loses with an update of the readout; the rule is local where the
+    readout's weights lose the same (the learning rate times optimiser.weight_decay) (0.001)"""
+    feedback_scale: float
+    """scale of the signs that errors go by, in mean sizes of a readout's weight (1)"""
+    jacobian_lr: float
+    """learning rate of the Jacobian (0.001)"""
+    jacobian_init: Literal["weights", "zero"]
+    """the Jacobian at first: weights (the recurrent ones, from z to the first state of a cell with one drive; zero
+    elsewhere) or zero (weights)"""
+    random_scale: float
+    """scale of the random matrix that credit crosses by: deviation scale/sqrt(units) (1)"""
+    sign_scale: float
+    """scale of the signs that credit crosses by, in mean sizes of a recurrent weight (1)"""
+    trace: Literal["full", "instantaneous"]
+    """what a synapse remembers: full, its trace; instantaneous, the step at hand alone (Bellec et al. 2019, truncated
+    traces) (full)"""
+    postsynaptic: Literal["derivative", "one", "clopath"]
+    """what the unit itself contributes to e: derivative, dz/ds; one, 1 (with trace = instantaneous: the bare
+    presynaptic spike, Bellec et al. 2019, Fig. 1d); clopath, a function of its voltage (eq. 57). The last two are for
+    cells that spike (derivative)"""
+    below: Literal["exact", "tape"]
+    """credit of token vectors and lower layers, which have no traces of what upper states hold: exact, refused where it
+    would depend on the length of a tape; tape, as much as the tape shows. Acts only where learner.recurrence is not
+    full (exact)"""
+    clopath_tau: float
+    """postsynaptic = clopath: time constant of the filtered voltage, in steps (10)"""
+    clopath_low: float
+    """postsynaptic = clopath: v-, the threshold of the filtered voltage, in units of cell.v_th (0.25)"""
+    clopath_high: float
+    """postsynaptic = clopath: v+, the threshold of the voltage itself, in units of cell.v_th (0)"""
+    clopath_trace: Literal["mean", "sum"]
+    """postsynaptic = clopath: the filtered voltage is a mean, q v' + (1 - q) v, or a sum, q v' + v (q =
+    exp(-1/clopath_tau)) (mean)"""
+    scale_trace: Literal["derivative", "one", "leak"]
+    """what a presynaptic spike adds to a trace: derivative, as much as to the drive (cell.scale_input); one, 1; leak, 1
+    - exp(-dt/tau_m). The last two are for cells that spike (derivative)"""
+    scale_filtered: Literal["derivative", "one", "leak"]
+    """what a trace adds to its copy below a leaky readout: derivative, as much as a spike to the readout
+    (readout.scale); one, 1 (Bellec et al. 2019, eq. 45); leak, 1 - kappa (NEST) (derivative)"""
+    order: int
+    """n of SnAp-n: a weight's influence is kept on the units that its own unit reaches in at most n - 1 steps; 1:
+    itself (2)"""
+    rho_epsilon: float
+    """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
+    2017), 1e-7 in single precision (1e-7)"""
+    noise: Literal["signs", "normal"]
+    """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
+    kernel_noise: float
+    """standard deviation of the noise in the perturbed copy, in units of the state (0.001)"""
+    kernel_lr: float
+    """learning rate of A and alpha; what counts is this times kernel_noise^2. 0: they stay as they are, and there is no
+    copy (5)"""
+    kernel_rate: float
+    """alpha at the start, in 0..1: a trace keeps 1 - alpha of itself per step (0.8)"""
+    kernel_alpha: Literal["learned", "fixed"]
+    """whether alpha is learned with A; it then stays in 1e-4..1, so that no trace grows without end (learned)"""
+    kernel_order: Literal["aligned", "authors"]
+    """when the copy gets the noise: aligned with its prediction, or a step later as in the script of Marschall et al.
+    2019 (aligned)"""
+    kernel_gain: Literal["one", "complement"]
+    """of the noise in its filter Omega: one, or complement, 1 - k, as in the script of 2019 (one)"""
+    kernel_reset: int
+    """steps after which the copy is taken from the network again; 0: never (1000)"""
+    sg_lr: float
+    """learning rate of the prediction (0.001)"""
+    sg_optimiser: Literal["sgd", "adam"]
+    """how the prediction learns: sgd, plain gradient descent; or adam (sgd)"""
+    sg_hidden: int
+    """rectified units between state and prediction; 0: the prediction is linear (0)"""
+    sg_scans: int
+    """2: the target comes of a scan of its own, and the gradient uses the prediction that has learned from it
+    (Marschall et al. 2019; Bellec et al. 2019, Algorithm 1); 1: the gradient's scan gives the target, a tape later and
+    for less (1)"""
+    sg_refresh: int
+    """tapes after which the copy that the target is predicted with is renewed; 1: no copy; needs sg_scans = 2 (1)"""
+    sg_present: bool
+    """the prediction stands for the loss of the tape's last step too (false)"""
+    sg_scale: float
+    """factor of the prediction at the end of a tape (eta_SG of Bellec et al. 2019) (1)"""
+    sg_activation: Literal["identity", "tanh"]
+    """of the prediction that the target is made with: tanh makes it a rate (DNI(b)); needs sg_scans = 2 (identity)"""
+    sg_label: bool
+    """the prediction sees the target of the tape's last step (true)"""
+    sg_init: Literal["normal", "zero"]
+    """output weights at first: normal (variance 1 over the number of states, or of hidden units; biases 0) or zero,
+    which begins with truncated backpropagation (zero)"""
+    sg_l2: float
+    """adds sg_l2 times the weights of the prediction to their gradient (0)"""
+
+
+OptimiserName = Literal["sgd", "momentum", "adam"]
+
+class Optimiser(TypedDict, total=False):
+    """Settings of the section `optimiser`."""
+    name: OptimiserName
+    """How the gradient changes the parameters. (adam)"""
+    lr: float
+    """learning rate (0.001)"""
+    lr_recurrent: float
+    """factor of lr for the recurrent layers; 0 keeps them as they are (1)"""
+    lr_readout: float
+    """factor of lr for the readout; 0 keeps them as they are (1)"""
+    lr_embedding: float
+    """factor of lr for the embedding; 0 keeps them as they are (1)"""
+    lr_initial: float
+    """factor of lr for the learned initial states; 0 keeps them as they are (1)"""
+    weight_decay: float
+    """adds weight_decay * parameter to the gradient of all parameters that are learned, after clipping (0)"""
+    clip_norm: float
+    """the gradient's norm over all parameters is cut to this; 0: no clipping (0)"""
+    schedule: Literal["constant", "step", "exponential", "halving"]
+    """How the learning rate changes. (constant)"""
+    factor: float
+    """factor of the schedule (0.5)"""
+    every: int
+    """updates between steps of the schedule (100)"""
+    start: int
+    """last epoch at the full learning rate (halving) (4)"""
+    momentum: float
+    """what is kept of the last step, in 0..1 (0.9)"""
+    nesterov: bool
+    """look ahead along the last step (false)"""
+    beta1: float
+    """what is kept of the mean gradient, in 0..1 (0.9)"""
+    beta2: float
+    """what is kept of the mean squared gradient, in 0..1 (0.999)"""
+    epsilon: float
+    """added to the root of the mean squared gradient (1e-8)"""
+    epsilon_hat: bool
+    """add epsilon before the bias correction, as TensorFlow and NEST do (false)"""
+
+
+_Train = TypedDict("_Train", {"from": "Texts"}, total=False)
+
+
+class Train(_Train, total=False):
+    """Settings of the section `train`."""
+    metric: Literal["auto", "length", "decisions", "perplexity", "accuracy", "bits", "mse", "nmse", "none"]
+    """What is reported beside the loss. (auto)"""
+    seed: int
+    """seed of initial values, tasks and all other draws (1)"""
+    threads: int
+    """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
+    work to do, fewer than cores are faster (0)"""
+    precision: Literal["single", "double"]
+    """arithmetic: single (32 bits) or double (64 bits) (single)"""
+    batch: int
+    """sequences that advance together (1)"""
+    epochs: int
+    """passes over the data; 0: 10 if train.steps is 0 too, else no limit (0)"""
+    steps: int
+    """time steps of each sequence of the batch, in all; 0: for a task without epochs 100000, or 2000 sequences if that
+    is more; else no limit (0)"""
+    sequences: int
+    """the same in sequences, such as the trials of a task, where they have one length; 0: no limit (0)"""
+    report_every: int
+    """time steps between two lines of metrics.jsonl; 0: once an epoch, or 100 lines a run for a task without epochs
+    (0)"""
+    validate_every: int
+    """epochs between validations, or time steps for a task without epochs; 0: every epoch, or 10 times a run; -1: never
+    (0)"""
+    validation_steps: int
+    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, or 1000 where sequences
+    do not end (0)"""
+    validation_batch: int
+    """batch of validation and test; 0: as train.batch (0)"""
+    checkpoint_every: float
+    """seconds between checkpoints (60)"""
+    keep_state: bool
+    """whether the recurrent state is carried over the start of a sequence (false)"""
+    picture: bool
+    """whether `hitherto train` ends with a picture of a trial, trial.svg, where targets are values (true)"""
+    stop_at: float
+    """stop as soon as the metric on validation is as good as this: at least this where more is better (`hitherto list
+    metrics`), at most for others; -1: never (-1)"""
+    stop_over: int
+    """stop_at counts the mean over this many of the last validations (1)"""
+    patience: int
+    """stop after this many validations in a row whose loss is not below the best so far, whose parameters
+    checkpoint.best.safetensors has; 0: never (0)"""
+    align: int
+    """every this many steps compare other learners' gradients, on the same tapes and weights, with the exact one
+    (align.jsonl); 0: never. Costs as much as RTRL at every step (0)"""
+    align_window: int
+    """over how many steps the compared gradients are summed (100)"""
+    align_horizon: int
+    """steps of backpropagation of the exact future-facing gradient, which learners with a synthetic future are compared
+    with, that many steps later (50)"""
+    align_learners: Texts
+    """learners to compare: names with commas between; empty: the run's own"""
+
+
+class Check(TypedDict, total=False):
+    """Settings of the section `check`."""
+    steps: int
+    """time steps over which gradients are compared (20)"""
+    batch: int
+    """sequences of the comparison; train.batch if that is smaller (2)"""
+    samples: int
+    """entries of each parameter block that are compared with central differences (20)"""
+    memory: float
+    """GiB that a learner may take: with more your own is refused, and others, RTRL among them, are not compared (1)"""
+    draws: int
+    """of a learner that draws: how many gradients the mean is taken over (512)"""
+    learners: Texts
+    """learners to compare beside your own: names with commas between, e.g. "uoro, rflo" """
+
+
+class Compare(TypedDict, total=False):
+    """Settings of the section `compare`."""
+    seeds: Texts
+    """seeds of each arm: a number N for 1 to N, a list (3, 5, 8), or ranges (21-40) (5)"""
+    learners: Texts
+    """learners to compare, each an arm of its name; arms with settings of their own stand in the section arms
+    (docs/compare.md)"""
+    measure: Literal["auto", "train_loss", "train_metric", "validation_loss", "validation_metric"]
+    """what the table and the curves show; auto: train_loss, or train_metric where that is the length of sequences that
+    grow (auto)"""
+    final: float
+    """the last part of a run, over whose lines the final value is the mean (0.1)"""
+    smooth: int
+    """lines of metrics.jsonl over which a point of a curve is the mean, as many after it as before; 1: none (11)"""
+    keep: bool
+    """whether the directory of each run, with its checkpoint, stays when the run has ended (false)"""
+
+
+class ModelSettings(TypedDict, total=False):
+    """What `Model` takes: sections, and two short names."""
+    network: Network
+    layer: LayerName | Layer
+    cell: CellName | Cell
+    readout: Readout
+    loss: LossName | Loss
+    regulariser: Regulariser
+    init: Init
+    conventions: ConventionsName | Conventions
+    learner: LearnerName | Learner
+    optimiser: OptimiserName | Optimiser
+    units: Texts
+    lr: float
+
+
+class RunSettings(ModelSettings, total=False):
+    """What `train` takes: the sections of a settings file but `data`."""
+    task: TaskName | Task
+    train: Train
+    check: Check
+    compare: Compare
+
+
+class AllSettings(RunSettings, total=False):
+    """All sections of a settings file."""
+    data: DataName | Data
+    arms: Mapping[str, Any]
+    vary: Mapping[str, Any]
