@@ -58,6 +58,7 @@
 extern "C" {
 #endif
 
+/* The numbers of the library: float, or double with HTH_DOUBLE. */
 #ifdef HTH_DOUBLE
 typedef double hth_real;
 #else
@@ -86,12 +87,14 @@ typedef float hth_real;
     X(HTH_FAILED, "a check failed")                                                                \
     X(HTH_DAMAGED, "a file has been read to its end, and what is in it is wrong")
 
+/* How a call ended. */
 typedef enum hth_status {
 #define HTH_STATUS_CODE(code, text) code,
     HTH_STATUSES(HTH_STATUS_CODE)
 #undef HTH_STATUS_CODE
 } hth_status;
 
+/* Why a call failed. */
 typedef struct hth_error {
     hth_status status;
     char message[480]; /* one sentence: the file, the field, the value and what would be right */
@@ -119,7 +122,9 @@ typedef struct hth_allocator {
 } hth_allocator;
 
 /* Threads, and the scratch memory of the kernels. The number of threads changes how long a result takes, never its
- * bits. One compute handle serves one calling thread at a time.
+ * bits. One compute handle serves one calling thread at a time. */
+typedef struct hth_compute hth_compute;
+/* Makes a compute handle.
  *
  * threads: 1 to 1024, including the calling thread. 0: one for each core that this process may use (by its affinity
  * mask and by the CPU quota of its control group). The handle starts its threads at the first loop that is large enough
@@ -130,7 +135,6 @@ typedef struct hth_allocator {
  * thread of the parent was using a handle at that moment, the child may only destroy it.)
  *
  * HTH_INVALID when threads is out of range; HTH_NO_MEMORY. */
-typedef struct hth_compute hth_compute;
 HTH_API hth_status hth_compute_create(int threads, const hth_allocator *allocator,
                                       hth_compute **out, hth_error *error);
 /* Ends the threads and frees the handle. NULL: does nothing. */
@@ -151,6 +155,7 @@ typedef struct hth_settings {
 
 /* ---- Data --------------------------------------------------------------------------------- */
 
+/* What a network's outputs are compared with. */
 typedef enum hth_target_kind {
     HTH_TARGET_VALUES, /* targets[t][b][outputs] */
     HTH_TARGET_CLASSES /* classes[t][b] in 0..outputs-1 */
@@ -275,6 +280,7 @@ HTH_API const hth_block *hth_network_blocks(const hth_network *network, size_t *
 
 /* ---- Tape: the last K steps, and the state that is carried from tape to tape ----------------- */
 
+/* The last K steps of a batch of sequences, with the verdicts on them, and the state that the next steps begin with. */
 typedef struct hth_tape hth_tape;
 /* Makes a tape with room for `steps` (K) steps of `batch` items, at the start of a sequence. */
 HTH_API hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batch,
@@ -362,7 +368,9 @@ HTH_API hth_status hth_tape_view(const hth_tape *tape, size_t layer, const char 
 
 /* ---- Learner: four axes --------------------------------------------------------------------- */
 
+/* Turns tapes into gradients, and keeps what its past and future axes need from tape to tape. */
 typedef struct hth_learner hth_learner;
+/* dE/dtheta, a number for each parameter. Learning adds to it. */
 typedef struct hth_gradient hth_gradient;
 
 /* Makes a gradient of the network's parameters; all values are 0. */
@@ -422,6 +430,7 @@ HTH_API hth_status hth_learner_start(const hth_learner *learner, size_t layer, c
 
 /* ---- Optimiser ------------------------------------------------------------------------------ */
 
+/* Changes the parameters by a gradient, and keeps its moments. */
 typedef struct hth_optimiser hth_optimiser;
 /* Makes an optimiser for the network's parameters. Reads the section optimiser. */
 HTH_API hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
@@ -446,6 +455,7 @@ HTH_API double hth_optimiser_rate(const hth_optimiser *optimiser, uint64_t epoch
 
 /* ---- State ---------------------------------------------------------------------------------- */
 
+/* The type of the numbers of a field. */
 typedef enum hth_dtype {
     HTH_DTYPE_REAL, /* hth_real */
     HTH_DTYPE_F64,  /* double, in either precision of the library */
@@ -453,9 +463,9 @@ typedef enum hth_dtype {
     HTH_DTYPE_U64
 } hth_dtype;
 
+enum { HTH_FIELD_RANK = 4 };
 /* A named array that a checkpoint must contain. `data` points into the handle, so one list serves reading and
  * restoring. */
-enum { HTH_FIELD_RANK = 4 };
 typedef struct hth_field {
     char name[40];
     hth_dtype dtype;
@@ -465,12 +475,15 @@ typedef struct hth_field {
     size_t shape[HTH_FIELD_RANK];
 } hth_field;
 
-/* Each function writes at most `capacity` fields and returns how many there are. The handle owns the data. Write to the
- * fields before you use the handle again, or ask for the list anew: handles may cache facts about their state that a
- * later write would make wrong. hth_tape_state ends the tape: hth_learn can no longer learn from its steps. */
+/* Lists the state of a handle: writes at most `capacity` fields and returns how many there are. The handle owns the
+ * data. Write to the fields before you use the handle again, or ask for the list anew: handles may cache facts about
+ * their state that a later write would make wrong. */
 HTH_API size_t hth_network_state(hth_network *network, hth_field *fields, size_t capacity);
+/* The same of a tape, whose steps this ends: hth_learn can no longer learn from them. */
 HTH_API size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity);
+/* The same of a learner. */
 HTH_API size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacity);
+/* The same of an optimiser. */
 HTH_API size_t hth_optimiser_state(hth_optimiser *optimiser, hth_field *fields, size_t capacity);
 
 /* ---- Model: everything in one block, a step in two calls ------------------------------------- */
