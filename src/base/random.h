@@ -17,7 +17,8 @@ typedef enum hth_purpose {
     HTH_RANDOM_SHUFFLE = 5,
     HTH_RANDOM_CHECK = 6,
     HTH_RANDOM_DROPOUT = 7,
-    HTH_RANDOM_SPLIT = 8
+    HTH_RANDOM_SPLIT = 8,
+    HTH_RANDOM_MODULE = 9
 } hth_purpose;
 
 typedef struct hth_random {

@@ -15,6 +15,7 @@
     X(none)                                                                                        \
     X(direct)                                                                                      \
     X(adaptive)                                                                                    \
+    X(module)                                                                                      \
     X(sign) /* signal/<name>.c */
 #define HTH_RECURRENCES(X)                                                                         \
     X(full) X(diagonal) X(none) X(learned) X(random) X(sign) /* recurrence/<name>.c */

@@ -52,20 +52,23 @@ void hth_errors_of_signal(hth_learner *learner, hth_tape *tape, hth_gradient *gr
     const hth_window *window = hth_window_open(learner, tape);
     hth_real *errors =
         signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL;
+    const bool by_matrix = signal->reaches_units && !signal->set;
     hth_readout_backward to = {
         .weight = gradient->values + r->weight,
         .bias = r->has_bias ? gradient->values + r->bias : NULL,
-        .feedback =
-            signal->reaches_units && !signal->feedback_at ? signal->feedback(learner) : NULL,
+        .feedback = by_matrix && !signal->feedback_at ? signal->feedback(learner) : NULL,
         .feedback_at = signal->feedback_at,
         .context = learner,
-        .q = window ? window->errors : errors,
+        .q = !by_matrix ? NULL
+             : window   ? window->errors
+                        : errors,
         .spent = window ? window->spent : NULL,
         .start = learner->start,
         .scratch = learner->scratch,
     };
     /* The errors go from the readout to the layers that it reads, and to others where the signal fills them. */
     hth_readout_learn(tape, &to);
+    if (signal->set) signal->set(learner, errors);
     if (signal->fill) signal->fill(learner, learner->scratch);
     hth_adjoint_split(&learner->adjoint);
     for (size_t l = 0; signal->reaches_units && l < tape->network->layer_count; l++)

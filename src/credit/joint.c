@@ -123,7 +123,8 @@ bool hth_trace_follows_z(const hth_learner *learner) {
 size_t hth_trace_rows(const hth_learner *learner, size_t l) {
     const hth_network *net = learner->network;
     const bool follows_z = hth_trace_follows_z(learner);
-    const bool filtered = net->layers[l].is_top && net->readout.kappa > 0;
+    const bool filtered =
+        net->layers[l].is_top && net->readout.kappa > 0 && !learner->axes.signal->set;
     if (net->is_whole) return 0;
     return net->layers[l].cell->states + (follows_z && has_z(&net->layers[l])) + filtered;
 }

@@ -226,6 +226,30 @@ hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, si
     return HTH_OK;
 }
 
+hth_status hth_learner_signals(hth_learner *learner, const hth_real *signals, size_t steps,
+                               hth_error *error) {
+    const hth_signal *signal = learner->axes.signal;
+    if (!signal->take)
+        return hth_fail(error, HTH_INVALID,
+                        "learning signals are given, but learner.signal = %s makes its own; set "
+                        "learner.signal = module",
+                        signal->axis.part.name);
+    for (size_t i = 0; i < steps * learner->batch * learner->network->readout.n; i++)
+        if (!isfinite(signals[i]))
+            return hth_fail(error, HTH_NOT_FINITE,
+                            "learning signals: number %zu must be a finite number", i);
+    signal->take(learner, signals, steps);
+    return HTH_OK;
+}
+
+void hth_learner_push(hth_learner *learner, size_t l, const hth_real *z, size_t state,
+                      const hth_real *s) {
+    hth_adjoint_layer *a = &learner->adjoint.layers[l];
+    a->push_z = z;
+    a->push_s = s;
+    a->pushed = state;
+}
+
 void hth_learner_enumerate(hth_learner *learner, uint64_t code) {
     learner->noise.enumerated = true;
     learner->noise.code = code;
@@ -335,12 +359,26 @@ static hth_status check_fit(const hth_learner *learner, const hth_tape *tape,
     return HTH_OK;
 }
 
+/* A signal that is given with each tape has been given. */
+static hth_status check_signals(const hth_learner *learner, const hth_tape *tape,
+                                hth_error *error) {
+    const hth_signal *signal = learner->axes.signal;
+    const size_t given = signal->has ? signal->has(learner) : tape->steps;
+    if (given == tape->steps) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "learner.signal = %s needs the learning signals of the %zu steps on the tape, "
+                    "and those of %zu are there: give them before each tape is learned from "
+                    "(hth_learner_signals)",
+                    signal->axis.part.name, tape->steps, given);
+}
+
 /* Whether there is anything to be learned from the tape, and rightly. */
 static hth_status check_tape(hth_learner *learner, hth_tape *tape, const hth_gradient *gradient,
                              hth_error *error) {
     HTH_TRY(check_fit(learner, tape, gradient, error));
     HTH_TRY(check_once(learner, tape, error));
     HTH_TRY(check_end(learner, tape, error));
+    HTH_TRY(check_signals(learner, tape, error));
     return hth_tape_find_totals(tape, error);
 }
 
@@ -363,6 +401,8 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     hth_errors_of_signal(learner, tape, gradient);
     learner->given = tape->steps;
     if (reaches_units) learn_all(learner, gradient);
+    for (size_t l = 0; reaches_units && l < tape->network->layer_count; l++)
+        hth_learner_push(learner, l, NULL, 0, NULL);
     learner->descent = NULL;
     learner->is_open = !tape->chunk.ends;
     learner->last = tape;

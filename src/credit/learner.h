@@ -64,6 +64,12 @@ typedef struct hth_signal {
     /* Sets q of the layers below those that the readout reads, from err[outputs][K batch] (gain and filter in it) of
      * at most HTH_READOUT_TILE outputs; nothing then passes down from layer to layer. NULL: it passes down. */
     void (*fill)(hth_learner *learner, const hth_real *err);
+    /* In place of all that: a signal that is not of the readout's errors. `take` notes signals[steps][batch][n], which
+     * the caller owns, of all that the readout reads; `has` says of how many steps there are some, and `set` makes q of
+     * them. The three come together. */
+    void (*take)(hth_learner *learner, const hth_real *signals, size_t steps);
+    size_t (*has)(const hth_learner *learner);
+    void (*set)(hth_learner *learner, hth_real *q);
     /* Takes F[outputs][n] from the user. NULL: F is not to be chosen. */
     void (*give)(hth_learner *learner, const hth_real *values);
 } hth_signal;
@@ -160,6 +166,11 @@ typedef union hth_drawer {
 hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
                             size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
                             hth_learner *plan, hth_error *error);
+
+/* Adjoints from outside of a layer's units at the steps that are learned from next, for one hth_learn: dE/dz, and dE/ds
+ * of a state, [steps][batch][n] each; NULL: none. The caller owns them. */
+void hth_learner_push(hth_learner *learner, size_t layer, const hth_real *z, size_t state,
+                      const hth_real *s);
 
 /* Begins a sequence, as the first tape of one does: hth_tape_reset is enough for those who learn from that tape. */
 void hth_learner_reset(hth_learner *learner);

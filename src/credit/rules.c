@@ -283,6 +283,14 @@ static const hth_rule rules[] = {
      .where = runs_backwards_below,
      .why = "a layer that runs from the end has its steps in another order than the errors; set "
             "learner.signal = random"},
+    {.of = {.axis = SIGNAL, .names = {"module"}},
+     .with = {.axis = PAST, .names = {"kernel"}},
+     .why = "the kernel takes the readout's errors to the units, and a module's signals are none; "
+            "set learner.past = trace"},
+    {.of = {.axis = SIGNAL, .names = {"module"}},
+     .with = {.axis = FUTURE, .names = {"synthetic"}},
+     .why = "a prediction is of later losses, which a module's signals do not follow; set "
+            "learner.future = zero"},
     /* Recurrence */
     {.of = {.axis = RECURRENCE, .names = {"learned", "random", "sign"}},
      .with = {.axis = SIGNAL, .names = {"none"}},
@@ -434,6 +442,10 @@ static const hth_rule rules[] = {
      .with = {.axis = SIGNAL, .names = {"direct"}},
      .why = "errors that wait are kept for the layers that the readout reads alone; it needs "
             "another learner.signal than direct, or one layer (network.units)"},
+    {.of = {.axis = WINDOW},
+     .with = {.axis = SIGNAL, .names = {"module"}},
+     .why = "signals are given once a tape, and their steps would stay; it needs another "
+            "learner.signal than module"},
     {.of = {.axis = WINDOW},
      .when = "learner.past other than none",
      .where = carries_past,

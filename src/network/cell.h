@@ -101,6 +101,9 @@ typedef struct hth_cell {
     /* Optional: where options make other derivatives vary from step to step, changes a copy of the table, `cell`, to
      * say so and returns true; false leaves it as it is. */
     bool (*adapt)(const void *options, struct hth_cell *cell);
+    /* Optional: out[n] = dZ/ds of the one state that z is read from, at the step of the row, which has been taken. It is
+     * what the adjoint of an update asks for beside the table (credit/episode/update.h). */
+    void (*bend)(const hth_row *row, hth_real *out);
 } hth_cell;
 
 /* cells.c: the visible array. */

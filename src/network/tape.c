@@ -367,6 +367,8 @@ static hth_status judge(hth_tape *tape, const hth_verdict *v, hth_report *report
 
 hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
                           hth_error *error) {
+    hth_report unwanted = {0};
+    if (!report) report = &unwanted;
     hth_tape_settle(tape);
     HTH_TRY(hth_check_verdict(tape, verdict, tape->steps, error));
     HTH_TRY(hth_check_order(tape, verdict, error));

@@ -47,6 +47,10 @@ typedef struct hth_adjoint_layer {
     /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
     const hth_real *cross;
     hth_real *zetas; /* [K][rows][n]: zeta of every step; NULL: not kept */
+    /* [K][rows][n]: adjoints from outside that are added to zbar, and to sbar of state `pushed`, of every step; NULL:
+     * none. */
+    const hth_real *push_z, *push_s;
+    size_t pushed;
 } hth_adjoint_layer;
 
 typedef struct hth_adjoint {

@@ -6,6 +6,7 @@
 #include "credit/adjoint/scan_spiking.h"
 #include "credit/adjoint/scan_step.h"
 #include "kernels/rows.h"
+#include "kernels/vectors.h"
 
 #include <string.h>
 
@@ -54,6 +55,15 @@ typedef struct scan_task {
     size_t layer, parts;
 } scan_task;
 
+/* Adds what comes from outside to the adjoints of step t. */
+static void push(const hth_adjoint *adjoint, size_t l, size_t t, size_t from, size_t to) {
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t n = adjoint->tape->network->layers[l].n, rows = adjoint->rows;
+    const size_t at = (t * rows + from) * n, count = (to - from) * n;
+    if (a->push_z) hth_add(count, a->push_z + at, a->zbar + from * n);
+    if (a->push_s) hth_add(count, a->push_s + at, a->sbar + (a->pushed * rows + from) * n);
+}
+
 /* All steps of some of the rows, from the last to the first. */
 static void scan_rows(void *argument, size_t part, int worker) {
     const scan_task *task = argument;
@@ -68,6 +78,7 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const bool one = by_table && !spiking && hth_scan_is_one(adjoint, task->layer);
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;) {
+        push(adjoint, task->layer, t, from, to);
         /* The units of each row by themselves. */
         for (size_t row = from; row < to; row++)
             if (spiking)

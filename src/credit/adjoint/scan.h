@@ -7,7 +7,8 @@
  *     sbar_{t-1} = lambda_t D_t
  *     zbar_{t-1} = recurrence(delta_t, lambda_t)   full: W_rec^T delta + lambda R; see hth_crossing
  *
- * q_t is the sum of what errors.h lists. A part may put other entries in the learner's table of derivatives, such as 0
+ * q_t is the sum of what errors.h lists. What is pushed from outside (hth_learner_push) is added to zbar_t and to
+ * sbar_t before all that. A part may put other entries in the learner's table of derivatives, such as 0
  * for D_t (past/trace.c); then lambda is no derivative any more.
  *
  * sbar and zbar at the end of the tape are the boundary (the future axis); what the scan leaves in them

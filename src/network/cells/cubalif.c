@@ -80,4 +80,5 @@ HTH_PART_OF(const hth_cell, hth_cell_cubalif) = {
     .prepare = prepare,
     .adapt = adapt,
     .step = step,
+    .bend = hth_spiking_bend,
 };

@@ -77,4 +77,5 @@ HTH_PART_OF(const hth_cell, hth_cell_lif) = {
     .prepare = prepare,
     .adapt = adapt,
     .step = step,
+    .bend = hth_spiking_bend,
 };

@@ -314,3 +314,31 @@ void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const 
     else
         for (size_t j = 0; j < n; j++) counter_out[j] = 0;
 }
+
+/* shape'(x) times the width, from y = |x/w| and what the shape is there; its sign is that of -x. */
+static hth_real slope(int kind, hth_real y) {
+    switch (kind) {
+    case TRIANGULAR:
+        return y < 1 ? 1 : 0;
+    case FAST_SIGMOID:
+        return 2 / ((1 + y) * (1 + y) * (1 + y));
+    case GAUSSIAN:
+        return y * hth_exp(HTH_C(-0.5) * y * y);
+    default:
+        return 2 * y / ((1 + y * y) * (1 + y * y));
+    }
+}
+
+void hth_spiking_bend(const hth_row *row, hth_real *out) {
+    const hth_spiking_options *o = row->options;
+    const hth_real *v = row->state_out[0], *v_th = row->constant[HTH_SPIKING_V_TH];
+    const hth_real *height = row->constant[HTH_SPIKING_HEIGHT];
+    const hth_real *psi = row->field[HTH_SPIKING_PSI];
+    const hth_real w = (hth_real)(1 / o->width);
+    for (size_t j = 0; j < row->n; j++) {
+        const hth_real x = (v[j] - v_th[j]) / v_th[j];
+        const hth_real size =
+            slope(o->pseudo_derivative, (hth_real)fabs(x) * w) * height[j] * w / v_th[j];
+        out[j] = psi[j] == 0 || x == 0 ? 0 : x > 0 ? -size : size;
+    }
+}

@@ -86,6 +86,10 @@ HTH_VERB(bool, hth_spikes_plainly, (const hth_spiking_options *options));
 HTH_VERB(hth_real, hth_spike_edge, (const hth_spiking_options *options));
 #define hth_spike_edge HTH_NOW(hth_spike_edge)
 
+/* dpsi/dv of a row whose voltage is state 0, after its step: 0 while a unit is refractory, as psi is. */
+HTH_VERB(void, hth_spiking_bend, (const hth_row *row, hth_real *out));
+#define hth_spiking_bend HTH_NOW(hth_spiking_bend)
+
 static inline hth_real hth_triangle(hth_real x, hth_real inverse_width) {
     const hth_real y = 1 - (hth_real)fabs(x) * inverse_width;
     return y > 0 ? y : 0;

@@ -1,0 +1,55 @@
+/* The inside of the handle of episodes: see inspect.h. */
+#ifndef HTH_EPISODE_H
+#define HTH_EPISODE_H
+
+#include "credit/episode/inspect.h"
+#include "credit/episode/module.h"
+
+struct hth_episodes {
+    hth_episode_options options;
+    const hth_network *main;
+    hth_network
+        *tested; /* the same network, with the weights of one task and trial after the other */
+    hth_compute *compute;
+    const hth_allocator *allocator;
+    size_t steps, batch, updates;
+    size_t size; /* of the layer's weights */
+    hth_module module;
+    hth_update update;
+    hth_learner *learner;  /* backpropagation, one item */
+    hth_gradient *scratch; /* of `tested` */
+    /* Tapes of one item: of the first trial, which all tasks share where they have the same input; else, and of the
+     * other trials, one a task. tapes[0] are NULL until they are needed. */
+    hth_tape *shared;
+    hth_tape **tapes; /* [updates + 1][batch] */
+    hth_tasks_of_batch tasks;
+    bool is_shared, is_run;
+    hth_real *theta; /* [updates][batch][size]: the layer's weights in trials 1..updates */
+    hth_real *G;     /* [batch][size]: dC/dtheta, and for a moment Delta and Dbar */
+    hth_real *Dbar;  /* [batch][size] */
+    hth_real *L, *c; /* [updates][steps][batch][n] */
+    hth_real *Lbar;  /* [steps][batch][n] */
+    hth_real *push_z, *push_s;      /* [batch][steps][n] */
+    hth_real *pull;                 /* [steps][n]: dE_reg/dz, the same at all steps of a trial */
+    hth_real *module_pull;          /* [units] */
+    double *spikes, *module_spikes; /* [n], [units]: of the last run */
+    hth_real *x;                    /* [steps][inputs]: of one task */
+    hth_real *errors;               /* [steps][outputs]: of one task */
+};
+
+/* The tapes of training trial k. */
+static inline hth_trial_tapes hth_episode_trial(const hth_episodes *e, size_t k) {
+    const bool shared = k == 0 && e->is_shared;
+    return (hth_trial_tapes){shared ? &e->shared : e->tapes + k * e->batch, shared};
+}
+
+/* The layer's weights of a task in trial k. */
+static inline const hth_real *hth_episode_theta(const hth_episodes *e, size_t k, size_t task) {
+    if (k == 0) return e->main->theta + e->main->layers[0].weight;
+    return e->theta + ((k - 1) * e->batch + task) * e->size;
+}
+
+/* Gives the network `tested` the weights of a task in trial k. */
+void hth_episode_wear(hth_episodes *e, size_t k, size_t task);
+
+#endif

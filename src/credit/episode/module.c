@@ -1,0 +1,133 @@
+/* The error module: see module.h. Its network is made in module_network.c. */
+#include "credit/episode/module.h"
+
+#include "base/functions64.h"
+#include "base/random.h"
+#include "kernels/vectors.h"
+
+#include <string.h>
+
+/* ---- What it reads ---- */
+
+/* z of the main network at step t of a task. */
+static const hth_real *z_of(hth_trial_tapes on, size_t t, size_t task) {
+    const hth_tape *tape = on.tapes[on.shared ? 0 : task];
+    return tape->layers[0].u + (t + 1) * tape->network->layers[0].stride;
+}
+
+/* One number by a population: neuron i stands for a number c_i, evenly from -1 - 2s to 1 + 2s. */
+static void encode(const hth_module *m, const hth_random *random, uint64_t index, double y,
+                   hth_real *out) {
+    const hth_module_options *o = &m->options;
+    const size_t count = (size_t)o->neurons;
+    const double s = o->neuron_width, clipped = y < -1 ? -1 : y > 1 ? 1 : y;
+    for (size_t i = 0; i < count; i++) {
+        const double at = count > 1 ? (double)i / (double)(count - 1) : 0.5;
+        const double far = (-1 - 2 * s + at * (2 + 4 * s) - clipped) / s;
+        const double probability = o->neuron_rate * hth_exp64(-0.5 * far * far);
+        out[i] = hth_random_uniform(random, index + i) < probability ? 1 : 0;
+    }
+}
+
+/* The target's part of xi. */
+static void tell_target(const hth_module *m, size_t k, size_t item, const hth_told *told,
+                        hth_real *out) {
+    const hth_real *y = told->target + item * m->targets;
+    if (m->options.target == HTH_TARGET_RAW) {
+        memcpy(out, y, m->targets * sizeof *out);
+        return;
+    }
+    const size_t count = (size_t)m->options.neurons;
+    const hth_random random = {m->seed, HTH_RANDOM_MODULE, told->stream};
+    const uint64_t trial = told->number * m->updates + k;
+    for (size_t i = 0; i < m->targets; i++) {
+        const uint64_t item_of_all = trial * m->steps * m->batch + item;
+        encode(m, &random, (item_of_all * m->targets + i) * count, (double)y[i], out + i * count);
+    }
+}
+
+/* xi of all steps; of the linear module x and z are filtered. */
+static void tell(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told) {
+    const size_t row = m->batch * m->width, passed = m->inputs + m->n;
+    const hth_real kappa = m->options.kind == HTH_MODULE_LINEAR ? m->kappa : 0;
+    for (size_t t = 0; t < m->steps; t++)
+        for (size_t b = 0; b < m->batch; b++) {
+            const size_t item = t * m->batch + b;
+            hth_real *xi = m->xi + item * m->width;
+            memcpy(xi, told->x + item * m->inputs, m->inputs * sizeof *xi);
+            memcpy(xi + m->inputs, z_of(on, t, b), m->n * sizeof *xi);
+            if (kappa != 0 && t > 0) hth_add_scaled(passed, kappa, xi - row, xi);
+            tell_target(m, k, item, told, xi + passed);
+        }
+}
+
+/* ---- Forward ---- */
+
+/* Spikes of each unit over the whole tape. */
+static void count_spikes(const hth_tape *tape, double *spikes) {
+    const hth_layer *layer = &tape->network->layers[0];
+    for (size_t i = 0; i < tape->steps * tape->batch; i++) {
+        const hth_real *z = tape->layers[0].u + (i + tape->batch) * layer->stride;
+        for (size_t j = 0; j < layer->n; j++) spikes[j] += (double)z[j];
+    }
+}
+
+hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told,
+                          hth_real *L, double *spikes, hth_error *error) {
+    hth_tape *tape = m->tapes[k];
+    const hth_inputs in = {.steps = m->steps, .batch = m->batch, .x = m->xi, .ends = true};
+    tell(m, k, on, told);
+    hth_tape_reset(tape);
+    HTH_TRY(hth_tape_write(tape, &in, error));
+    if (m->options.kind == HTH_MODULE_SPIKING) {
+        count_spikes(tape, spikes);
+        return hth_tape_read(tape, 0, m->steps, L, error);
+    }
+    /* The signals are z of the dense layer. */
+    const hth_layer *layer = &m->network->layers[0];
+    for (size_t i = 0; i < m->steps * m->batch; i++)
+        memcpy(L + i * m->n, tape->layers[0].u + (i + m->batch) * layer->stride, m->n * sizeof *L);
+    return HTH_OK;
+}
+
+/* ---- Backward ---- */
+
+/* dC/dz of the main network, from dC/dxi; of the linear module back through its filter, in place. */
+static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *dxi, hth_real *push_z) {
+    const size_t row = m->batch * m->width;
+    const bool filters = m->options.kind == HTH_MODULE_LINEAR;
+    for (size_t t = m->steps; t-- > 0;)
+        for (size_t b = 0; b < m->batch; b++) {
+            hth_real *of = dxi + (t * m->batch + b) * m->width + m->inputs;
+            if (filters && t + 1 < m->steps) hth_add_scaled(m->n, m->kappa, of + row, of);
+            hth_add(m->n, of, push_z + ((on.shared ? 0 : b * m->steps) + t) * m->n);
+        }
+}
+
+/* Gives the learner what is known of the tape's errors. */
+static hth_status give_errors(hth_module *m, hth_tape *tape, const hth_real *Lbar,
+                              const hth_real *pull, hth_error *error) {
+    const hth_verdict verdict = {.steps = m->steps, .errors = Lbar};
+    const size_t units = m->network->layers[0].n;
+    if (m->options.kind == HTH_MODULE_LINEAR) {
+        hth_learner_push(m->learner, 0, Lbar, 0, NULL);
+        return HTH_OK;
+    }
+    for (size_t i = 0; pull && i < m->steps * m->batch; i++)
+        memcpy(m->pull + i * units, pull, units * sizeof *pull);
+    if (pull) hth_learner_push(m->learner, 0, m->pull, 0, NULL);
+    return hth_tape_judge(tape, &verdict, NULL, error);
+}
+
+hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, const hth_real *Lbar,
+                           const hth_real *pull, hth_gradient *gradient, hth_real *push_z,
+                           hth_error *error) {
+    hth_view view;
+    HTH_TRY(give_errors(m, m->tapes[k], Lbar, pull, error));
+    HTH_TRY(hth_learn(m->learner, m->tapes[k], gradient, error));
+    HTH_TRY(hth_learner_inputs(m->learner, &view, error));
+    /* xi has been read: its memory serves the way back. */
+    memcpy(m->xi, view.data, m->steps * m->batch * m->width * sizeof *m->xi);
+    push_back(m, on, m->xi, push_z);
+    return HTH_OK;
+}

@@ -1,0 +1,247 @@
+/* An update and its adjoint: see update.h. */
+#include "credit/episode/update.h"
+
+#include "kernels/vectors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Which cells ---- */
+
+static bool is_constant(hth_entry entry) {
+    return entry.where == HTH_AT_ZERO || entry.where == HTH_AT_ONE ||
+           (entry.where == HTH_AT_CONSTANT && !entry.times);
+}
+
+/* The first derivative of a cell, other than Z, that moves from step to step, by name; false: none does. */
+static bool find_moving(const hth_cell *cell, char *out, size_t size) {
+    const char *const *s = cell->state_names, *const *a = cell->drive_names;
+    for (size_t i = 0; i < cell->states; i++) {
+        for (size_t k = 0; k < cell->states; k++)
+            if (!is_constant(cell->D[i][k]))
+                return snprintf(out, size, "d%s_t/d%s_{t-1}", s[i], s[k]) > 0;
+        for (size_t g = 0; g < cell->drives; g++)
+            if (!is_constant(cell->B[i][g]))
+                return snprintf(out, size, "d%s_t/d%s_t", s[i], a[g]) > 0;
+    }
+    for (size_t g = 0; g < cell->drives; g++)
+        if (cell->Q[g].where != HTH_AT_ZERO) return snprintf(out, size, "dz_t/d%s_t", a[g]) > 0;
+    return false;
+}
+
+/* How many states z is read from; *last is one of them. */
+static size_t count_read(const hth_cell *cell, size_t *last) {
+    size_t count = 0;
+    for (size_t i = 0; i < cell->states; i++)
+        if (cell->Z[i].where != HTH_AT_ZERO) *last = i, count++;
+    return count;
+}
+
+bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
+    const hth_layer *layer = &network->layers[0];
+    const hth_cell *cell = layer->cell;
+    char which[80];
+    size_t state = 0;
+    if (network->layer_count > 1 || network->embedding || network->dropout > 0 ||
+        network->is_whole || layer->learns_initial || layer->kind->back ||
+        !hth_reads_last_alone(network)) {
+        snprintf(out, size,
+                 "an update is differentiated through one layer of units that reads numbers, "
+                 "forward in time, without dropout and from an initial state of 0");
+        return true;
+    }
+    if (find_moving(cell, which, sizeof which))
+        snprintf(out, size,
+                 "cell %s cannot be differentiated through an update: %s of its eligibility traces "
+                 "moves with the state, and the cell has no derivative of that; take cell.name = "
+                 "lif (with cell.reset = subtract)",
+                 cell->part.name, which);
+    else if (cell->drives > 1 || count_read(cell, &state) != 1 || !cell->bend)
+        snprintf(out, size,
+                 "cell %s cannot be differentiated through an update: it has no dZ/ds; take "
+                 "cell.name = lif",
+                 cell->part.name);
+    else
+        return false;
+    return true;
+}
+
+/* ---- Memory ---- */
+
+/* The row of a constant derivative; NULL: 0. */
+static const hth_real *row_of(const hth_update *u, hth_entry entry) {
+    if (entry.where == HTH_AT_ZERO) return NULL;
+    return entry.where == HTH_AT_ONE ? u->ones : u->layer->constants + entry.index * u->layer->n;
+}
+
+void hth_update_lay_out(hth_arena *arena, const hth_network *network, size_t steps, size_t batch,
+                        bool truncated, hth_update *u) {
+    const hth_layer *layer = &network->layers[0];
+    const hth_cell *cell = layer->cell;
+    const size_t n = layer->n, items = hth_times(batch, n);
+    hth_real *ones = HTH_TAKE(arena, hth_real, n);
+    hth_real *carry = HTH_TAKE(arena, hth_real, hth_times(2 * cell->states, items));
+    hth_real *S = HTH_TAKE(arena, hth_real, hth_times(steps, items));
+    hth_real *bend = HTH_TAKE(arena, hth_real, n);
+    if (!arena->base) return;
+    *u = (hth_update){.layer = layer,
+                      .steps = steps,
+                      .batch = batch,
+                      .ones = ones,
+                      .carry = carry,
+                      .S = S,
+                      .bend = bend};
+    for (size_t j = 0; j < n; j++) ones[j] = 1;
+    count_read(cell, &u->state);
+    for (size_t i = 0; i < cell->states; i++) {
+        u->B[i] = row_of(u, cell->B[i][0]);
+        for (size_t k = 0; k < cell->states && !truncated; k++)
+            u->D[i][k] = row_of(u, cell->D[i][k]);
+    }
+}
+
+/* ---- Passes over the units ---- */
+
+/* Z of step t for a task. */
+static const hth_real *Z_of(const hth_update *u, hth_trial_tapes on, size_t t, size_t task) {
+    const hth_tape *tape = on.tapes[on.shared ? 0 : task];
+    const hth_entry entry = u->layer->cell->Z[u->state];
+    return entry.where == HTH_AT_ONE
+               ? u->ones
+               : hth_entry_at(u->layer, &tape->layers[0], entry, t, 1, 0).data;
+}
+
+/* y += a x, elementwise; a NULL: nothing. */
+static void add_product(size_t n, const hth_real *a, const hth_real *x, hth_real *y) {
+    for (size_t j = 0; a && j < n; j++) y[j] += a[j] * x[j];
+}
+
+/* Swaps the halves of carry: those of the step at hand, which become 0, and of the one before. */
+static void turn(const hth_update *u, hth_real **now, hth_real **before) {
+    const size_t size = u->layer->cell->states * u->batch * u->layer->n;
+    hth_real *other = *before;
+    *before = *now;
+    *now = other;
+    memset(*now, 0, size * sizeof **now);
+}
+
+/* Both halves 0. */
+static void clear(const hth_update *u, hth_real **now, hth_real **before) {
+    const size_t size = u->layer->cell->states * u->batch * u->layer->n;
+    memset(u->carry, 0, 2 * size * sizeof *u->carry);
+    *now = u->carry;
+    *before = u->carry + size;
+}
+
+void hth_update_scan(const hth_update *u, hth_trial_tapes on, const hth_real *L, hth_real *c) {
+    const size_t n = u->layer->n, d = u->layer->cell->states, slot = u->batch * n;
+    hth_real *now, *next;
+    clear(u, &now, &next);
+    for (size_t t = u->steps; t-- > 0;) {
+        turn(u, &now, &next);
+        for (size_t b = 0; b < u->batch; b++) {
+            const size_t at = b * n;
+            hth_real *of = c + t * slot + at;
+            add_product(n, Z_of(u, on, t, b), L + t * slot + at, now + u->state * slot + at);
+            for (size_t i = 0; i < d; i++)
+                for (size_t k = 0; k < d; k++)
+                    add_product(n, u->D[k][i], next + k * slot + at, now + i * slot + at);
+            memset(of, 0, n * sizeof *of);
+            for (size_t i = 0; i < d; i++) add_product(n, u->B[i], now + i * slot + at, of);
+        }
+    }
+}
+
+/* l_t of all tasks, from S_t and l_{t-1}. */
+static void advance(const hth_update *u, const hth_real *S, const hth_real *before, hth_real *now) {
+    const size_t n = u->layer->n, d = u->layer->cell->states, slot = u->batch * n;
+    for (size_t b = 0; b < u->batch; b++)
+        for (size_t i = 0; i < d; i++) {
+            hth_real *l = now + i * slot + b * n;
+            add_product(n, u->B[i], S + b * n, l);
+            for (size_t k = 0; k < d; k++) add_product(n, u->D[i][k], before + k * slot + b * n, l);
+        }
+}
+
+/* dZ/ds of step t of a tape. */
+static void find_bend(const hth_update *u, const hth_tape *tape, size_t t) {
+    hth_row row;
+    hth_layer_row(u->layer, &tape->layers[0], t, 1, 0, &row);
+    u->layer->cell->bend(&row, u->bend);
+}
+
+/* Lbar of all steps and, of second order, push_s. */
+static void scan_back(const hth_update *u, hth_trial_tapes on, const hth_real *L, hth_real *Lbar,
+                      hth_real *push_s) {
+    const size_t n = u->layer->n, slot = u->batch * n;
+    hth_real *now, *before;
+    clear(u, &now, &before);
+    for (size_t t = 0; t < u->steps; t++) {
+        turn(u, &now, &before);
+        advance(u, u->S + t * slot, before, now);
+        const hth_real *l = now + u->state * slot;
+        for (size_t b = 0; b < u->batch; b++) {
+            const hth_real *Z = Z_of(u, on, t, b);
+            hth_real *to = Lbar + t * slot + b * n;
+            for (size_t j = 0; j < n; j++) to[j] = Z[j] * l[b * n + j];
+            hth_real *sbar = push_s + ((on.shared ? 0 : b * u->steps) + t) * n;
+            if (!u->first_order) add_product(n, L + t * slot + b * n, l + b * n, sbar);
+        }
+        for (size_t k = 0; k < (on.shared ? 1 : u->batch) && !u->first_order; k++) {
+            hth_real *sbar = push_s + (k * u->steps + t) * n;
+            find_bend(u, on.tapes[k], t);
+            for (size_t j = 0; j < n; j++) sbar[j] *= u->bend[j];
+        }
+    }
+}
+
+/* ---- Products ---- */
+
+/* c and u of one tape: all tasks where they share it, else those of task b alone. */
+typedef struct part {
+    size_t rows; /* of weights: n, or batch n */
+    hth_matrix c, c_turned;
+    const hth_real *u;
+    size_t stride;
+} part;
+
+static part part_of(const hth_update *u, hth_trial_tapes on, size_t b, const hth_real *c) {
+    const size_t n = u->layer->n, slot = u->batch * n;
+    const hth_tape *tape = on.tapes[b];
+    return (part){.rows = on.shared ? slot : n,
+                  .c = hth_rows(c + b * n, slot),
+                  .c_turned = hth_transposed(c + b * n, slot),
+                  .u = tape->layers[0].u,
+                  .stride = u->layer->stride};
+}
+
+void hth_update_weights(const hth_update *u, hth_trial_tapes on, const hth_real *c,
+                        hth_real *Delta) {
+    const size_t n = u->layer->n, m = u->layer->m;
+    for (size_t b = 0; b < (on.shared ? 1 : u->batch); b++) {
+        const part p = part_of(u, on, b, c);
+        hth_product(u->compute, p.rows, m, u->steps, p.c_turned, hth_rows(p.u, p.stride), false,
+                    Delta + b * n * m, m);
+    }
+    for (size_t b = 0; b < u->batch; b++) hth_layer_mask(u->layer, Delta + b * n * m);
+}
+
+void hth_update_back(const hth_update *u, hth_trial_tapes on, const hth_real *L, const hth_real *c,
+                     const hth_real *Dbar, hth_real *Lbar, hth_real *push_z, hth_real *push_s) {
+    const size_t n = u->layer->n, m = u->layer->m, slot = u->batch * n;
+    const size_t tapes = on.shared ? 1 : u->batch;
+    memset(push_z, 0, tapes * u->steps * n * sizeof *push_z);
+    memset(push_s, 0, tapes * u->steps * n * sizeof *push_s);
+    for (size_t b = 0; b < tapes; b++) {
+        const part p = part_of(u, on, b, c);
+        const hth_real *of = Dbar + b * n * m;
+        /* S_t = Dbar u_t */
+        hth_product(u->compute, u->steps, p.rows, m, hth_rows(p.u, p.stride), hth_transposed(of, m),
+                    false, u->S + b * n, slot);
+        /* zbar_{t-1} = Dbar^T c_t, of the columns of z */
+        if (u->steps < 2) continue;
+        hth_product(u->compute, u->steps - 1, n, p.rows, (hth_matrix){p.c.data + slot, slot, 1},
+                    hth_rows(of, m), false, push_z + b * u->steps * n, n);
+    }
+    scan_back(u, on, L, Lbar, push_s);
+}
