@@ -33,6 +33,17 @@ typedef struct hth_given {
     const double *values;
 } hth_given;
 
+/* What the outputs of a task move: a place at each step, which may depend on all outputs of the sequence so far. Arrays
+ * are [steps][batch][outputs] and [steps][batch][places], of whole sequences. */
+typedef struct hth_body {
+    size_t places; /* numbers of a place */
+    void (*move)(const void *state, size_t steps, size_t batch, const hth_real *outputs,
+                 hth_real *places);
+    /* Adds to errors, dE/d outputs, what comes of pull, dE/d places. */
+    void (*yield)(const void *state, size_t steps, size_t batch, const hth_real *outputs,
+                  const hth_real *pull, hth_real *errors);
+} hth_body;
+
 /* A kind of stream. Verbs get the state that open() made. */
 typedef struct hth_stream_kind {
     hth_part part; /* options of section "task" for generators, "data" for readers */
@@ -67,6 +78,7 @@ typedef struct hth_stream_kind {
      * is true, but ..."; NULL: it does. NULL: it always does. */
     const char *(*breaks)(const void *state);
     void (*close)(void *state);
+    const hth_body *body; /* NULL: outputs move nothing */
     /* Of a task: what a network reaches that knows some part of it, for curves; NULL: nothing is known. */
     size_t (*references)(const hth_settings *settings, hth_reference out[HTH_MOST_REFERENCES]);
 } hth_stream_kind;
