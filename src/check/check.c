@@ -70,7 +70,7 @@ static hth_status open_network(check *c, const hth_settings *settings, const cha
                                hth_network **out, hth_error *error) {
     HTH_TRY(
         hth_network_create(settings, &c->source.shape, (uint64_t)c->train.seed, NULL, out, error));
-    hth_status status = hth_given_apply(&c->source, *out, error);
+    hth_status status = hth_given_apply(&c->source, NULL, *out, error);
     if (status == HTH_OK && from)
         status = hth_run_restore(from, &c->settings, &(hth_handles){.parts.network = *out}, error);
     if (status != HTH_OK) {

@@ -7,8 +7,8 @@
  *     lengths  (N)             optional: the number of steps of each sequence; the rest is padding
  *     starts   (N, T)          optional: 1 where the state is reset before a step; for a stream (S) of bool, or the
  *                              positions of these steps
- *     w_in, w_rec, w_out, b_rec, b_out, feedback, class_weights, w_in_mask, w_rec_mask, w_in_delay, w_rec_delay
- *                              optional: passed on unchanged
+ *     w_in, w_rec, w_out, b_rec, b_out, feedback, class_weights, w_in_mask, w_rec_mask, w_in_delay, w_rec_delay, and
+ *     module_w_in, module_w_rec, module_w_out (episodes)      optional: passed on unchanged
  *
  * At a reset the state, the traces and all else that a learner carries start anew. So a sequence with resets is
  * several sequences, and is cut into them here. An .npz file is held in memory as a whole; of a folder, inputs and
@@ -24,10 +24,11 @@ typedef struct arrays_options {
     int64_t classes;
 } arrays_options;
 
-static const char *const names[] = {"inputs",    "targets",    "mask",       "lengths",
-                                    "starts",    "w_in",       "w_rec",      "w_out",
-                                    "b_rec",     "b_out",      "feedback",   "class_weights",
-                                    "w_in_mask", "w_rec_mask", "w_in_delay", "w_rec_delay"};
+static const char *const names[] = {"inputs",      "targets",      "mask",        "lengths",
+                                    "starts",      "w_in",         "w_rec",       "w_out",
+                                    "b_rec",       "b_out",        "feedback",    "class_weights",
+                                    "w_in_mask",   "w_rec_mask",   "w_in_delay",  "w_rec_delay",
+                                    "module_w_in", "module_w_rec", "module_w_out"};
 /* names: first the DATA arrays, then those that are passed on */
 enum { DATA = 5, GIVEN = HTH_COUNT(names) - DATA };
 static const char *const *const given_names = names + DATA;

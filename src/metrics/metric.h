@@ -22,7 +22,7 @@ typedef struct hth_scored {
     const hth_report *report;   /* sums over some steps and items */
     const hth_moments *targets; /* of the targets of the same steps */
     hth_loss_scale loss;        /* the unit of report->loss */
-    /* steps of the longest sequence solved in training; NAN: sequences do not grow */
+    /* steps of the longest sequence solved in training; of episodes, what their test trials miss; NAN: neither */
     double reached;
 } hth_scored;
 

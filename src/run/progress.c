@@ -50,6 +50,9 @@ static double spike_rate(const hth_run *r) {
 static double regulariser(const hth_run *r) {
     const hth_counters *c = &r->counters;
     const double steps = (double)(c->walked.step - c->line_step);
+    if (r->session.outer)
+        return c->walked.sums.regulariser > 0 ? c->walked.sums.regulariser / c->walked.sums.weight
+                                              : (double)NAN;
     const bool has = hth_network_look(r->session.parts.network).has_rates && steps > 0;
     return has ? c->walked.sums.regulariser * (double)r->session.steps / steps : (double)NAN;
 }

@@ -9,6 +9,7 @@
 #include "network/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
+#include "session/outer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,18 +32,30 @@ static void note_best_metric(hth_run *r) {
     if (is_better || !(best == best)) c->best_metric = now;
 }
 
+/* Scores a split, of a session with a model or of episodes. *stopped: interrupted, without a result. */
+static hth_status score(hth_run *r, hth_scorer *scorer, double *loss, double *metric, bool *stopped,
+                        hth_error *error) {
+    hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
+    hth_outer_result result;
+    if (r->session.outer) {
+        HTH_TRY(hth_outer_score(&r->session, &scorer->source, &watch, &result, stopped, error));
+        if (!*stopped) *loss = result.loss;
+        if (!*stopped) *metric = result.place;
+        return HTH_OK;
+    }
+    HTH_TRY(hth_scorer_run(scorer, &watch, stopped, error));
+    if (*stopped) return HTH_OK;
+    *loss = hth_mean_loss(&scorer->tally.sums);
+    *metric = hth_run_metric_value(&r->session.metric, &scorer->tally.sums, &scorer->moments);
+    return HTH_OK;
+}
+
 /* Runs a validation and updates the counters. *stopped: it was interrupted; the counters are unchanged. */
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
-    hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
-    const hth_scorer *done = &r->validation;
-    /* Score the validation data. */
-    HTH_TRY(hth_scorer_run(&r->validation, &watch, stopped, error));
+    /* Score the validation data; note loss and metric. */
+    HTH_TRY(score(r, &r->validation, &c->validation_loss, &c->validation_metric, stopped, error));
     if (*stopped) return HTH_OK;
-    /* Note loss and metric. */
-    c->validation_loss = hth_mean_loss(&done->tally.sums);
-    c->validation_metric =
-        hth_run_metric_value(&r->session.metric, &done->tally.sums, &done->moments);
     hth_stop_note(c, c->validation_metric);
     c->validations++;
     note_best_metric(r);
@@ -111,6 +124,7 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
     }
     /* The next line starts from 0. */
     c->walked.sums = (hth_report){0};
+    c->places = 0;
     hth_moments_clear(&r->session.moments);
     c->line_step = c->walked.step;
     c->line_due = 0;
@@ -130,21 +144,18 @@ hth_status hth_run_report(hth_run *r, hth_error *error) {
 
 /* Scores the test data into *summary; leaves it as it is if there are none. *stopped: the pass was interrupted. */
 static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, hth_error *error) {
-    hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
-    hth_scorer test;
+    hth_scorer test = {0};
     *stopped = false;
     /* Open the test data. */
     hth_run_tell_reading(r, true);
-    hth_status status = hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error);
+    hth_status status =
+        r->session.outer
+            ? hth_outer_source(&r->settings, &r->session, HTH_TEST, &test.source, error)
+            : hth_scorer_open(&r->settings, &r->session, HTH_TEST, &test, error);
     hth_run_tell_reading(r, false);
     if (status != HTH_OK || !test.source.kind) return status;
     /* Score them. */
-    status = hth_scorer_run(&test, &watch, stopped, error);
-    if (status == HTH_OK) {
-        summary->test_loss = hth_mean_loss(&test.tally.sums);
-        summary->test_metric =
-            hth_run_metric_value(&r->session.metric, &test.tally.sums, &test.moments);
-    }
+    status = score(r, &test, &summary->test_loss, &summary->test_metric, stopped, error);
     hth_scorer_close(&test);
     return status;
 }
@@ -160,7 +171,8 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         .metric = r->session.metric.kind->part.name,
         .task = r->session.train.kind->part.name,
         .cell = cells,
-        .learner = hth_learner_look(r->session.parts.learner).name,
+        .learner =
+            r->session.parts.learner ? hth_learner_look(r->session.parts.learner).name : "e-prop 2",
         .learner_bytes = r->outcome->learner_bytes,
         .steps = c->walked.step,
         .epochs = c->walked.epoch,

@@ -14,6 +14,7 @@
 #include "run/run.h"
 #include "run/stop.h"
 #include "session/adopt.h"
+#include "session/outer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -90,7 +91,8 @@ static void advise(const hth_run *r, char *out, size_t size) {
     char own[64] = "";
     bool sound;
     const hth_setting *clip = hth_settings_find(&r->settings, "optimiser.clip_norm");
-    const bool has_own = hth_learner_rate(r->session.parts.learner, own, sizeof own, &sound);
+    const bool has_own = r->session.parts.learner &&
+                         hth_learner_rate(r->session.parts.learner, own, sizeof own, &sound);
     const char *const lr = "optimiser.lr", *first = has_own && !sound ? own : lr;
     /* Example: "optimiser.lr, or an optimiser.clip_norm". */
     snprintf(out, size, "%s%s%s, or %s optimiser.clip_norm", first, has_own ? " or " : "",
@@ -120,7 +122,8 @@ static hth_status explain(const hth_run *r, hth_status status, hth_error *error)
  * once, so that repeated resumes make progress. */
 static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
     hth_counters *c = &r->counters;
-    hth_walk walk = hth_session_walk(&r->session, &c->walked);
+    hth_walk walk = {0};
+    if (!r->session.outer) walk = hth_session_walk(&r->session, &c->walked);
     for (bool first = true;; first = false) {
         /* Write the line that is due; it stays due if its validation is interrupted. */
         hth_status status = c->line_due ? hth_run_report(r, error) : HTH_OK;
@@ -130,9 +133,11 @@ static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
         if (*ending == HTH_FINISHED || c->line_due) return HTH_OK;
         if (!first && interrupted(r)) return HTH_OK;
         /* Learn from the next tape; find out whether a line is due. */
-        status = hth_walk_tape(&walk, error);
+        const uint64_t before = c->walked.step;
+        status = r->session.outer ? hth_outer_step(&r->session, &c->walked, &c->places, error)
+                                  : hth_walk_tape(&walk, error);
         if (status != HTH_OK) return explain(r, status, error);
-        find_due(r, walk.chunk.steps);
+        find_due(r, (size_t)(c->walked.step - before));
         hth_run_tick(r);
         if (!c->line_due) save_now_and_then(r);
     }
@@ -177,7 +182,7 @@ static void set_intervals(hth_run *r) {
 static void warn_of_few_updates(const hth_run *r) {
     char sentence[300];
     const hth_session *s = &r->session;
-    const uint64_t epoch = s->train.epoch_steps;
+    const uint64_t epoch = s->outer ? 0 : s->train.epoch_steps;
     const bool whole = s->update_sequence || s->steps >= epoch;
     if (epoch == 0 || epoch > s->train.sequence_steps || !whole) return;
     snprintf(
@@ -251,10 +256,30 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     return r->counters.walked.step == 0 ? save(r, error) : HTH_OK;
 }
 
+/* What the test trials of the tasks since the last line missed: the metric of a run of episodes. */
+static double mean_place(const void *counters) {
+    const hth_counters *c = counters;
+    return c->walked.sums.weight > 0 ? c->places / c->walked.sums.weight : (double)NAN;
+}
+
+/* Opens a session of episodes. */
+static hth_status open_episodes(hth_run *r, hth_error *error) {
+    HTH_TRY(hth_outer_open(&r->settings, &r->session, error));
+    r->session.metric.reached = mean_place;
+    r->session.metric.stream = &r->counters;
+    return HTH_OK;
+}
+
 /* Opens the session and the validation data. */
 static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_error *error) {
-    HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
-    if (r->session.options.validate_every >= 0)
+    if (hth_episodes_wanted(&r->settings))
+        HTH_TRY(open_episodes(r, error));
+    else
+        HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
+    if (r->session.outer && r->session.options.validate_every >= 0)
+        HTH_TRY(hth_outer_source(&r->settings, &r->session, HTH_VALIDATE, &r->validation.source,
+                                 error));
+    else if (r->session.options.validate_every >= 0)
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
     hth_run_tell_data(r, &r->session.train);
     hth_run_tell_data(r, &r->validation.source);
@@ -308,6 +333,7 @@ static void close_run(hth_run *r) {
 /* Notes the bytes of the learner's state. */
 static hth_status count_learner(const hth_run *r, hth_error *error) {
     hth_kept kept;
+    if (!r->session.parts.learner) return HTH_OK;
     HTH_TRY(hth_learner_kept(r->session.parts.learner, &kept, error));
     r->outcome->learner_bytes = kept.bytes;
     return HTH_OK;

@@ -12,6 +12,7 @@
 #include "files/safetensors.h"
 #include "network/inspect.h"
 #include "optim/inspect.h"
+#include "session/outer.h"
 
 #include <errno.h>
 #include <math.h>
@@ -62,6 +63,15 @@ static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capac
         fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums, {0}};
     return 1;
 }
+static size_t list_module(const hth_handles *h, hth_field *fields, size_t capacity) {
+    const hth_outer *o = h->outer;
+    if (!o) return 0;
+    const size_t count = hth_network_state(o->module, fields, capacity);
+    const size_t used = count < capacity ? count : capacity;
+    if (!o->optimiser) return count;
+    return count +
+           hth_optimiser_state(o->optimiser, fields ? fields + used : NULL, capacity - used);
+}
 static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capacity) {
     return h->parts.gradient ? hth_gradient_state(h->parts.gradient, fields, capacity) : 0;
 }
@@ -81,7 +91,7 @@ static const struct {
 } lists[] = {
     {"", list_network},   {"", list_tape},           {"learner.", list_learner},
     {"", list_optimiser}, {"stream.", list_stream},  {"gradient.", list_gradient},
-    {NULL, list_guest},   {"metric.", list_moments},
+    {NULL, list_guest},   {"metric.", list_moments}, {"module.", list_module},
 };
 
 /* One counter: member of hth_counters, of its tally, or a double. */
@@ -119,9 +129,10 @@ static const struct {
     {"run.recent", HTH_DTYPE_F64, offsetof(hth_counters, recent), HTH_STOP_MOST},
     WALKED(updates, HTH_DTYPE_U64),
     COUNTER(validations),
+    NUMBER(places),
 };
 /* The last LATER_COUNTERS counters of the list are missing in checkpoints of older versions; then they are 0. */
-enum { LATER_COUNTERS = 2 };
+enum { LATER_COUNTERS = 3 };
 _Static_assert(sizeof(hth_counters) ==
                    (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
                "every counter is in the list");
@@ -210,8 +221,11 @@ static hth_status write_best(const char *run, const field_list *fields,
 /* The handles of a session that a checkpoint must hold. The gradient is among them only with updates at the ends of
  * sequences; otherwise it is 0 between tapes. */
 static hth_handles handles_of(const hth_session *s) {
-    hth_handles handles = {
-        .parts = s->parts, .source = &s->train, .moments = &s->moments, .guest = &s->guest};
+    hth_handles handles = {.parts = s->parts,
+                           .source = &s->train,
+                           .moments = &s->moments,
+                           .guest = &s->guest,
+                           .outer = s->outer};
     if (!s->update_sequence) handles.parts.gradient = NULL;
     return handles;
 }
@@ -263,7 +277,7 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error) {
-    const hth_handles handles = {.parts.network = session->parts.network};
+    const hth_handles handles = {.parts.network = session->parts.network, .outer = session->outer};
     return save(run, &handles, NULL, step, identity, write_best, error);
 }
 

@@ -19,6 +19,7 @@ typedef struct hth_counters {
     double train_loss, train_metric; /* of the last line with a judged step */
     double validation_loss, validation_metric, best_loss, best_metric;
     double recent[HTH_STOP_MOST]; /* metrics of the last validations, the newest first; NAN: none */
+    double places; /* of episodes: what their test trials miss, summed since the last line */
 } hth_counters;
 
 /* Writes the newest checkpoint of the run folder: the states of all handles of the session, and the counters. The
@@ -53,6 +54,7 @@ typedef struct hth_handles {
     const hth_source *source;
     const hth_moments *moments;
     const hth_guest *guest;
+    const struct hth_outer *outer; /* its module, and that one's optimiser */
 } hth_handles;
 
 /* Restores the handles `into` to look at a run, not to continue it: from the newest checkpoint of a run folder, or from

@@ -9,6 +9,7 @@
 #include "credit/inspect.h"
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "session/outer.h"
 #include "session/score.h"
 
 #include <stdlib.h>
@@ -228,6 +229,15 @@ static hth_status open_stream(const hth_settings *settings, hth_split split, hth
     return s->train.kind ? HTH_OK : hth_source_absent(settings, split, error);
 }
 
+hth_status hth_session_open_stream(const hth_settings *settings, size_t trials, hth_session *s,
+                                   hth_error *error) {
+    HTH_TRY(read_options(settings, &s->options, error));
+    s->batch = trials * (size_t)s->options.batch;
+    HTH_TRY(open_stream(settings, HTH_TRAIN, s, error));
+    s->batch = (size_t)s->options.batch;
+    return run_length(s, error);
+}
+
 /* Chooses the metric and makes the moments of the targets. */
 static hth_status open_metric(const hth_settings *settings, hth_session *s, hth_error *error) {
     HTH_TRY(hth_run_metric_choose(settings, &s->train, s->parts.network, &s->metric, error));
@@ -270,7 +280,7 @@ static hth_status too_large(const hth_model_plan *plan, const guard *g, hth_erro
 
 /* hth_model_plan.initialise: parameters that the data bring. */
 static hth_status use_given(void *source, hth_network *network, hth_error *error) {
-    return hth_given_apply(source, network, error);
+    return hth_given_apply(source, NULL, network, error);
 }
 
 /* Makes the model for the session's stream. */
@@ -356,15 +366,27 @@ static hth_status keep_or_close(hth_status status, hth_session *session, hth_ses
     return status;
 }
 
+/* A session with a model has nothing to do with episodes. */
+static hth_status refuse_episodes(const hth_settings *settings, hth_error *error) {
+    if (!hth_episodes_wanted(settings)) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "learner.signal is module: such a run has episodes of training and test trials, "
+        "which 'hitherto train' runs and 'hitherto plot --trial' shows; nothing else "
+        "looks at them");
+}
+
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error) {
     hth_session session = {0};
+    HTH_TRY(refuse_episodes(settings, error));
     return keep_or_close(open_all(settings, guest, &session, error), &session, out);
 }
 
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
                                     hth_error *error) {
     hth_session session = {0};
+    HTH_TRY(refuse_episodes(settings, error));
     return keep_or_close(open_forward(settings, split, &session, error), &session, out);
 }
 
@@ -383,6 +405,7 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
 
 void hth_session_close(hth_session *s) {
     if (s->guest.kind) s->guest.kind->close(s->guest.state);
+    hth_outer_close(s);
     hth_model_destroy(s->model);
     hth_source_close(&s->train);
     hth_moments_destroy(&s->moments);

@@ -16,6 +16,8 @@ typedef struct hth_session {
     hth_model *model;
     hth_model_parts parts; /* the model's handles; the walk writes and learns with them */
     hth_guest guest;
+    /* Of a session of episodes (outer.h), which has no model, tape and learner; NULL: of any other */
+    struct hth_outer *outer;
 } hth_session;
 
 /* Opens all that training needs, and the guest if the settings ask for one. The caller closes *out, and keeps the texts
@@ -28,7 +30,11 @@ hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *
  * its tape. Errors are those of hth_session_open; HTH_INVALID also when there are no data for the split. */
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
                                     hth_error *error);
-/* Closes the guest, the model and the stream. */
+/* The first part of opening: the section train, the stream of `trials` times train.batch items, and the length of the
+ * run. */
+hth_status hth_session_open_stream(const hth_settings *settings, size_t trials, hth_session *s,
+                                   hth_error *error);
+/* Closes the guest, the model or what episodes have, and the stream. */
 void hth_session_close(hth_session *session);
 
 /* The walk that trains as the settings say, on from the tally. The session and the tally must outlive the walk. */

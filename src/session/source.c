@@ -334,14 +334,30 @@ static hth_status check_direction(const hth_given *given, const hth_network *net
                     given->name);
 }
 
-hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error) {
+/* Lists the initial values of the network with this prefix, with their names after it. */
+static size_t list_values(const hth_source *source, const char *prefix,
+                          hth_given given[MOST_GIVEN]) {
+    static const char module[] = "module_";
+    const size_t count = list_given(source, given);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const bool of_module = strncmp(given[i].name, module, sizeof module - 1) == 0;
+        if (is_feedback(&given[i]) || is_class_weights(&given[i])) continue;
+        if (prefix && of_module != (*prefix != 0)) continue;
+        given[kept] = given[i];
+        given[kept++].name += prefix ? strlen(prefix) : 0;
+    }
+    return kept;
+}
+
+hth_status hth_given_apply(const hth_source *source, const char *prefix, hth_network *network,
+                           hth_error *error) {
     hth_given given[MOST_GIVEN];
     hth_wires wires;
     target to;
-    const size_t count = list_given(source, given);
+    const size_t count = list_values(source, prefix, given);
     /* Check all arrays before any is copied. */
     for (size_t i = 0; i < count; i++) {
-        if (is_feedback(&given[i]) || is_class_weights(&given[i])) continue;
         HTH_TRY(check_direction(&given[i], network, error));
         if (is_wires(&given[i], &wires)) continue;
         if (!find_target(given[i].name, network, &to))

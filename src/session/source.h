@@ -54,10 +54,12 @@ hth_status hth_given_settings_join(const hth_source *source, const hth_settings 
  * need not know: weights of connections that there are not are 0. */
 hth_status hth_given_check(const hth_source *source, const hth_settings *settings,
                            hth_error *error);
-/* Copies the initial values that the data bring (w_in, w_rec, ...) into the network's parameters, after what they say of
- * its connections (w_rec_mask, w_rec_delay, ...). HTH_MISMATCH when the network has no such parameter or it has another
- * shape; errors are also those of hth_layer_wire; HTH_NO_MEMORY. */
-hth_status hth_given_apply(const hth_source *source, hth_network *network, hth_error *error);
+/* Copies the initial values that the data bring (w_in, w_rec, ...) into the network's parameters: all of them (prefix
+ * NULL), or with a module beside the network its own ("module_") or the others (""). What the data say of connections
+ * (w_rec_mask, w_rec_delay, ...) comes first. HTH_MISMATCH when the network has no such parameter or it has another shape;
+ * errors are also those of hth_layer_wire; HTH_NO_MEMORY. */
+hth_status hth_given_apply(const hth_source *source, const char *prefix, hth_network *network,
+                           hth_error *error);
 /* Copies the feedback weights that the data bring, if any, to the learner. Errors are those of hth_learner_feedback;
  * HTH_NO_MEMORY. */
 hth_status hth_given_feedback(const hth_source *source, hth_learner *learner, hth_error *error);

@@ -6,6 +6,7 @@
 #include "settings/sections.h"
 
 #include "credit/catalogues.h"
+#include "credit/episode/inspect.h"
 #include "metrics/catalogues.h"
 #include "network/catalogues.h"
 #include "optim/catalogues.h"
@@ -20,9 +21,9 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
         &hth_tasks,           &hth_readers,         &hth_network_section, &hth_layer_kinds,
         &hth_cells,           &hth_readout_section, &hth_losses,          &hth_regulariser_section,
         &hth_init_section,    &hth_conventions,     &hth_learners,        &hth_signals,
-        &hth_recurrences,     &hth_pasts,           &hth_futures,         &hth_optimisers,
-        &hth_schedules,       &hth_metrics,         &hth_train_section,   &hth_check_section,
-        &hth_compare_section,
+        &hth_recurrences,     &hth_pasts,           &hth_futures,         &hth_module_section,
+        &hth_episode_section, &hth_optimisers,      &hth_schedules,       &hth_metrics,
+        &hth_train_section,   &hth_check_section,   &hth_compare_section,
     };
     *count = HTH_COUNT(all);
     return all;
