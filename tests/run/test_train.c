@@ -235,7 +235,7 @@ static void given_values_become_weights(void **state) {
                              {"b_out", 1, 1, b_out}};
     memcpy(brought, all, sizeof all);
     brought_count = 5;
-    assert_int_equal(hth_given_apply(&source, network, NULL), HTH_OK);
+    assert_int_equal(hth_given_apply(&source, NULL, network, NULL), HTH_OK);
     const hth_real *theta = hth_network_parameters(network);
     assert_int_equal(hth_network_parameter_count(network), HTH_COUNT(expected));
     for (size_t i = 0; i < HTH_COUNT(expected); i++) assert_true(theta[i] == (hth_real)expected[i]);
@@ -250,13 +250,13 @@ static void given_values_must_fit(void **state) {
     hth_network *network = network_of("network.units=4");
     brought[0] = (hth_given){"w_rec", 3, 3, values};
     brought_count = 1;
-    assert_int_equal(hth_given_apply(&source, network, &error), HTH_MISMATCH);
+    assert_int_equal(hth_given_apply(&source, NULL, network, &error), HTH_MISMATCH);
     assert_non_null(strstr(error.message, "w_rec of the data is 3 x 3"));
     assert_non_null(strstr(error.message, "takes 4 x 4"));
     hth_network_destroy(network);
     /* Spiking cells have no connection of a unit to itself. */
     network = network_of("network.units=3 cell=lif");
-    assert_int_equal(hth_given_apply(&source, network, &error), HTH_MISMATCH);
+    assert_int_equal(hth_given_apply(&source, NULL, network, &error), HTH_MISMATCH);
     assert_non_null(strstr(error.message, "no connection"));
     hth_network_destroy(network);
 }
@@ -274,7 +274,7 @@ static void given_feedback_reaches_the_learner(void **state) {
     hth_network *network = network_of("network.units=3");
     brought[0] = (hth_given){"feedback", 1, 3, values};
     brought_count = 1;
-    assert_int_equal(hth_given_apply(&source, network, &error), HTH_OK);
+    assert_int_equal(hth_given_apply(&source, NULL, network, &error), HTH_OK);
     assert_int_equal(hth_compute_create(1, NULL, &compute, &error), HTH_OK);
     for (size_t i = 0; i < 2; i++) {
         const hth_settings settings = {&signals[i], 1};
