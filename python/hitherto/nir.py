@@ -64,6 +64,8 @@ def _check_model(model: Model) -> str:
         _refuse("a spike at the threshold itself; take cell={'threshold_at': 'above'}")
     if model._how["vocabulary"] or len([name for name in model.parameters if name.endswith(".weight")]) != 2:
         _refuse("tokens, or more than one layer")
+    if model.parameters["layer0.weight"].shape[1] != model.parameters["layer0.weight"].shape[0] + model._how["inputs"] + 1:
+        _refuse("connections with delays; take network={'delay': '1', 'input_delay': '0'}")
     return cell
 
 

@@ -56,7 +56,8 @@ typedef struct check {
     hth_check_options options;
     hth_train_options train;
     const char *from;        /* the run whose checkpoint is checked; NULL: a fresh network */
-    hth_settings settings;   /* owned */
+    hth_settings settings;   /* owned, with loss.class_weights that the data bring */
+    char *class_weights;     /* owned, the text of these */
     const hth_setting *rate; /* regulariser.rate as the user gave it; NULL: 0 */
     hth_source source;
     hth_sample sample;
@@ -92,6 +93,20 @@ static hth_status open_data(check *c, hth_error *error) {
             hth_run_restore(c->from, &c->settings, &(hth_handles){.source = &c->source}, error));
     HTH_TRY(hth_given_check(&c->source, &c->settings, error));
     return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
+}
+
+/* Class weights that the data bring are settings from here on. */
+static hth_status take_class_weights(check *c, hth_error *error) {
+    hth_given_settings with;
+    const hth_status status = hth_given_settings_join(&c->source, &c->settings, &with, error);
+    c->class_weights = with.text;
+    if (status == HTH_OK && with.items) {
+        free((void *)(uintptr_t)c->settings.items);
+        c->settings = with.settings;
+        return HTH_OK;
+    }
+    free(with.items);
+    return status;
 }
 
 static hth_status refuse_feedback(const check *c, const hth_settings *given,
@@ -161,6 +176,7 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
     HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
     HTH_TRY(open_data(c, error));
+    HTH_TRY(take_class_weights(c, error));
     /* The subject: all that a rehearsal of a learner needs. */
     c->subject = (hth_subject){.settings = c->settings,
                                .source = &c->source,
@@ -188,6 +204,7 @@ static void close_check(check *c) {
     hth_sample_free(&c->sample);
     hth_source_close(&c->source);
     free((void *)(uintptr_t)c->settings.items);
+    free(c->class_weights);
 }
 
 /* ---- 1: central differences --------------------------------------------------------------- */

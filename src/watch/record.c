@@ -215,7 +215,8 @@ double hth_recorder_threshold(const hth_recorder *r, size_t l, size_t unit) {
 
 hth_real hth_recorder_trace(const hth_recorder *r, size_t l, size_t row, size_t column) {
     hth_real e;
-    hth_learner_trace(r->walk.parts.learner, l, row, column, column + 1, &e);
+    const size_t at = hth_layer_column(r->session.parts.network, l, row, column);
+    hth_learner_trace(r->walk.parts.learner, l, row, at, at + 1, &e);
     return e;
 }
 

@@ -34,8 +34,9 @@ typedef struct hth_record_shape {
 
 typedef struct hth_record_layer {
     size_t units, inputs, states; /* states: differentiable states of a unit */
-    size_t rows, columns;     /* synapses: one row for each drive of each unit, columns [z; x; 1] */
-    bool spikes, has_voltage; /* has_voltage: state 0 is a membrane voltage */
+    size_t rows,
+        columns; /* synapses: one row for each drive of each unit, columns [z; x; 1], late copies before the 1 */
+    bool spikes, has_voltage;   /* has_voltage: state 0 is a membrane voltage */
     const char *state_names[8]; /* the paper's letters: "v", "a" */
 } hth_record_layer;
 
@@ -71,7 +72,7 @@ double hth_recorder_threshold(const hth_recorder *recorder, size_t layer, size_t
 const hth_real *hth_recorder_z(const hth_recorder *recorder, size_t layer);
 const hth_real *hth_recorder_state(const hth_recorder *recorder, size_t layer, size_t k);
 /* The trace e_t = sum_k Z_t[k] eps_t[k] + Q_t u_t of one synapse (Bellec et al. 2019, eq. 4), or of all:
- * out[rows][columns], 0 without a connection. */
+ * out[rows][columns], 0 without a connection. `column` is one of [z; x; 1], whatever the delay of its connection. */
 hth_real hth_recorder_trace(const hth_recorder *recorder, size_t layer, size_t row, size_t column);
 void hth_recorder_traces(const hth_recorder *recorder, size_t layer, hth_real *out);
 /* The eligibility vectors eps_t of all synapses, out[states][rows][columns], 0 without a connection (eq. 2). */

@@ -228,12 +228,13 @@ static hth_status write_csv(const recording *r, const char *path, hth_error *err
 
 static hth_status check_plan(const recording *r, hth_error *error) {
     const hth_recording_plan *p = r->plan;
+    const size_t columns = r->of.units + r->of.inputs + 1;
     for (size_t i = 0; i < p->synapse_count; i++)
-        if (p->synapses[i].row >= r->of.rows || p->synapses[i].from >= r->of.columns)
+        if (p->synapses[i].row >= r->of.rows || p->synapses[i].from >= columns)
             return hth_fail(error, HTH_INVALID,
                             "synapse %zu is from column %zu to row %zu, but layer %zu has %zu "
                             "columns and %zu rows",
-                            i, p->synapses[i].from, p->synapses[i].row, p->layer, r->of.columns,
+                            i, p->synapses[i].from, p->synapses[i].row, p->layer, columns,
                             r->of.rows);
     if (p->synapse_count && !r->shape.has_traces)
         return hth_fail(error, HTH_INVALID, "learner '%s' keeps no traces of single synapses",

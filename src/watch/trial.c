@@ -59,11 +59,12 @@ static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instan
 
 static hth_status check_synapses(const hth_trial *t, const hth_synapse *synapses, size_t count,
                                  hth_error *error) {
+    const size_t last = t->of.units + t->of.inputs; /* the bias */
     for (size_t i = 0; i < count; i++)
-        if (synapses[i].row >= t->of.rows || synapses[i].from >= t->of.columns)
+        if (synapses[i].row >= t->of.rows || synapses[i].from > last)
             return hth_fail(error, HTH_INVALID,
                             "synapse %zu<%zu: the layer has rows 0..%zu and columns 0..%zu",
-                            synapses[i].row, synapses[i].from, t->of.rows - 1, t->of.columns - 1);
+                            synapses[i].row, synapses[i].from, t->of.rows - 1, last);
     return HTH_OK;
 }
 

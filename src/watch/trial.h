@@ -5,7 +5,7 @@
 
 #include "watch/record.h"
 
-/* The synapse from column `from` of [z; x; 1] to drive row `row` of the layer. */
+/* The synapse from number `from` of [z; x; 1], whatever its delay, to drive row `row` of the layer. */
 typedef struct hth_synapse {
     size_t row, from;
 } hth_synapse;

@@ -1,8 +1,10 @@
 /*
  * Dale's law: the signs of recurrent weights are those of the units that they come from, at first and after 10^5 updates
- * by every optimiser, and connections that do not exist stay exactly 0; without network.excitatory signs change.
+ * by every optimiser with weight decay, and weights of connections that do not exist stay exactly 0; without
+ * network.excitatory signs change.
  */
 #include "laws.h"
+#include "network/inspect.h"
 
 enum { UNITS = 8, UPDATES = 100000 };
 
@@ -33,8 +35,9 @@ static size_t zeros(const hth_network *network, bool existing) {
 static void train(law_rig *rig, const char *learner, const char *optimiser, size_t updates) {
     const hth_setting items[] = {{"learner.name", learner, NULL},
                                  {"optimiser.name", optimiser, NULL},
-                                 {"optimiser.lr", "0.01", NULL}};
-    const hth_settings split[] = {{items, 1}, {items + 1, 2}};
+                                 {"optimiser.lr", "0.01", NULL},
+                                 {"optimiser.weight_decay", "0.001", NULL}};
+    const hth_settings split[] = {{items, 1}, {items + 1, 3}};
     hth_error error;
     hth_tape *tape;
     hth_learner *by;
@@ -115,6 +118,50 @@ static void test_signs_after_many_updates(void **state) {
     assert_true(pinned > 0);
 }
 
+/* Weights of an array's mask, and of delays, under every optimiser and weight decay. */
+static void test_given_connections_after_many_updates(void **state) {
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(optimisers); i++) {
+        static const double mask[] = {1, 0, 1, 1, 0, 1, 1, 0, 1}, input[] = {1, 0, 0, 1, 1, 1};
+        static const double delay[] = {1, 2, 2, 2, 1, 1, 1, 2, 2};
+        static const law_case what = {"network.units=3 cell.alpha=0.5 network.connections=given "
+                                      "network.delay=1..2 network.excitatory=0.34",
+                                      2,
+                                      0,
+                                      2,
+                                      40,
+                                      1,
+                                      false,
+                                      false};
+        const hth_wires wires[] = {{HTH_WIRE_MASK, "mask", 3, 3, mask},
+                                   {HTH_WIRE_INPUT_MASK, "input", 3, 2, input},
+                                   {HTH_WIRE_DELAY, "delay", 3, 3, delay}};
+        law_rig rig;
+        hth_error error;
+        law_setup(&rig, &what);
+        for (size_t k = 0; k < HTH_COUNT(wires); k++)
+            must(hth_layer_wire(rig.network, 0, &wires[k], &error), &error);
+        hth_network_keep_signs(rig.network);
+        train(&rig, "rflo", optimisers[i], UPDATES);
+        const hth_layer *layer = &rig.network->layers[0];
+        size_t there = 0, all = 0;
+        for (size_t row = 0; row < 3; row++)
+            for (size_t k = 0; k < 5; k++) {
+                const hth_real w =
+                    layer->W[row * layer->m + hth_layer_column(rig.network, 0, row, k)];
+                const bool is = k < 3 ? mask[row * 3 + k] : input[row * 2 + k - 3];
+                assert_true(is || w == 0);
+                if (k < 3) assert_true(k < 1 ? w >= 0 : w <= 0);
+                there += w != 0;
+            }
+        for (size_t row = 0; row < 3; row++)
+            for (size_t k = 0; k + 1 < layer->m; k++) all += layer->W[row * layer->m + k] != 0;
+        assert_int_equal(all, there); /* nothing stands where a connection has another delay */
+        assert_true(there > 3);
+        law_teardown(&rig);
+    }
+}
+
 static void test_bad_fractions_are_refused(void **state) {
     (void)state;
     const hth_shape shape = {.inputs = 2, .outputs = 1, .target = HTH_TARGET_VALUES};
@@ -130,6 +177,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signs_at_first),
         cmocka_unit_test(test_signs_after_many_updates),
+        cmocka_unit_test(test_given_connections_after_many_updates),
         cmocka_unit_test(test_bad_fractions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,41 @@ static void wrong_class_weights(void **state) {
             "class_weights of the data has 3 numbers, but there are 4");
 }
 
+static void add_error(void *context, const hth_check_row *row) {
+    if (strstr(row->claim, "your learner")) *(double *)context += row->relative_error;
+}
+
+/* How far a learner is from the exact gradient, by a check of these settings or of a run with them. */
+static double check_of(const char *file, const char *more, const char *run) {
+    char line[512];
+    double sum = 0;
+    hth_error error;
+    snprintf(line, sizeof line,
+             "data=arrays network.units=5 learner=rflo data.file=%s train.batch=7 "
+             "data.shuffle=false train.steps=6 check.samples=4 %s",
+             scratch_path(file), more);
+    hth_config *config = configure(line);
+    if (run) train_whole(line, run);
+    if (hth_check(config, run ? scratch_path(run) : NULL, NULL, add_error, &sum, &error) != HTH_OK)
+        fail_msg("%s", error.message);
+    hth_config_destroy(config);
+    return sum;
+}
+
+/* A check weighs classes too, as the run does that it is of. */
+static void a_check_has_class_weights(void **state) {
+    (void)state;
+    arrays_of f = {.steps = STEPS, .lengths = true, .weights = {1, 1, 1}};
+    write_file(&f, "unweighed.npz");
+    f = (arrays_of){.steps = STEPS, .lengths = true, .weights = {0.25, 2, 1.5}, .given = true};
+    write_file(&f, "weighed.npz");
+    const double given = check_of("weighed.npz", "", NULL);
+    assert_true(given == check_of("unweighed.npz", "loss.class_weights=.25,2,1.5", NULL));
+    assert_true(fabs(given - check_of("unweighed.npz", "", NULL)) > 1e-3 * given && given > 0);
+    assert_true(check_of("weighed.npz", "", "weighed") ==
+                check_of("unweighed.npz", "loss.class_weights=.25,2,1.5", "unweighed"));
+}
+
 static void state_is_carried_to_what_comes_next(void **state) {
     (void)state;
     arrays_of f = {.steps = STEPS, .weights = {1, 1, 1}};
@@ -293,6 +328,7 @@ int main(void) {
         cmocka_unit_test(class_weights_are_weights),
         cmocka_unit_test(class_weights_alone),
         cmocka_unit_test(wrong_class_weights),
+        cmocka_unit_test(a_check_has_class_weights),
         cmocka_unit_test(state_is_carried_to_what_comes_next),
         cmocka_unit_test(a_run_says_what_it_doubts),
         cmocka_unit_test(the_best_metric_is_the_best),
