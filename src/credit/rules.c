@@ -238,23 +238,6 @@ static const hth_rule rules[] = {
      .when = "a layer that is not of units (network.layers)",
      .where = has_layers_without_table,
      .why = NO_TABLE "set learner.future to zero"},
-    /* Connections with delays */
-    {.of = {.axis = RECURRENCE, .names = {"full", "none"}, .others = true},
-     .when = "network.delay > 1",
-     .where = has_delays,
-     .why = "it takes credit from a unit to another, or to itself, at the next step, but that of "
-            "a connection with a delay is some steps under way; set learner.recurrence to full or "
-            "none"},
-    {.of = {.axis = PAST, .names = {"none", "trace", "instantaneous", "influence"}, .others = true},
-     .when = "network.delay > 1",
-     .where = has_delays,
-     .why = "it does not follow what is under way in connections with delays; set learner.past to "
-            "none, trace, instantaneous or influence"},
-    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
-     .when = "network.delay > 1",
-     .where = has_delays,
-     .why = "it predicts the credit of states and z, not of what is under way in connections with "
-            "delays; set learner.future to zero"},
     /* Signal */
     {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",
@@ -476,6 +459,23 @@ static const hth_rule rules[] = {
      .where = leaks_with_changing_feedback,
      .why = "through a leaky readout a step gets errors of later steps, whose feedback would be "
             "another; it needs readout.kappa = 0 or another learner.signal"},
+    /* Connections with delays */
+    {.of = {.axis = RECURRENCE, .names = {"full", "none"}, .others = true},
+     .when = "network.delay > 1",
+     .where = has_delays,
+     .why = "it takes credit from a unit to another, or to itself, at the next step, but that of "
+            "a connection with a delay is some steps under way; set learner.recurrence to full or "
+            "none"},
+    {.of = {.axis = PAST, .names = {"none", "trace", "instantaneous", "influence"}, .others = true},
+     .when = "network.delay > 1",
+     .where = has_delays,
+     .why = "it does not follow what is under way in connections with delays; set learner.past to "
+            "none, trace, instantaneous or influence"},
+    {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
+     .when = "network.delay > 1",
+     .where = has_delays,
+     .why = "it predicts the credit of states and z, not of what is under way in connections with "
+            "delays; set learner.future to zero"},
 };
 
 const hth_rule *hth_rule_at(size_t index) {

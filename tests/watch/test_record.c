@@ -122,13 +122,12 @@ static size_t all_synapses(hth_synapse out[N * M]) {
     return count;
 }
 
-/* eps_t = alpha eps_{t-1} + u_t, e_t = psi_t eps_t (Bellec et al. 2019, eqs. 22-23), u_t = [z_{t-1}; x_t]. */
-static void traces_are_those_of_the_paper(void **state) {
-    (void)state;
+/* eps_t = alpha eps_{t-1} + u_t, e_t = psi_t eps_t (Bellec et al. 2019, eqs. 22-23), u_t = [z_{t-d}; x_{t-c}]. */
+static void assert_traces(const char *line, const char *run, size_t d, size_t c) {
     hth_synapse synapses[N * M];
     const size_t count = all_synapses(synapses);
-    train_whole(LIF "learner=eprop1", "traces");
-    hth_trial trial = record("traces", 1, synapses, count);
+    train_whole(line, run);
+    hth_trial trial = record(run, 1, synapses, count);
     assert_true(trial.shape.own && trial.shape.has_traces);
     assert_int_equal(trial.trace.count, count);
     const double alpha = exp(-1.0 / 20), v_th = 0.61;
@@ -138,9 +137,9 @@ static void traces_are_those_of_the_paper(void **state) {
         const size_t j = synapses[i].row, from = synapses[i].from;
         double silent = 0;
         for (size_t t = 0; t < STEPS; t++) {
-            const double u = from >= N ? hth_trial_value(&trial, t, trial.x.at + from - N)
-                             : t > 0   ? hth_trial_value(&trial, t - 1, trial.z.at + from)
-                                       : 0;
+            const size_t at = from >= N ? trial.x.at + from - N : trial.z.at + from;
+            const size_t delay = from >= N ? c : d;
+            const double u = t >= delay ? hth_trial_value(&trial, t - delay, at) : 0;
             const double v = hth_trial_value(&trial, t, trial.state.at + j);
             const double psi = silent > 0 ? 0 : 0.3 / v_th * fmax(0, 1 - fabs((v - v_th) / v_th));
             if (hth_trial_value(&trial, t, trial.z.at + j) > 0)
@@ -159,6 +158,12 @@ static void traces_are_those_of_the_paper(void **state) {
     assert_true(relative(difference, size) < tolerance(1e-12, 1e-4));
     assert_true(relative(late, size) > 0.01); /* one step late is another trace */
     hth_trial_free(&trial);
+}
+
+static void traces_are_those_of_the_paper(void **state) {
+    (void)state;
+    assert_traces(LIF "learner=eprop1", "traces", 1, 0);
+    assert_traces(LIF "learner=eprop1 network.delay=3 network.input_delay=2", "late", 3, 2);
 }
 
 /* A trace is its vector's parts, weighed: e = psi (eps_v - beta eps_a) (Bellec et al. 2019, eqs. 26-28). psi is the

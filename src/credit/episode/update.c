@@ -50,6 +50,12 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
                  "forward in time, without dropout and from an initial state of 0");
         return true;
     }
+    if (layer->wiring.late_z) {
+        snprintf(out, size,
+                 "an update is differentiated through connections to the next step: take "
+                 "network.delay = 1");
+        return true;
+    }
     if (find_moving(cell, which, sizeof which))
         snprintf(out, size,
                  "cell %s cannot be differentiated through an update: %s of its eligibility traces "
