@@ -188,12 +188,13 @@ typedef struct cli_trial_picture {
     const char *title;
     const size_t *units;
     size_t unit_count;
+    bool brief; /* units and outputs alone */
 } cli_trial_picture;
 /* It points into the trial. NULL: no memory. */
 struct figure *cli_trial_figure(const cli_trial_picture *picture);
-/* A picture of the first validation trial of a run, of `run` itself: *trial and *figure, NULL where there is none to
+/* A picture of the first validation trial of a run, brief or whole: *trial and *figure, NULL where there is none to
  * see. hth_trial_free and figure_destroy them. */
-int cli_run_trial(const char *run, struct hth_trial *trial, struct figure **figure);
+int cli_run_trial(const char *run, bool brief, struct hth_trial *trial, struct figure **figure);
 
 /* ---- summary.c ------------------------------------------------------------------------------ */
 

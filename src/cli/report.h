@@ -38,6 +38,18 @@ void report_shell_word(FILE *out, const char *text);
 /* "That is between 0.4545 (both tosses known) and 0.5192 (the heavier toss known)."; "" where none is known. */
 void report_levels(const hth_reference *levels, size_t count, double value, char *out, size_t size);
 
+/* report_arms.c: of a comparison, rasters of the best run of each arm whose units spike, and how near each learner is
+ * to the exact gradient. configs: the settings of each row. Print and return the exit code. */
+struct hth_comparison;
+typedef struct report_arms {
+    FILE *out;
+    const char *folder;
+    const struct hth_comparison *c;
+    struct hth_config *const *configs;
+} report_arms;
+int report_trials(const report_arms *arms);
+int report_nearness(const report_arms *arms);
+
 /* report_run.c, report_comparison.c: the whole report. Print and return the exit code. */
 int report_run(FILE *out, const char *run);
 int report_comparison(FILE *out, const char *folder);

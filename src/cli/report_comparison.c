@@ -278,24 +278,31 @@ static void put_file(const comparison_report *r, const told *t, const uint64_t *
     }
 }
 
-static int put_settings(const comparison_report *r) {
+static void put_settings(const comparison_report *r, const told *t, const uint64_t *seeds,
+                         size_t seed_count) {
+    report_heading(r->out, "Settings that differ from the defaults, and the same again");
+    report_paragraph(r->out, "", "As a file, comparison.yaml:");
+    report_code_begin(r->out);
+    put_file(r, t, seeds, seed_count);
+    report_code_end(r->out);
+    report_paragraph(r->out, "", "The command:");
+    report_code_begin(r->out);
+    fprintf(r->out, "hitherto compare comparison.yaml --out again");
+    report_code_end(r->out);
+}
+
+/* What needs the settings of each arm. */
+static int put_arms(const comparison_report *r) {
     told t = {0};
     uint64_t *seeds = NULL;
     size_t seed_count = 0;
     hth_error error;
     int code = CLI_OK;
     if (read_told(r->folder, &t, &seeds, &seed_count, &error) != HTH_OK) code = cli_fail(&error);
-    if (code == CLI_OK) {
-        report_heading(r->out, "Settings that differ from the defaults, and the same again");
-        report_paragraph(r->out, "", "As a file, comparison.yaml:");
-        report_code_begin(r->out);
-        put_file(r, &t, seeds, seed_count);
-        report_code_end(r->out);
-        report_paragraph(r->out, "", "The command:");
-        report_code_begin(r->out);
-        fprintf(r->out, "hitherto compare comparison.yaml --out again");
-        report_code_end(r->out);
-    }
+    const report_arms arms = {r->out, r->folder, r->c, t.configs};
+    if (code == CLI_OK) code = report_trials(&arms);
+    if (code == CLI_OK) code = report_nearness(&arms);
+    if (code == CLI_OK) put_settings(r, &t, seeds, seed_count);
     free_told(&t);
     free(seeds);
     return code;
@@ -311,12 +318,7 @@ int report_comparison(FILE *out, const char *folder) {
     report_heading(out, "Learning curves");
     report_figure(out, cli_compare_figure(c));
     put_table(&r);
-    report_heading(out, "How near to the exact gradient");
-    report_paragraph(
-        out, "",
-        "Not part of a comparison: hitherto check FILE compares every learner's gradient "
-        "with the exact one, and train.align does it along a run.");
-    const int code = put_settings(&r);
+    const int code = put_arms(&r);
     report_end(out);
     hth_comparison_free(c);
     return code;

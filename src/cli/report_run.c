@@ -205,7 +205,7 @@ static int put_settings(const run_report *r) {
 static int put_trial(const run_report *r) {
     hth_trial trial;
     figure *f;
-    const int code = cli_run_trial(r->run, &trial, &f);
+    const int code = cli_run_trial(r->run, false, &trial, &f);
     if (code == CLI_OK && f) {
         report_heading(r->out, "A trial of the trained network");
         report_figure(r->out, f);

@@ -21,7 +21,7 @@ typedef struct request {
     const char *run, *split, *picture, *csv;
     const char *units, *synapses;          /* as typed; NULL: chosen here */
     uint64_t layer, sequence, from, steps; /* steps 0: to the end */
-    bool top_layer;
+    bool top_layer, brief;
 } request;
 
 typedef struct choice {
@@ -116,7 +116,7 @@ static figure *make_figure(const request *q, const hth_trial *t, const choice *c
     snprintf(title, sizeof title, "%.200s: trial %llu of %s%s", q->run,
              (unsigned long long)q->sequence + 1, q->split,
              t->shape.layers > 1 && !q->top_layer ? ", a lower layer" : "");
-    const cli_trial_picture picture = {t, title, c->units, c->unit_count};
+    const cli_trial_picture picture = {t, title, c->units, c->unit_count, q->brief};
     return cli_trial_figure(&picture);
 }
 
@@ -177,8 +177,8 @@ static int show_trial(request *q, const hth_settings *overrides) {
     return code;
 }
 
-int cli_run_trial(const char *run, hth_trial *trial, figure **f) {
-    request q = {.run = run, .split = "validation", .top_layer = true};
+int cli_run_trial(const char *run, bool brief, hth_trial *trial, figure **f) {
+    request q = {.run = run, .split = "validation", .top_layer = true, .brief = brief};
     const hth_record_plan plan = {.run = run, .split = q.split, .signals = true};
     hth_recorder *recorder;
     choice c = {0};

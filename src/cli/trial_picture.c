@@ -189,8 +189,13 @@ static void add_outputs(drawing *d) {
 static void choose_panels(drawing *d) {
     const hth_trial *t = d->t;
     char title[120];
-    add_many(d, t->x, t->shape.stream.vocabulary ? "token" : "inputs", true);
+    if (!d->picture->brief)
+        add_many(d, t->x, t->shape.stream.vocabulary ? "token" : "inputs", true);
     add_many(d, t->z, t->of.spikes ? "spikes z" : "units z", false);
+    if (d->picture->brief) {
+        add_outputs(d);
+        return;
+    }
     add_states(d);
     snprintf(title, sizeof title, "learning signals L%s%s", t->shape.own ? "" : " of ",
              t->shape.own || !t->shape.learner ? "" : t->shape.learner);

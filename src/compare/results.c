@@ -33,6 +33,7 @@ typedef struct gathered {
     uint64_t *steps, *places; /* places[i]: which point of the curve line i belongs to */
     size_t count, at;         /* at: the next line to use */
     double final;
+    bool spikes; /* the run's lines have spike rates */
 } gathered;
 
 /* The state while results are loaded. */
@@ -141,6 +142,7 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
     const bool room = g->values && g->smooth && g->steps && g->places;
     /* Keep the lines that have the measure. */
     for (size_t i = 0; room && i < count; i++) {
+        g->spikes = g->spikes || isfinite(lines[i].spike_rate);
         const double value = measured(&lines[i], l->measure);
         if (!isfinite(value)) continue;
         g->values[g->count] = value;
@@ -196,6 +198,18 @@ static double largest(const double *values, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (isfinite(values[i]) && !(most >= values[i])) most = values[i];
     return most;
+}
+
+/* Finds the run with the best final value. */
+static void find_best(const gathered *own, size_t count, bool rises, hth_compared *row) {
+    double best = NAN;
+    for (size_t i = 0; i < count; i++) {
+        const double value = own[i].final;
+        row->spikes = row->spikes || own[i].spikes;
+        if (!isfinite(value) || (rises ? value <= best : value >= best)) continue;
+        best = value;
+        row->best_seed = own[i].run->seed;
+    }
 }
 
 static void sum_up(const gathered *own, size_t count, double *values, hth_compared *row) {
@@ -289,6 +303,7 @@ static hth_status fill_row(const loader *l, const hth_stored_variant *variant, u
     /* Sum up the runs: the row's numbers and the curve. */
     if (status == HTH_OK) {
         sum_up(l->own, count, values, row);
+        find_best(l->own, count, l->result->rises, row);
         status = draw_curve(l, l->own, count, values, row);
     }
     if (status == HTH_OK) status = tell_diverged(l, l->own, count, row);
@@ -343,6 +358,7 @@ static hth_status name_row(const loader *l, const hth_stored_variant *variant,
                            const hth_settings *settings, hth_compared *row) {
     row->arm = strdup(variant->arm);
     row->learner = strdup(variant->learner);
+    row->variant = variant->id;
     row->varied = calloc(l->result->key_count + 1, sizeof *row->varied);
     tell_updates(variant, row->updates, sizeof row->updates);
     if (!row->arm || !row->learner || !row->varied) return no_memory(l);

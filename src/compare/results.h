@@ -27,8 +27,11 @@ typedef struct hth_curve_point {
 /* An arm with one value for each varied setting. */
 typedef struct hth_compared {
     char *arm, *learner;
-    char **varied;    /* values of the comparison's keys */
-    char updates[40]; /* "20 a sequence", "every 10 steps"; "": not known */
+    char **varied;      /* values of the comparison's keys */
+    int64_t variant;    /* of its row in the store */
+    uint64_t best_seed; /* of the finished run with the best final value, if final.count is not 0 */
+    bool spikes;        /* there are units that spike */
+    char updates[40];   /* "20 a sequence", "every 10 steps"; "": not known */
     size_t finished, diverged, failed, waiting;
     char *diverged_at;                      /* steps at which runs diverged: "1200, 5400", or "" */
     hth_mean final, test_loss, test_metric; /* over finished runs */

@@ -159,6 +159,69 @@ static void test_a_comparison(void **state) {
     assert_true(digits > 10);
 }
 
+/* The cosine of an arm's row of layer0.weight. */
+static double cosine_of(const char *arm) {
+    char row[300];
+    snprintf(row, sizeof row,
+             "<td data-label=\"arm\">%s</td><td data-label=\"parameters\">layer0.weight</td><td "
+             "data-label=\"cosine\">",
+             arm);
+    const char *at = strstr(page, row);
+    if (!at) fail_msg("there is no row of %s", arm);
+    return atof(at + strlen(row));
+}
+
+static size_t count_of(const char *text) {
+    size_t count = 0;
+    for (const char *at = page; (at = strstr(at, text)); at++) count++;
+    return count;
+}
+
+/* How near each learner is to the exact gradient, on the weights that runs begin with, or end with where they were
+ * kept. */
+static void test_nearness_of_a_comparison(void **state) {
+    (void)state;
+    RUN("compare", "task=add", "loss=softmax", "network.units=5", "train.steps=300",
+        "compare.learners=rtrl,rflo,uoro", "compare.seeds=2", "--out", "n", "--quiet");
+    assert_int_equal(said.code, 0);
+    RUN("report", "n", "--out", "n.html");
+    assert_string_equal(said.err, "");
+    read_page("n.html");
+    assert_true(cosine_of("rtrl") == 1);
+    const double initial = cosine_of("rflo");
+    assert_true(initial > 0.1 && initial < 0.9999);
+    assert_true(cosine_of("uoro") > 0);
+    has("mean of 32; one is off by ");
+    assert_int_equal(count_of("<td data-label=\"weights\">initial</td>"), 3);
+    assert_null(strstr(page, "not kept")); /* no unit spikes: nothing is missed */
+    RUN("compare", "task=add", "loss=softmax", "network.units=5", "train.steps=300",
+        "compare.learners=rtrl,rflo", "compare.seeds=1", "compare.keep=true", "--out", "k",
+        "--quiet");
+    RUN("report", "k", "--out", "k.html");
+    read_page("k.html");
+    assert_int_equal(count_of("<td data-label=\"weights\">trained</td>"), 2);
+    assert_true(cosine_of("rtrl") == 1 && cosine_of("rflo") != initial);
+}
+
+/* Rasters of kept runs whose units spike; where they are not kept, that is said. */
+static void test_trials_of_a_comparison(void **state) {
+    (void)state;
+    static const char *const keep[] = {"compare.keep=false", "compare.keep=true"};
+    for (int i = 0; i < 2; i++) {
+        const char *out = i ? "kept" : "gone";
+        RUN("compare", "task=pattern", "task.steps=40", "cell=lif", "network.units=6",
+            "train.sequences=4", "compare.learners=eprop1,readout-only", "compare.seeds=2", keep[i],
+            "--out", out, "--quiet");
+        assert_int_equal(said.code, 0);
+        RUN("report", out, "--out", "t.html");
+        assert_string_equal(said.err, "");
+        read_page("t.html");
+        assert_int_equal(count_of(">spikes z</text>"), i ? 4 : 0); /* wide and narrow */
+        assert_int_equal(count_of("The runs were not kept"), !i);
+    }
+    has(">eprop1, seed ");
+}
+
 /* What went wrong is said in words. */
 static void test_a_comparison_that_diverged(void **state) {
     (void)state;
@@ -201,8 +264,12 @@ static void test_what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_run),           TEST(test_texts_are_escaped),
-        TEST(test_a_comparison),    TEST(test_a_comparison_that_diverged),
+        TEST(test_a_run),
+        TEST(test_texts_are_escaped),
+        TEST(test_a_comparison),
+        TEST(test_a_comparison_that_diverged),
+        TEST(test_nearness_of_a_comparison),
+        TEST(test_trials_of_a_comparison),
         TEST(test_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
