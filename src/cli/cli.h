@@ -181,6 +181,15 @@ int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
  * network that runs forward). Silent where the task or the machine has no picture. */
 int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn,
                              bool *watchable);
+/* episode_picture.c: of a run of episodes. An episode over time, and its path in the plane (NULL: its places are in none);
+ * they point into the episode. NULL also: no memory. */
+struct hth_episode;
+struct figure *cli_episode_figure(const struct hth_episode *episode, const char *title);
+struct figure *cli_plane_figure(const struct hth_episode *episode, const char *title);
+/* Draws both of task `number` of a split: `picture`, and PICTURE-plane beside it; prints their names if `says`. */
+int cli_draw_episode(const char *run, const char *split, const hth_settings *overrides,
+                     uint64_t number, const char *picture, bool says);
+
 struct hth_trial;
 /* Chosen units and, by the trial's own list, synapses. */
 typedef struct cli_trial_picture {

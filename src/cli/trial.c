@@ -5,6 +5,7 @@
 #include "watch/trial.h"
 #include "cli/cli.h"
 #include "cli/figure.h"
+#include "watch/episode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +249,16 @@ static int read_request(const cli_arguments *arguments, request *q) {
     return q->picture ? cli_check_picture(q->picture) : CLI_OK;
 }
 
+/* The same of a run of episodes, which has another picture and no table of numbers. */
+static int plot_episode(const request *q, const hth_settings *overrides) {
+    if (q->csv || !q->top_layer || q->units || q->synapses || q->steps || q->from)
+        return cli_complain(CLI_BAD_INPUT,
+                            "%s is a run of episodes: the picture of one takes --split, --number "
+                            "and --out alone",
+                            q->run);
+    return cli_draw_episode(q->run, q->split, overrides, q->sequence, q->picture, true);
+}
+
 int cli_plot_trial(const cli_arguments *arguments) {
     request q = {0};
     hth_config *overrides;
@@ -258,6 +269,11 @@ int cli_plot_trial(const cli_arguments *arguments) {
     if (code == CLI_OK) code = read_request(arguments, &q);
     if (code == CLI_OK) code = cli_match_run(arguments, q.run);
     const hth_settings settings = hth_config_settings(overrides);
+    if (code == CLI_OK && hth_is_run_of_episodes(q.run)) {
+        code = plot_episode(&q, &settings);
+        hth_config_destroy(overrides);
+        return code;
+    }
     if (code == CLI_OK) code = show_trial(&q, &settings);
     if (code == CLI_OK && q.picture) cli_say(stdout, "%s\n", q.picture);
     if (code == CLI_OK && q.csv) cli_say(stdout, "%s\n", q.csv);
@@ -274,6 +290,15 @@ int cli_trial_after_training(const char *run, const hth_config *config, bool *dr
     request q = {.run = run, .split = "validation", .picture = path, .top_layer = true};
     const hth_record_plan plan = {.run = run, .split = q.split, .signals = true};
     hth_recorder *recorder;
+    hth_episode episode;
+    if (hth_is_run_of_episodes(run)) {
+        /* A task of validation is there, or none is to be seen. */
+        *watchable = hth_episode_record(run, q.split, NULL, 0, &episode, NULL) == HTH_OK;
+        if (*watchable) hth_episode_free(&episode);
+        *drawn =
+            *watchable && wanted && cli_draw_episode(run, q.split, NULL, 0, path, false) == CLI_OK;
+        return CLI_OK;
+    }
     if (hth_recorder_open(&plan, &recorder, NULL) != HTH_OK) return CLI_OK; /* no such data */
     const bool values = hth_recorder_shape(recorder).stream.target == HTH_TARGET_VALUES;
     int code = CLI_OK;

@@ -264,7 +264,7 @@ static double mean_place(const void *counters) {
 
 /* Opens a session of episodes. */
 static hth_status open_episodes(hth_run *r, hth_error *error) {
-    HTH_TRY(hth_outer_open(&r->settings, &r->session, error));
+    HTH_TRY(hth_outer_open(&r->settings, HTH_TRAIN, &r->session, error));
     r->session.metric.reached = mean_place;
     r->session.metric.stream = &r->counters;
     return HTH_OK;

@@ -139,7 +139,6 @@ hth_status hth_outer_step(hth_session *s, hth_tally *tally, double *places, hth_
 hth_status hth_outer_score(hth_session *s, const hth_source *source, const hth_watch *watch,
                            hth_outer_result *out, bool *stopped, hth_error *error) {
     const uint64_t limit = (uint64_t)s->options.validation_steps;
-    const uint32_t stream = source == &s->train ? 0 : 1;
     hth_position_flags flags = {0};
     hth_outer_result one;
     uint64_t passes = 0;
@@ -148,8 +147,8 @@ hth_status hth_outer_score(hth_session *s, const hth_source *source, const hth_w
     *stopped = false;
     HTH_TRY(hth_source_rewind(source, error));
     while (more) {
-        if ((*stopped = passes > 0 && watch->stop && *watch->stop)) return HTH_OK;
-        HTH_TRY(hth_outer_run(s, source, passes++, stream, &flags, &one, error));
+        if ((*stopped = passes > 0 && watch->stop && *watch->stop)) break;
+        HTH_TRY(hth_outer_run(s, source, passes++, 1, &flags, &one, error));
         out->loss += one.loss;
         out->place += one.place;
         out->report = one.report;
@@ -159,5 +158,6 @@ hth_status hth_outer_score(hth_session *s, const hth_source *source, const hth_w
     }
     out->loss /= (double)passes;
     out->place /= (double)passes;
+    out->steps = passes * s->outer->steps;
     return HTH_OK;
 }

@@ -30,14 +30,16 @@ typedef struct hth_outer {
 
 /* What came of a batch of tasks, or the mean over several. */
 typedef struct hth_outer_result {
-    double loss;  /* C */
-    double place; /* mean square of what is missed: metric place */
+    double loss;    /* C */
+    double place;   /* mean square of what is missed: metric place */
+    uint64_t steps; /* of a mean: steps of the test trials of each item */
     hth_episode_report report;
 } hth_outer_result;
 
-/* Opens a session without a model: the stream, both networks and what learns them. The caller closes it with
+/* Opens a session without a model: the stream of a split, both networks and what learns them. The caller closes it with
  * hth_session_close. HTH_INVALID for settings that episodes have no use for; errors are those of hth_session_open. */
-hth_status hth_outer_open(const hth_settings *settings, hth_session *out, hth_error *error);
+hth_status hth_outer_open(const hth_settings *settings, hth_split split, hth_session *out,
+                          hth_error *error);
 void hth_outer_close(hth_session *session);
 
 /* Opens the tasks of a split for a session of episodes. out->kind stays NULL if the settings leave out the split. */
@@ -51,8 +53,8 @@ hth_status hth_outer_run(hth_session *session, const hth_source *source, uint64_
 /* One step of the outer loop: a batch of tasks of the session's stream, and an update of both networks. Counts it in the
  * tally (its loss with weight 1), and adds what is missed to *places. */
 hth_status hth_outer_step(hth_session *session, hth_tally *tally, double *places, hth_error *error);
-/* Scores tasks of a source from its first: one epoch, or train.validation_steps, or one batch. *stopped as
- * hth_scorer_run. */
+/* Scores tasks of a source from its first: one epoch, or train.validation_steps, or one batch. *stopped: `watch`
+ * ended it early, and the result is that of the tasks before. */
 hth_status hth_outer_score(hth_session *session, const hth_source *source, const hth_watch *watch,
                            hth_outer_result *out, bool *stopped, hth_error *error);
 

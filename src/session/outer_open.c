@@ -95,12 +95,13 @@ static hth_status take_arrays(hth_outer *o, hth_error *error) {
 
 /* ---- The session ---------------------------------------------------------------------------- */
 
-static hth_status open_all(const hth_settings *settings, hth_session *s, hth_error *error) {
+static hth_status open_all(const hth_settings *settings, hth_split split, hth_session *s,
+                           hth_error *error) {
     hth_outer *o = s->outer = calloc(1, sizeof *o);
     if (!o) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a session");
     HTH_TRY(hth_episode_options_read(settings, &o->options, error));
-    HTH_TRY(
-        hth_session_open_stream(settings, o->options.trials == HTH_TRIALS_PAIRS ? 2 : 1, s, error));
+    HTH_TRY(hth_session_open_stream(settings, split, o->options.trials == HTH_TRIALS_PAIRS ? 2 : 1,
+                                    s, error));
     HTH_TRY(check_stream(s, error));
     HTH_TRY(check_options(settings, s, error));
     o->steps = s->steps = (size_t)s->train.sequence_steps;
@@ -116,9 +117,10 @@ static hth_status open_all(const hth_settings *settings, hth_session *s, hth_err
     return hth_moments_create(&s->train.shape, &s->moments, error);
 }
 
-hth_status hth_outer_open(const hth_settings *settings, hth_session *out, hth_error *error) {
+hth_status hth_outer_open(const hth_settings *settings, hth_split split, hth_session *out,
+                          hth_error *error) {
     hth_session session = {0};
-    const hth_status status = open_all(settings, &session, error);
+    const hth_status status = open_all(settings, split, &session, error);
     if (status == HTH_OK)
         *out = session;
     else

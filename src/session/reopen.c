@@ -3,7 +3,7 @@
 
 #include "files/folder.h"
 #include "session/checkpoint.h"
-#include "session/score.h"
+#include "session/outer.h"
 
 #include <string.h>
 
@@ -62,6 +62,32 @@ static hth_status score_session(hth_session *session, const hth_observer *observ
     return HTH_OK;
 }
 
+/* Scores the tasks of a session of episodes. */
+static hth_status score_episodes(hth_session *session, const hth_observer *observer,
+                                 hth_score *score, hth_error *error) {
+    hth_watch watch = {.stop = observer ? observer->interrupted : NULL};
+    hth_outer_result result;
+    bool stopped;
+    HTH_TRY(hth_outer_score(session, &session->train, &watch, &result, &stopped, error));
+    *score = (hth_score){.loss = result.loss,
+                         .metric = result.place,
+                         .metric_name = session->metric.kind->part.name,
+                         .steps = result.steps};
+    return HTH_OK;
+}
+
+/* Opens a session of episodes and restores both networks. */
+static hth_status open_episodes(const char *run, hth_split split, const hth_settings *overrides,
+                                hth_config *config, hth_session *session, hth_error *error) {
+    HTH_TRY(load_settings(run, overrides, config, error));
+    hth_settings settings = hth_config_settings(config);
+    if (!hth_episodes_wanted(&settings)) return HTH_OK;
+    HTH_TRY(hth_outer_open(&settings, split, session, error));
+    return hth_run_restore(
+        run, &settings,
+        &(hth_handles){.parts.network = session->parts.network, .outer = session->outer}, error);
+}
+
 /* Opens the session and restores the network. */
 static hth_status open_run(const char *run, hth_split split, const hth_settings *overrides,
                            hth_config *config, hth_session *session, hth_error *error) {
@@ -72,15 +98,20 @@ static hth_status open_run(const char *run, hth_split split, const hth_settings 
                            error);
 }
 
-hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
-                        hth_config **config, hth_session *session, hth_error *error) {
-    /* Open, or close all again. */
+/* One of the two ways of opening a run. */
+typedef hth_status (*opener)(const char *run, hth_split split, const hth_settings *overrides,
+                             hth_config *config, hth_session *session, hth_error *error);
+
+/* Opens, or closes all again. */
+static hth_status open_by(opener by, const char *run, const char *split,
+                          const hth_settings *overrides, hth_config **config, hth_session *session,
+                          hth_error *error) {
     hth_session opened = {0};
     hth_split which = HTH_TEST;
     *config = NULL;
     HTH_TRY(find_split(split, &which, error));
     HTH_TRY(hth_config_create(config, error));
-    hth_status status = open_run(run, which, overrides, *config, &opened, error);
+    hth_status status = by(run, which, overrides, *config, &opened, error);
     if (status == HTH_OK) {
         *session = opened;
         return HTH_OK;
@@ -91,6 +122,25 @@ hth_status hth_run_open(const char *run, const char *split, const hth_settings *
     return status;
 }
 
+hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
+                        hth_config **config, hth_session *session, hth_error *error) {
+    return open_by(open_run, run, split, overrides, config, session, error);
+}
+
+hth_status hth_run_open_episodes(const char *run, const char *split, const hth_settings *overrides,
+                                 hth_config **config, hth_session *session, hth_error *error) {
+    return open_by(open_episodes, run, split, overrides, config, session, error);
+}
+
+/* Opens a run of either kind. */
+static hth_status open_any(const char *run, const char *split, const hth_settings *overrides,
+                           hth_config **config, hth_session *session, hth_error *error) {
+    HTH_TRY(hth_run_open_episodes(run, split, overrides, config, session, error));
+    if (session->outer) return HTH_OK;
+    hth_config_destroy(*config);
+    return hth_run_open(run, split, overrides, config, session, error);
+}
+
 hth_status hth_evaluate_classes(const char *run, const char *split, const hth_settings *overrides,
                                 const hth_observer *observer, hth_score *score,
                                 hth_confusion *confusion, hth_error *error) {
@@ -98,12 +148,15 @@ hth_status hth_evaluate_classes(const char *run, const char *split, const hth_se
     hth_config *config;
     /* Open the run. */
     if (observer && observer->reading) observer->reading(observer->context, true);
-    hth_status status = hth_run_open(run, split, overrides, &config, &session, error);
+    hth_status status = open_any(run, split, overrides, &config, &session, error);
     if (observer && observer->reading) observer->reading(observer->context, false);
     HTH_TRY(status);
     /* Score it; the matrix goes to the caller only without an error. */
     if (confusion) status = hth_confusion_create(&session.train.shape, confusion, error);
-    if (status == HTH_OK) status = score_session(&session, observer, confusion, score, error);
+    if (status == HTH_OK && session.outer)
+        status = score_episodes(&session, observer, score, error);
+    else if (status == HTH_OK)
+        status = score_session(&session, observer, confusion, score, error);
     if (status != HTH_OK && confusion) hth_confusion_destroy(confusion);
     hth_session_close(&session);
     hth_config_destroy(config);

@@ -14,6 +14,9 @@
  * split. After an error nothing is left behind. */
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
                         hth_config **config, hth_session *session, hth_error *error);
+/* The same of a run of episodes, both networks; *session stays without `outer` where the run is none. */
+hth_status hth_run_open_episodes(const char *run, const char *split, const hth_settings *overrides,
+                                 hth_config **config, hth_session *session, hth_error *error);
 /* Loss and metric of a checkpoint on a split: the means over one pass, or over train.validation_steps. */
 typedef struct hth_score {
     double loss, metric;

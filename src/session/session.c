@@ -229,11 +229,11 @@ static hth_status open_stream(const hth_settings *settings, hth_split split, hth
     return s->train.kind ? HTH_OK : hth_source_absent(settings, split, error);
 }
 
-hth_status hth_session_open_stream(const hth_settings *settings, size_t trials, hth_session *s,
-                                   hth_error *error) {
+hth_status hth_session_open_stream(const hth_settings *settings, hth_split split, size_t trials,
+                                   hth_session *s, hth_error *error) {
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = trials * (size_t)s->options.batch;
-    HTH_TRY(open_stream(settings, HTH_TRAIN, s, error));
+    HTH_TRY(open_stream(settings, split, s, error));
     s->batch = (size_t)s->options.batch;
     return run_length(s, error);
 }
@@ -372,8 +372,8 @@ static hth_status refuse_episodes(const hth_settings *settings, hth_error *error
     return hth_fail(
         error, HTH_INVALID,
         "learner.signal is module: such a run has episodes of training and test trials, "
-        "which 'hitherto train' runs and 'hitherto plot --trial' shows; nothing else "
-        "looks at them");
+        "'hitherto train' and 'eval' run them and 'hitherto plot --trial' shows one, but nothing "
+        "else looks at them");
 }
 
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,

@@ -32,8 +32,8 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
                                     hth_error *error);
 /* The first part of opening: the section train, the stream of `trials` times train.batch items, and the length of the
  * run. */
-hth_status hth_session_open_stream(const hth_settings *settings, size_t trials, hth_session *s,
-                                   hth_error *error);
+hth_status hth_session_open_stream(const hth_settings *settings, hth_split split, size_t trials,
+                                   hth_session *s, hth_error *error);
 /* Closes the guest, the model or what episodes have, and the stream. */
 void hth_session_close(hth_session *session);
 
