@@ -129,6 +129,11 @@ void hth_option_describe(const hth_option *option, char *out, size_t size) {
             append_word(words, sizeof words, option->choices[i]);
         snprintf(out, size, "one of %s", words);
         break;
+    case HTH_KIND_CHOICES:
+        for (int i = 0; option->choices[i]; i++)
+            append_word(words, sizeof words, option->choices[i]);
+        snprintf(out, size, "a list of any of %s", words);
+        break;
     default:
         snprintf(out, size, "text");
         break;
@@ -231,6 +236,29 @@ static hth_status parse_choice(const hth_option *option, const char *key,
     return complain_name(error, key, setting, words, near);
 }
 
+/* "tau_m, v_th": the bits of these choices. */
+static hth_status parse_choices(const hth_option *option, const char *key,
+                                const hth_setting *setting, int *out, hth_error *error) {
+    const char *at = skip_space(setting->value);
+    int bits = 0;
+    while (*at) {
+        /* A word up to its comma, without the space around it. */
+        char word[NAME_LENGTH];
+        const size_t length = strcspn(at, ",");
+        size_t used = length;
+        while (used > 0 && isspace((unsigned char)at[used - 1])) used--;
+        snprintf(word, sizeof word, "%.*s", (int)used, at);
+        /* Which of the choices it is. */
+        int i = 0;
+        while (option->choices[i] && strcmp(option->choices[i], word) != 0) i++;
+        if (!option->choices[i]) return complain_option(option, key, setting, error);
+        bits |= 1 << i;
+        at = skip_space(at + length + (at[length] == ','));
+    }
+    *out = bits;
+    return HTH_OK;
+}
+
 /* One piece of a list of numbers per unit, "1.8" or "100 x 1.8"; NULL when it is neither. */
 static const char *read_run(const char *text, size_t *repeats, double *value, bool *is_run) {
     double number;
@@ -319,6 +347,8 @@ hth_status hth_option_parse(const hth_option *option, const char *section,
         return parse_real(option, key, setting, out, error);
     case HTH_KIND_CHOICE:
         return parse_choice(option, key, setting, out, error);
+    case HTH_KIND_CHOICES:
+        return parse_choices(option, key, setting, out, error);
     case HTH_KIND_UNITS:
         return parse_units(option, key, setting, out, error);
     case HTH_KIND_TEXT:

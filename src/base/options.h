@@ -12,6 +12,7 @@ typedef enum hth_kind {
     HTH_KIND_INTEGER, /* int64_t */
     HTH_KIND_REAL,    /* double */
     HTH_KIND_CHOICE,  /* int: position in choices */
+    HTH_KIND_CHOICES, /* int: a bit for each of the choices that a list names; none if it is empty */
     HTH_KIND_TEXT,    /* const char *: the setting's own text */
     HTH_KIND_UNITS    /* const char *: one number for all units, or a list; see hth_units_expand */
 } hth_kind;
@@ -22,7 +23,7 @@ typedef struct hth_option {
     const char *fallback; /* default, as a person would type it; NULL: must be given */
     hth_kind kind;
     double min, max;            /* bounds of numbers; both 0: unbounded */
-    const char *const *choices; /* NULL-terminated, for HTH_KIND_CHOICE */
+    const char *const *choices; /* NULL-terminated, for HTH_KIND_CHOICE and HTH_KIND_CHOICES */
     size_t offset;              /* of the value in the part's options struct */
 } hth_option;
 

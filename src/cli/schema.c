@@ -37,6 +37,7 @@ static cJSON *one_of_choices(const char *const *choices) {
 static cJSON *value_schema(const hth_option *option) {
     static const char *const texts[] = {"string", "number", "boolean", "array"};
     static const char *const units[] = {"number", "string", "array"};
+    static const char *const lists[] = {"string", "array"};
     cJSON *schema = NULL;
     /* The type; only numbers have bounds. */
     switch (option->kind) {
@@ -44,6 +45,8 @@ static cJSON *value_schema(const hth_option *option) {
         return of_type("boolean");
     case HTH_KIND_CHOICE:
         return one_of_choices(option->choices);
+    case HTH_KIND_CHOICES:
+        return of_types(lists, 2);
     case HTH_KIND_TEXT:
         return of_types(texts, 4);
     case HTH_KIND_UNITS:

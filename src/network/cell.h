@@ -17,9 +17,10 @@
 #include "base/options.h"
 
 enum {
-    HTH_MAX_DRIVES = 4,
-    HTH_MAX_STATES = 3, /* differentiable states and counters together */
-    HTH_MAX_FIELDS = 8,
+    HTH_MAX_DRIVES = 5,
+    HTH_MAX_STATES = 3,  /* differentiable ones */
+    HTH_MAX_CARRIED = 4, /* these and counters together */
+    HTH_MAX_FIELDS = 13,
     HTH_MAX_CONSTANTS = 10,
     HTH_MAX_CELL_OPTIONS = 256 /* bytes of a cell's options struct */
 };
@@ -57,6 +58,18 @@ typedef struct hth_reads {
     bool z, x, bias;
 } hth_reads;
 
+/*
+ * A drive that reads the constant alone is a parameter of the unit: it has the same value at every step, that of its one
+ * weight, which exists also where the units have no biases and is 0 at the start. So a cell has what it learns of its own
+ * (time constants, thresholds) as further drives, and learners see nothing new. Such drives come after all others.
+ *
+ * Where D holds the path through the unit's own last output (ALIF), B holds what such a drive did to that output, Q of the
+ * step before: the drive was the same then.
+ */
+static inline bool hth_reads_nothing(const hth_reads *reads) {
+    return !reads->z && !reads->x;
+}
+
 /* What z is at the start of a sequence, and whether it is a state of its own. */
 typedef enum hth_observable {
     HTH_Z_IS_STATE, /* z = s (Z = 1, Q = 0): one and the same number */
@@ -66,9 +79,9 @@ typedef enum hth_observable {
 /* One item's units at one step. Arrays have n numbers; in and out never overlap. */
 typedef struct hth_row {
     size_t n;
-    const hth_real *drive[HTH_MAX_DRIVES];    /* a_t */
-    const hth_real *state_in[HTH_MAX_STATES]; /* s_{t-1}, then counters */
-    hth_real *state_out[HTH_MAX_STATES];
+    const hth_real *drive[HTH_MAX_DRIVES];     /* a_t */
+    const hth_real *state_in[HTH_MAX_CARRIED]; /* s_{t-1}, then counters */
+    hth_real *state_out[HTH_MAX_CARRIED];
     const hth_real *z_in; /* z_{t-1} */
     hth_real *z_out;
     hth_real *field[HTH_MAX_FIELDS];
@@ -98,13 +111,25 @@ typedef struct hth_cell {
     void (*step)(const hth_row *row);
     /* Optional: what is added to the initial biases of a drive. */
     double (*bias)(const void *options, size_t drive);
-    /* Optional: where options make other derivatives vary from step to step, changes a copy of the table, `cell`, to
-     * say so and returns true; false leaves it as it is. */
+    /* Optional: where options make another unit of it (other derivatives vary from step to step; parameters of its own are
+     * learned), changes a copy of the table, `cell`, to say so and returns true; false leaves it as it is. */
     bool (*adapt)(const void *options, struct hth_cell *cell);
     /* Optional: out[n] = dZ/ds of the one state that z is read from, at the step of the row, which has been taken. It is
      * what the adjoint of an update asks for beside the table (credit/episode/update.h). */
     void (*bend)(const hth_row *row, hth_real *out);
+    /* With drives that read the constant alone: out[n] is what such a drive a[n] stands for, as the setting of its name
+     * would say it; out may be a. */
+    void (*own)(const void *options, size_t n, const hth_real *constants, size_t drive,
+                const hth_real *a, hth_real *out);
 } hth_cell;
+
+/* Gives a cell's table one more drive, which reads the constant alone; returns which it is. */
+static inline size_t hth_cell_add_own(hth_cell *cell, const char *name) {
+    const size_t g = cell->drives++;
+    cell->drive_names[g] = name;
+    cell->reads[g] = (hth_reads){.bias = true};
+    return g;
+}
 
 /* cells.c: the visible array. */
 const hth_cell *hth_cell_at(size_t index);

@@ -61,7 +61,7 @@ static void mask_row(const hth_layer *layer, size_t unit, const hth_reads *reads
     if (!reads->z) memset(w, 0, n * sizeof *w);
     if (!reads->x) memset(w + n, 0, (late_z - n) * sizeof *w);
     if (!reads->z) memset(w + late_z, 0, (bias - late_z) * sizeof *w);
-    if (!layer->has_bias || !reads->bias) w[layer->m - 1] = 0;
+    if (!reads->bias || !(layer->has_bias || hth_reads_nothing(reads))) w[bias] = 0;
 }
 
 void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_real *w) {

@@ -12,6 +12,9 @@
  *
  *     D[i][k] = ds_i/ds_{t-1,k} + ds_i/dz_{t-1} Z_{t-1}[k]     R[i] = 0
  *
+ * and of a drive that reads the constant alone, which is the same at both steps, B[i][g] = ds_i/da_g + ds_i/dz_{t-1}
+ * Q_{t-1}[g].
+ *
  * s_t is no input, so Z is what solves, for inputs p that reach z_t through s_t alone (states, z_{t-1}, and where these
  * do not suffice the drives whose Q is 0 in the table),
  *
@@ -287,10 +290,11 @@ static void name_entry(const hth_cell *c, const entry *e, char *out, size_t size
         snprintf(out, size, "%c[%s]", e->kind, c->state_names[e->i]);
 }
 
-/* Whether D of state i holds the path through the unit's own last output. */
+/* Whether D and B of state i hold the path through the unit's own last output. */
 static bool holds_own_path(const hth_cell *c, size_t i) {
     bool holds = c->observable == HTH_Z_IS_STATE;
     for (size_t k = 0; k < c->states; k++) holds = holds || c->D[i][k].where == HTH_AT_PREVIOUS;
+    for (size_t g = 0; g < c->drives; g++) holds = holds || c->B[i][g].where == HTH_AT_PREVIOUS;
     return holds;
 }
 
@@ -303,13 +307,26 @@ static void add_product(slope *a, double factor, const slope *x, const slope *y)
     a->known = a->known && x->known && y->known;
 }
 
+/* What drive g does to z at a given s. Without Z it is not known, even of a drive that no state reads. */
+static slope direct(const bench *b, size_t which, size_t g, size_t j) {
+    slope s = slope_at(b, which, b->d + 1 + g, b->d)[j];
+    s.known = s.known && b->z_is_smooth;
+    for (size_t i = 0; i < b->d; i++)
+        add_product(&s, -1, &slope_at(b, which, b->d + 1 + g, i)[j], &b->Z[which][i * b->n + j]);
+    return s;
+}
+
 static slope difference(const bench *b, const entry *e, size_t j) {
     const size_t d = b->d, n = b->n;
     const bool own_path = holds_own_path(b->layer->cell, e->i);
-    slope s = {.known = true};
+    slope s = {.known = true}, before;
     switch (e->kind) {
     case 'B':
-        return slope_at(b, 1, d + 1 + e->k, e->i)[j];
+        s = slope_at(b, 1, d + 1 + e->k, e->i)[j];
+        before = direct(b, 0, e->k, j);
+        if (own_path && hth_reads_nothing(&b->layer->cell->reads[e->k]))
+            add_product(&s, 1, &slope_at(b, 1, d, e->i)[j], &before);
+        return s;
     case 'R':
         return own_path ? s : slope_at(b, 1, d, e->i)[j];
     case 'D':
@@ -318,12 +335,8 @@ static slope difference(const bench *b, const entry *e, size_t j) {
         return s;
     case 'Z':
         return b->Z[1][e->i * n + j];
-    default: /* Q; without Z it is not known, even of a drive that no state reads */
-        s = slope_at(b, 1, d + 1 + e->k, d)[j];
-        s.known = s.known && b->z_is_smooth;
-        for (size_t i = 0; i < d; i++)
-            add_product(&s, -1, &slope_at(b, 1, d + 1 + e->k, i)[j], &b->Z[1][i * n + j]);
-        return s;
+    default: /* Q */
+        return direct(b, 1, e->k, j);
     }
 }
 

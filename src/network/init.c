@@ -126,6 +126,7 @@ static void draw_layer(const hth_layer *layer, hth_real *theta, const init_optio
     hth_real *w = theta + layer->weight;
     for (uint32_t g = 0; g < cell->drives; g++) { /* each gate has fans of its own */
         hth_real *gate = w + g * n * m;
+        if (hth_reads_nothing(&cell->reads[g])) continue; /* what the settings say */
         draw((part){gate, n, n, m}, o->w_rec.kind, o->w_rec.scale, seed, stream + 4 * g);
         draw((part){gate + n, n, layer->reads.width, m}, o->w_in.kind, o->w_in.scale, seed,
              stream + 4 * g + 1);

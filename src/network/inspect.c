@@ -21,7 +21,7 @@ hth_network_facts hth_network_look(const hth_network *network) {
 /* Cells' options are compared as bytes: those that are the same as texts. */
 static bool repeats(const hth_layer *layer) {
     const hth_layer *below = layer - 1;
-    return layer->cell == below->cell &&
+    return layer->cell->part.name == below->cell->part.name &&
            memcmp(layer->options, below->options, layer->cell->options_size) == 0;
 }
 
@@ -46,7 +46,8 @@ void hth_network_cells(const hth_network *network, char *out, size_t size) {
     const hth_layer *layers = network->layers;
     size_t used = 0, different = 1;
     for (size_t l = 1; l < network->layer_count; l++)
-        if (layers[l].cell != layers[0].cell) different = network->layer_count;
+        if (layers[l].cell->part.name != layers[0].cell->part.name)
+            different = network->layer_count;
     *out = 0;
     for (size_t l = 0; l < different && used < size; l++)
         used += (size_t)snprintf(out + used, size - used, "%s%s", l ? ", " : "",
@@ -117,6 +118,20 @@ hth_loss_scale hth_network_loss(const hth_network *network) {
     return r->loss->scale(r->loss_options, r->outputs);
 }
 
+size_t hth_layer_own_count(const hth_network *network, size_t l) {
+    const hth_layer *layer = &network->layers[l];
+    return (layer->rows - layer->driven) / layer->n;
+}
+
+const char *hth_layer_own(const hth_network *network, size_t l, size_t k, hth_real *out) {
+    const hth_layer *layer = &network->layers[l];
+    const size_t n = layer->n, drive = layer->driven / n + k;
+    const hth_real *w = layer->W + (layer->driven + k * n) * layer->m;
+    for (size_t j = 0; j < n; j++) out[j] = w[j * layer->m + layer->m - 1];
+    layer->cell->own(layer->options, n, layer->constants, drive, out, out);
+    return layer->cell->drive_names[drive];
+}
+
 double hth_tape_threshold(const hth_tape *tape, size_t l, size_t unit) {
     const hth_layer *layer = &tape->network->layers[l];
     const hth_entry entry = layer->cell->threshold;
@@ -129,7 +144,10 @@ double hth_tape_threshold(const hth_tape *tape, size_t l, size_t unit) {
 /* "gate u of unit 3", or "unit 3" where there is one drive. */
 static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) {
     const size_t unit = row % layer->n;
-    if (layer->cell->drives == 1) return snprintf(out, size, "unit %zu", unit);
+    if (layer->driven == layer->n && row < layer->n) return snprintf(out, size, "unit %zu", unit);
+    if (row >= layer->driven)
+        return snprintf(out, size, "%s of unit %zu", layer->cell->drive_names[row / layer->n],
+                        unit);
     return snprintf(out, size, "gate %s of unit %zu", layer->cell->drive_names[row / layer->n],
                     unit);
 }

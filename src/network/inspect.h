@@ -35,6 +35,12 @@ hth_layer_facts hth_layer_look(const hth_network *network, size_t layer);
 enum { HTH_CELLS_LENGTH = 32 * HTH_MAX_LAYERS };
 void hth_network_cells(const hth_network *network, char *out, size_t size);
 
+/* How many parameters each unit of a layer learns of its own (cell.learn). */
+size_t hth_layer_own_count(const hth_network *network, size_t layer);
+/* What parameter k of them is in all units, out[units], as the setting of its name would say it: a time constant in ms.
+ * Returns that name: "tau_m". */
+const char *hth_layer_own(const hth_network *network, size_t layer, size_t k, hth_real *out);
+
 /* Which weights of a layer there are, out[rows][columns]: 0 for a connection that the network does not have, else 1. */
 void hth_layer_synapses(const hth_network *network, size_t layer, hth_real *out);
 /* Which connections a layer has, or how late they are, as an array that comes with the data. */

@@ -23,6 +23,7 @@ typedef struct plan {
     const hth_settings *settings;
     hth_stack stack;                 /* the two layers of both directions count */
     bool is_adapted[HTH_MAX_LAYERS]; /* the layer's options change its cell's table */
+    size_t drives[HTH_MAX_LAYERS];   /* of a unit, by that table */
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
     bool weighs_classes;
@@ -186,6 +187,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_cell cell;
         HTH_TRY(adapt_cell(p, l, &cell, &p->is_adapted[l], error));
+        p->drives[l] = cell.drives;
     }
     return check_shape(p, shape, error);
 }
@@ -229,12 +231,24 @@ static size_t inputs_of(const plan *p, size_t layer) {
 
 static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index) {
     const hth_cell *cell = cell_of(p, index);
+    hth_cell adapted, *own = NULL;
     enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
+    /* The table, and a copy of it where options change it. */
+    if (p->is_adapted[index]) {
+        bool changed;
+        own = HTH_TAKE(arena, hth_cell, 1);
+        if (adapt_cell(p, index, &adapted, &changed, NULL) == HTH_OK) cell = &adapted;
+        if (own) *own = *cell;
+    }
+    /* Sizes. */
     const size_t n = p->stack.units[index], inputs = inputs_of(p, index);
-    *layer = (hth_layer){
-        .kind = kind_of(p, index), .cell = cell, .n = n, .inputs = inputs, .m = n + inputs + 1};
+    *layer = (hth_layer){.kind = kind_of(p, index), .n = n, .inputs = inputs, .m = n + inputs + 1};
+    layer->cell = own ? own : cell_of(p, index);
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->rows = cell->drives * n;
+    for (size_t g = 0; g < cell->drives; g++)
+        if (!hth_reads_nothing(&cell->reads[g])) layer->driven = (g + 1) * n;
+    /* What settings say. */
     layer->has_bias = p->network.bias == HTH_AUTO ? !cell->spikes : p->network.bias == HTH_ON;
     const hth_connections connections = p->stack.connections[index];
     layer->has_self = p->network.self == HTH_AUTO ? !cell->spikes && connections != HTH_CONNECT_NONE
@@ -247,11 +261,7 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->has_signs = p->network.excitatory >= 0;
     layer->excitatory = layer->has_signs ? (size_t)(p->network.excitatory * (double)n + 0.5) : n;
     layer->number = number_of(p, index);
-    if (p->is_adapted[index]) {
-        bool changed;
-        hth_cell *own = HTH_TAKE(arena, hth_cell, 1);
-        if (own && adapt_cell(p, index, own, &changed, NULL) == HTH_OK) layer->cell = own;
-    }
+    /* Memory. */
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
     if (connections != HTH_CONNECT_ALL)
@@ -313,10 +323,14 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_layer *layer = net->layers ? &net->layers[l] : &scratch[l];
         char name[32];
+        size_t own; /* these rows of W lie behind its others */
         place_layer(arena, p, layer, l);
         name_block(name, p, layer, "weight");
-        add_block(net, name, "recurrent", layer->rows, layer->m, &layer->weight);
+        add_block(net, name, "recurrent", layer->driven, layer->m, &layer->weight);
         layer->W = net->theta ? net->theta + layer->weight : NULL;
+        name_block(name, p, layer, "cell");
+        if (layer->rows > layer->driven)
+            add_block(net, name, "cell", layer->rows - layer->driven, layer->m, &own);
         name_block(name, p, layer, "initial");
         if (layer->learns_initial)
             add_block(net, name, "initial", hth_layer_initial_rows(layer), layer->n,
@@ -338,13 +352,12 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
 
 /* Upper bounds of the number of blocks and of parameters. */
 static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t *count) {
-    *blocks = 2 * p->stack.layers + 3;
+    *blocks = 3 * p->stack.layers + 3;
     *count = shape->vocabulary * (size_t)p->network.embedding +
              shape->outputs * (p->readout_reads.width + 1);
     for (size_t l = 0; l < p->stack.layers; l++) {
         const size_t n = p->stack.units[l];
-        *count +=
-            cell_of(p, l)->drives * n * (n + inputs_of(p, l) + 1) + (cell_of(p, l)->states + 1) * n;
+        *count += p->drives[l] * n * (n + inputs_of(p, l) + 1) + (cell_of(p, l)->states + 1) * n;
     }
 }
 

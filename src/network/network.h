@@ -44,9 +44,11 @@ typedef struct hth_layer {
     size_t number;        /* of "layer<number>." in the names of blocks and settings */
     hth_real *constants;  /* [constants][n] */
     size_t n, inputs, m, stride, rows; /* rows = drives * n */
-    size_t weight;                     /* offset of W[rows][m] in the parameters */
-    const hth_real *W;                 /* the same, as a place */
-    size_t initial;                    /* offset of the initial state */
+    size_t
+        driven; /* so many rows read something; those after them are parameters (hth_reads_nothing) */
+    size_t weight;     /* offset of W[rows][m] in the parameters */
+    const hth_real *W; /* the same, as a place */
+    size_t initial;    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
     bool has_signs;    /* recurrent weights from units 0..excitatory-1 are at least 0, */
     size_t excitatory; /* those from the others at most 0 */

@@ -18,7 +18,7 @@ static size_t count_of_layers(const hth_network *network) {
     size_t count, blocks;
     const hth_block *block = hth_network_blocks(network, &blocks);
     for (count = 0; blocks > 0; block++, blocks--) {
-        if (strcmp(block->group, "recurrent") != 0 && strcmp(block->group, "initial") != 0) break;
+        if (strcmp(block->group, "embedding") == 0 || strcmp(block->group, "readout") == 0) break;
         count += block->rows * block->columns;
     }
     return count;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef struct common_options {
-    double lr, lr_recurrent, lr_readout, lr_embedding, lr_initial, weight_decay, clip_norm;
+    double lr, lr_recurrent, lr_cell, lr_readout, lr_embedding, lr_initial, weight_decay, clip_norm;
     const char *schedule;
     hth_schedule_options shape;
 } common_options;
@@ -33,6 +33,7 @@ static const hth_option common[] = {
      .max = 1e6,
      .offset = offsetof(common_options, lr)},
     GROUP(lr_recurrent, "recurrent layers"),
+    GROUP(lr_cell, "parameters of the units themselves (cell.learn)"),
     GROUP(lr_readout, "readout"),
     GROUP(lr_embedding, "embedding"),
     GROUP(lr_initial, "learned initial states"),
@@ -140,6 +141,7 @@ static hth_optimiser *lay_out(hth_arena *arena, const hth_method *method, size_t
 
 static double group_rate(const common_options *o, const char *group) {
     if (strcmp(group, "recurrent") == 0) return o->lr_recurrent;
+    if (strcmp(group, "cell") == 0) return o->lr_cell;
     if (strcmp(group, "readout") == 0) return o->lr_readout;
     if (strcmp(group, "embedding") == 0) return o->lr_embedding;
     return o->lr_initial;
@@ -326,7 +328,7 @@ bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, 
     const size_t count = hth_network_parameter_count(network);
     const double rate = next_rate(o, epoch), of_layers = rate * o->options.lr_recurrent;
     if (o->options.clip_norm > 0 || of_layers == 0 || hth_network_keep_signs(network) ||
-        g->count != o->count || count != o->count)
+        g->count != o->count || count != o->count || o->stretches[0].count < g->layers)
         return false;
     d->optimiser = o;
     d->gradient = g;

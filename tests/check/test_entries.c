@@ -30,6 +30,17 @@ static const char *const lines[] = {
     "cell=cubalif cell.spike=smooth",
     "cell=cubalif cell.spike=smooth cell.scale_input=true cell.tau_syn=1,2,3,50,0.1",
     "cell=cubalif cell.spike=smooth cell.reset=zero cell.gamma=1",
+    "cell=rate cell.alpha=0.3,0.5,0.1,0.2,0.9 cell.learn=alpha",
+    "cell=lif cell.spike=smooth cell.learn=tau_m,v_th cell.tau_m=4",
+    "cell=lif cell.spike=smooth cell.learn=tau_m,v_th cell.tau_m=4 cell.reset=zero "
+    "cell.scale_input=true cell.scale_by_threshold=false",
+    "cell=lif cell.spike=smooth cell.learn=v_th cell.refractory=2 cell.reset_gradient=true",
+    "cell=alif cell.spike=smooth cell.learn=tau_m,v_th,tau_a,beta cell.beta=0.8 cell.tau_a=6",
+    "cell=alif cell.spike=smooth cell.learn=tau_a,beta cell.beta=0.8,0,1,1,1 cell.tau_a=6 "
+    "cell.reset=zero",
+    "cell=cubalif cell.spike=smooth cell.learn=tau_m,v_th,tau_syn cell.tau_m=4",
+    "cell=cubalif cell.spike=smooth cell.learn=tau_syn,tau_m cell.tau_m=4 cell.reset=zero "
+    "cell.scale_input=true",
 };
 
 static const bool is_double = sizeof(hth_real) == sizeof(double);
@@ -151,6 +162,11 @@ static void a_wrong_entry_is_named(void **state) {
     break_every_entry("cell=gru");
     break_every_entry("cell=lif cell.spike=smooth cell.scale_input=true");
     break_every_entry("cell=alif cell.spike=smooth cell.scale_input=true cell.beta=1.8");
+    break_every_entry("cell=rate cell.alpha=0.4 cell.learn=alpha");
+    break_every_entry("cell=alif cell.spike=smooth cell.learn=tau_m,v_th,tau_a,beta cell.beta=0.8 "
+                      "cell.scale_input=true");
+    break_every_entry("cell=cubalif cell.spike=smooth cell.learn=tau_m,v_th,tau_syn "
+                      "cell.scale_input=true");
 }
 
 /* B of GRU's gate u is where that of r stands. */

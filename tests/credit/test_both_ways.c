@@ -24,6 +24,9 @@ static const law_case cases[] = {
      "cell.reset_gradient=true cell.v_th=0.3 readout.kappa=0.7 readout.scale=true "
      "regulariser.rate=0.3",
      2, 0, 3, 8, 3, false, true},
+    {"network.direction=both network.units=4 cell.name=alif cell.learn=tau_m,v_th,beta "
+     "cell.spike=smooth cell.v_th=0.3",
+     2, 0, 3, 8, 3, true, true},
 };
 
 /* The same with layers named one by one, and what a direction = both has no setting for: a layer above both

@@ -60,6 +60,34 @@ static const law_case cases[] = {
     {"network.cells=cubalif,cubalif cell.spike=smooth cell.reset=zero cell.scale_input=true "
      "cell.tau_syn=2 cell.tau_m=4 network.units=6,5 cell.v_th=0.3 cell.gamma=1 init.w_in_scale=3",
      3, 0, 2, 12, 2, false, false},
+    /* units that learn time constants, thresholds and adaptation of their own */
+    {"cell.name=rate cell.alpha=0.2,0.4,0.6,0.5,0.3 cell.learn=alpha network.units=5", 3, 0, 2, 11,
+     2, false, false},
+    {"cell.name=lif cell.learn=tau_m,v_th cell.spike=smooth cell.tau_m=4 cell.gamma=1 "
+     "cell.v_th=0.5 network.units=6 cell.pseudo_derivative=gaussian readout.kappa=0.9 "
+     "init.w_in_scale=2",
+     3, 0, 2, 14, 2, false, false},
+    {"cell.name=lif cell.learn=tau_m,v_th cell.spike=smooth cell.reset=zero cell.scale_input=true "
+     "cell.scale_by_threshold=false cell.tau_m=4 cell.gamma=1 cell.v_th=0.5 network.units=6 "
+     "cell.pseudo_derivative=arctan cell.refractory=2 network.initial=learned init.w_in_scale=3",
+     3, 0, 2, 14, 2, false, true},
+    {"cell.name=alif cell.learn=tau_m,v_th,tau_a,beta cell.spike=smooth cell.beta=0.5 "
+     "cell.tau_a=5 cell.tau_m=4 cell.gamma=1 cell.pseudo_derivative=gaussian network.units=5 "
+     "cell.v_th=0.6 network.initial=learned init.w_in_scale=2",
+     3, 0, 2, 14, 2, false, false},
+    {"cell.name=alif cell.learn=beta,v_th cell.spike=smooth cell.beta=0.5,0,0.3,1 cell.tau_a=5 "
+     "cell.reset=zero cell.scale_by_threshold=false cell.gamma=1 cell.refractory=2 "
+     "cell.pseudo_derivative=gaussian network.units=4 cell.v_th=0.6 readout.kappa=0.8 "
+     "init.w_in_scale=2",
+     3, 0, 2, 14, 2, false, false},
+    {"cell.name=cubalif cell.learn=tau_m,v_th,tau_syn cell.spike=smooth cell.tau_syn=3 "
+     "cell.tau_m=4 cell.gamma=1 cell.pseudo_derivative=gaussian network.units=5 cell.v_th=0.6 "
+     "init.w_in_scale=2",
+     3, 0, 2, 14, 2, false, false},
+    {"network.cells=cubalif,rate cell.learn=tau_syn,tau_m layer1.cell.learn=alpha cell.alpha=0.4 "
+     "cell.spike=smooth cell.reset=zero cell.scale_input=true cell.tau_syn=2 cell.tau_m=4 "
+     "network.units=6,5 cell.v_th=0.3 cell.gamma=1 init.w_in_scale=3",
+     3, 0, 2, 12, 2, false, false},
     /* layers that read the input too, layers side by side, and a readout that reads the input */
     {"network.units=4,5 network.reads=below,below+input readout.reads=top+input readout.kappa=0.7",
      3, 0, 2, 10, 2, false, false},
@@ -189,6 +217,18 @@ static void test_rtrl_is_bptt_with_spikes(void **state) {
          3, 0, 2, 30, 2, false, false},
         {"cell.name=cubalif cell.tau_syn=3 cell.reset=zero cell.refractory=2 network.units=9,8 "
          "readout.kappa=0.9 cell.v_th=0.8 init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, false},
+        {"cell.name=lif cell.learn=tau_m,v_th network.units=12 readout.kappa=0.9 cell.v_th=0.6 "
+         "init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, false},
+        {"cell.name=alif cell.learn=tau_m,v_th,tau_a,beta cell.beta=0.3 cell.tau_a=10 "
+         "cell.refractory=2 network.units=12 readout.kappa=0.9 cell.v_th=0.6 init.w_in_scale=2",
+         3, 0, 2, 30, 2, false, true},
+        {"cell.name=alif cell.learn=tau_a,beta cell.reset=zero cell.beta=0.3 cell.tau_a=10 "
+         "network.units=9,8 readout.kappa=0.9 cell.v_th=0.5 init.w_in_scale=3",
+         3, 0, 2, 30, 2, false, true},
+        {"cell.name=cubalif cell.learn=tau_syn,v_th,tau_m cell.tau_syn=3 cell.reset=zero "
+         "cell.refractory=2 network.units=12 readout.kappa=0.9 cell.v_th=0.8 init.w_in_scale=2",
          3, 0, 2, 30, 2, false, false},
         {"network.cells=lif,lstm network.units=14,5 cell.v_th=0.6 init.w_in_scale=2", 3, 0, 2, 30,
          2, false, false},

@@ -26,6 +26,12 @@ static const law_case cases[] = {
     {"cell.name=alif cell.beta=0.3 cell.tau_a=10 network.units=9 network.self_connections=true "
      "readout.kappa=0.8 cell.v_th=0.6 init.w_in_scale=2",
      3, 0, 2, 25, 2, false, true},
+    {"cell.name=alif cell.learn=tau_m,v_th,beta cell.beta=0.3 cell.tau_a=10 network.units=9 "
+     "readout.kappa=0.8 cell.v_th=0.6 init.w_in_scale=2",
+     3, 0, 2, 25, 2, false, true},
+    {"cell.name=cubalif cell.learn=tau_syn,tau_m cell.tau_syn=3 cell.reset=zero network.units=9 "
+     "readout.kappa=0.8 cell.v_th=0.6 init.w_in_scale=2",
+     3, 0, 2, 25, 2, false, true},
 };
 
 static void test_every_unit_is_rtrl(void **state) {

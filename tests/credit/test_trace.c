@@ -27,6 +27,17 @@ static const law_case cases[] = {
     {"cell.name=alif cell.beta=0.3 cell.tau_a=10 network.units=12 network.self_connections=true "
      "cell.v_th=0.6 init.w_in_scale=2",
      3, 0, 2, 30, 2, false, true},
+    {"cell.name=rate cell.alpha=0.4 cell.learn=alpha network.units=7 readout.kappa=0.7", 3, 0, 2,
+     11, 2, false, false},
+    {"cell.name=lif cell.learn=tau_m,v_th cell.reset=zero network.units=12 readout.kappa=0.9 "
+     "cell.v_th=0.6 init.w_in_scale=2",
+     3, 0, 2, 30, 2, false, false},
+    {"cell.name=alif cell.learn=tau_m,v_th,tau_a,beta cell.beta=0.3 cell.tau_a=10 network.units=8 "
+     "cell.v_th=0.6 init.w_in_scale=2",
+     3, 0, 2, 30, 2, false, true},
+    {"cell.name=cubalif cell.learn=tau_syn,v_th cell.tau_syn=3 network.units=8 readout.kappa=0.9 "
+     "cell.v_th=0.8 init.w_in_scale=2",
+     3, 0, 2, 30, 2, false, false},
     {"network.reads=input,input network.units=5,4 network.cells=rate,lstm cell.alpha=0.4 "
      "readout.kappa=0.7 readout.reads=top+input network.initial=learned",
      3, 0, 2, 11, 2, false, true},

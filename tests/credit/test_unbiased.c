@@ -91,6 +91,12 @@ static const tiny cases[] = {
     {CASE("cell.name=lif network.units=2 readout.kappa=0.8 " RATES SMOOTH, 3, 1), 1},
     {CASE("cell.name=lif network.units=1,1 readout.kappa=0 " RATES SMOOTH, 3, 1), 1},
     {CASE("cell.name=lif network.units=2 readout.kappa=0 " RATES SMOOTH, 5, 1), 2},
+    {CASE("cell.name=rate cell.alpha=0.6 cell.learn=alpha network.units=2 readout.kappa=0.7", 3, 1),
+     1},
+    {CASE("cell.name=alif network.units=1 cell.learn=tau_m,v_th,tau_a,beta cell.beta=0.5 "
+          "cell.tau_a=5 readout.kappa=0" SMOOTH,
+          3, 1),
+     1},
     {CASE("network.units=1,1 network.reads=below,below+input readout.reads=top+input "
           "readout.kappa=0.5 cell.alpha=0.6",
           3, 1),

@@ -215,7 +215,8 @@ static void test_every_cell_has_the_silhouette(void **state) {
     for (size_t i = 0; i < hth_cells.count; i++) {
         const hth_cell *cell = hth_cell_at(i);
         assert_true(cell->drives >= 1 && cell->drives <= HTH_MAX_DRIVES);
-        assert_true(cell->states >= 1 && cell->states + cell->counters <= HTH_MAX_STATES);
+        assert_true(cell->states >= 1 && cell->states <= HTH_MAX_STATES);
+        assert_true(cell->states + cell->counters <= HTH_MAX_CARRIED);
         assert_true(cell->fields <= HTH_MAX_FIELDS && cell->constants <= HTH_MAX_CONSTANTS);
         assert_non_null(cell->part.name);
         assert_non_null(cell->part.summary);

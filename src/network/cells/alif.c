@@ -79,7 +79,7 @@ static void step(const hth_row *row) {
 }
 
 static bool adapt(const void *options, hth_cell *cell) {
-    return hth_spiking_adapt(options, cell);
+    return hth_spiking_adapt(options, HTH_ALIF, cell);
 }
 
 HTH_PART_OF(const hth_cell, hth_cell_alif) = {

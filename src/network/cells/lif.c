@@ -49,7 +49,7 @@ static hth_status prepare(const void *options, size_t n, hth_real *constants, ht
 }
 
 static bool adapt(const void *options, hth_cell *cell) {
-    return hth_spiking_adapt(options, cell);
+    return hth_spiking_adapt(options, HTH_LIF, cell);
 }
 
 HTH_PART_OF(const hth_cell, hth_cell_lif) = {

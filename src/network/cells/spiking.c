@@ -23,7 +23,6 @@
 #include "kernels/elementwise.h"
 
 enum { TRIANGULAR, FAST_SIGMOID, GAUSSIAN, ARCTAN };
-enum { SPIKE_STEP, SPIKE_SMOOTH };
 enum { ABOVE, AT_OR_ABOVE };
 enum { INTERVAL, SILENT };
 
@@ -132,6 +131,16 @@ const hth_option hth_spiking_options_table[HTH_LIF_OPTIONS_FROM + HTH_ALIF_OPTIO
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"subtract", "zero", NULL},
      AT(reset)},
+    {.name = "learn",
+     .help =
+         "what of each unit is learned with the weights, from what the settings say: tau_m, v_th, "
+         "alif tau_a and beta too, cubalif tau_syn too. Each is its setting times exp(a), a the "
+         "parameter that is learned, 0 at the start (optimiser.lr_cell): time constants, "
+         "thresholds and rises stay positive. Empty: nothing",
+     .fallback = "",
+     .kind = HTH_KIND_CHOICES,
+     .choices = (const char *const[]){"tau_m", "v_th", "tau_a", "beta", "tau_syn", NULL},
+     AT(learn)},
     {.name = "tau_a",
      .help = "time constant of the adaptive threshold in ms; one number or one per unit",
      .fallback = "200",
@@ -166,8 +175,12 @@ hth_status hth_spiking_prepare(const hth_spiking_options *o, size_t n, hth_real 
     return HTH_OK;
 }
 
-bool hth_spiking_adapt(const void *given, hth_cell *cell) {
+bool hth_spiking_adapt(const void *given, hth_spiking_kind kind, hth_cell *cell) {
     const hth_spiking_options *o = given;
+    if (o->learn) {
+        hth_spiking_learn(o, kind, cell);
+        return true;
+    }
     if (o->reset == HTH_RESET_SUBTRACT) return false;
     cell->fields = HTH_SPIKING_LOST + 1;
     cell->D[0][0] = (hth_entry)HTH_FIELD(HTH_SPIKING_KEPT);
@@ -287,7 +300,7 @@ static void refractory(hth_real period, size_t n, const hth_real *counter_in, ht
 }
 
 bool hth_spikes_plainly(const hth_spiking_options *o) {
-    return o->spike == SPIKE_STEP && o->pseudo_derivative == TRIANGULAR && o->refractory == 0 &&
+    return o->spike == HTH_SPIKE_STEP && o->pseudo_derivative == TRIANGULAR && o->refractory == 0 &&
            o->reset == HTH_RESET_SUBTRACT;
 }
 
@@ -301,7 +314,7 @@ void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const 
     const hth_real edge = hth_spike_edge(o);
     HTH_SIMD
     for (size_t j = 0; j < n; j++) counter_out[j] = x[j] > edge ? HTH_C(1.0) : HTH_C(0.0);
-    if (o->spike == SPIKE_SMOOTH)
+    if (o->spike == HTH_SPIKE_SMOOTH)
         smooth_spikes(o, n, x, v_th, z);
     else
         for (size_t j = 0; j < n; j++) z[j] = counter_out[j];

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-/* LIF reads all but the first and the last two. */
+/* LIF reads all but the first and the last two; learn: hth_spiking_own. */
 typedef struct hth_spiking_options {
     const char *tau_syn;
     const char *tau_m, *v_th;
@@ -18,18 +18,31 @@ typedef struct hth_spiking_options {
     int64_t refractory;
     int pseudo_derivative;
     bool reset_gradient, scale_input, scale_by_threshold;
-    int spike, threshold_at, refractory_rule, reset;
+    int spike, threshold_at, refractory_rule, reset, learn;
     const char *tau_a, *beta;
 } hth_spiking_options;
 
 enum { HTH_RESET_SUBTRACT, HTH_RESET_ZERO };
+enum { HTH_SPIKE_STEP, HTH_SPIKE_SMOOTH };
+
+/* What of a unit may be learned, bits of cell.learn in the order of their drives. */
+typedef enum hth_spiking_own {
+    HTH_OWN_TAU_M = 1,
+    HTH_OWN_V_TH = 2,
+    HTH_OWN_TAU_A = 4,
+    HTH_OWN_BETA = 8,
+    HTH_OWN_TAU_SYN = 16
+} hth_spiking_own;
+
+/* Which of the cells that share this. */
+typedef enum hth_spiking_kind { HTH_LIF, HTH_ALIF, HTH_CUBALIF } hth_spiking_kind;
 
 /* One table: first what CubaLIF has beside LIF, then LIF's options, then what ALIF has beside them. */
 enum {
     HTH_LIF_OPTIONS_FROM = 1,
-    HTH_LIF_OPTIONS = 14,
-    HTH_CUBALIF_OPTIONS = 15,
-    HTH_ALIF_OPTIONS = 16
+    HTH_LIF_OPTIONS = 15,
+    HTH_CUBALIF_OPTIONS = 16,
+    HTH_ALIF_OPTIONS = 17
 };
 #ifdef HTH_LEVEL
 #define hth_spiking_options_table HTH_JOIN(hth_spiking_options_table, HTH_LEVEL)
@@ -59,9 +72,15 @@ HTH_VERB(hth_status, hth_spiking_prepare,
          (const hth_spiking_options *options, size_t n, hth_real *constants, hth_error *error));
 #define hth_spiking_prepare HTH_NOW(hth_spiking_prepare)
 
-/* The verb `adapt`: where the reset is to zero, D and R of the voltage are fields. */
-HTH_VERB(bool, hth_spiking_adapt, (const void *options, hth_cell *cell));
+/* The verb `adapt`: where the reset is to zero, D and R of the voltage are fields; with cell.learn, the cell is that of
+ * spiking_learned.c. */
+HTH_VERB(bool, hth_spiking_adapt, (const void *options, hth_spiking_kind kind, hth_cell *cell));
 #define hth_spiking_adapt HTH_NOW(hth_spiking_adapt)
+
+/* spiking_learned.c: makes of a cell one with the drives, the derivatives and the verbs of what options->learn names. */
+HTH_VERB(void, hth_spiking_learn,
+         (const hth_spiking_options *options, hth_spiking_kind kind, hth_cell *cell));
+#define hth_spiking_learn HTH_NOW(hth_spiking_learn)
 
 /* v_t, state 0, of the row, from v_{t-1}, z_{t-1} and what flows in, times the gain; and the fields of its reset. */
 HTH_VERB(void, hth_spiking_integrate, (const hth_row *row, const hth_real *inflow));
