@@ -217,8 +217,18 @@ static hth_status parse_real(const hth_option *option, const char *key, const ht
 static hth_status complain_name(hth_error *error, const char *key, const hth_setting *setting,
                                 const char *words, const char *near) {
     char right[TEXT_LENGTH + 80];
-    snprintf(right, sizeof right, "one of %s%s%s%s", words, near ? "; did you mean '" : "",
-             near ? near : "", near ? "'?" : "");
+    const bool several = strchr(setting->value, ',') != NULL;
+    if (several && strcmp(key, "learner.name") == 0)
+        snprintf(right, sizeof right,
+                 "one name; a comparison takes several: hitherto compare compare.learners=%.60s",
+                 setting->value);
+    else if (several)
+        snprintf(right, sizeof right,
+                 "one name; a comparison takes several: hitherto compare vary.%.60s=%.60s", key,
+                 setting->value);
+    else
+        snprintf(right, sizeof right, "one of %s%s%s%s", words, near ? "; did you mean '" : "",
+                 near ? near : "", near ? "'?" : "");
     return complain(error, key, setting, right);
 }
 

@@ -30,6 +30,17 @@ static int unknown_flag(const cli_command *command, const char *typed) {
     for (; count < CLI_MAX_FLAGS && command->flags[count].name; count++)
         names[count] = command->flags[count].name;
     names[count++] = "--help";
+    /* The name of a setting, typed as an option. */
+    char name[HTH_KEY_LENGTH], setting[HTH_KEY_LENGTH];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(typed + strspn(typed, "-"), "="),
+             typed + strspn(typed, "-"));
+    const char *full = strchr(name, '.') ? name : hth_config_meant(name, setting) ? setting : NULL;
+    if (full)
+        return cli_complain(
+            CLI_BAD_INPUT,
+            "unknown option '%s' of hitherto %s; a setting is written without dashes: "
+            "%s=VALUE",
+            typed, command->name, full);
     const char *near = hth_nearest(typed, names, count);
     return cli_complain(CLI_BAD_INPUT, "unknown option '%s' of hitherto %s%s%s%s", typed,
                         command->name, near ? "; did you mean '" : "", near ? near : "",

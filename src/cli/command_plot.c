@@ -94,7 +94,9 @@ static int read_run(plot_request *plot, const char *run) {
     curve->run = run;
     snprintf(path, sizeof path, "%s/metrics.jsonl", run);
     FILE *file = fopen(path, "r");
-    if (!file) return cli_complain(CLI_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+    if (!file)
+        return cli_complain(CLI_BAD_INPUT, "%s is not the folder of a run: cannot read %s: %s", run,
+                            path, strerror(errno));
     plot->count++;
     const bool room = collect_lines(plot, curve, file);
     if (!room) return cli_complain(CLI_FAILED, "not enough memory to read %s", path);

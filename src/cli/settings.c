@@ -1,6 +1,7 @@
 /* Settings as the command line gives them: files, key=value, and the two flags that are settings. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,11 +11,44 @@ bool cli_is_folder(const char *path) {
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
 }
 
+static bool ends_in(const char *path, const char *ending) {
+    const size_t length = strlen(path), of = strlen(ending);
+    return length > of && strcmp(path + length - of, ending) == 0;
+}
+
+/* Refuses a word that is data, or no file at all: a setting with a space or a colon in it. */
+static hth_status check_word(const char *path, hth_error *error) {
+    static const char *const readers[][2] = {{".npz", "data=arrays data.file"},
+                                             {".npy", "data=arrays data.file"},
+                                             {".csv", "data=table data.target=COLUMN data.file"},
+                                             {".idx3-ubyte", "data=images data.file"}};
+    for (size_t i = 0; i < HTH_COUNT(readers); i++)
+        if (ends_in(path, readers[i][0]))
+            return hth_fail(error, HTH_INVALID,
+                            "%s is no settings file; data are named by settings: %s=%s", path,
+                            readers[i][1], path);
+    struct stat found;
+    if (stat(path, &found) == 0 || strchr(path, '/') || ends_in(path, ".yaml")) return HTH_OK;
+    return hth_fail(
+        error, HTH_FILE,
+        "there is no settings file '%s'; a setting is written key=value, without spaces, "
+        "such as task=add",
+        path);
+}
+
 /* The folder of a run stands for the run's settings. */
 static hth_status load_file(const char *path, hth_config *config, hth_error *error) {
     char inside[1024];
+    HTH_TRY(check_word(path, error));
     if (!cli_is_folder(path)) return hth_config_load(config, path, error);
     snprintf(inside, sizeof inside, "%s/settings.yaml", path);
+    struct stat found;
+    if (stat(inside, &found) != 0 && errno == ENOENT)
+        return hth_fail(
+            error, HTH_FILE,
+            "%s is a folder without settings.yaml: name a settings file or the folder of "
+            "a run",
+            path);
     return hth_config_load(config, inside, error);
 }
 

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -381,12 +380,6 @@ static hth_status take_directory(const char *out, bool resume, hth_rundir *dir, 
     }
 }
 
-/* Whether the file has content. It is empty if a call was killed while it made the file. */
-static bool has_begun(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && info.st_size > 0;
-}
-
 static hth_status open_store(const char *out, bool view, hth_store **store, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(out, store_name, path, error));
@@ -397,16 +390,12 @@ static hth_status open_store(const char *out, bool view, hth_store **store, hth_
  * to another program. */
 static hth_status look_at(const char *out, bool stored, bool *resume, hth_error *error) {
     char path[HTH_PATH_LENGTH];
-    hth_store *store;
+    bool empty = true;
     HTH_TRY(hth_rundir_file(out, store_name, path, error));
     *resume = hth_file_exists(path);
-    if (*resume && !stored && !has_begun(path)) return HTH_OK;
-    /* A comparison: its database must be ours. */
-    if (*resume) {
-        HTH_TRY(hth_store_view(path, &store, error));
-        hth_store_close(store);
-        return HTH_OK;
-    }
+    /* A comparison: its database must be ours. An empty one is begun again. */
+    if (*resume) HTH_TRY(hth_store_look(path, &empty, error));
+    if (*resume && !(empty && stored)) return HTH_OK;
     /* No comparison: refuse if the caller needs one, or if other files are there. */
     if (stored)
         return hth_fail(error, HTH_FILE,

@@ -261,7 +261,8 @@ static hth_status fail_zip(const char *path, int code, hth_error *error) {
     const char *reason = hth_zip_reason(&failure, &status);
     hth_fail(error, status, "%s: %s%s", path, reason,
              code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS
-                 ? "; an .npz file, as numpy.savez writes it, is expected, whole"
+                 ? "; an .npz file, as numpy.savez writes it, is expected, whole, or a folder of "
+                   ".npy files"
                  : "");
     zip_error_fini(&failure);
     return status;

@@ -144,11 +144,15 @@ static hth_status check_targets(hth_npz *npz, const hth_array_layout *l, hth_npy
     HTH_TRY(hth_npz_header(npz, "targets", targets, error));
     const bool classes = are_classes(l, targets);
     const size_t axes = shape_of(l, 0).rank, last = targets->shape[axes];
+    const bool a_sequence = !l->is_flat && targets->rank == 1 && targets->shape[0] == l->rows;
     if (!classes && targets->rank != axes + 1)
         return hth_array_fail_shape(
             npz, "targets", targets,
             l->is_flat ? "(S, n_out) for values or (S,) of integers for classes"
-                       : "(N, T, n_out) for values or (N, T) of integers for classes",
+            : a_sequence
+                ? "(N, T) of integers: give the class of a sequence at each of its steps, and "
+                  "say in the array mask at which of them it counts"
+                : "(N, T, n_out) for values or (N, T) of integers for classes",
             error);
     const hth_npy right = shape_of(l, 0);
     if (targets->count > 0 && memcmp(targets->shape, right.shape, axes * sizeof *right.shape) == 0)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,8 +197,16 @@ hth_status hth_csv_column(const hth_csv *csv, const char *name, size_t *column, 
             return HTH_OK;
         }
     const char *near = hth_nearest(name, (const char *const *)csv->names, csv->columns);
-    return hth_fail(error, HTH_INVALID, "%s: there is no column '%s'%s%s%s", csv->path, name,
-                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    if (near)
+        return hth_fail(error, HTH_INVALID, "%s: there is no column '%s'; did you mean '%s'?",
+                        csv->path, name, near);
+    char all[400] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < csv->columns && used < sizeof all; i++)
+        used +=
+            (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", csv->names[i]);
+    return hth_fail(error, HTH_INVALID, "%s: there is no column '%s'; the columns are %s%s",
+                    csv->path, name, all, used < sizeof all ? "" : "...");
 }
 
 bool hth_csv_is_number(const hth_csv *csv, size_t row, size_t column, double *value) {

@@ -118,9 +118,10 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
     if (s->incomplete != DROP) s->batches += s->count % s->batch != 0;
     if (s->batches == 0)
         return hth_fail(error, HTH_INVALID,
-                        "%s: there are %zu sequences for a batch of %zu: take a smaller batch, or "
-                        "set data.incomplete to wrap or pad",
-                        o->file, s->count, s->batch);
+                        "%s: there %s %zu sequence%s for a batch of %zu: take a smaller batch "
+                        "(train.batch), or set data.incomplete to wrap or pad",
+                        o->file, s->count == 1 ? "is" : "are", s->count, s->count == 1 ? "" : "s",
+                        s->batch);
     /* Find the longest sequence, and whether lengths differ. */
     for (size_t i = 0; i < s->count; i++) {
         const size_t length = s->set.lengths[s->chosen[i]];

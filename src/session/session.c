@@ -271,7 +271,7 @@ static hth_status too_large(const hth_model_plan *plan, const guard *g, hth_erro
     hth_model_sizes sizes;
     if (!g->refused || hth_model_bytes(plan, NULL, &sizes, NULL) != HTH_OK) return HTH_NO_MEMORY;
     return hth_fail(error, HTH_NO_MEMORY,
-                    "the model would take %.3g GiB, %.3g of them for the learner and %.3g for the "
+                    "the model would take %.1f GiB, %.1f of them for the learner and %.1f for the "
                     "tape, but this machine has %.3g: take fewer units, a smaller train.batch or "
                     "another learner ('hitherto list --cost' shows what each takes)",
                     (double)sizes.total / gib, (double)sizes.learner / gib,

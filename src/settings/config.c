@@ -167,7 +167,8 @@ hth_status hth_config_home(hth_config *config, const char **key, const char *ori
 
 /* ---- Keys ---------------------------------------------------------------------------------- */
 
-/* Searches all sections for an option with this name, for "did you mean cell.tau_m?". *out "" if there is none. */
+/* Searches all sections for an option with this name, for "did you mean cell.tau_m?"; of several, that of section train
+ * is meant. *out "" if there is none. */
 typedef struct name_search {
     const char *name;
     char *out;
@@ -176,9 +177,24 @@ typedef struct name_search {
 
 static void search_table(void *context, const hth_table *table) {
     name_search *search = context;
-    for (size_t i = 0; !*search->out && i < table->options->count; i++)
+    const char *section = table->options->section;
+    if (*search->out && !(section && strcmp(section, "train") == 0)) return;
+    for (size_t i = 0; i < table->options->count; i++)
         if (strcmp(table->options->items[i].name, search->name) == 0)
-            snprintf(search->out, search->size, "%s.%s", table->options->section, search->name);
+            snprintf(search->out, search->size, "%s.%s", section, search->name);
+}
+
+bool hth_config_meant(const char *name, char out[HTH_KEY_LENGTH]) {
+    name_search search = {name, out, HTH_KEY_LENGTH};
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    *out = '\0';
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->key && strcmp(all[i]->kind, name) == 0)
+            snprintf(out, HTH_KEY_LENGTH, "%s", name);
+    if (*out) return true;
+    hth_config_each_table(NULL, search_table, &search);
+    return *out != '\0';
 }
 
 static hth_status complain_bare(const char *key, const char *origin, hth_error *error) {
@@ -200,10 +216,8 @@ static hth_status complain_bare(const char *key, const char *origin, hth_error *
                         "%s%s%s is a section and takes no value of its own; write %s", where, colon,
                         key, *key == 'v' ? "vary.<setting>=<values>" : "arms.<label>.<setting>");
     /* An option's name without its section, or a misspelt name. */
-    char meant[HTH_KEY_LENGTH] = "";
-    name_search search = {key, meant, sizeof meant};
-    hth_config_each_table(NULL, search_table, &search);
-    const char *near = *meant ? meant : hth_nearest(key, kinds, kind_count);
+    char meant[HTH_KEY_LENGTH];
+    const char *near = hth_config_meant(key, meant) ? meant : hth_nearest(key, kinds, kind_count);
     return hth_fail(error, HTH_INVALID, "%s%sthere is no setting '%.60s'%s%s%s", where, colon, key,
                     near ? "; did you mean '" : "; settings are written section.name",
                     near ? near : "", near ? "'?" : "");

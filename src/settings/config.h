@@ -86,6 +86,10 @@ hth_known hth_config_known(void);
 void hth_config_each_table(const hth_settings *settings,
                            void (*visit)(void *context, const hth_table *table), void *context);
 
+/* Finds what is meant by a name without a section: *out is "train.steps" for "steps", and "task" for "task". False:
+ * there is none. */
+bool hth_config_meant(const char *name, char out[HTH_KEY_LENGTH]);
+
 /* The value of a table's option: the user's, for one layer or for all; else the learner preset's; else the default
  * if the part is chosen. NULL: none. */
 const char *hth_table_value(const hth_settings *settings, const hth_table *table,

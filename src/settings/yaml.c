@@ -38,6 +38,12 @@ static const char *scalar(const yaml_reader *reader) {
     return (const char *)reader->event.data.scalar.value;
 }
 
+/* Whether the parser stands before a tab. */
+static bool is_tab(const yaml_parser_t *parser) {
+    return parser->error == YAML_SCANNER_ERROR && parser->buffer.pointer < parser->buffer.last &&
+           *parser->buffer.pointer == '\t';
+}
+
 /* Goes to the next event and refuses YAML features that settings do not use. */
 static hth_status next(yaml_reader *reader) {
     /* Parse the next event. */
@@ -45,9 +51,10 @@ static hth_status next(yaml_reader *reader) {
     const yaml_parser_t *parser = &reader->parser;
     if (!yaml_parser_parse(&reader->parser, &reader->event)) {
         if (parser->error == YAML_MEMORY_ERROR) return no_memory(reader);
-        return hth_fail(reader->error, HTH_INVALID, "%s:%zu: this is not YAML: %s", reader->path,
+        return hth_fail(reader->error, HTH_INVALID, "%s:%zu: this is not YAML: %s%s", reader->path,
                         parser->problem_mark.line + 1,
-                        parser->problem ? parser->problem : "unknown error");
+                        parser->problem ? parser->problem : "unknown error",
+                        is_tab(parser) ? " (a tab; YAML is indented with spaces)" : "");
     }
     /* Refuse aliases, anchors, tags and zero bytes. */
     switch (reader->event.type) {

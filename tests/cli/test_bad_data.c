@@ -107,7 +107,8 @@ static void test_bad_arrays(void **state) {
             "train", "--out", "begun", "data=arrays", "data.file=a.npz", "train.batch=1",
             "loss=sigmoid", "data.shuffle=false");
     write_whole("a.npz", "PK and then nothing");
-    TRAIN("a.npz: Not a zip archive; an .npz file, as numpy.savez writes it, is expected, whole",
+    TRAIN("a.npz: Not a zip archive; an .npz file, as numpy.savez writes it, is expected, whole, "
+          "or a folder of .npy files",
           "data=arrays", "data.file=a.npz", "train.batch=2");
     TRAIN("none.npz: No such file", "data=arrays", "data.file=none.npz");
 }

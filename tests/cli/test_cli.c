@@ -59,7 +59,10 @@ static void test_bad_files(void **state) {
     RUN("inspect", "cut.safetensors");
     assert_int_equal(said.code, CLI_BAD_INPUT);
     assert_non_null(strstr(said.err, "hitherto: cut.safetensors"));
-    REFUSED("cannot read nowhere/metrics.jsonl: No such file or directory", "plot", "nowhere");
+    REFUSED(
+        "nowhere is not the folder of a run: cannot read nowhere/metrics.jsonl: No such file or "
+        "directory",
+        "plot", "nowhere");
     REFUSED("nowhere is not the folder of a run: cannot read settings file nowhere/settings.yaml: "
             "No such file or directory",
             "eval", "nowhere");

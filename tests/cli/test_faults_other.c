@@ -192,8 +192,11 @@ static void kill_at_calls(const subject *s) {
         for (long i = 0; i <= at % 2; i++) {
             const trace_result result =
                 trace_argv(s->argv, (trace_plan){i ? calls - at + 1 : at, 0});
-            if (result.code != 0 && result.code != 1000 + SIGKILL)
-                fail_msg("%s: killed at system call %ld: exit status %d", s->name, at, result.code);
+            char said[600];
+            sentences(said, sizeof said);
+            if (result.code != 0 && result.code != KILLED)
+                fail_msg("%s: killed at system call %ld, time %ld: exit status %d: %s", s->name, at,
+                         i + 1, result.code, said);
             sum.tried += result.code != 0;
             killed = killed || result.code != 0;
         }

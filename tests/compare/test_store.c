@@ -100,6 +100,18 @@ static void other_databases_are_left_alone(void **state) {
     assert_int_equal(hth_comparison_load(scratch_path("empty"), NULL, &none, &error), HTH_FILE);
     assert_non_null(strstr(error.message, "no comparison has begun there"));
     compare_whole(TWO "train.steps=40", "empty");
+    /* One whose first transaction was undone: it has a page, and no table. */
+    sqlite3 *database;
+    assert_int_equal(mkdir(scratch_path("undone"), 0777), 0);
+    assert_int_equal(sqlite3_open(scratch_path("undone/results.db"), &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "CREATE TABLE a (b); DROP TABLE a", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(database);
+    size_t length;
+    free(read_whole(scratch_path("undone/results.db"), &length));
+    assert_true(length > 0);
+    assert_int_equal(compare_line(NULL, "undone", NULL, &error), HTH_FILE);
+    compare_whole(TWO "train.steps=40", "undone");
 }
 
 /* How often an arm updates is kept with it, and said where arms differ. */

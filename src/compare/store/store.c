@@ -224,30 +224,34 @@ static hth_status look_at_copy(hth_store *store, int version, hth_error *error) 
                     store->path, sqlite3_errstr(code));
 }
 
-static hth_status open_file(hth_store *store, bool view, hth_error *error) {
+/* How a store is opened. LOOK: it stays empty or old, and is not read; VIEW: to be read, but not written. */
+typedef enum opening { LOOK, VIEW, WRITE } opening;
+
+static hth_status open_file(hth_store *store, opening how, bool *empty, hth_error *error) {
     enum { PATIENCE = 10000 }; /* milliseconds to wait for another process that is writing */
-    const int flags = SQLITE_OPEN_READWRITE | (view ? 0 : SQLITE_OPEN_CREATE);
-    bool empty;
+    const int flags = SQLITE_OPEN_READWRITE | (how == WRITE ? SQLITE_OPEN_CREATE : 0);
     int version;
     /* Open the file and check that it is ours. */
     if (sqlite3_open_v2(store->path, &store->database, flags, NULL) != SQLITE_OK)
         return hth_sql_complain(store, error);
     sqlite3_busy_timeout(store->database, PATIENCE);
-    HTH_TRY(check_owner(store, &empty, error));
+    HTH_TRY(check_owner(store, empty, error));
     HTH_TRY(read_version(store, &version, error));
     HTH_TRY(check_version(store, version, error));
     /* Make, upgrade or copy the tables. */
-    if (!view) return make_tables(store, error);
-    if (empty)
+    if (how == LOOK) return HTH_OK;
+    if (how == WRITE) return make_tables(store, error);
+    if (*empty)
         return hth_fail(error, HTH_FILE, "%s is empty: no comparison has begun there", store->path);
     return version < SCHEMA ? look_at_copy(store, version, error) : HTH_OK;
 }
 
-static hth_status open_store(const char *path, bool view, hth_store **out, hth_error *error) {
+static hth_status open_store(const char *path, opening how, bool *empty, hth_store **out,
+                             hth_error *error) {
     hth_store *store = calloc(1, sizeof *store + strlen(path));
     if (!store) return hth_fail(error, HTH_NO_MEMORY, "not enough memory to open %s", path);
     memcpy(store->path, path, strlen(path) + 1);
-    hth_status status = open_file(store, view, error);
+    hth_status status = open_file(store, how, empty, error);
     if (status == HTH_OK)
         *out = store;
     else
@@ -255,12 +259,21 @@ static hth_status open_store(const char *path, bool view, hth_store **out, hth_e
     return status;
 }
 
+hth_status hth_store_look(const char *path, bool *empty, hth_error *error) {
+    hth_store *store;
+    HTH_TRY(open_store(path, LOOK, empty, &store, error));
+    hth_store_close(store);
+    return HTH_OK;
+}
+
 hth_status hth_store_open(const char *path, hth_store **out, hth_error *error) {
-    return open_store(path, false, out, error);
+    bool empty;
+    return open_store(path, WRITE, &empty, out, error);
 }
 
 hth_status hth_store_view(const char *path, hth_store **out, hth_error *error) {
-    return open_store(path, true, out, error);
+    bool empty;
+    return open_store(path, VIEW, &empty, out, error);
 }
 
 void hth_store_close(hth_store *store) {

@@ -40,7 +40,10 @@ typedef struct hth_stored_variant {
 /* Opens the file, or makes it, and upgrades an older layout. HTH_FILE, and nothing has changed, if the file belongs
  * to another program. */
 hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
-/* Opens the file for reading: nothing is written, whatever its layout. */
+/* Looks at the file without reading or changing it. *empty: it has no tables: a call that was to make them was killed.
+ * HTH_FILE if it belongs to another program. */
+hth_status hth_store_look(const char *path, bool *empty, hth_error *error);
+/* Opens the file for reading: nothing is written, whatever its layout. HTH_FILE if it is empty. */
 hth_status hth_store_view(const char *path, hth_store **out, hth_error *error);
 void hth_store_close(hth_store *store);
 
