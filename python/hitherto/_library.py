@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import pathlib
 import sys
-from typing import Any, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from . import _c
 
@@ -77,6 +79,20 @@ class Library:
         if self.hth_abi() != wanted:
             raise OSError(f"{path} has interface {self.hth_abi()}, but this package is made for {wanted}; "
                           "install both from one release")
+
+    def bound(self, name: str, *arguments: Any) -> Callable[[], int]:
+        """A function of the header with these arguments for good: they are looked at once, not at every call.
+
+        Parameters
+        ----------
+        name : str
+            Of a function that returns a status.
+        *arguments
+            Objects of ctypes, not Python's own.
+        """
+        entry = self._handle[name]  # another object than the attribute, without types to convert to
+        entry.restype = ctypes.c_int
+        return functools.partial(entry, *arguments)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the library has no function {name}")

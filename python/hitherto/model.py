@@ -46,6 +46,14 @@ def as_array(values: ArrayLike, dtype: Any) -> NDArray[Any]:
     return np.ascontiguousarray(values, dtype=dtype)
 
 
+def _put_with_care(name: str, room: NDArray[Any], values: ArrayLike) -> None:
+    """What numpy did not take at once: from another library, or with a sentence on what is wrong."""
+    rows = as_array(values, room.dtype)
+    if rows.size != room.size or rows.ndim > room.ndim:
+        raise SettingError(f"{name} has the shape {rows.shape}, but must have {room.shape}")
+    room[...] = rows.reshape(room.shape)
+
+
 class _Memory:
     """Numbers of the library as numpy sees them; keeps their owner alive as long as a view of them lives."""
 
@@ -150,7 +158,7 @@ class Model:
         self._library = library(precision)
         self._failure = Failure()
         self._handle = self._create()
-        self._free = weakref.finalize(self, self._library.hth_model_destroy, self._handle)
+        self._owner = _Owner(self._library, self._handle)
         self._prepare()
 
     # ---- Making ------------------------------------------------------------------------------------------
@@ -183,19 +191,37 @@ class Model:
         self._classes = np.zeros(batch, np.int32)
         self._single = batch == 1
         self._report = _c.hth_report()
-        self._answer = _c.hth_answer()
+        self._answer, plain = _c.hth_answer(), _c.hth_answer()
         address = ctypes.c_void_p
         reads_tokens = how["vocabulary"] > 0
-        self._step = (self._handle, None if reads_tokens else address(self._x.ctypes.data),
-                      address(self._tokens.ctypes.data) if reads_tokens else None, address(self._y.ctypes.data),
-                      address(self._failure.address))
-        self._say = (self._handle, address(ctypes.addressof(self._answer)), address(ctypes.addressof(self._report)),
-                     address(self._failure.address))
+        self._advance = self._library.bound(
+            "hth_model_predict", self._handle, address(None if reads_tokens else self._x.ctypes.data),
+            address(self._tokens.ctypes.data if reads_tokens else None), address(self._y.ctypes.data),
+            address(self._failure.address))
+        self._say, self._say_plainly = (
+            self._library.bound("hth_model_learn", self._handle, ctypes.pointer(answer),
+                                address(ctypes.addressof(self._report)), address(self._failure.address))
+            for answer in (self._answer, plain))
         self._input = self._tokens if reads_tokens else self._x[0] if self._single else self._x
         self._output = self._y[0] if self._single else self._y
         self._has_classes = how["target"] == "classes"
         self._target = self._classes if self._has_classes else self._targets[0] if self._single else self._targets
         self._target_address = self._target.ctypes.data
+        # What len() must say of an input and a target, lest numpy spread one number over all; 0: of one number alone.
+        self._input_length, self._target_length = (len(room) if room.size > 1 else 0 for room in (self._input, self._target))
+        if self._has_classes:  # the answer of most steps: what was right, at once, and no more
+            plain.classes = self._target_address
+        else:
+            plain.targets = self._target_address
+        chunk = _c.hth_chunk()
+        chunk.steps, chunk.batch, chunk.classes, chunk.targets = 1, batch, plain.classes, plain.targets
+        if reads_tokens:
+            chunk.tokens = self._tokens.ctypes.data
+        else:
+            chunk.x = self._x.ctypes.data
+        self._run_one = self._library.bound("hth_model_run", self._handle, ctypes.pointer(chunk),
+                                            address(self._y.ctypes.data), address(ctypes.addressof(self._report)),
+                                            address(self._failure.address))
         parts = _c.hth_model_parts.from_address(self._library.hth_model_parts_of(self._handle))
         self._parts = parts
         self._parameters: Parameters | None = None
@@ -220,8 +246,13 @@ class Model:
         NotFinite
             An input is not finite; the state is as it was.
         """
-        self._input[...] = x
-        status = self._library.hth_model_predict(*self._step)
+        try:
+            if self._input_length and len(x) != self._input_length:  # type: ignore[arg-type]
+                raise ValueError
+            self._input[...] = x
+        except (TypeError, ValueError, RuntimeError):
+            _put_with_care("x", self._input, x)
+        status = self._advance()
         if status:
             self._failure.check(status)
         return self._output.copy()
@@ -247,10 +278,27 @@ class Model:
             The loss of the step, unscaled, summed over the batch; 0 where nothing was said.
         """
         answer, report = self._answer, self._report
+        report.loss = 0.0
+        if y is not None and weight is None and not late and not ends:
+            try:
+                if self._target_length and len(y) != self._target_length:  # type: ignore[arg-type]
+                    raise ValueError
+                self._target[...] = y
+            except (TypeError, ValueError, RuntimeError):
+                _put_with_care("y", self._target, y)
+            status = self._say_plainly()
+            if status:
+                self._failure.check(status)
+            return report.loss
         answer.late, answer.ends, answer.errors, answer.weights = late, ends, None, None
         answer.targets = answer.classes = None
         if y is not None:
-            self._target[...] = y
+            try:
+                if self._target_length and len(y) != self._target_length:  # type: ignore[arg-type]
+                    raise ValueError
+                self._target[...] = y
+            except (TypeError, ValueError, RuntimeError):
+                _put_with_care("y", self._target, y)
             if self._has_classes:
                 answer.classes = self._target_address
             else:
@@ -259,11 +307,39 @@ class Model:
             weights = np.ascontiguousarray(np.broadcast_to(np.asarray(weight, self._library.dtype),
                                                            (self._how["batch"],)))
             answer.weights = weights.ctypes.data
-        report.loss = 0.0
-        status = self._library.hth_model_learn(*self._say)
+        self._failure.check(self._say())
+        return report.loss
+
+    def step(self, x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
+        """`predict` and `learn` of one step in one call into C, with the same bits, for an answer that is known already.
+
+        Parameters
+        ----------
+        x, y : array_like
+            As in `predict` and `learn`.
+
+        Returns
+        -------
+        ndarray
+            Outputs from before the step was learned from; `loss` has the loss.
+        """
+        try:
+            if self._input_length and len(x) != self._input_length:  # type: ignore[arg-type]
+                raise ValueError
+            self._input[...] = x
+        except (TypeError, ValueError, RuntimeError):
+            _put_with_care("x", self._input, x)
+        try:
+            if self._target_length and len(y) != self._target_length:  # type: ignore[arg-type]
+                raise ValueError
+            self._target[...] = y
+        except (TypeError, ValueError, RuntimeError):
+            _put_with_care("y", self._target, y)
+        self._report.loss = 0.0
+        status = self._run_one()
         if status:
             self._failure.check(status)
-        return report.loss
+        return self._output.copy()
 
     def backward(self, errors: ArrayLike, *, late: int = 0, ends: bool = False) -> NDArray[Any] | None:
         """Learns from a loss of one's own: gives dE/dy of a step in place of a target.
@@ -281,11 +357,11 @@ class Model:
             dE/dx of the steps that were learned from, (steps, inputs) or (steps, batch, inputs), where
             ``learner={"inputs": True}`` and a tape was complete; None otherwise.
         """
-        rows = np.ascontiguousarray(np.broadcast_to(np.asarray(errors, self._library.dtype), self._y.shape))
+        rows = np.ascontiguousarray(np.broadcast_to(as_array(errors, self._library.dtype), self._y.shape))
         answer = self._answer
         answer.late, answer.ends, answer.weights = late, ends, None
         answer.targets, answer.classes, answer.errors = None, None, rows.ctypes.data
-        self._failure.check(self._library.hth_model_learn(*self._say))
+        self._failure.check(self._say())
         return self._input_gradient()
 
     def _input_gradient(self) -> NDArray[Any] | None:
@@ -298,7 +374,7 @@ class Model:
 
     def _seen(self, view: _c.hth_view) -> NDArray[Any]:
         size = ctypes.sizeof(self._library.real)
-        return np.asarray(_Memory(self, view.data, (view.steps, view.batch, view.units), self._library.dtype,
+        return np.asarray(_Memory(self._owner, view.data, (view.steps, view.batch, view.units), self._library.dtype,
                                   (view.step_stride * size, view.item_stride * size, size), writable=False))
 
     def reset(self) -> None:
@@ -332,6 +408,7 @@ class Model:
         steps = self._put(chunk, keep, x, y, weights)
         chunk.steps, chunk.batch, chunk.ends = steps, self._how["batch"], ends
         outputs = np.empty((steps, self._how["batch"], self._how["outputs"]), self._library.dtype)
+        self._report.loss = 0.0
         self._failure.check(self._library.hth_model_run(self._handle, ctypes.byref(chunk), outputs.ctypes.data,
                                                         ctypes.byref(self._report), self._failure.address))
         return outputs[:, 0] if self._single else outputs.swapaxes(0, 1)
@@ -392,7 +469,7 @@ class Model:
 
     @property
     def loss(self) -> float:
-        """The loss of the last `learn` or `learn_many`, unscaled, summed over steps and batch."""
+        """The loss of the last `learn`, `step` or `learn_many`, unscaled, summed over steps and batch."""
         return float(self._report.loss)
 
     # ---- Looking inside ----------------------------------------------------------------------------------
@@ -401,13 +478,10 @@ class Model:
     def parameters(self) -> Parameters:
         """All parameters by name, as writable views that keep the model alive."""
         if self._parameters is None:
-            self._parameters = Parameters(self._handle_owner(), self._library, self._parts.network)
+            self._parameters = Parameters(self._owner, self._library, self._parts.network)
         else:
             self._library.hth_network_parameters(self._parts.network)  # a view may be written to: copies are stale
         return self._parameters
-
-    def _handle_owner(self) -> object:
-        return _Owner(self)
 
     def record(self, x: ArrayLike, what: list[str], layer: int = 0) -> dict[str, NDArray[Any]]:
         """What units do while the network reads x from a fresh start, without learning and without a trace in the model.
@@ -433,7 +507,7 @@ class Model:
         rows: dict[str, list[NDArray[Any]]] = {name: [] for name in what}
         for t in range(steps):
             twin._input[...] = keep[0][t, 0] if self._single and keep[0].ndim > 2 else keep[0][t]
-            twin._failure.check(twin._library.hth_model_predict(*twin._step))
+            twin._failure.check(twin._advance())
             for name in what:
                 rows[name].append(twin._y.copy() if name == "outputs" else twin._newest(layer, name))
         series = {name: np.stack(values) for name, values in rows.items()}
@@ -502,10 +576,11 @@ class Model:
 
 
 class _Owner:
-    """What views hold on to: the model, and through it the memory."""
+    """What a model and its views hold on to: the memory, given back after the last of them. It knows neither of them,
+    for Python's collector cannot see through an array, and a circle through one would stay for ever."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, library: Library, handle: ctypes.c_void_p) -> None:
+        weakref.finalize(self, library.hth_model_destroy, handle)
 
 
 def _with_short_names(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -181,20 +181,6 @@ def _in_a_child(_):
     return own.parameters.flat.copy()
 
 
-def test_memory_does_not_grow():
-    import resource
-
-    own, x = model(), data()[0][0]
-    for _ in range(1000):
-        step(own, x, [0, 0])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(100_000):
-        step(own, x, [0, 0])
-    for _ in range(300):
-        model()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4000  # KB
-
-
 def test_the_declarations_fit_the_library():
     for precision in ("single", "double"):
         lib = library(precision)
