@@ -258,6 +258,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_learner_destroy": (None, [c_void_p]),
     "hth_learner_tape": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_learner_feedback": (c_int, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "hth_learner_signals": (c_int, [c_void_p, c_void_p, c_size_t, c_void_p]),
     "hth_learn": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_learner_inputs": (c_int, [c_void_p, c_void_p, c_void_p]),
     "hth_learner_start": (c_int, [c_void_p, c_size_t, c_char_p, c_void_p, c_void_p]),

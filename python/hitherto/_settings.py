@@ -12,7 +12,7 @@ Numbers = Union[float, str, Sequence[float], NDArray[Any]]
 #: A text, a number or a list of these.
 Texts = Union[str, float, "os.PathLike[str]", Sequence[str], Sequence[float], NDArray[Any]]
 
-TaskName = Literal["add", "copy-repeat", "mimic", "pattern", "store-recall"]
+TaskName = Literal["add", "arm", "copy-repeat", "mimic", "pattern", "store-recall"]
 
 class Task(TypedDict, total=False):
     """Settings of the section `task`."""
@@ -24,6 +24,13 @@ class Task(TypedDict, total=False):
     """tosses back of the second dependency (-1/4) (5)"""
     deterministic: bool
     """true: the target is the probability y_k; false: a draw from Bernoulli(y_k) (true)"""
+    length: float
+    """of each of the two parts of the arm; not in the paper (0.5)"""
+    amplitude: float
+    """largest amplitude of a sine of joint 1, in rad/s (30)"""
+    omega: Literal["inverse", "printed"]
+    """the number U[0.3, 1] of a sine: inverse, it divides (the authors' code); printed, it is cycles a trial (eq. 60),
+    and movements are half as fast (inverse)"""
     pattern: int
     """pattern steps n_p; with a curriculum, those that it begins with (1)"""
     repeats: int
@@ -40,6 +47,9 @@ class Task(TypedDict, total=False):
     """steps of the longest sequence, beyond which nothing grows; bptt has a tape of that many (120)"""
     target_units: int
     """units of the target network (32)"""
+    inputs: int
+    """input neurons, a multiple of task.groups (the authors' code: 10) (20); or: channels of coins (32); or: input
+    neurons, a multiple of task.groups (tutorial: 100) (20)"""
     stretch: int
     """steps for which input and target are held (Fig. 1: 2 with alpha 0.5) (1); or: steps for which an input is held
     (Fig. 1: 2 with alpha 0.5) (1)"""
@@ -48,7 +58,9 @@ class Task(TypedDict, total=False):
     start: Literal["normal", "zero"]
     """first state of the target network: tanh of N(0,1) (2019), or zero (normal)"""
     steps: int
-    """steps of a trial (1000)"""
+    """steps of a movement (500); or: steps of a trial (1000)"""
+    dt: float
+    """milliseconds of a step (1)"""
     outputs: int
     """outputs of the target network (32); or: curves to follow (tutorial: 1) (3)"""
     frequencies: Texts
@@ -64,21 +76,18 @@ class Task(TypedDict, total=False):
     input: Literal["regular", "poisson"]
     """regular spikes from the first step of a group's time on, or poisson, the same in every trial (tutorial)
     (regular)"""
-    inputs: int
-    """channels of coins (32); or: input neurons, a multiple of task.groups (tutorial: 100) (20)"""
     groups: int
-    """groups of input neurons, which fire one after the other (tutorial: 1) (5)"""
+    """groups of input neurons, which fire one after the other (5); or: groups of input neurons, which fire one after
+    the other (tutorial: 1) (5)"""
+    rate: float
+    """of an input neuron whose group fires, in Hz (100); or: of an input neuron whose group fires, in Hz (tutorial: 50)
+    (100); or: of an input neuron whose group fires, in Hz (50)"""
     periods: int
     """periods of a trial (12)"""
     period: int
     """steps of a period (200)"""
-    dt: float
-    """milliseconds of a step (1)"""
     group: int
     """input neurons of each of the four groups (25)"""
-    rate: float
-    """of an input neuron whose group fires, in Hz (tutorial: 50) (100); or: of an input neuron whose group fires, in Hz
-    (50)"""
     probability: float
     """that the command that is waited for comes in a period (paper: 1/6; lsnn: 1/7) (0.16666666666666667)"""
     rules: Literal["paper", "lsnn", "single"]
@@ -232,12 +241,17 @@ class Network(TypedDict, total=False):
     self_connections: Literal["auto", "true", "false"]
     """weights from a unit to itself; auto: none for spiking cells, and where connections is none (auto)"""
     connections: Texts
-    """recurrent weights between different units: all; ring, from each unit to the next; random, by seed; none (a layer
-    of cell rate with alpha 1 is then a dense one). One word for all layers, or one a layer. Those that do not exist
-    stay 0 (all)"""
+    """recurrent weights between different units: all; ring, from each unit to the next; random, by seed; given, by the
+    arrays w_rec_mask and w_in_mask of the data (first layer only); none (a layer of cell rate with alpha 1 is then a
+    dense one). One word for all layers, or one a layer. Those that do not exist stay 0 (all)"""
     density: float
     """connections = random: the probability that a recurrent weight exists; init scales are those of a network with all
     (0.1)"""
+    delay: Texts
+    """steps after which a unit's z reaches the units of its layer: a number for all connections, or a range such as
+    1..8, from which each draws its own by seed. 1: the next step. The reset of a spiking unit has no delay (1)"""
+    input_delay: Texts
+    """the same of the input, where a layer reads it, such as 0..8. 0: the same step (0)"""
     excitatory: float
     """Dale's law: this fraction of the units of each layer, the first, has recurrent weights to others of at least 0,
     the rest of at most 0; after each update a weight that would have changed its sign is 0. -1: weights of a unit may
@@ -447,7 +461,7 @@ class Learner(TypedDict, total=False):
     inputs: bool
     """whether dE/dx and dE/ds at the start of the tape are kept, for programs that ask with hth_learner_inputs and
     hth_learner_start; training does not need them (false)"""
-    signal: Literal["readout", "random", "global", "resampled", "none", "direct", "adaptive", "sign"]
+    signal: Literal["readout", "random", "global", "resampled", "none", "direct", "adaptive", "module", "sign"]
     """How the error at the readout reaches a unit now."""
     recurrence: Literal["full", "diagonal", "none", "learned", "random", "sign"]
     """How credit crosses from unit to unit inside the tape."""
@@ -554,6 +568,65 @@ class Learner(TypedDict, total=False):
     """adds sg_l2 times the weights of the prediction to their gradient (0)"""
 
 
+class Module(TypedDict, total=False):
+    """Settings of the section `module`."""
+    kind: Literal["spiking", "linear"]
+    """spiking: LIF units and a leaky readout (eq. 58); linear: a matrix that acts on filtered inputs and spikes and on
+    the target (eq. 60) (spiking)"""
+    units: int
+    """units of a spiking module (60)"""
+    tau_m: float
+    """membrane time constant of its units in ms (20)"""
+    v_th: float
+    """their threshold (0.4)"""
+    gamma: float
+    """height of their pseudo-derivative (0.3)"""
+    refractory: int
+    """their refractory period in steps (5)"""
+    tau_out: float
+    """time constant of the filter of signals in steps; 0: none (20)"""
+    scale: float
+    """scale of the module's initial output weights (init.w_out_scale) (1)"""
+    target: Literal["raw", "population"]
+    """how it is told the target: raw, as numbers (the paper's words); population, by neurons that spike at random (the
+    authors' code) (raw)"""
+    neurons: int
+    """population: neurons for each number of the target (100)"""
+    neuron_rate: float
+    """population: the largest probability of a spike in a step (0.2)"""
+    neuron_width: float
+    """population: deviation of a neuron's tuning; targets are clipped to [-1, 1] (0.2)"""
+
+
+class Episode(TypedDict, total=False):
+    """Settings of the section `episode`."""
+    updates: int
+    """training trials of an episode, with an update after each (1)"""
+    lr: float
+    """rate of these updates (1e-4 in Bellec et al. 2019 with 400 units; fewer units need more: 2e-3 with 100) (1e-4)"""
+    trials: Literal["same", "pairs"]
+    """the test trial of a task: same, the sequence that the training trials have; pairs, the sequence after it, so that
+    the data hold training and test trials in turn (same)"""
+    order: Literal["second", "first"]
+    """second: the outer gradient as it is; first: without the derivative of the pseudo-derivative (second)"""
+    loss: Literal["mean", "sum"]
+    """of a test trial: mean, half the mean square over steps and components (the authors' code); sum, the sum of
+    squares (eq. 61) (mean)"""
+    outputs_weight: float
+    """weight of the squared error of the outputs (1)"""
+    place_weight: float
+    """weight of that of the place which the outputs move, in tasks that have one (arm) (1)"""
+    rate: float
+    """regulariser of the main network: this times the sum over units of (f - rate_target)^2, f in spikes a step over
+    all tasks and trials (100 in the authors' code) (0)"""
+    rate_target: float
+    """target of these rates, in spikes a step (0.02)"""
+    module_rate: float
+    """the same of the module, over training trials (0)"""
+    module_rate_target: float
+    """target of its rates (0.01)"""
+
+
 OptimiserName = Literal["sgd", "momentum", "adam"]
 
 class Optimiser(TypedDict, total=False):
@@ -601,7 +674,7 @@ _Train = TypedDict("_Train", {"from": "Texts"}, total=False)
 
 class Train(_Train, total=False):
     """Settings of the section `train`."""
-    metric: Literal["auto", "length", "decisions", "perplexity", "accuracy", "bits", "mse", "nmse", "none"]
+    metric: Literal["auto", "length", "decisions", "perplexity", "accuracy", "bits", "mse", "nmse", "place", "none"]
     """What is reported beside the loss. (auto)"""
     seed: int
     """seed of initial values, tasks and all other draws (1)"""
@@ -636,6 +709,9 @@ class Train(_Train, total=False):
     """whether the recurrent state is carried over the start of a sequence (false)"""
     picture: bool
     """whether `hitherto train` ends with a picture of a trial, trial.svg, where targets are values (true)"""
+    tensorboard: bool
+    """whether the lines of metrics.jsonl are also written as an event file for TensorBoard,
+    events.out.tfevents.hitherto (false)"""
     stop_at: float
     """stop as soon as the metric on validation is as good as this: at least this where more is better (`hitherto list
     metrics`), at most for others; -1: never (-1)"""
@@ -709,6 +785,8 @@ class ModelSettings(TypedDict, total=False):
 class RunSettings(ModelSettings, total=False):
     """What `train` takes: the sections of a settings file but `data`."""
     task: TaskName | Task
+    module: Module
+    episode: Episode
     train: Train
     check: Check
     compare: Compare
