@@ -16,7 +16,7 @@ PRECISIONS = ("single", "double")
 
 
 class Error(Exception):
-    """One sentence of the library: what was wrong, and what would be right."""
+    """Something failed. The message is one sentence of the library: what was wrong, and what would be right."""
 
 
 class SettingError(Error, ValueError):

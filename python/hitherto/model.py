@@ -72,9 +72,16 @@ class _Memory:
 class Parameters(Mapping[str, NDArray[Any]]):
     """The blocks of a network's parameters by name, as writable views.
 
-    ``layer0.weight`` has the shape (gates * units, units + inputs + 1): row ``gate * units + unit``; columns are the
-    recurrent weights, the input weights and the bias. Weights that a cell does not have are 0 and must stay 0.
-    A view keeps the model alive. Write to it before the next `predict`, not between `predict` and `learn`.
+    ``model.parameters`` is one. It is a mapping: ``parameters["layer0.weight"]``, ``parameters.items()``.
+
+    Notes
+    -----
+    ``layer0.weight`` has the shape (gates * units, units + inputs + 1). Its row ``gate * units + unit`` has the
+    recurrent weights, then the input weights, then the bias. Weights that a cell does not have are 0 and must stay 0.
+    docs/files.md lists all blocks.
+
+    A view keeps the model alive. Write to it before the next `Model.predict`, not between `Model.predict` and
+    `Model.learn`.
     """
 
     def __init__(self, owner: object, library: Library, network: int) -> None:
@@ -104,38 +111,41 @@ class Parameters(Mapping[str, NDArray[Any]]):
 
 
 class Model:
-    """A recurrent network, its learner and its optimiser.
+    """A recurrent network, its learner and its optimiser, in one block of memory.
 
     Parameters
     ----------
     inputs : int
-        Numbers that come in at each step; 0 where tokens do.
+        How many numbers the network reads at each step; 0 if it reads tokens.
     outputs : int
-        Numbers that go out, or classes.
+        How many numbers the readout writes; with classes, how many classes there are.
     target : {"values", "classes"}
-        What `learn` is given.
+        What `learn` takes: numbers, or the index of the right class.
     vocabulary : int
-        Kinds of token; needs ``network={"embedding": width}``.
+        How many kinds of token there are; needs ``network={"embedding": width}``.
     seed : int
-        Of all random draws: one seed, one result.
+        Seed of all random draws. One seed gives one result, on every machine.
     batch : int
-        Sequences that advance together.
+        How many sequences advance together.
     steps : int
-        Steps of a tape, K: the model learns from K steps at once. 0: what the settings say, or 1.
+        Steps of a tape, K. The model learns from K steps at once. 0: ``learner.steps``, or else 1.
     late : int
-        A label may come so many steps after its input.
+        How many steps after its input a label may still come.
     threads : int
-        Never changes a result. 0: one for each core.
+        Threads of the model; they never change a result. 0: one for each core.
     precision : {"single", "double"}
+        Whether numbers are float32 or float64.
     **settings
-        Every setting of docs/settings.md. A section is a name, ``cell="lstm"``, or a mapping,
-        ``cell={"name": "alif", "tau_m": 20}``; `units` and `lr` are short for ``network={"units": ...}`` and
+        Every setting of docs/settings.md. Give a section as a name, ``cell="lstm"``, or as a mapping,
+        ``cell={"name": "alif", "tau_m": 20}``. `units` and `lr` stand for ``network={"units": ...}`` and
         ``optimiser={"lr": ...}``.
 
     Raises
     ------
     SettingError
-        In one sentence, with "did you mean" for a name that there is none of.
+        A setting is unknown or has no meaning. The message is one sentence, with "did you mean" for a similar name.
+    MemoryError
+        There is not enough memory.
 
     Examples
     --------
@@ -229,22 +239,25 @@ class Model:
     # ---- Step by step ------------------------------------------------------------------------------------
 
     def predict(self, x: ArrayLike) -> NDArray[Any]:
-        """Runs one step: the state goes on.
+        """Runs the network one step further.
 
         Parameters
         ----------
         x : array_like
-            Numbers (inputs,), or (batch, inputs); tokens: an int, or (batch,).
+            Numbers of shape (inputs,), or (batch, inputs) if the batch is larger than 1. With a vocabulary: a token
+            (int), or (batch,) of them.
 
         Returns
         -------
         ndarray
-            Outputs before any softmax or sigmoid, (outputs,), or (batch, outputs).
+            Outputs before any softmax or sigmoid, of shape (outputs,) or (batch, outputs). The array is the caller's.
 
         Raises
         ------
         NotFinite
-            An input is not finite; the state is as it was.
+            An input is not finite. The state is as it was before the call.
+        SettingError
+            A token is not below `vocabulary`.
         """
         try:
             if self._input_length and len(x) != self._input_length:  # type: ignore[arg-type]
@@ -259,23 +272,32 @@ class Model:
 
     def learn(self, y: ArrayLike | None = None, *, late: int = 0, weight: ArrayLike | None = None,
               ends: bool = False) -> float:
-        """Says what was right, and learns as soon as a tape is complete.
+        """Gives a step its target. The model learns as soon as all steps of a tape have theirs.
 
         Parameters
         ----------
         y : array_like or None
-            Values (outputs,) or (batch, outputs); classes: an int, or (batch,). None: nothing is said of the step.
+            Values of shape (outputs,) or (batch, outputs); with classes: an int, or (batch,) of them. None: no target,
+            only the end of the sequence.
         late : int
-            Of which step: 0 the newest, k the k-th before it.
-        weight : float or (batch,), optional
-            Of the step's loss; 1 if it is not given.
+            Which step: 0 is the newest, k the k-th before it.
+        weight : float or array_like, optional
+            Weight of the step's loss, one number or (batch,); 1 if it is not given.
         ends : bool
-            The newest step is the last of its sequence: learns from the rest, and the next one begins.
+            Whether the newest step ends its sequence. The model then learns from the rest of the tape and begins the
+            next sequence.
 
         Returns
         -------
         float
-            The loss of the step, unscaled, summed over the batch; 0 where nothing was said.
+            The loss of the step, summed over the batch, in the unit of the loss; 0 without a target.
+
+        Raises
+        ------
+        NotFinite
+            A target, the loss or the gradient is not finite.
+        SettingError
+            The step is no longer on the tape, or has a target already, or the class is out of range.
         """
         answer, report = self._answer, self._report
         report.loss = 0.0
@@ -342,20 +364,29 @@ class Model:
         return self._output.copy()
 
     def backward(self, errors: ArrayLike, *, late: int = 0, ends: bool = False) -> NDArray[Any] | None:
-        """Learns from a loss of one's own: gives dE/dy of a step in place of a target.
+        """Gives a step the derivative of your own loss, in place of a target.
 
         Parameters
         ----------
         errors : array_like
-            dE/dy, (outputs,) or (batch, outputs), y being what `predict` returned for the step.
-        late, ends
-            As in `learn`.
+            dE/dy of shape (outputs,) or (batch, outputs), with y as `predict` returned it.
+        late : int
+            Which step, as in `learn`.
+        ends : bool
+            Whether the newest step ends its sequence, as in `learn`.
 
         Returns
         -------
         ndarray or None
-            dE/dx of the steps that were learned from, (steps, inputs) or (steps, batch, inputs), where
-            ``learner={"inputs": True}`` and a tape was complete; None otherwise.
+            dE/dx of the steps that the model has just learned from, of shape (steps, inputs) or (steps, batch, inputs).
+            None unless ``learner={"inputs": True}`` is set and a tape was complete.
+
+        Raises
+        ------
+        NotFinite
+            An error or the gradient is not finite.
+        SettingError
+            The step is no longer on the tape, or has a target already.
         """
         rows = np.ascontiguousarray(np.broadcast_to(as_array(errors, self._library.dtype), self._y.shape))
         answer = self._answer
@@ -378,31 +409,38 @@ class Model:
                                   (view.step_stride * size, view.item_stride * size, size), writable=False))
 
     def reset(self) -> None:
-        """Begins a sequence; steps that have not been learned from are dropped."""
+        """Begins a sequence. The model forgets the steps that it has not learned from yet."""
         self._library.hth_model_reset(self._handle)
 
     # ---- Many steps --------------------------------------------------------------------------------------
 
     def learn_many(self, x: ArrayLike, y: ArrayLike | None = None, *, weights: ArrayLike | None = None,
                    ends: bool = False) -> NDArray[Any]:
-        """`predict` and `learn` of many steps in one call into C.
+        """Runs `predict` and `learn` for many steps, in one call into C and with the same bits.
 
         Parameters
         ----------
         x : array_like
-            (T, inputs), or (batch, T, inputs); tokens (T,) or (batch, T). An array of the model's precision in C order is
-            not copied where batch is 1.
+            (T, inputs) or (batch, T, inputs); tokens: (T,) or (batch, T). With a batch of 1, an array of the model's
+            precision in C order is not copied.
         y : array_like or None
-            Values (T, outputs) or (batch, T, outputs), or classes (T,) or (batch, T). None: nothing is said.
+            Values (T, outputs) or (batch, T, outputs), or classes (T,) or (batch, T). None: no step has a target.
         weights : array_like, optional
-            (T,) or (batch, T).
+            Weight of each step's loss, (T,) or (batch, T); 1 if they are not given.
         ends : bool
-            The last step is the last of its sequence.
+            Whether the last step ends its sequence.
 
         Returns
         -------
         ndarray
-            Outputs, each from before its step was learned from, (T, outputs) or (batch, T, outputs).
+            Outputs of shape (T, outputs) or (batch, T, outputs), each computed before the model learns from its step.
+
+        Raises
+        ------
+        NotFinite
+            An input, a target, the loss or the gradient is not finite. The model has learned from the tapes before.
+        SettingError
+            An array has another shape, lies on another device, or a class or token is out of range.
         """
         chunk, keep = _c.hth_chunk(), []
         steps = self._put(chunk, keep, x, y, weights)
@@ -414,17 +452,24 @@ class Model:
         return outputs[:, 0] if self._single else outputs.swapaxes(0, 1)
 
     def predict_many(self, x: ArrayLike) -> NDArray[Any]:
-        """Outputs for x from a fresh start, without learning and without a trace in the model.
+        """Computes the outputs for a sequence from its start. The model does not learn, and its state stays as it is.
 
         Parameters
         ----------
         x : array_like
-            As in `learn_many`.
+            (T, inputs) or (batch, T, inputs), or tokens, as in `learn_many`.
 
         Returns
         -------
         ndarray
-            (T, outputs) or (batch, T, outputs).
+            Outputs of shape (T, outputs) or (batch, T, outputs).
+
+        Raises
+        ------
+        NotFinite
+            An input is not finite.
+        SettingError
+            The array has another shape, or a token is out of range.
         """
         return self._twin().learn_many(x)
 
@@ -469,14 +514,14 @@ class Model:
 
     @property
     def loss(self) -> float:
-        """The loss of the last `learn`, `step` or `learn_many`, unscaled, summed over steps and batch."""
+        """The loss of the last `learn`, `step` or `learn_many`, summed over steps and batch, in the unit of the loss."""
         return float(self._report.loss)
 
     # ---- Looking inside ----------------------------------------------------------------------------------
 
     @property
     def parameters(self) -> Parameters:
-        """All parameters by name, as writable views that keep the model alive."""
+        """All parameters by name (`Parameters`), as writable views that keep the model alive."""
         if self._parameters is None:
             self._parameters = Parameters(self._owner, self._library, self._parts.network)
         else:
@@ -484,22 +529,27 @@ class Model:
         return self._parameters
 
     def record(self, x: ArrayLike, what: list[str], layer: int = 0) -> dict[str, NDArray[Any]]:
-        """What units do while the network reads x from a fresh start, without learning and without a trace in the model.
+        """Shows what units do while the network reads a sequence from its start. The model stays as it is.
 
         Parameters
         ----------
         x : array_like
-            As in `learn_many`.
+            (T, inputs) or (batch, T, inputs), or tokens, as in `learn_many`.
         what : list of str
-            "outputs", "z" (what units give to others; "spikes" is the same) and states of the cell by name
-            (``hitherto list cell``; lif: "v"; alif: "v", "a"; lstm: "c").
+            "outputs", "z" (the output that other units read; "spikes" means the same), and states of the cell by name:
+            "v" of lif, "v" and "a" of alif, "c" of lstm. ``hitherto list cell`` lists them.
         layer : int
-            From 0, the lowest.
+            Which layer; 0 is the lowest.
 
         Returns
         -------
         dict of ndarray
-            (T, units) of each, or (batch, T, units).
+            For each name an array of shape (T, units) or (batch, T, units).
+
+        Raises
+        ------
+        SettingError
+            There is no such layer or name, or the array has another shape.
         """
         twin = self._twin()
         chunk, keep = _c.hth_chunk(), []
@@ -530,13 +580,13 @@ class Model:
 
     @property
     def bytes(self) -> int:
-        """All memory that the model takes; it never takes more."""
+        """Memory of the model in bytes. It never takes more."""
         sizes = self._library.hth_model_sizes_of(self._handle)
         return int(_c.hth_model_sizes.from_address(sizes).total)
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The same by part: network, tape, learner and so on."""
+        """The same in bytes for each part: network, tape, learner and so on."""
         sizes = _c.hth_model_sizes.from_address(self._library.hth_model_sizes_of(self._handle))
         return {name: int(getattr(sizes, name)) for name, *_ in _c.hth_model_sizes._fields_}
 
@@ -561,7 +611,18 @@ class Model:
                                                          self._failure.address))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all that the model knows to a .npz file, whole or not at all. `load` goes on from there, bit for bit."""
+        """Writes the complete state of the model to a .npz file. `hitherto.load` goes on from there with the same bits.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. It is written whole or not at all.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
         keys, values = list(self._flat), list(self._flat.values())
         scratch = f"{os.fspath(path)}.partial"
         with open(scratch, "wb") as file:
@@ -589,12 +650,21 @@ def _with_short_names(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def load(path: str | os.PathLike[str]) -> Model:
-    """A model that `Model.save` wrote; it goes on with the same bits.
+    """Reads a model that `Model.save` wrote. It goes on with the same bits.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     OSError
-        The file is damaged, or is none of these.
+        The file cannot be read, is damaged, or was not written by `Model.save`.
     """
     with np.load(path, allow_pickle=False) as file:
         if "state" not in file or "plan" not in file:

@@ -1,8 +1,8 @@
 """NIR graphs (Pedersen et al. 2024) of networks of LIF and CubaLIF units, to and from `hitherto.Model`.
 
-NIR's equations are continuous in time. `to_nir` chooses their parameters so that forward Euler with the given dt, the
-current before the voltage, and a step of delay in every cycle do exactly what the network does; dt and scheme stand in the
-graph's metadata. What NIR cannot say is refused with the reason.
+NIR's equations are continuous in time. `to_nir` chooses their parameters so that this scheme does exactly what the
+network does: forward Euler with the given dt, the current before the voltage, and a step of delay in every cycle. The
+graph's metadata hold dt and the scheme. A network that NIR cannot describe is refused, with the reason.
 """
 
 from __future__ import annotations
@@ -76,24 +76,24 @@ def _kappa(model: Model) -> float:
 
 
 def to_nir(model: Model, dt: float = 1e-3) -> nir.NIRGraph:
-    """The graph of a model.
+    """Makes the NIR graph of a model.
 
     Parameters
     ----------
     model : Model
         One layer of ``lif`` or ``cubalif`` with ``cell.reset = zero`` and without refractory period.
     dt : float
-        Seconds of a step.
+        Length of a step in seconds.
 
     Returns
     -------
     nir.NIRGraph
-        Nodes input, w_in, w_rec, units, w_out, with a leaky readout also leak and bias, and output.
+        The nodes input, w_in, w_rec, units, w_out and output; with a leaky readout also leak and bias.
 
     Raises
     ------
     SettingError
-        NIR has no word for what the network does.
+        NIR cannot describe the network; the message says why.
     """
     cell, weight = _check_model(model), model.parameters["layer0.weight"].astype(np.float64)
     n, inputs, outputs = weight.shape[0], model._how["inputs"], model._how["outputs"]
@@ -169,26 +169,31 @@ def _must_be_zero(node: Any, name: str) -> None:
 
 def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, scheme: Literal["euler", "exact"] = "euler",
              precision: Literal["single", "double"] = "single", **settings: Any) -> Model:
-    """A model that does what a graph does.
+    """Makes a model that does what a NIR graph does.
 
     Parameters
     ----------
     graph : nir.NIRGraph
-        Input, Affine or Linear, one layer of LIF or CubaLIF, perhaps with a cycle through an Affine or Linear, Affine or
-        Linear, perhaps LI and an Affine with the unit matrix, Output. Scalars stand for all units; v_reset may be
-        missing.
+        In this order: Input; Affine or Linear; one layer of LIF or CubaLIF, with or without a cycle through an Affine
+        or Linear; Affine or Linear; optionally LI, and an Affine with the unit matrix; Output. A scalar parameter holds
+        for all units; v_reset may be missing.
     dt : float, optional
-        Seconds of a step; by default what the metadata say.
+        Length of a step in seconds; by default that of the graph's metadata.
     scheme : {"euler", "exact"}
-        What a decay of time constant tau is in a step: 1 - dt / tau, or exp(-dt / tau).
+        How a time constant tau becomes a decay per step: 1 - dt / tau, or exp(-dt / tau).
     precision : {"single", "double"}
+        Whether the model's numbers are float32 or float64.
     **settings
-        As in `Model`: the learner, its rate, and so on.
+        As in `hitherto.Model`: the learner, its rate, and so on.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     SettingError
-        The graph has something that this library does not.
+        The graph has a node or an edge that this library cannot represent.
     """
     dt = dt if dt is not None else graph.metadata.get("dt")
     if not dt:

@@ -1,7 +1,8 @@
 """river estimators: a recurrent network on an endless stream, one sample at a time.
 
-river asks first (`predict_one`) and teaches afterwards (`learn_one`) with the same x. The network takes a step once: at
-`predict_one`, which `learn_one` completes; a `learn_one` without it takes the step itself.
+river calls ``predict_one(x)`` and then ``learn_one(x, y)`` with the same x. The network takes one step for both: at
+``predict_one``, and ``learn_one`` gives that step its answer. A ``learn_one`` without a ``predict_one`` takes the step
+itself.
 """
 
 from __future__ import annotations
@@ -45,12 +46,20 @@ class _Recurrent:
 
 
 class Regressor(_Recurrent, base.Regressor):
-    """A value at every step.
+    """A value at every step. The features are those of the first sample; a missing feature counts 0.
 
     Parameters
     ----------
-    cell, units, learner, lr, optimiser, settings, seed
-        As in `hitherto.Model`.
+    cell, learner, optimiser : str or mapping
+        Settings by section, as in `hitherto.Model`.
+    units : int
+        Units of the network.
+    lr : float
+        Learning rate.
+    settings : dict, optional
+        Further settings by section.
+    seed : int
+        Seed of all random draws.
 
     Examples
     --------
@@ -61,11 +70,30 @@ class Regressor(_Recurrent, base.Regressor):
     """
 
     def predict_one(self, x: dict[Any, Any]) -> float:
-        """The value for x; 0 before the first `learn_one`."""
+        """Says the value for x.
+
+        Parameters
+        ----------
+        x : dict
+            Numbers by the name of their feature.
+
+        Returns
+        -------
+        float
+            The value; 0 before the first `learn_one`.
+        """
         return float(self._step(x)[0]) if self._model else 0.0
 
     def learn_one(self, x: dict[Any, Any], y: float) -> None:
-        """Completes the step of x with what was right."""
+        """Gives the step of x its answer, and learns.
+
+        Parameters
+        ----------
+        x : dict
+            The sample that `predict_one` was given, or the next one.
+        y : float
+            The right value.
+        """
         if self._model is None:
             self._model = self._make(x, 1, "values", "mse")
         self._step(x)
@@ -74,14 +102,22 @@ class Regressor(_Recurrent, base.Regressor):
 
 
 class Classifier(_Recurrent, base.Classifier):
-    """A class at every step, of at most `classes`, in the order in which they come.
+    """A class at every step. Classes get their outputs in the order in which they first come.
 
     Parameters
     ----------
     classes : int
-        How many there may be.
-    cell, units, learner, lr, optimiser, settings, seed
-        As in `hitherto.Model`.
+        How many classes may come.
+    cell, learner, optimiser : str or mapping
+        Settings by section, as in `hitherto.Model`.
+    units : int
+        Units of the network.
+    lr : float
+        Learning rate.
+    settings : dict, optional
+        Further settings by section.
+    seed : int
+        Seed of all random draws.
     """
 
     def __init__(self, classes: int = 2, cell: Any = "gru", units: int = 16, learner: Any = "rflo", lr: float = 0.01,
@@ -95,7 +131,18 @@ class Classifier(_Recurrent, base.Classifier):
         return True
 
     def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[Any, float]:
-        """The probability of each class that has come so far."""
+        """Says how probable each class is that has come so far.
+
+        Parameters
+        ----------
+        x : dict
+            Numbers by the name of their feature.
+
+        Returns
+        -------
+        dict
+            Probability by class; empty before the first `learn_one`.
+        """
         if not self._model:
             return {}
         outputs = self._step(x).astype(np.float64)[:len(self._labels)]
@@ -103,7 +150,20 @@ class Classifier(_Recurrent, base.Classifier):
         return dict(zip(self._labels, (grown / grown.sum()).tolist()))
 
     def learn_one(self, x: dict[Any, Any], y: Any) -> None:
-        """Completes the step of x with what was right."""
+        """Gives the step of x its answer, and learns.
+
+        Parameters
+        ----------
+        x : dict
+            The sample that `predict_one` was given, or the next one.
+        y : hashable
+            The right class.
+
+        Raises
+        ------
+        ValueError
+            More classes have come than `classes`.
+        """
         if self._model is None:
             self._model = self._make(x, self.classes, "classes", "softmax")
         if y not in self._labels:

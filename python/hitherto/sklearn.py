@@ -1,4 +1,7 @@
-"""scikit-learn estimators: sequences in, values or classes out."""
+"""scikit-learn estimators that read sequences and say a value or a class at every step.
+
+X of shape (N, n) is one sequence of N steps. X of shape (N, T, n) is N sequences of T steps.
+"""
 
 from __future__ import annotations
 
@@ -72,27 +75,36 @@ class Regressor(RegressorMixin, _Recurrent):
 
     Parameters
     ----------
-    cell, units, learner, lr, optimiser
-        As in `hitherto.Model`.
+    cell, learner, optimiser : str or mapping
+        Settings by section, as in `hitherto.Model`.
+    units : int
+        Units of the network.
+    lr : float
+        Learning rate.
     epochs : int
-        Passes of `fit` over the sequences.
+        How many times `fit` goes over the sequences.
     steps : int
-        Steps of a tape.
+        Steps of a tape, K.
     settings : dict, optional
         Further settings by section.
     random_state : int, RandomState or None
-        Of all draws.
+        Seed of all random draws.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Regressor:
-        """Learns from the start.
+        """Learns from the sequences, beginning with a new network.
 
         Parameters
         ----------
         X : array_like
-            (N, n) one sequence, or (N, T, n).
+            One sequence (N, n), or sequences (N, T, n).
         y : array_like
-            (N,) or (N, outputs) for one sequence; (N, T) or (N, T, outputs).
+            Values (N,) or (N, outputs) of one sequence; (N, T) or (N, T, outputs) of several.
+
+        Returns
+        -------
+        Regressor
+            The estimator itself.
         """
         if hasattr(self, "model_"):
             del self.model_
@@ -104,7 +116,18 @@ class Regressor(RegressorMixin, _Recurrent):
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Regressor:
-        """Goes on learning: one pass."""
+        """Goes once over the sequences, and goes on with the network that is there.
+
+        Parameters
+        ----------
+        X, y : array_like
+            As in `fit`.
+
+        Returns
+        -------
+        Regressor
+            The estimator itself.
+        """
         first = not hasattr(self, "model_")
         sequences = self._sequences(X, reset=first)
         targets = self._targets(y, sequences)
@@ -114,7 +137,18 @@ class Regressor(RegressorMixin, _Recurrent):
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Values in the shape of the y that was learned from."""
+        """Says the values of sequences, each from its start.
+
+        Parameters
+        ----------
+        X : array_like
+            One sequence (N, n), or sequences (N, T, n).
+
+        Returns
+        -------
+        ndarray
+            Values in the shape of the y that `fit` was given.
+        """
         outputs = self._outputs(X)
         return outputs[..., 0] if self._is_flat else outputs
 
@@ -139,21 +173,42 @@ def _labels(y: ArrayLike) -> NDArray[Any]:
 
 
 class Classifier(ClassifierMixin, _Recurrent):
-    """A class for every step, by a recurrent network. With X (N, T, n) and y (N,), one class for each sequence, which is
-    asked for at its last step.
+    """A class for every step, or for every sequence, by a recurrent network.
 
-    Parameters are those of `Regressor`.
+    With X (N, T, n) and y (N,) each sequence has one class, and only its last step counts.
+
+    Parameters
+    ----------
+    cell, learner, optimiser : str or mapping
+        Settings by section, as in `hitherto.Model`.
+    units : int
+        Units of the network.
+    lr : float
+        Learning rate.
+    epochs : int
+        How many times `fit` goes over the sequences.
+    steps : int
+        Steps of a tape, K.
+    settings : dict, optional
+        Further settings by section.
+    random_state : int, RandomState or None
+        Seed of all random draws.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Classifier:
-        """Learns from the start.
+        """Learns from the sequences, beginning with a new network.
 
         Parameters
         ----------
         X : array_like
-            (N, n) one sequence, or (N, T, n).
+            One sequence (N, n), or sequences (N, T, n).
         y : array_like
-            (N,): of each step of the one sequence, or of each sequence; (N, T).
+            Classes: (N,) of the steps of one sequence, or of whole sequences; (N, T) of the steps of sequences.
+
+        Returns
+        -------
+        Classifier
+            The estimator itself.
         """
         if hasattr(self, "model_"):
             del self.model_
@@ -164,7 +219,20 @@ class Classifier(ClassifierMixin, _Recurrent):
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Classifier:
-        """Goes on learning: one pass. The first call must name all classes, or its y must hold them."""
+        """Goes once over the sequences, and goes on with the network that is there.
+
+        Parameters
+        ----------
+        X, y : array_like
+            As in `fit`.
+        classes : array_like, optional
+            All classes. The first call must name them, or its y must hold them.
+
+        Returns
+        -------
+        Classifier
+            The estimator itself.
+        """
         first = not hasattr(self, "model_")
         sequences = self._sequences(X, reset=first)
         if first:
@@ -173,14 +241,36 @@ class Classifier(ClassifierMixin, _Recurrent):
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
-        """The outputs before the softmax, (..., classes); of two classes, the second less the first, (...)."""
+        """Computes the outputs before the softmax.
+
+        Parameters
+        ----------
+        X : array_like
+            One sequence (N, n), or sequences (N, T, n).
+
+        Returns
+        -------
+        ndarray
+            (..., classes); with two classes their difference, second less first, (...). The first axes are those of y.
+        """
         outputs = self._outputs(X)
         if not self._is_one and self._is_whole:
             outputs = outputs[:, -1]
         return outputs[..., 1] - outputs[..., 0] if len(self.classes_) == 2 else outputs
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Probabilities of the classes, (..., classes)."""
+        """Computes the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array_like
+            One sequence (N, n), or sequences (N, T, n).
+
+        Returns
+        -------
+        ndarray
+            (..., classes), in the order of ``classes_``. The first axes are those of y.
+        """
         scores = self.decision_function(X).astype(np.float64)
         if len(self.classes_) == 2:
             scores = np.stack([np.zeros_like(scores), scores], -1)
@@ -188,7 +278,18 @@ class Classifier(ClassifierMixin, _Recurrent):
         return grown / grown.sum(-1, keepdims=True)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The class of each step, or of each sequence where y named one for each."""
+        """Says the most probable class of each step, or of each sequence if y named one for each.
+
+        Parameters
+        ----------
+        X : array_like
+            One sequence (N, n), or sequences (N, T, n).
+
+        Returns
+        -------
+        ndarray
+            Classes in the shape of y.
+        """
         check_is_fitted(self, "model_")
         return self.classes_[self.predict_proba(X).argmax(-1)]
 

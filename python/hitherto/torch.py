@@ -118,31 +118,38 @@ class _Run(torch.autograd.Function):
 
 
 class Recurrent(nn.Module):
-    """A recurrent network with a readout; its gradient is that of a learner of Hitherto.
+    """A recurrent network with a readout, whose gradient is that of a learner of Hitherto.
 
     Parameters
     ----------
     inputs, outputs : int
-        Numbers at each step.
+        How many numbers the network reads and writes at each step.
     learner : str or mapping
-        "bptt" has the gradient that torch would find; with "rflo", "eprop1-symmetric" and so on ``loss.backward()`` leaves
-        what that rule finds. Learners that carry something forward in time see each sequence whole here.
+        The learner that ``loss.backward()`` runs. "bptt" gives the gradient that torch would give; "rflo",
+        "eprop1-symmetric" and others give the gradient of that rule. Each call sees whole sequences.
     batch_first : bool
-        Whether x is (batch, T, inputs) and not (T, batch, inputs).
+        Whether x is (batch, T, inputs) instead of (T, batch, inputs).
     seed : int
-        Of the initial parameters and the learner's draws.
+        Seed of the initial parameters and of the learner's draws.
     threads : int
+        Threads of the network; they never change a result. 0: one for each core.
     dtype : torch.float32 or torch.float64
+        The type of inputs, parameters and outputs.
     **settings
         As in `hitherto.Model`: ``cell="alif"``, ``units=100``, ``network={"initial": "learned"}``.
 
+    Raises
+    ------
+    SettingError
+        A setting is unknown or has no meaning.
+
     Notes
     -----
-    Parameters share memory with the network, so any optimiser of torch changes them in place. Entries that a cell does not
-    have (a unit's weight to itself in spiking cells, columns that a gate of a GRU does not read) are 0, have gradient 0
-    and stay 0 under every optimiser that does nothing where a gradient is 0.
+    Parameters share memory with the network, so every optimiser of torch changes them in place. Some entries do not
+    exist: a unit's weight to itself in spiking cells, columns that a gate of a GRU does not read. They are 0 and have
+    gradient 0. They stay 0 under every optimiser that leaves a parameter alone where its gradient is 0.
 
-    Where the learner has no dE/dx (``learner.signal = none``), x gets no gradient.
+    If the learner has no dE/dx (``learner.signal = none``), x gets no gradient.
 
     Examples
     --------
@@ -172,17 +179,22 @@ class Recurrent(nn.Module):
             self.register_parameter(self._names[-1], nn.Parameter(torch.from_numpy(view)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs of whole sequences, each from its start, before any softmax or sigmoid.
+        """Computes the outputs of whole sequences, each from its start.
 
         Parameters
         ----------
         x : Tensor
-            (T, batch, inputs), or (batch, T, inputs) with batch_first, on the CPU.
+            (T, batch, inputs), or (batch, T, inputs) with `batch_first`, of the module's dtype, on the CPU.
 
         Returns
         -------
         Tensor
-            The same with `outputs` in place of `inputs`.
+            Outputs before any softmax or sigmoid, (T, batch, outputs) or (batch, T, outputs).
+
+        Raises
+        ------
+        SettingError
+            x has another shape or dtype, or lies on another device.
         """
         wanted = "(batch, T, inputs)" if self.batch_first else "(T, batch, inputs)"
         if x.dim() != 3 or x.shape[2] != self._network.inputs or 0 in x.shape:
@@ -230,20 +242,26 @@ _RECURRENT_ROWS = {"lstm": (0, 1, 3, 2), "gru": (0, 1, 3)}
 
 
 def to_torch(weight: np.ndarray[Any, Any], cell: str, units: int) -> dict[str, Tensor]:
-    """The weights of a layer as those of ``torch.nn.LSTM`` or ``torch.nn.GRU``.
+    """Turns the weights of a layer into those of ``torch.nn.LSTM`` or ``torch.nn.GRU``.
 
     Parameters
     ----------
     weight : ndarray
         ``layer0.weight``, (4 * units, units + inputs + 1).
     cell : {"lstm", "gru"}
-        With ``cell.output = tanh``, the standard form.
+        The cell of the layer, with ``cell.output = tanh``.
     units : int
+        Units of the layer.
 
     Returns
     -------
     dict of Tensor
-        weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0. torch's z of a GRU is our u.
+        weight_ih_l0, weight_hh_l0, bias_ih_l0 and bias_hh_l0, for ``load_state_dict``. torch's z of a GRU is our u.
+
+    Raises
+    ------
+    SettingError
+        torch has no such cell.
     """
     _check_cell(cell)
     gates = np.asarray(weight).reshape(4, units, -1)
@@ -257,12 +275,22 @@ def to_torch(weight: np.ndarray[Any, Any], cell: str, units: int) -> dict[str, T
 
 
 def from_torch(module: nn.LSTM | nn.GRU) -> np.ndarray[Any, Any]:
-    """``layer0.weight`` of the network that does what a ``torch.nn.LSTM`` or ``torch.nn.GRU`` of one layer does.
+    """Turns the weights of a ``torch.nn.LSTM`` or ``torch.nn.GRU`` into ``layer0.weight`` of the same network here.
+
+    Parameters
+    ----------
+    module : torch.nn.LSTM or torch.nn.GRU
+        One layer in one direction, without ``proj_size``.
 
     Returns
     -------
     ndarray
         (4 * units, units + inputs + 1), for ``model.parameters["layer0.weight"][...]``.
+
+    Raises
+    ------
+    SettingError
+        The module has more layers, both directions, or ``proj_size``.
     """
     cell = "lstm" if isinstance(module, nn.LSTM) else "gru"
     if module.num_layers != 1 or module.bidirectional or getattr(module, "proj_size", 0):
