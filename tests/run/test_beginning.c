@@ -204,7 +204,8 @@ static void older_checkpoints_are_read(void **state) {
     assert_true(count < HTH_COUNT(fields));
     for (size_t i = 0; i < count; i++) {
         if (strcmp(tensors[i].name, "run.updates") == 0 ||
-            strcmp(tensors[i].name, "run.validations") == 0)
+            strcmp(tensors[i].name, "run.validations") == 0 ||
+            strcmp(tensors[i].name, "run.places") == 0)
             continue;
         const bool wide = strcmp(tensors[i].dtype, "F64") == 0 && sizeof(hth_real) == 4;
         hth_field *field = &fields[kept++];
@@ -215,7 +216,7 @@ static void older_checkpoints_are_read(void **state) {
         snprintf(field->name, sizeof field->name, "%s", tensors[i].name);
         field->data = calloc(field->count + 1, 8);
     }
-    assert_int_equal(count - kept, 2);
+    assert_int_equal(count - kept, 3);
     assert_int_equal(hth_safetensors_restore(file, fields, kept, 0, &error), HTH_OK);
     for (size_t i = 0; hth_safetensors_metadata_at(file, i, &metadata[texts]); i++)
         texts += strcmp(metadata[texts].key, "digest") != 0;

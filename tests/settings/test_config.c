@@ -185,7 +185,7 @@ static void test_settings_that_are_refused(void **state) {
                "each layer, such as network.cells=alif,lstm",
                "task=add", "layer0.cell.name=lif");
     IS_INVALID("command line: network.connections is 'nne', but must be one of all, ring, random, "
-               "none; did you mean 'none'?",
+               "none, given; did you mean 'none'?",
                "task=add", "network.units=4,4", "network.connections=all,nne");
     IS_INVALID("command line: network.reads is 'abvoe', but must be one of below, input, "
                "below+input, backward",
