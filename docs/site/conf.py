@@ -38,5 +38,5 @@ html_title = f"Hitherto {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = ["static/index.html"]
-html_copy_source = False
+html_copy_source = html_use_index = html_domain_indices = False
 html_show_copyright = False
