@@ -149,14 +149,14 @@ void hth_wiring_draw(hth_layer *layer, const hth_delays *z, const hth_delays *x,
 /* What an array is of: of connections from units or from the input, which or how late. */
 typedef struct wire_kind {
     bool from_input, is_delay;
-    const char *setting, *columns;
+    const char *name, *example, *columns; /* the setting, what it may be, what the columns are */
 } wire_kind;
 
 static const wire_kind kinds[] = {
-    [HTH_WIRE_MASK] = {false, false, "network.connections = given", "units x units"},
-    [HTH_WIRE_INPUT_MASK] = {true, false, "network.connections = given", "units x inputs"},
-    [HTH_WIRE_DELAY] = {false, true, "network.delay, such as 1..8", "units x units"},
-    [HTH_WIRE_INPUT_DELAY] = {true, true, "network.input_delay, such as 0..8", "units x inputs"},
+    [HTH_WIRE_MASK] = {false, false, "network.connections", "given", "units x units"},
+    [HTH_WIRE_INPUT_MASK] = {true, false, "network.connections", "given", "units x inputs"},
+    [HTH_WIRE_DELAY] = {false, true, "network.delay", "1..8, say", "units x units"},
+    [HTH_WIRE_INPUT_DELAY] = {true, true, "network.input_delay", "0..8, say", "units x inputs"},
 };
 
 /* Whether the network has room for the array, and it has the right shape. */
@@ -167,27 +167,29 @@ static hth_status check_wires(const hth_layer *layer, const hth_wires *wires, ht
     const bool has_delays = kind->from_input ? w->x_delay != NULL : w->z_delay != NULL;
     if (kind->is_delay ? !has_delays : !w->is_given)
         return hth_fail(error, HTH_MISMATCH,
-                        "%s is given, but this network does not take it: set %s, or take the array "
-                        "out",
-                        wires->name, kind->setting);
+                        "%s is given, but this network does not take it: set %s to %s, or take the "
+                        "array out",
+                        wires->name, kind->name, kind->example);
     if (wires->rows == layer->n && wires->columns == columns) return HTH_OK;
     return hth_fail(error, HTH_MISMATCH, "%s is %zu x %zu, but this network takes %zu x %zu (%s)",
                     wires->name, wires->rows, wires->columns, layer->n, columns, kind->columns);
 }
 
+/* Whether every number is 0 or 1, or a delay of the range that the setting allows. */
 static hth_status check_values(const hth_layer *layer, const hth_wires *wires, hth_error *error) {
     const wire_kind *kind = &kinds[wires->what];
     const size_t late = kind->from_input ? layer->wiring.late_x : layer->wiring.late_z;
-    const size_t lowest = kind->is_delay && !kind->from_input,
-                 most = kind->is_delay ? lowest + late : 1;
+    const size_t lowest = kind->is_delay && !kind->from_input ? 1 : 0;
+    const size_t most = kind->is_delay ? lowest + late : 1;
     for (size_t i = 0; i < wires->rows * wires->columns; i++) {
         const double value = wires->values[i];
         if (value >= (double)lowest && value <= (double)most && value == floor(value)) continue;
         return hth_fail(error, HTH_INVALID,
-                        "%s is %g in row %zu, column %zu, but must be %s%zu to %zu%s", wires->name,
-                        value, i / wires->columns, i % wires->columns,
-                        kind->is_delay ? "a whole number of steps from " : "0 or 1: from ", lowest,
-                        most, kind->is_delay ? " (the largest of the setting)" : "");
+                        "%s is %g in row %zu, column %zu, but must be a whole number from %zu to "
+                        "%zu%s%s",
+                        wires->name, value, i / wires->columns, i % wires->columns, lowest, most,
+                        kind->is_delay ? ", the most steps of " : "",
+                        kind->is_delay ? kind->name : "");
     }
     return HTH_OK;
 }

@@ -214,13 +214,14 @@ static void wrong_arrays_are_refused(void **state) {
         const char *line, *part;
     } wrong[] = {
         {{0}, ARRAYS "", "neither w_rec_mask nor w_in_mask"},
-        {{.mask = 3}, "data=arrays network.units=6", "set network.connections = given"},
+        {{.mask = 3}, "data=arrays network.units=6", "set network.connections to given"},
         {{.mask = 3, .wide = true}, ARRAYS "", "w_rec_mask is 6 x 7, but this network takes 6 x 6"},
         {{.mask = 3, .with_corner = true, .corner = 2}, ARRAYS "", "w_rec_mask"},
-        {{.delay = 3}, "data=arrays network.units=6", "set network.delay, such as 1..8"},
+        {{.delay = 3}, "data=arrays network.units=6", "set network.delay to 1..8, say"},
         {{.delay = 3, .with_corner = true, .corner = 4},
          "data=arrays network.units=6 " LATE,
-         "w_rec_delay is 4 in row 0, column 0, but must be a whole number of steps from 1 to 3"},
+         "w_rec_delay is 4 in row 0, column 0, but must be a whole number from 1 to 3, the most "
+         "steps of network.delay"},
         {{.delay = 3, .with_corner = true, .corner = 1.5},
          "data=arrays network.units=6 " LATE,
          "w_rec_delay is 1.5 in row 0"},
