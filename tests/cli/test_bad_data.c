@@ -131,7 +131,7 @@ static void test_bad_text(void **state) {
 static void test_impossible_combinations(void **state) {
     (void)state;
     TRAIN("learner.past = influence: the influence tensor is the exact past and needs "
-          "learner.recurrence = full (rule 26 of `hitherto list --rules`)",
+          "learner.recurrence = full (rule 28 of `hitherto list --rules`)",
           "task=add", "past=influence", "recurrence=none");
     TRAIN("learner.past = influence: no error reaches the units, so nothing needs to be kept; set "
           "learner.past = none (rule 16 of `hitherto list --rules`)",

@@ -22,7 +22,7 @@ static const mistake mistakes[] = {
     {{"train", "--task=add"}, {"'--task=add'", "written without dashes: task=VALUE"}},
     {{"train", "task=add", "--resum"}, {"'--resum'", "did you mean '--resume'?"}},
     {{"train", "task=add", "--out"}, {"--out needs a value"}},
-    {{"list", "modules"}, {"there is no kind 'modules'"}},
+    {{"list", "teachers"}, {"there is no kind 'teachers'"}},
     /* Names of settings. */
     {{"train", "task=add", "network.unit=20"}, {"network.unit;", "did you mean 'network.units'?"}},
     {{"train", "task=add", "optimizer.lr=1"},
