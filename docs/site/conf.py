@@ -23,7 +23,7 @@ highlight_language = "none"  # indented blocks are commands, formulas and tables
 myst_heading_anchors = 3
 
 # Python: signatures are read without the packages that the faces to them need; torch, if it is there, runs a notebook.
-autodoc_mock_imports = ["sklearn", "river", "nir"] + ([] if importlib.util.find_spec("torch") else ["torch"])
+autodoc_mock_imports = ["sklearn", "river", "nir", "mlflow"] + ([] if importlib.util.find_spec("torch") else ["torch"])
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signatures' types are in the docstrings, in words
 default_role = "py:obj"  # a name between single backquotes in a docstring

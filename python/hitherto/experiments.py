@@ -133,6 +133,12 @@ class Run:
     Parameters
     ----------
     path : str or path-like
+        The folder.
+
+    Raises
+    ------
+    OSError
+        The folder is not that of a run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -142,12 +148,12 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """How the run ended: losses, metric, time, memory."""
+        """How the run ended: the keys of summary.json (docs/files.md), such as losses, metric, seconds and bytes."""
         return json.loads((self.path / "summary.json").read_text())
 
     @property
     def metrics(self) -> NDArray[Any]:
-        """A record for each report, with a field for each number: ``run.metrics["train_loss"]``. Missing numbers are NaN."""
+        """The lines of metrics.jsonl as a record array: ``run.metrics["train_loss"]``. Missing numbers are NaN."""
         lines = [json.loads(line) for line in (self.path / "metrics.jsonl").read_text().splitlines()]
         names = list(dict.fromkeys(name for line in lines for name, value in line.items()
                                    if isinstance(value, (int, float)) or value is None))
@@ -166,53 +172,101 @@ class Run:
                 if name.startswith(("network.", "layer", "readout", "embedding")) and value.dtype.kind == "f"}
 
     def resume(self, *, show: bool = False, progress: bool | None = None, **changes: Unpack[AllSettings]) -> Run:
-        """Goes on with the run, with its own settings and those given; ends with the bits of one that did not stop."""
+        """Goes on with the run. It ends with the bits of a run that did not stop.
+
+        Parameters
+        ----------
+        show, progress : bool
+            As in `train`.
+        **changes
+            Settings that replace those of the run, such as ``train={"steps": 20000}``.
+
+        Returns
+        -------
+        Run
+            The run itself.
+
+        Raises
+        ------
+        SettingError
+            A setting is wrong, or may not change.
+        """
         _work(["train", "--resume", "--out", str(self.path), *_words(None, changes)], show, progress)
         return self
 
     def evaluate(self, split: str = "test", **changes: Unpack[AllSettings]) -> str:
-        """What ``hitherto eval`` prints: loss and metric on a split."""
+        """Makes one pass over a split without learning (``hitherto eval``).
+
+        Parameters
+        ----------
+        split : {"test", "validation", "train"}
+            Which part of the data.
+        **changes
+            Settings for this pass.
+
+        Returns
+        -------
+        str
+            Loss and metric, as the program prints them.
+
+        Raises
+        ------
+        SettingError
+            A setting is wrong, or the run has no such split.
+        """
         return _check(_run(["eval", str(self.path), "--split", split, *_words(None, changes)])).stdout
 
     def predict(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "test",
                 **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
-        """Outputs of the trained network, before any softmax or sigmoid.
+        """Computes outputs of the trained network, before any softmax or sigmoid.
 
         Parameters
         ----------
         data : mapping of arrays, optional
-            As for `train`, of a run that had such data: ``inputs`` (N, T, n_in), and ``targets`` if there are any. If it is
-            not given, a split of the run's own data.
+            New data in the form of `train`: ``inputs`` (N, T, n_in), and ``targets`` if there are any. The run must
+            have had such data. Without `data`: a split of the run's own data.
         split : {"test", "validation", "train"}
+            Which part of the run's own data.
         **changes
             Settings for this pass.
 
         Returns
         -------
         dict of ndarray
-            outputs (N, T, n_out), lengths (N); and targets and weights where there are targets.
+            "outputs" (N, T, n_out) and "lengths" (N); with targets also "targets" and "weights".
+
+        Raises
+        ------
+        SettingError
+            A setting or an array is wrong, or the run was not trained on arrays.
         """
         return self._arrays("predict", data, split, [], changes)
 
     def record(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "validation", trials: int | None = None,
                layer: int = 0, synapses: Sequence[tuple[int, int]] = (), **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
-        """What the units of the trained network do.
+        """Shows what the units of the trained network do.
 
         Parameters
         ----------
         data, split, **changes
             As in `predict`.
         trials : int, optional
-            Sequences; all of `data`, and one of a split if it is not given.
+            How many sequences; by default all of `data`, or one of a split.
         layer : int
-            Whose units, from 0.
+            Which layer; 0 is the lowest.
         synapses : sequence of (row, column)
-            Of the layer's weight matrix, whose eligibility traces are recorded.
+            Entries of the layer's weight matrix whose eligibility traces are recorded.
 
         Returns
         -------
         dict of ndarray
-            (trials, steps, numbers): inputs, z, each state by its name, signals, outputs, targets, weights, traces; lengths.
+            Arrays (trials, steps, numbers): "inputs", "z", each state by its name, "signals", "outputs", "targets",
+            "weights", "traces"; and "lengths" (trials).
+
+        Raises
+        ------
+        SettingError
+            A setting or an array is wrong, or the run was not trained on arrays.
         """
         if trials is None:
             trials = 1 if data is None else len(np.asarray(data["inputs"]))
@@ -253,7 +307,23 @@ class Run:
         return [f"data.test_file={file}", *([f"data.classes={outputs}"] if classes else [])]
 
     def export(self, path: Path) -> str:
-        """Writes the parameters as torch names and orders them (``hitherto export``); how torch makes the modules."""
+        """Writes the parameters as torch names and orders them (``hitherto export``).
+
+        Parameters
+        ----------
+        path : str or path-like
+            The safetensors file.
+
+        Returns
+        -------
+        str
+            The torch modules that take these parameters.
+
+        Raises
+        ------
+        SettingError
+            torch has no such network; the message says why.
+        """
         return _check(_run(["export", str(self.path), "--torch", os.fspath(path)])).stdout.split(": ", 1)[1].strip()
 
     def plot(self, quantity: str = "loss", ax: Any = None) -> Any:
@@ -262,12 +332,13 @@ class Run:
         Parameters
         ----------
         quantity : {"loss", "metric"}
+            What to draw.
         ax : matplotlib Axes, optional
             Where to draw; new ones if it is not given.
 
         Returns
         -------
-        Axes
+        matplotlib Axes
 
         Raises
         ------
@@ -300,16 +371,17 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
     Parameters
     ----------
     settings : path, mapping, Run, or a list of these
-        Settings files and settings; later ones count more.
+        Settings files and settings. If two give the same setting, the later one counts.
     out : path, optional
         Folder of the run; a new one below the current folder if it is not given.
     data : mapping of arrays, optional
-        ``inputs`` (N, T, n_in), ``targets`` (N, T, n_out) or classes (N, T), and what else docs/data.md has; written to
-        ``data.npz`` in the folder above the run.
+        ``inputs`` (N, T, n_in), ``targets`` (N, T, n_out) or classes (N, T), and the other arrays of docs/data.md. They
+        are written to ``data.npz`` in the folder above the run.
     show : bool
-        Let the program's progress through to the standard error.
+        Whether the program's own lines of progress go to the standard error.
     progress : bool, optional
-        A bar, by tqdm. If it is not given: where tqdm is installed and a terminal or a notebook shows it.
+        Whether a bar shows the progress (tqdm). By default it does so in a terminal and in a notebook, if tqdm is
+        installed.
     **changes
         Settings, as in `Model`: ``task="add"``, ``units=32``, ``train={"steps": 1000}``.
 
@@ -320,9 +392,11 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
     Raises
     ------
     SettingError
-        The program's sentence on what is wrong.
+        A setting or an array is wrong. The message is the program's sentence.
+    Error
+        Training failed on the way.
     KeyboardInterrupt
-        Ctrl-C; the run is saved and can be resumed.
+        After Ctrl-C. The run is saved and can be resumed.
     """
     words = _words(settings, changes)
     if out is None:
@@ -335,7 +409,15 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
 
 
 class Comparison:
-    """The folder that `compare` leaves: table.csv, curves.csv, results.db."""
+    """The folder that `compare` leaves: table.csv, curves.csv, results.db (docs/compare.md).
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    text : str
+        The table as the program printed it.
+    """
 
     def __init__(self, path: Path, text: str = "") -> None:
         self.path = pathlib.Path(path)
@@ -343,15 +425,42 @@ class Comparison:
         self.text = text
 
     def table(self) -> NDArray[Any]:
-        """A record for each variant, with the columns of table.csv."""
+        """Reads table.csv: a record for each variant.
+
+        Returns
+        -------
+        ndarray
+            A record array.
+        """
         return np.genfromtxt(self.path / "table.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
 
     def curves(self) -> NDArray[Any]:
-        """A record for each arm and step, with the columns of curves.csv: means over the seeds."""
+        """Reads curves.csv: a record for each arm and step, with means over the seeds.
+
+        Returns
+        -------
+        ndarray
+            A record array.
+        """
         return np.genfromtxt(self.path / "curves.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
 
     def plot(self, ax: Any = None) -> Any:
-        """Draws the learning curves of the arms, with one standard error around them; as `Run.plot`."""
+        """Draws the learning curves of the arms, each with a band of one standard error.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; new ones if it is not given.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        SettingError
+            matplotlib is not installed.
+        """
         return plots.draw_comparison(self.curves(), ax)
 
     def __repr__(self) -> str:
@@ -365,11 +474,24 @@ def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: b
     Parameters
     ----------
     settings, show, progress, **changes
-        As in `train`; ``compare={"learners": ["rtrl", "rflo"], "seeds": 5}``.
+        As in `train`. ``compare={"learners": ["rtrl", "rflo"], "seeds": 5}`` says what to compare.
     out : path
-        Folder of the comparison; what has run there before is not run again.
+        Folder of the comparison. Runs that it holds already are not made again.
     jobs : int, optional
-        Runs at a time; one for each core if it is not given.
+        How many runs at a time; by default one for each core.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SettingError
+        A setting is wrong. Nothing has been changed then.
+    Error
+        A run failed.
+    KeyboardInterrupt
+        After Ctrl-C. The runs are saved; the same call goes on with them.
     """
     words = ["compare", *_words(settings, changes), "--out", os.fspath(out)]
     if jobs is not None:
@@ -378,12 +500,24 @@ def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: b
 
 
 def check(settings: Any = None, **changes: Unpack[AllSettings]) -> str:
-    """Holds every gradient against the exact one; the program's table.
+    """Compares every gradient of these settings with the exact one (``hitherto check``).
+
+    Parameters
+    ----------
+    settings, **changes
+        As in `train`.
+
+    Returns
+    -------
+    str
+        The program's table.
 
     Raises
     ------
+    SettingError
+        A setting is wrong.
     Error
-        A comparison failed; the table is the message.
+        A gradient is wrong. The message is the table.
     """
     done = _run(["check", *_words(settings, changes)])
     if done.returncode not in (0, PROVED_NOTHING):

@@ -7,11 +7,12 @@ import re
 import pytest
 
 PUBLIC = {
-    "hitherto": ["Model", "Parameters", "load", "train"],
+    "hitherto": ["Model", "Parameters", "load", "train", "compare", "check", "Run", "Comparison"],
     "hitherto.torch": ["Recurrent", "to_torch", "from_torch"],
     "hitherto.sklearn": ["Regressor", "Classifier"],
     "hitherto.river": ["Regressor", "Classifier"],
     "hitherto.nir": ["to_nir", "from_nir"],
+    "hitherto.mlflow": ["log"],
 }
 #: What users do not call: a model makes Parameters, and torch calls extra_repr.
 MADE_BY_OTHERS = {"Parameters", "extra_repr"}
