@@ -13,7 +13,9 @@ PUBLIC = {
     "hitherto.river": ["Regressor", "Classifier"],
     "hitherto.nir": ["to_nir", "from_nir"],
     "hitherto.mlflow": ["log"],
+    "hitherto.convert": ["from_hdf5", "from_tonic"],
 }
+NEEDED = {"torch", "sklearn", "river", "nir", "mlflow"}
 #: What users do not call: a model makes Parameters, and torch calls extra_repr.
 MADE_BY_OTHERS = {"Parameters", "extra_repr"}
 
@@ -42,7 +44,8 @@ def public(thing):
 
 @pytest.mark.parametrize("module, name", [(module, name) for module, names in PUBLIC.items() for name in names])
 def test_says_all(module, name):
-    pytest.importorskip(module.partition(".")[2] or "numpy")
+    if module.partition(".")[2] in NEEDED:
+        pytest.importorskip(module.partition(".")[2])
     for thing in public(getattr(importlib.import_module(module), name)):
         if getattr(thing, "__name__", "") not in MADE_BY_OTHERS:
             assert not lacks(thing), f"{getattr(thing, '__qualname__', thing)} does not say {', '.join(lacks(thing))}"
