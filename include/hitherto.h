@@ -247,6 +247,8 @@ typedef struct hth_network hth_network;
  *                     spiking cells, columns that a gate does not read) are 0; the caller must keep them 0.
  *   layer0.backward.weight, layer0.backward.initial       the same for the layer that runs backward in time
  *                     (network.direction = both)
+ *   layer<l>.cell     [learned*units][units + inputs + 1]   with cell.learn: row k*units+j: parameter k of unit j, in
+ *                     the last column; all other columns are 0. What it stands for: settings.md, cell.learn
  *   layer<l>.initial  [states (+1)][units]                with network.initial = learned: the states s,
  *                     then z if the cell carries it as a further state (lstm: c, h)
  *   embedding.weight  [vocabulary][network.embedding]
@@ -254,7 +256,7 @@ typedef struct hth_network hth_network;
  *   readout.bias      [1][outputs] */
 typedef struct hth_block {
     char name[32];
-    char group[16]; /* recurrent, initial, embedding or readout; each has its own learning rate */
+    char group[16]; /* recurrent, cell, initial, embedding or readout; each has its own learning rate */
     size_t rows, columns, offset;
 } hth_block;
 

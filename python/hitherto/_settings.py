@@ -293,6 +293,12 @@ class Cell(TypedDict, total=False):
     """what the output gate opens on: tanh(c), the standard form, or c (Bellec et al. 2019, eq. 36) (tanh)"""
     forget_bias: float
     """initial bias of the forget gate (1 is common; 0 in the TensorFlow word model) (1)"""
+    learn: Numbers
+    """what of each unit is learned with the weights: alpha, from what the settings say, which must be between 0 and 1;
+    it stays there (optimiser.lr_cell). Empty: nothing; or: what of each unit is learned with the weights, from what the
+    settings say: tau_m, v_th, alif tau_a and beta too, cubalif tau_syn too. Each is its setting times exp(a), a the
+    parameter that is learned, 0 at the start (optimiser.lr_cell): time constants, thresholds and rises stay positive.
+    Empty: nothing"""
     tau_m: Numbers
     """membrane time constant in ms; one number or one per unit (20)"""
     v_th: Numbers
@@ -522,7 +528,7 @@ class Learner(TypedDict, total=False):
     itself (2)"""
     rho_epsilon: float
     """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
-    2017), 1e-7 in single precision (1e-7)"""
+    2017), 1e-7 in single precision (1e-5)"""
     noise: Literal["signs", "normal"]
     """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
     kernel_noise: float
@@ -637,6 +643,8 @@ class Optimiser(TypedDict, total=False):
     """learning rate (0.001)"""
     lr_recurrent: float
     """factor of lr for the recurrent layers; 0 keeps them as they are (1)"""
+    lr_cell: float
+    """factor of lr for the parameters of the units themselves (cell.learn); 0 keeps them as they are (1)"""
     lr_readout: float
     """factor of lr for the readout; 0 keeps them as they are (1)"""
     lr_embedding: float
@@ -682,7 +690,7 @@ class Train(_Train, total=False):
     """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
     work to do, fewer than cores are faster (0)"""
     precision: Literal["single", "double"]
-    """arithmetic: single (32 bits) or double (64 bits) (single)"""
+    """arithmetic: single (32 bits) or double (64 bits) (double)"""
     batch: int
     """sequences that advance together (1)"""
     epochs: int

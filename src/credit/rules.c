@@ -305,8 +305,8 @@ static const hth_rule rules[] = {
              "leak",
      .where = scales_without_leak,
      .why = "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
-            "have, or not at every step (cell.reset = zero); it needs derivative, or cell lif or "
-            "alif with cell.reset = subtract"},
+            "have, not at every step (cell.reset = zero), or learn (cell.learn); it needs "
+            "derivative, or cell lif or alif with cell.reset = subtract and no cell.learn"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.scale_trace other than derivative, and several layers",
      .where = scales_lower_layers,
@@ -320,10 +320,12 @@ static const hth_rule rules[] = {
             "synapse alone; they need learner.recurrence = none, or full and derivative; "
             "truncated traces of e-prop 3 are learner.past = instantaneous"},
     {.of = {.axis = PAST, .names = {"trace"}},
-     .when = "learner.postsynaptic other than derivative, and a cell that does not spike",
+     .when = "learner.postsynaptic other than derivative, and a cell that does not spike, or one "
+             "with cell.learn",
      .where = has_factor_without_spikes,
      .why = "learner.postsynaptic says what stands for the pseudo-derivative, which units of this "
-            "cell do not have; it needs derivative, or a cell that spikes, such as lif"},
+            "cell do not have, or learn by in their own parameters too (cell.learn); it needs "
+            "derivative, or a cell that spikes, such as lif, without cell.learn"},
     {.of = {.axis = PAST, .names = {"pattern", "kernel"}},
      .when = "network.dropout > 0 and readout.kappa > 0",
      .where = drops_out_of_leaky,

@@ -186,6 +186,7 @@ static void name_weight(const hth_network *network, size_t l, size_t at, char *o
     const size_t column = at % layer->m;
     const int used = name_row(layer, at / layer->m, out, size);
     if (used < 0 || (size_t)used >= size) return;
+    if (at / layer->m >= layer->driven && column == layer->m - 1) return; /* its only weight */
     out += used, size -= (size_t)used;
     if (column < layer->n)
         snprintf(out, size, ", from unit %zu", column);

@@ -160,6 +160,43 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     return status;
 }
 
+/* Tells what the units of a layer have learned of their own: "Units of layer 0 have learned tau_m 4.1 to 61 (mean 22)". */
+static void tell_own(const hth_run *r, size_t l, hth_real *values) {
+    const hth_network *network = r->session.parts.network;
+    const size_t units = hth_layer_look(network, l).units;
+    char sentence[400];
+    int used = snprintf(sentence, sizeof sentence, "Units of layer %zu have learned", l);
+    for (size_t k = 0; k < hth_layer_own_count(network, l); k++) {
+        const char *name = hth_layer_own(network, l, k, values);
+        double least = (double)values[0], most = least, sum = 0;
+        for (size_t j = 0; j < units; j++) {
+            least = fmin(least, (double)values[j]);
+            most = fmax(most, (double)values[j]);
+            sum += (double)values[j];
+        }
+        used += snprintf(sentence + used, sizeof sentence - (size_t)used,
+                         "%s %s %.3g to %.3g (mean %.3g)", k ? "," : "", name, least, most,
+                         sum / (double)units);
+    }
+    snprintf(sentence + used, sizeof sentence - (size_t)used, ".");
+    hth_run_tell(r, sentence);
+}
+
+/* The same of all layers that learn such. */
+static hth_status tell_all_own(const hth_run *r, hth_error *error) {
+    const hth_network *network = r->session.parts.network;
+    for (size_t l = 0; l < hth_network_look(network).layers; l++) {
+        if (hth_layer_own_count(network, l) == 0) continue;
+        hth_real *values = malloc(hth_layer_look(network, l).units * sizeof *values);
+        if (!values)
+            return hth_fail(error, HTH_NO_MEMORY, "no memory to tell what layer %zu has learned",
+                            l);
+        tell_own(r, l, values);
+        free(values);
+    }
+    return HTH_OK;
+}
+
 hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     const hth_counters *c = &r->counters;
     char path[HTH_PATH_LENGTH];
@@ -199,6 +236,7 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         *ending = HTH_INTERRUPTED;
         return HTH_OK;
     }
+    HTH_TRY(tell_all_own(r, error));
     /* Write the file. */
     r->outcome->test_loss = summary.test_loss;
     r->outcome->test_metric = summary.test_metric;

@@ -223,7 +223,8 @@ static void copy_given(const hth_given *given, const target *to, hth_network *ne
 static hth_status check_masked(hth_network *network, hth_error *error) {
     const hth_block *block = find_block(network, "layer0.weight");
     const hth_real *weight = hth_network_parameters(network) + block->offset;
-    const size_t count = block->rows * block->columns;
+    /* All of the layer's; what units learn of their own has a block behind this one. */
+    const size_t count = hth_layer_look(network, 0).rows * block->columns;
     hth_real *kept = malloc(count * sizeof *kept);
     if (!kept) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for initial values");
     /* Compare the weights with those that the network would keep. */

@@ -114,15 +114,16 @@ hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, ui
                         out->shape.layers - 1);
     out->of = hth_recorder_layer(r, layer);
     HTH_TRY(check_synapses(out, synapses, synapse_count, error));
-    /* Copy the synapses and thresholds, then run. */
+    /* Copy the synapses and run, then copy the thresholds: those that are learned are known once a step is taken. */
     lay_out(out, synapse_count);
     out->synapses = calloc(synapse_count + 1, sizeof *synapses);
     out->thresholds = calloc(out->of.units + 1, sizeof *out->thresholds);
     if (!out->synapses || !out->thresholds) return no_memory(error);
+    if (synapse_count) memcpy(out->synapses, synapses, synapse_count * sizeof *synapses);
+    HTH_TRY(record(out, r, sequence, most_steps, error));
     for (size_t i = 0; i < out->of.units; i++)
         out->thresholds[i] = hth_recorder_threshold(r, layer, i);
-    if (synapse_count) memcpy(out->synapses, synapses, synapse_count * sizeof *synapses);
-    return record(out, r, sequence, most_steps, error);
+    return HTH_OK;
 }
 
 void hth_trial_free(hth_trial *t) {

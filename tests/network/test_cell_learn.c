@@ -233,7 +233,7 @@ static void test_they_have_a_block_and_names(void **state) {
     assert_int_equal(blocks[1].rows, 4 * N);
     hth_parameter_name(rig.network, blocks[1].offset + (N + 2) * layer->m + layer->m - 1, name,
                        sizeof name);
-    assert_string_equal(name, "v_th of unit 2, bias");
+    assert_string_equal(name, "v_th of unit 2");
     hth_parameter_name(rig.network, 2 * layer->m + layer->m - 1, name, sizeof name);
     assert_string_equal(name, "unit 2, bias");
     law_teardown(&rig);

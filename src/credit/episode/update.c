@@ -60,7 +60,7 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
         snprintf(out, size,
                  "cell %s cannot be differentiated through an update: %s of its eligibility traces "
                  "moves with the state, and the cell has no derivative of that; take cell.name = "
-                 "lif (with cell.reset = subtract)",
+                 "lif (with cell.reset = subtract and no cell.learn)",
                  cell->part.name, which);
     else if (cell->drives > 1 || count_read(cell, &state) != 1 || !cell->bend)
         snprintf(out, size,

@@ -11,7 +11,7 @@
 #include "kernels/elementwise.h"
 
 bool hth_clopath_fits(const hth_cell *cell) {
-    return cell->threshold.where == HTH_AT_CONSTANT;
+    return cell->threshold.where == HTH_AT_CONSTANT && !cell->own;
 }
 
 void hth_clopath_factor(const hth_clopath *o, const hth_tape *tape, size_t l, hth_real *vhat,

@@ -298,7 +298,8 @@ void hth_spiking_learn(const hth_spiking_options *o, hth_spiking_kind kind, hth_
     /* What all have: LIF. */
     cell->fields = LIF_FIELDS;
     cell->constants = CONSTANTS;
-    cell->threshold = (hth_entry)HTH_FIELD(THRESHOLD);
+    cell->threshold = (hth_entry)HTH_CONSTANT(V_TH);
+    if (o->learn & HTH_OWN_V_TH) cell->threshold = (hth_entry)HTH_FIELD(THRESHOLD);
     cell->D[0][0] = (hth_entry)HTH_FIELD(KEPT);
     cell->R[0] = (hth_entry)HTH_FIELD(LOST);
     cell->B[0][0] = (hth_entry)HTH_FIELD(GAIN);
