@@ -320,6 +320,33 @@ static void test_what_cannot_be_learned_is_refused(void **state) {
     }
 }
 
+/* Rules of traces that speak of a fixed unit. */
+static void test_learners_that_cannot_say_so(void **state) {
+    (void)state;
+    static const char *const learners[] = {
+        "learner.name=eprop1 learner.postsynaptic=one learner.trace=instantaneous",
+        "learner.name=eprop1 learner.postsynaptic=clopath",
+        "learner.name=eprop1 learner.scale_trace=leak",
+    };
+    for (size_t i = 0; i < HTH_COUNT(learners); i++)
+        for (int learns = 0; learns < 2; learns++) {
+            char text[160];
+            hth_setting items[LAW_SETTINGS];
+            hth_error error;
+            hth_learner *learner = NULL;
+            law_rig rig;
+            set_up(&rig, cells[1].settings, learns ? "tau_m" : "");
+            snprintf(text, sizeof text, "%s", learners[i]);
+            const hth_settings settings = law_split(text, items);
+            const hth_status status = hth_learner_create(&settings, rig.network, 1, 1, 1,
+                                                         rig.compute, NULL, &learner, &error);
+            assert_int_equal(status, learns ? HTH_INVALID : HTH_OK);
+            if (learns && !strstr(error.message, "cell.learn")) fail_msg("%s", error.message);
+            hth_learner_destroy(learner);
+            law_teardown(&rig);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_begins_as_the_settings_say),
@@ -329,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_they_have_a_block_and_names),
         cmocka_unit_test(test_they_have_a_rate_of_their_own),
         cmocka_unit_test(test_what_cannot_be_learned_is_refused),
+        cmocka_unit_test(test_learners_that_cannot_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
