@@ -28,9 +28,9 @@ static bool prefers_events(const hth_layer *layer, const hth_events *events, siz
 static void drive_row(const hth_layer *layer, const hth_real *packed, const hth_events *events,
                       size_t row, const hth_real *u, hth_real *drive) {
     if (events->count[row] <= events->most)
-        hth_events_times(events, row, layer->rows, layer->m, u, packed, drive);
+        hth_events_times(events, row, layer->driven, layer->m, u, packed, drive);
     else
-        hth_product_packed(1, layer->rows, layer->m, hth_rows(u, layer->stride), packed, false,
+        hth_product_packed(1, layer->driven, layer->m, hth_rows(u, layer->stride), packed, false,
                            drive, layer->rows);
 }
 
@@ -50,17 +50,25 @@ static bool drive_by_events(const hth_layer *layer, const hth_real *packed,
     return true;
 }
 
+/* The drives that read the constant alone: the weight itself. */
+static void set_own(const hth_layer *layer, hth_real *drive) {
+    for (size_t row = layer->driven; row < layer->rows; row++)
+        drive[row] = layer->W[row * layer->m + layer->m - 1];
+}
+
 void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_tape_layer *on,
                     size_t t, size_t batch, size_t from, size_t to) {
     const hth_real *u = on->u + t * batch * layer->stride;
     const bool driven = drive_by_events(layer, packed, on, t, batch, from, to);
     if (packed && !driven)
-        hth_product_packed(to - from, layer->rows, layer->m,
+        hth_product_packed(to - from, layer->driven, layer->m,
                            hth_rows(u + from * layer->stride, layer->stride), packed, false,
                            on->drive + from * layer->rows, layer->rows);
     for (size_t b = from; b < to && !packed; b++)
-        hth_matrix_vector(layer->rows, layer->m, layer->W, layer->m, u + b * layer->stride, false,
+        hth_matrix_vector(layer->driven, layer->m, layer->W, layer->m, u + b * layer->stride, false,
                           on->drive + b * layer->rows);
+    for (size_t b = from; b < to && layer->driven < layer->rows; b++)
+        set_own(layer, on->drive + b * layer->rows);
     layer->kind->step(layer, on, t, batch, from, to);
 }
 
@@ -90,7 +98,7 @@ static void run_layer(hth_tape *tape, size_t l, const hth_inputs *in) {
     const size_t parts = tape->batch < threads ? tape->batch : threads;
     steps_task task = {tape, in, l, tape->steps, in->steps, parts};
     if (on->packed && tape->packed_at != tape->network->changes)
-        hth_pack(layer->m, layer->rows, hth_transposed(layer->W, layer->m), on->packed);
+        hth_pack(layer->m, layer->driven, hth_transposed(layer->W, layer->m), on->packed);
     hth_parallel(tape->compute, parts, work, run_steps, &task);
     const size_t rows = (tape->steps + in->steps) * tape->batch;
     on->is_sparse = prefers_events(layer, &on->events, 0, rows);

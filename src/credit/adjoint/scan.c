@@ -92,11 +92,11 @@ static void scan_rows(void *argument, size_t part, int worker) {
         if (!adjoint->crossing->multiplies || (t == 0 && adjoint->skips_start)) continue;
         if (a->late) scan_late(adjoint, task->layer, t, from, to);
         if (is_packed(adjoint))
-            hth_product_packed(to - from, layer->n, layer->rows, hth_rows(delta, layer->rows),
+            hth_product_packed(to - from, layer->n, layer->driven, hth_rows(delta, layer->rows),
                                a->packed, true, a->zbar + from * layer->n, layer->n);
         else
             for (size_t row = from; row < to; row++, delta += layer->rows)
-                hth_vector_matrix(layer->rows, layer->n, delta, w.data, w.row, true,
+                hth_vector_matrix(layer->driven, layer->n, delta, w.data, w.row, true,
                                   a->zbar + row * layer->n);
     }
 }
@@ -111,7 +111,7 @@ static void pass_to(hth_adjoint *adjoint, size_t l, const hth_read_part *part, b
     const bool turns = layer->backward != (!of_input && layers[part->layer].backward);
     if (!to || (adjoint->is_filled && !of_input)) return;
     if (turns && adds) hth_read_turn(tape, part->width, to);
-    hth_product(tape->compute, tape->steps * adjoint->rows, part->width, layer->rows,
+    hth_product(tape->compute, tape->steps * adjoint->rows, part->width, layer->driven,
                 hth_rows(adjoint->layers[l].delta, layer->rows),
                 hth_rows(tape->network->theta + layer->weight + layer->n + part->at, layer->m),
                 adds, to, part->width);
@@ -152,7 +152,7 @@ void hth_scan(hth_adjoint *adjoint) {
         const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
         if (adjoint->crossing->multiplies && is_packed(adjoint))
-            hth_pack(layer->rows, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
+            hth_pack(layer->driven, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
         if (adjoint->crossing->multiplies && is_packed(adjoint) && adjoint->layers[l].late)
             hth_pack(
                 layer->rows, layer->wiring.late_z * layer->n,

@@ -113,6 +113,15 @@ static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *w
     return true;
 }
 
+/* Of the drives that read the constant alone: the sum of their deltas. */
+static void own_gradient(const hth_layer *layer, size_t items, const hth_real *delta,
+                         hth_real *weight) {
+    hth_real *w = weight + layer->m - 1;
+    for (size_t i = 0; i < items; i++)
+        for (size_t row = layer->driven; row < layer->rows; row++)
+            w[row * layer->m] += delta[i * layer->rows + row];
+}
+
 /* sum_t delta_t u_t^T of a layer; of a few rows without what a product of matrices begins with, with the same
  * bits. */
 static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weight) {
@@ -123,12 +132,14 @@ static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weig
     const hth_real *delta = adjoint->layers[l].delta + first * layer->rows;
     const hth_real *u = tape->layers[l].u + first * layer->stride;
     if (gradient_by_events(adjoint, l, weight)) return;
+    own_gradient(layer, items, delta, weight);
     if (items > HTH_FEW_ROWS)
-        hth_product(tape->compute, layer->rows, layer->m, items, hth_transposed(delta, layer->rows),
-                    hth_rows(u, layer->stride), true, weight, layer->m);
+        hth_product(tape->compute, layer->driven, layer->m, items,
+                    hth_transposed(delta, layer->rows), hth_rows(u, layer->stride), true, weight,
+                    layer->m);
     else
         for (size_t i = 0; i < items; i++)
-            hth_outer_add(layer->rows, layer->m, delta + i * layer->rows, u + i * layer->stride,
+            hth_outer_add(layer->driven, layer->m, delta + i * layer->rows, u + i * layer->stride,
                           weight, layer->m);
 }
 
