@@ -1,7 +1,7 @@
 /*
  * Connections with delays: a plain loop over past z and x gives the same outputs; the gradient is the derivative, RTRL and
  * the window have it too for tapes shorter than a delay, and traces do not depend on the length of a tape; where all
- * delays are 1, everything is to the bit that of the network without.
+ * delays are 1, everything is that of the network without, to the bit where products are chains.
  */
 #include "laws.h"
 #include "network/inspect.h"
@@ -339,7 +339,8 @@ static size_t differences(const char *plain_settings, const char *learner, size_
     return count;
 }
 
-/* RTRL adds up over all states in 16 lanes, and the late copies are states: it may round in another order. */
+/* Where a tape has few rows, or the sum is over all states, numbers are added up in 16 lanes: one more column may change
+ * the order, and so the rounding. */
 static void test_delays_of_one(void **state) {
     (void)state;
     static const char *const networks[] = {"cell.alpha=0.4 network.units=7",
@@ -349,7 +350,7 @@ static void test_delays_of_one(void **state) {
                                            "learner.name=rtrl", "learner.name=rflo",
                                            "learner.name=eprop1"};
     static const size_t lengths[] = {24, 5, 1, 1, 24};
-    const double allowed[] = {0, 0, tolerance(1e-13, 2e-3), tolerance(1e-15, 1e-6), 0};
+    const double allowed[] = {0, 0, tolerance(1e-12, 2e-3), tolerance(1e-12, 1e-4), 0};
     for (size_t c = 0; c < HTH_COUNT(networks); c++)
         for (size_t k = 0; k < HTH_COUNT(learners); k++) {
             const size_t same = differences(networks[c], learners[k], lengths[k], 1, allowed[k]);
