@@ -561,7 +561,9 @@ hth_status hth_check(const hth_config *config, const char *run, const hth_observ
                .run = {.observer = observer ? observer : &nobody, .row = row, .context = context}};
     const hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_config_validate(config, error));
+    hth_tell_reading(c.run.observer, true);
     hth_status status = open_check(&c, &settings, error);
+    hth_tell_reading(c.run.observer, false);
     if (status == HTH_OK) status = check_all(&c, &settings, error);
     if (status == HTH_OK) status = verdict(&c.run, error);
     close_check(&c);

@@ -67,7 +67,8 @@ static int find_run(const cli_arguments *arguments, const char **run) {
 static int check(const hth_config *config, const char *run) {
     check_table table = {0};
     cli_catch_interrupts();
-    const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted, NULL};
+    const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted,
+                                   cli_progress_reading};
     hth_error error;
     hth_status status = hth_check(config, run, &observer, print_row, &table, &error);
     if (cli_interrupted) return CLI_INTERRUPTED;

@@ -45,6 +45,11 @@ static int read_synapses(const char *text, hth_synapse *out, size_t *count) {
         text, MOST_SYNAPSES);
 }
 
+static void say(void *context, const char *sentence) {
+    (void)context;
+    cli_say(stderr, "%s\n", sentence);
+}
+
 static int write_recording(const cli_arguments *arguments, hth_recording_plan *plan) {
     const char *out = cli_value(arguments, "--out");
     hth_recording_size size;
@@ -52,6 +57,8 @@ static int write_recording(const cli_arguments *arguments, hth_recording_plan *p
     bool stopped;
     cli_catch_interrupts();
     const hth_watch watch = {.stop = &cli_interrupted};
+    const hth_observer observer = {.message = say, .reading = cli_progress_reading};
+    plan->of.observer = &observer;
     if (hth_recording_write(plan, out, &watch, &size, &stopped, &error) != HTH_OK)
         return cli_fail(&error);
     if (stopped) return CLI_INTERRUPTED;

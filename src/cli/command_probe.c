@@ -82,6 +82,9 @@ static int probe_all(const cli_arguments *arguments, probe_request *q) {
     bool stopped;
     cli_progress_start(&progress, cli_value(arguments, "--quiet") ? -1 : 5);
     cli_catch_interrupts();
+    const hth_observer observer = {
+        .message = cli_progress_message, .context = &progress, .reading = cli_progress_reading};
+    q->plan.observer = &observer;
     q->plan.tick = tick;
     q->plan.context = &progress;
     q->plan.interrupted = &cli_interrupted;

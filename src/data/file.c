@@ -153,3 +153,10 @@ hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error) {
         free(bytes.data);
     return status;
 }
+
+void hth_bytes_text(double bytes, char out[16]) {
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t unit = 0;
+    for (; bytes >= 999.5 && unit + 1 < HTH_COUNT(units); unit++) bytes /= 1000;
+    snprintf(out, 16, "%.3g %s", bytes, units[unit]);
+}

@@ -13,4 +13,7 @@ typedef struct hth_bytes {
  * not the name. HTH_FILE if the file is missing, cut short or damaged. */
 hth_status hth_file_read(const char *path, hth_bytes *out, hth_error *error);
 
+/* Writes a number of bytes for a person: "3.7 MB". */
+void hth_bytes_text(double bytes, char out[16]);
+
 #endif

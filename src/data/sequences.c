@@ -2,31 +2,38 @@
 #include "data/sequences.h"
 
 #include "base/random.h"
+#include "data/file.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DROP, WRAP, PAD };
 const char *const hth_sequence_incomplete[] = {"drop", "wrap", "pad", NULL};
+
+/* A sequence at its place in the epoch's order. */
+typedef struct place {
+    size_t sequence, length, position; /* position: before sorting by length */
+} place;
 
 typedef struct sequences {
     hth_sequence_set set;
     size_t *chosen; /* [count]: the split's sequences */
     size_t count;
     size_t batch, batches, longest;
-    bool is_ragged; /* the split's sequences differ in length */
+    bool is_ragged; /* the split's sequences differ in length, or are to be treated so */
     bool shuffle;
     int incomplete;
     uint64_t seed;
     /* the position: epochs done, batches done, step in the sequence */
     uint64_t epoch, batch_index, step;
-    size_t *order;                   /* [count]: order of the current epoch */
+    place *order;                    /* [count]: order of the current epoch */
+    size_t *turn;                    /* [batches]: the order of the batches */
     uint64_t ordered_epoch;          /* the epoch that `order` belongs to; UINT64_MAX: none */
     size_t capacity;                 /* number of steps that the buffers hold */
     hth_real *x, *targets, *weights; /* [capacity][batch][...] */
     int32_t *classes;
+    uint8_t *decides;  /* [capacity][batch] if the shape decides */
     uint32_t *lengths; /* [batch] */
 } sequences;
 
@@ -36,16 +43,44 @@ static hth_status no_memory(hth_error *error) {
 
 /* ---- Opening ---- */
 
-/* Makes the order of the epoch. A shuffle is that of Fisher & Yates, with draws keyed by seed and epoch. */
-static void order_epoch(sequences *s) {
-    if (s->ordered_epoch == s->epoch) return;
-    hth_random random = {s->seed, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
-    for (size_t i = 0; i < s->count; i++) s->order[i] = s->chosen[i];
-    for (size_t i = s->shuffle ? s->count - 1 : 0; i > 0; i--) {
-        size_t j = (size_t)hth_random_below(&random, i, i + 1), swapped = s->order[i];
+static int by_length(const void *left, const void *right) {
+    const place *a = left, *b = right;
+    if (a->length != b->length) return a->length < b->length ? -1 : 1;
+    return a->position < b->position ? -1 : 1;
+}
+
+/* A shuffle is that of Fisher & Yates. The first draws of the epoch order the sequences, those after them batches. */
+static void shuffle_sequences(sequences *s, const hth_random *random) {
+    for (size_t i = s->count - 1; i > 0; i--) {
+        const size_t j = (size_t)hth_random_below(random, i, i + 1);
+        const place swapped = s->order[i];
         s->order[i] = s->order[j];
         s->order[j] = swapped;
     }
+}
+
+static void shuffle_batches(sequences *s, const hth_random *random) {
+    for (size_t i = s->batches - 1; i > 0; i--) {
+        const size_t j = (size_t)hth_random_below(random, s->count + i, i + 1);
+        const size_t swapped = s->turn[i];
+        s->turn[i] = s->turn[j];
+        s->turn[j] = swapped;
+    }
+}
+
+/* Makes the order of the epoch, with draws keyed by seed and epoch. */
+static void order_epoch(sequences *s) {
+    if (s->ordered_epoch == s->epoch) return;
+    const hth_random random = {s->seed, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
+    /* The order of the file, or a shuffle. */
+    for (size_t b = 0; b < s->batches; b++) s->turn[b] = b;
+    for (size_t i = 0; i < s->count; i++)
+        s->order[i] = (place){s->chosen[i], s->set.lengths[s->chosen[i]], 0};
+    if (s->shuffle) shuffle_sequences(s, &random);
+    for (size_t i = 0; i < s->count; i++) s->order[i].position = i;
+    /* Sort by length, then shuffle the batches. */
+    if (s->set.order != HTH_ORDER_FILE) qsort(s->order, s->count, sizeof *s->order, by_length);
+    if (s->set.order == HTH_ORDER_SIMILAR && s->shuffle) shuffle_batches(s, &random);
     s->ordered_epoch = s->epoch;
 }
 
@@ -57,10 +92,12 @@ void hth_sequences_close(void *state) {
     free(s->set.classes);
     free(s->chosen);
     free(s->order);
+    free(s->turn);
     free(s->x);
     free(s->targets);
     free(s->weights);
     free(s->classes);
+    free(s->decides);
     free(s->lengths);
     free(s);
 }
@@ -112,10 +149,10 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
                        hth_error *error) {
     /* Find the number of batches in an epoch. */
     s->shuffle = o->shuffle && split == HTH_TRAIN;
-    s->incomplete = split == HTH_TRAIN ? o->incomplete : PAD;
+    s->incomplete = split == HTH_TRAIN ? o->incomplete : HTH_INCOMPLETE_PAD;
     s->ordered_epoch = UINT64_MAX;
     s->batches = s->count / s->batch;
-    if (s->incomplete != DROP) s->batches += s->count % s->batch != 0;
+    if (s->incomplete != HTH_INCOMPLETE_DROP) s->batches += s->count % s->batch != 0;
     if (s->batches == 0)
         return hth_fail(error, HTH_INVALID,
                         "%s: there %s %zu sequence%s for a batch of %zu: take a smaller batch "
@@ -123,6 +160,7 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
                         o->file, s->count == 1 ? "is" : "are", s->count, s->count == 1 ? "" : "s",
                         s->batch);
     /* Find the longest sequence, and whether lengths differ. */
+    s->is_ragged = s->set.has_lengths;
     for (size_t i = 0; i < s->count; i++) {
         const size_t length = s->set.lengths[s->chosen[i]];
         if (i > 0 && length != s->longest) s->is_ragged = true;
@@ -130,8 +168,9 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
     }
     /* Make the order of the first epoch. */
     s->order = calloc(s->count, sizeof *s->order);
+    s->turn = calloc(s->batches, sizeof *s->turn);
     s->lengths = calloc(s->batch, sizeof *s->lengths);
-    if (!s->order || !s->lengths) return no_memory(error);
+    if (!s->order || !s->turn || !s->lengths) return no_memory(error);
     order_epoch(s);
     return HTH_OK;
 }
@@ -175,9 +214,9 @@ hth_status hth_sequences_open(const hth_stream_context *context, const hth_seque
 
 /* Finds the sequence of an item of a batch. False: the item only fills up the batch. */
 static bool item_at(const sequences *s, size_t batch, size_t item, size_t *sequence) {
-    const size_t place = batch * s->batch + item;
-    *sequence = s->order[place % s->count];
-    return place < s->count || s->incomplete != PAD;
+    const size_t at = s->turn[batch] * s->batch + item;
+    *sequence = s->order[at % s->count].sequence;
+    return at < s->count || s->incomplete != HTH_INCOMPLETE_PAD;
 }
 
 /* The number of steps of a batch: the length of its longest sequence. */
@@ -197,7 +236,8 @@ static void *grow(void *buffer, size_t steps, size_t row, bool *failed) {
 
 /* Whether a step may have another weight than 1. */
 static bool weighs(const sequences *s) {
-    return s->set.is_weighted || s->is_ragged || (s->incomplete == PAD && s->count % s->batch != 0);
+    return s->set.is_weighted || s->is_ragged ||
+           (s->incomplete == HTH_INCOMPLETE_PAD && s->count % s->batch != 0);
 }
 
 /* Grows the buffers to the longest chunk so far; in practice this happens once. */
@@ -211,6 +251,7 @@ static hth_status reserve(sequences *s, size_t steps, hth_error *error) {
         s->targets = grow(s->targets, steps, hth_times(shape->outputs, number), &failed);
     else
         s->classes = grow(s->classes, steps, hth_times(s->batch, sizeof(int32_t)), &failed);
+    if (shape->decides) s->decides = grow(s->decides, steps, s->batch, &failed);
     if (weighs(s)) s->weights = grow(s->weights, steps, number, &failed);
     if (failed)
         return hth_fail(error, HTH_NO_MEMORY,
@@ -224,7 +265,8 @@ static hth_row row_at(const sequences *s, size_t at) {
     return (hth_row){.x = s->x + at * s->set.shape.inputs,
                      .targets = s->targets ? s->targets + at * s->set.shape.outputs : NULL,
                      .weight = s->weights ? s->weights + at : NULL,
-                     .class = s->classes ? s->classes + at : NULL};
+                     .class = s->classes ? s->classes + at : NULL,
+                     .decides = s->decides ? s->decides + at : NULL};
 }
 
 /* Clears a step after the end of a sequence. */
@@ -232,6 +274,7 @@ static void clear_row(const sequences *s, const hth_row *to) {
     memset(to->x, 0, s->set.shape.inputs * sizeof *to->x);
     if (to->targets) memset(to->targets, 0, s->set.shape.outputs * sizeof *to->targets);
     if (to->class) *to->class = 0;
+    if (to->decides) *to->decides = 0;
     *to->weight = 0;
 }
 
@@ -286,7 +329,8 @@ hth_status hth_sequences_next(void *state, size_t max_steps, hth_chunk *chunk,
                          .targets = s->targets,
                          .classes = s->classes,
                          .weights = s->weights,
-                         .lengths = s->is_ragged ? s->lengths : NULL};
+                         .lengths = s->is_ragged ? s->lengths : NULL,
+                         .decides = s->decides};
     advance(s, steps, all, flags);
     return HTH_OK;
 }
@@ -321,13 +365,18 @@ void hth_sequences_describe(const void *state, char *out, size_t size) {
     const sequences *s = state;
     const hth_shape *shape = &s->set.shape;
     size_t shortest = s->longest;
-    char steps[64];
-    for (size_t i = 0; i < s->count; i++)
-        if (s->set.lengths[s->chosen[i]] < shortest) shortest = s->set.lengths[s->chosen[i]];
+    uint64_t all = 0;
+    char steps[64], bytes[16];
+    for (size_t i = 0; i < s->count; i++) {
+        const size_t length = s->set.lengths[s->chosen[i]];
+        if (length < shortest) shortest = length;
+        all += length;
+    }
     snprintf(steps, sizeof steps, shortest < s->longest ? "%zu to %zu" : "%zu", shortest,
              s->longest);
-    snprintf(out, size, "%zu sequences of %s steps, %zu inputs, %zu %s", s->count, steps,
-             shape->inputs, shape->outputs,
+    hth_bytes_text((double)all * (double)shape->inputs * sizeof(hth_real), bytes);
+    snprintf(out, size, "%zu sequences of %s steps, %zu inputs (%s), %zu %s", s->count, steps,
+             shape->inputs, bytes, shape->outputs,
              shape->target == HTH_TARGET_CLASSES ? "classes" : "targets");
 }
 
@@ -339,6 +388,7 @@ const char *hth_sequences_doubt(const void *state) {
 const char *hth_sequences_breaks(const void *state) {
     const sequences *s = state;
     if (s->set.has_resets) return "the data say where it begins anew (array starts)";
+    if (s->shuffle && s->set.shuffled) return s->set.shuffled;
     if (s->shuffle) return "data.shuffle draws the order of the sequences: set data.shuffle=false";
     if (s->is_ragged && s->batch > 1)
         return "the sequences of a batch differ in length, so that the shorter ones are padded: "

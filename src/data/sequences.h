@@ -1,7 +1,7 @@
 /*
  * Sequences with a beginning and an end, cut into batches. A reader loads a set of sequences and copies single
  * steps. The choice of training and validation sequences, their order in an epoch, batches and padding are the same
- * for all readers and are done here.
+ * for all readers of sequences and are done here.
  *
  * An epoch is every sequence once, `batch` at a time, in the order of the file or, for training, shuffled: the
  * order is a permutation keyed by seed and epoch. A batch has as many steps as its longest sequence. Shorter ones
@@ -18,7 +18,16 @@
 typedef struct hth_row {
     hth_real *x, *targets, *weight;
     int32_t *class;
+    uint8_t *decides; /* NULL unless shape.decides */
 } hth_row;
+
+/* The order of an epoch. Ties of length stay in the order of the file, or of the shuffle. */
+enum {
+    HTH_ORDER_FILE,    /* that of the file, or shuffled */
+    HTH_ORDER_LENGTH,  /* by length, which needs the fewest steps of padding */
+    HTH_ORDER_SIMILAR, /* by length, then whole batches are shuffled */
+};
+enum { HTH_INCOMPLETE_DROP, HTH_INCOMPLETE_WRAP, HTH_INCOMPLETE_PAD };
 
 enum { HTH_DOUBT_LENGTH = 400 };
 
@@ -29,8 +38,11 @@ typedef struct hth_sequence_set {
     size_t *lengths; /* [count], from malloc, each at least 1 */
     /* [count], from malloc: validation is drawn so that each class gives its share; NULL: sequences have no class */
     int32_t *classes;
-    bool is_weighted;             /* steps have weights */
-    bool has_resets;              /* the data say where the state starts anew */
+    int order;            /* HTH_ORDER_... */
+    bool is_weighted;     /* steps have weights */
+    bool has_lengths;     /* chunks say their lengths, even if all are the same */
+    bool has_resets;      /* the data say where the state starts anew */
+    const char *shuffled; /* what breaks() says of a shuffle; NULL: that it is data.shuffle's */
     char doubt[HTH_DOUBT_LENGTH]; /* a warning about a probable mistake; "": none */
     void *held;                   /* the reader's own data */
     void (*copy)(const void *held, size_t sequence, size_t step, const hth_row *to);

@@ -10,6 +10,7 @@
 #include "data/vocabulary.h"
 #include "tasks/stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ typedef struct text_state {
     int32_t *text;        /* [batch][length] */
     size_t batch, length; /* length: tokens of one piece, one more than its steps */
     bool drop_last;       /* the option is set, and this is the training split */
+    size_t kinds;         /* of the vocabulary */
     size_t unroll;        /* longest chunk so far */
     uint64_t epoch, step; /* epochs done; steps done in this epoch */
     int32_t *in, *out;    /* [unroll][batch] */
@@ -150,6 +152,7 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
     *text = (text_state){.text = tokens,
                          .batch = context->batch,
                          .length = length,
+                         .kinds = kinds,
                          .drop_last = options.drop_last && context->split == HTH_TRAIN};
     *shape = (hth_shape){.vocabulary = kinds, .outputs = kinds, .target = HTH_TARGET_CLASSES};
     *state = text;
@@ -223,6 +226,14 @@ static void text_extent(const void *state, uint64_t *sequence_steps, uint64_t *e
     *sequence_steps = *epoch_steps = steps;
 }
 
+static void text_describe(const void *state, char *out, size_t size) {
+    const text_state *text = state;
+    const size_t count = text->batch * text->length;
+    char bytes[16];
+    hth_bytes_text((double)count * sizeof *text->text, bytes);
+    snprintf(out, size, "%zu tokens of %zu kinds (%s)", count, text->kinds, bytes);
+}
+
 const hth_stream_kind hth_reader_text = {
     .part = {.name = "text",
              .summary = "text, by words or characters, to predict the next one",
@@ -233,5 +244,6 @@ const hth_stream_kind hth_reader_text = {
     .state = text_fields,
     .extent = text_extent,
     .given = NULL,
+    .describe = text_describe,
     .close = text_close,
 };

@@ -33,6 +33,10 @@ typedef struct hth_observer {
     void (*reading)(void *context, bool reading);
 } hth_observer;
 
+static inline void hth_tell_reading(const hth_observer *observer, bool reading) {
+    if (observer && observer->reading) observer->reading(observer->context, reading);
+}
+
 typedef enum hth_ending { HTH_FINISHED, HTH_INTERRUPTED } hth_ending;
 
 #endif

@@ -14,7 +14,7 @@ void hth_run_tell(const hth_run *r, const char *sentence) {
 }
 
 void hth_run_tell_reading(const hth_run *r, bool reading) {
-    if (r->observer->reading) r->observer->reading(r->observer->context, reading);
+    hth_tell_reading(r->observer, reading);
 }
 
 void hth_run_tell_data(const hth_run *r, const hth_source *source) {

@@ -102,17 +102,27 @@ static hth_status open_run(const char *run, hth_split split, const hth_settings 
 typedef hth_status (*opener)(const char *run, hth_split split, const hth_settings *overrides,
                              hth_config *config, hth_session *session, hth_error *error);
 
+static void tell_data(const hth_observer *observer, const hth_source *source) {
+    char sentence[300];
+    if (!observer || !observer->message) return;
+    hth_source_describe(source, sentence, sizeof sentence);
+    if (*sentence) observer->message(observer->context, sentence);
+}
+
 /* Opens, or closes all again. */
 static hth_status open_by(opener by, const char *run, const char *split,
-                          const hth_settings *overrides, hth_config **config, hth_session *session,
-                          hth_error *error) {
+                          const hth_settings *overrides, const hth_observer *observer,
+                          hth_config **config, hth_session *session, hth_error *error) {
     hth_session opened = {0};
     hth_split which = HTH_TEST;
     *config = NULL;
     HTH_TRY(find_split(split, &which, error));
     HTH_TRY(hth_config_create(config, error));
+    hth_tell_reading(observer, true);
     hth_status status = by(run, which, overrides, *config, &opened, error);
+    hth_tell_reading(observer, false);
     if (status == HTH_OK) {
+        tell_data(observer, &opened.train);
         *session = opened;
         return HTH_OK;
     }
@@ -123,22 +133,25 @@ static hth_status open_by(opener by, const char *run, const char *split,
 }
 
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
-                        hth_config **config, hth_session *session, hth_error *error) {
-    return open_by(open_run, run, split, overrides, config, session, error);
+                        const hth_observer *observer, hth_config **config, hth_session *session,
+                        hth_error *error) {
+    return open_by(open_run, run, split, overrides, observer, config, session, error);
 }
 
 hth_status hth_run_open_episodes(const char *run, const char *split, const hth_settings *overrides,
-                                 hth_config **config, hth_session *session, hth_error *error) {
-    return open_by(open_episodes, run, split, overrides, config, session, error);
+                                 const hth_observer *observer, hth_config **config,
+                                 hth_session *session, hth_error *error) {
+    return open_by(open_episodes, run, split, overrides, observer, config, session, error);
 }
 
 /* Opens a run of either kind. */
 static hth_status open_any(const char *run, const char *split, const hth_settings *overrides,
-                           hth_config **config, hth_session *session, hth_error *error) {
-    HTH_TRY(hth_run_open_episodes(run, split, overrides, config, session, error));
+                           const hth_observer *observer, hth_config **config, hth_session *session,
+                           hth_error *error) {
+    HTH_TRY(hth_run_open_episodes(run, split, overrides, observer, config, session, error));
     if (session->outer) return HTH_OK;
     hth_config_destroy(*config);
-    return hth_run_open(run, split, overrides, config, session, error);
+    return hth_run_open(run, split, overrides, observer, config, session, error);
 }
 
 hth_status hth_evaluate_classes(const char *run, const char *split, const hth_settings *overrides,
@@ -147,10 +160,8 @@ hth_status hth_evaluate_classes(const char *run, const char *split, const hth_se
     hth_session session;
     hth_config *config;
     /* Open the run. */
-    if (observer && observer->reading) observer->reading(observer->context, true);
-    hth_status status = open_any(run, split, overrides, &config, &session, error);
-    if (observer && observer->reading) observer->reading(observer->context, false);
-    HTH_TRY(status);
+    HTH_TRY(open_any(run, split, overrides, observer, &config, &session, error));
+    hth_status status = HTH_OK;
     /* Score it; the matrix goes to the caller only without an error. */
     if (confusion) status = hth_confusion_create(&session.train.shape, confusion, error);
     if (status == HTH_OK && session.outer)

@@ -9,14 +9,16 @@
 
 /* Opens the network of a run over a split ("train", "validation" or "test"), as hth_session_open_forward does. The
  * parameters come from the newest checkpoint of the run folder, or from the checkpoint file that `run` names; the
- * settings are the run's, then the overrides (NULL: none). The caller closes *session, then destroys *config, which
- * holds the texts of the settings. Errors are those of loading settings, data and checkpoint; HTH_INVALID for another
- * split. After an error nothing is left behind. */
+ * settings are the run's, then the overrides (NULL: none). The observer (may be NULL) is told while data are read, and
+ * which, if that took long. The caller closes *session, then destroys *config, which holds the texts of the settings.
+ * Errors are those of loading settings, data and checkpoint; HTH_INVALID for another split. After an error nothing is left behind. */
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
-                        hth_config **config, hth_session *session, hth_error *error);
+                        const hth_observer *observer, hth_config **config, hth_session *session,
+                        hth_error *error);
 /* The same of a run of episodes, both networks; *session stays without `outer` where the run is none. */
 hth_status hth_run_open_episodes(const char *run, const char *split, const hth_settings *overrides,
-                                 hth_config **config, hth_session *session, hth_error *error);
+                                 const hth_observer *observer, hth_config **config,
+                                 hth_session *session, hth_error *error);
 /* Loss and metric of a checkpoint on a split: the means over one pass, or over train.validation_steps. */
 typedef struct hth_score {
     double loss, metric;

@@ -125,7 +125,7 @@ hth_status hth_torch_export(const char *run, const hth_settings *overrides, cons
     hth_session session;
     hth_config *config;
     hth_torch_form form;
-    HTH_TRY(hth_run_open(run, "train", overrides, &config, &session, error));
+    HTH_TRY(hth_run_open(run, "train", overrides, NULL, &config, &session, error));
     const hth_settings settings = hth_config_settings(config);
     hth_network *network = session.parts.network;
     hth_status status = hth_torch_form_of(network, &settings, &form, error);

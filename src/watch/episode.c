@@ -102,7 +102,7 @@ static hth_status pass(const char *run, const char *split, const hth_settings *o
     hth_config *config;
     hth_session session = {0};
     hth_outer_result result;
-    HTH_TRY(hth_run_open_episodes(run, split, &with, &config, &session, error));
+    HTH_TRY(hth_run_open_episodes(run, split, &with, NULL, &config, &session, error));
     hth_status status = session.outer
                             ? run_to(&session, number, &result, error)
                             : hth_fail(error, HTH_INVALID, "%s is not a run of episodes", run);

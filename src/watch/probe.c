@@ -381,6 +381,7 @@ static void close_probe(probe *p) {
 hth_status hth_probe(const hth_probe_plan *plan, hth_probe_result *out, bool *stopped,
                      hth_error *error) {
     const hth_record_plan record = {.run = plan->run,
+                                    .observer = plan->observer,
                                     .split = plan->split,
                                     .overrides = plan->overrides,
                                     .signals = is_of_synapses(plan),

@@ -6,6 +6,7 @@
 #define HTH_PROBE_H
 
 #include "base/options.h"
+#include "files/observer.h"
 
 #include <signal.h>
 
@@ -30,6 +31,7 @@ typedef struct hth_probe_plan {
     uint64_t trials, tests;   /* number of training trials and of test trials */
     uint64_t most;            /* most numbers to use, drawn with the run's seed; 0: all */
     double l2;                /* penalty: see logistic.h; the numbers have mean 0 and deviation 1 */
+    const hth_observer *observer; /* is told while data are read; NULL: nobody */
     void (*tick)(void *context, uint64_t done,
                  uint64_t all); /* called after each trial; NULL: not called */
     void *context;

@@ -38,8 +38,8 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
     const hth_settings none = {0}, ours = {single, HTH_COUNT(single)};
     hth_settings joined;
     HTH_TRY(hth_settings_join(plan->overrides ? plan->overrides : &none, &ours, &joined, error));
-    hth_status status =
-        hth_run_open(plan->run, plan->split, &joined, &r->config, &r->session, error);
+    hth_status status = hth_run_open(plan->run, plan->split, &joined, plan->observer, &r->config,
+                                     &r->session, error);
     free((void *)(uintptr_t)joined.items);
     if (status != HTH_OK) return status;
     hth_session *s = &r->session;

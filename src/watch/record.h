@@ -6,6 +6,7 @@
 #define HTH_RECORD_H
 
 #include "base/options.h"
+#include "files/observer.h"
 
 typedef struct hth_recorder hth_recorder;
 
@@ -13,6 +14,7 @@ typedef struct hth_recorder hth_recorder;
 typedef struct hth_record_plan {
     const char *run, *split;       /* a run directory; train, validation or test */
     const hth_settings *overrides; /* override the run's settings; NULL: none */
+    const hth_observer *observer;  /* is told while data are read; NULL: nobody */
     bool signals;                  /* also learning signals and traces, which take more time */
     /* Endless sequences, and a sequence that is all of the data, are cut into pieces of this many steps; the state
      * carries over from piece to piece. 0: pieces of 200 steps if the sequence is endless or longer than 20000

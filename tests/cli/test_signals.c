@@ -72,6 +72,31 @@ static void a_signal_is_heard_while_data_are_read(void **state) {
     assert_false(is_there("reading"));
 }
 
+/* What reads the data of a run that has ended hears it as well. */
+static void a_signal_is_heard_by_all_that_read(void **state) {
+    (void)state;
+    static const char *const commands[] = {"eval", "predict", "probe"};
+    write_whole("ptb.train.txt", " a b c a b c a b c a b c a b c a b c\n");
+    RUN("train", "--out", "read", "data=text", "data.dir=.",
+        "data.validate=", "data.test=", "train.batch=2", "network.embedding=2", "network.units=2",
+        "train.epochs=1", "learner.steps=2", "--quiet");
+    assert_int_equal(said.code, 0);
+    assert_int_equal(unlink("ptb.train.txt"), 0);
+    assert_int_equal(mkfifo("ptb.train.txt", 0666), 0);
+    for (size_t i = 0; i < 3; i++) {
+        const char *const arguments[] = {
+            commands[i], "read", "--split", "train", i == 1 ? "--out" : NULL, "y.npz", NULL};
+        const pid_t child = start_program(HTH_PROGRAM, arguments);
+        FILE *pipe = fopen("ptb.train.txt", "w"); /* returns when the program has opened its end */
+        assert_non_null(pipe);
+        kill(child, SIGTERM);
+        finish_program(child);
+        fclose(pipe);
+        assert_int_equal(said.code, 1000 + SIGTERM);
+    }
+    assert_int_equal(unlink("ptb.train.txt"), 0);
+}
+
 /* Killed between the lock and the first file, a run has not begun. */
 static void a_folder_that_was_left_early_is_begun_again(void **state) {
     (void)state;
@@ -117,6 +142,7 @@ int main(void) {
         cmocka_unit_test(signals_save),
         cmocka_unit_test(a_signal_that_is_ignored_stays_so),
         cmocka_unit_test(a_signal_is_heard_while_data_are_read),
+        cmocka_unit_test(a_signal_is_heard_by_all_that_read),
         cmocka_unit_test(a_folder_that_was_left_early_is_begun_again),
         cmocka_unit_test(a_run_as_settings_says_what_it_does),
     };

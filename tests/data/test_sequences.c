@@ -44,7 +44,9 @@ static void test_lengths(void **unused) {
     assert_true(chunk.x[2 * INPUTS] == 0 && chunk.weights[2] == 0); /* NAN was there */
     char what[200];
     kind()->describe(state, what, sizeof what);
-    assert_string_equal(what, "5 sequences of 1 to 3 steps, 2 inputs, 4 classes");
+    assert_string_equal(what, sizeof(hth_real) == 4
+                                  ? "5 sequences of 1 to 3 steps, 2 inputs (88 B), 4 classes"
+                                  : "5 sequences of 1 to 3 steps, 2 inputs (176 B), 4 classes");
     kind()->close(state);
     /* What fills up a last batch has no steps. */
     const char *const pad[] = {"data.shuffle", "false", "data.incomplete", "pad", NULL};

@@ -181,6 +181,16 @@ static void test_validation_is_whole(void **unused) {
     kind()->close(state);
 }
 
+static void test_what_was_read_is_told(void **unused) {
+    (void)unused;
+    char what[100];
+    write_text("train.txt", "a b a c a b");
+    void *state = opened(NULL, HTH_TRAIN, 2);
+    kind()->describe(state, what, sizeof what);
+    assert_string_equal(what, "6 tokens of 3 kinds (24 B)");
+    kind()->close(state);
+}
+
 static void test_no_such_split(void **unused) {
     (void)unused;
     void *state;
@@ -312,6 +322,7 @@ int main(void) {
         cmocka_unit_test(test_batches_as_in_the_tutorial),
         cmocka_unit_test(test_exact_and_short_epochs),
         cmocka_unit_test(test_validation_is_whole),
+        cmocka_unit_test(test_what_was_read_is_told),
         cmocka_unit_test(test_no_such_split),
         cmocka_unit_test(test_unknown_words),
         cmocka_unit_test(test_bad_files),

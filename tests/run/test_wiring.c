@@ -95,7 +95,7 @@ static void assert_kept(const char *run, const file_of *f) {
     hth_error error;
     size_t there = 0, missing = 0, blocks;
     draw_wires(f, &w);
-    if (hth_run_open(scratch_path(run), "train", NULL, &config, &session, &error) != HTH_OK)
+    if (hth_run_open(scratch_path(run), "train", NULL, NULL, &config, &session, &error) != HTH_OK)
         fail_msg("%s", error.message);
     hth_network *net = session.parts.network;
     const hth_layer_facts layer = hth_layer_look(net, 0);

@@ -166,7 +166,7 @@ static double distance(const char *run, const module *m, bool lstm) {
     hth_error error;
     hth_real x[IN], y[OUT];
     double h[N] = {0}, c[N] = {0}, largest = 0;
-    if (hth_run_open(scratch_path(run), "train", NULL, &config, &session, &error) != HTH_OK)
+    if (hth_run_open(scratch_path(run), "train", NULL, NULL, &config, &session, &error) != HTH_OK)
         fail_msg("%s", error.message);
     hth_tape *tape = session.parts.tape;
     hth_tape_reset(tape);

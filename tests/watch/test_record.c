@@ -64,7 +64,8 @@ static void a_recording_is_the_forward_pass(void **state) {
         hth_report report = {0};
         hth_tape *tape;
         assert_int_equal(
-            hth_run_open(scratch_path(name), "validation", NULL, &config, &session, NULL), HTH_OK);
+            hth_run_open(scratch_path(name), "validation", NULL, NULL, &config, &session, NULL),
+            HTH_OK);
         assert_int_equal(hth_tape_create(session.parts.network, STEPS, 1, session.parts.compute,
                                          NULL, &tape, NULL),
                          HTH_OK);
@@ -214,8 +215,8 @@ static void signals_times_traces_are_the_gradient(void **state) {
     hth_tape *tape;
     hth_learner *learner;
     hth_gradient *gradient;
-    assert_int_equal(hth_run_open(scratch_path("signals"), "validation", NULL, &config, &s, NULL),
-                     HTH_OK);
+    assert_int_equal(
+        hth_run_open(scratch_path("signals"), "validation", NULL, NULL, &config, &s, NULL), HTH_OK);
     const hth_settings settings = hth_config_settings(config);
     assert_int_equal(hth_tape_create(s.parts.network, STEPS, 1, s.parts.compute, NULL, &tape, NULL),
                      HTH_OK);
