@@ -216,15 +216,15 @@ class Run:
         """
         return _check(_run(["eval", str(self.path), "--split", split, *_words(None, changes)])).stdout
 
-    def predict(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "test",
+    def predict(self, arrays: Mapping[str, ArrayLike] | None = None, *, split: str = "test",
                 **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
         """Computes outputs of the trained network, before any softmax or sigmoid.
 
         Parameters
         ----------
-        data : mapping of arrays, optional
+        arrays : mapping of arrays, optional
             New data in the form of `train`: ``inputs`` (N, T, n_in), and ``targets`` if there are any. The run must
-            have had such data. Without `data`: a split of the run's own data.
+            have had such data. Without `arrays`: a split of the run's own data.
         split : {"test", "validation", "train"}
             Which part of the run's own data.
         **changes
@@ -240,19 +240,20 @@ class Run:
         SettingError
             A setting or an array is wrong, or the run was not trained on arrays.
         """
-        return self._arrays("predict", data, split, [], changes)
+        return self._arrays("predict", arrays, split, [], changes)
 
-    def record(self, data: Mapping[str, ArrayLike] | None = None, *, split: str = "validation", trials: int | None = None,
-               layer: int = 0, synapses: Sequence[tuple[int, int]] = (), **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
+    def record(self, arrays: Mapping[str, ArrayLike] | None = None, *, split: str = "validation", trials: int | None = None,
+               of_layer: int = 0, synapses: Sequence[tuple[int, int]] = (),
+               **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
         """Shows what the units of the trained network do.
 
         Parameters
         ----------
-        data, split, **changes
+        arrays, split, **changes
             As in `predict`.
         trials : int, optional
-            How many sequences; by default all of `data`, or one of a split.
-        layer : int
+            How many sequences; by default all of `arrays`, or one of a split.
+        of_layer : int
             Which layer; 0 is the lowest.
         synapses : sequence of (row, column)
             Entries of the layer's weight matrix whose eligibility traces are recorded.
@@ -269,11 +270,11 @@ class Run:
             A setting or an array is wrong, or the run was not trained on arrays.
         """
         if trials is None:
-            trials = 1 if data is None else len(np.asarray(data["inputs"]))
-        words = ["--trials", str(trials), "--layer", str(layer)]
+            trials = 1 if arrays is None else len(np.asarray(arrays["inputs"]))
+        words = ["--trials", str(trials), "--layer", str(of_layer)]
         if synapses:
             words += ["--synapses", ",".join(f"{row}:{column}" for row, column in synapses)]
-        return self._arrays("record", data, split, words, changes)
+        return self._arrays("record", arrays, split, words, changes)
 
     def _arrays(self, command: str, data: Mapping[str, ArrayLike] | None, split: str, words: Sequence[str],
                 changes: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

@@ -113,6 +113,11 @@ hth_status hth_torch_form_of(const hth_network *network, const hth_settings *set
                             "layers of a torch.nn.%s have the same cell and size",
                             l, layer.units, layer.cell, lowest.units, lowest.cell,
                             form.cell->module);
+        if (layer.columns != layer.units + layer.inputs + 1)
+            return hth_fail(error, HTH_INVALID,
+                            "connections of layer %zu have delays (network.delay, input_delay): "
+                            "those of torch have none",
+                            l);
         HTH_TRY(check_cell(settings, layer.number, &form, error));
     }
     *out = form;

@@ -330,6 +330,7 @@ static void what_torch_does_not_have_is_refused(void **state) {
         {"cell=gru readout.reads=top+input", "readout.reads is top+input"},
         {"cell=gru readout.kappa=0.5", "the readout leaks (readout.kappa)"},
         {"cell=gru readout.tau_out=3", "the readout leaks (readout.tau_out)"},
+        {"cell=gru network.delay=1..3", "connections of layer 0 have delays"},
         {"cell=gru network.initial=learned", "network.initial is learned"},
         {"cell=alif", "the cell is alif"},
     };
