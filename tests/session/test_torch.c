@@ -323,6 +323,7 @@ static void what_torch_does_not_have_is_refused(void **state) {
     static const char *const cases[][2] = {
         {"cell=lstm cell.output=linear", "cell.output is linear"},
         {"cell=rate cell.alpha=0.5", "cell.alpha is 0.5"},
+        {"cell=rate cell.alpha=0.5 cell.learn=alpha", "cell.alpha is 0.5"},
         {"cell=rate cell.phi=sigmoid", "cell.phi is sigmoid"},
         {"network.cells=gru,lstm network.units=4,4", "layer 1 has 4 units of lstm"},
         {"cell=gru network.units=4,3", "the same cell and size"},
