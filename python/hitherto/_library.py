@@ -80,19 +80,20 @@ class Library:
             raise OSError(f"{path} has interface {self.hth_abi()}, but this package is made for {wanted}; "
                           "install both from one release")
 
-    def bound(self, name: str, *arguments: Any) -> Callable[[], int]:
-        """A function of the header with these arguments for good: they are looked at once, not at every call.
+    def bound(self, name: str, *addresses: int | None) -> Callable[[], int]:
+        """A function of the header with these pointers for good: they are looked at once, not at every call.
 
         Parameters
         ----------
         name : str
-            Of a function that returns a status.
-        *arguments
-            Objects of ctypes, not Python's own.
+            Of a function that takes pointers alone and returns a status.
+        *addresses : int or None
+            Of memory that the caller keeps.
         """
         entry = self._handle[name]  # another object than the attribute, without types to convert to
         entry.restype = ctypes.c_int
-        return functools.partial(entry, *arguments)
+        # The form of a pointer that ctypes passes on as it is.
+        return functools.partial(entry, *(a and ctypes.byref(ctypes.c_char.from_address(a)) for a in addresses))
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the library has no function {name}")

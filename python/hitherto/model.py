@@ -202,15 +202,12 @@ class Model:
         self._single = batch == 1
         self._report = _c.hth_report()
         self._answer, plain = _c.hth_answer(), _c.hth_answer()
-        address = ctypes.c_void_p
+        model, report, failure = self._handle.value, ctypes.addressof(self._report), self._failure.address
         reads_tokens = how["vocabulary"] > 0
-        self._advance = self._library.bound(
-            "hth_model_predict", self._handle, address(None if reads_tokens else self._x.ctypes.data),
-            address(self._tokens.ctypes.data if reads_tokens else None), address(self._y.ctypes.data),
-            address(self._failure.address))
+        x, tokens = (None, self._tokens.ctypes.data) if reads_tokens else (self._x.ctypes.data, None)
+        self._advance = self._library.bound("hth_model_predict", model, x, tokens, self._y.ctypes.data, failure)
         self._say, self._say_plainly = (
-            self._library.bound("hth_model_learn", self._handle, ctypes.pointer(answer),
-                                address(ctypes.addressof(self._report)), address(self._failure.address))
+            self._library.bound("hth_model_learn", model, ctypes.addressof(answer), report, failure)
             for answer in (self._answer, plain))
         self._input = self._tokens if reads_tokens else self._x[0] if self._single else self._x
         self._output = self._y[0] if self._single else self._y
@@ -224,14 +221,11 @@ class Model:
         else:
             plain.targets = self._target_address
         chunk = _c.hth_chunk()
-        chunk.steps, chunk.batch, chunk.classes, chunk.targets = 1, batch, plain.classes, plain.targets
-        if reads_tokens:
-            chunk.tokens = self._tokens.ctypes.data
-        else:
-            chunk.x = self._x.ctypes.data
-        self._run_one = self._library.bound("hth_model_run", self._handle, ctypes.pointer(chunk),
-                                            address(self._y.ctypes.data), address(ctypes.addressof(self._report)),
-                                            address(self._failure.address))
+        chunk.steps, chunk.batch, chunk.x, chunk.tokens = 1, batch, x, tokens
+        chunk.classes, chunk.targets = plain.classes, plain.targets
+        self._run_one = self._library.bound("hth_model_run", model, ctypes.addressof(chunk), self._y.ctypes.data, report,
+                                            failure)
+        self._kept = plain, chunk  # the calls have their addresses alone
         parts = _c.hth_model_parts.from_address(self._library.hth_model_parts_of(self._handle))
         self._parts = parts
         self._parameters: Parameters | None = None
