@@ -11,8 +11,8 @@ from hitherto.river import Classifier, Regressor
 
 
 def regressors():
-    yield "hitherto, GRU, RTRL", Regressor(cell="gru", units=8, learner="rtrl", lr=0.01)
-    yield "hitherto, GRU, RFLO", Regressor(cell="gru", units=8, learner="rflo", lr=0.01)
+    yield "hitherto, GRU, RTRL", Regressor(cell="gru", units=8, learner="rtrl", optimiser="sgd", lr=0.03)
+    yield "hitherto, GRU, RFLO", Regressor(cell="gru", units=8, learner="rflo", optimiser="sgd", lr=0.03)
     yield "LinearRegression", linear_model.LinearRegression()
     yield "HoeffdingAdaptiveTreeRegressor", tree.HoeffdingAdaptiveTreeRegressor(seed=1)
     yield "ARFRegressor", forest.ARFRegressor(seed=1)
