@@ -327,7 +327,7 @@ class Model:
         return report.loss
 
     def step(self, x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
-        """`predict` and `learn` of one step in one call into C, with the same bits, for an answer that is known already.
+        """Does `predict` and `learn` of one step in one call into C, with the same bits. The answer must be known already.
 
         Parameters
         ----------

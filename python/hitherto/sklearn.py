@@ -147,10 +147,15 @@ class Regressor(RegressorMixin, _Recurrent):
         Returns
         -------
         ndarray
-            Values in the shape of the y that `fit` was given.
+            Values, float64, in the shape of the y that `fit` was given.
         """
-        outputs = self._outputs(X)
+        outputs = self._outputs(X).astype(np.float64)  # as scikit-learn has them
         return outputs[..., 0] if self._is_flat else outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def _targets(self, y: ArrayLike, sequences: NDArray[Any]) -> NDArray[Any]:
         if y is None:
