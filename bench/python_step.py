@@ -2,9 +2,9 @@
 
     PYTHONPATH=python python3 bench/python_step.py
 
-All compute in double precision, learn the same from the same weights (which is checked), and take an array in and give an
-array out at every step. Each number is the shortest of many short samples, in microseconds a step. JAX is left out where
-it is not installed.
+All compute in double precision, learn the same from the same weights (which is checked), and take an array in and give
+an array out at every step. Each number is the shortest of many short samples, in microseconds a step. JAX is left out
+where it is not installed.
 """
 
 import time
@@ -87,7 +87,8 @@ def jax_loops(parameters):
     def backward(state, y, target):
         p, first, second, t, r, trace = state
         error = y - target
-        g = jnp.concatenate((((error @ Numpy.parts(p)[1])[:, None] * trace).ravel(), jnp.outer(error, r).ravel(), error))
+        recurrent = (error @ Numpy.parts(p)[1])[:, None] * trace
+        g = jnp.concatenate((recurrent.ravel(), jnp.outer(error, r).ravel(), error))
         t += 1
         first += (1 - BETA1) * (g - first)
         second += (1 - BETA2) * (g * g - second)

@@ -32,11 +32,13 @@ def main():
     print("| TrumpApproval | mean absolute error |\n|---|---|")
     for name, model in regressors():
         scaled = preprocessing.TargetStandardScaler(preprocessing.StandardScaler() | model)
-        print(f"| {name} | {evaluate.progressive_val_score(datasets.TrumpApproval(), scaled, metrics.MAE()).get():.3f} |")
+        score = evaluate.progressive_val_score(datasets.TrumpApproval(), scaled, metrics.MAE())
+        print(f"| {name} | {score.get():.3f} |")
     print("\n| Phishing | accuracy |\n|---|---|")
     for name, model in classifiers():
         scaled = preprocessing.StandardScaler() | model
-        print(f"| {name} | {evaluate.progressive_val_score(datasets.Phishing(), scaled, metrics.Accuracy()).get():.3f} |")
+        score = evaluate.progressive_val_score(datasets.Phishing(), scaled, metrics.Accuracy())
+        print(f"| {name} | {score.get():.3f} |")
 
 
 if __name__ == "__main__":

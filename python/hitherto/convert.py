@@ -51,23 +51,25 @@ def from_hdf5(path: Path, out: Path) -> None:
                                    "spikes/units and labels")
         times, units, labels = (file[name][:] for name in ("spikes/times", "spikes/units", "labels"))
     if not len(times) == len(units) == len(labels):
-        raise SettingError(f"{os.fspath(path)} has {len(times)} lists of times, {len(units)} of units and {len(labels)} "
-                           "labels, but must have as many of each")
+        raise SettingError(f"{os.fspath(path)} has {len(times)} lists of times, {len(units)} of units and "
+                           f"{len(labels)} labels, but must have as many of each")
     _write(out, times, units, labels)
 
 
-def from_tonic(recordings: Iterable[tuple[NDArray[Any], int]], out: Path, sensor_size: Sequence[int] | None = None) -> None:
+def from_tonic(recordings: Iterable[tuple[NDArray[Any], int]], out: Path,
+               sensor_size: Sequence[int] | None = None) -> None:
     """Converts a data set of tonic (https://tonic.readthedocs.io), or anything that gives recordings as it does.
 
     Parameters
     ----------
     recordings : iterable of (events, label)
-        Events are a structured array with the fields ``t``, ``x`` and perhaps ``y`` and ``p``, the label is an int from 0.
+        Events are a structured array with the fields ``t``, ``x`` and perhaps ``y`` and ``p``. The label is an int
+        from 0.
     out : path
         As in `from_hdf5`; times stay as they are, in microseconds for most data sets of tonic, and so `data.dt` counts.
     sensor_size : (width, height, polarities), optional
-        ``recordings.sensor_size`` if it is not given. An event comes from the unit (p height + y) width + x, where a sensor
-        of one polarity has p = 0 for all.
+        ``recordings.sensor_size`` if it is not given. An event comes from the unit (p height + y) width + x, where a
+        sensor of one polarity has p = 0 for all.
 
     Raises
     ------

@@ -215,7 +215,8 @@ class Model:
         self._target = self._classes if self._has_classes else self._targets[0] if self._single else self._targets
         self._target_address = self._target.ctypes.data
         # What len() must say of an input and a target, lest numpy spread one number over all; 0: of one number alone.
-        self._input_length, self._target_length = (len(room) if room.size > 1 else 0 for room in (self._input, self._target))
+        self._input_length, self._target_length = (
+            len(room) if room.size > 1 else 0 for room in (self._input, self._target))
         if self._has_classes:  # the answer of most steps: what was right, at once, and no more
             plain.classes = self._target_address
         else:
@@ -223,8 +224,8 @@ class Model:
         chunk = _c.hth_chunk()
         chunk.steps, chunk.batch, chunk.x, chunk.tokens = 1, batch, x, tokens
         chunk.classes, chunk.targets = plain.classes, plain.targets
-        self._run_one = self._library.bound("hth_model_run", model, ctypes.addressof(chunk), self._y.ctypes.data, report,
-                                            failure)
+        self._run_one = self._library.bound("hth_model_run", model, ctypes.addressof(chunk), self._y.ctypes.data,
+                                            report, failure)
         self._kept = plain, chunk  # the calls have their addresses alone
         parts = _c.hth_model_parts.from_address(self._library.hth_model_parts_of(self._handle))
         self._parts = parts
@@ -327,7 +328,7 @@ class Model:
         return report.loss
 
     def step(self, x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
-        """Does `predict` and `learn` of one step in one call into C, with the same bits. The answer must be known already.
+        """Does `predict` and `learn` of one step in one call into C, with the same bits, for an answer known already.
 
         Parameters
         ----------

@@ -89,7 +89,8 @@ def test_sentences(tmp_path, monkeypatch):
     data = [(events(times, units, "tx", 5), label) for times, units, label in rows]
     out = tmp_path / "x.npz"
     for recording, size, sentence in ((data, None, "no sensor_size"), (data, (5, 2, 1), "events without 'y'"),
-                                      (data, (3, 1, 1), r"recording 0 .* x is outside 0\.\.2"), ([], (5, 1, 1), "no recordings"),
+                                      (data, (3, 1, 1), r"recording 0 .* x is outside 0\.\.2"),
+                                      ([], (5, 1, 1), "no recordings"),
                                       ([(data[0][0], "a")], (5, 1, 1), "must be one integer")):
         with pytest.raises(hh.SettingError, match=sentence):
             convert.from_tonic(recording, out, sensor_size=size)

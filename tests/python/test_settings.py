@@ -17,13 +17,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def test_they_are_the_programs(tmp_path):
-    subprocess.run([sys.executable, ROOT / "scripts" / "generate-settings", program(), tmp_path / "_settings.py"], check=True)
+    generator = ROOT / "scripts" / "generate-settings"
+    subprocess.run([sys.executable, generator, program(), tmp_path / "_settings.py"], check=True)
     assert (tmp_path / "_settings.py").read_text() == pathlib.Path(_settings.__file__).read_text(), \
         "write it anew: scripts/generate-settings"
 
 
 def test_every_setting_has_a_type():
-    said = subprocess.run([program(), "list", "settings", "--schema"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([program(), "list", "settings", "--schema"], check=True, capture_output=True).stdout
     typed = set()
     for section, kind in typing.get_type_hints(_settings.AllSettings).items():
         for part in (kind, *typing.get_args(kind)):
@@ -45,7 +46,8 @@ def test_a_type_checker_knows_them(tmp_path):
         pytest.skip("pyright is not installed")
     source = tmp_path / "program.py"
     source.write_text("\n".join(["import hitherto as hh", GOOD, *BAD]))
-    (tmp_path / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(pathlib.Path(hitherto.__file__).parents[1])]}))
+    places = {"extraPaths": [str(pathlib.Path(hitherto.__file__).parents[1])]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(places))
     said = subprocess.run([pyright, "--pythonpath", sys.executable, "--outputjson", "--project", tmp_path], text=True,
                           capture_output=True).stdout
     wrong = {found["range"]["start"]["line"] for found in json.loads(said)["generalDiagnostics"]}
