@@ -21,6 +21,7 @@
 #include "credit/inspect.h"
 #include "network/inspect.h"
 #include "session/checkpoint.h"
+#include "session/session.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -171,6 +172,7 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     static const hth_settings overrides = SETTINGS(items);
     c->rate = hth_settings_find(given, "regulariser.rate");
     if (c->rate && hth_same_value(c->rate->value, "0")) c->rate = NULL;
+    HTH_TRY(hth_session_refuse_episodes(given, error));
     HTH_TRY(hth_settings_join(given, &overrides, &c->settings, error));
     /* Read the options and take the sample. */
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));

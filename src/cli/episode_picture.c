@@ -89,7 +89,7 @@ figure *cli_episode_figure(const hth_episode *e, const char *title) {
         good = good && add_lines(p, "output", FIGURE_SOLID, e->steps, e->outputs, e->y) &&
                add_lines(p, "target", FIGURE_DASHED, e->steps, e->outputs, e->wanted);
     }
-    p = figure_add_panel(f, test, PLAIN);
+    p = figure_add_panel(f, test, 1.4 * PLAIN);
     good = good && add_lines(p, place, FIGURE_SOLID, e->steps, e->places, e->place) &&
            add_lines(p, "target", FIGURE_DASHED, e->steps, e->places, e->wanted_place) &&
            add_lines(p, "before", FIGURE_DOTTED, e->steps, e->places, e->before_place);
@@ -99,6 +99,14 @@ figure *cli_episode_figure(const hth_episode *e, const char *title) {
 }
 
 /* ---- In the plane --------------------------------------------------------------------------- */
+
+/* The range of x of all paths, with some air: a path is in no order of x. */
+static void widen(figure *f, const hth_real *data, size_t steps) {
+    for (size_t t = 0; t < steps; t++) {
+        f->x_low = fmin(f->x_low, (double)data[2 * t] - 0.05);
+        f->x_high = fmax(f->x_high, (double)data[2 * t] + 0.05);
+    }
+}
 
 static bool add_path(figure_panel *p, const char *name, size_t colour, figure_dash dash,
                      size_t steps, const hth_real *data) {
@@ -120,6 +128,11 @@ figure *cli_plane_figure(const hth_episode *e, const char *title) {
     snprintf(p->label, sizeof p->label, "y");
     snprintf(f->note, sizeof f->note, "mean square missed: %.3g before the update, %.3g after it",
              e->missed_before, e->missed);
+    f->x_low = INFINITY;
+    f->x_high = -INFINITY;
+    widen(f, e->wanted_place, e->steps);
+    widen(f, e->before_place, e->steps);
+    widen(f, e->place, e->steps);
     if (add_path(p, "target", 0, FIGURE_DASHED, e->steps, e->wanted_place) &&
         add_path(p, "before the update", 4, FIGURE_DOTTED, e->steps, e->before_place) &&
         add_path(p, "after it", 1, FIGURE_SOLID, e->steps, e->place))

@@ -366,8 +366,7 @@ static hth_status keep_or_close(hth_status status, hth_session *session, hth_ses
     return status;
 }
 
-/* A session with a model has nothing to do with episodes. */
-static hth_status refuse_episodes(const hth_settings *settings, hth_error *error) {
+hth_status hth_session_refuse_episodes(const hth_settings *settings, hth_error *error) {
     if (!hth_episodes_wanted(settings)) return HTH_OK;
     return hth_fail(
         error, HTH_INVALID,
@@ -379,14 +378,14 @@ static hth_status refuse_episodes(const hth_settings *settings, hth_error *error
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error) {
     hth_session session = {0};
-    HTH_TRY(refuse_episodes(settings, error));
+    HTH_TRY(hth_session_refuse_episodes(settings, error));
     return keep_or_close(open_all(settings, guest, &session, error), &session, out);
 }
 
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
                                     hth_error *error) {
     hth_session session = {0};
-    HTH_TRY(refuse_episodes(settings, error));
+    HTH_TRY(hth_session_refuse_episodes(settings, error));
     return keep_or_close(open_forward(settings, split, &session, error), &session, out);
 }
 

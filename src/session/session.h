@@ -26,6 +26,8 @@ typedef struct hth_session {
  * nothing is left behind. */
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error);
+/* HTH_INVALID for settings of episodes, which have no model (outer.h); the two functions that open one refuse them. */
+hth_status hth_session_refuse_episodes(const hth_settings *settings, hth_error *error);
 /* Opens only what a forward pass over `split` needs: the stream and a model that only predicts. hth_scorer_take uses
  * its tape. Errors are those of hth_session_open; HTH_INVALID also when there are no data for the split. */
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,

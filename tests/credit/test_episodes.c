@@ -288,8 +288,7 @@ static hth_real *copy(const hth_gradient *of, const hth_network *network) {
 }
 
 /* Without an update the outer gradient is backpropagation at theta_init, and the module has none. */
-static void test_a_rate_of_0_is_plain_backpropagation(void **state) {
-    (void)state;
+static void try_a_rate_of_0(const char *more) {
     outer r;
     hth_error error;
     hth_tape *tape;
@@ -297,7 +296,7 @@ static void test_a_rate_of_0_is_plain_backpropagation(void **state) {
     hth_gradient *plain;
     hth_setting name[] = {{"learner.name", "bptt", NULL}};
     const hth_settings settings = {name, 1};
-    set_up(&r, "episode.lr=0", BATCH, false);
+    set_up(&r, more, BATCH, false);
     learn(&r);
     must(hth_learner_create(&settings, r.main, STEPS, BATCH, 1, r.compute, NULL, &bptt, &error),
          &error);
@@ -318,6 +317,12 @@ static void test_a_rate_of_0_is_plain_backpropagation(void **state) {
     hth_learner_destroy(bptt);
     hth_tape_destroy(tape);
     tear_down(&r);
+}
+
+static void test_a_rate_of_0_is_plain_backpropagation(void **state) {
+    (void)state;
+    try_a_rate_of_0("episode.lr=0");
+    try_a_rate_of_0("episode.lr=0 network.connections=random network.density=0.5");
 }
 
 static void test_a_silent_module_leaves_the_weights(void **state) {
@@ -556,7 +561,7 @@ static void test_what_cannot_be_is_refused(void **state) {
     assert_refused("cell.reset=zero", "dv_t/dv_{t-1}");
     assert_refused("network.units=5,5", "one layer");
     assert_refused("network.delay=1..2", "network.delay = 1");
-    assert_refused("network.initial=learned", "initial state");
+    assert_refused("network.initial=learned", "state of 0");
     assert_refused("regulariser.rate=1", "episode.rate");
     assert_refused("learner.recurrence=full", "learner.recurrence = none");
     assert_refused("learner.postsynaptic=one", "learner.postsynaptic");

@@ -155,7 +155,9 @@ static hth_status allocate(const hth_episodes *plan, bool truncated, hth_episode
 static hth_status open(hth_episodes *e, const hth_settings *settings, hth_error *error) {
     static const hth_setting bptt[] = {{"learner.name", "bptt", NULL}};
     const hth_settings by = {bptt, HTH_COUNT(bptt)};
-    HTH_TRY(hth_network_create(settings, &e->main->shape, 0, e->allocator, &e->tested, error));
+    /* The seed of the main network, so that it has the same connections. */
+    HTH_TRY(hth_network_create(settings, &e->main->shape, e->main->seed, e->allocator, &e->tested,
+                               error));
     HTH_TRY(hth_learner_create(&by, e->tested, e->steps, 1, 0, e->compute, e->allocator,
                                &e->learner, error));
     HTH_TRY(hth_gradient_create(e->tested, e->allocator, &e->scratch, error));

@@ -43,11 +43,12 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
     char which[80];
     size_t state = 0;
     if (network->layer_count > 1 || network->embedding || network->dropout > 0 ||
-        network->is_whole || layer->learns_initial || layer->kind->back ||
+        network->is_whole || layer->learns_initial || layer->kind->back || layer->wiring.is_given ||
         !hth_reads_last_alone(network)) {
         snprintf(out, size,
                  "an update is differentiated through one layer of units that reads numbers, "
-                 "forward in time, without dropout and from an initial state of 0");
+                 "forward in time, without dropout or given connections, and from an initial "
+                 "state of 0");
         return true;
     }
     if (layer->wiring.late_z) {
