@@ -560,6 +560,7 @@ static void test_what_cannot_be_is_refused(void **state) {
     assert_refused("cell.name=rate", "dr_t/da_t");
     assert_refused("cell.reset=zero", "dv_t/dv_{t-1}");
     assert_refused("network.units=5,5", "one layer");
+    assert_refused("cell.learn=tau_m", "cannot be differentiated through an update");
     assert_refused("network.delay=1..2", "network.delay = 1");
     assert_refused("network.initial=learned", "state of 0");
     assert_refused("regulariser.rate=1", "episode.rate");
