@@ -467,6 +467,69 @@ static void test_a_module_of_fixed_feedback_is_signal_random(void **state) {
     }
 }
 
+/* The gradient of a layer with given signals, in tapes of K steps. */
+static hth_real *with_tapes(law_rig *rig, const char *more, size_t K, const hth_real *signals) {
+    char words[200];
+    hth_setting items[8];
+    hth_error error;
+    hth_learner *learner;
+    hth_tape *tape;
+    hth_gradient *gradient;
+    snprintf(words, sizeof words, "learner.name=eprop1 learner.signal=module %s", more);
+    const hth_settings settings = law_split(words, items);
+    must(hth_learner_create(&settings, rig->network, K, 2, 1, rig->compute, NULL, &learner, &error),
+         &error);
+    must(hth_learner_tape(learner, rig->compute, NULL, &tape, &error), &error);
+    must(hth_gradient_create(rig->network, NULL, &gradient, &error), &error);
+    rig->report = (hth_report){0};
+    for (size_t t = 0; t < 24; t += K) {
+        hth_chunk cut = law_cut(rig, t, 24 - t < K ? 24 - t : K);
+        cut.ends = t + cut.steps == 24;
+        must(hth_forward(tape, &cut, &rig->report, &error), &error);
+        must(hth_learner_signals(learner, signals + t * 2 * N, cut.steps, &error), &error);
+        must(hth_learn(learner, tape, gradient, &error), &error);
+    }
+    hth_real *out = copy(gradient, rig->network);
+    hth_gradient_destroy(gradient);
+    hth_learner_destroy(learner);
+    hth_tape_destroy(tape);
+    return out;
+}
+
+/* A signal has no filter of the readout in it, so that traces below a leaky readout are none of that; tapes of any length
+ * have the same gradient. */
+static void test_tapes_of_any_length_take_signals(void **state) {
+    (void)state;
+    static const law_case what = {
+        "cell.name=lif network.units=5 cell.v_th=0.4 cell.refractory=2 readout.kappa=0.7",
+        3,
+        0,
+        2,
+        24,
+        2,
+        false,
+        false};
+    static const char *const traces[] = {"learner.trace=full", "learner.trace=instantaneous"};
+    law_rig rig;
+    law_setup(&rig, &what);
+    hth_real *signals = draw(24 * 2 * N, 9, 1);
+    const hth_block *weights = &rig.network->blocks[0];
+    for (size_t i = 0; i < 2; i++) {
+        hth_real *whole = with_tapes(&rig, traces[i], 24, signals);
+        hth_real *other = with_tapes(&rig, traces[1 - i], 24, signals);
+        law_assert_alive(&rig);
+        assert_true(law_difference(weights, other, whole) > 0.01);
+        for (size_t K = 1; K < 24; K += 6) {
+            hth_real *cut = with_tapes(&rig, traces[i], K, signals);
+            assert_true(law_difference(weights, cut, whole) < 1e-12);
+            free(cut);
+        }
+        free(whole), free(other);
+    }
+    free(signals);
+    law_teardown(&rig);
+}
+
 /* A trial that all tasks share is run once: the same as once for each task. -0 is an input of another look alone. */
 static void test_one_trial_is_as_many(void **state) {
     (void)state;
@@ -623,6 +686,7 @@ int main(void) {
         cmocka_unit_test(test_a_silent_module_leaves_the_weights),
         cmocka_unit_test(test_an_update_is_signal_module),
         cmocka_unit_test(test_a_module_of_fixed_feedback_is_signal_random),
+        cmocka_unit_test(test_tapes_of_any_length_take_signals),
         cmocka_unit_test(test_one_trial_is_as_many),
         cmocka_unit_test(test_first_order_is_another_gradient),
         cmocka_unit_test(test_populations_are_drawn_by_number),

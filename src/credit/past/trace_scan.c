@@ -16,7 +16,7 @@ static void seed_f(const hth_trace *kept, size_t l) {
     const hth_network *net = kept->rows.tape->network;
     const size_t n = net->layers[l].n, R = kept->rows.rows;
     hth_real *q = kept->rows.layers[l].q, power = 1;
-    if (!q) return;
+    if (!q || kept->layers[l].e == row_of_f(&net->layers[l], kept)) return;
     q += row_of_f(&net->layers[l], kept) * n; /* the other rows stay 0 */
     for (size_t t = kept->rows.tape->steps; t-- > 0; power *= net->readout.kappa) {
         for (size_t j = 0; j < n; j++) q[t * R * n + j] = power;
