@@ -68,6 +68,8 @@ def test_the_graph_does_what_the_network_does(name, readout, tmp_path):
     ({"cell": {"reset": "subtract"}}, "a reset by subtraction"),
     ({"cell": {"refractory": 3}}, "a refractory period"),
     ({"cell": {"threshold_at": "at-or-above"}}, "a spike at the threshold itself"),
+    ({"network": {"delay": "1..2"}}, "connections with delays"),
+    ({"network": {"input_delay": 2}}, "connections with delays"),
 ])
 def test_what_nir_cannot_say_is_refused(change, sentence):
     with pytest.raises(ValueError, match=sentence):
