@@ -345,7 +345,7 @@ static void test_delays_of_one(void **state) {
     (void)state;
     static const char *const networks[] = {"cell.alpha=0.4 network.units=7",
                                            "cell.name=lstm network.units=5",
-                                           "cell.name=lif network.units=12" SPIKES};
+                                           ("cell.name=lif network.units=12" SPIKES)};
     static const char *const learners[] = {"learner.name=bptt", "learner.name=tbptt",
                                            "learner.name=rtrl", "learner.name=rflo",
                                            "learner.name=eprop1"};
