@@ -3,6 +3,7 @@
 
 #include "check/nearness.h"
 #include "credit/inspect.h"
+#include "files/draft.h"
 #include "files/lines.h"
 #include "network/inspect.h"
 #include "session/session.h"
@@ -215,7 +216,7 @@ static hth_status write_line(const companion *c, const companion *exact, const h
                 block->name, hth_json_number(hth_nearness_of(ours, theirs, size).cosine, 9, cosine),
                 hth_json_number(length > 0 ? norm(ours, size) / length : (double)NAN, 9, ratio)) <
         0)
-        return hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
+        return hth_file_fail("align.jsonl", "written", error);
     return HTH_OK;
 }
 
@@ -231,7 +232,7 @@ static hth_status write_lines(const align *a, const companion *c, uint64_t step,
         const size_t exact = c->facing == PAST || of_readout ? EXACT_PAST : EXACT_FUTURE;
         HTH_TRY(write_line(c, &a->items[exact], &blocks[i], step, end, file, error));
     }
-    return fflush(file) == 0 ? HTH_OK : hth_fail(error, HTH_FILE, "cannot write to align.jsonl");
+    return fflush(file) == 0 ? HTH_OK : hth_file_fail("align.jsonl", "written", error);
 }
 
 /* ---- Along the run --------------------------------------------------------------------------- */

@@ -146,7 +146,7 @@ static int write_csv(const probe_request *q) {
         }
     const bool good = !ferror(out);
     if (fclose(out) == 0 && good) return CLI_OK;
-    return cli_complain(CLI_FAILED, "cannot write %s", q->csv);
+    return cli_complain(CLI_FAILED, "cannot write %s: %s", q->csv, strerror(errno));
 }
 
 static bool add_curve(figure_panel *panel, const probe_request *q, size_t run) {

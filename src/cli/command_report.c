@@ -43,7 +43,7 @@ int cli_report(const cli_arguments *arguments) {
                             "settings.yaml and no results.db",
                             folder);
     if (strlen(folder) > 3900 || (given && strlen(given) > 3900))
-        return cli_complain(CLI_BAD_INPUT, "the path is too long");
+        return cli_complain(CLI_BAD_INPUT, "the path %.60s... is too long", given ? given : folder);
     snprintf(path, sizeof path, "%s%s", given ? given : folder, given ? "" : "/report.html");
     int code = comparison ? CLI_OK : cli_match_run(arguments, folder);
     if (code == CLI_OK) code = write_report(folder, comparison, path);

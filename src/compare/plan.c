@@ -318,8 +318,11 @@ static hth_status add_variants(planner *p, const hth_arm *arm) {
         *v = (hth_variant){.config = NULL};
         HTH_TRY(annotate(p, v, fill_variant(p, arm, v)));
         if (plan->count * plan->seed_count > MOST_RUNS)
-            return hth_fail(p->error, HTH_INVALID, "this comparison has more than %d runs",
-                            MOST_RUNS);
+            return hth_fail(
+                p->error, HTH_INVALID,
+                "this comparison has more than %d runs, which are arms x varied values x seeds: "
+                "leave some out",
+                MOST_RUNS);
     } while (turn(p));
     return HTH_OK;
 }

@@ -121,7 +121,8 @@ static hth_status samples_of(const char *name, double ms, int rate, size_t *out,
 
 static hth_status check(const hth_mfcc_options *o, int rate, hth_error *error) {
     if (rate < 1)
-        return hth_fail(error, HTH_INVALID, "%d samples a second: there must be some", rate);
+        return hth_fail(error, HTH_INVALID,
+                        "the sound has %d samples a second, but must have at least 1", rate);
     if (o->numceps >= o->numchans)
         return hth_fail(error, HTH_INVALID,
                         "data.numceps is %lld, but must be below data.numchans, which is %lld",

@@ -178,7 +178,8 @@ static hth_status plan(sequences *s, const hth_sequence_options *o, hth_split sp
 /* Refuses options that exclude each other. */
 static hth_status check_options(const hth_stream_context *context, const hth_sequence_options *o,
                                 hth_error *error) {
-    if (context->batch == 0) return hth_fail(error, HTH_INVALID, "data: a batch of 0 sequences");
+    if (context->batch == 0)
+        return hth_fail(error, HTH_INVALID, "train.batch is 0, but must be at least 1");
     if (!*o->validate_file || !(o->validation_fraction > 0)) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "data.validate_file and data.validation_fraction are both given: leave one of "

@@ -122,8 +122,9 @@ static hth_status make_directories(const char *path, hth_error *error) {
     char part[HTH_PATH_LENGTH];
     size_t length = strlen(path);
     /* Copy the path; each part of it is cut off in turn. */
-    if (length == 0 || length >= sizeof part)
-        return hth_fail(error, HTH_FILE, "'%.60s' cannot be a directory's path", path);
+    if (length == 0) return hth_fail(error, HTH_FILE, "the path of the directory is empty");
+    if (length >= sizeof part)
+        return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
     memcpy(part, path, length + 1);
     /* Make every folder on the way that does not exist. */
     for (size_t i = 1; i <= length; i++) {

@@ -245,7 +245,10 @@ static hth_status check_marks(const hth_model *m, const marks *k, hth_error *err
                       hth_tape_may_have(m->parts.tape, &k->tape) && k->learned <= k->tape.steps &&
                       k->is_told <= 1 && k->is_pending <= 1 && k->is_open <= 1 && k->waits <= 1 &&
                       k->touched <= (sparse ? sparse->rows : 0);
-    return fits ? HTH_OK : hth_fail(error, HTH_FILE, "a mark of the saved model has no meaning");
+    return fits ? HTH_OK
+                : hth_fail(error, HTH_FILE,
+                           "the saved model is damaged: its place in time is not one that its tape "
+                           "can have");
 }
 
 /* Whether data[count], of int32_t, are all in 0..bound-1. */

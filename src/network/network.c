@@ -92,7 +92,7 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
     /* The data alone. */
     if (shape->outputs < 1)
         return hth_fail(error, HTH_MISMATCH,
-                        "the data has no outputs; a network needs at least one");
+                        "the data have no outputs, but a network must have at least one");
     if (shape->decides && shape->target != HTH_TARGET_CLASSES)
         return hth_fail(error, HTH_MISMATCH,
                         "the data mark where decisions end, but their targets are values; a "

@@ -46,7 +46,7 @@ static hth_status read_units(const hth_settings *settings, const char *text, hth
                 "200 or 200, 100",
                 origin, text);
         if (stack->layers == HTH_MAX_LAYERS)
-            return hth_fail(error, HTH_INVALID, "%s: network.units: at most %d layers, not more",
+            return hth_fail(error, HTH_INVALID, "%s: network.units names more than %d layers",
                             origin, HTH_MAX_LAYERS);
         stack->units[stack->layers] = n;
         at += used;

@@ -305,7 +305,7 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
     if (g->count != o->count || hth_network_parameter_count(network) != o->count)
         return hth_fail(error, HTH_MISMATCH,
                         "the optimiser was made for %zu parameters, the gradient has %zu and the "
-                        "network %zu",
+                        "network %zu: make all three for one network",
                         o->count, g->count, hth_network_parameter_count(network));
     const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
     if (!isfinite(sum))

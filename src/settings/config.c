@@ -256,7 +256,7 @@ hth_status hth_config_override(hth_config *config, const char *assignment, hth_e
     char key[HTH_KEY_LENGTH];
     if (length == 0 || length >= sizeof key)
         return hth_fail(error, HTH_INVALID,
-                        "'%.100s' is not a setting; write key=value, for example cell.units=100",
+                        "'%.100s' is not a setting; write key=value, for example network.units=100",
                         assignment);
     memcpy(key, assignment, length);
     key[length] = '\0';
