@@ -3,7 +3,7 @@
 import os
 import sys
 
-from .experiments import program
+from ._program import program
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import mlflow  # type: ignore[import-not-found, import-untyped]
 from mlflow.entities import Metric, Param  # type: ignore[import-not-found, import-untyped]
 
-from .experiments import Run, settings_of
+from ._files import settings_of
+from .experiments import Run
 
 #: What MLflow takes in one call.
 _METRICS, _PARAMS, _LETTERS = 1000, 100, 500

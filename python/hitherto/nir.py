@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._library import SettingError
-from .experiments import program
+from ._program import program
 from .model import Model
 
 _SCHEME = "forward Euler, the current before the voltage, a step of delay in every cycle"

@@ -13,7 +13,8 @@ import pytest
 
 import hitherto as hh
 from hitherto import _bar
-from hitherto.experiments import _run, program, read_safetensors
+from hitherto._files import read_safetensors
+from hitherto._program import _run, program
 
 SMALL = dict(task="add", loss="softmax", units=8, train={"steps": 500})
 

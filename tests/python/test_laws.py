@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hitherto as hh
-from hitherto.experiments import program
+from hitherto._program import program
 
 LEARNERS = ["tbptt", "rtrl", "snap1", "uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "eprop1-symmetric", "dni"]
 

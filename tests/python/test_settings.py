@@ -11,7 +11,7 @@ import pytest
 
 import hitherto
 from hitherto import _settings
-from hitherto.experiments import program
+from hitherto._program import program
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

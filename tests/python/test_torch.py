@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import hitherto as hh  # noqa: E402
-from hitherto.experiments import read_safetensors  # noqa: E402
+from hitherto._files import read_safetensors  # noqa: E402
 from hitherto.torch import Recurrent, from_torch, to_torch  # noqa: E402
 
 T, B, N, INPUTS, OUTPUTS = 7, 3, 5, 4, 2
