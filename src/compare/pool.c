@@ -8,6 +8,7 @@
 
 #include "check/align.h"
 #include "session/checkpoint.h"
+#include "session/outer.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -79,7 +80,10 @@ static bool is_useless(const hth_config *config, const char *folder) {
     hth_counters counters;
     hth_status status = HTH_OK;
     bool found;
-    if (hth_session_open(&settings, &hth_align_guest, &session, NULL) != HTH_OK) return false;
+    status = hth_episodes_wanted(&settings)
+                 ? hth_outer_open(&settings, HTH_TRAIN, &session, NULL)
+                 : hth_session_open(&settings, &hth_align_guest, &session, NULL);
+    if (status != HTH_OK) return false;
     if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
         status = hth_checkpoint_load(folder, &session, &counters, &identity, NULL, &found, NULL);
         hth_identity_free(&identity);
