@@ -68,7 +68,7 @@ static size_t list_module(const hth_handles *h, hth_field *fields, size_t capaci
     if (!o) return 0;
     const size_t count = hth_network_state(o->module, fields, capacity);
     const size_t used = count < capacity ? count : capacity;
-    if (!o->optimiser) return count;
+    if (!h->parts.optimiser) return count; /* the parameters alone */
     return count +
            hth_optimiser_state(o->optimiser, fields ? fields + used : NULL, capacity - used);
 }
