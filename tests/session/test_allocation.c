@@ -2,13 +2,29 @@
  * sentence, and no leak. */
 #include "runs.h"
 #include "session/checkpoint.h"
-#include "session/score.h"
+#include "session/outer.h"
 
 #include "data/failing_malloc.h"
 
 static const char line[] =
     "task=add loss=softmax network.units=3 learner=rtrl check.steps=3 check.samples=2 "
     "train.steps=4 train.threads=1 cell=lif";
+
+static const char episodes[] =
+    "task=arm task.steps=6 task.inputs=5 network.units=3 cell=lif learner=eprop1 "
+    "learner.signal=module module.units=3 episode.updates=2 train.batch=2 train.sequences=4 "
+    "train.threads=1";
+
+static hth_status open_and_close_episodes(const hth_config *config, hth_error *error) {
+    const hth_settings settings = hth_config_settings(config);
+    hth_session session = {0};
+    hth_source tasks = {0};
+    HTH_TRY(hth_outer_open(&settings, HTH_TRAIN, &session, error));
+    const hth_status status = hth_outer_source(&settings, &session, HTH_VALIDATE, &tasks, error);
+    hth_source_close(&tasks);
+    hth_session_close(&session);
+    return status;
+}
 
 static hth_status open_and_close(const hth_config *config, hth_error *error) {
     const hth_settings settings = hth_config_settings(config);
@@ -28,11 +44,12 @@ static hth_status check(const hth_config *config, hth_error *error) {
     return hth_check(config, NULL, NULL, NULL, NULL, error);
 }
 
-static void fail_at_every_allocation(hth_status (*use)(const hth_config *, hth_error *),
+static void fail_at_every_allocation(const char *settings,
+                                     hth_status (*use)(const hth_config *, hth_error *),
                                      size_t least) {
     size_t failures = 0;
     if (!FAILING_MALLOC) skip();
-    hth_config *config = configure(line);
+    hth_config *config = configure(settings);
     assert_int_equal(use(config, NULL), HTH_OK); /* libraries take what they keep */
     for (size_t n = 0;; n++) {
         hth_error error = {0};
@@ -50,12 +67,17 @@ static void fail_at_every_allocation(hth_status (*use)(const hth_config *, hth_e
 
 static void a_session_without_memory(void **state) {
     (void)state;
-    fail_at_every_allocation(open_and_close, 10);
+    fail_at_every_allocation(line, open_and_close, 10);
+}
+
+static void episodes_without_memory(void **state) {
+    (void)state;
+    fail_at_every_allocation(episodes, open_and_close_episodes, 30);
 }
 
 static void a_check_without_memory(void **state) {
     (void)state;
-    fail_at_every_allocation(check, 20);
+    fail_at_every_allocation(line, check, 20);
 }
 
 /* One that no machine has memory for is refused in a sentence that says where it goes, and before it is taken. */
@@ -76,6 +98,7 @@ static void a_model_larger_than_the_machine(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_without_memory),
+        cmocka_unit_test(episodes_without_memory),
         cmocka_unit_test(a_check_without_memory),
         cmocka_unit_test(a_model_larger_than_the_machine),
     };

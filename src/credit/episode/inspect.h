@@ -23,7 +23,7 @@ extern const hth_catalogue hth_episode_section; /* episode.* */
 /* Whether settings ask for episodes: learner.signal = module. */
 bool hth_episodes_wanted(const hth_settings *settings);
 
-/* The settings of section episode that say what the outer loop does; learned by the caller alone. */
+/* The section episode. What the loss of a test trial is, is the caller's. */
 typedef struct hth_episode_options {
     int64_t updates;
     double lr;
@@ -53,7 +53,8 @@ typedef struct hth_episode_plan {
     uint64_t seed;
 } hth_episode_plan;
 
-/* HTH_INVALID, with the reason, for a network or a learner whose updates cannot be differentiated. */
+/* HTH_INVALID, with the reason, for a network or a learner whose updates cannot be differentiated. An allocator must
+ * outlive the handle. */
 hth_status hth_episodes_create(const hth_episode_plan *plan, hth_compute *compute,
                                const hth_allocator *allocator, hth_episodes **out,
                                hth_error *error);
