@@ -1,6 +1,6 @@
 /*
- * The outer loop of learning to learn (credit/episode/inspect.h) over a stream of tasks: each item of a batch is a task.
- * Its training trials are a sequence of the stream; its test trial is the same sequence, or the one after it
+ * The outer loop of learning to learn (credit/episode/inspect.h) over a stream of tasks: each item of a batch is a
+ * task. Its training trials are a sequence of the stream; its test trial is the same sequence, or the one after it
  * (episode.trials = pairs: the stream then has twice the items, training and test trial in turn).
  *
  *     C = 1/2 (outputs_weight mean (y - y*)^2 + place_weight mean (p - p*)^2)       p: the place that the outputs move
@@ -50,8 +50,8 @@ hth_status hth_outer_source(const hth_settings *settings, const hth_session *ses
 hth_status hth_outer_run(hth_session *session, const hth_source *source, uint64_t number,
                          uint32_t stream, hth_position_flags *flags, hth_outer_result *out,
                          hth_error *error);
-/* One step of the outer loop: a batch of tasks of the session's stream, and an update of both networks. Counts it in the
- * tally (its loss with weight 1), and adds what is missed to *places. */
+/* One step of the outer loop: a batch of tasks of the session's stream, and an update of both networks. Counts it in
+ * the tally (its loss with weight 1), and adds what is missed to *places. */
 hth_status hth_outer_step(hth_session *session, hth_tally *tally, double *places, hth_error *error);
 /* Scores tasks of a source from its first: one epoch, or train.validation_steps, or one batch. *stopped: `watch`
  * ended it early, and the result is that of the tasks before. */

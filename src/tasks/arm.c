@@ -1,6 +1,6 @@
 /*
- * One-shot learning of movements (Bellec et al. 2019, task 2.1, eqs. 60-61): every sequence is another movement of an arm
- * with two joints. The outputs are the speeds of the joints, and move the tip of the arm,
+ * One-shot learning of movements (Bellec et al. 2019, task 2.1, eqs. 60-61): every sequence is another movement of an
+ * arm with two joints. The outputs are the speeds of the joints, and move the tip of the arm,
  *
  *     phi_i(t) = phi_i(0) + sum_{t'<=t} y_i(t') dt                    phi(0) = (0, pi/2)
  *     place = length (cos phi_1 + cos(phi_1 + phi_2), sin phi_1 + sin(phi_1 + phi_2))
@@ -167,8 +167,8 @@ static void arm_move(const void *state, size_t steps, size_t batch, const hth_re
     }
 }
 
-/* A speed bears on the places of all steps from its own on: dE/dy_i = dt sum_{t'>=t} dE/dphi_i. The angles are taken back
- * from the last step to the first. */
+/* A speed bears on the places of all steps from its own on: dE/dy_i = dt sum_{t'>=t} dE/dphi_i. The angles are taken
+ * back from the last step to the first. */
 static void arm_yield(const void *state, size_t steps, size_t batch, const hth_real *outputs,
                       const hth_real *pull, hth_real *errors) {
     const arm_options *o = &((const arm_state *)state)->options;

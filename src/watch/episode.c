@@ -1,6 +1,6 @@
 /*
- * Runs one episode of a trained run, and copies what is to be seen. The test trial without an update is that of the same
- * run with episode.lr = 0.
+ * Runs one episode of a trained run, and copies what is to be seen. The test trial without an update is that of the
+ * same run with episode.lr = 0.
  */
 #include "watch/episode.h"
 

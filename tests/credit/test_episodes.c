@@ -168,8 +168,8 @@ static plain_case plain_of(const outer *r) {
                         .psi_count = hth_network_parameter_count(r->module)};
 }
 
-/* Largest difference of the two gradients from `other`[main, then module], relative to the largest entry of each group of
- * columns: recurrent, input and readout weights of the two. */
+/* Largest difference of the two gradients from `other`[main, then module], relative to the largest entry of each group
+ * of columns: recurrent, input and readout weights of the two. */
 static double compare(const outer *r, const hth_real *other, bool must_move) {
     double worst = 0;
     for (int which = 0; which < 2; which++) {
@@ -496,8 +496,8 @@ static hth_real *with_tapes(law_rig *rig, const char *more, size_t K, const hth_
     return out;
 }
 
-/* A signal has no filter of the readout in it, so that traces below a leaky readout are none of that; tapes of any length
- * have the same gradient. */
+/* A signal has no filter of the readout in it, so that traces below a leaky readout are none of that; tapes of any
+ * length have the same gradient. */
 static void test_tapes_of_any_length_take_signals(void **state) {
     (void)state;
     static const law_case what = {

@@ -1,7 +1,7 @@
 /*
- * Runs of episodes (e-prop 2): on a user's arrays with given weights every loss of the outer loop is in metrics.jsonl with
- * all digits of a double, equal to that of a plain implementation that is trained by gradient descent; a run that is
- * interrupted after each batch ends with the same bits; what has no meaning is refused.
+ * Runs of episodes (e-prop 2): on a user's arrays with given weights every loss of the outer loop is in metrics.jsonl
+ * with all digits of a double, equal to that of a plain implementation that is trained by gradient descent; a run that
+ * is interrupted after each batch ends with the same bits; what has no meaning is refused.
  */
 #include "credit/plain_episode.h"
 #include "data/npz.h"

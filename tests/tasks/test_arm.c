@@ -1,5 +1,5 @@
-/* The arm: places are those of the equations, errors are their derivative, joints keep their limits, and a movement is a
- * function of seed, split, item and sequence. */
+/* The arm: places are those of the equations, errors are their derivative, joints keep their limits, and a movement is
+ * a function of seed, split, item and sequence. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

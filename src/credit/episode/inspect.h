@@ -5,12 +5,12 @@
  *
  *     theta_{k+1} = theta_k - lr Delta(theta_k, L_k),  k = 0 .. updates-1,      C = loss of the test trial
  *
- * hth_episodes_run goes through the episodes of a batch of tasks, and hth_episodes_learn gives dC/dtheta_0, dC/dW_out and
- * dC/dPsi: backpropagation through all of it, second order included. The outer loop is the caller's: it draws tasks,
- * judges the outputs of the test trials, and steps an optimiser of each network.
+ * hth_episodes_run goes through the episodes of a batch of tasks, and hth_episodes_learn gives dC/dtheta_0, dC/dW_out
+ * and dC/dPsi: backpropagation through all of it, second order included. The outer loop is the caller's: it draws
+ * tasks, judges the outputs of the test trials, and steps an optimiser of each network.
  *
- * A handle takes its memory when it is made; tapes of training trials that differ from task to task, when the first such
- * batch comes.
+ * A handle takes its memory when it is made; tapes of training trials that differ from task to task, when the first
+ * such batch comes.
  */
 #ifndef HTH_EPISODE_INSPECT_H
 #define HTH_EPISODE_INSPECT_H

@@ -1,9 +1,10 @@
 /*
- * Learning signals from a module, another network or any program (e-prop 2: Bellec et al. 2019, eqs. 58-60): q_t is what
- * the caller gives for the step (hth_learner_signals), whatever the readout's error is. The readout itself still learns
- * from its error. There is no filter on the way: a trace that follows the readout's filter is not needed.
+ * Learning signals from a module, another network or any program (e-prop 2: Bellec et al. 2019, eqs. 58-60): q_t is
+ * what the caller gives for the step (hth_learner_signals), whatever the readout's error is. The readout itself still
+ * learns from its error. There is no filter on the way: a trace that follows the readout's filter is not needed.
  *
- * The module of e-prop 2 and its training stand in credit/episode/. A module whose signals are F^T err is signal random.
+ * The module of e-prop 2 and its training stand in credit/episode/. A module whose signals are F^T err is signal
+ * random.
  */
 #include "credit/learner.h"
 
