@@ -399,137 +399,6 @@ static void test_an_update_is_signal_module(void **state) {
     }
 }
 
-/* Signals that are F^T err, by hand, are signal random, bit for bit; tapes are whole, or pieces. */
-static void test_a_module_of_fixed_feedback_is_signal_random(void **state) {
-    (void)state;
-    static const law_case what = {
-        "cell.name=lif network.units=5 cell.v_th=0.4 cell.refractory=2 readout.kappa=0",
-        3,
-        0,
-        2,
-        24,
-        2,
-        false,
-        false};
-    static const char *const rules[] = {"learner.past=trace learner.recurrence=none",
-                                        "learner.past=none learner.recurrence=full",
-                                        "learner.past=influence learner.recurrence=full"};
-    static const size_t tapes[] = {24, 7, 1};
-    for (size_t c = 0; c < 9; c++) {
-        law_rig rig;
-        char words[2][200];
-        hth_error error;
-        hth_real *got[2];
-        const size_t K = tapes[c / 3];
-        law_setup(&rig, &what);
-        for (int which = 0; which < 2; which++) {
-            hth_setting items[8];
-            hth_learner *learner;
-            hth_tape *tape;
-            hth_gradient *gradient;
-            snprintf(words[which], sizeof words[which], "learner.name=eprop1 learner.signal=%s %s",
-                     which ? "module" : "random", rules[c % 3]);
-            const hth_settings settings = law_split(words[which], items);
-            must(hth_learner_create(&settings, rig.network, K, 2, 1, rig.compute, NULL, &learner,
-                                    &error),
-                 &error);
-            must(hth_learner_tape(learner, rig.compute, NULL, &tape, &error), &error);
-            must(hth_gradient_create(rig.network, NULL, &gradient, &error), &error);
-            hth_real *F = draw(2 * N, 21, 1), *y = calloc(K * 2 * 2, sizeof *y);
-            hth_real *q = calloc(K * 2 * N, sizeof *q);
-            if (!which) must(hth_learner_feedback(learner, F, 2, N, &error), &error);
-            for (size_t t = 0; t < 24; t += K) {
-                const hth_chunk cut = law_cut(&rig, t, 24 - t < K ? 24 - t : K);
-                must(hth_forward(tape, &cut, &rig.report, &error), &error);
-                must(hth_tape_read(tape, 0, cut.steps, y, &error), &error);
-                for (size_t i = 0; i < cut.steps * 2; i++)
-                    for (size_t j = 0; j < N; j++) {
-                        hth_real sum = 0; /* loss.batch is a mean: of 2 items */
-                        for (size_t k = 0; k < 2; k++)
-                            sum = (hth_real)fma((double)(y[i * 2 + k] - cut.targets[i * 2 + k]) / 2,
-                                                (double)F[k * N + j], (double)sum);
-                        q[i * N + j] = sum;
-                    }
-                if (which) must(hth_learner_signals(learner, q, cut.steps, &error), &error);
-                must(hth_learn(learner, tape, gradient, &error), &error);
-            }
-            got[which] = copy(gradient, rig.network);
-            free(F), free(y), free(q);
-            hth_gradient_destroy(gradient);
-            hth_learner_destroy(learner);
-            hth_tape_destroy(tape);
-        }
-        law_assert_alive(&rig);
-        assert_true(law_largest(&rig.network->blocks[0], got[0]) > 0);
-        assert_memory_equal(got[0], got[1], rig.count * sizeof(hth_real));
-        free(got[0]), free(got[1]);
-        law_teardown(&rig);
-    }
-}
-
-/* The gradient of a layer with given signals, in tapes of K steps. */
-static hth_real *with_tapes(law_rig *rig, const char *more, size_t K, const hth_real *signals) {
-    char words[200];
-    hth_setting items[8];
-    hth_error error;
-    hth_learner *learner;
-    hth_tape *tape;
-    hth_gradient *gradient;
-    snprintf(words, sizeof words, "learner.name=eprop1 learner.signal=module %s", more);
-    const hth_settings settings = law_split(words, items);
-    must(hth_learner_create(&settings, rig->network, K, 2, 1, rig->compute, NULL, &learner, &error),
-         &error);
-    must(hth_learner_tape(learner, rig->compute, NULL, &tape, &error), &error);
-    must(hth_gradient_create(rig->network, NULL, &gradient, &error), &error);
-    rig->report = (hth_report){0};
-    for (size_t t = 0; t < 24; t += K) {
-        hth_chunk cut = law_cut(rig, t, 24 - t < K ? 24 - t : K);
-        cut.ends = t + cut.steps == 24;
-        must(hth_forward(tape, &cut, &rig->report, &error), &error);
-        must(hth_learner_signals(learner, signals + t * 2 * N, cut.steps, &error), &error);
-        must(hth_learn(learner, tape, gradient, &error), &error);
-    }
-    hth_real *out = copy(gradient, rig->network);
-    hth_gradient_destroy(gradient);
-    hth_learner_destroy(learner);
-    hth_tape_destroy(tape);
-    return out;
-}
-
-/* A signal has no filter of the readout in it, so that traces below a leaky readout are none of that; tapes of any
- * length have the same gradient. */
-static void test_tapes_of_any_length_take_signals(void **state) {
-    (void)state;
-    static const law_case what = {
-        "cell.name=lif network.units=5 cell.v_th=0.4 cell.refractory=2 readout.kappa=0.7",
-        3,
-        0,
-        2,
-        24,
-        2,
-        false,
-        false};
-    static const char *const traces[] = {"learner.trace=full", "learner.trace=instantaneous"};
-    law_rig rig;
-    law_setup(&rig, &what);
-    hth_real *signals = draw(24 * 2 * N, 9, 1);
-    const hth_block *weights = &rig.network->blocks[0];
-    for (size_t i = 0; i < 2; i++) {
-        hth_real *whole = with_tapes(&rig, traces[i], 24, signals);
-        hth_real *other = with_tapes(&rig, traces[1 - i], 24, signals);
-        law_assert_alive(&rig);
-        assert_true(law_difference(weights, other, whole) > 0.01);
-        for (size_t K = 1; K < 24; K += 6) {
-            hth_real *cut = with_tapes(&rig, traces[i], K, signals);
-            assert_true(law_difference(weights, cut, whole) < 1e-12);
-            free(cut);
-        }
-        free(whole), free(other);
-    }
-    free(signals);
-    law_teardown(&rig);
-}
-
 /* A trial that all tasks share is run once: the same as once for each task. -0 is an input of another look alone. */
 static void test_one_trial_is_as_many(void **state) {
     (void)state;
@@ -642,42 +511,6 @@ static void test_what_cannot_be_is_refused(void **state) {
     tear_down(&r);
 }
 
-/* Signals are for one tape, and must be there. */
-static void test_signals_are_given_with_each_tape(void **state) {
-    (void)state;
-    static const law_case what = {"cell.name=lif network.units=5", 3, 0, 2, 8, 2, false, false};
-    law_rig rig;
-    hth_setting items[8];
-    hth_learner *learner;
-    hth_tape *tape;
-    hth_gradient *gradient;
-    hth_error error;
-    char words[] = "learner.name=eprop1 learner.signal=module";
-    law_setup(&rig, &what);
-    const hth_settings settings = law_split(words, items);
-    must(hth_learner_create(&settings, rig.network, 8, 2, 1, rig.compute, NULL, &learner, &error),
-         &error);
-    must(hth_learner_tape(learner, rig.compute, NULL, &tape, &error), &error);
-    must(hth_gradient_create(rig.network, NULL, &gradient, &error), &error);
-    must(hth_forward(tape, &rig.chunk, &rig.report, &error), &error);
-    hth_real *signals = draw(8 * 2 * N, 5, 1);
-    assert_int_equal(hth_learn(learner, tape, gradient, &error), HTH_INVALID);
-    must(hth_learner_signals(learner, signals, 7, &error), &error);
-    assert_int_equal(hth_learn(learner, tape, gradient, &error), HTH_INVALID);
-    signals[3] = INFINITY;
-    assert_int_equal(hth_learner_signals(learner, signals, 8, &error), HTH_NOT_FINITE);
-    signals[3] = 1;
-    must(hth_learner_signals(learner, signals, 8, &error), &error);
-    must(hth_learn(learner, tape, gradient, &error), &error);
-    must(hth_forward(tape, &rig.chunk, &rig.report, &error), &error);
-    assert_int_equal(hth_learn(learner, tape, gradient, &error), HTH_INVALID);
-    free(signals);
-    hth_gradient_destroy(gradient);
-    hth_learner_destroy(learner);
-    hth_tape_destroy(tape);
-    law_teardown(&rig);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_is_that_of_a_plain_implementation),
@@ -685,13 +518,10 @@ int main(void) {
         cmocka_unit_test(test_a_rate_of_0_is_plain_backpropagation),
         cmocka_unit_test(test_a_silent_module_leaves_the_weights),
         cmocka_unit_test(test_an_update_is_signal_module),
-        cmocka_unit_test(test_a_module_of_fixed_feedback_is_signal_random),
-        cmocka_unit_test(test_tapes_of_any_length_take_signals),
         cmocka_unit_test(test_one_trial_is_as_many),
         cmocka_unit_test(test_first_order_is_another_gradient),
         cmocka_unit_test(test_populations_are_drawn_by_number),
         cmocka_unit_test(test_what_cannot_be_is_refused),
-        cmocka_unit_test(test_signals_are_given_with_each_tape),
     };
     if (sizeof(hth_real) != sizeof(double)) return 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
