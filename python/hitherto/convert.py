@@ -44,7 +44,8 @@ def from_hdf5(path: Path, out: Path) -> None:
         import h5py  # type: ignore[import-untyped]
     except ImportError as fault:
         raise ImportError("h5py, which reads HDF5, is not installed: pip install 'hitherto[events]'") from fault
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r") as opened:
+        file: Any = opened
         for name in ("spikes/times", "spikes/units", "labels"):
             if not isinstance(file.get(name), h5py.Dataset):
                 raise SettingError(f"{os.fspath(path)} has no {name}; a file in the layout of SHD has spikes/times, "
