@@ -247,8 +247,8 @@ static hth_status check_marks(const hth_model *m, const marks *k, hth_error *err
                       k->touched <= (sparse ? sparse->rows : 0);
     return fits ? HTH_OK
                 : hth_fail(error, HTH_FILE,
-                           "the saved model is damaged: its place in time is not one that its tape "
-                           "can have");
+                           "the saved model is damaged: a mark of its place in time is not "
+                           "one that its tape can have");
 }
 
 /* Whether data[count], of int32_t, are all in 0..bound-1. */
