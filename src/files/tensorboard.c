@@ -203,6 +203,9 @@ hth_status hth_tensorboard_open(const char *path, uint64_t keep_to, FILE **out, 
     }
     /* A new file says what it is. */
     const hth_status status = end ? HTH_OK : write_version(*out, error);
-    if (status != HTH_OK) fclose(*out);
+    if (status != HTH_OK) {
+        fclose(*out);
+        *out = NULL;
+    }
     return status;
 }

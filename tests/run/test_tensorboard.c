@@ -5,6 +5,8 @@
 #include "runs.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #define FILE_OF(run) run "/" HTH_TENSORBOARD_FILE
 
@@ -217,6 +219,23 @@ static void later_steps_are_removed(void **state) {
     assert_int_equal(hth_tensorboard_open(scratch_path("link"), 1, &file, &error), HTH_FILE);
 }
 
+/* Where nothing can be written there is an error, and no file to be closed. */
+static void a_full_disk_is_an_error(void **state) {
+    (void)state;
+    struct rlimit before, none;
+    hth_error error;
+    FILE *file = stdout;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    void (*const was)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    const hth_status status = hth_tensorboard_open(scratch_path("full"), 0, &file, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, was);
+    assert_int_equal(status, HTH_FILE);
+    assert_null(file);
+}
+
 /* ---- Runs --------------------------------------------------------------------------------- */
 
 #define SPIKES                                                                                     \
@@ -272,7 +291,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checksum_is_crc32c),   cmocka_unit_test(records_are_read_back),
         cmocka_unit_test(a_damaged_end_is_cut_off), cmocka_unit_test(later_steps_are_removed),
-        cmocka_unit_test(a_run_writes_its_lines),
+        cmocka_unit_test(a_full_disk_is_an_error),  cmocka_unit_test(a_run_writes_its_lines),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
