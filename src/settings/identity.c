@@ -1,10 +1,12 @@
 /*
  * The settings that identify a run: network, layer, cell, readout, loss, learner, task, the kinds of data and
  * optimiser, seed, batch and precision. A checkpoint stores them, and resuming with others is refused. All other
- * settings (learning rates, length of the run, location of the data) may change on resuming.
+ * settings (learning rates, length of the run, location of the data) may change on resuming. A run of episodes has its
+ * module and its episodes beside these.
  */
 #include "settings/identity.h"
 
+#include "credit/episode/inspect.h"
 #include "network/catalogues.h"
 #include "settings/config.h"
 
@@ -20,6 +22,8 @@ static const char *const kept[] = {
     "learner.",       "task.",      "data.name",   "data.level",      "data.eos",
     "optimiser.name", "train.seed", "train.batch", "train.precision", "regulariser.",
 };
+/* The same of a run of episodes; the first belongs to its networks. */
+static const char *const of_episodes[] = {"module.", "episode."};
 
 /* Settings that do not tell runs of a comparison apart: the comparison sets them, or the runs do not use them. */
 static const char *const foreign[] = {"train.seed",        "train.threads", "train.picture",
@@ -37,6 +41,9 @@ static bool begins_with_any(const char *key, const char *const names[], size_t c
 bool hth_identity_counts(const hth_identity *identity, const char *key) {
     size_t layer;
     if (hth_layer_key(key, &layer)) return true; /* a setting of one layer */
+    if (begins_with_any(key, of_episodes, HTH_COUNT(of_episodes)))
+        return identity->has_episodes &&
+               (!identity->network_only || begins_with_any(key, of_episodes, 1));
     if (identity->whole) return !begins_with_any(key, foreign, HTH_COUNT(foreign));
     return begins_with_any(key, kept, identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept));
 }
@@ -81,7 +88,7 @@ static void collect_table(void *context, const hth_table *table) {
 
 static hth_status make(const hth_settings *settings, bool whole, hth_identity *out,
                        hth_error *error) {
-    hth_identity identity = {.whole = whole};
+    hth_identity identity = {.whole = whole, .has_episodes = hth_episodes_wanted(settings)};
     collector to = {&identity, settings, false};
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);

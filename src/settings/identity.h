@@ -13,6 +13,7 @@ typedef struct hth_identity {
     size_t count, capacity;
     bool network_only; /* compare only the settings of the network, not those of training */
     bool whole;        /* compare all settings of a run except seed and threads */
+    bool has_episodes; /* a run of episodes: sections module and episode count */
 } hth_identity;
 
 hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, hth_error *error);

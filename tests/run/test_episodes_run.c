@@ -6,6 +6,7 @@
 #include "credit/plain_episode.h"
 #include "data/npz.h"
 #include "runs.h"
+#include "session/reopen.h"
 
 #include "base/random.h"
 
@@ -202,6 +203,32 @@ static void test_interruptions_change_no_bit(void **state) {
     assert_true(summary_number("whole0", "test_metric") > 0);
 }
 
+/* A run goes on with the episodes and the module that it began with, and is looked at with its module. */
+static void test_another_episode_is_another_run(void **state) {
+    (void)state;
+    static const char *const others[] = {"episode.updates=3", "episode.lr=0.05",
+                                         "episode.order=first", "module.tau_m=5"};
+    hth_ending ending;
+    hth_error error;
+    hth_score score;
+    write_arrays();
+    train_whole(settings_of(""), "own");
+    for (size_t i = 0; i < HTH_COUNT(others); i++) {
+        assert_int_equal(train_line(settings_of(others[i]), "own", true, NULL, &ending, &error),
+                         HTH_MISMATCH);
+        if (!strstr(error.message, "the checkpoint has")) fail_msg("%s", error.message);
+    }
+    /* Another number of updates may be scored, but not another module. */
+    const char *run = scratch_path("own");
+    hth_setting other = {"module.tau_m", "5", "test"};
+    const hth_settings overrides = {&other, 1};
+    assert_int_equal(hth_evaluate(run, "train", &overrides, NULL, &score, &error), HTH_MISMATCH);
+    other = (hth_setting){"episode.updates", "2", "test"};
+    assert_int_equal(hth_evaluate(run, "train", &overrides, NULL, &score, &error), HTH_OK);
+    /* Control: its own. */
+    assert_int_equal(train_line(settings_of(""), "own", true, NULL, &ending, &error), HTH_OK);
+}
+
 static void assert_refused(const char *line, const char *why) {
     hth_ending ending;
     hth_error error = {0};
@@ -231,6 +258,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_are_those_of_a_plain_implementation),
         cmocka_unit_test(test_interruptions_change_no_bit),
+        cmocka_unit_test(test_another_episode_is_another_run),
         cmocka_unit_test(test_what_has_no_meaning_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
