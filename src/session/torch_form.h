@@ -27,7 +27,7 @@ hth_status hth_torch_form_of(const hth_network *network, const hth_settings *set
 typedef struct hth_torch_layer {
     const hth_block *block;
     size_t inputs;
-    char ending[24];
+    char ending[32];
 } hth_torch_layer;
 
 /* The layers in torch's order, at most HTH_MAX_LAYERS; returns how many. */
