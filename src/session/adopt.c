@@ -8,6 +8,7 @@
 #include "files/safetensors.h"
 #include "network/inspect.h"
 #include "session/torch.h"
+#include "settings/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,25 +92,69 @@ static void add_refused(note *to, const hth_field *field, const hth_tensor *tens
     add(to, piece);
 }
 
+/* Appends the blocks of a layer that the file has and the network does not: what its units learned of their own. */
+static void add_lost(note *to, const hth_safetensors *file, const hth_field *fields, size_t count) {
+    size_t tensors;
+    const hth_tensor *all = hth_safetensors_list(file, &tensors);
+    for (size_t i = 0; i < tensors; i++) {
+        char piece[160];
+        bool here = !same_group(all[i].name, fields[0].name);
+        for (size_t k = 0; k < count; k++) here = here || strcmp(all[i].name, fields[k].name) == 0;
+        snprintf(piece, sizeof piece, "%.100s (not here)", all[i].name);
+        if (!here) add(to, piece);
+    }
+}
+
+/* Whether the weights of layers stand in the columns of other delays than in the file. */
+static bool differs_in_delays(const hth_safetensors *file, const hth_settings *settings,
+                              const hth_network *network) {
+    static const char *const keys[] = {"network.delay", "network.input_delay"};
+    static const char *const without[] = {"1", "0"};
+    const char *stored = hth_safetensors_metadata(file, "connections");
+    bool any = false;
+    for (size_t i = 0; i < HTH_COUNT(keys); i++) {
+        const char *there = hth_safetensors_metadata(file, keys[i]);
+        any = any || strcmp(hth_config_value(settings, keys[i], without[i]), without[i]) != 0 ||
+              strcmp(there ? there : without[i], without[i]) != 0;
+    }
+    return any && (stored ? strtoull(stored, NULL, 16) : 0) != hth_network_wiring(network);
+}
+
+/* Whether a layer of `count` blocks can be copied. Notes in *left what keeps it from that, or what is lost. */
+static bool takes(const hth_safetensors *file, const hth_field *fields, size_t count,
+                  bool other_delays, note *left) {
+    bool whole = true;
+    for (size_t i = 0; i < count; i++) {
+        const hth_tensor *tensor = find(file, fields[i].name);
+        if (fits(&fields[i], tensor)) continue;
+        whole = false;
+        add_refused(left, &fields[i], tensor);
+    }
+    if (!whole) return false;
+    if (other_delays && strncmp(fields[0].name, "layer", 5) == 0) {
+        char piece[160];
+        snprintf(piece, sizeof piece, "%s (its connections have other delays there)",
+                 fields[0].name);
+        add(left, piece);
+        return false;
+    }
+    add_lost(left, file, fields, count);
+    return true;
+}
+
 /* Moves the fields that will be copied to the front and returns their number. Notes the names of copied layers in
  * *taken and of blocks that do not fit in *left. */
-static size_t choose(const hth_safetensors *file, hth_field *fields, size_t count, note *taken,
-                     note *left) {
+static size_t choose(const hth_safetensors *file, bool other_delays, hth_field *fields,
+                     size_t count, note *taken, note *left) {
     size_t kept = 0;
     for (size_t i = 0, next; i < count; i = next) {
-        /* Compare all blocks of the layer. */
-        bool whole = true;
-        for (next = i; next < count && same_group(fields[i].name, fields[next].name); next++) {
-            const hth_tensor *tensor = find(file, fields[next].name);
-            if (fits(&fields[next], tensor)) continue;
-            whole = false;
-            add_refused(left, &fields[next], tensor);
-        }
-        /* Copy the layer only if all of them fit. */
         char group[sizeof fields->name];
+        for (next = i; next < count && same_group(fields[i].name, fields[next].name);) next++;
+        /* Copy the layer only if all of its blocks fit. */
+        if (!takes(file, fields + i, next - i, other_delays, left)) continue;
         snprintf(group, sizeof group, "%.*s", (int)group_length(fields[i].name), fields[i].name);
-        if (whole) add(taken, group);
-        for (size_t k = i; whole && k < next; k++) fields[kept++] = fields[k];
+        add(taken, group);
+        for (size_t k = i; k < next; k++) fields[kept++] = fields[k];
     }
     return kept;
 }
@@ -117,12 +162,13 @@ static size_t choose(const hth_safetensors *file, hth_field *fields, size_t coun
 /* ---- Taking ------------------------------------------------------------------------------- */
 
 /* Copies the layers that fit and tells the observer. */
-static hth_status take(const char *from, hth_safetensors *file, hth_field *fields, size_t count,
-                       const hth_observer *observer, hth_error *error) {
+static hth_status take(const char *from, hth_safetensors *file, bool other_delays,
+                       hth_field *fields, size_t count, const hth_observer *observer,
+                       hth_error *error) {
     char sentence[1100];
     note taken = {"", 0}, left = {"", 0};
     /* Find the layers and copy them. */
-    const size_t kept = choose(file, fields, count, &taken, &left);
+    const size_t kept = choose(file, other_delays, fields, count, &taken, &left);
     if (kept == 0)
         return hth_fail(error, HTH_MISMATCH,
                         "train.from is %.100s, but none of its layers fits this network: %.300s",
@@ -137,14 +183,16 @@ static hth_status take(const char *from, hth_safetensors *file, hth_field *field
 }
 
 /* Lists the network's blocks and takes those that fit. */
-static hth_status take_blocks(const char *from, hth_safetensors *file, hth_network *network,
-                              const hth_observer *observer, hth_error *error) {
+static hth_status take_blocks(const char *from, hth_safetensors *file, const hth_settings *settings,
+                              hth_network *network, const hth_observer *observer,
+                              hth_error *error) {
+    const bool other_delays = differs_in_delays(file, settings, network);
     const size_t count = hth_network_state(network, NULL, 0);
     hth_field *fields = calloc(count + 1, sizeof *fields);
     if (!fields)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the parameters of %s", from);
     hth_network_state(network, fields, count);
-    const hth_status status = take(from, file, fields, count, observer, error);
+    const hth_status status = take(from, file, other_delays, fields, count, observer, error);
     free(fields);
     return status;
 }
@@ -155,7 +203,7 @@ hth_status hth_adopt(const char *from, const hth_settings *settings, hth_network
     HTH_TRY(open_source(from, &file, error));
     const hth_status status = hth_torch_has(file)
                                   ? hth_torch_adopt(from, file, settings, network, observer, error)
-                                  : take_blocks(from, file, network, observer, error);
+                                  : take_blocks(from, file, settings, network, observer, error);
     hth_safetensors_close(file);
     hth_network_keep_weights(network); /* the other run may have had other connections */
     return status;

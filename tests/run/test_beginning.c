@@ -93,6 +93,39 @@ static void layers_that_fit_are_taken(void **state) {
     assert_non_null(strstr(error.message, "there is no checkpoint"));
 }
 
+/* A weight of a connection with a delay stands in the column of that delay, so it means another connection where delays
+ * are drawn by another seed, or are of other places: then the layer stays as it was drawn, and that is said. */
+static void weights_follow_their_delays(void **state) {
+    (void)state;
+    static const char other[] = "layer0.weight (its connections have other delays there)";
+    static const char late[] = ADD "learner=tbptt train.steps=20 network.delay=1..4 ";
+    char line[512];
+    train_whole(late, "late");
+    /* Control: the same delays. */
+    heard h = begin_from(late, "late", "same_delays");
+    assert_null(strstr(h.all, "not taken"));
+    assert_true(same_tensor("late", LAST, "same_delays", FIRST, "layer0.weight"));
+    snprintf(line, sizeof line, "%strain.seed=9", late);
+    h = begin_from(line, "late", "other_delays");
+    assert_non_null(strstr(h.all, other));
+    assert_false(same_tensor("late", LAST, "other_delays", FIRST, "layer0.weight"));
+    assert_true(same_tensor("late", LAST, "other_delays", FIRST, "readout.weight"));
+    /* As many columns, of other things: 6 units one step later, 2 inputs up to three. */
+    train_whole(ADD "learner=tbptt train.steps=20 network.units=6 network.delay=1..2", "late2");
+    h = begin_from(ADD "learner=tbptt train.steps=20 network.units=6 network.input_delay=0..3",
+                   "late2", "other_places");
+    assert_non_null(strstr(h.all, other));
+}
+
+/* What units have learned of their own is not lost in silence. */
+static void what_is_lost_is_said(void **state) {
+    (void)state;
+    train_whole(ADD "learner=tbptt train.steps=20 cell.alpha=0.3 cell.learn=alpha", "learned");
+    const heard h =
+        begin_from(ADD "learner=tbptt train.steps=20 cell.alpha=0.3", "learned", "fixed");
+    assert_non_null(strstr(h.all, ": layer0, readout; not taken: layer0.cell (not here)\n"));
+}
+
 /* A run that goes on has its own parameters, and needs the other run no more. */
 static void going_on_needs_no_source(void **state) {
     (void)state;
@@ -236,6 +269,8 @@ static int set_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_begins_with_anothers_parameters),
+        cmocka_unit_test(weights_follow_their_delays),
+        cmocka_unit_test(what_is_lost_is_said),
         cmocka_unit_test(layers_that_fit_are_taken),
         cmocka_unit_test(going_on_needs_no_source),
         cmocka_unit_test(patience_ends_a_run),
