@@ -107,7 +107,9 @@ hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_
     const hth_stream_kind *kind = NULL;
     HTH_TRY(choose_kind(settings, &kind, error));
     if (!kind->absent)
-        return hth_fail(error, HTH_INVALID, "the settings of data name no %s data", splits[split]);
+        return hth_fail(error, HTH_INVALID,
+                        "the settings of data name no %s data: name some, or take another split",
+                        splits[split]);
     return hth_fail(error, HTH_INVALID, "task %s has no %s sequences %s", kind->part.name,
                     splits[split], kind->absent);
 }
@@ -276,11 +278,13 @@ static bool is_class_weights(const hth_given *given) {
     return strcmp(given->name, "class_weights") == 0;
 }
 
-/* Checks that the data alone bring class weights, one for each class. */
+/* Checks that the data alone bring class weights, one for each class. Of a run that goes on, settings.yaml says 1, the
+ * default. */
 static hth_status check_class_weights(const hth_given *given, const hth_source *source,
                                       const hth_settings *settings, hth_error *error) {
     const size_t classes = source->shape.outputs, count = given->rows * given->columns;
-    if (hth_settings_find(settings, "loss.class_weights"))
+    const hth_setting *set = hth_settings_find(settings, "loss.class_weights");
+    if (set && strcmp(set->value, "1") != 0)
         return hth_fail(error, HTH_INVALID,
                         "the data bring class_weights along, and loss.class_weights is set too: "
                         "leave one of them out");

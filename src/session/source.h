@@ -40,7 +40,7 @@ bool hth_source_grows(const hth_source *source);
 uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps);
 
 /* The settings, with loss.class_weights added if the data bring class weights. The caller frees items and text, also
- * after an error. HTH_INVALID when the settings have loss.class_weights too, HTH_MISMATCH for another number of
+ * after an error. HTH_INVALID when the settings have loss.class_weights other than 1 too, HTH_MISMATCH for another number of
  * classes, HTH_NO_MEMORY. */
 typedef struct hth_given_settings {
     hth_settings settings;

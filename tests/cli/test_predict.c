@@ -148,6 +148,50 @@ static void shorter_sequences_are_filled_up(void **state) {
     free(in.x);
 }
 
+/* Class weights that the data bring hold in every command on a run, and count as the setting does. */
+static void class_weights_of_data_stay(void **state) {
+    enum { N = 8, T = 4 };
+    static const double weights[2] = {0.5, 3};
+    hth_real x[N][T][1];
+    int32_t y[N][T];
+    hth_error error;
+    (void)state;
+    for (size_t i = 0; i < (size_t)N * T; i++)
+        x[i / T][i % T][0] = (hth_real)(y[i / T][i % T] = i % 3 == 0);
+    const hth_npz_array all[] = {{"inputs", HTH_DTYPE_REAL, 3, {N, T, 1}, x},
+                                 {"targets", HTH_DTYPE_I32, 2, {N, T}, y},
+                                 {"class_weights", HTH_DTYPE_F64, 1, {2}, weights}};
+    assert_int_equal(hth_npz_write("plain.npz", all, 2, &error), HTH_OK);
+    assert_int_equal(hth_npz_write("given.npz", all, 3, &error), HTH_OK);
+    RUN("train", "data=arrays", "data.file=given.npz", "network.units=3", "train.epochs=1",
+        "--threads", "1", "--quiet", "--out", "run");
+    assert_int_equal(said.code, 0);
+    RUN("train", "--resume", "--out", "run", "train.epochs=2", "--quiet");
+    assert_int_equal(said.code, 0);
+    RUN("eval", "run", "--split", "train");
+    assert_int_equal(said.code, 0);
+    const double given = printed("train loss");
+    RUN("eval", "run", "--split", "train", "data.file=plain.npz", "loss.class_weights=0.5,3");
+    assert_true(printed("train loss") == given);
+    RUN("eval", "run", "--split", "train", "data.file=plain.npz"); /* the control */
+    assert_true(fabs(printed("train loss") - given) > 0.01);
+    REFUSED("the data bring class_weights along, and loss.class_weights is set too: leave one of "
+            "them out",
+            "eval", "run", "--split", "train", "loss.class_weights=0.5,3");
+    RUN("train", "--from", "run", "--quiet", "--out", "on");
+    assert_int_equal(said.code, 0);
+}
+
+/* A summary counts the parameters that exist: no synapse of a spiking unit to itself, none that a delay leaves out. */
+static void parameters_are_those_that_exist(void **state) {
+    (void)state;
+    RUN("train", "task=pattern", "task.steps=20", "task.inputs=5", "task.outputs=2",
+        "network.units=4", "cell=alif", "cell.learn=tau_m,beta", "network.delay=1..3",
+        "learner=eprop1", "train.sequences=1", "--threads", "1", "--quiet", "--out", "run");
+    assert_int_equal(said.code, 0);
+    assert_int_equal((int)printed("  parameters"), 4 * 3 + 4 * 5 + 2 * 4 + 2 * (4 + 1));
+}
+
 /* The matrix of eval adds up to the weight of all steps, and its diagonal to the accuracy. */
 static void the_confusion_is_the_accuracy(void **state) {
     (void)state;
@@ -197,6 +241,8 @@ int main(void) {
         TEST(predictions_are_what_eval_scores),
         TEST(recordings_show_the_inside),
         TEST(shorter_sequences_are_filled_up),
+        TEST(class_weights_of_data_stay),
+        TEST(parameters_are_those_that_exist),
         TEST(the_confusion_is_the_accuracy),
         TEST(test_refusals),
 #undef TEST
