@@ -81,6 +81,7 @@ int cli_main(int argc, char **argv);
 /* The value of a flag of the command, "" for a switch that is on, NULL when it is not given. */
 const char *cli_value(const cli_arguments *arguments, const char *flag);
 bool cli_is_assignment(const char *word);
+bool cli_ends_in(const char *path, const char *ending);
 
 /* ---- settings.c ----------------------------------------------------------------------------- */
 

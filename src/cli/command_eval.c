@@ -8,10 +8,11 @@
 #include <string.h>
 
 static int print_score(const char *split, const hth_score *score) {
-    printf("%s loss        %.6g\n", split, score->loss);
+    const int width = (int)strlen(split) + 12;
+    printf("%s %-11s %.6g\n", split, "loss", score->loss);
     if (score->metric_name && strcmp(score->metric_name, "none") != 0)
         printf("%s %-11s %.6g\n", split, score->metric_name, score->metric);
-    printf("time steps       %llu\n", (unsigned long long)score->steps);
+    printf("%-*s %llu\n", width, "time steps", (unsigned long long)score->steps);
     return CLI_OK;
 }
 

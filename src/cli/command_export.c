@@ -13,6 +13,9 @@ static int run(const cli_arguments *arguments, hth_config *overrides) {
     if (code == CLI_OK && !out)
         code = cli_complain(CLI_BAD_INPUT,
                             "for which program, and where to? give --torch FILE.safetensors");
+    if (code == CLI_OK && !cli_ends_in(out, ".safetensors"))
+        code = cli_complain(CLI_BAD_INPUT, "option --torch is '%s', but must end in .safetensors",
+                            out);
     if (code == CLI_OK) code = cli_match_run(arguments, name);
     if (code != CLI_OK) return code;
     /* Write it, and say how torch makes the modules that load it. */

@@ -7,17 +7,12 @@
 
 enum { MOST_SYNAPSES = 1000 };
 
-static bool ends_in(const char *path, const char *ending) {
-    const size_t length = strlen(path), of = strlen(ending);
-    return length > of && strcmp(path + length - of, ending) == 0;
-}
-
 static int check_out(const cli_arguments *arguments, bool inside) {
     const char *out = cli_value(arguments, "--out");
     if (!out)
         return cli_complain(CLI_BAD_INPUT, "where to? give --out FILE.npz%s",
                             inside ? "" : " or --out FILE.csv");
-    if (ends_in(out, ".npz") || (!inside && ends_in(out, ".csv"))) return CLI_OK;
+    if (cli_ends_in(out, ".npz") || (!inside && cli_ends_in(out, ".csv"))) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT, "option --out is '%s', but must end in .npz%s", out,
                         inside ? "" : " or .csv");
 }

@@ -144,6 +144,10 @@ int cli_train(const cli_arguments *arguments) {
     if (resume && cli_value(arguments, "--from"))
         return cli_complain(CLI_BAD_INPUT,
                             "--from begins a run, --resume goes on with one: give one of them");
+    const char *from = cli_value(arguments, "--from");
+    if (from && !exists(from))
+        return cli_complain(CLI_BAD_INPUT, "cannot begin with %s: there is no such run or file",
+                            from);
     const char *own = own_settings(arguments, path, sizeof path);
     if (resume && given && !own)
         return cli_complain(CLI_BAD_INPUT,

@@ -136,16 +136,17 @@ static const cli_command commands[] = {
             "what was named.\n\n"
             "  hitherto record runs/same --trials 20 --out r.npz\n"
             "  hitherto record runs/same --synapses 0:3,5:41 --out r.npz",
-        .flags =
-            {{"--out", "FILE", "FILE.npz"},
-             {"--split", "NAME", "train, validation or test (validation)"},
-             {"--trials", "N", "sequences (1)"},
-             {"--steps", "N", "steps of the pieces into which a sequence without end is cut (200)"},
-             {"--layer", "N", "whose units, from 0, the lowest (0)"},
-             {"--synapses", "LIST",
-              "ROW:COLUMN of the layer's weight matrix, as docs/files.md lays it out, with commas "
-              "between"},
-             THREADS},
+        .flags = {{"--out", "FILE", "FILE.npz"},
+                  {"--split", "NAME", "train, validation or test (validation)"},
+                  {"--trials", "N", "sequences (1)"},
+                  {"--steps", "N",
+                   "steps of the pieces into which a sequence without end is cut (200)"},
+                  {"--layer", "N", "whose units, from 0, the lowest (0)"},
+                  {"--synapses", "LIST",
+                   "ROW:COLUMN, with commas between, of the layer's weight matrix as it is without "
+                   "delays "
+                   "(docs/files.md)"},
+                  THREADS},
         .run = cli_record,
     },
     {

@@ -11,7 +11,7 @@ bool cli_is_folder(const char *path) {
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
 }
 
-static bool ends_in(const char *path, const char *ending) {
+bool cli_ends_in(const char *path, const char *ending) {
     const size_t length = strlen(path), of = strlen(ending);
     return length > of && strcmp(path + length - of, ending) == 0;
 }
@@ -23,12 +23,12 @@ static hth_status check_word(const char *path, hth_error *error) {
                                              {".csv", "data=table data.target=COLUMN data.file"},
                                              {".idx3-ubyte", "data=images data.file"}};
     for (size_t i = 0; i < HTH_COUNT(readers); i++)
-        if (ends_in(path, readers[i][0]))
+        if (cli_ends_in(path, readers[i][0]))
             return hth_fail(error, HTH_INVALID,
                             "%s is no settings file; data are named by settings: %s=%s", path,
                             readers[i][1], path);
     struct stat found;
-    if (stat(path, &found) == 0 || strchr(path, '/') || ends_in(path, ".yaml")) return HTH_OK;
+    if (stat(path, &found) == 0 || strchr(path, '/') || cli_ends_in(path, ".yaml")) return HTH_OK;
     return hth_fail(
         error, HTH_FILE,
         "there is no settings file '%s'; a setting is written key=value, without spaces, "

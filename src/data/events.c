@@ -46,8 +46,10 @@ static const hth_option table[] = {
     HTH_SEQUENCE_OPTIONS(
         events_options,
         "an .npz file with times, units, starts and labels, or a folder of .npy files"),
-    OPTION(dt, .help = "length of a step, in the unit of times", .fallback = NULL,
-           .kind = HTH_KIND_REAL, .min = 1e-12, .max = 1e12),
+    OPTION(dt,
+           .help =
+               "length of a step, in the unit of times; cell.dt is the same in ms, and set apart",
+           .fallback = NULL, .kind = HTH_KIND_REAL, .min = 1e-12, .max = 1e12),
     OPTION(steps,
            .help = "steps of every recording, whose later events are left out; 0: each has as many "
                    "as its last event asks for",

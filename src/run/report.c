@@ -214,7 +214,7 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         .steps = c->walked.step,
         .epochs = c->walked.epoch,
         .updates = c->walked.updates,
-        .parameters = hth_network_parameter_count(r->session.parts.network),
+        .parameters = r->outcome->parameters,
         .seed = (uint64_t)r->session.options.seed,
         .best_step = c->best_step,
         .stop_step = hth_stop_reached(&r->session, c) ? (double)c->walked.step : (double)NAN,

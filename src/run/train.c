@@ -330,6 +330,20 @@ static void close_run(hth_run *r) {
     free(r);
 }
 
+/* Notes how many parameters exist: no weight of a connection that there is not. HTH_NO_MEMORY. */
+static hth_status count_parameters(const hth_run *r, hth_error *error) {
+    const hth_network *network = r->session.parts.network;
+    const size_t count = hth_network_parameter_count(network);
+    hth_real *mask = calloc(count + 1, sizeof *mask);
+    if (!mask)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory to count %zu parameters", count);
+    hth_parameter_mask(network, mask);
+    r->outcome->parameters = 0;
+    for (size_t i = 0; i < count; i++) r->outcome->parameters += mask[i] > 0;
+    free(mask);
+    return HTH_OK;
+}
+
 /* Notes the bytes of the learner's state. */
 static hth_status count_learner(const hth_run *r, hth_error *error) {
     hth_kept kept;
@@ -356,10 +370,8 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
     if (!r) return HTH_NO_MEMORY;
     /* Open, train, finish; the first error skips the rest. */
     hth_status status = open_run(r, config, out, resume, guest, error);
-    if (status == HTH_OK) {
-        outcome->parameters = hth_network_parameter_count(r->session.parts.network);
-        status = count_learner(r, error);
-    }
+    if (status == HTH_OK) status = count_parameters(r, error);
+    if (status == HTH_OK) status = count_learner(r, error);
     if (status == HTH_OK) status = loop(r, &outcome->ending, error);
     if (status == HTH_OK) status = finish(r, &outcome->ending, error);
     /* The outcome is told in any case. */

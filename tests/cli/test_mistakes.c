@@ -52,6 +52,7 @@ static const mistake mistakes[] = {
     {{"train", "good.csv"},
      {"no settings file", "data=table data.target=COLUMN data.file=good.csv"}},
     {{"train", "."}, {"without settings.yaml"}},
+    {{"train", "--from", "runs/nope"}, {"cannot begin with runs/nope", "no such run or file"}},
     {{"train", "tabs.yaml"}, {"tabs.yaml:3", "a tab; YAML is indented with spaces"}},
     {{ARRAYS}, {"data.file must be given"}},
     {{ARRAYS, "data.file=none.npz"}, {"none.npz: No such file"}},
