@@ -83,7 +83,8 @@ static void put_numbers(const run_report *r) {
         snprintf(name, sizeof name, "%s loss", i == 2 ? "best validation" : parts[i]);
         put_row(&table, name, number_of(of, key), "%.6g");
         snprintf(key, sizeof key, "%s_metric", parts[i]);
-        snprintf(name, sizeof name, "%s %.60s", i == 2 ? "best validation" : parts[i], metric);
+        snprintf(name, sizeof name, "%s %.60s%s", i == 2 ? "best validation" : parts[i], metric,
+                 i == 2 ? ", of all validations" : "");
         if (strcmp(metric, "none") != 0) put_row(&table, name, number_of(of, key), "%.6g");
     }
     put_row(&table, "time steps", number_of(of, r->summary ? "steps" : "step"), "%.0f");

@@ -46,13 +46,16 @@ static void print_loss(const cJSON *summary, const char *field, const char *name
     if (isfinite(value)) cli_print_row(name, twice ? "%.14g" : "%.6g", value);
 }
 
-/* "train_metric" as "train perplexity". */
+/* "train_metric" as "train perplexity". The best of a metric may be of another step than the best loss. */
 static void print_metric(const cJSON *summary, const char *field, const char *name) {
     const cJSON *metric = cJSON_GetObjectItemCaseSensitive(summary, "metric");
     char full[80];
     if (!cJSON_IsString(metric) || strcmp(metric->valuestring, "none") == 0) return;
     snprintf(full, sizeof full, "%s %s", name, metric->valuestring);
-    print_number(summary, field, full);
+    if (strcmp(field, "best_validation_metric") != 0)
+        print_number(summary, field, full);
+    else if (isfinite(number_of(summary, field)))
+        cli_print_row(full, "%.6g (of all validations)", number_of(summary, field));
 }
 
 static void print_time(const cJSON *summary) {
@@ -78,7 +81,8 @@ bool cli_print_summary(const char *run) {
     if (!summary) return false;
     char memory[40];
     /* Sizes and counts. */
-    print_number(summary, "parameters", "parameters");
+    if (isfinite(number_of(summary, "parameters")))
+        cli_print_row("parameters", "%.0f", number_of(summary, "parameters"));
     cli_format_bytes(memory, sizeof memory, number_of(summary, "learner_bytes"));
     if (number_of(summary, "learner_bytes") > 0) cli_print_row("learner state", "%s", memory);
     if (number_of(summary, "epochs") > 0) print_number(summary, "epochs", "epochs");
@@ -91,7 +95,7 @@ bool cli_print_summary(const char *run) {
         cli_print_row("stopped", "after %.0f validations without a better one (train.patience)",
                       number_of(summary, "patience_spent"));
     if (number_of(summary, "best_validation_step") > 0)
-        cli_print_row("best validation", "at step %.0f (checkpoint.best.safetensors)",
+        cli_print_row("best validation loss at", "step %.0f (checkpoint.best.safetensors)",
                       number_of(summary, "best_validation_step"));
     if (isfinite(number_of(summary, "stop_step")))
         cli_print_row("goal reached", "at step %.0f", number_of(summary, "stop_step"));

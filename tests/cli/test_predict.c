@@ -190,6 +190,14 @@ static void parameters_are_those_that_exist(void **state) {
         "learner=eprop1", "train.sequences=1", "--threads", "1", "--quiet", "--out", "run");
     assert_int_equal(said.code, 0);
     assert_int_equal((int)printed("  parameters"), 4 * 3 + 4 * 5 + 2 * 4 + 2 * (4 + 1));
+    /* A count has all its digits, and the best metric is told apart from the best loss. */
+    FILE *file = fopen("run/summary.json", "w");
+    fputs("{\"parameters\": 1234567, \"best_validation_metric\": 0.5, \"metric\": \"accuracy\"}",
+          file);
+    fclose(file);
+    RUN("inspect", "run");
+    assert_int_equal((int)printed("  parameters"), 1234567);
+    assert_non_null(strstr(said.out, "best validation accuracy   0.5 (of all validations)\n"));
 }
 
 /* The matrix of eval adds up to the weight of all steps, and its diagonal to the accuracy. */
