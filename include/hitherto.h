@@ -256,7 +256,7 @@ typedef struct hth_network hth_network;
  *   readout.bias      [1][outputs] */
 typedef struct hth_block {
     char name[32];
-    char group[16]; /* recurrent, cell, initial, embedding or readout; each has its own learning rate */
+    char group[16]; /* recurrent, cell, initial, embedding, readout: each has a learning rate */
     size_t rows, columns, offset;
 } hth_block;
 

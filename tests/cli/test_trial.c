@@ -206,8 +206,8 @@ static void test_decoding(void **state) {
     read_whole("p.csv", said.out);
     assert_int_equal(count_lines(said.out), 4);
     assert_int_equal(strncmp(said.out, "run,from,to,accuracy,standard_error,", 36), 0);
-    REFUSED("option --of is 'dreams', but must be one of traces, vectors, states, spikes", "probe", "r",
-            "--of", "dreams");
+    REFUSED("option --of is 'dreams', but must be one of traces, vectors, states, spikes", "probe",
+            "r", "--of", "dreams");
     REFUSED("option --decode is 'mood', but must be class", "probe", "r", "--decode", "mood");
     REFUSED("option --l2 is '-1', but must be a positive number", "probe", "r", "--l2", "-1");
     REFUSED("which run? hitherto probe RUN, with the folder of a run", "probe");
