@@ -230,6 +230,17 @@ static hth_status make_rest(const hth_model_plan *plan, hth_model *m, bump *b, h
     return status == HTH_OK ? HTH_OK : hth_fail(error, status, "%s", found.message);
 }
 
+/* The caller's own parameters and connections. HTH_INVALID for connections that nobody gives to a model that learns: it
+ * would learn all of them. */
+static hth_status initialise(const hth_model_plan *plan, const hth_model *m, hth_error *error) {
+    if (plan->initialise) HTH_TRY(plan->initialise(plan->context, m->parts.network, error));
+    if (m->only_predicts || !hth_network_look(m->parts.network).waits) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "network.connections is given, but nothing gives them to this model: take other "
+        "connections, or train on data that bring w_rec_mask (data=arrays)");
+}
+
 /* Destroys the handles that exist. */
 static void drop(const hth_model *m) {
     const hth_model_parts *p = &m->parts;
@@ -256,6 +267,7 @@ hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allo
     b.used = m.sizes.model = own_bytes(&m);
     hth_status status = make_base(plan, &m, &b, error);
     b.refuses = true;
+    if (status == HTH_OK && !plan->initialise) status = initialise(plan, &m, error);
     if (status == HTH_OK) status = make_rest(plan, &m, &b, error);
     /* Release them and return the sizes. */
     drop(&m);
@@ -279,7 +291,7 @@ static hth_status make_all(const hth_model_plan *plan, hth_model *m, bump *b, ht
     hth_status status = make_base(plan, m, b, error);
     if (status == HTH_NO_MEMORY) return too_small(b->bytes, b->used, "more than ", error);
     HTH_TRY(status);
-    if (plan->initialise) HTH_TRY(plan->initialise(plan->context, m->parts.network, error));
+    HTH_TRY(initialise(plan, m, error));
     /* The other handles. If one did not fit, b->used is now the size of all. */
     HTH_TRY(make_rest(plan, m, b, error));
     if (b->used > b->bytes) return too_small(b->bytes, b->used, "", error);

@@ -15,7 +15,8 @@ hth_network_facts hth_network_look(const hth_network *network) {
                                .loss = network->readout.loss->part.name,
                                .is_whole = network->is_whole,
                                .mean_over_batch = network->readout.mean_over_batch,
-                               .has_rates = network->regulariser.rate > 0};
+                               .has_rates = network->regulariser.rate > 0,
+                               .waits = network->layers[0].wiring.waits};
 }
 
 /* Cells' options are compared as bytes: those that are the same as texts. */

@@ -14,6 +14,7 @@ typedef struct hth_network_facts {
     bool is_whole;        /* a layer runs against time, so that a tape is a whole sequence */
     bool mean_over_batch; /* loss.batch = mean */
     bool has_rates;       /* regulariser.rate > 0 */
+    bool waits;           /* network.connections = given, and no mask has come (hth_layer_wire) */
 } hth_network_facts;
 hth_network_facts hth_network_look(const hth_network *network);
 

@@ -215,7 +215,8 @@ static hth_wiring wiring_of(const plan *p, size_t layer) {
     const hth_reading *reads = &p->reads[layer];
     const hth_read_part *last = &reads->parts[reads->count - 1];
     hth_wiring out = {.late_z = p->delay.most - 1,
-                      .is_given = p->stack.connections[layer] == HTH_CONNECT_GIVEN};
+                      .is_given = p->stack.connections[layer] == HTH_CONNECT_GIVEN,
+                      .waits = p->stack.connections[layer] == HTH_CONNECT_GIVEN};
     if (last->layer != HTH_OF_INPUT) return out;
     out.late_x = p->input_delay.most;
     out.x_at = last->at;

@@ -29,10 +29,11 @@ typedef struct hth_wiring {
     size_t x_at, x_width;  /* the input among what the layer reads; width 0: it does not read it */
     uint16_t *z_delay;     /* [n to][n from], 1 is z_{t-1}; NULL: all are 1 */
     uint16_t *x_delay;     /* [n to][x_width], 0 is x_t; NULL: all are 0 */
-    bool is_given; /* network.connections = given: the diagonal of `connected` counts too, and */
+    /* network.connections = given: the diagonal of `connected` counts too, and so does x_connected; waits: until a mask
+     * comes, all are there. */
+    bool is_given, waits;
     unsigned char *x_connected; /* [n to][x_width]; NULL: the layer reads all */
-    unsigned char
-        *exists; /* [n to][m - 1], made of all that; NULL: no late copies, and not given */
+    unsigned char *exists; /* [n to][m - 1], of all that; NULL: no late copies, and not given */
 } hth_wiring;
 
 /* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. x is what the layer reads

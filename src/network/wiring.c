@@ -215,6 +215,7 @@ hth_status hth_layer_wire(hth_network *network, size_t l, const hth_wires *wires
     HTH_TRY(check_values(layer, wires, error));
     collect(layer, weight);
     take(layer, wires);
+    layer->wiring.waits = layer->wiring.waits && kinds[wires->what].is_delay;
     hth_wiring_settle(layer);
     hth_wiring_spread(layer, weight);
     hth_layer_mask(layer, weight);

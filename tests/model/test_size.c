@@ -254,6 +254,7 @@ static void test_settings(void **state) {
         {"cell.tau_m", "20", "cell.tau_m is a setting of cell lif, alif, cubalif, not of rate"},
         {"train.seed", "1", "there is no section train"},
         {"cell.alpha", "two", "cell.alpha is 'two', but must be a number"},
+        {"network.connections", "given", "nothing gives them to this model"},
         {"alpha", "1", "settings are written section.name"},
         {"cell.alpha", NULL, "has no value"},
         {NULL, NULL, ""},
