@@ -59,17 +59,14 @@ static unsigned char *member_of(const hth_npz_array *a, size_t *length) {
     return member;
 }
 
-/* Adds a member. From then on the archive owns its bytes. */
-static bool add(zip_t *zip, const hth_npz_array *a) {
+/* Adds a member, whose bytes the caller frees when the archive is closed. */
+static bool add(zip_t *zip, const hth_npz_array *a, unsigned char **member) {
     char name[80];
-    size_t length;
-    unsigned char *member = member_of(a, &length);
-    if (!member) return false;
-    zip_source_t *source = zip_source_buffer(zip, member, length, 1);
-    if (!source) {
-        free(member);
-        return false;
-    }
+    size_t length = 0;
+    *member = member_of(a, &length);
+    if (!*member) return false;
+    zip_source_t *source = zip_source_buffer(zip, *member, length, 0);
+    if (!source) return false;
     snprintf(name, sizeof name, "%s.npy", a->name);
     const zip_int64_t at = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
     if (at < 0) {
@@ -87,24 +84,38 @@ static hth_status fail(const char *path, zip_error_t *failure, hth_error *error)
     return hth_fail(error, status, "cannot write %s: %s", path, reason);
 }
 
+/* Adds all members, closes the archive and frees their bytes. */
+static hth_status write_members(zip_t *zip, const char *path, const hth_npz_array *arrays,
+                                size_t count, unsigned char **members, hth_error *error) {
+    hth_status status = HTH_OK;
+    for (size_t i = 0; i < count && status == HTH_OK; i++)
+        if (!add(zip, &arrays[i], &members[i]))
+            status = hth_fail(error, HTH_NO_MEMORY, "cannot write %s: not enough memory", path);
+    /* zip_close writes another file and renames it at the end. */
+    if (status == HTH_OK && zip_close(zip) == 0)
+        zip = NULL;
+    else if (status == HTH_OK)
+        status = fail(path, zip_get_error(zip), error);
+    if (zip) zip_discard(zip);
+    for (size_t i = 0; i < count; i++) free(members[i]);
+    return status;
+}
+
 hth_status hth_npz_write(const char *path, const hth_npz_array *arrays, size_t count,
                          hth_error *error) {
+    unsigned char **members = calloc(count + 1, sizeof *members);
+    if (!members) return hth_fail(error, HTH_NO_MEMORY, "cannot write %s: not enough memory", path);
     int code;
-    hth_status status = HTH_OK;
+    hth_status status;
     zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
-    if (!zip) {
+    if (zip) {
+        status = write_members(zip, path, arrays, count, members, error);
+    } else {
         zip_error_t failure;
         zip_error_init_with_code(&failure, code);
         status = fail(path, &failure, error);
         zip_error_fini(&failure);
-        return status;
     }
-    for (size_t i = 0; i < count && status == HTH_OK; i++)
-        if (!add(zip, &arrays[i]))
-            status = hth_fail(error, HTH_NO_MEMORY, "cannot write %s: not enough memory", path);
-    /* zip_close writes another file and renames it at the end. */
-    if (status == HTH_OK && zip_close(zip) == 0) return HTH_OK;
-    if (status == HTH_OK) status = fail(path, zip_get_error(zip), error);
-    zip_discard(zip);
+    free(members);
     return status;
 }
