@@ -49,7 +49,8 @@ def as_array(values: ArrayLike, dtype: Any) -> NDArray[Any]:
 def _put_with_care(name: str, room: NDArray[Any], values: ArrayLike) -> None:
     """What numpy did not take at once: from another library, or with a sentence on what is wrong."""
     rows = as_array(values, room.dtype)
-    if rows.size != room.size or rows.ndim > room.ndim:
+    # Axes of one number may be missing; others must be there, in their order.
+    if [n for n in rows.shape if n != 1] != [n for n in room.shape if n != 1] or rows.ndim > room.ndim:
         raise SettingError(f"{name} has the shape {rows.shape}, but must have {room.shape}")
     room[...] = rows.reshape(room.shape)
 
@@ -215,8 +216,9 @@ class Model:
         self._target = self._classes if self._has_classes else self._targets[0] if self._single else self._targets
         self._target_address = self._target.ctypes.data
         # What len() must say of an input and a target, lest numpy spread one number over all; 0: of one number alone.
+        # Numpy would also spread one row or one column over a batch: -1 sends these to be looked at with care.
         self._input_length, self._target_length = (
-            len(room) if room.size > 1 else 0 for room in (self._input, self._target))
+            0 if room.size == 1 else len(room) if room.ndim == 1 else -1 for room in (self._input, self._target))
         if self._has_classes:  # the answer of most steps: what was right, at once, and no more
             plain.classes = self._target_address
         else:

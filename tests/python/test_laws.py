@@ -116,6 +116,25 @@ def test_numbers_are_not_spread(x):
     assert model.learn(1) == model.loss
 
 
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_batch_is_not_filled_by_a_part_of_it(batch):
+    """One row in place of all, one column, or axes in another order: each is a mistake, not what numpy makes of it."""
+    x = np.arange(3.0 * batch).reshape(batch, 3)
+    model = hh.Model(inputs=3, outputs=2, units=2, batch=batch, learner="rflo")
+    for part in (x[0], x[:, :1], x.ravel(), x.T if batch != 3 else x[0], 0.5):
+        with pytest.raises(hh.SettingError, match="x has the shape"):
+            model.predict(part)
+    model.predict(x)
+    for part in ([0.5, 1], [[0.5]] * batch, 1):
+        with pytest.raises(hh.SettingError, match="y has the shape"):
+            model.learn(part)
+    assert model.learn(np.ones((batch, 2))) > 0
+    # An axis of one number may be missing.
+    model = hh.Model(inputs=1, outputs=1, units=2, batch=batch, learner="rflo")
+    assert np.array_equal(model.predict(x[:, 0]).shape, (batch, 1))
+    assert model.learn(x[:, 1]) > 0
+
+
 def test_the_loss_is_that_of_the_last_call():
     x, y = numbers()
     model = hh.Model(inputs=3, outputs=2, units=2, learner="rflo", lr=0)
