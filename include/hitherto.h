@@ -408,10 +408,10 @@ HTH_API hth_status hth_learner_tape(const hth_learner *learner, hth_compute *com
  * weights, HTH_MISMATCH for another shape, HTH_NOT_FINITE for a value that is not finite. */
 HTH_API hth_status hth_learner_feedback(hth_learner *learner, const hth_real *values, size_t rows,
                                         size_t columns, hth_error *error);
-/* Gives learner.signal = module the learning signals of the tape that is learned from next: signals[steps][batch][units],
- * of the units that the readout reads, dE/dz of each as the module sees it. The caller owns the array and keeps it until
- * hth_learn, which uses it once; hth_learn refuses a tape without signals, or with those of another number of steps.
- * HTH_INVALID for another signal, HTH_NOT_FINITE for a value that is not finite. */
+/* Gives learner.signal = module the learning signals of the tape that is learned from next:
+ * signals[steps][batch][units], of the units that the readout reads, dE/dz of each as the module sees it. The caller
+ * owns the array and keeps it until hth_learn, which uses it once; hth_learn refuses a tape without signals, or with
+ * those of another number of steps. HTH_INVALID for another signal, HTH_NOT_FINITE for a value that is not finite. */
 HTH_API hth_status hth_learner_signals(hth_learner *learner, const hth_real *signals, size_t steps,
                                        hth_error *error);
 /* Adds the gradient of the tape's steps to *gradient, at the current parameters, and updates the memory of the past

@@ -31,9 +31,9 @@ typedef struct hth_table {
 /* "layer1.cell.tau_m": the name of the table's option as it is typed. */
 void hth_table_key(const hth_table *table, const hth_option *option, char out[HTH_KEY_LENGTH]);
 
-/* Calls visit for every table of every catalogue. An unknown part name chooses no part. If layers have cells or settings
- * of their own, visit sees the tables of all cells once for each layer, with its prefix, and cell defaults count there
- * only. */
+/* Calls visit for every table of every catalogue. An unknown part name chooses no part. If layers have cells or
+ * settings of their own, visit sees the tables of all cells once for each layer, with its prefix, and cell defaults
+ * count there only. */
 void hth_each_table(const hth_known *known, const hth_settings *settings,
                     void (*visit)(void *context, const hth_table *table), void *context);
 

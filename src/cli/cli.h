@@ -182,8 +182,8 @@ int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
  * network that runs forward). Silent where the task or the machine has no picture. */
 int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn,
                              bool *watchable);
-/* episode_picture.c: of a run of episodes. An episode over time, and its path in the plane (NULL: its places are in none);
- * they point into the episode. NULL also: no memory. */
+/* episode_picture.c: of a run of episodes. An episode over time, and its path in the plane (NULL: its places are in
+ * none); they point into the episode. NULL also: no memory. */
 struct hth_episode;
 struct figure *cli_episode_figure(const struct hth_episode *episode, const char *title);
 struct figure *cli_plane_figure(const struct hth_episode *episode, const char *title);

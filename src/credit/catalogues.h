@@ -53,9 +53,9 @@ const hth_rule *hth_rule_at(size_t index); /* rules.c */
 /* What the chosen preset says of a key "learner.x", or NULL. */
 const char *hth_preset_says(const hth_settings *settings, const char *key);
 
-/* The setting of the rate by which a part of a learner learns weights of its own ("learner.sg_lr"), written to out[size];
- * false: no part does. *sound: whether these weights are finite, and below 1000 or the network's largest parameter in
- * size. */
+/* The setting of the rate by which a part of a learner learns weights of its own ("learner.sg_lr"), written to
+ * out[size]; false: no part does. *sound: whether these weights are finite, and below 1000 or the network's largest
+ * parameter in size. */
 bool hth_learner_rate(hth_learner *learner, char *out, size_t size, bool *sound); /* rates.c */
 
 #endif

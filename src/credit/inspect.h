@@ -104,8 +104,8 @@ void hth_learner_draw_on(hth_learner *learner, const hth_learner *from);
 /* The learning signals q[steps][batch][units] of a layer, of the tape that was last learned from. */
 const hth_real *hth_learner_signal(const hth_learner *learner, size_t layer);
 
-/* e = sum_k Z[k] eps[k] + Q u (Bellec et al. 2019, eq. 4) of columns from..to-1 of a row of a layer's synapses, after the
- * last tape, which had one step of one item. For learners that keep traces. */
+/* e = sum_k Z[k] eps[k] + Q u (Bellec et al. 2019, eq. 4) of columns from..to-1 of a row of a layer's synapses, after
+ * the last tape, which had one step of one item. For learners that keep traces. */
 void hth_learner_trace(const hth_learner *learner, size_t layer, size_t row, size_t from, size_t to,
                        hth_real *out);
 /* The eligibility vector's component of state k alone, eps[k] (Bellec et al. 2019, eq. 2): of all columns of a row. */

@@ -1,7 +1,7 @@
 /*
  * The joint state X of a network: per layer its states s, then z where that is a state of its own, then the late copies
- * of z (network.delay); and then y of a leaky readout. N numbers. What happens before a tape bears on what happens on it and after it only
- * through X, so that exact and unbiased pasts work with adjoints of X.
+ * of z (network.delay); and then y of a leaky readout. N numbers. What happens before a tape bears on what happens on
+ * it and after it only through X, so that exact and unbiased pasts work with adjoints of X.
  */
 #ifndef HTH_JOINT_H
 #define HTH_JOINT_H

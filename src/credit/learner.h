@@ -98,8 +98,8 @@ typedef struct hth_past {
     void (*carry)(hth_learner *learner, hth_gradient *gradient);
     /* Where the tape has one step, carry adds delta_1 u_1^T too: one pass over the gradient. */
     bool adds_step;
-    /* Where it keeps one eligibility vector per synapse, eps[e][rows][m] of a layer, if it does; NULL: it keeps something
-     * else. Known once a tape has been learned from. */
+    /* Where it keeps one eligibility vector per synapse, eps[e][rows][m] of a layer, if it does; NULL: it keeps
+     * something else. Known once a tape has been learned from. */
     const hth_real *(*traces)(const hth_learner *learner, size_t layer);
     /* carry looks at learner->descent: see there. Others take the general way. */
     bool descends;

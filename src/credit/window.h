@@ -30,8 +30,8 @@ extern const hth_axis hth_window_axis;
 hth_status hth_window_read(const hth_settings *settings, const hth_preset *preset,
                            hth_window_options *out, hth_error *error);
 
-/* Before the readout is learned from: what is kept takes the places that the steps have on the tape now. Returns what is
- * spent, and where the direct errors of the rest belong; NULL where the tape does not slide. */
+/* Before the readout is learned from: what is kept takes the places that the steps have on the tape now. Returns what
+ * is spent, and where the direct errors of the rest belong; NULL where the tape does not slide. */
 const hth_window *hth_window_open(hth_learner *learner, const hth_tape *tape);
 
 /* Adds the gradient of the layers, once the errors are there. */

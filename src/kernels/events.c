@@ -1,9 +1,9 @@
 /*
- * Lists of events and products with them: see events.h; events_few.c has those of few rows. A product with a row adds up rows of B in registers, as many
- * columns at a time as there are chains to hide the latency of an addition. A sum of outer products is cut into blocks
- * of rows whose d stays in the second level cache, and the lists of a block are turned round: for each column of u the
- * rows in which it has an event, so that a row of C^T is read and written once a block. C is kept transposed, in the
- * panels of hth_pack, for as long as the sum takes.
+ * Lists of events and products with them: see events.h; events_few.c has those of few rows. A product with a row adds
+ * up rows of B in registers, as many columns at a time as there are chains to hide the latency of an addition. A sum of
+ * outer products is cut into blocks of rows whose d stays in the second level cache, and the lists of a block are
+ * turned round: for each column of u the rows in which it has an event, so that a row of C^T is read and written once a
+ * block. C is kept transposed, in the panels of hth_pack, for as long as the sum takes.
  *
  * Time: 2 N operations an event, N K moves for C^T; memory hth_packed_size(K, N), and the scratch of the handle.
  */
@@ -41,8 +41,8 @@ size_t hth_events_total(const hth_events *events, size_t from, size_t to, size_t
 
 /* ---- What pays ------------------------------------------------------------------------------ */
 
-/* Cost model, in multiply-adds of hth_product: an event costs TERMS. In a sum of outer products, each event costs TURNING
- * columns more, because the lists are transposed, and transposing C costs as much as TURNED rows. */
+/* Cost model, in multiply-adds of hth_product: an event costs TERMS. In a sum of outer products, each event costs
+ * TURNING columns more, because the lists are transposed, and transposing C costs as much as TURNED rows. */
 enum { TERMS = 4, TURNING = 100, TURNED = 64 };
 
 size_t hth_events_worth(size_t K) {

@@ -1,8 +1,8 @@
 /*
  * Products with rows that are mostly 0, such as spikes. The nonzero numbers of a row, its events, are listed once, and
  * only they are multiplied. Terms are added in the order of hth_product, and the terms left out are zeros, so for
- * finite numbers the result is that of hth_product, bit for bit. (One exception: the sign of a 0 that is the rounded sum
- * of numbers too small for hth_real.)
+ * finite numbers the result is that of hth_product, bit for bit. (One exception: the sign of a 0 that is the rounded
+ * sum of numbers too small for hth_real.)
  */
 #ifndef HTH_EVENTS_H
 #define HTH_EVENTS_H

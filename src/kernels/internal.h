@@ -10,8 +10,8 @@
 #define HTH_VECTOR_KERNELS
 #endif
 
-/* Numbers of scratch for each thread: a packed block of B, of a size for a second level cache, and half as much of A. The
- * reference kernels need none; where all levels are built, all have the same. */
+/* Numbers of scratch for each thread: a packed block of B, of a size for a second level cache, and half as much of A.
+ * The reference kernels need none; where all levels are built, all have the same. */
 #if defined(HTH_VECTOR_KERNELS) || defined(HTH_ALL_LEVELS)
 enum { HTH_B_SCRATCH = 128 * 1024, HTH_A_SCRATCH = 64 * 1024 };
 #else

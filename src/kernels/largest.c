@@ -1,5 +1,5 @@
-/* The largest magnitude: see largest.h. Without their sign, numbers have the order of their bits, and infinity and NaN are
- * above all others. So one pass finds both the largest and whether all are finite. */
+/* The largest magnitude: see largest.h. Without their sign, numbers have the order of their bits, and infinity and NaN
+ * are above all others. So one pass finds both the largest and whether all are finite. */
 #include "kernels/largest.h"
 
 #include <string.h>

@@ -12,8 +12,8 @@ typedef struct hth_threads hth_threads;
  * for each thread, so that a thread may spin for a while before it sleeps. */
 hth_threads *hth_threads_place(hth_arena *arena, int count, bool spin);
 
-/* task(arg, i, worker) for i = 0..count-1, as hth_parallel says. The first call starts the threads; so does the first call in
- * a child after fork. With fewer threads than wanted, or none, all tasks are done all the same. */
+/* task(arg, i, worker) for i = 0..count-1, as hth_parallel says. The first call starts the threads; so does the first
+ * call in a child after fork. With fewer threads than wanted, or none, all tasks are done all the same. */
 void hth_threads_run(hth_threads *threads, size_t count, double work, hth_task task, void *arg);
 
 /* False for a while after sharing loops of this size has lost time. */

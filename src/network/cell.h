@@ -34,8 +34,8 @@ typedef enum hth_where {
     HTH_AT_PREVIOUS  /* the tape's field[index] of the step before */
 } hth_where;
 
-/* One field can serve several derivatives: value = found * constants[times - 1] + constants[plus - 1]. Both count from 1;
- * 0 means no factor, or no term. (Reading memory costs more than computing.) */
+/* One field can serve several derivatives: value = found * constants[times - 1] + constants[plus - 1]. Both count from
+ * 1; 0 means no factor, or no term. (Reading memory costs more than computing.) */
 typedef struct hth_entry {
     unsigned char where, index, times, plus;
 } hth_entry;
@@ -59,12 +59,13 @@ typedef struct hth_reads {
 } hth_reads;
 
 /*
- * A drive that reads the constant alone is a parameter of the unit: it has the same value at every step, that of its one
- * weight, which exists also where the units have no biases and is 0 at the start. So a cell has what it learns of its own
- * (time constants, thresholds) as further drives, and learners see nothing new. Such drives come after all others.
+ * A drive that reads the constant alone is a parameter of the unit: it has the same value at every step, that of its
+ * one weight, which exists also where the units have no biases and is 0 at the start. So a cell has what it learns of
+ * its own (time constants, thresholds) as further drives, and learners see nothing new. Such drives come after all
+ * others.
  *
- * Where D holds the path through the unit's own last output (ALIF), B holds what such a drive did to that output, Q of the
- * step before: the drive was the same then.
+ * Where D holds the path through the unit's own last output (ALIF), B holds what such a drive did to that output, Q of
+ * the step before: the drive was the same then.
  */
 static inline bool hth_reads_nothing(const hth_reads *reads) {
     return !reads->z && !reads->x;
@@ -111,11 +112,11 @@ typedef struct hth_cell {
     void (*step)(const hth_row *row);
     /* Optional: what is added to the initial biases of a drive. */
     double (*bias)(const void *options, size_t drive);
-    /* Optional: where options make another unit of it (other derivatives vary from step to step; parameters of its own are
-     * learned), changes a copy of the table, `cell`, to say so and returns true; false leaves it as it is. */
+    /* Optional: where options make another unit of it (other derivatives vary from step to step; parameters of its own
+     * are learned), changes a copy of the table, `cell`, to say so and returns true; false leaves it as it is. */
     bool (*adapt)(const void *options, struct hth_cell *cell);
-    /* Optional: out[n] = dZ/ds of the one state that z is read from, at the step of the row, which has been taken. It is
-     * what the adjoint of an update asks for beside the table (credit/episode/update.h). */
+    /* Optional: out[n] = dZ/ds of the one state that z is read from, at the step of the row, which has been taken. It
+     * is what the adjoint of an update asks for beside the table (credit/episode/update.h). */
     void (*bend)(const hth_row *row, hth_real *out);
     /* With drives that read the constant alone: out[n] is what such a drive a[n] stands for, as the setting of its name
      * would say it; out may be a. */

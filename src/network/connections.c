@@ -1,8 +1,8 @@
 /*
  * Which weights of a layer exist. All recurrent weights do, or (network.connections) those of a directed
  * ring, from each unit to the next, each by itself with probability network.density, those of an array (wiring.c), or
- * none; self-connections and biases have settings of their own, and a cell says which columns a drive reads. Weights that do not
- * exist are 0, and so is their gradient: hth_layer_mask sees to both. A network that has all pays nothing.
+ * none; self-connections and biases have settings of their own, and a cell says which columns a drive reads. Weights
+ * that do not exist are 0, and so is their gradient: hth_layer_mask sees to both. A network that has all pays nothing.
  *
  * And which sign they have (network.excitatory): the optimiser calls hth_network_keep_signs after each update.
  */

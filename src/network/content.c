@@ -1,6 +1,7 @@
 /*
- * All that is on a tape, as arrays to be saved and put back: what was written, read and said of every step, and what was
- * carried into it. Arrays are whole, whatever the tape has of them, so that their sizes are those of the tape alone.
+ * All that is on a tape, as arrays to be saved and put back: what was written, read and said of every step, and what
+ * was carried into it. Arrays are whole, whatever the tape has of them, so that their sizes are those of the tape
+ * alone.
  */
 #include "network/tape.h"
 

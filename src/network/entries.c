@@ -1,14 +1,14 @@
 /*
  * A cell's table of derivatives against the cell's own step.
  *
- * A unit sees only its own state, drive and last output, so two steps of a row of units, with one input of each moved up
- * and down, give a central difference for every unit at once. Two steps in a row are tried, from random numbers: the
+ * A unit sees only its own state, drive and last output, so two steps of a row of units, with one input of each moved
+ * up and down, give a central difference for every unit at once. Two steps in a row are tried, from random numbers: the
  * second is compared, and the first is what entries of "the step before" are of.
  *
  *     B[i][g] = ds_i/da_g     R[i] = ds_i/dz_{t-1}     D[i][k] = ds_i/ds_{t-1,k}
  *
- * A unit's last output depends on its last state. If z is the state, or if the table takes an entry of D[i] from the step
- * before, that path is in D and not in R:
+ * A unit's last output depends on its last state. If z is the state, or if the table takes an entry of D[i] from the
+ * step before, that path is in D and not in R:
  *
  *     D[i][k] = ds_i/ds_{t-1,k} + ds_i/dz_{t-1} Z_{t-1}[k]     R[i] = 0
  *
@@ -92,7 +92,8 @@ static void step(const bench *b, const hth_real *in, hth_real *out, hth_real *fi
     cell->step(&row);
 }
 
-/* How large input p of a unit may be: z is about 1, and the others are in units of the threshold, where there is one. */
+/* How large input p of a unit may be: z is about 1, and the others are in units of the threshold, where there is
+ * one. */
 static double scale_of(const bench *b, size_t p, size_t unit) {
     const hth_entry threshold = b->layer->cell->threshold;
     return p != b->d && threshold.where == HTH_AT_CONSTANT

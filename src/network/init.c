@@ -9,8 +9,8 @@
  *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale
  *     zero
  *
- * All are drawn, and fans counted, as if every connection existed and none had a delay; then those that do not are taken
- * out, and each goes to the column of its delay.
+ * All are drawn, and fans counted, as if every connection existed and none had a delay; then those that do not are
+ * taken out, and each goes to the column of its delay.
  */
 #include "network/network.h"
 

@@ -58,8 +58,8 @@ typedef struct hth_wires {
     const double *values; /* [rows][columns], borrowed */
 } hth_wires;
 /* Takes the array in place of what the settings say or draw. Weights keep their values, where their connections are. To
- * be called before a learner is made. HTH_MISMATCH for another shape or a network without such a setting, HTH_INVALID for
- * values that it does not take. */
+ * be called before a learner is made. HTH_MISMATCH for another shape or a network without such a setting, HTH_INVALID
+ * for values that it does not take. */
 hth_status hth_layer_wire(hth_network *network, size_t layer, const hth_wires *wires,
                           hth_error *error);
 /* The column of the layer's weights that has, in this row, the weight which without delays would stand in `column`:
@@ -83,7 +83,8 @@ void hth_parameter_mask(const hth_network *network, hth_real *out);
 hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x);
 /* What the sequence adds up to, as another tape of the network has it. */
 void hth_tape_expect_as(hth_tape *tape, const hth_tape *other);
-/* The threshold of one unit at the oldest step of a tape of one item, in units of the voltage; NAN for a cell that has none. */
+/* The threshold of one unit at the oldest step of a tape of one item, in units of the voltage; NAN for a cell that has
+ * none. */
 double hth_tape_threshold(const hth_tape *tape, size_t layer, size_t unit);
 
 /* Writes what parameter `index` (0..count-1) is, as a person would say it: "gate u of unit 3, from unit 5", "unit 3,
@@ -113,9 +114,9 @@ typedef struct hth_entry_trial {
         noise; /* relative to the largest difference; what rounding may add to any of them */
 } hth_entry_trial;
 
-/* Holds every entry of the table of a layer's cell against central differences of its step, at random states, drives and
- * outputs, and shows each to `visit`. With `z_is_smooth` false, as for spikes that are a step, entries that are or hold
- * dz/ds are shown with count 0: the table then has a pseudo-derivative. HTH_NO_MEMORY. */
+/* Holds every entry of the table of a layer's cell against central differences of its step, at random states, drives
+ * and outputs, and shows each to `visit`. With `z_is_smooth` false, as for spikes that are a step, entries that are or
+ * hold dz/ds are shown with count 0: the table then has a pseudo-derivative. HTH_NO_MEMORY. */
 hth_status hth_try_entries(const hth_network *network, size_t layer, bool z_is_smooth,
                            void (*visit)(void *context, const hth_entry_trial *trial),
                            void *context, hth_error *error);

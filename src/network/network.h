@@ -33,7 +33,7 @@ typedef struct hth_wiring {
      * comes, all are there. */
     bool is_given, waits;
     unsigned char *x_connected; /* [n to][x_width]; NULL: the layer reads all */
-    unsigned char *exists; /* [n to][m - 1], of all that; NULL: no late copies, and not given */
+    unsigned char *exists;      /* [n to][m - 1], of all that; NULL: no late copies, not given */
 } hth_wiring;
 
 /* n units that read [z; x; 1], m = n + inputs + 1 numbers, stored `stride` apart on the tape. x is what the layer reads
@@ -45,8 +45,7 @@ typedef struct hth_layer {
     size_t number;        /* of "layer<number>." in the names of blocks and settings */
     hth_real *constants;  /* [constants][n] */
     size_t n, inputs, m, stride, rows; /* rows = drives * n */
-    size_t
-        driven; /* so many rows read something; those after them are parameters (hth_reads_nothing) */
+    size_t driven;     /* rows that read something; those after them are parameters (cell.h) */
     size_t weight;     /* offset of W[rows][m] in the parameters */
     const hth_real *W; /* the same, as a place */
     size_t initial;    /* offset of the initial state */
@@ -95,8 +94,8 @@ struct hth_network {
         changes; /* grows whenever parameters may have changed: copies of an older count are stale */
 };
 
-/* What loss.batch and loss.time make of an item's loss: its factor. totals[batch]: what loss.time divides by (hth_tape);
- * not looked at where it divides by nothing. */
+/* What loss.batch and loss.time make of an item's loss: its factor. totals[batch]: what loss.time divides by
+ * (hth_tape); not looked at where it divides by nothing. */
 HTH_VERB(double, hth_loss_factor,
          (const hth_readout *readout, const double *totals, size_t batch, size_t item));
 #define hth_loss_factor HTH_NOW(hth_loss_factor)

@@ -1,6 +1,6 @@
 /*
- * What settings say of the stack: how many layers there are, and for each its units, its kind and its cell. Lists have an
- * item a layer, from the input up. Settings of one layer alone are written layer<l>.layer.<option> and
+ * What settings say of the stack: how many layers there are, and for each its units, its kind and its cell. Lists have
+ * an item a layer, from the input up. Settings of one layer alone are written layer<l>.layer.<option> and
  * layer<l>.cell.<option>.
  */
 #include "base/known.h"

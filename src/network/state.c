@@ -1,6 +1,6 @@
 /*
- * What of a tape must survive an interruption, as fields that are read and restored where they lie: what is carried into
- * the next step, and the steps that stay (hth_tape_keep). content.c has all that is on a tape.
+ * What of a tape must survive an interruption, as fields that are read and restored where they lie: what is carried
+ * into the next step, and the steps that stay (hth_tape_keep). content.c has all that is on a tape.
  */
 #include "network/tape.h"
 

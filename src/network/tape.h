@@ -21,9 +21,8 @@ enum { HTH_FEW_ROWS = 4 };
 
 /* Slot 0 of state and field is what was carried into the tape; slot t+1 belongs to step t. */
 typedef struct hth_tape_layer {
-    hth_real *u; /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
-    hth_real *
-        before; /* [batch][stride]: u of the step before slot 0, where u has late copies; else NULL */
+    hth_real *u;      /* [K+1][batch][stride]: u_t = [z_{t-1}; x_t; 1]; z_t stands in slot t+1 */
+    hth_real *before; /* [batch][stride]: u before slot 0, if it has late copies; else NULL */
     hth_real *drive;  /* [batch][drives*n]: a_t of the step at hand */
     hth_real *state;  /* [K+1][states+counters][batch][n] */
     hth_real *field;  /* [K+1][fields][batch][n] */
@@ -196,8 +195,8 @@ void hth_tape_tell(hth_tape *tape, hth_report *report);
 /* state.c: takes up the state that was given out, and may have been restored since. */
 void hth_tape_settle(hth_tape *tape);
 
-/* content.c: all that is on a tape, arrays whole, so that it can be put back: visits them one by one. Writing to them has
- * a meaning once the marks are set, too. */
+/* content.c: all that is on a tape, arrays whole, so that it can be put back: visits them one by one. Writing to them
+ * has a meaning once the marks are set, too. */
 typedef struct hth_tape_marks {
     uint64_t steps, filtered, fresh, ended, is_weighted, has_lengths, time, sequence;
     double owed;

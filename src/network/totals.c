@@ -1,7 +1,7 @@
 /*
- * What loss.time = mean and window divide an item's loss by: the steps of its whole sequence, or the sum of their weights.
- * So the gradients of all tapes of a sequence add up to the same, however long the tapes are. A tape that holds its whole
- * sequence adds this up by itself; for others it is told beforehand.
+ * What loss.time = mean and window divide an item's loss by: the steps of its whole sequence, or the sum of their
+ * weights. So the gradients of all tapes of a sequence add up to the same, however long the tapes are. A tape that
+ * holds its whole sequence adds this up by itself; for others it is told beforehand.
  */
 #include "network/tape.h"
 

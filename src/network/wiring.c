@@ -1,11 +1,11 @@
 /*
- * Delays of connections (network.delay, network.input_delay), and connections that an array gives (network.connections =
- * given).
+ * Delays of connections (network.delay, network.input_delay), and connections that an array gives (network.connections
+ * = given).
  *
  * A delay is a column. u holds z_{t-1} to z_{t-D} side by side, and each connection has its one weight in the column of
- * its delay; so W u, the gradient delta u^T and every trace of it are what they are for any layer, and only what lies in
- * these columns (reading.c) and the adjoint that goes back from them (scan.c) know of time. The late copies of z are a
- * shift register, which belongs to the state as z does: an exact past keeps its influence too (credit/joint.h).
+ * its delay; so W u, the gradient delta u^T and every trace of it are what they are for any layer, and only what lies
+ * in these columns (reading.c) and the adjoint that goes back from them (scan.c) know of time. The late copies of z are
+ * a shift register, which belongs to the state as z does: an exact past keeps its influence too (credit/joint.h).
  *
  * Cost: W, its products and what is kept of it are D times as wide; late copies of z take n (D - 1) numbers an item.
  */

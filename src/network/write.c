@@ -1,7 +1,7 @@
 /*
  * Running a network forward, onto the tape. Per layer the steps follow one another, each a product with the weights,
- * packed once where there are many, and what the kind of layer makes of that drive. Items of the batch are independent, so threads
- * share them out.
+ * packed once where there are many, and what the kind of layer makes of that drive. Items of the batch are independent,
+ * so threads share them out.
  */
 #include "kernels/rows.h"
 #include "network/tape.h"

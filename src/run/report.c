@@ -160,7 +160,8 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     return status;
 }
 
-/* Tells what the units of a layer have learned of their own: "Units of layer 0 have learned tau_m 4.1 to 61 (mean 22)". */
+/* Tells what the units of a layer have learned of their own: "Units of layer 0 have learned tau_m 4.1 to 61 (mean
+ * 22)". */
 static void tell_own(const hth_run *r, size_t l, hth_real *values) {
     const hth_network *network = r->session.parts.network;
     const size_t units = hth_layer_look(network, l).units;

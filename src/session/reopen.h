@@ -11,7 +11,8 @@
  * parameters come from the newest checkpoint of the run folder, or from the checkpoint file that `run` names; the
  * settings are the run's, then the overrides (NULL: none). The observer (may be NULL) is told while data are read, and
  * which, if that took long. The caller closes *session, then destroys *config, which holds the texts of the settings.
- * Errors are those of loading settings, data and checkpoint; HTH_INVALID for another split. After an error nothing is left behind. */
+ * Errors are those of loading settings, data and checkpoint; HTH_INVALID for another split. After an error nothing is
+ * left behind. */
 hth_status hth_run_open(const char *run, const char *split, const hth_settings *overrides,
                         const hth_observer *observer, hth_config **config, hth_session *session,
                         hth_error *error);

@@ -40,8 +40,8 @@ bool hth_source_grows(const hth_source *source);
 uint64_t hth_whole_sequences(const hth_source *source, uint64_t steps);
 
 /* The settings, with loss.class_weights added if the data bring class weights. The caller frees items and text, also
- * after an error. HTH_INVALID when the settings have loss.class_weights other than 1 too, HTH_MISMATCH for another number of
- * classes, HTH_NO_MEMORY. */
+ * after an error. HTH_INVALID when the settings have loss.class_weights other than 1 too, HTH_MISMATCH for another
+ * number of classes, HTH_NO_MEMORY. */
 typedef struct hth_given_settings {
     hth_settings settings;
     hth_setting *items;
@@ -56,8 +56,8 @@ hth_status hth_given_check(const hth_source *source, const hth_settings *setting
                            hth_error *error);
 /* Copies the initial values that the data bring (w_in, w_rec, ...) into the network's parameters: all of them (prefix
  * NULL), or with a module beside the network its own ("module_") or the others (""). What the data say of connections
- * (w_rec_mask, w_rec_delay, ...) comes first. HTH_MISMATCH when the network has no such parameter or it has another shape;
- * errors are also those of hth_layer_wire; HTH_NO_MEMORY. */
+ * (w_rec_mask, w_rec_delay, ...) comes first. HTH_MISMATCH when the network has no such parameter or it has another
+ * shape; errors are also those of hth_layer_wire; HTH_NO_MEMORY. */
 hth_status hth_given_apply(const hth_source *source, const char *prefix, hth_network *network,
                            hth_error *error);
 /* Copies the feedback weights that the data bring, if any, to the learner. Errors are those of hth_learner_feedback;

@@ -10,8 +10,8 @@ enum { HTH_TORCH_TOLD = 300 };
 
 /* Writes the parameters of a run folder, or of a checkpoint file, to the file `path`: rnn.weight_ih_l0 and so on,
  * readout.weight, readout.bias, embedding.weight. The overrides (may be NULL) replace settings of the run, as for
- * hth_run_open. told[HTH_TORCH_TOLD]: how torch constructs the modules. HTH_INVALID when torch has no such network, with
- * the reason; errors of hth_run_open; HTH_FILE. After an error there is no file. */
+ * hth_run_open. told[HTH_TORCH_TOLD]: how torch constructs the modules. HTH_INVALID when torch has no such network,
+ * with the reason; errors of hth_run_open; HTH_FILE. After an error there is no file. */
 hth_status hth_torch_export(const char *run, const hth_settings *overrides, const char *path,
                             char *told, hth_error *error);
 

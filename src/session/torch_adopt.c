@@ -1,6 +1,6 @@
 /*
- * Parameters from a file with torch's names: see torch.h. A module may have any name ("rnn.", "encoder.lstm.", none); it
- * is found by its weight_ih_l0. All is read into a copy of the parameters, which replaces them when all of it fits.
+ * Parameters from a file with torch's names: see torch.h. A module may have any name ("rnn.", "encoder.lstm.", none);
+ * it is found by its weight_ih_l0. All is read into a copy of the parameters, which replaces them when all of it fits.
  */
 #include "session/torch_form.h"
 

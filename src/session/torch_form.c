@@ -1,7 +1,7 @@
 /*
  * Which networks torch has too. Our gates of an LSTM are i, f, o, g and torch's i, f, g, o; ours of a GRU are r, u, cx,
- * ch, where cx reads the inputs and ch the units, and torch's r, z, n, where z is our u and n has a row for either. Both
- * reset a GRU after the recurrent product. An RNN is a rate unit without a leak.
+ * ch, where cx reads the inputs and ch the units, and torch's r, z, n, where z is our u and n has a row for either.
+ * Both reset a GRU after the recurrent product. An RNN is a rate unit without a leak.
  */
 #include "session/torch_form.h"
 

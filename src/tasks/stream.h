@@ -70,7 +70,8 @@ typedef struct hth_stream_kind {
     void (*extent)(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps);
     /* Initial values that the data brings along, or NULL. */
     size_t (*given)(const void *state, hth_given *out, size_t capacity);
-    /* What was read, for a person: "270 sequences of 7 to 26 steps, 12 inputs (205 kB), 9 classes". NULL: nothing was. */
+    /* What was read, for a person: "270 sequences of 7 to 26 steps, 12 inputs (205 kB), 9 classes". NULL: nothing
+     * was. */
     void (*describe)(const void *state, char *out, size_t size);
     /* A sentence on what in the data is likely not meant; "": nothing. NULL: it never is. */
     const char *(*doubt)(const void *state);

@@ -1,6 +1,6 @@
 /*
- * Decodes, over time, a class that the task knows from eligibility traces or vectors, states or spikes of a trained network
- * (Bellec et al. 2019, Fig. 2b). There is one classifier for each time window.
+ * Decodes, over time, a class that the task knows from eligibility traces or vectors, states or spikes of a trained
+ * network (Bellec et al. 2019, Fig. 2b). There is one classifier for each time window.
  */
 #ifndef HTH_PROBE_H
 #define HTH_PROBE_H

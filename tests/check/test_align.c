@@ -201,7 +201,8 @@ static void goes_on_after_an_interruption(void **state) {
 }
 
 /* A tape of a companion's own, beside a run whose tape slides, is what the run's tape would be: the same units are left
- * out, and what loss.time divides by is known. Weights stay, so that a run whose tape does not slide has the same lines. */
+ * out, and what loss.time divides by is known. Weights stay, so that a run whose tape does not slide has the same
+ * lines. */
 static void companions_see_what_the_run_sees(void **state) {
     static const char *const same[] = {"learner=rflo ", "learner=f-bptt learner.window=6 ",
                                        "learner=tbptt-k1-k2 learner.window=6 "};

@@ -1,4 +1,5 @@
-/* A run of episodes, as typed: it ends with two pictures, is evaluated and plotted; what knows no episodes refuses it. */
+/* A run of episodes, as typed: it ends with two pictures, is evaluated and plotted; what knows no episodes refuses
+ * it. */
 #include "cli/cli.h"
 #include "cli/program.h"
 

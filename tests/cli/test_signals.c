@@ -53,7 +53,8 @@ static void a_signal_that_is_ignored_stays_so(void **state) {
     assert_int_equal(said.code, 130);
 }
 
-/* A pipe that says nothing is a file that takes for ever to read; the signal ends the program, and nothing was begun. */
+/* A pipe that says nothing is a file that takes for ever to read; the signal ends the program, and nothing was
+ * begun. */
 static void a_signal_is_heard_while_data_are_read(void **state) {
     (void)state;
     assert_int_equal(mkfifo("ptb.train.txt", 0666), 0);

@@ -71,8 +71,8 @@ static inline bool trace_names_file(pid_t child, const struct user_regs_struct *
     return path.text[0] && !strstr(path.text, ".so");
 }
 
-/* Calls that end the program cannot fail, nor can those for its numbers or the futex of a lock, and brk fails in a way of its own: memory is
- * tests/faults/starve.c's matter. */
+/* Calls that end the program cannot fail, nor can those for its numbers or the futex of a lock, and brk fails in a way
+ * of its own: memory is tests/faults/starve.c's matter. */
 static inline bool trace_counts(unsigned long long number) {
     return number != SYS_exit_group && number != SYS_exit && number != SYS_rt_sigreturn &&
            number != SYS_brk && number != SYS_futex && number != SYS_getpid &&

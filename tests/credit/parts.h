@@ -92,8 +92,8 @@ static inline void train_steps(law_rig *rig, handles *h, size_t K, size_t from, 
 }
 
 /* The fields are the whole state: copied into new handles in the middle of a run, they go on with the same
- * bits; without any one of those that hold anything the bits differ, unless it is named in `idle`. Fields that a refusal
- * hangs on are for test_tape_state.c. */
+ * bits; without any one of those that hold anything the bits differ, unless it is named in `idle`. Fields that a
+ * refusal hangs on are for test_tape_state.c. */
 static inline void assert_resumes(const law_case *what, const char *settings, size_t K,
                                   const char *idle) {
     law_rig rig;

@@ -1,6 +1,6 @@
 /*
- * Recurrences whose credit crosses by other weights than W_rec: random with R = W_rec is full, bit for bit; with R = 0 it
- * is none but for the reset; sign is full where all weights have one size.
+ * Recurrences whose credit crosses by other weights than W_rec: random with R = W_rec is full, bit for bit; with R = 0
+ * it is none but for the reset; sign is full where all weights have one size.
  */
 #include "handles.h"
 

@@ -1,7 +1,7 @@
 /*
- * Connections with delays: a plain loop over past z and x gives the same outputs; the gradient is the derivative, RTRL and
- * the window have it too for tapes shorter than a delay, and traces do not depend on the length of a tape; where all
- * delays are 1, everything is that of the network without, to the bit where products are chains.
+ * Connections with delays: a plain loop over past z and x gives the same outputs; the gradient is the derivative, RTRL
+ * and the window have it too for tapes shorter than a delay, and traces do not depend on the length of a tape; where
+ * all delays are 1, everything is that of the network without, to the bit where products are chains.
  */
 #include "laws.h"
 #include "network/inspect.h"
@@ -339,8 +339,8 @@ static size_t differences(const char *plain_settings, const char *learner, size_
     return count;
 }
 
-/* Where a tape has few rows, or the sum is over all states, numbers are added up in 16 lanes: one more column may change
- * the order, and so the rounding. */
+/* Where a tape has few rows, or the sum is over all states, numbers are added up in 16 lanes: one more column may
+ * change the order, and so the rounding. */
 static void test_delays_of_one(void **state) {
     (void)state;
     static const char *const networks[] = {"cell.alpha=0.4 network.units=7",

@@ -1,7 +1,7 @@
 /*
- * Feedback that follows the network: direct is random where there is one layer, and gives lower layers their own share of
- * the same error; sign is readout where all weights have one size; adaptive is what Kolen & Pollack 1994 say, and comes
- * to be the readout's weights.
+ * Feedback that follows the network: direct is random where there is one layer, and gives lower layers their own share
+ * of the same error; sign is readout where all weights have one size; adaptive is what Kolen & Pollack 1994 say, and
+ * comes to be the readout's weights.
  */
 #include "parts.h"
 

@@ -1,7 +1,7 @@
 /*
- * Layers of other kinds than units: one whose numbers see one another (its gradient = central differences, RTRL = BPTT),
- * and the rate cell with its errors taken back by hand, which must give what its table gives. Each with a way back that
- * leaves out a term, and must differ. Who follows derivatives forward is refused.
+ * Layers of other kinds than units: one whose numbers see one another (its gradient = central differences, RTRL =
+ * BPTT), and the rate cell with its errors taken back by hand, which must give what its table gives. Each with a way
+ * back that leaves out a term, and must differ. Who follows derivatives forward is refused.
  */
 #include "handles.h"
 

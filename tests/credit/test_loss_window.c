@@ -1,7 +1,7 @@
 /*
- * loss.time = window and mean: the gradient of an item is that of its summed loss over the sum of its weights, or over the
- * steps, of its whole sequence. So the gradients of all tapes of a sequence add up to the same for tapes of any length;
- * of weights that differ from step to step, no tape divides the difference away. What is not known is refused.
+ * loss.time = window and mean: the gradient of an item is that of its summed loss over the sum of its weights, or over
+ * the steps, of its whole sequence. So the gradients of all tapes of a sequence add up to the same for tapes of any
+ * length; of weights that differ from step to step, no tape divides the difference away. What is not known is refused.
  */
 #include "handles.h"
 

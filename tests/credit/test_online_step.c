@@ -1,7 +1,7 @@
 /*
  * A step of an online learner asks the system for nothing and allocates nothing: a child that may only exit
- * (seccomp, strict) takes a million of them, with a malloc that counts. Linux with glibc alone; sanitizers make calls of
- * their own.
+ * (seccomp, strict) takes a million of them, with a malloc that counts. Linux with glibc alone; sanitizers make calls
+ * of their own.
  */
 #include "data/failing_malloc.h"
 #include "laws.h"

@@ -124,7 +124,8 @@ static void test_scaled_filtered_traces(void **state) {
     filtered("one", "false", 1);
 }
 
-/* The filtered trace that is carried from tape to tape is scaled as what is on the tape, whatever dropout leaves out. */
+/* The filtered trace that is carried from tape to tape is scaled as what is on the tape, whatever dropout leaves
+ * out. */
 static void any_length(const char *settings) {
     static const char learner[] = TRACES "learner.scale_filtered=leak learner.scale_trace=leak";
     law_rig whole, cut, plain;

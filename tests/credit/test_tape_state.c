@@ -1,7 +1,7 @@
 /*
- * What tape and learner know of each other: a learner learns from each step once; it refuses a sequence whose predecessor
- * had an end that was not told, before and after its state and that of the tape have been saved and restored; of two
- * tapes it knows which is which; and E_reg is told wherever it is found.
+ * What tape and learner know of each other: a learner learns from each step once; it refuses a sequence whose
+ * predecessor had an end that was not told, before and after its state and that of the tape have been saved and
+ * restored; of two tapes it knows which is which; and E_reg is told wherever it is found.
  */
 #include "handles.h"
 

@@ -1,5 +1,5 @@
-/* The reader `table`: columns by name, horizon, parts in time, scale by the rows that train; what is wrong with a file is
- * told by line and column. */
+/* The reader `table`: columns by name, horizon, parts in time, scale by the rows that train; what is wrong with a file
+ * is told by line and column. */
 #include "streams.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* metrics.jsonl: a line that cannot be read costs no other line, neither when a run goes on nor when it is looked at. */
+/* metrics.jsonl: a line that cannot be read costs no other line, neither when a run goes on nor when it is looked
+ * at. */
 #define _GNU_SOURCE
 #include "files/lines.h"
 

@@ -1,6 +1,6 @@
 /*
- * What fuzz targets share: a folder of files, in memory where the system has one, that the target fills from its input and
- * gives to a reader. A target is one file; `scripts/fuzz` runs it. A status and a sentence are right answers to any
+ * What fuzz targets share: a folder of files, in memory where the system has one, that the target fills from its input
+ * and gives to a reader. A target is one file; `scripts/fuzz` runs it. A status and a sentence are right answers to any
  * input; a crash, a leak, a read beyond an array or a sentence that is missing is a finding.
  */
 #ifndef HTH_FUZZ_H

@@ -1,5 +1,5 @@
-/* One file of a small corpus of speech: features (Sphinx, HTK), sound, a label table, a master label file, a .phn file, a
- * list, the names of phones. The first byte says which. */
+/* One file of a small corpus of speech: features (Sphinx, HTK), sound, a label table, a master label file, a .phn file,
+ * a list, the names of phones. The first byte says which. */
 #include "fuzz.h"
 
 static void write_features(const char *name) {

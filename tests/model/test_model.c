@@ -148,8 +148,8 @@ static void test_an_update_a_sequence(void **state) {
 
 /* ---- Late answers ---- */
 
-/* The parameters after a sequence with one update, whose answers come `late` steps late; those to the last steps come at
- * the end. The model has room for answers `room` steps late. */
+/* The parameters after a sequence with one update, whose answers come `late` steps late; those to the last steps come
+ * at the end. The model has room for answers `room` steps late. */
 static hth_real *answered_late(const law_rig *rig, size_t K, size_t room, size_t late) {
     hth_model *model = model_make(rig, K, room);
     hth_report report = nothing;
@@ -240,8 +240,8 @@ static void test_late_with_updates(void **state) {
     law_teardown(&rig);
 }
 
-/* Steps that nothing is said of count as without error, and no update follows a tape of them; but the learner's past goes
- * over them: with answers to the last steps alone, RTRL of any K is backpropagation over the sequence. */
+/* Steps that nothing is said of count as without error, and no update follows a tape of them; but the learner's past
+ * goes over them: with answers to the last steps alone, RTRL of any K is backpropagation over the sequence. */
 static void test_silence(void **state) {
     (void)state;
     const law_case what = {"cell.name=rate network.units=6 learner.name=rtrl optimiser.name=sgd "

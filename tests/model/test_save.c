@@ -1,6 +1,6 @@
 /*
- * A model that is saved at any step and loaded goes on with the same bits; what is damaged, cut short or of another model
- * is refused, and changes nothing.
+ * A model that is saved at any step and loaded goes on with the same bits; what is damaged, cut short or of another
+ * model is refused, and changes nothing.
  */
 #include "model/models.h"
 

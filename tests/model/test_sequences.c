@@ -64,7 +64,8 @@ static void test_a_part_is_refused(void **state) {
     law_teardown(&rig);
 }
 
-/* Learners that predict, or wait for, losses that do not come once a sequence is given up: by a reset, or by freezing. */
+/* Learners that predict, or wait for, losses that do not come once a sequence is given up: by a reset, or by
+ * freezing. */
 static void test_a_sequence_that_is_given_up(void **state) {
     static const char *const learners[] = {"learner.name=dni", "learner.name=eprop3",
                                            "learner.name=f-bptt learner.window=4"};

@@ -1,6 +1,6 @@
 /*
- * What units learn of their own (cell.learn): what its parameters stand for, that they begin as the settings say and stay
- * where they must, and that what is no weight of theirs stays 0. Their gradients are among the laws of credit/.
+ * What units learn of their own (cell.learn): what its parameters stand for, that they begin as the settings say and
+ * stay where they must, and that what is no weight of theirs stays 0. Their gradients are among the laws of credit/.
  */
 #include "laws.h"
 
@@ -69,7 +69,8 @@ static void set_own(law_rig *rig, size_t k, double to) {
         w[(layer->driven + k * layer->n + j) * layer->m + layer->m - 1] = (hth_real)to;
 }
 
-/* At the start the network is the one that the settings describe: to rounding, since its decays are computed at each step. */
+/* At the start the network is the one that the settings describe: to rounding, since its decays are computed at each
+ * step. */
 static void test_it_begins_as_the_settings_say(void **state) {
     (void)state;
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
@@ -98,7 +99,8 @@ static void test_it_begins_as_the_settings_say(void **state) {
     }
 }
 
-/* The setting of that name, times exp(a), gives the same outputs as the parameter a; and that is what it is said to be. */
+/* The setting of that name, times exp(a), gives the same outputs as the parameter a; and that is what it is said to
+ * be. */
 static void test_a_parameter_is_its_setting_times_exp(void **state) {
     (void)state;
     static const struct {
@@ -171,8 +173,8 @@ static void test_they_stay_in_range(void **state) {
         }
 }
 
-/* Thousands of updates by a method that moves whatever it can, with decay and momentum: what does not exist stays 0, and
- * what is learned moves. */
+/* Thousands of updates by a method that moves whatever it can, with decay and momentum: what does not exist stays 0,
+ * and what is learned moves. */
 static void test_the_rest_of_their_rows_stays_0(void **state) {
     (void)state;
     static const char *const learners[] = {"tbptt", "rflo", "rtrl", "eprop1", "uoro"};

@@ -1,6 +1,6 @@
 /*
- * Dale's law: the signs of recurrent weights are those of the units that they come from, at first and after 10^5 updates
- * by every optimiser with weight decay, and weights of connections that do not exist stay exactly 0; without
+ * Dale's law: the signs of recurrent weights are those of the units that they come from, at first and after 10^5
+ * updates by every optimiser with weight decay, and weights of connections that do not exist stay exactly 0; without
  * network.excitatory signs change.
  */
 #include "laws.h"

@@ -1,7 +1,7 @@
 /*
  * Connections and delays as arrays of the data, end to end: a run with them, and with Dale's signs, that is interrupted
- * after every tape ends with the same bits; signs hold and weights that are not there stay 0; another mask is refused by
- * a run that goes on, and none by one that begins; a run that only predicts needs none.
+ * after every tape ends with the same bits; signs hold and weights that are not there stay 0; another mask is refused
+ * by a run that goes on, and none by one that begins; a run that only predicts needs none.
  */
 #include "base/random.h"
 #include "data/npz.h"

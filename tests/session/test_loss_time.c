@@ -1,7 +1,7 @@
 /*
- * loss.time = mean and window over a run's data: the walk goes to the end of a sequence and back to tell the tape what it
- * adds up to, so that the gradient of each sequence is the same for tapes of any length; sequences without an end are
- * refused.
+ * loss.time = mean and window over a run's data: the walk goes to the end of a sequence and back to tell the tape what
+ * it adds up to, so that the gradient of each sequence is the same for tapes of any length; sequences without an end
+ * are refused.
  */
 #include "runs.h"
 #include "session/walk.h"

@@ -1,5 +1,5 @@
-/* Weights to and from torch: a round trip changes no bit, torch's own equations on the exported arrays give the network's
- * outputs, files as people have them are read, and what torch does not have is refused. */
+/* Weights to and from torch: a round trip changes no bit, torch's own equations on the exported arrays give the
+ * network's outputs, files as people have them are read, and what torch does not have is refused. */
 #include "runs.h"
 #include "session/torch.h"
 

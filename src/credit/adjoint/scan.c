@@ -23,8 +23,8 @@ static bool is_packed(const hth_adjoint *adjoint) {
     return adjoint->tape->steps * adjoint->rows > HTH_FEW_ROWS;
 }
 
-/* What the late copies of z get at step t, in rows from..to-1. The copy that step t + 1 read first is z_{t-1} itself, and
- * each other the one before it at step t; then step t's own delta:
+/* What the late copies of z get at step t, in rows from..to-1. The copy that step t + 1 read first is z_{t-1} itself,
+ * and each other the one before it at step t; then step t's own delta:
  *
  *     zbar_{t-1} += late_1    late_d <- late_{d+1} + W_d^T delta_t */
 static void scan_late(const hth_adjoint *adjoint, size_t l, size_t t, size_t from, size_t to) {

@@ -6,8 +6,8 @@
  *
  * alpha belongs in B: where it was left out, every gradient is 1/alpha too large.
  *
- * Where alpha is learned (cell.learn), it is a sigmoid, which is alpha_0 of the settings at a = 0. So it stays in 0..1, and
- * a is a drive that reads the constant alone (cell.h):
+ * Where alpha is learned (cell.learn), it is a sigmoid, which is alpha_0 of the settings at a = 0. So it stays in 0..1,
+ * and a is a drive that reads the constant alone (cell.h):
  *
  *     alpha = sigmoid(log(alpha_0/(1 - alpha_0)) + a)        B of it = alpha (1 - alpha) (phi(a_t) - r_{t-1})
  */

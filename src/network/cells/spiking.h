@@ -77,7 +77,8 @@ HTH_VERB(hth_status, hth_spiking_prepare,
 HTH_VERB(bool, hth_spiking_adapt, (const void *options, hth_spiking_kind kind, hth_cell *cell));
 #define hth_spiking_adapt HTH_NOW(hth_spiking_adapt)
 
-/* spiking_learned.c: makes of a cell one with the drives, the derivatives and the verbs of what options->learn names. */
+/* spiking_learned.c: makes of a cell one with the drives, the derivatives and the verbs of what options->learn
+ * names. */
 HTH_VERB(void, hth_spiking_learn,
          (const hth_spiking_options *options, hth_spiking_kind kind, hth_cell *cell));
 #define hth_spiking_learn HTH_NOW(hth_spiking_learn)

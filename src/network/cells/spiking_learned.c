@@ -1,6 +1,6 @@
 /*
- * LIF, ALIF and CubaLIF whose time constants, threshold or adaptation are learned (cell.learn). Each is a parameter a of
- * the unit, a drive that reads the constant alone (cell.h), and stands for
+ * LIF, ALIF and CubaLIF whose time constants, threshold or adaptation are learned (cell.learn). Each is a parameter a
+ * of the unit, a drive that reads the constant alone (cell.h), and stands for
  *
  *     p = p_0 exp(a)        p_0: what the setting says; a is 0 at the start
  *
@@ -19,9 +19,10 @@
  *           tau_a: b_{t-1} rho r_a     tau_syn: (i_{t-1} - [scale_input] a_t) sigma r_s, of i_t; times gain, of v_t
  *     Q     v_th: -psi_t (v_t - beta b_t)     beta: -psi_t beta b_t
  *
- * B of b_t has Q_{t-1} of both, for the path from z_{t-1} to b_t is the unit's own (cell.h). Q of v_th is the derivative of the spike, a function of x = (v - v_th - beta b)/v_th. A spike that is smooth and not
- * scaled by the threshold is v_th times such a function: z_t is then added. ALIF has rho - beta psi_{t-1} in D, of which
- * the second number is carried from step to step beside the states, as the refractory steps are.
+ * B of b_t has Q_{t-1} of both, for the path from z_{t-1} to b_t is the unit's own (cell.h). Q of v_th is the
+ * derivative of the spike, a function of x = (v - v_th - beta b)/v_th. A spike that is smooth and not scaled by the
+ * threshold is v_th times such a function: z_t is then added. ALIF has rho - beta psi_{t-1} in D, of which the second
+ * number is carried from step to step beside the states, as the refractory steps are.
  *
  * Published forms differ in what is learned, not in what can be: tau itself (Yin et al. 2021), the decay (Perez-Nieves
  * et al. 2021), a sigmoid's argument (Fang et al. 2021), which is near ours where tau is many steps.
@@ -253,8 +254,8 @@ static void values(const void *given, size_t n, const hth_real *constants, size_
 
 /* ---- The table ---- */
 
-/* A drive of its own, if it is learned: which fields have what it does to state i, and to z (PSI: nothing). Returns which
- * it is, or 0. */
+/* A drive of its own, if it is learned: which fields have what it does to state i, and to z (PSI: nothing). Returns
+ * which it is, or 0. */
 static size_t add(const hth_spiking_options *o, hth_cell *cell, hth_spiking_own what, size_t i,
                   unsigned char by, unsigned char to_z) {
     size_t index = 0;
