@@ -88,8 +88,9 @@ static const cli_command commands[] = {
         .usage = "RUN [key=value...]",
         .summary = "loss and metric of a run's checkpoint on a split of its data",
         .text =
-            "Loads the checkpoint of a run directory and makes one pass over a split of the data, "
-            "without learning. Settings given as key=value replace those of the run for this "
+            "Loads the newest checkpoint of a run directory, or the file that is named, such as "
+            "RUN/checkpoint.best.safetensors, and makes one pass over a split of the data, without "
+            "learning. Settings given as key=value replace those of the run for this "
             "pass, for example data.dir when the data have moved.\n\n"
             "  hitherto eval runs/ptb-tbptt-s1\n"
             "  hitherto eval runs/ptb-tbptt-s1/checkpoint.best.safetensors\n"
@@ -111,7 +112,9 @@ static const cli_command commands[] = {
             "(sequences, steps, outputs), before any softmax or sigmoid, targets, weights and "
             "lengths; into a .csv a line a step, sequence,step,y0,y1,... Shorter sequences are "
             "filled up with 0. key=value changes settings of the run for this pass, such as the "
-            "file of the data. Nothing is learned.\n\n"
+            "file of the data. Other data need targets too, of any values: predict only copies "
+            "them. The last `data.ahead` rows of a table have none, and so no line. Nothing is "
+            "learned.\n\n"
             "  hitherto predict runs/same --split validation --out y.npz\n"
             "  hitherto predict runs/same data.test_file=new.npz --out new.csv",
         .flags = {{"--out", "FILE", "FILE.npz or FILE.csv"},
