@@ -38,7 +38,8 @@ static void put_verdict(const run_report *r) {
     const char *which = isfinite(test) ? "test" : isfinite(validation) ? "validation" : "training";
     const double steps = number_of(of, r->summary ? "steps" : "step");
     hth_reference levels[HTH_MOST_REFERENCES];
-    char between[300], at_best[120] = "";
+    const char *metric = text_of(of, "metric");
+    char between[300], at_best[120] = "", with[120] = "", field[40];
     /* The loss of the latest of test, validation and training, between the levels that the task knows. */
     if (!of) {
         report_paragraph(r->out, "verdict", "Nothing has been reported of this run yet.");
@@ -46,17 +47,21 @@ static void put_verdict(const run_report *r) {
     }
     const size_t count = cli_run_references(r->run, "loss", levels);
     report_levels(levels, count, loss, between, sizeof between);
+    /* The metric of the same split, and when the validation loss was lower. */
+    snprintf(field, sizeof field, "%s_metric", strcmp(which, "training") == 0 ? "train" : which);
+    if (isfinite(number_of(of, field)) && strcmp(metric, "none") != 0)
+        snprintf(with, sizeof with, ", %.60s %.4g", metric, number_of(of, field));
     if (isfinite(best) && best < loss)
         snprintf(at_best, sizeof at_best, " It was lowest in validation, %.5g, at step %.0f.", best,
                  number_of(of, "best_validation_step"));
     report_paragraph(
-        r->out, "verdict", "%s learns %s%s%s: %s %.0f time steps the %s loss is %.5g.%s%s",
+        r->out, "verdict", "%s learns %s%s%s: %s %.0f time steps the %s loss is %.5g%s.%s%s",
         hth_config_value(&r->settings, "learner.name", "A network"),
         hth_config_value(&r->settings, "task.name",
                          hth_config_value(&r->settings, "data.name", "")),
         *hth_config_value(&r->settings, "cell.name", "") ? " with cells " : "",
         hth_config_value(&r->settings, "cell.name", ""),
-        r->summary ? "after" : "it has not ended; at", steps, which, loss, between, at_best);
+        r->summary ? "after" : "it has not ended; at", steps, which, loss, with, between, at_best);
 }
 
 static void put_row(report_table *table, const char *name, double value, const char *format) {

@@ -94,6 +94,24 @@ static void test_a_run(void **state) {
     assert_string_equal(said.out, losses[0]);
 }
 
+/* The sentence on a run says its metric too, of the split whose loss it says. */
+static void the_verdict_says_the_metric(void **state) {
+    char sentence[80];
+    (void)state;
+    RUN("train", "task=store-recall", "task.periods=4", "task.period=20", "task.group=2",
+        "network.units=6", "learner=bptt", "cell=gru", "train.sequences=20",
+        "train.metric=accuracy", "--threads", "1", "--quiet", "--out", "r");
+    assert_int_equal(said.code, 0);
+    const char *told = strstr(said.out, "test accuracy");
+    assert_non_null(told);
+    RUN("report", "r");
+    assert_int_equal(said.code, 0);
+    snprintf(sentence, sizeof sentence, ", accuracy %.4g.",
+             strtod(told + strlen("test accuracy"), NULL));
+    read_page("r/report.html");
+    has(sentence);
+}
+
 /* Whatever is in names: a folder, a label, a setting. */
 static void test_texts_are_escaped(void **state) {
     (void)state;
@@ -265,6 +283,7 @@ static void test_what_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_run),
+        TEST(the_verdict_says_the_metric),
         TEST(test_texts_are_escaped),
         TEST(test_a_comparison),
         TEST(test_a_comparison_that_diverged),
