@@ -129,7 +129,7 @@ class Data(TypedDict, total=False):
     """training, a last batch of an epoch that is not full: drop it, wrap around to the epoch's first sequences, or pad
     with weight 0 (drop)"""
     dt: float
-    """length of a step, in the unit of times"""
+    """length of a step, in the unit of times; cell.dt is the same in ms, and set apart"""
     steps: int
     """steps of every recording, whose later events are left out; 0: each has as many as its last event asks for (0)"""
     classes: int
@@ -608,7 +608,7 @@ class Episode(TypedDict, total=False):
     """Settings of the section `episode`."""
     updates: int
     """training trials of an episode, with an update after each (1)"""
-    lr: float
+    inner_lr: float
     """rate of these updates (1e-4 in Bellec et al. 2019 with 400 units; fewer units need more: 2e-3 with 100) (1e-4)"""
     trials: Literal["same", "pairs"]
     """the test trial of a task: same, the sequence that the training trials have; pairs, the sequence after it, so that

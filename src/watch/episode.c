@@ -1,6 +1,6 @@
 /*
  * Runs one episode of a trained run, and copies what is to be seen. The test trial without an update is that of the
- * same run with episode.lr = 0.
+ * same run with episode.inner_lr = 0.
  */
 #include "watch/episode.h"
 
@@ -20,7 +20,7 @@ static hth_settings join(const hth_settings *overrides, bool still,
     for (size_t i = 0; overrides && i < overrides->count && count < MOST_OVERRIDES; i++)
         items[count++] = overrides->items[i];
     items[count++] = (hth_setting){"train.batch", "1", NULL};
-    if (still) items[count++] = (hth_setting){"episode.lr", "0", NULL};
+    if (still) items[count++] = (hth_setting){"episode.inner_lr", "0", NULL};
     return (hth_settings){items, count};
 }
 

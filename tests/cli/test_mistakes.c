@@ -27,7 +27,7 @@ static const mistake mistakes[] = {
     {{"train", "task=add", "network.unit=20"}, {"network.unit;", "did you mean 'network.units'?"}},
     {{"train", "task=add", "optimizer.lr=1"},
      {"no section optimizer", "did you mean 'optimiser'?"}},
-    {{"train", "task=add", "lr=1"}, {"'lr'", "lr'?"}},
+    {{"train", "task=add", "lr=1"}, {"'lr'", "did you mean 'optimiser.lr'?"}},
     {{"train", "task=add", "steps=9"}, {"'steps'", "did you mean 'train.steps'?"}},
     {{"train", "task=add", "cell=lsmt"}, {"cell.name is 'lsmt'", "did you mean 'lstm'?"}},
     {{"train", "task=add", "cell.tau_m=20"}, {"cell.tau_m", "lif, alif", "not of rate"}},

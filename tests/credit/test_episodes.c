@@ -12,7 +12,7 @@ enum { INPUTS = 3, OUTPUTS = 2, TARGETS = 2, N = 5, UNITS = 4, STEPS = 40, BATCH
 static const char common[] =
     "cell.name=lif network.units=5 cell.v_th=0.4 cell.refractory=3 readout.tau_out=10 "
     "readout.bias=false learner.name=eprop1 learner.signal=module module.units=4 "
-    "module.refractory=2 module.tau_out=8 module.tau_m=12 episode.lr=0.02";
+    "module.refractory=2 module.tau_out=8 module.tau_m=12 episode.inner_lr=0.02";
 
 typedef struct outer {
     char text[1024];
@@ -150,7 +150,7 @@ static plain_case plain_of(const outer *r) {
                         .module = lif_of(12, 0.4, (int)number(r, "module.refractory", 2), smooth),
                         .kappa = exp(-1 / 8.0),
                         .kappa_out = exp(-1 / 10.0),
-                        .lr = number(r, "episode.lr", 0),
+                        .lr = number(r, "episode.inner_lr", 0),
                         .rate = number(r, "episode.rate", 0),
                         .rate_target = number(r, "episode.rate_target", 0.02),
                         .module_rate = number(r, "episode.module_rate", 0),
@@ -243,7 +243,7 @@ static void test_gradient_is_that_of_central_differences(void **state) {
         "episode.module_rate=3",
         "cell.spike=smooth cell.refractory=0 module.refractory=0 learner.trace=instantaneous",
         "cell.spike=smooth cell.refractory=0 module.refractory=0 episode.updates=2",
-        "cell.spike=smooth cell.refractory=0 module.kind=linear episode.lr=0.1",
+        "cell.spike=smooth cell.refractory=0 module.kind=linear episode.inner_lr=0.1",
         "cell.spike=smooth cell.refractory=0 module.refractory=0 cell.pseudo_derivative=gaussian",
         "cell.spike=smooth cell.refractory=0 module.refractory=0 "
         "cell.pseudo_derivative=fast-sigmoid",
@@ -321,8 +321,8 @@ static void try_a_rate_of_0(const char *more) {
 
 static void test_a_rate_of_0_is_plain_backpropagation(void **state) {
     (void)state;
-    try_a_rate_of_0("episode.lr=0");
-    try_a_rate_of_0("episode.lr=0 network.connections=random network.density=0.5");
+    try_a_rate_of_0("episode.inner_lr=0");
+    try_a_rate_of_0("episode.inner_lr=0 network.connections=random network.density=0.5");
 }
 
 static void test_a_silent_module_leaves_the_weights(void **state) {

@@ -59,7 +59,7 @@ static const char *settings_of(const char *more) {
              "network.units=5 cell=lif cell.v_th=0.4 cell.refractory=3 readout.tau_out=10 "
              "readout.bias=false learner=eprop1 learner.signal=module module.units=4 "
              "module.refractory=2 module.tau_out=8 module.tau_m=12 episode.trials=pairs "
-             "episode.lr=0.02 optimiser=sgd optimiser.lr=0.1 train.epochs=1 train.batch=2 "
+             "episode.inner_lr=0.02 optimiser=sgd optimiser.lr=0.1 train.epochs=1 train.batch=2 "
              "train.report_every=30 train.threads=1 train.precision=%s %s",
              scratch_path("family.npz"), sizeof(hth_real) == sizeof(double) ? "double" : "single",
              more);
@@ -178,7 +178,7 @@ static void test_losses_are_those_of_a_plain_implementation(void **state) {
                          plain[i]);
     }
     /* Control: another rate of the updates is another loss, once the weights have moved. */
-    train_whole(settings_of("episode.lr=0.03"), "other");
+    train_whole(settings_of("episode.inner_lr=0.03"), "other");
     read_losses("other", ours);
     train_plainly(1, plain);
     assert_true(fabs(ours[BATCHES - 1] / plain[BATCHES - 1] - 1) > 1e-9);
@@ -189,7 +189,7 @@ static void test_interruptions_change_no_bit(void **state) {
     static const char *const lines[] = {
         "task=arm task.steps=30 task.inputs=10 network.units=6 cell=lif cell.v_th=0.1 "
         "readout.bias=false learner=eprop1 learner.signal=module module.units=5 "
-        "module.target=population module.neurons=8 episode.lr=0.01 episode.rate=1 "
+        "module.target=population module.neurons=8 episode.inner_lr=0.01 episode.rate=1 "
         "episode.module_rate=1 optimiser.lr=1e-2 train.batch=2 train.sequences=6 "
         "train.report_every=60 train.validate_every=90 train.threads=1",
         "task=pattern task.steps=40 network.units=6 cell=lif cell.v_th=0.1 learner=eprop1 "
@@ -206,7 +206,7 @@ static void test_interruptions_change_no_bit(void **state) {
 /* A run goes on with the episodes and the module that it began with, and is looked at with its module. */
 static void test_another_episode_is_another_run(void **state) {
     (void)state;
-    static const char *const others[] = {"episode.updates=3", "episode.lr=0.05",
+    static const char *const others[] = {"episode.updates=3", "episode.inner_lr=0.05",
                                          "episode.order=first", "module.tau_m=5"};
     hth_ending ending;
     hth_error error;

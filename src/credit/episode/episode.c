@@ -76,7 +76,7 @@ static hth_status update(hth_episodes *e, size_t k, hth_error *error) {
     for (size_t b = 0; b < e->batch; b++) {
         hth_real *next = e->theta + (k * e->batch + b) * e->size;
         memcpy(next, hth_episode_theta(e, k, b), e->size * sizeof *next);
-        hth_add_scaled(e->size, (hth_real)-e->options.lr, e->G + b * e->size, next);
+        hth_add_scaled(e->size, (hth_real)-e->options.inner_lr, e->G + b * e->size, next);
     }
     return HTH_OK;
 }

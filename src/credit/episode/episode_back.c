@@ -61,7 +61,7 @@ static hth_status learn_update(hth_episodes *e, size_t k, hth_gradient *module, 
     const size_t each = e->steps * e->batch * e->main->layers[0].n;
     const hth_episode_options *o = &e->options;
     const bool pulls = o->module_rate > 0 && e->module.options.kind == HTH_MODULE_SPIKING;
-    for (size_t i = 0; i < e->batch * e->size; i++) e->Dbar[i] = (hth_real)-o->lr * e->G[i];
+    for (size_t i = 0; i < e->batch * e->size; i++) e->Dbar[i] = (hth_real)-o->inner_lr * e->G[i];
     hth_update_back(&e->update, on, e->L + k * each, e->c + k * each, e->Dbar, e->Lbar, e->push_z,
                     e->push_s);
     if (pulls)

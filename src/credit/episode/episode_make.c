@@ -12,7 +12,7 @@
 static const hth_option items[] = {
     OPTION(updates, .help = "training trials of an episode, with an update after each",
            .fallback = "1", .kind = HTH_KIND_INTEGER, .min = 1, .max = 1000),
-    OPTION(lr,
+    OPTION(inner_lr,
            .help = "rate of these updates (1e-4 in Bellec et al. 2019 with 400 units; fewer units "
                    "need more: 2e-3 with 100)",
            .fallback = "1e-4", .kind = HTH_KIND_REAL, .min = 0, .max = 1e6),

@@ -26,7 +26,7 @@ bool hth_episodes_wanted(const hth_settings *settings);
 /* The section episode. What the loss of a test trial is, is the caller's. */
 typedef struct hth_episode_options {
     int64_t updates;
-    double lr;
+    double inner_lr;
     int trials, order, loss; /* HTH_TRIALS_..., 0: second order, HTH_EPISODE_... */
     double outputs_weight, place_weight;
     double rate, rate_target, module_rate, module_rate_target;
