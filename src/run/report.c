@@ -59,8 +59,9 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_stop_note(c, c->validation_metric);
     c->validations++;
     note_best_metric(r);
-    /* Keep the parameters if the loss is the best so far. */
-    if (c->best_step && !(c->validation_loss < c->best_loss)) return HTH_OK;
+    /* Keep the parameters if the loss is the best so far; where no step counted there is none. */
+    if (isnan(c->validation_loss) || (c->best_step && !(c->validation_loss < c->best_loss)))
+        return HTH_OK;
     c->best_loss = c->validation_loss;
     c->best_step = c->walked.step;
     c->validations = 0;

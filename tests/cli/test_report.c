@@ -102,12 +102,12 @@ static void the_verdict_says_the_metric(void **state) {
         "network.units=6", "learner=bptt", "cell=gru", "train.sequences=20",
         "train.metric=accuracy", "--threads", "1", "--quiet", "--out", "r");
     assert_int_equal(said.code, 0);
-    const char *told = strstr(said.out, "test accuracy");
+    const char *told = strstr(said.out, "train accuracy");
     assert_non_null(told);
     RUN("report", "r");
     assert_int_equal(said.code, 0);
     snprintf(sentence, sizeof sentence, ", accuracy %.4g.",
-             strtod(told + strlen("test accuracy"), NULL));
+             strtod(told + strlen("train accuracy"), NULL));
     read_page("r/report.html");
     has(sentence);
 }

@@ -164,6 +164,17 @@ static void patience_ends_a_run(void **state) {
                                        90, 3);
 }
 
+/* A validation in which no step counts has no loss, and is not the best. */
+static void nothing_is_not_the_best(void **state) {
+    (void)state;
+    train_whole("task=store-recall task.periods=4 task.probability=0 cell=alif learner=eprop1 "
+                "network.units=6 "
+                "train.sequences=3 train.threads=1 train.validate_every=800",
+                "uncounted");
+    assert_int_not_equal(access(scratch_path("uncounted/checkpoint.best.safetensors"), F_OK), 0);
+    assert_int_equal(access(scratch_path("uncounted/checkpoint.safetensors"), F_OK), 0);
+}
+
 /* The best parameters are those that were there at the best step: a run of that length ends with them. */
 static void the_best_are_kept(void **state) {
     (void)state;
@@ -275,6 +286,7 @@ int main(void) {
         cmocka_unit_test(going_on_needs_no_source),
         cmocka_unit_test(patience_ends_a_run),
         cmocka_unit_test(the_best_are_kept),
+        cmocka_unit_test(nothing_is_not_the_best),
         cmocka_unit_test(updates_are_counted),
         cmocka_unit_test(older_checkpoints_are_read),
     };
