@@ -34,6 +34,11 @@ static hth_status check_options(const hth_settings *settings, const hth_session 
             "train.metric is '%s', but what episodes report beside the loss is 'place': "
             "leave train.metric out",
             name);
+    const hth_setting *loss = hth_settings_find(settings, "loss.name");
+    if (loss && strcmp(loss->value, "mse") != 0)
+        return hth_fail(error, HTH_INVALID,
+                        "loss.name is '%s', but episodes have a squared loss: leave it out",
+                        loss->value);
     if (o->validation_batch && o->validation_batch != o->batch)
         return hth_fail(error, HTH_INVALID,
                         "train.validation_batch is %lld, but episodes are validated in batches of "

@@ -486,6 +486,7 @@ static void assert_refused(const char *more, const char *why) {
 
 static void test_what_cannot_be_is_refused(void **state) {
     (void)state;
+    assert_refused("network.excitatory=0.5", "keeps no signs");
     assert_refused("cell.name=alif", "da_t/dv_{t-1}");
     assert_refused("cell.name=lstm", "dc_t/dc_{t-1}");
     assert_refused("cell.name=gru", "cell gru");

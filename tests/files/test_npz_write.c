@@ -25,7 +25,8 @@ static void without_memory(void **state) {
     if (!FAILING_MALLOC) skip();
     size_t failures = 0;
     hth_error error;
-    assert_int_equal(write_two(&error), HTH_OK); /* what libraries keep for ever is there from now on */
+    assert_int_equal(write_two(&error),
+                     HTH_OK); /* what libraries keep for ever is there from now on */
     for (size_t n = 0, reached = 1; reached; n++) {
         error = (hth_error){0};
         unlink(scratch_path("two.npz"));

@@ -244,6 +244,7 @@ static void test_what_has_no_meaning_is_refused(void **state) {
     write_arrays();
     assert_refused(ARM "cell=alif", "cell alif");
     assert_refused(ARM "train.metric=mse", "'place'");
+    assert_refused(ARM "loss=softmax", "squared loss");
     assert_refused(ARM "train.validation_batch=3", "train.validation_batch");
     assert_refused(ARM "train.keep_state=true", "train.keep_state");
     assert_refused("task=add network.units=6 cell=lif learner=eprop1 learner.signal=module",

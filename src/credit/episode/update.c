@@ -57,6 +57,10 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
                  "network.delay = 1");
         return true;
     }
+    if (layer->has_signs) {
+        snprintf(out, size, "an update of episodes keeps no signs: leave network.excitatory out");
+        return true;
+    }
     if (find_moving(cell, which, sizeof which))
         snprintf(out, size,
                  "cell %s cannot be differentiated through an update: %s of its eligibility traces "
