@@ -35,9 +35,10 @@ static hth_status check_options(const hth_settings *settings, const hth_session 
             "leave train.metric out",
             name);
     const hth_setting *loss = hth_settings_find(settings, "loss.name");
-    if (loss && strcmp(loss->value, "mse") != 0)
+    if (loss)
         return hth_fail(error, HTH_INVALID,
-                        "loss.name is '%s', but episodes have a squared loss: leave it out",
+                        "loss.name is '%s', but episodes have a squared loss of their own "
+                        "(episode.loss): leave it out",
                         loss->value);
     if (o->validation_batch && o->validation_batch != o->batch)
         return hth_fail(error, HTH_INVALID,
