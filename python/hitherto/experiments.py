@@ -214,19 +214,16 @@ class Run:
         return found
 
     def _words_of(self, data: Mapping[str, ArrayLike], folder: pathlib.Path) -> list[str]:
-        """Arrays in place of the run's own; targets of zeros, of the kind of the run's own, where there are none."""
+        """Arrays in place of the run's own."""
         settings = settings_of(self.path / "settings.yaml")
         if settings.get("data.name") != "arrays":
             raise SettingError("new data need a run that was trained with data=dict(inputs=..., targets=...); this one has "
                                f"{settings.get('task.name') or settings.get('data.name')}")
-        outputs, arrays = len(self.parameters["readout.weight"]), dict(data)
+        outputs = len(self.parameters["readout.weight"])
         own = pathlib.Path(settings["data.file"])
         with np.load(own) if own.is_file() else contextlib.nullcontext({"targets": np.load(own / "targets.npy", "r")}) as file:
             classes = file["targets"].dtype.kind in "iu"
-        if "targets" not in arrays:
-            shape = np.shape(arrays["inputs"])[:-1]
-            arrays["targets"] = np.zeros(shape, np.int64) if classes else np.zeros((*shape, outputs))
-        file = _write_data(arrays, folder)
+        file = _write_data(data, folder)
         return [f"data.test_file={file}", *([f"data.classes={outputs}"] if classes else [])]
 
     def export(self, path: Path) -> str:

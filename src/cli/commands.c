@@ -112,9 +112,9 @@ static const cli_command commands[] = {
             "(sequences, steps, outputs), before any softmax or sigmoid, targets, weights and "
             "lengths; into a .csv a line a step, sequence,step,y0,y1,... Shorter sequences are "
             "filled up with 0. key=value changes settings of the run for this pass, such as the "
-            "file of the data. Other data need targets too, of any values: predict only copies "
-            "them. The last `data.ahead` rows of a table have none, and so no line. Nothing is "
-            "learned.\n\n"
+            "file of the data. A data.test_file of arrays needs no targets: then they are 0, as "
+            "their weights are. The last `data.ahead` rows of a table have none, and no line. "
+            "Nothing is learned.\n\n"
             "  hitherto predict runs/same --split validation --out y.npz\n"
             "  hitherto predict runs/same data.test_file=new.npz --out new.csv",
         .flags = {{"--out", "FILE", "FILE.npz or FILE.csv"},

@@ -227,12 +227,17 @@ hth_status hth_array_shape(hth_npz *npz, const hth_array_layout *l, size_t class
 
 /* ---- Loading ---- */
 
+static hth_status check_inputs(const hth_npz *npz, const hth_shape *shape,
+                               const hth_array_layout *l, const hth_npy *inputs, hth_error *error) {
+    if (inputs->shape[inputs->rank - 1] == shape->inputs) return HTH_OK;
+    return fail_size(npz, "inputs", inputs, l, shape->inputs, error);
+}
+
 /* Refuses a file that differs from the training file in the number of inputs or outputs, or in the kind of targets. */
 static hth_status check_like(const hth_npz *npz, const hth_shape *shape, const hth_array_layout *l,
                              const hth_npy *inputs, const hth_npy *targets, hth_error *error) {
     const bool classes = shape->target == HTH_TARGET_CLASSES, found = are_classes(l, targets);
-    if (inputs->shape[inputs->rank - 1] != shape->inputs)
-        return fail_size(npz, "inputs", inputs, l, shape->inputs, error);
+    HTH_TRY(check_inputs(npz, shape, l, inputs, error));
     if (classes && !found)
         return hth_array_fail_shape(npz, "targets", targets,
                                     l->is_flat ? "(S,) of integers, as in the training file"
@@ -268,21 +273,41 @@ static hth_status check_weights(const hth_npz *npz, const hth_array_set *set, ht
                     hth_npz_path(npz));
 }
 
-static hth_status load_arrays(hth_npz *npz, const hth_shape *shape, hth_array_set *set,
+static hth_status load_inputs(hth_npz *npz, const hth_npy *inputs, hth_array_set *set,
                               hth_error *error) {
+    const loading load = {.npz = npz, .name = "inputs", .set = set, .shape = &set->shape};
+    return load_values(npz, &load, visit_input, inputs->count, &set->x, &set->mapped_x, error);
+}
+
+/* Inputs alone, for predictions: targets of 0 that do not count. */
+static hth_status load_without_targets(hth_npz *npz, hth_array_set *set, hth_error *error) {
+    const size_t steps = set->layout.rows * set->layout.steps;
+    const bool values = set->shape.target == HTH_TARGET_VALUES;
+    hth_npy inputs;
+    HTH_TRY(hth_npz_header(npz, "inputs", &inputs, error));
+    HTH_TRY(check_inputs(npz, &set->shape, &set->layout, &inputs, error));
+    set->lacks_targets = true;
+    set->weights = calloc(steps, sizeof *set->weights);
+    if (values)
+        set->targets = calloc(steps, hth_times(set->shape.outputs, sizeof *set->targets));
+    else
+        set->classes = calloc(steps, sizeof *set->classes);
+    if (!set->weights || (!set->targets && !set->classes)) return no_memory(npz, error);
+    return load_inputs(npz, &inputs, set, error);
+}
+
+static hth_status load_arrays(hth_npz *npz, hth_array_set *set, hth_error *error) {
     /* Check the shapes, then read the mask. */
+    const hth_shape *shape = &set->shape;
     hth_npy inputs, targets;
     HTH_TRY(hth_npz_header(npz, "inputs", &inputs, error));
     HTH_TRY(check_targets(npz, &set->layout, &targets, error));
     HTH_TRY(check_like(npz, shape, &set->layout, &inputs, &targets, error));
-    set->shape = *shape;
     HTH_TRY(load_weights(npz, set, error));
     HTH_TRY(check_weights(npz, set, error));
-    /* Load the inputs. */
-    loading load = {.npz = npz, .name = "inputs", .set = set, .shape = shape};
-    HTH_TRY(load_values(npz, &load, visit_input, inputs.count, &set->x, &set->mapped_x, error));
+    HTH_TRY(load_inputs(npz, &inputs, set, error));
     /* Load the targets: values or classes. */
-    load.name = "targets";
+    loading load = {.npz = npz, .name = "targets", .set = set, .shape = shape};
     if (shape->target == HTH_TARGET_VALUES)
         return load_values(npz, &load, visit_target, targets.count, &set->targets,
                            &set->mapped_targets, error);
@@ -292,10 +317,12 @@ static hth_status load_arrays(hth_npz *npz, const hth_shape *shape, hth_array_se
 }
 
 hth_status hth_array_set_load(hth_npz *npz, const hth_shape *shape, hth_array_layout *layout,
-                              hth_array_set *out, hth_error *error) {
-    hth_array_set set = {.layout = *layout};
+                              bool needs_targets, hth_array_set *out, hth_error *error) {
+    hth_array_set set = {.layout = *layout, .shape = *shape};
     *layout = (hth_array_layout){0};
-    hth_status status = load_arrays(npz, shape, &set, error);
+    hth_status status = needs_targets || hth_npz_has(npz, "targets")
+                            ? load_arrays(npz, &set, error)
+                            : load_without_targets(npz, &set, error);
     if (status == HTH_OK)
         *out = set;
     else
@@ -342,6 +369,11 @@ void hth_array_set_doubt(const hth_array_set *set, const char *path, bool has_le
     size_t padded = 0, first = 0;
     bool differ = false;
     out[0] = '\0';
+    if (set->lacks_targets) {
+        snprintf(out, HTH_DOUBT_LENGTH,
+                 "%.200s has no targets: outputs can be predicted, but not scored", path);
+        return;
+    }
     for (size_t n = 0; n < l->rows && set->weights && !has_lengths && !l->is_flat; n++) {
         size_t end = l->steps; /* the last step with weight, plus 1 */
         while (end > 0 && set->weights[n * l->steps + end - 1] == 0) end--;

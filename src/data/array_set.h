@@ -30,7 +30,8 @@ typedef struct hth_array_set {
     hth_real *x, *targets;
     hth_map mapped_x, mapped_targets;
     int32_t *classes;
-    hth_real *weights; /* NULL: every step counts 1 */
+    hth_real *weights;  /* NULL: every step counts 1 */
+    bool lacks_targets; /* they are 0, and so are all weights */
 } hth_array_set;
 
 /* Finds the shape of the data: inputs are (N, T, n_in) or (S, n_in), targets are values for as many steps, or
@@ -43,12 +44,14 @@ hth_status hth_array_shape(hth_npz *npz, const hth_array_layout *layout, size_t 
  * Reads inputs, targets and, if present, mask. HTH_MISMATCH names the array, its shape and the right shape.
  * HTH_INVALID names the position of a number that is not finite, of a class out of range, or a mask that is 0
  * everywhere. Padding, and targets of steps whose mask is 0, are not checked. Takes over the layout's memory.
+ * needs_targets: a file without them is refused; else no step of it counts.
  */
 hth_status hth_array_set_load(hth_npz *npz, const hth_shape *shape, hth_array_layout *layout,
-                              hth_array_set *out, hth_error *error);
+                              bool needs_targets, hth_array_set *out, hth_error *error);
 void hth_array_set_free(hth_array_set *set);
 
-/* Writes a warning to `out` if masks end in zeros as padding does, although there are no lengths; otherwise "". */
+/* Writes a warning to `out` if there are no targets, or if masks end in zeros as padding does, although there are no
+ * lengths; otherwise "". */
 void hth_array_set_doubt(const hth_array_set *set, const char *path, bool has_lengths,
                          char out[HTH_DOUBT_LENGTH]);
 

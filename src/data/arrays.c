@@ -2,7 +2,8 @@
  * Reads sequences from NumPy arrays: an .npz file, or a folder of .npy files, with
  *
  *     inputs   (N, T, n_in)    bool, integers or floats; or (S, n_in): the steps of one stream
- *     targets  (N, T, n_out)   values, or (N, T) of integers: classes; or (S, n_out), (S)
+ *     targets  (N, T, n_out)   values, or (N, T) of integers: classes; or (S, n_out), (S);
+ *                              a test file may have none, and is then predicted, not scored
  *     mask     (N, T)          optional: the weight of each step, at least 0; or (S)
  *     lengths  (N)             optional: the number of steps of each sequence; the rest is padding
  *     starts   (N, T)          optional: 1 where the state is reset before a step; for a stream (S) of bool, or the
@@ -115,20 +116,22 @@ static hth_status load_train(const arrays_options *options, const char *path, bo
         status = hth_array_shape(npz, &layout, (size_t)options->classes, shape, error);
     if (status == HTH_OK) status = load_given(npz, a, error);
     if (status == HTH_OK && is_split)
-        status = hth_array_set_load(npz, shape, &layout, &a->set, error);
+        status = hth_array_set_load(npz, shape, &layout, true, &a->set, error);
     hth_array_layout_free(&layout);
     hth_npz_close(npz);
     return status;
 }
 
-static hth_status load_other(const char *path, const hth_shape *shape, arrays *a,
-                             hth_error *error) {
+/* needs_targets: not for a test file, whose outputs may be what is wanted. */
+static hth_status load_other(const char *path, const hth_shape *shape, bool needs_targets,
+                             arrays *a, hth_error *error) {
     hth_npz *npz;
     hth_array_layout layout;
     HTH_TRY(hth_npz_open(path, &npz, error));
     hth_status status = hth_npz_only(npz, names, HTH_COUNT(names), error);
     if (status == HTH_OK) status = hth_array_layout_read(npz, &layout, error);
-    if (status == HTH_OK) status = hth_array_set_load(npz, shape, &layout, &a->set, error);
+    if (status == HTH_OK)
+        status = hth_array_set_load(npz, shape, &layout, needs_targets, &a->set, error);
     hth_npz_close(npz);
     return status;
 }
@@ -158,13 +161,15 @@ static hth_status list_sequences(const arrays *a, hth_sequence_set *out, hth_err
 
 static hth_status arrays_load(const void *options, const char *train, const char *path,
                               hth_sequence_set *out, hth_error *error) {
+    const arrays_options *given = options;
     const bool is_split = path == train;
     hth_shape shape;
     /* Read the training file, then the split's own if it is another. */
     arrays *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "arrays: not enough memory");
     hth_status status = load_train(options, train, is_split, a, &shape, error);
-    if (status == HTH_OK && !is_split) status = load_other(path, &shape, a, error);
+    if (status == HTH_OK && !is_split)
+        status = load_other(path, &shape, path != given->sequences.test_file, a, error);
     if (status != HTH_OK) {
         arrays_close(a);
         return status;

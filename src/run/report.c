@@ -156,6 +156,7 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     hth_run_tell_reading(r, false);
     if (status != HTH_OK || !test.source.kind) return status;
     /* Score them. */
+    if (*hth_source_doubt(&test.source)) hth_run_tell(r, hth_source_doubt(&test.source));
     status = score(r, &test, &summary->test_loss, &summary->test_metric, stopped, error);
     hth_scorer_close(&test);
     return status;

@@ -148,6 +148,45 @@ static void shorter_sequences_are_filled_up(void **state) {
     free(in.x);
 }
 
+/* New data need no targets to be predicted: the outputs are those of the same inputs with targets, and no step counts.
+ * They cannot be scored, validated or trained on. */
+static void new_data_need_no_targets(void **state) {
+    enum { N = 3, T = 5 };
+    hth_real x[N][T][1];
+    int32_t y[N][T];
+    hth_error error;
+    (void)state;
+    for (size_t i = 0; i < (size_t)N * T; i++)
+        x[i / T][i % T][0] = (hth_real)(y[i / T][i % T] = i % 2 == 0);
+    const hth_npz_array all[] = {{"inputs", HTH_DTYPE_REAL, 3, {N, T, 1}, x},
+                                 {"targets", HTH_DTYPE_I32, 2, {N, T}, y}};
+    assert_int_equal(hth_npz_write("whole.npz", all, 2, &error), HTH_OK);
+    assert_int_equal(hth_npz_write("bare.npz", all, 1, &error), HTH_OK);
+    RUN("train", "data=arrays", "data.file=whole.npz", "network.units=3", "train.epochs=1",
+        "--threads", "1", "--quiet", "--out", "run");
+    assert_int_equal(said.code, 0);
+    RUN("predict", "run", "data.test_file=whole.npz", "--out", "told.npz");
+    assert_int_equal(said.code, 0);
+    RUN("predict", "run", "data.test_file=bare.npz", "--out", "untold.npz");
+    assert_int_equal(said.code, 0);
+    const array told = read_array("told.npz", "outputs"),
+                same = read_array("untold.npz", "outputs");
+    const array weights = read_array("untold.npz", "weights");
+    assert_int_equal(told.about.count, same.about.count);
+    assert_memory_equal(told.x, same.x, told.about.count * sizeof *told.x);
+    for (size_t i = 0; i < weights.about.count; i++) assert_true(weights.x[i] == 0);
+    RUN("eval", "run", "data.test_file=bare.npz");
+    assert_true(said.code != 0 && strstr(said.err, "no step of the split has weight"));
+    RUN("train", "data=arrays", "data.file=bare.npz", "--out", "other");
+    assert_true(said.code != 0 && strstr(said.err, "there is no array targets"));
+    RUN("train", "data=arrays", "data.file=whole.npz", "data.validate_file=bare.npz", "--out",
+        "other");
+    assert_true(said.code != 0 && strstr(said.err, "there is no array targets"));
+    free(told.x);
+    free(same.x);
+    free(weights.x);
+}
+
 /* Class weights that the data bring hold in every command on a run, and count as the setting does. */
 static void class_weights_of_data_stay(void **state) {
     enum { N = 8, T = 4 };
@@ -246,13 +285,10 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
-        TEST(predictions_are_what_eval_scores),
-        TEST(recordings_show_the_inside),
-        TEST(shorter_sequences_are_filled_up),
-        TEST(class_weights_of_data_stay),
-        TEST(parameters_are_those_that_exist),
-        TEST(the_confusion_is_the_accuracy),
-        TEST(test_refusals),
+        TEST(predictions_are_what_eval_scores), TEST(recordings_show_the_inside),
+        TEST(shorter_sequences_are_filled_up),  TEST(new_data_need_no_targets),
+        TEST(class_weights_of_data_stay),       TEST(parameters_are_those_that_exist),
+        TEST(the_confusion_is_the_accuracy),    TEST(test_refusals),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
