@@ -252,10 +252,10 @@ class Network(TypedDict, total=False):
     1..8, from which each draws its own by seed. 1: the next step. The reset of a spiking unit has no delay (1)"""
     input_delay: Texts
     """the same of the input, where a layer reads it, such as 0..8. 0: the same step (0)"""
-    excitatory: float
+    excitatory: Numbers
     """Dale's law: this fraction of the units of each layer, the first, has recurrent weights to others of at least 0,
-    the rest of at most 0; after each update a weight that would have changed its sign is 0. -1: weights of a unit may
-    have either sign (-1)"""
+    the rest of at most 0; after each update a weight that would have changed its sign is 0. A list says it of each
+    unit: 1, 1, 0 or 80 x 1, 20 x 0. -1: weights of a unit may have either sign (-1)"""
     initial: Literal["zero", "learned"]
     """state at the start of a sequence: zero, or learned with the weights (zero)"""
     direction: Literal["forward", "both"]

@@ -75,21 +75,20 @@ void hth_layer_mask(const hth_layer *layer, hth_real *weight) {
 }
 
 void hth_layer_keep_signs(const hth_layer *layer, hth_real *weight) {
-    const size_t n = layer->n, excitatory = layer->excitatory;
-    for (size_t row = 0; layer->has_signs && row < layer->rows; row++) {
+    const size_t n = layer->n;
+    for (size_t row = 0; layer->excites && row < layer->rows; row++) {
         hth_real *w = weight + row * layer->m;
         /* Columns of z_{t-1}, then of its late copies. */
         for (size_t copy = 0; copy <= layer->wiring.late_z; copy++) {
-            for (size_t k = 0; k < excitatory; k++) w[k] = w[k] > 0 ? w[k] : 0;
-            for (size_t k = excitatory; k < n; k++) w[k] = w[k] < 0 ? w[k] : 0;
+            for (size_t k = 0; k < n; k++)
+                w[k] = (layer->excites[k] > 0 ? w[k] > 0 : w[k] < 0) ? w[k] : 0;
             w += copy ? n : hth_layer_late_z(layer);
         }
     }
 }
 
 bool hth_network_keep_signs(hth_network *network) {
-    const bool has_signs = network->layers[0].has_signs; /* all layers have, or none */
-    if (!has_signs) return false;
+    if (!network->layers[0].excites) return false; /* all layers have signs, or none */
     network->changes++;
     for (size_t l = 0; l < network->layer_count; l++)
         hth_layer_keep_signs(&network->layers[l], network->theta + network->layers[l].weight);

@@ -134,10 +134,10 @@ static void draw_layer(const hth_layer *layer, hth_real *theta, const init_optio
     }
     for (size_t row = 0; cell->bias && row < layer->rows; row++)
         w[row * m + m - 1] += (hth_real)cell->bias(layer->options, row / n);
-    for (size_t row = 0; layer->has_signs && row < layer->rows; row++)
+    for (size_t row = 0; layer->excites && row < layer->rows; row++)
         for (size_t k = 0; k < n; k++) {
             const hth_real size = (hth_real)fabs(w[row * m + k]);
-            w[row * m + k] = k < layer->excitatory ? size : 0 - size;
+            w[row * m + k] = layer->excites[k] > 0 ? size : 0 - size;
         }
     hth_wiring_spread(layer, w);
     hth_layer_mask(layer, w);

@@ -10,6 +10,7 @@
 #include "network/sections.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Everything that is known before memory is asked for. */
@@ -27,7 +28,13 @@ typedef struct plan {
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
     bool weighs_classes;
+    double excitatory; /* the fraction; -1: none, or a list */
 } plan;
+
+/* Whether network.excitatory says of each unit whether it excites; else it is a fraction, or -1. */
+static bool lists_signs(const plan *p) {
+    return strpbrk(p->network.excitatory, ",x") != NULL;
+}
 
 static const hth_layer_kind *kind_of(const plan *p, size_t layer) {
     return hth_layer_kind_at(p->stack.kinds[layer]);
@@ -75,10 +82,10 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
         return hth_fail(error, HTH_INVALID,
                         "readout.kappa is %g; it must be a number from 0 to 1, or -1",
                         p->readout.kappa);
-    if (p->network.excitatory > -1 && p->network.excitatory < 0)
+    if (p->excitatory > -1 && p->excitatory < 0)
         return hth_fail(error, HTH_INVALID,
                         "network.excitatory is %g; it must be a number from 0 to 1, or -1",
-                        p->network.excitatory);
+                        p->excitatory);
     if (p->regulariser.rate > 0 && !any_spikes(p))
         return hth_fail(error, HTH_INVALID,
                         "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
@@ -171,6 +178,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     losses.fallback = shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
     HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
+    p->excitatory = lists_signs(p) ? -1 : strtod(p->network.excitatory, NULL);
     HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
     HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));
     HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &p->regulariser, error));
@@ -259,12 +267,11 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->reads = p->reads[index];
     layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
     layer->is_top = p->is_top[index];
-    layer->has_signs = p->network.excitatory >= 0;
-    layer->excitatory = layer->has_signs ? (size_t)(p->network.excitatory * (double)n + 0.5) : n;
     layer->number = number_of(p, index);
     /* Memory. */
     layer->options = hth_arena_take(arena, 1, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
+    if (lists_signs(p) || p->excitatory >= 0) layer->excites = HTH_TAKE(arena, hth_real, n);
     if (connections != HTH_CONNECT_ALL)
         layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
     layer->wiring = wiring_of(p, index);
@@ -370,6 +377,24 @@ static hth_status read_cell(const hth_layer *layer, const hth_settings *settings
     return layer->cell->prepare(layer->options, layer->n, layer->constants, error);
 }
 
+/* Which units excite: the first of them, or those that are listed. */
+static hth_status read_signs(const plan *p, const hth_layer *layer, hth_error *error) {
+    const size_t n = layer->n;
+    if (!layer->excites) return HTH_OK;
+    if (lists_signs(p))
+        HTH_TRY(hth_units_expand(p->network.excitatory, n, 0, 1, "network.excitatory",
+                                 layer->excites, error));
+    for (size_t j = 0; j < n; j++) {
+        if (!lists_signs(p)) layer->excites[j] = j < (size_t)(p->excitatory * (double)n + 0.5);
+        if (layer->excites[j] > 0 && layer->excites[j] < 1)
+            return hth_fail(error, HTH_INVALID,
+                            "network.excitatory lists %g for unit %zu; in a list each unit has 1 "
+                            "(its weights are at least 0) or 0 (at most 0)",
+                            (double)layer->excites[j], j);
+    }
+    return HTH_OK;
+}
+
 static hth_status read_parts(hth_network *net, const plan *p, const hth_settings *settings,
                              hth_error *error) {
     if (net->readout.class_weights)
@@ -377,6 +402,7 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
                                  "loss.class_weights", net->readout.class_weights, error));
     for (size_t l = 0; l < net->layer_count; l++)
         HTH_TRY(read_cell(&net->layers[l], settings, error));
+    for (size_t l = 0; l < net->layer_count; l++) HTH_TRY(read_signs(p, &net->layers[l], error));
     return hth_options_read(&net->readout.loss->part.options, settings,
                             (void *)net->readout.loss_options, error);
 }

@@ -50,8 +50,8 @@ typedef struct hth_layer {
     const hth_real *W; /* the same, as a place */
     size_t initial;    /* offset of the initial state */
     bool has_bias, has_self, learns_initial;
-    bool has_signs;    /* recurrent weights from units 0..excitatory-1 are at least 0, */
-    size_t excitatory; /* those from the others at most 0 */
+    /* [n]: recurrent weights from a unit are at least 0 (1), or at most 0 (0); NULL: weights may have either sign. */
+    hth_real *excites;
     hth_reading reads; /* x */
     bool backward;     /* runs over each item's sequence from its end: see hth_tape_slot */
     bool is_top;       /* the readout reads it, and no layer does */

@@ -81,9 +81,10 @@ static const hth_option network_items[] = {
     {.name = "excitatory",
      .help = "Dale's law: this fraction of the units of each layer, the first, has recurrent "
              "weights to others of at least 0, the rest of at most 0; after each update a weight "
-             "that would have changed its sign is 0. -1: weights of a unit may have either sign",
+             "that would have changed its sign is 0. A list says it of each unit: 1, 1, 0 or "
+             "80 x 1, 20 x 0. -1: weights of a unit may have either sign",
      .fallback = "-1",
-     .kind = HTH_KIND_REAL,
+     .kind = HTH_KIND_UNITS,
      .min = -1,
      .max = 1,
      .offset = offsetof(hth_network_options, excitatory)},

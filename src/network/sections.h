@@ -8,7 +8,8 @@ typedef struct hth_network_options {
     const char *units, *layers, *cells, *reads, *connections, *delay, *input_delay;
     int64_t embedding;
     int bias, self, initial, direction, events;
-    double density, dropout, excitatory;
+    double density, dropout;
+    const char *excitatory;
 } hth_network_options;
 
 enum { HTH_AUTO, HTH_ON, HTH_OFF }; /* network.bias, network.self_connections */

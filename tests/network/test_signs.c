@@ -10,13 +10,14 @@ enum { UNITS = 8, UPDATES = 100000 };
 
 static const char *const optimisers[] = {"sgd", "momentum", "adam"};
 
-static size_t wrong_signs(const hth_network *network, size_t excitatory) {
+/* excites: a 1 for each unit whose weights are to be at least 0, else a 0. */
+static size_t wrong_signs(const hth_network *network, const char *excites) {
     const hth_layer *layer = &network->layers[0];
     size_t wrong = 0;
     for (size_t row = 0; row < layer->rows; row++)
         for (size_t k = 0; k < layer->n; k++) {
             const hth_real w = layer->W[row * layer->m + k];
-            wrong += k < excitatory ? w < 0 : w > 0;
+            wrong += excites[k] == '1' ? w < 0 : w > 0;
         }
     return wrong;
 }
@@ -72,8 +73,13 @@ static void test_signs_at_first(void **state) {
     (void)state;
     static const struct {
         const char *settings;
-        size_t excitatory;
-    } nets[] = {{"0.8", 6}, {"0", 0}, {"1", 8}, {"0.5", 4}};
+        const char *excites;
+    } nets[] = {{"0.8", "11111100"},
+                {"0", "00000000"},
+                {"1", "11111111"},
+                {"0.5", "11110000"},
+                {"0, 1, 1, 0, 0, 1, 0, 1", "01100101"},
+                {"2 x 0, 6 x 1", "00111111"}};
     for (size_t i = 0; i < HTH_COUNT(nets); i++) {
         const hth_shape shape = {.inputs = 2, .outputs = 1, .target = HTH_TARGET_VALUES};
         const hth_setting items[] = {{"network.units", "8", NULL},
@@ -83,7 +89,7 @@ static void test_signs_at_first(void **state) {
         hth_network *network;
         hth_error error;
         must(hth_network_create(&settings, &shape, 1, NULL, &network, &error), &error);
-        assert_int_equal(wrong_signs(network, nets[i].excitatory), 0);
+        assert_int_equal(wrong_signs(network, nets[i].excites), 0);
         assert_int_equal(zeros(network, true), i % 2 ? network->layers[0].rows * 8 / 4 : 0);
         hth_network_destroy(network);
     }
@@ -95,14 +101,16 @@ static void test_signs_after_many_updates(void **state) {
     for (size_t i = 0; i < HTH_COUNT(optimisers); i++) {
         char text[256];
         law_rig rig, free_one;
-        rig_with(&rig, "network.excitatory=0.8", text);
+        const char *excites = i == 0 ? "01100101" : "11111100";
+        rig_with(&rig, i == 0 ? "network.excitatory=0,1,1,0,0,1,0,1" : "network.excitatory=0.8",
+                 text);
         rig_with(&free_one, "network.excitatory=-1", text);
         const size_t missing = zeros(rig.network, false);
         hth_real *before = malloc(rig.count * sizeof *before);
         memcpy(before, rig.network->theta, rig.count * sizeof *before);
         assert_true(missing > 10);
         train(&rig, "rflo", optimisers[i], UPDATES);
-        assert_int_equal(wrong_signs(rig.network, 6), 0);
+        assert_int_equal(wrong_signs(rig.network, excites), 0);
         assert_int_equal(zeros(rig.network, false), missing);
         pinned += zeros(rig.network, true); /* weights that want the other sign */
         assert_true(zeros(rig.network, true) < UNITS * UNITS - missing);
@@ -110,7 +118,7 @@ static void test_signs_after_many_updates(void **state) {
         for (size_t k = 0; k < rig.count; k++) assert_true(isfinite(rig.network->theta[k]));
         memcpy(free_one.network->theta, before, rig.count * sizeof *before);
         train(&free_one, "rflo", optimisers[i], 1000);
-        assert_true(wrong_signs(free_one.network, 6) > 0);
+        assert_true(wrong_signs(free_one.network, excites) > 0);
         free(before);
         law_teardown(&rig);
         law_teardown(&free_one);
@@ -164,13 +172,22 @@ static void test_given_connections_after_many_updates(void **state) {
 
 static void test_bad_fractions_are_refused(void **state) {
     (void)state;
-    const hth_shape shape = {.inputs = 2, .outputs = 1, .target = HTH_TARGET_VALUES};
-    const hth_setting item = {"network.excitatory", "-0.5", NULL};
-    const hth_settings settings = {&item, 1};
-    hth_network *network = NULL;
-    hth_error error;
-    assert_int_equal(hth_network_create(&settings, &shape, 1, NULL, &network, &error), HTH_INVALID);
-    assert_non_null(strstr(error.message, "network.excitatory is -0.5"));
+    static const char *const bad[][2] = {
+        {"-0.5", "network.excitatory is -0.5"},
+        {"1, 0, 0.5", "network.excitatory lists 0.5 for unit 2; in a list each unit has 1"},
+        {"1, 0", "network.excitatory"},
+    };
+    for (size_t i = 0; i < HTH_COUNT(bad); i++) {
+        const hth_shape shape = {.inputs = 2, .outputs = 1, .target = HTH_TARGET_VALUES};
+        const hth_setting items[] = {{"network.excitatory", bad[i][0], NULL},
+                                     {"network.units", "3", NULL}};
+        const hth_settings settings = {items, 2};
+        hth_network *network = NULL;
+        hth_error error;
+        assert_int_equal(hth_network_create(&settings, &shape, 1, NULL, &network, &error),
+                         HTH_INVALID);
+        if (!strstr(error.message, bad[i][1])) fail_msg("%s", error.message);
+    }
 }
 
 int main(void) {

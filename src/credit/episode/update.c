@@ -57,7 +57,7 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
                  "network.delay = 1");
         return true;
     }
-    if (layer->has_signs) {
+    if (layer->excites) {
         snprintf(out, size, "an update of episodes keeps no signs: leave network.excitatory out");
         return true;
     }
