@@ -2,6 +2,7 @@
  * Signal module: what the caller gives is q, once a tape. Signals that are F^T err are signal random, bit for bit, and
  * tapes of any length have the same gradient.
  */
+#include "kernels/level.h"
 #include "laws.h"
 
 enum { N = 5 };
@@ -13,8 +14,10 @@ static hth_real *draw(size_t count, uint32_t stream, double scale) {
     return out;
 }
 
-/* a b + c, rounded once. */
+/* a b + c as the level in use has it: rounded once, or twice where it does not fuse. */
 static hth_real fused(hth_real a, hth_real b, hth_real c) {
+    volatile hth_real product = a * b; /* or the compiler would fuse it */
+    if (!hth_level_fuses(hth_level)) return product + c;
 #ifdef HTH_DOUBLE
     return fma(a, b, c);
 #else
