@@ -48,10 +48,12 @@ static void test_others_refuse_it(void **state) {
     (void)state;
     RUN("predict", "arm", "--out", "y.npz");
     assert_non_null(strstr(said.err, "learner.signal is module"));
+    assert_false(is_there("y.npz"));
+    /* A check is the double program's, which need not be there. */
+    if (sizeof(hth_real) == 4) return;
     RUN("check", "arm");
     assert_int_not_equal(said.code, 0);
     assert_non_null(strstr(said.err, "learner.signal is module"));
-    assert_false(is_there("y.npz"));
 }
 
 /* A linear module has no spikes; a task without a place shows its outputs. */
