@@ -158,7 +158,8 @@ def test_a_bar(tmp_path, capfd):
 
 
 def test_ctrl_c_saves(tmp_path):
-    script = (f"import hitherto as hh\nhh.train(out={str(tmp_path / 'run')!r}, task='add', loss='softmax', units=8, "
+    listen = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job may begin with it ignored
+    script = (listen + f"import hitherto as hh\nhh.train(out={str(tmp_path / 'run')!r}, task='add', loss='softmax', units=8, "
               "train={'steps': 10**9, 'report_every': 100})")
     child = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stderr=subprocess.PIPE, text=True)
     lines = tmp_path / "run" / "metrics.jsonl"
