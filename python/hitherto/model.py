@@ -298,19 +298,6 @@ class Model:
         """
         answer, report = self._answer, self._report
         report.loss = 0.0
-        if y is not None and weight is None and not late and not ends:
-            try:
-                if self._target_length and len(y) != self._target_length:  # type: ignore[arg-type]
-                    raise ValueError
-                self._target[...] = y
-            except (TypeError, ValueError, RuntimeError):
-                _put_with_care("y", self._target, y)
-            status = self._say_plainly()
-            if status:
-                self._failure.check(status)
-            return report.loss
-        answer.late, answer.ends, answer.errors, answer.weights = late, ends, None, None
-        answer.targets = answer.classes = None
         if y is not None:
             try:
                 if self._target_length and len(y) != self._target_length:  # type: ignore[arg-type]
@@ -318,6 +305,14 @@ class Model:
                 self._target[...] = y
             except (TypeError, ValueError, RuntimeError):
                 _put_with_care("y", self._target, y)
+            if weight is None and not late and not ends:  # the common case, whose arguments lie ready
+                status = self._say_plainly()
+                if status:
+                    self._failure.check(status)
+                return report.loss
+        answer.late, answer.ends, answer.errors, answer.weights = late, ends, None, None
+        answer.targets = answer.classes = None
+        if y is not None:
             if self._has_classes:
                 answer.classes = self._target_address
             else:
