@@ -118,8 +118,12 @@ static const char *own_settings(const cli_arguments *arguments, char *path, size
     return exists(path) ? path : NULL;
 }
 
-/* A run that is given as a settings file gives its settings alone. */
-static void tell_of_run(const cli_arguments *arguments) {
+/* Settings of another run that have lost their meaning; and a run that is given as a settings file gives its settings
+ * alone. */
+static void tell_of_run(const cli_arguments *arguments, const hth_config *config) {
+    if (config->left)
+        fprintf(stderr, "Settings of that run that mean nothing here are left out: %s\n",
+                config->left);
     const char *word = settings_word(arguments);
     if (!word || !cli_is_folder(word) || cli_value(arguments, "--from") ||
         cli_value(arguments, "--resume"))
@@ -164,7 +168,7 @@ int cli_train(const cli_arguments *arguments) {
         default_folder(arguments, config, resume, out, sizeof out);
     /* Train, in the program of the run's precision. */
     code = cli_match_precision(arguments, config);
-    if (code == CLI_OK && !cli_value(arguments, "--quiet")) tell_of_run(arguments);
+    if (code == CLI_OK && !cli_value(arguments, "--quiet")) tell_of_run(arguments, config);
     if (code == CLI_OK) code = train(arguments, config, out);
     hth_config_destroy(config);
     return code;

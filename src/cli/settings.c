@@ -52,10 +52,18 @@ static hth_status load_file(const char *path, hth_config *config, hth_error *err
     return hth_config_load(config, inside, error);
 }
 
-static hth_status load_files(const cli_arguments *arguments, hth_config *config, hth_error *error) {
-    for (size_t i = 0; i < arguments->word_count; i++)
-        if (!cli_is_assignment(arguments->words[i]))
-            HTH_TRY(load_file(arguments->words[i], config, error));
+/* *inherited: how many of the settings, the first, are those of runs that another begins with. */
+static hth_status load_files(const cli_arguments *arguments, hth_config *config, size_t *inherited,
+                             hth_error *error) {
+    const bool begins =
+        arguments->command->run == cli_train; /* and not check, which looks at one */
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        const char *word = arguments->words[i];
+        const bool first = *inherited == config->count;
+        if (cli_is_assignment(word)) continue;
+        HTH_TRY(load_file(word, config, error));
+        if (begins && first && cli_is_folder(word)) *inherited = config->count;
+    }
     return HTH_OK;
 }
 
@@ -74,19 +82,29 @@ static hth_status load_overrides(const cli_arguments *arguments, hth_config *con
     return HTH_OK;
 }
 
+/* *inherited: how many of the settings, the first, are those of a run that this one does not go on with. */
 static hth_status fill(const cli_arguments *arguments, const char *first_file, hth_config *config,
-                       hth_error *error) {
+                       size_t *inherited, hth_error *error) {
+    *inherited = 0;
     if (first_file) HTH_TRY(hth_config_load(config, first_file, error));
-    HTH_TRY(load_files(arguments, config, error));
+    if (first_file && cli_value(arguments, "--from")) *inherited = config->count;
+    HTH_TRY(load_files(arguments, config, inherited, error));
     return load_overrides(arguments, config, error);
 }
 
-static int read(const cli_arguments *arguments, const char *first_file, bool check,
+/* Checks the settings. Those of another run that have lost their meaning are removed. */
+static hth_status check(hth_config *config, size_t inherited, hth_error *error) {
+    HTH_TRY(hth_config_inherit(config, inherited, error));
+    return hth_config_validate(config, error);
+}
+
+static int read(const cli_arguments *arguments, const char *first_file, bool checked,
                 hth_config **out) {
     hth_error error;
+    size_t inherited;
     if (hth_config_create(out, &error) != HTH_OK) return cli_fail(&error);
-    hth_status status = fill(arguments, first_file, *out, &error);
-    if (status == HTH_OK && check) status = hth_config_validate(*out, &error);
+    hth_status status = fill(arguments, first_file, *out, &inherited, &error);
+    if (status == HTH_OK && checked) status = check(*out, inherited, &error);
     if (status == HTH_OK) return CLI_OK;
     hth_config_destroy(*out);
     *out = NULL;

@@ -78,6 +78,7 @@ void hth_config_destroy(hth_config *config) {
     hth_config_truncate_arms(config, 0);
     hth_config_destroy(config->vary);
     free(config->arms);
+    free(config->left);
     free(block_of(config));
     free(config);
 }

@@ -4,6 +4,7 @@
  *   config.c                      the list, and the walk over all tables
  *   yaml.c, write.c               reading and writing files
  *   validate.c                    every key is known, every value has its type and bounds
+ *   inherit.c                     of another run's settings, those that still have a meaning
  *   conventions.c                 the settings that conventions.name implies
  *   identity.c                    which settings two runs must share
  *   sections.c section_compare.c  the sections train, check and compare
@@ -28,6 +29,10 @@ hth_status hth_config_set(hth_config *config, const char *key, const char *value
 hth_settings hth_config_settings(const hth_config *config); /* valid until the next change */
 /* Checks that every key is known and belongs to a chosen part, and that every value has its type and bounds. */
 hth_status hth_config_validate(const hth_config *config, hth_error *error);
+/* The first `count` settings are those of another run; those behind them have been added since. Removes the ones that
+ * have lost their meaning: of a part that is not chosen any more, or a value that the part chosen now does not have.
+ * Their names are in config->left. */
+hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error);
 /* Writes the full settings, defaults included, as YAML. Loading it gives the same settings. */
 hth_status hth_config_write(const hth_config *config, const char *path, hth_error *error);
 
@@ -63,6 +68,7 @@ struct hth_config {
     hth_arm *arms;
     size_t arm_count;
     hth_config *vary; /* NULL: no setting is varied */
+    char *left;       /* "cell.beta, cell.tau_a": what hth_config_inherit removed; NULL: nothing */
 };
 
 /* The user's settings, without those that conventions.name implies. */

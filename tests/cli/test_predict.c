@@ -221,6 +221,40 @@ static void class_weights_of_data_stay(void **state) {
     assert_int_equal(said.code, 0);
 }
 
+#define FROM "train", "train.steps=20", "train.picture=false", "--threads", "1", "--out"
+
+/* A run begins with what fits of another cell's run, although that run's settings name what the new cell lacks. */
+static void another_cell_begins_with_what_fits(void **state) {
+    (void)state;
+    RUN(FROM, "alif", "task=add", "network.units=5", "cell=alif", "cell.learn=beta", "--quiet");
+    assert_int_equal(said.code, 0);
+    RUN(FROM, "lif", "--from", "alif", "cell=lif", "optimiser=sgd");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.err, "are left out: optimiser.epsilon_hat, optimiser.epsilon, "
+                                     "optimiser.beta2, optimiser.beta1, cell.beta, cell.tau_a, "
+                                     "cell.learn\n"));
+    assert_non_null(strstr(said.err, "layer0, readout; not taken: layer0.cell (not here)\n"));
+    RUN(FROM, "lstm", "--from", "alif", "cell=lstm");
+    assert_int_equal(said.code, 0);
+    assert_non_null(
+        strstr(said.err, "readout; not taken: layer0.weight (20 x 8 here, 5 x 8 there)"));
+    /* Other data come in place of the task. */
+    write_whole("new.csv", "a,b\n1,2\n2,3\n3,4\n4,5\n5,6\n6,7\n7,8\n8,9\n");
+    RUN(FROM, "table", "--from", "alif", "data=table", "data.file=new.csv", "data.target=b",
+        "data.inputs=a,b", "train.batch=1");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.err, "task.lag1, task.name\n"));
+    /* What is typed must still fit, and what never had a meaning is not left out in silence. */
+    REFUSED("command line: cell.beta is a setting of cell alif, not of lif", "train", "--from",
+            "alif", "cell=lif", "cell.beta=1");
+    FILE *file = fopen("alif/settings.yaml", "a");
+    fputs("cell.tauu: 3\n", file);
+    fclose(file);
+    RUN("train", "--from", "alif", "cell=lif");
+    assert_int_equal(said.code, 2);
+    assert_non_null(strstr(said.err, "unknown setting cell.tauu"));
+}
+
 /* A summary counts the parameters that exist: no synapse of a spiking unit to itself, none that a delay leaves out. */
 static void parameters_are_those_that_exist(void **state) {
     (void)state;
@@ -285,10 +319,15 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
-        TEST(predictions_are_what_eval_scores), TEST(recordings_show_the_inside),
-        TEST(shorter_sequences_are_filled_up),  TEST(new_data_need_no_targets),
-        TEST(class_weights_of_data_stay),       TEST(parameters_are_those_that_exist),
-        TEST(the_confusion_is_the_accuracy),    TEST(test_refusals),
+        TEST(predictions_are_what_eval_scores),
+        TEST(recordings_show_the_inside),
+        TEST(shorter_sequences_are_filled_up),
+        TEST(new_data_need_no_targets),
+        TEST(class_weights_of_data_stay),
+        TEST(another_cell_begins_with_what_fits),
+        TEST(parameters_are_those_that_exist),
+        TEST(the_confusion_is_the_accuracy),
+        TEST(test_refusals),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
