@@ -113,8 +113,8 @@ static const cli_command commands[] = {
             "lengths; into a .csv a line a step, sequence,step,y0,y1,... Shorter sequences are "
             "filled up with 0. key=value changes settings of the run for this pass, such as the "
             "file of the data. A data.test_file of arrays needs no targets: then they are 0, as "
-            "their weights are. The last `data.ahead` rows of a table have none, and no line. "
-            "Nothing is learned.\n\n"
+            "their weights are. The last `data.ahead` rows of a table have none either; "
+            "their outputs are the forecasts. Nothing is learned.\n\n"
             "  hitherto predict runs/same --split validation --out y.npz\n"
             "  hitherto predict runs/same data.test_file=new.npz --out new.csv",
         .flags = {{"--out", "FILE", "FILE.npz or FILE.csv"},

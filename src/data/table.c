@@ -8,7 +8,8 @@
  * that nothing changes. The rows of the training file are split in time: first those that train, then
  * data.validation_fraction, then data.test_fraction of them. No target lies outside its own part. As in text, a
  * part is cut into `batch` contiguous pieces of equal length (the rest is dropped), and one pass is one epoch and
- * one sequence.
+ * one sequence. The last data.ahead rows of a part have no target there and are left out, unless the stream is told to
+ * go beyond: then a single piece ends with them, at weight 0.
  */
 #include "data/csv.h"
 #include "tasks/stream.h"
@@ -92,6 +93,8 @@ typedef struct table {
     uint64_t epoch, step;
     size_t capacity;
     hth_real *in, *out; /* [capacity][batch][...] */
+    hth_real *weights;  /* [capacity][batch]; read when the stream goes beyond its last target */
+    bool beyond;
 } table;
 
 static hth_status no_memory(hth_error *error) {
@@ -245,6 +248,7 @@ static void table_close(void *state) {
     free(t->y);
     free(t->in);
     free(t->out);
+    free(t->weights);
     free(t);
 }
 
@@ -326,9 +330,22 @@ static hth_status reserve(table *t, size_t steps, hth_error *error) {
     if (in) t->in = in;
     hth_real *out = realloc(t->out, hth_times(items, t->outputs));
     if (out) t->out = out;
-    if (!in || !out) return no_memory(error);
+    hth_real *weights = realloc(t->weights, items);
+    if (weights) t->weights = weights;
+    if (!in || !out || !weights) return no_memory(error);
     t->capacity = steps;
     return HTH_OK;
+}
+
+/* Copies a row's inputs and its target to place `at` of the chunk. */
+static void put_row(table *t, size_t row, size_t at) {
+    const bool known = row + t->ahead < t->rows;
+    memcpy(t->in + at * t->inputs, t->x + row * t->inputs, t->inputs * sizeof *t->in);
+    const hth_real *now = t->y + row * t->outputs;
+    const hth_real *then = known ? now + t->ahead * t->outputs : now;
+    for (size_t k = 0; k < t->outputs; k++)
+        t->out[at * t->outputs + k] = !known ? 0 : t->change ? then[k] - now[k] : then[k];
+    t->weights[at] = known ? 1 : 0;
 }
 
 static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
@@ -345,20 +362,27 @@ static hth_status table_next(void *state, size_t max_steps, hth_chunk *chunk,
     const size_t steps = left < max_steps ? left : max_steps;
     HTH_TRY(reserve(t, steps, error));
     for (size_t s = 0; s < steps; s++)
-        for (size_t b = 0; b < t->batch; b++) {
-            const size_t row = b * t->length + from + s, at = s * t->batch + b;
-            memcpy(t->in + at * t->inputs, t->x + row * t->inputs, t->inputs * sizeof *t->in);
-            const hth_real *now = t->y + row * t->outputs, *then = now + t->ahead * t->outputs;
-            for (size_t k = 0; k < t->outputs; k++)
-                t->out[at * t->outputs + k] = t->change ? then[k] - now[k] : then[k];
-        }
-    *chunk = (hth_chunk){.steps = steps, .batch = t->batch, .x = t->in, .targets = t->out};
+        for (size_t b = 0; b < t->batch; b++)
+            put_row(t, b * t->length + from + s, s * t->batch + b);
+    *chunk = (hth_chunk){.steps = steps,
+                         .batch = t->batch,
+                         .x = t->in,
+                         .targets = t->out,
+                         .weights = t->beyond ? t->weights : NULL};
     /* Move the position. */
     const bool end = steps == left;
     *flags = (hth_position_flags){.starts = from == 0, .ends = end, .epoch_end = end};
     t->step = end ? 0 : from + steps;
     t->epoch += end;
     return HTH_OK;
+}
+
+/* Rows without a target lie behind one another only where there is one piece. */
+static void table_go_beyond(void *state) {
+    table *t = state;
+    if (t->beyond || t->batch != 1) return;
+    t->beyond = true;
+    t->length = t->rows;
 }
 
 static size_t table_fields(void *state, hth_field *fields, size_t capacity) {
@@ -389,6 +413,7 @@ const hth_stream_kind hth_reader_table = {
     .next = table_next,
     .state = table_fields,
     .extent = table_extent,
+    .go_beyond = table_go_beyond,
     .describe = table_describe,
     .close = table_close,
 };

@@ -89,6 +89,12 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     return HTH_OK;
 }
 
+void hth_source_go_beyond(hth_source *source) {
+    if (!source->kind->go_beyond) return;
+    source->kind->go_beyond(source->state);
+    source->kind->extent(source->state, &source->sequence_steps, &source->epoch_steps);
+}
+
 void hth_source_describe(const hth_source *source, char *out, size_t size) {
     const double worth_telling = 1;
     char what[200];

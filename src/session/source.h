@@ -19,6 +19,9 @@ typedef struct hth_source {
  * Errors are those of the stream; HTH_INVALID when both names or none is set; HTH_NO_MEMORY. */
 hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
                            uint64_t seed, hth_source *out, hth_error *error);
+/* Makes the stream go on to the last step of its data, past the last one that has a target: to forecast. Called before
+ * the first step. */
+void hth_source_go_beyond(hth_source *source);
 /* Writes a sentence for a person: which data were read, and in how many seconds. "" if nothing was read or it took less
  * than a second. */
 void hth_source_describe(const hth_source *source, char *out, size_t size);

@@ -68,6 +68,9 @@ typedef struct hth_stream_kind {
     size_t (*state)(void *state, hth_field *fields, size_t capacity);
     /* Steps of one sequence (0: endless) and of one epoch (0: no epochs). */
     void (*extent)(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps);
+    /* From now on next() also gives the steps at the end of the data whose target lies beyond it, with weight 0 and
+     * target 0. Called before the first step. NULL: there are none. */
+    void (*go_beyond)(void *state);
     /* Initial values that the data brings along, or NULL. */
     size_t (*given)(const void *state, hth_given *out, size_t capacity);
     /* What was read, for a person: "270 sequences of 7 to 26 steps, 12 inputs (205 kB), 9 classes". NULL: nothing

@@ -50,6 +50,7 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
                         "depend on those to come, so it "
                         "cannot be watched one step at a time",
                         plan->run);
+    hth_source_go_beyond(&s->train);
     /* Set up the walk and its tape. */
     r->walk = (hth_walk){
         .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};

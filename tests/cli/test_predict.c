@@ -187,6 +187,44 @@ static void new_data_need_no_targets(void **state) {
     free(weights.x);
 }
 
+static void write_waves(const char *path, int rows) {
+    FILE *file = fopen(path, "w");
+    fputs("a\n", file);
+    for (int t = 0; t < rows; t++) fprintf(file, "%.17g\n", sin(t * t));
+    fclose(file);
+}
+
+/* The last rows of a table have no target, but a forecast: what the network says of the same rows when more follow. */
+static void a_table_is_forecast_to_its_end(void **state) {
+    enum { ROWS = 12, AHEAD = 3 };
+    (void)state;
+    write_waves("train.csv", 40);
+    write_waves("new.csv", ROWS);
+    write_waves("more.csv", ROWS + AHEAD);
+    RUN("train", "data=table", "data.file=train.csv", "data.target=a", "data.ahead=3",
+        "network.units=3", "train.batch=1", "train.epochs=1", "--threads", "1", "--quiet", "--out",
+        "run");
+    assert_int_equal(said.code, 0);
+    RUN("predict", "run", "data.test_file=new.csv", "--out", "y.npz");
+    assert_int_equal(said.code, 0);
+    RUN("predict", "run", "data.test_file=more.csv", "--out", "more.npz");
+    assert_int_equal(said.code, 0);
+    RUN("predict", "run", "data.test_file=new.csv", "--out", "y.csv");
+    assert_non_null(strstr(said.out, "of 12 steps"));
+    const array y = read_array("y.npz", "outputs"), more = read_array("more.npz", "outputs");
+    const array weights = read_array("y.npz", "weights");
+    assert_true(y.about.count == ROWS && more.about.count == ROWS + AHEAD);
+    assert_memory_equal(y.x, more.x, ROWS * sizeof *y.x);
+    for (int t = 0; t < ROWS; t++) assert_true(weights.x[t] == (t < ROWS - AHEAD));
+    /* Control: they are forecasts, not zeros; and eval counts the rows with a target alone. */
+    assert_true(y.x[ROWS - 1] != 0 && y.x[ROWS - 1] != y.x[ROWS - 2]);
+    RUN("eval", "run", "--split", "test", "data.test_file=new.csv");
+    assert_true(said.code == 0 && printed("time steps") == ROWS - AHEAD);
+    free(y.x);
+    free(more.x);
+    free(weights.x);
+}
+
 /* Class weights that the data bring hold in every command on a run, and count as the setting does. */
 static void class_weights_of_data_stay(void **state) {
     enum { N = 8, T = 4 };
@@ -319,15 +357,11 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
-        TEST(predictions_are_what_eval_scores),
-        TEST(recordings_show_the_inside),
-        TEST(shorter_sequences_are_filled_up),
-        TEST(new_data_need_no_targets),
-        TEST(class_weights_of_data_stay),
-        TEST(another_cell_begins_with_what_fits),
-        TEST(parameters_are_those_that_exist),
-        TEST(the_confusion_is_the_accuracy),
-        TEST(test_refusals),
+        TEST(predictions_are_what_eval_scores),   TEST(recordings_show_the_inside),
+        TEST(shorter_sequences_are_filled_up),    TEST(new_data_need_no_targets),
+        TEST(a_table_is_forecast_to_its_end),     TEST(class_weights_of_data_stay),
+        TEST(another_cell_begins_with_what_fits), TEST(parameters_are_those_that_exist),
+        TEST(the_confusion_is_the_accuracy),      TEST(test_refusals),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

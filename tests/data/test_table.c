@@ -51,6 +51,44 @@ static void rows_are_steps(void **state) {
     }
 }
 
+/* A stream that goes beyond its last target gives the rows behind it too, at weight 0; others stay as they were. */
+static void the_last_rows_have_no_target(void **state) {
+    (void)state;
+    write_table("t.csv", ",", "\n");
+    for (int change = 0; change < 2; change++)
+        for (size_t batch = 1; batch <= 2; batch++) {
+            const char *const settings[] = {"data.file",
+                                            scratch_path("t.csv"),
+                                            "data.target",
+                                            "load",
+                                            "data.ahead",
+                                            "3",
+                                            "data.standardise",
+                                            "false",
+                                            "data.change",
+                                            change ? "true" : "false",
+                                            NULL};
+            hth_shape shape;
+            hth_position_flags flags;
+            uint64_t length, epoch;
+            void *stream = open_well("table", settings, HTH_TRAIN, batch, &shape);
+            reader("table")->go_beyond(stream);
+            reader("table")->extent(stream, &length, &epoch);
+            assert_true(length == epoch && length == (batch == 1 ? ROWS : (ROWS - 3) / 2));
+            hth_chunk chunk = next_chunk("table", stream, 99, &flags);
+            assert_int_equal(chunk.steps, length);
+            assert_true(flags.ends && (chunk.weights != NULL) == (batch == 1));
+            for (int t = 0; batch == 1 && t < ROWS; t++) {
+                const bool known = t < ROWS - 3;
+                const hth_real now = change ? (hth_real)load_of(t) : 0;
+                assert_true(chunk.x[3 * t] == (hth_real)load_of(t));
+                assert_true(chunk.weights[t] == (known ? 1 : 0));
+                assert_true(chunk.targets[t] == (known ? (hth_real)load_of(t + 3) - now : 0));
+            }
+            reader("table")->close(stream);
+        }
+}
+
 /* The change of a value in place of the value. */
 static void changes(void **state) {
     (void)state;
@@ -141,9 +179,8 @@ static void what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_steps),
-        cmocka_unit_test(changes),
-        cmocka_unit_test(parts_and_scale),
+        cmocka_unit_test(rows_are_steps),  cmocka_unit_test(the_last_rows_have_no_target),
+        cmocka_unit_test(changes),         cmocka_unit_test(parts_and_scale),
         cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
