@@ -26,6 +26,7 @@ typedef struct plot_request {
     char label[64];                 /* of the vertical axis: "loss" or the metric's name */
     bool logarithmic;
     uint64_t smooth; /* lines; 0, 1: none */
+    size_t reach;    /* lines to either side of which a smoothed one is the mean, at most */
     run_curve curves[MAX_RUNS];
     size_t count;
 } plot_request;
@@ -146,7 +147,7 @@ static figure_line *add_line(figure_panel *panel, const plot_request *plot, size
 
 /* Training is a thin dashed line, or a bold one where there is no other; validation a bold one with its points. Of a
  * smoothed line the numbers as they are lie below it, pale. */
-static bool add_curve(figure_panel *panel, const plot_request *plot, size_t run, bool train) {
+static bool add_curve(figure_panel *panel, plot_request *plot, size_t run, bool train) {
     enum { FEW = 40 };
     const size_t count = train ? plot->curves[run].trains : plot->curves[run].validations;
     const bool smoothed = plot->smooth > 2 && count > 2, thin = train && has_validation(plot);
@@ -159,7 +160,8 @@ static bool add_curve(figure_panel *panel, const plot_request *plot, size_t run,
     line->dash = thin ? FIGURE_DASHED : FIGURE_SOLID;
     line->dots = (plot->out || !train) && (count == 1 || (!train && count <= FEW));
     if (!smoothed) return true;
-    hth_smooth(raw->y, count, (size_t)plot->smooth, line->y);
+    const size_t reach = hth_smooth(raw->y, count, (size_t)plot->smooth, line->y);
+    if (reach > plot->reach) plot->reach = reach;
     raw->name[0] = '\0';
     raw->colour = run;
     raw->dash = FIGURE_SOLID;
@@ -186,24 +188,18 @@ static void add_levels(figure_panel *panel, const plot_request *plot) {
     for (size_t k = 0; k < count; k++) figure_add_level(panel, common[k].name, common[k].value);
 }
 
-static figure *make_figure(const plot_request *plot) {
+static figure *make_figure(plot_request *plot) {
     enum { HIGH = 420 };
     const char *x_label = strcmp(plot->x, "step") == 0      ? "time step"
                           : strcmp(plot->x, "seconds") == 0 ? "time in seconds"
                                                             : "epoch";
-    /* One panel; its title says what is dashed, its note how curves are smoothed. */
-    const size_t around = plot->smooth ? (size_t)(plot->smooth - 1) / 2 : 0;
+    /* One panel; its title says what is dashed. */
     figure *f = figure_create("", x_label);
     if (!f) return NULL;
     figure_panel *panel = figure_add_panel(f, "", HIGH);
     if (plot->count > 1)
         snprintf(f->title, sizeof f->title, "%s",
                  has_validation(plot) ? "dashed: training, bold: validation" : "training");
-    if (around)
-        snprintf(f->note, sizeof f->note,
-                 "smoothed: mean of %zu lines, %zu to either side (fewer at the ends); pale: as "
-                 "they are",
-                 2 * around + 1, around);
     snprintf(panel->label, sizeof panel->label, "%s", plot->label);
     panel->logarithmic = plot->logarithmic;
     add_levels(panel, plot);
@@ -213,6 +209,7 @@ static figure *make_figure(const plot_request *plot) {
         good = good && add_curve(panel, plot, i, true);
         good = good && add_curve(panel, plot, i, false);
     }
+    figure_note_smoothing(f, plot->reach);
     if (good) return f;
     figure_destroy(f);
     return NULL;

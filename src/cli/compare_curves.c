@@ -120,15 +120,10 @@ static void describe(const hth_comparison *c, figure *f, figure_panel *panel) {
              strncmp(c->measure, "train", 5) == 0 ? "training" : "validation",
              metric ? c->metric : "loss", metric ? "" : " (", metric ? "" : c->unit,
              metric ? "" : ")");
-    const size_t around = (c->smooth - 1) / 2;
-    if (around == 0)
-        snprintf(f->note, sizeof f->note, "bands: one standard error over the seeds; not smoothed");
-    else
-        snprintf(
-            f->note, sizeof f->note,
-            "smoothed: mean of %zu lines, %zu to either side (fewer at the ends); pale: as they "
-            "are; bands: one standard error",
-            2 * around + 1, around);
+    figure_note_smoothing(f, c->reach);
+    const size_t used = strlen(f->note);
+    snprintf(f->note + used, sizeof f->note - used, "%sbands: one standard error over the seeds",
+             used ? "; " : "not smoothed; ");
 }
 
 struct figure *cli_compare_figure(const hth_comparison *c) {

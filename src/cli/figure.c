@@ -145,6 +145,14 @@ static void find_vertical(figure_panel *p) {
     p->high = high;
 }
 
+void figure_note_smoothing(figure *f, size_t reach) {
+    if (!reach) return;
+    snprintf(
+        f->note, sizeof f->note,
+        "smoothed: mean of %zu lines, %zu to either side (fewer at the ends); pale: as they are",
+        2 * reach + 1, reach);
+}
+
 void figure_find_ranges(figure *f) {
     double low = NAN, high = NAN;
     for (size_t p = 0; p < f->count; p++) {

@@ -74,6 +74,9 @@ figure_panel *figure_add_panel(figure *f, const char *title, double height);
 figure_line *figure_add_line(figure_panel *panel, const char *name, size_t count, bool band);
 void figure_add_level(figure_panel *panel, const char *name, double value);
 
+/* Says in the note of how many lines a smoothed point is the mean: `reach` to either side; 0: nothing. */
+void figure_note_smoothing(figure *f, size_t reach);
+
 /* For those who draw: ranges that are known, finite and not empty, with some air. */
 void figure_find_ranges(figure *f);
 /* Of a horizontal axis up to `most`, how many times smaller its numbers are written, and " (thousands)". */

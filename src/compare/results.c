@@ -110,15 +110,18 @@ static double final_of(const gathered *g, double part) {
     return count ? sum / (double)count : (double)NAN;
 }
 
-void hth_smooth(const double *values, size_t count, size_t width, double *out) {
+size_t hth_smooth(const double *values, size_t count, size_t width, double *out) {
     const size_t most = width ? (width - 1) / 2 : 0;
+    size_t reach = 0;
     for (size_t i = 0; i < count; i++) {
         const size_t nearest = i < count - 1 - i ? i : count - 1 - i;
         const size_t half = nearest < most ? nearest : most;
         double sum = 0;
         for (size_t j = i - half; j <= i + half; j++) sum += values[j];
         out[i] = sum / (double)(2 * half + 1);
+        if (half > reach) reach = half;
     }
+    return reach;
 }
 
 static void free_gathered(gathered *g) {
@@ -153,7 +156,8 @@ static hth_status gather(const loader *l, const hth_stored_run *run, uint64_t ev
     if (!room) return no_memory(l);
     /* The final value and the smoothed lines. */
     if (run->status == HTH_RUN_FINISHED) g->final = final_of(g, l->result->final);
-    hth_smooth(g->values, g->count, l->result->smooth, g->smooth);
+    const size_t reach = hth_smooth(g->values, g->count, l->result->smooth, g->smooth);
+    if (reach > l->result->reach) l->result->reach = reach;
     return HTH_OK;
 }
 

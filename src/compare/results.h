@@ -15,8 +15,8 @@ typedef struct hth_mean {
 double hth_median(double *values, size_t count);
 
 /* out[i] is the mean of values[i-h..i+h]. h is (width - 1) / 2, or less near an end, as far as both sides reach. So
- * a curve neither lags nor bends at its ends, and a straight line stays the same. */
-void hth_smooth(const double *values, size_t count, size_t width, double *out);
+ * a curve neither lags nor bends at its ends, and a straight line stays the same. Returns the largest h. */
+size_t hth_smooth(const double *values, size_t count, size_t width, double *out);
 
 /* A point of a curve over the seeds: raw from the lines themselves, smooth from each seed's smoothed lines. */
 typedef struct hth_curve_point {
@@ -58,6 +58,8 @@ typedef struct hth_comparison {
     char reference[96];  /* the arm that ratios are relative to; "": none */
     double final;
     size_t smooth;
+    size_t
+        reach; /* lines to either side of which a smoothed one is the mean, at most: few lines allow no more */
     /* values that the task knows for the measure */
     hth_reference references[HTH_MOST_REFERENCES];
     size_t reference_count;

@@ -186,6 +186,26 @@ static void test_without_gnuplot(void **state) {
         if (!strstr(said.out, words[i])) fail_msg("no '%s'", words[i]);
 }
 
+/* Of five lines no point is the mean of eleven, and no caption says so. */
+static void test_a_caption_counts_the_lines_there_are(void **state) {
+    (void)state;
+    RUN(SMALL, "train.steps=50", "learner.steps=10", "train.report_every=10", "compare.seeds=1",
+        "--out", "five", "--quiet");
+    assert_int_equal(said.code, 0);
+    read_whole("five/curves.svg", said.out);
+    assert_non_null(strstr(said.out, "smoothed: mean of 5 lines, 2 to either side"));
+    RUN("train", "task=add", "network.units=4", "train.steps=50", "learner.steps=10",
+        "train.report_every=10", "--threads", "1", "--quiet", "--out", "run");
+    RUN("plot", "run", "--smooth", "11", "--out", "plot.svg");
+    read_whole("plot.svg", said.out);
+    assert_non_null(strstr(said.out, "smoothed: mean of 5 lines, 2 to either side"));
+    RUN(SMALL, "train.steps=20", "learner.steps=10", "train.report_every=10", "compare.seeds=1",
+        "--out", "two", "--quiet");
+    assert_int_equal(said.code, 0);
+    read_whole("two/curves.svg", said.out);
+    assert_non_null(strstr(said.out, ">not smoothed; bands"));
+}
+
 /* ---- Interruptions -------------------------------------------------------------------------- */
 
 /* Long enough that interruptions find runs under way, in slow builds too. */
@@ -318,6 +338,7 @@ int main(void) {
         TEST(test_curves_far_apart),
         TEST(test_many_columns),
         TEST(test_without_gnuplot),
+        TEST(test_a_caption_counts_the_lines_there_are),
         TEST(test_killed_twenty_times),
         TEST(test_interrupted),
         TEST(test_two_at_once_are_refused),

@@ -116,7 +116,8 @@ static void smoothing_keeps_a_straight_line(void **state) {
         bent[i] = i < 50 ? 1 : 0;
     }
     for (size_t width = 0; width < 3 * LINES; width++) {
-        hth_smooth(line, LINES, width, out);
+        const size_t half = width ? (width - 1) / 2 : 0, most = (LINES - 1) / 2;
+        assert_int_equal(hth_smooth(line, LINES, width, out), half < most ? half : most);
         for (int i = 0; i < LINES; i++) assert_true(fabs(out[i] - line[i]) < 1e-12);
         hth_smooth(bent, LINES, width, out); /* the step is where it was: as much on either side */
         for (int i = 0; i < LINES; i++) assert_true(fabs(out[i] + out[LINES - 1 - i] - 1) < 1e-12);
