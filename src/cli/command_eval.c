@@ -54,10 +54,6 @@ static int write_classes(const hth_confusion *c, const char *path) {
 /* --classes and --confusion FILE. */
 static int tell_classes(const cli_arguments *arguments, const hth_confusion *c) {
     const char *path = cli_value(arguments, "--confusion");
-    if (!path && !cli_value(arguments, "--classes")) return CLI_OK;
-    if (!c->classes)
-        return cli_complain(CLI_BAD_INPUT,
-                            "the targets are values: there are no classes to tell apart");
     if (cli_value(arguments, "--classes")) print_classes(c);
     return path ? write_classes(c, path) : CLI_OK;
 }
@@ -123,9 +119,10 @@ static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     hth_score score;
     hth_error error;
     if (!split) split = "test";
-    hth_confusion confusion;
-    if (hth_evaluate_classes(run, split, &settings, &observer, &score, &confusion, &error) !=
-        HTH_OK)
+    hth_confusion confusion = {0};
+    const bool classes = cli_value(arguments, "--classes") || cli_value(arguments, "--confusion");
+    if (hth_evaluate_classes(run, split, &settings, &observer, &score, classes ? &confusion : NULL,
+                             &error) != HTH_OK)
         return cli_fail(&error);
     /* Its loss, and the classes where they are asked for. */
     code = cli_interrupted ? CLI_INTERRUPTED : print_score(split, &score);

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 hth_status hth_confusion_create(const hth_shape *shape, hth_confusion *out, hth_error *error) {
-    const bool classes = shape->target == HTH_TARGET_CLASSES;
-    *out = (hth_confusion){.classes = classes ? shape->outputs : 0};
-    if (!classes) return HTH_OK;
+    *out = (hth_confusion){0};
+    if (shape->target != HTH_TARGET_CLASSES)
+        return hth_fail(error, HTH_INVALID,
+                        "the targets are values: there are no classes to tell apart");
+    out->classes = shape->outputs;
     out->weights = calloc(out->classes, out->classes * sizeof *out->weights);
     if (out->weights) return HTH_OK;
     return hth_fail(error, HTH_NO_MEMORY, "not enough memory for %zu x %zu classes", out->classes,
@@ -30,7 +32,6 @@ static size_t largest(const hth_real *x, size_t count) {
 hth_status hth_confusion_add(hth_confusion *c, const hth_walk *walk, hth_error *error) {
     const hth_chunk *chunk = &walk->chunk;
     const size_t items = chunk->steps * chunk->batch, numbers = items * c->classes;
-    if (!c->classes) return HTH_OK;
     /* Make room for the outputs and read them. */
     if (numbers > c->room) {
         hth_real *grown = realloc(c->outputs, numbers * sizeof *grown);

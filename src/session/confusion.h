@@ -7,14 +7,14 @@
 /* weights[i * classes + j] sums the weights of the steps of class i whose largest output is j. If several outputs are
  * largest, the first counts. */
 typedef struct hth_confusion {
-    size_t classes;    /* 0: the targets are values; nothing is counted */
+    size_t classes;
     double *weights;   /* [classes][classes] */
     hth_real *outputs; /* scratch for the outputs of a tape */
     size_t room;       /* size of outputs, in numbers */
 } hth_confusion;
 
 /* Makes a matrix of zeros for a stream of that shape; hth_confusion_destroy frees it, also after an error.
- * HTH_NO_MEMORY. */
+ * HTH_INVALID when the targets are no classes; HTH_NO_MEMORY. */
 hth_status hth_confusion_create(const hth_shape *shape, hth_confusion *out, hth_error *error);
 /* Frees the arrays; a zeroed struct is allowed. */
 void hth_confusion_destroy(hth_confusion *confusion);

@@ -30,8 +30,8 @@ typedef struct hth_score {
  * that of the steps done. HTH_INVALID when no step with weight was scored; other errors are those of hth_run_open. */
 hth_status hth_evaluate(const char *run, const char *split, const hth_settings *overrides,
                         const hth_observer *observer, hth_score *score, hth_error *error);
-/* hth_evaluate that also fills in the confusion matrix (NULL: not wanted). The caller frees *confusion with
- * hth_confusion_destroy, unless an error is returned. */
+/* hth_evaluate that also fills in the confusion matrix (NULL: not wanted), HTH_INVALID when the targets are no classes.
+ * The caller frees *confusion with hth_confusion_destroy, unless an error is returned. */
 hth_status hth_evaluate_classes(const char *run, const char *split, const hth_settings *overrides,
                                 const hth_observer *observer, hth_score *score,
                                 hth_confusion *confusion, hth_error *error);

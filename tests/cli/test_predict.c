@@ -334,6 +334,10 @@ static void the_confusion_is_the_accuracy(void **state) {
     train();
     REFUSED("the targets are values: there are no classes to tell apart", "eval", "run", "--split",
             "validation", "--classes");
+    assert_string_equal(said.out, ""); /* before anything is computed */
+    REFUSED("the targets are values: there are no classes to tell apart", "eval", "run", "--split",
+            "validation", "--confusion", "none.csv");
+    assert_true(*said.out == 0 && !is_there("none.csv"));
 }
 
 static void test_refusals(void **state) {
