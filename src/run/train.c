@@ -195,6 +195,29 @@ static void warn_of_few_updates(const hth_run *r) {
     hth_run_tell(r, sentence);
 }
 
+/* Whether layers have units that spike, whose time constants are in ms. */
+static bool has_spikes(const hth_network *network) {
+    bool any = false;
+    for (size_t l = 0; l < hth_network_look(network).layers; l++)
+        any = any || hth_layer_look(network, l).spikes;
+    return any;
+}
+
+/* Warns when events are binned by data.dt, in a unit that only the user knows, and cell.dt is not set beside it. */
+static void warn_of_time(const hth_run *r) {
+    char sentence[300];
+    const hth_setting *data = hth_settings_find(&r->settings, "data.dt");
+    const hth_setting *cell = hth_settings_find(&r->settings, "cell.dt");
+    if (!data || cell || strtod(data->value, NULL) == 1 || !has_spikes(r->session.parts.network))
+        return;
+    snprintf(sentence, sizeof sentence,
+             "data.dt is %.40s, in the unit of the events' times, but cell.dt is not set: a step "
+             "counts as 1 ms for cell.tau_m and other time constants. Set cell.dt to the ms that a "
+             "step lasts (1, if that is meant)",
+             data->value);
+    hth_run_tell(r, sentence);
+}
+
 /* Sets the run to its first step, or to its newest checkpoint if resume is true and there is one. */
 static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     hth_counters *c = &r->counters;
@@ -217,6 +240,7 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     /* Otherwise begin, with the parameters of train.from if that is set. */
     if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
     warn_of_few_updates(r);
+    warn_of_time(r);
     if (!*r->session.options.from) return HTH_OK;
     return hth_adopt(r->session.options.from, &r->settings, r->session.parts.network, r->observer,
                      error);

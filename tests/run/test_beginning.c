@@ -1,5 +1,6 @@
 /* How a run begins and ends beside its settings: with another run's parameters (train.from), with the best ones kept,
  * after validations without a better one (train.patience); and how many updates it has made. */
+#include "files/npz.h"
 #include "runs.h"
 #include "session/checkpoint.h"
 
@@ -230,6 +231,41 @@ static void updates_are_counted(void **state) {
                 h.last.updates == (uint64_t)summary_number("many", "updates"));
 }
 
+/* Events are binned in a unit that only the user knows: that cell.dt is not set beside it is said. */
+static void steps_without_a_length_are_said(void **state) {
+    (void)state;
+    static const struct {
+        const char *more;
+        bool said;
+    } runs[] = {{"data.dt=0.25 cell=lif", true},
+                {"data.dt=0.25 cell=lif cell.dt=250", false},
+                {"data.dt=0.25 cell=gru", false}, /* has no time constants */
+                {"data.dt=1 cell=lif", false}};
+    static const double times[] = {0.1, 0.6, 1.2, 0.3, 0.9, 1.6};
+    static const int32_t units[] = {0, 1, 2, 2, 1, 0}, labels[] = {0, 1};
+    static const uint64_t starts[] = {0, 3};
+    const hth_npz_array arrays[] = {{"times", HTH_DTYPE_F64, 1, {6}, times},
+                                    {"units", HTH_DTYPE_I32, 1, {6}, units},
+                                    {"labels", HTH_DTYPE_I32, 1, {2}, labels},
+                                    {"starts", HTH_DTYPE_U64, 1, {2}, starts}};
+    assert_int_equal(hth_npz_write(scratch_path("e.npz"), arrays, HTH_COUNT(arrays), NULL), HTH_OK);
+    for (size_t i = 0; i < HTH_COUNT(runs); i++) {
+        char line[512], name[16];
+        heard h;
+        hth_ending ending;
+        hth_observer observer = listen(&h);
+        snprintf(line, sizeof line,
+                 "data=events data.file=%s network.units=3 learner=eprop1 learner.steps=1 "
+                 "train.batch=2 train.epochs=1 train.picture=false %s",
+                 scratch_path("e.npz"), runs[i].more);
+        snprintf(name, sizeof name, "events%zu", i);
+        assert_int_equal(train_line(line, name, false, &observer, &ending, NULL), HTH_OK);
+        const bool told = strstr(h.all, "data.dt is 0.25, in the unit of the events' times, but "
+                                        "cell.dt is not set") != NULL;
+        assert_true(told == runs[i].said);
+    }
+}
+
 /* Checkpoints of before updates were counted. */
 static void older_checkpoints_are_read(void **state) {
     (void)state;
@@ -288,6 +324,7 @@ int main(void) {
         cmocka_unit_test(the_best_are_kept),
         cmocka_unit_test(nothing_is_not_the_best),
         cmocka_unit_test(updates_are_counted),
+        cmocka_unit_test(steps_without_a_length_are_said),
         cmocka_unit_test(older_checkpoints_are_read),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_remove);
