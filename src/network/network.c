@@ -377,6 +377,18 @@ static hth_status read_cell(const hth_layer *layer, const hth_settings *settings
     return layer->cell->prepare(layer->options, layer->n, layer->constants, error);
 }
 
+/* Adds to the message on a cell of a stack which layer has it, and how a setting is given to that layer alone. */
+static hth_status blame_layer(const plan *p, const hth_layer *layer, hth_status status,
+                              hth_error *error) {
+    const bool alone = p->stack.layers == 1 || p->stack.mirrored;
+    if (status == HTH_OK || alone || !error) return status;
+    const size_t used = strlen(error->message);
+    snprintf(error->message + used, sizeof error->message - used,
+             " (layer %zu, whose own settings are layer%zu.cell.<name>)", layer->number,
+             layer->number);
+    return status;
+}
+
 /* Which units excite: the first of them, or those that are listed. */
 static hth_status read_signs(const plan *p, const hth_layer *layer, hth_error *error) {
     const size_t n = layer->n;
@@ -401,7 +413,8 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
         HTH_TRY(hth_units_expand(p->loss.class_weights, net->readout.outputs, 0, 1e6,
                                  "loss.class_weights", net->readout.class_weights, error));
     for (size_t l = 0; l < net->layer_count; l++)
-        HTH_TRY(read_cell(&net->layers[l], settings, error));
+        HTH_TRY(
+            blame_layer(p, &net->layers[l], read_cell(&net->layers[l], settings, error), error));
     for (size_t l = 0; l < net->layer_count; l++) HTH_TRY(read_signs(p, &net->layers[l], error));
     return hth_options_read(&net->readout.loss->part.options, settings,
                             (void *)net->readout.loss_options, error);

@@ -301,6 +301,9 @@ static void test_what_cannot_be_learned_is_refused(void **state) {
         {"cell.name=cubalif", "beta", "a list of any of tau_m, v_th, tau_syn"},
         {"cell.name=lif", "tau", "cell.learn is 'tau', but must be a list of any of tau_m, v_th"},
         {"cell.name=lif", "tau_m v_th", "cell.learn is 'tau_m v_th'"},
+        {"network.units=2,2 network.cells=alif,lif", "beta",
+         "cell lif do not have; it must be a list of any of tau_m, v_th (layer 1, whose own "
+         "settings are layer1.cell.<name>)"},
         {"cell.name=rate", "alpha", "cell.alpha is 1, but cell.learn names alpha"},
         {"cell.name=rate cell.alpha=0", "alpha", "cell.alpha is 0"},
         {"cell.name=rate cell.alpha=0.5", "tau_m", "cell.learn is 'tau_m'"},
