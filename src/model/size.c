@@ -160,14 +160,17 @@ static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_erro
 
 /* ---- The handles ---- */
 
-/* Makes the compute handle and the network, which all other handles need. */
+/* Makes the compute handle and the network, which all other handles need. Where pieces come from the heap, only sizes
+ * are wanted: then the parameters are not drawn. */
 static hth_status make_base(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    hth_status (*const make)(const hth_settings *, const hth_shape *, uint64_t,
+                             const hth_allocator *, hth_network **, hth_error *) =
+        b->heap ? hth_network_sketch : hth_network_create;
     const hth_allocator from = {take, b->heap ? give_back : keep, b};
     hth_model_parts *p = &m->parts;
     HTH_TRY(hth_compute_create(plan->threads, &from, &p->compute, error));
     m->sizes.compute = b->last;
-    HTH_TRY(
-        hth_network_create(&plan->settings, &plan->shape, plan->seed, &from, &p->network, error));
+    HTH_TRY(make(&plan->settings, &plan->shape, plan->seed, &from, &p->network, error));
     m->sizes.network = b->last;
     return HTH_OK;
 }

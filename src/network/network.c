@@ -420,7 +420,7 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
                             (void *)net->readout.loss_options, error);
 }
 
-hth_status hth_network_create(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
+hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
                               const hth_allocator *allocator, hth_network **out, hth_error *error) {
     plan p = {0};
     hth_arena arena = {0};
@@ -434,7 +434,7 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a network of %zu parameters",
                         count);
-    /* In one block: layers, options, connections, parameters as drawn. */
+    /* In one block: layers, options, connections, room for the parameters. */
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     net->seed = seed;
     hth_status status = read_parts(net, &p, settings, error);
@@ -443,13 +443,24 @@ hth_status hth_network_create(const hth_settings *settings, const hth_shape *sha
         hth_wiring_draw(&net->layers[l], &p.delay, &p.input_delay, seed, l);
         hth_wiring_settle(&net->layers[l]);
     }
-    if (status == HTH_OK) status = hth_network_draw(net, settings, seed, error);
     if (status != HTH_OK) {
         hth_release(net);
         return status;
     }
     *out = net;
     return HTH_OK;
+}
+
+hth_status hth_network_create(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
+                              const hth_allocator *allocator, hth_network **out, hth_error *error) {
+    hth_network *net = NULL;
+    HTH_TRY(hth_network_sketch(settings, shape, seed, allocator, &net, error));
+    const hth_status status = hth_network_draw(net, settings, seed, error);
+    if (status == HTH_OK)
+        *out = net;
+    else
+        hth_release(net);
+    return status;
 }
 
 void hth_network_destroy(hth_network *network) {

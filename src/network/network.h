@@ -159,6 +159,10 @@ void hth_wiring_spread(const hth_layer *layer, hth_real *weight);
 void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, uint64_t seed,
                        size_t index);
 
+/* hth_network_create without the draws of the parameters, which take most of its time: for sizes alone. */
+hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
+                              const hth_allocator *allocator, hth_network **out, hth_error *error);
+
 /* init.c: draws all parameters. */
 hth_status hth_network_draw(hth_network *network, const hth_settings *settings, uint64_t seed,
                             hth_error *error);

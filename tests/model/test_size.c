@@ -122,6 +122,55 @@ static void test_sizes(void **state) {
             }
 }
 
+/* What is in a block when it is given back. */
+typedef struct looked {
+    size_t wait; /* for so many blocks, this one counted */
+    void *block;
+    size_t bytes, filled; /* filled: bytes that are not 0 */
+} looked;
+
+static void *look_later(void *context, size_t bytes) {
+    looked *l = context;
+    void *memory = malloc(bytes);
+    if (l->wait && --l->wait == 0) *l = (looked){0, memory, bytes, 0};
+    return memory;
+}
+
+static void look_and_release(void *context, void *memory) {
+    looked *l = context;
+    const unsigned char *at = memory;
+    for (size_t i = 0; memory == l->block && i < l->bytes; i++) l->filled += at[i] != 0;
+    free(memory);
+}
+
+/* Who asks for sizes does not wait for parameters to be drawn: those of a network whose learner is far too large may be
+ * many millions. */
+static void test_sizes_draw_nothing(void **state) {
+    (void)state;
+    law_rig rig;
+    law_setup(&rig, &cases[0]);
+    hth_setting items[LAW_SETTINGS];
+    hth_settings settings = {items, rig.settings.count};
+    memcpy(items, rig.settings.items, settings.count * sizeof *items);
+    items[settings.count++] = (hth_setting){"network.units", "100", NULL};
+    hth_model_plan plan = model_plan(&rig, 1, 0);
+    plan.settings = settings;
+    looked asked = {.wait = 2}, made = {.wait = 1}; /* before the network comes compute */
+    const hth_allocator of_asked = {look_later, look_and_release, &asked};
+    const hth_allocator of_made = {look_later, look_and_release, &made};
+    hth_model_sizes sizes;
+    hth_network *network;
+    hth_error error;
+    must(hth_model_bytes(&plan, &of_asked, &sizes, &error), &error);
+    assert_int_equal(asked.bytes, sizes.network);
+    assert_true(asked.filled < asked.bytes / 10);
+    /* Control: a network that is made is full of parameters. */
+    must(hth_network_create(&settings, &plan.shape, 1, &of_made, &network, &error), &error);
+    hth_network_destroy(network);
+    assert_true(made.bytes == asked.bytes && made.filled > made.bytes / 2);
+    law_teardown(&rig);
+}
+
 /* ---- The caller's memory ---- */
 
 static void test_the_callers_memory(void **state) {
@@ -332,6 +381,7 @@ static void test_defaults(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_sizes_draw_nothing),
         cmocka_unit_test(test_the_callers_memory),
 #if FAILING_MALLOC
         cmocka_unit_test(test_no_malloc),
