@@ -42,6 +42,12 @@ hth_status hth_outer_open(const hth_settings *settings, hth_split split, hth_ses
                           hth_error *error);
 void hth_outer_close(hth_session *session);
 
+/* HTH_INVALID for a stream and for settings that episodes have no use for, once the stream is open. */
+hth_status hth_outer_check(const hth_settings *settings, const hth_session *session,
+                           hth_error *error);
+/* HTH_INVALID for settings of episodes and modules in a run without them. */
+hth_status hth_outer_refuse_alone(const hth_settings *settings, hth_error *error);
+
 /* Opens the tasks of a split for a session of episodes. out->kind stays NULL if the settings leave out the split. */
 hth_status hth_outer_source(const hth_settings *settings, const hth_session *session,
                             hth_split split, hth_source *out, hth_error *error);

@@ -6,56 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What episodes have no use for ---------------------------------------------------------- */
-
-static hth_status check_stream(const hth_session *s, hth_error *error) {
-    const hth_source *source = &s->train;
-    const char *what = source->shape.target != HTH_TARGET_VALUES ? "its targets are classes"
-                       : source->shape.vocabulary                ? "its inputs are tokens"
-                       : source->sequence_steps == 0
-                           ? "its sequences have no end, or several lengths"
-                       : hth_source_grows(source) ? "its sequences grow"
-                                                  : NULL;
-    if (!what) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "episodes (learner.signal = module) need sequences of one length with numbers "
-                    "as inputs and targets, but of '%s' %s",
-                    source->kind->part.name, what);
-}
-
-static hth_status check_options(const hth_settings *settings, const hth_session *s,
-                                hth_error *error) {
-    const hth_train_options *o = &s->options;
-    const hth_setting *metric = hth_settings_find(settings, hth_metrics.key);
-    const char *name = metric ? metric->value : "auto";
-    if (strcmp(name, "auto") != 0 && strcmp(name, hth_metric_find("place")->part.name) != 0)
-        return hth_fail(
-            error, HTH_INVALID,
-            "train.metric is '%s', but what episodes report beside the loss is 'place': "
-            "leave train.metric out",
-            name);
-    const hth_setting *loss = hth_settings_find(settings, "loss.name");
-    if (loss)
-        return hth_fail(error, HTH_INVALID,
-                        "loss.name is '%s', but episodes have a squared loss of their own "
-                        "(episode.loss): leave it out",
-                        loss->value);
-    if (o->validation_batch && o->validation_batch != o->batch)
-        return hth_fail(error, HTH_INVALID,
-                        "train.validation_batch is %lld, but episodes are validated in batches of "
-                        "train.batch, %lld: leave it out, and set train.validation_steps to the "
-                        "steps of a trial times the number of batches",
-                        (long long)o->validation_batch, (long long)o->batch);
-    if (o->keep_state || o->align || *o->from)
-        return hth_fail(error, HTH_INVALID,
-                        "train.%s is set, but episodes begin each trial at the state 0, at weights "
-                        "of their own: leave it out",
-                        o->keep_state ? "keep_state"
-                        : o->align    ? "align"
-                                      : "from");
-    return HTH_OK;
-}
-
 /* ---- Handles -------------------------------------------------------------------------------- */
 
 /* The networks, with the weights that the data bring. */
@@ -108,8 +58,7 @@ static hth_status open_all(const hth_settings *settings, hth_split split, hth_se
     HTH_TRY(hth_episode_options_read(settings, &o->options, error));
     HTH_TRY(hth_session_open_stream(settings, split, o->options.trials == HTH_TRIALS_PAIRS ? 2 : 1,
                                     s, error));
-    HTH_TRY(check_stream(s, error));
-    HTH_TRY(check_options(settings, s, error));
+    HTH_TRY(hth_outer_check(settings, s, error));
     o->steps = s->steps = (size_t)s->train.sequence_steps;
     o->tasks = s->batch;
     o->inputs = s->train.shape.inputs;

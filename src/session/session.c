@@ -379,6 +379,7 @@ hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *
                             hth_session *out, hth_error *error) {
     hth_session session = {0};
     HTH_TRY(hth_session_refuse_episodes(settings, error));
+    HTH_TRY(hth_outer_refuse_alone(settings, error));
     return keep_or_close(open_all(settings, guest, &session, error), &session, out);
 }
 

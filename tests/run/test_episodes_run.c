@@ -247,12 +247,33 @@ static void test_what_has_no_meaning_is_refused(void **state) {
     assert_refused(ARM "loss=softmax", "squared loss");
     assert_refused(ARM "train.validation_batch=3", "train.validation_batch");
     assert_refused(ARM "train.keep_state=true", "train.keep_state");
+    assert_refused(ARM "learner.steps=29", "a tape is a whole trial, 30 steps");
+    assert_refused(ARM "learner.update=tape", "learner.update");
+    assert_refused(ARM "loss.time=mean", "episode.loss");
+    assert_refused(ARM "conventions=bellec2020 loss.time=mean", "loss.time is 'mean'");
+    assert_refused(ARM "loss.batch=sum", "loss.batch");
+    assert_refused(ARM "loss.report=mean", "loss.report");
+    assert_refused(ARM "regulariser.rate_target=0.02", "episode.rate_target");
+    assert_refused(ARM "regulariser.rate_form=sum", "regulariser.rate_form");
+    assert_refused(ARM "regulariser.rate_over=tape", "regulariser.rate_over");
+    assert_refused(ARM "learner.scale_trace=one", "learner.scale_trace");
+    assert_refused(ARM "learner.scale_filtered=one", "learner.scale_filtered");
     assert_refused("task=add network.units=6 cell=lif learner=eprop1 learner.signal=module",
                    "sequences have no end");
     assert_refused("task=store-recall " SMALL, "classes");
     assert_refused(ARM "learner.signal=random train.metric=place", "only episodes");
+    assert_refused("task=pattern network.units=6 cell=lif learner=eprop1 episode.updates=2",
+                   "episode.updates is '2'");
+    assert_refused("task=pattern network.units=6 cell=lif learner=eprop1 module.tau_m=10",
+                   "module.tau_m");
+    /* Controls: what says no more than episodes do, and what conventions say. */
+    train_whole(ARM "learner.steps=30 learner.update=sequence", "same");
+    train_whole(ARM "conventions=bellec2020", "by2020");
     /* Weights of a module belong to episodes alone. */
-    assert_refused(settings_of("learner.signal=random"), "module_w_in");
+    char line[400];
+    snprintf(line, sizeof line, "data=arrays data.file=%s network.units=5 cell=lif learner=eprop1",
+             scratch_path("family.npz"));
+    assert_refused(line, "module_w_in");
 }
 
 int main(void) {
