@@ -1,6 +1,7 @@
 /* Opening a session of episodes: see outer.h. */
 #include "session/outer.h"
 
+#include "files/clock.h"
 #include "network/inspect.h"
 
 #include <stdlib.h>
@@ -22,8 +23,14 @@ static hth_status open_networks(const hth_settings *settings, hth_session *s, ht
 static hth_status open_learning(const hth_settings *settings, hth_session *s, hth_error *error) {
     hth_outer *o = s->outer;
     hth_model_parts *p = &s->parts;
-    const hth_episode_plan plan = {
-        settings, p->network, o->module, o->told, o->steps, o->tasks, (uint64_t)s->options.seed};
+    const hth_episode_plan plan = {.settings = settings,
+                                   .main = p->network,
+                                   .module = o->module,
+                                   .targets = o->told,
+                                   .steps = o->steps,
+                                   .batch = o->tasks,
+                                   .seed = (uint64_t)s->options.seed,
+                                   .memory = hth_machine_memory()};
     HTH_TRY(hth_episodes_create(&plan, p->compute, NULL, &o->episodes, error));
     HTH_TRY(hth_gradient_create(p->network, NULL, &p->gradient, error));
     HTH_TRY(hth_gradient_create(o->module, NULL, &o->gradient, error));
@@ -65,9 +72,9 @@ static hth_status open_all(const hth_settings *settings, hth_split split, hth_se
     o->outputs = s->train.shape.outputs;
     o->body = s->train.kind->body;
     o->told = o->body ? o->body->places : o->outputs;
-    HTH_TRY(take_arrays(o, error));
     HTH_TRY(open_networks(settings, s, error));
     HTH_TRY(open_learning(settings, s, error));
+    HTH_TRY(take_arrays(o, error));
     s->metric.kind = hth_metric_find("place");
     return hth_moments_create(&s->train.shape, &s->moments, error);
 }

@@ -71,7 +71,7 @@ static void set_up(outer *r, const char *more, size_t batch, bool own_input) {
     disturb(r->main, 1, 0.3);
     must(hth_module_network(&r->settings, r->main, TARGETS, 5, NULL, &r->module, &error), &error);
     disturb(r->module, 2, 0.3);
-    const hth_episode_plan plan = {&r->settings, r->main, r->module, TARGETS, STEPS, batch, 7};
+    const hth_episode_plan plan = {&r->settings, r->main, r->module, TARGETS, STEPS, batch, 7, 0};
     must(hth_episodes_create(&plan, r->compute, NULL, &r->episodes, &error), &error);
     must(hth_gradient_create(r->main, NULL, &r->of_main, &error), &error);
     must(hth_gradient_create(r->module, NULL, &r->of_module, &error), &error);
@@ -476,7 +476,7 @@ static void assert_refused(const char *more, const char *why) {
     must(hth_compute_create(1, NULL, &r.compute, &error), &error);
     must(hth_network_create(&r.settings, &shape, 3, NULL, &r.main, &error), &error);
     must(hth_module_network(&r.settings, r.main, TARGETS, 5, NULL, &r.module, &error), &error);
-    const hth_episode_plan plan = {&r.settings, r.main, r.module, TARGETS, STEPS, 1, 7};
+    const hth_episode_plan plan = {&r.settings, r.main, r.module, TARGETS, STEPS, 1, 7, 0};
     assert_int_equal(hth_episodes_create(&plan, r.compute, NULL, &r.episodes, &error), HTH_INVALID);
     if (!strstr(error.message, why)) fail_msg("%s: '%s'", more, error.message);
     hth_network_destroy(r.module);

@@ -95,12 +95,29 @@ static void a_model_larger_than_the_machine(void **state) {
     hth_config_destroy(config);
 }
 
+/* The same of episodes, whose trials are tapes. */
+static void episodes_larger_than_the_machine(void **state) {
+    (void)state;
+    hth_config *config =
+        configure("task=arm task.inputs=5 task.steps=50 network.units=400 cell=lif learner=eprop1 "
+                  "learner.signal=module episode.updates=1000 train.batch=100 train.sequences=1");
+    const hth_settings settings = hth_config_settings(config);
+    hth_session session;
+    hth_error error;
+    assert_int_equal(hth_outer_open(&settings, HTH_TRAIN, &session, &error), HTH_NO_MEMORY);
+    assert_non_null(strstr(error.message, "the episodes would take "));
+    assert_non_null(strstr(error.message, "for the trials of 100 tasks"));
+    assert_non_null(strstr(error.message, "but this machine has "));
+    hth_config_destroy(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_without_memory),
         cmocka_unit_test(episodes_without_memory),
         cmocka_unit_test(a_check_without_memory),
         cmocka_unit_test(a_model_larger_than_the_machine),
+        cmocka_unit_test(episodes_larger_than_the_machine),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

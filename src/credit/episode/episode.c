@@ -44,6 +44,7 @@ static bool same_input(const hth_episodes *e, const hth_real *x) {
 
 /* Tapes of the first trial of each task, where tasks have inputs of their own. */
 static hth_status make_tapes(hth_episodes *e, hth_error *error) {
+    if (!e->tapes[0]) HTH_TRY(hth_episode_count_own(e, error));
     for (size_t b = 0; b < e->batch; b++)
         if (!e->tapes[b])
             HTH_TRY(hth_learner_tape(e->learner, e->compute, e->allocator, &e->tapes[b], error));

@@ -5,6 +5,14 @@
 #include "credit/episode/inspect.h"
 #include "credit/episode/module.h"
 
+/* Bytes that the handles take. */
+typedef struct hth_episode_sizes {
+    size_t memory; /* that there are; 0: not asked */
+    double own;    /* of the arrays below */
+    double tape;   /* of one item's trial */
+    double module; /* of the module's tapes and learner */
+} hth_episode_sizes;
+
 struct hth_episodes {
     hth_episode_options options;
     const hth_network *main;
@@ -24,6 +32,7 @@ struct hth_episodes {
     hth_tape **tapes; /* [updates + 1][batch] */
     hth_tasks_of_batch tasks;
     bool is_shared, is_run;
+    hth_episode_sizes sizes;
     hth_real *theta; /* [updates][batch][size]: the layer's weights in trials 1..updates */
     hth_real *G;     /* [batch][size]: dC/dtheta, and for a moment Delta and Dbar */
     hth_real *Dbar;  /* [batch][size] */
@@ -51,5 +60,10 @@ static inline const hth_real *hth_episode_theta(const hth_episodes *e, size_t k,
 
 /* Gives the network `tested` the weights of a task in trial k. */
 void hth_episode_wear(hth_episodes *e, size_t k, size_t task);
+
+/* Finds e->sizes without taking them, and HTH_NO_MEMORY if they are too many; `own` is the size of the arrays. */
+hth_status hth_episode_count(hth_episodes *e, size_t own, hth_error *error);
+/* HTH_NO_MEMORY if there is none for the training trials of each task besides. */
+hth_status hth_episode_count_own(const hth_episodes *e, hth_error *error);
 
 #endif

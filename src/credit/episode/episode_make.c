@@ -136,11 +136,12 @@ static hth_episodes *lay_out(hth_arena *arena, const hth_episodes *plan, bool tr
     return placed;
 }
 
-static hth_status allocate(const hth_episodes *plan, bool truncated, hth_episodes **out,
+static hth_status allocate(hth_episodes *plan, bool truncated, hth_episodes **out,
                            hth_error *error) {
     hth_arena arena = {0};
     lay_out(&arena, plan, truncated);
     const size_t bytes = arena.used;
+    HTH_TRY(hth_episode_count(plan, bytes, error));
     arena = (hth_arena){hth_allocate(plan->allocator, bytes), 0};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
@@ -176,7 +177,8 @@ hth_status hth_episodes_create(const hth_episode_plan *plan, hth_compute *comput
                       .allocator = allocator,
                       .steps = plan->steps,
                       .batch = plan->batch,
-                      .size = layer->rows * layer->m};
+                      .size = layer->rows * layer->m,
+                      .sizes.memory = plan->memory};
     bool truncated;
     HTH_TRY(hth_check_extent(plan->steps, plan->batch, error));
     HTH_TRY(hth_episode_options_read(plan->settings, &e.options, error));

@@ -51,10 +51,11 @@ typedef struct hth_episode_plan {
     size_t targets;      /* numbers that the module is told at a step */
     size_t steps, batch; /* of a trial; tasks */
     uint64_t seed;
+    size_t memory; /* bytes that the machine has; 0: it is not asked */
 } hth_episode_plan;
 
-/* HTH_INVALID, with the reason, for a network or a learner whose updates cannot be differentiated. An allocator must
- * outlive the handle. */
+/* HTH_INVALID, with the reason, for a network or a learner whose updates cannot be differentiated. HTH_NO_MEMORY for
+ * episodes that would take more than plan->memory, before any of it is taken. An allocator must outlive the handle. */
 hth_status hth_episodes_create(const hth_episode_plan *plan, hth_compute *compute,
                                const hth_allocator *allocator, hth_episodes **out,
                                hth_error *error);
@@ -78,7 +79,8 @@ typedef struct hth_episode_report {
 } hth_episode_report;
 
 /* Runs the episodes at the parameters of the two networks; writes the outputs of the test trials,
- * outputs[steps][batch][outputs]. HTH_NOT_FINITE for inputs that are not finite. */
+ * outputs[steps][batch][outputs]. HTH_NOT_FINITE for inputs that are not finite; HTH_NO_MEMORY at the first batch whose
+ * tasks have training trials of their own, which take more tapes. */
 hth_status hth_episodes_run(hth_episodes *episodes, const hth_tasks_of_batch *tasks,
                             hth_real *outputs, hth_episode_report *report, hth_error *error);
 /* From errors[steps][batch][outputs] = dC/dy of the test trials of the last run: adds the outer gradient, and that of

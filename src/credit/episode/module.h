@@ -54,6 +54,9 @@ void hth_module_lay_out(hth_arena *arena, hth_module *module);
 hth_status hth_module_open(hth_module *module, hth_compute *compute, const hth_allocator *allocator,
                            hth_error *error);
 void hth_module_close(hth_module *module);
+/* What learns the module: backpropagation. */
+hth_status hth_module_learner(const hth_module *module, hth_compute *compute,
+                              const hth_allocator *allocator, hth_learner **out, hth_error *error);
 /* All but the arrays and handles, from settings. */
 hth_status hth_module_plan(const hth_settings *settings, const hth_network *main,
                            const hth_network *network, size_t targets, size_t steps, size_t batch,

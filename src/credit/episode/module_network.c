@@ -163,13 +163,18 @@ void hth_module_lay_out(hth_arena *arena, hth_module *m) {
     m->pull = pull;
 }
 
-hth_status hth_module_open(hth_module *m, hth_compute *compute, const hth_allocator *allocator,
-                           hth_error *error) {
+hth_status hth_module_learner(const hth_module *m, hth_compute *compute,
+                              const hth_allocator *allocator, hth_learner **out, hth_error *error) {
     static const hth_setting bptt[] = {{"learner.name", "bptt", NULL},
                                        {"learner.inputs", "true", NULL}};
     const hth_settings settings = {bptt, HTH_COUNT(bptt)};
-    HTH_TRY(hth_learner_create(&settings, m->network, m->steps, m->batch, 0, compute, allocator,
-                               &m->learner, error));
+    return hth_learner_create(&settings, m->network, m->steps, m->batch, 0, compute, allocator, out,
+                              error);
+}
+
+hth_status hth_module_open(hth_module *m, hth_compute *compute, const hth_allocator *allocator,
+                           hth_error *error) {
+    HTH_TRY(hth_module_learner(m, compute, allocator, &m->learner, error));
     for (size_t k = 0; k < m->updates; k++)
         HTH_TRY(hth_learner_tape(m->learner, compute, allocator, &m->tapes[k], error));
     return HTH_OK;
