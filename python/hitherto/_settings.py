@@ -442,8 +442,8 @@ class Conventions(TypedDict, total=False):
 
 LearnerName = (
     Literal["bptt", "tbptt", "rtrl", "f-bptt", "tbptt-k1-k2", "uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "eprop1",
-    "eprop1-symmetric", "snap1", "snapN", "dni", "dni-b", "tbptt-sg", "tbptt-traces", "eprop3", "eprop3-truncated",
-    "readout-only"]
+    "eprop1-symmetric", "adaptive-eprop", "snap1", "snapN", "dni", "dni-b", "tbptt-sg", "tbptt-traces", "eprop3",
+    "eprop3-truncated", "readout-only"]
 )
 
 class Learner(TypedDict, total=False):
@@ -452,11 +452,11 @@ class Learner(TypedDict, total=False):
     """How the tape becomes a gradient: a choice on four axes, and names for known ones. (tbptt)"""
     steps: int
     """K, steps of a tape: one update a tape; 0: the whole sequence (bptt), the whole sequence or 20 where it has more
-    than 1000 or no end (tbptt), equal parts of the sequence of at most 1000 or 20 where it has no end (eprop1), 4
-    (tbptt-sg, tbptt-traces, eprop3, eprop3-truncated), or 1 (all others) (0)"""
+    than 1000 or no end (tbptt), equal parts of the sequence of at most 1000 or 20 where it has no end (eprop1,
+    adaptive-eprop), 4 (tbptt-sg, tbptt-traces, eprop3, eprop3-truncated), or 1 (all others) (0)"""
     update: Literal["auto", "tape", "sequence"]
-    """change the weights after each tape, or once at the end of a sequence; auto: sequence for eprop1 where sequences
-    have an end, else tape (auto)"""
+    """change the weights after each tape, or once at the end of a sequence; auto: sequence for eprop1 and
+    adaptive-eprop where sequences have an end, else tape (auto)"""
     window: int
     """H, steps of a tape that slides: K new ones, and the H - K before them, which stay; 0: the K new ones alone; -1:
     as learner.name says (10 for f-bptt and tbptt-k1-k2, 0 for others). Steps that stay take memory as others do (-1)"""

@@ -119,6 +119,17 @@ static const hth_preset presets[] = {
      .past = "trace",
      .future = "zero",
      .steps = HTH_WHOLE_TRIALS},
+    {.part = {.name = "adaptive-eprop",
+              .summary =
+                  "adaptive e-prop: e-prop 1 with feedback weights that get the readout's own "
+                  "updates, and decay with them",
+              .source = "Bellec et al. 2020"},
+     .signal = "adaptive",
+     .recurrence = "none",
+     .past = "trace",
+     .future = "zero",
+     .steps = HTH_WHOLE_TRIALS,
+     .settings = {{"learner.feedback_variance", "units"}}},
     {.part = {.name = "snap1",
               .summary = "sparse n-step approximation of RTRL, n = 1: each weight and its own unit",
               .source = "Menick et al. 2020"},
@@ -222,7 +233,8 @@ static const hth_option options[] = {
     {.name = "steps",
      .help = "K, steps of a tape: one update a tape; 0: the whole sequence (bptt), the whole "
              "sequence or 20 where it has more than 1000 or no end (tbptt), equal parts of the "
-             "sequence of at most 1000 or 20 where it has no end (eprop1), 4 (tbptt-sg, "
+             "sequence of at most 1000 or 20 where it has no end (eprop1, adaptive-eprop), 4 "
+             "(tbptt-sg, "
              "tbptt-traces, eprop3, eprop3-truncated), or 1 (all others)",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
@@ -231,7 +243,7 @@ static const hth_option options[] = {
      .offset = offsetof(learner_options, steps)},
     {.name = "update",
      .help = "change the weights after each tape, or once at the end of a sequence; auto: sequence "
-             "for eprop1 where sequences have an end, else tape",
+             "for eprop1 and adaptive-eprop where sequences have an end, else tape",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"auto", "tape", "sequence", NULL},

@@ -45,9 +45,34 @@ static void test_what_cannot_be_is_refused(void **state) {
     tear_down(&r);
 }
 
+/* Memory is asked for: the least that is enough for a trial that all tasks share is not enough for one of each. */
+static void test_too_much_memory_is_refused(void **state) {
+    (void)state;
+    outer r;
+    hth_error error;
+    hth_episodes *episodes = NULL;
+    set_up(&r, "episode.updates=2", BATCH, false);
+    hth_episode_plan plan = {&r.settings, r.main, r.module, TARGETS, STEPS, BATCH, 7, 1000};
+    hth_status status = HTH_NO_MEMORY;
+    while (plan.memory < 100000000 && status == HTH_NO_MEMORY) {
+        plan.memory += plan.memory / 50;
+        status = hth_episodes_create(&plan, r.compute, NULL, &episodes, &error);
+        if (status == HTH_NO_MEMORY) assert_non_null(strstr(error.message, "would take"));
+    }
+    assert_int_equal(status, HTH_OK);
+    const hth_tasks_of_batch tasks = {r.x, r.test_x, r.target, 0, 0};
+    must(hth_episodes_run(episodes, &tasks, r.outputs, NULL, &error), &error);
+    r.x[INPUTS] += 1;
+    assert_int_equal(hth_episodes_run(episodes, &tasks, r.outputs, NULL, &error), HTH_NO_MEMORY);
+    assert_non_null(strstr(error.message, "for the trials of 3 tasks"));
+    hth_episodes_destroy(episodes);
+    tear_down(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_cannot_be_is_refused),
+        cmocka_unit_test(test_too_much_memory_is_refused),
     };
     if (sizeof(hth_real) != sizeof(double)) return 0;
     return cmocka_run_group_tests(tests, NULL, NULL);

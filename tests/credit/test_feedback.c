@@ -175,6 +175,32 @@ static void test_adaptive_begins_as_random(void **state) {
     }
 }
 
+/* Preset adaptive-eprop is e-prop 1 until the readout moves, and then e-prop 1 with signal adaptive. */
+static void test_adaptive_eprop_is_a_name(void **state) {
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(single); c++) {
+        law_rig rig;
+        law_setup(&rig, &single[c]);
+        handles named = make_handles(&rig, "learner.name=adaptive-eprop", 4);
+        handles spelt = make_handles(&rig, "learner.name=eprop1 learner.signal=adaptive", 4);
+        for (int moved = 0; moved < 2; moved++) {
+            hth_real *by_name = whole_gradient(&rig, &named, 4);
+            hth_real *by_parts = whole_gradient(&rig, &spelt, 4);
+            hth_real *eprop = gradient_of(&rig, "learner.name=eprop1", 4);
+            assert_memory_equal(by_name, by_parts, rig.count * sizeof *by_name);
+            if (!moved) assert_memory_equal(by_name, eprop, rig.count * sizeof *by_name);
+            if (moved) law_assert_differs(&rig, "after an update", by_name, eprop, 1e-4);
+            free(by_name);
+            free(by_parts);
+            free(eprop);
+            readout_weights(&rig)[0] += HTH_C(0.5);
+        }
+        drop_handles(&named);
+        drop_handles(&spelt);
+        law_teardown(&rig);
+    }
+}
+
 enum { UPDATES = 30 };
 
 /* Random updates of W, which loses the part `decay` of itself; how much of F - W is left, and how far F is from Kolen &
@@ -235,6 +261,7 @@ int main(void) {
         cmocka_unit_test(test_direct_reaches_every_layer),
         cmocka_unit_test(test_sign_of_equal_weights_is_readout),
         cmocka_unit_test(test_adaptive_begins_as_random),
+        cmocka_unit_test(test_adaptive_eprop_is_a_name),
         cmocka_unit_test(test_adaptive_is_kolen_pollack),
         cmocka_unit_test(test_adaptive_resumes),
     };
