@@ -1,6 +1,6 @@
 /*
  * Pictures of an episode, after Bellec et al. 2019, Fig. 3: over time the training trial (input, target, spikes of both
- * networks, learning signals) and below it the test trial (spikes, outputs, place); and, where the place is in a plane,
+ * networks, learning signals) and below it the test trial (the same, outputs, place); and, where the place is in a plane,
  * the path there before and after the update.
  */
 #include "cli/cli.h"
@@ -83,6 +83,11 @@ figure *cli_episode_figure(const hth_episode *e, const char *title) {
     /* The test trial. */
     add_grid(f, &grids[4], "test trial: spikes of the network", FIGURE_RASTER, e->steps, e->units,
              e->test_spikes);
+    if (e->module_spikes)
+        add_grid(f, &grids[5], "test trial: spikes of the module", FIGURE_RASTER, e->steps,
+                 e->module_units, e->test_module);
+    add_grid(f, &grids[6], "test trial: signals of the module, which change nothing", FIGURE_MAP,
+             e->steps, e->units, e->test_signals);
     figure_panel *p;
     if (e->has_place) {
         p = figure_add_panel(f, "test trial: outputs", PLAIN);

@@ -37,10 +37,15 @@ static hth_real *copy_view(hth_episode_view view) {
     return copy_rows(view.steps, view.units, view.data, view.stride);
 }
 
+static bool is_whole(const hth_episode *e) {
+    return e->x && e->test_x && e->spikes && e->test_spikes && e->module && e->test_module &&
+           e->signals && e->test_signals && e->y && e->wanted && e->place && e->wanted_place;
+}
+
 /* Copies what the session's last run was like. */
 static hth_status keep(const hth_session *s, const hth_outer_result *result, hth_episode *out,
                        hth_error *error) {
-    const hth_outer *o = s->outer;
+    hth_outer *o = s->outer;
     const size_t T = o->steps, last = (size_t)o->options.updates;
     const hth_episode_view spikes = hth_episodes_spikes(o->episodes, 0, 0);
     const hth_episode_view module = hth_episodes_module(o->episodes, 0, 0);
@@ -61,20 +66,25 @@ static hth_status keep(const hth_session *s, const hth_outer_result *result, hth
     out->test_spikes = copy_view(hth_episodes_spikes(o->episodes, last, 0));
     out->module = copy_view(module);
     out->signals = copy_view(hth_episodes_signals(o->episodes, 0, 0));
+    /* The module in the test trial, by the last training trial's tape. */
+    hth_episode_view signals;
+    hth_status status = hth_episodes_test_module(o->episodes, wanted, 0, &signals, error);
+    out->test_module = copy_view(hth_episodes_module(o->episodes, last - 1, 0));
+    out->test_signals = copy_view(signals);
     out->y = copy_rows(T, o->outputs, o->y, o->outputs);
     out->wanted = copy_rows(T, o->outputs, o->wanted, o->outputs);
     out->place = copy_rows(T, o->told, place, o->told);
     out->wanted_place = copy_rows(T, o->told, wanted, o->told);
-    if (out->x && out->test_x && out->spikes && out->test_spikes && out->module && out->signals &&
-        out->y && out->wanted && out->place && out->wanted_place)
-        return HTH_OK;
-    hth_episode_free(out);
-    return hth_fail(error, HTH_NO_MEMORY, "not enough memory for an episode");
+    if (status == HTH_OK && !is_whole(out))
+        status = hth_fail(error, HTH_NO_MEMORY, "not enough memory for an episode");
+    if (status != HTH_OK) hth_episode_free(out);
+    return status;
 }
 
 void hth_episode_free(hth_episode *e) {
     free(e->x), free(e->test_x), free(e->spikes), free(e->test_spikes), free(e->module);
-    free(e->signals), free(e->y), free(e->wanted), free(e->place), free(e->wanted_place);
+    free(e->signals), free(e->test_module), free(e->test_signals), free(e->y), free(e->wanted),
+        free(e->place), free(e->wanted_place);
     free(e->before_place);
     *e = (hth_episode){0};
 }

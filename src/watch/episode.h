@@ -13,7 +13,9 @@ typedef struct hth_episode {
     hth_real *spikes, *test_spikes; /* of the main network */
     hth_real *module;               /* spikes of the module; of a linear one its signals */
     hth_real *signals;              /* [steps][units] */
-    hth_real *y, *wanted;           /* outputs of the test trial */
+    hth_real *test_module,
+        *test_signals;    /* the same of the test trial, where they change nothing */
+    hth_real *y, *wanted; /* outputs of the test trial */
     hth_real *place, *wanted_place;
     hth_real *before_place;       /* of a test trial without an update before it */
     double missed, missed_before; /* mean square of place - wanted_place */

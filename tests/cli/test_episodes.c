@@ -24,7 +24,9 @@ static void test_training_ends_with_an_episode(void **state) {
     assert_non_null(strstr(said.out, "\nA trial, output and target:  arm/trial.svg\n"));
     read_whole("arm/trial.svg", said.out);
     assert_non_null(strstr(said.out, "arm: task 1 of validation"));
-    assert_non_null(strstr(said.out, "spikes of the module"));
+    assert_non_null(strstr(said.out, ">spikes of the module"));
+    assert_non_null(strstr(said.out, "test trial: spikes of the module"));
+    assert_non_null(strstr(said.out, "test trial: signals of the module"));
     assert_non_null(strstr(said.out, "learning signals"));
     read_whole("arm/trial-plane.svg", said.out);
     assert_non_null(strstr(said.out, "before the update"));

@@ -129,12 +129,47 @@ static void test_populations_are_drawn_by_number(void **state) {
     tear_down(&r);
 }
 
+/* Without an update the module says the same of a test trial that is the training trial; after one, something else. */
+static void test_the_module_in_a_test_trial(void **state) {
+    (void)state;
+    static const char *const settings[] = {"episode.inner_lr=0", "episode.inner_lr=0.02",
+                                           "module.kind=linear episode.inner_lr=0"};
+    for (size_t i = 0; i < HTH_COUNT(settings); i++) {
+        const size_t size = STEPS * BATCH * N * sizeof(hth_real);
+        outer r;
+        hth_error error;
+        hth_episode_view signals;
+        set_up(&r, settings[i], BATCH, true);
+        memcpy(r.test_x, r.x, (size_t)STEPS * BATCH * INPUTS * sizeof *r.x);
+        run(&r);
+        const hth_real *L = hth_episodes_signals(r.episodes, 0, 1).data;
+        const hth_episode_view module = hth_episodes_module(r.episodes, 0, 1);
+        hth_real spikes[STEPS];
+        double count = 0;
+        for (size_t t = 0; t < STEPS; t++) spikes[t] = module.data[t * module.stride];
+        must(hth_episodes_test_module(r.episodes, r.target, 1, &signals, &error), &error);
+        /* `signals` is of task 1 of all */
+        const bool same = memcmp(signals.data, L, size - BATCH * N * sizeof *L) == 0;
+        assert_true(same == (i != 1));
+        for (size_t t = 0; t < STEPS; t++) {
+            if (i != 1) assert_true(spikes[t] == module.data[t * module.stride]);
+            count += fabs((double)spikes[t]);
+        }
+        assert_true(count > 0);
+        /* It has written over the training trial. */
+        assert_int_equal(hth_episodes_learn(r.episodes, r.errors, r.of_main, r.of_module, &error),
+                         HTH_INVALID);
+        tear_down(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_silent_module_leaves_the_weights),
         cmocka_unit_test(test_an_update_is_signal_module),
         cmocka_unit_test(test_one_trial_is_as_many),
         cmocka_unit_test(test_populations_are_drawn_by_number),
+        cmocka_unit_test(test_the_module_in_a_test_trial),
     };
     if (sizeof(hth_real) != sizeof(double)) return 0;
     return cmocka_run_group_tests(tests, NULL, NULL);

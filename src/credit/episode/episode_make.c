@@ -225,10 +225,24 @@ hth_episode_view hth_episodes_module(const hth_episodes *e, size_t k, size_t tas
                               e->steps, layer->n, e->batch * layer->stride};
 }
 
-hth_episode_view hth_episodes_signals(const hth_episodes *e, size_t k, size_t task) {
+/* A task of [steps][batch][n]. */
+static hth_episode_view signals_in(const hth_episodes *e, const hth_real *L, size_t task) {
     const size_t n = e->main->layers[0].n;
-    return (hth_episode_view){e->L + (k * e->steps * e->batch + task) * n, e->steps, n,
-                              e->batch * n};
+    return (hth_episode_view){L + task * n, e->steps, n, e->batch * n};
+}
+
+hth_episode_view hth_episodes_signals(const hth_episodes *e, size_t k, size_t task) {
+    return signals_in(e, e->L + k * e->steps * e->batch * e->main->layers[0].n, task);
+}
+
+hth_status hth_episodes_test_module(hth_episodes *e, const hth_real *target, size_t task,
+                                    hth_episode_view *signals, hth_error *error) {
+    enum { STREAM = 2 }; /* of its populations: neither a training nor a validation trial's */
+    const hth_told told = {e->tasks.test_x, target, e->tasks.number, STREAM};
+    e->is_run = false;
+    *signals = signals_in(e, e->Lbar, task);
+    return hth_module_run(&e->module, e->updates - 1, hth_episode_trial(e, e->updates), &told,
+                          e->Lbar, e->module_spikes, error);
 }
 
 const hth_real *hth_episodes_weights(const hth_episodes *e, size_t trial, size_t task) {

@@ -97,6 +97,11 @@ typedef struct hth_episode_view {
 hth_episode_view hth_episodes_spikes(const hth_episodes *episodes, size_t trial, size_t task);
 hth_episode_view hth_episodes_module(const hth_episodes *episodes, size_t k, size_t task);
 hth_episode_view hth_episodes_signals(const hth_episodes *episodes, size_t k, size_t task);
+/* Runs the module over the test trials too, where no update follows, with what it would be told there, target[steps]
+ * [batch][targets]. Its spikes are then what hth_episodes_module says of the last training trial, and its signals are
+ * in *signals, of a task. hth_episodes_learn needs another run. */
+hth_status hth_episodes_test_module(hth_episodes *episodes, const hth_real *target, size_t task,
+                                    hth_episode_view *signals, hth_error *error);
 /* The weights of the layer in trial 0..updates of a task, [rows][columns] of the block layer0.weight. */
 const hth_real *hth_episodes_weights(const hth_episodes *episodes, size_t trial, size_t task);
 
