@@ -85,25 +85,26 @@ static hth_status fill_filters(hth_mfcc *m, double rate, hth_error *error) {
     const double low = mel(m->options.lofreq);
     const double high = mel(m->options.hifreq > 0 ? m->options.hifreq : rate / 2);
     const double width = (high - low) / (double)(m->filters + 1);
-    /* Compute the weights of each filter. */
-    for (size_t j = 0; j < m->filters; j++) {
-        m->first[j] = m->bins;
-        for (size_t k = 0; k < m->bins; k++) {
-            const double at = (mel((double)k * rate / (double)m->points) - low) / width - (double)j;
-            const double weight = at < 1 ? at : 2 - at;
+    for (size_t j = 0; j < m->filters; j++) m->first[j] = m->bins;
+    /* Compute the weight of each bin in each filter. */
+    for (size_t k = 0; k < m->bins; k++) {
+        const double centres = (mel((double)k * rate / (double)m->points) - low) / width;
+        for (size_t j = 0; j < m->filters; j++) {
+            const double at = centres - (double)j, weight = at < 1 ? at : 2 - at;
             if (!(weight > 0)) continue;
             m->filter[j * m->bins + k] = weight;
             if (m->first[j] == m->bins) m->first[j] = k;
             m->end[j] = k + 1;
         }
-        /* Refuse a filter without a bin. */
+    }
+    /* Refuse a filter without a bin. */
+    for (size_t j = 0; j < m->filters; j++)
         if (m->first[j] == m->bins)
             return hth_fail(
                 error, HTH_INVALID,
                 "data.numchans is %zu, but then filter %zu lies between two frequencies of "
                 "the %zu-point spectrum: take fewer, or a longer data.window",
                 m->filters, j + 1, m->points);
-    }
     return HTH_OK;
 }
 
@@ -137,12 +138,17 @@ static hth_status check(const hth_mfcc_options *o, int rate, hth_error *error) {
     return HTH_OK;
 }
 
+hth_status hth_mfcc_measure(const hth_mfcc_options *options, int rate, size_t *window,
+                            hth_error *error) {
+    HTH_TRY(check(options, rate, error));
+    return samples_of("window", options->window, rate, window, error);
+}
+
 hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc **out,
                            hth_error *error) {
     hth_mfcc plan = {.options = *options, .points = 2};
     /* Find the sizes of all tables. */
-    HTH_TRY(check(options, rate, error));
-    HTH_TRY(samples_of("window", options->window, rate, &plan.window, error));
+    HTH_TRY(hth_mfcc_measure(options, rate, &plan.window, error));
     HTH_TRY(samples_of("step", options->step, rate, &plan.step, error));
     while (plan.points < plan.window) plan.points *= 2;
     plan.bins = plan.points / 2 + 1;

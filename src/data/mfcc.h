@@ -17,7 +17,11 @@ typedef struct hth_mfcc_options {
 
 typedef struct hth_mfcc hth_mfcc;
 
-/* HTH_INVALID if the options do not fit each other or the rate (samples a second). */
+/* *window: samples of a window at `rate` samples a second. HTH_INVALID if the options do not fit each other or the
+ * rate. Takes no memory: a sound can be refused before the tables are made, whose size is that of a window. */
+hth_status hth_mfcc_measure(const hth_mfcc_options *options, int rate, size_t *window,
+                            hth_error *error);
+/* HTH_INVALID as above, or if a filter has no bin. */
 hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc **out,
                            hth_error *error);
 void hth_mfcc_destroy(hth_mfcc *mfcc);

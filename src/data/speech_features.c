@@ -137,14 +137,24 @@ static hth_status fail_format(const char *path, const hth_bytes *bytes, const ch
 }
 
 #ifdef HTH_SNDFILE
-static hth_status prepare(hth_feature_reader *reader, const char *path, int rate,
+/* Makes the tables for the first sound, if it has the samples of a window: a file of 50 bytes can claim a rate at
+ * which the tables of a window take 200 MB. */
+static hth_status prepare(hth_feature_reader *reader, const char *path, int rate, size_t count,
                           hth_error *error) {
-    if (reader->mfcc && reader->rate == rate) return HTH_OK;
-    if (reader->mfcc)
+    size_t window;
+    /* All sounds have the same rate. */
+    if (reader->mfcc && reader->rate != rate)
         return hth_fail(error, HTH_MISMATCH,
                         "%.300s: %d samples a second, but the files before have %d; all must have "
                         "the same",
                         path, rate, reader->rate);
+    HTH_TRY(hth_mfcc_measure(&reader->options.mfcc, rate, &window, error));
+    if (count < window)
+        return hth_fail(error, HTH_FILE,
+                        "%.300s: %zu samples are too few for one window of %zu (data.window)", path,
+                        count, window);
+    /* Make the tables once. */
+    if (reader->mfcc) return HTH_OK;
     HTH_TRY(hth_mfcc_create(&reader->options.mfcc, rate, &reader->mfcc, error));
     reader->rate = rate;
     return HTH_OK;
@@ -160,10 +170,6 @@ static hth_status transform(hth_feature_reader *reader, const char *path, const 
                         .window = hth_mfcc_window(mfcc),
                         .step = hth_mfcc_step(mfcc),
                         .length = count};
-    if (!out->count)
-        return hth_fail(error, HTH_FILE,
-                        "%.300s: %zu samples are too few for one window of %zu (data.window)", path,
-                        count, out->window);
     out->values = malloc(hth_times(out->count * sizeof *out->values, out->channels));
     if (!out->values) return no_memory(path, error);
     hth_mfcc_run(reader->mfcc, samples, count, out->values);
@@ -176,12 +182,13 @@ static hth_status read_samples(hth_feature_reader *reader, const char *path, SND
     if (info->channels != 1)
         return hth_fail(error, HTH_FILE, "%.300s: sound of %d channels; it must have 1", path,
                         info->channels);
-    HTH_TRY(prepare(reader, path, info->samplerate, error));
     const size_t count = info->frames > 0 ? (size_t)info->frames : 0;
+    HTH_TRY(prepare(reader, path, info->samplerate, count, error));
     double *samples = malloc(hth_times(count + 1, sizeof *samples));
     if (!samples) return no_memory(path, error);
+    /* A file that is cut short may claim far more than it holds: only what was read is touched. */
     const sf_count_t got = sf_readf_double(file, samples, (sf_count_t)count);
-    for (size_t i = 0; i < count; i++) samples[i] *= 32768;
+    for (sf_count_t i = 0; i < got; i++) samples[i] *= 32768;
     hth_status status = got == (sf_count_t)count
                             ? transform(reader, path, samples, count, out, error)
                             : hth_fail(error, HTH_FILE, "%.300s: cut short: %lld of %zu samples",

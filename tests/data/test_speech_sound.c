@@ -227,6 +227,22 @@ static void test_bad_sound(void **unused) {
     assert_message("data.numceps is 26, but must be below data.numchans");
 }
 
+/* A sound of few samples that claims a high rate is refused before tables are made for its window: the filters, of
+ * which the first has no bin, are not reached. With a window's samples they are. */
+static void test_claimed_rate(void **unused) {
+    (void)unused;
+    const char *name = "T/DR1/MABC0/SI2.WAV";
+    const char *const pairs[] = {CORPUS, "@/plain", "data.numchans", "1000", NULL};
+    void *state;
+    hth_shape shape;
+    write_sound(name, 3, SF_FORMAT_WAV, 1, 13663872, 40);
+    assert_int_equal(open_speech(pairs, HTH_TRAIN, 1, 1, &state, &shape), HTH_FILE);
+    assert_message("SI2.WAV: 40 samples are too few for one window of 341597");
+    write_sound(name, 3, SF_FORMAT_WAV, 1, RATE, 880);
+    assert_int_equal(open_speech(pairs, HTH_TRAIN, 1, 1, &state, &shape), HTH_INVALID);
+    assert_message("filter 1 lies between two frequencies of the 512-point spectrum");
+}
+
 /* What is left of a sound file that was cut short does not fit its labels. */
 static void test_cut_short(void **unused) {
     (void)unused;
@@ -266,6 +282,7 @@ int main(void) {
         cmocka_unit_test(test_all_kinds_of_sound),
         cmocka_unit_test(test_labels_for_features),
         cmocka_unit_test(test_bad_sound),
+        cmocka_unit_test(test_claimed_rate),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_bad_labels),
     };
