@@ -84,7 +84,9 @@ static inline void fuzz_stream(const char *name, const char *const *settings) {
         hth_status status = kind->open(&context, &state, &shape, &error);
         fuzz_refused(status, &error);
         if (status != HTH_OK || !state) continue;
-        for (int i = 0; i < 6; i++) {
+        /* Rows of millions of numbers, which a few bytes can ask for, only take time. */
+        const int chunks = shape.inputs > 1 << 16 ? 0 : 6;
+        for (int i = 0; i < chunks; i++) {
             hth_chunk chunk;
             hth_position_flags flags;
             if ((status = kind->next(state, 5, &chunk, &flags, &error)) != HTH_OK) break;
