@@ -165,6 +165,7 @@ static void refuse_calls(const subject *s) {
     tell(&sum);
 }
 
+/* The n-th allocation fails: not of libcrypto, which cannot live without (tests/faults/starve.c). */
 static void starve(const subject *s) {
     char moment[120], number[32];
     score sum = {.what = s->name};
