@@ -46,7 +46,7 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
     const sizes *s = context;
     const hth_layer *layer = s->layer;
     const hth_learned learned =
-        s->axis->learned ? s->axis->learned(s->learner) : (hth_learned){0, 0};
+        s->axis->learned ? s->axis->learned(s->learner) : (hth_learned){0};
     const struct {
         const char *name;
         size_t value;
@@ -64,6 +64,7 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
         {"H", hth_window_length(s->learner)},
         {"w", learned.weights},
         {"c", learned.copies},
+        {"b", learned.beside},
         {"o", s->learner->network->readout.outputs},
         {"y", layer == &s->learner->network->layers[s->learner->network->layer_count - 1]
                   ? hth_joint_readout_states(s->learner->network)

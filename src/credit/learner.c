@@ -280,8 +280,9 @@ static void learn_units(hth_learner *learner, hth_gradient *gradient) {
     if (learner->gives_inputs) learner->adjoint.skips_start = false;
     hth_scan(&learner->adjoint);
     if (axes->past->weigh) axes->past->weigh(learner);
+    if (axes->future->start) axes->future->start(learner);
     learn_weights(learner, gradient);
-    if (axes->future->learn) axes->future->learn(learner);
+    if (axes->future->learn) axes->future->learn(learner, gradient);
 }
 
 static void learn_all(hth_learner *learner, hth_gradient *gradient) {

@@ -19,6 +19,7 @@ typedef struct hth_own {
 /* A network that a part has of its own. */
 typedef struct hth_learned {
     size_t weights, copies; /* copies: arrays of that size that a checkpoint has */
+    size_t beside;          /* other numbers that it carries for each item, of all layers */
 } hth_learned;
 
 /*
@@ -30,7 +31,7 @@ typedef struct hth_learned {
  *     of the tape, o outputs, y = states of a leaky readout, counted with the top layer,
  *     e = numbers of a unit that eligibility traces follow (joint.h), f = numbers of a unit that the cell
  *     leaves on the tape at each step, top = 1 for the top layer and 0 for others,
- *     w weights of a network that the part learns, c arrays of them that it carries,
+ *     w weights of a network that the part learns, c arrays of them that it carries, b numbers beside them,
  * and the part's own options by name. They are evaluated for each layer and added up; NULL: nothing.
  */
 typedef struct hth_axis {
@@ -109,7 +110,9 @@ typedef struct hth_past {
 typedef struct hth_future {
     hth_axis axis;
     void (*boundary)(hth_learner *learner); /* sets sbar and zbar at the end of the tape */
-    void (*learn)(hth_learner *learner);    /* from the adjoint at its start */
+    void (*start)(hth_learner *learner);    /* sees the adjoint at its start, and may add to it */
+    /* From what it saw there; the gradient of the tape is whole but for what it adds itself. */
+    void (*learn)(hth_learner *learner, hth_gradient *gradient);
     /* The boundary is not always zero: it stands for losses to come, so that it has to know where sequences end. */
     bool predicts;
 } hth_future;

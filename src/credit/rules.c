@@ -172,6 +172,14 @@ static bool refreshes_own_prediction(const hth_learner *plan) {
     return future_number(plan, "sg_scans") == 1 && future_number(plan, "sg_refresh") > 1;
 }
 
+static bool learns_by_own_error(const hth_learner *plan) {
+    return future_number(plan, "sg_loss") > 0;
+}
+
+static bool gives_out_own_error(const hth_learner *plan) {
+    return learns_by_own_error(plan) && plan->gives_inputs;
+}
+
 static bool carries_past(const hth_learner *plan) {
     const hth_past *past = plan->axes.past;
     return past->carry || past->before || past->weigh;
@@ -416,6 +424,18 @@ static const hth_rule rules[] = {
      .where = refreshes_own_prediction,
      .why = "learner.sg_refresh is of the copy that the target is predicted with; it needs "
             "learner.sg_scans = 2"},
+    {.of = {.axis = FUTURE, .names = {"synthetic"}},
+     .when = "learner.sg_loss > 0",
+     .where = learns_by_own_error,
+     .without = {.axis = PAST, .names = {"trace"}},
+     .why = "the error of a prediction is known when the tape that it was made on has gone, and "
+            "only traces then still take it to the weights; learner.sg_loss > 0 needs "
+            "learner.past = trace"},
+    {.of = {.axis = FUTURE, .names = {"synthetic"}},
+     .when = "learner.sg_loss > 0 and learner.inputs = true",
+     .where = gives_out_own_error,
+     .why = "the error of a prediction enters the adjoint at the start of the tape, which would be "
+            "given out as that of the loss; set learner.sg_loss = 0 or learner.inputs = false"},
     /* A tape that slides */
     {.of = {.axis = WINDOW},
      .with = {.axis = SIGNAL, .names = {"none"}},

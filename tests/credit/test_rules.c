@@ -126,6 +126,7 @@ static void test_every_rule_refuses(void **state) {
         "learner.scale_filtered=one",
         "learner.sg_activation=tanh",
         "learner.sg_refresh=2",
+        "learner.sg_loss=1",
     };
     bool seen[MOST_RULES] = {false};
     for (size_t c = 0; c < HTH_COUNT(cases); c++) {
@@ -133,6 +134,7 @@ static void test_every_rule_refuses(void **state) {
         law_setup(&rig, &cases[c]);
         for (size_t m = 0; m < HTH_COUNT(more); m++)
             for (size_t steps = 1; steps <= 4; steps += 3) try_all(&rig, more[m], steps, seen);
+        if (c == 0) try_all(&rig, "learner.sg_loss=1 learner.inputs=true", 1, seen);
         rig.network->layers[0].kind = &without_table;
         if (c == 0) try_all(&rig, "", 1, seen);
         law_teardown(&rig);

@@ -212,6 +212,9 @@ static void test_resumes(void **state) {
     assert_resumes(&stack, "learner.name=eprop3 learner.sg_hidden=6 learner.sg_lr=0.02", 3,
                    "sg.said");
     assert_resumes(&stack, "learner.name=tbptt-sg learner.sg_hidden=0 learner.sg_scans=1", 3, "");
+    assert_resumes(&stack,
+                   "learner.name=eprop3 learner.sg_hidden=6 learner.sg_lr=0.02 learner.sg_loss=0.5",
+                   3, "sg.said");
 }
 
 static void test_refusals(void **state) {

@@ -139,6 +139,23 @@ static void send_back(hth_compute *compute, const hth_predictor *p, const hth_re
             if (p->h[b * (H + 1) + k] <= 0) p->back[b * H + k] = 0;
 }
 
+void hth_predictor_back(hth_compute *compute, const hth_predictor *p, const hth_real *x,
+                        const hth_real *said, const hth_real *target, hth_real *xbar) {
+    const hth_real *A = p->weights + hidden_count(p), *W = p->hidden ? p->weights : A;
+    const size_t reads =
+        p->hidden ? p->hidden : p->out; /* numbers in a row of W, and of its error */
+    /* What was said, and its error. */
+    if (p->hidden || !said) {
+        hth_predictor_run(compute, p, p->weights, x, p->error);
+        said = p->error;
+    }
+    for (size_t i = 0; i < p->rows * p->out; i++) p->error[i] = said[i] - target[i];
+    /* From there to x. */
+    if (p->hidden) send_back(compute, p, A);
+    hth_product(compute, p->rows, p->in, reads, hth_rows(p->hidden ? p->back : p->error, reads),
+                hth_transposed(W, hth_predictor_stride(reads)), false, xbar, p->in);
+}
+
 /* ---- A method's step ---- */
 
 enum { PART = 1 << 14 }; /* weights of a task */

@@ -44,6 +44,10 @@ void hth_predictor_draw(hth_predictor *p, double variance, uint64_t seed, uint32
 void hth_predictor_run(hth_compute *compute, const hth_predictor *p, const hth_real *weights,
                        const hth_real *x, hth_real *y);
 
+/* xbar[rows][in] = dE/dx, of every row's own 1/2 |y - target|^2. said as in hth_predictor_fit. */
+void hth_predictor_back(hth_compute *compute, const hth_predictor *p, const hth_real *x,
+                        const hth_real *said, const hth_real *target, hth_real *xbar);
+
 /* weights -= rate (dE/dweights + decay weights). said[rows][out]: what run has just made of x, if it has (NULL:
  * it has not); used where there are no hidden units. */
 void hth_predictor_fit(hth_compute *compute, hth_predictor *p, const hth_real *x,

@@ -24,14 +24,17 @@
  *     c* = q_{t-1} + J_t^T f(c^-(x_t)),   A learns for x_{t-1},   gradient (c(x_t) B_t) u_t^T.
  *
  * Beyond K = 1 it is Algorithm 1 of Bellec et al. 2019, which learns from an extra pass over the next interval before
- * it uses the prediction again, but for two things: that pass is made when the interval has come, with weights that
- * the gradient of this one has changed already; and the error of the prediction is not sent on into the units (E_SG
- * is no part of the units' loss).
+ * it uses the prediction again, but for one thing: that pass is made when the interval has come, with weights that
+ * the gradient of this one has changed already.
+ *
+ * sg_loss > 0: the units learn by sg_loss times E_SG = 1/2 |c(x) - c*|^2 of each item too, as the loss counts items;
+ * c* is a constant, and so is A (sg_loss.h).
  *
  * Nothing is learned over the start of a sequence. Memory (N + o + 1) N, once more with a copy, twice more with
  * adam; per tape 3 times as many multiply-adds, and sg_scans scans.
  */
 #include "credit/future/predictor.h"
+#include "credit/future/sg_loss.h"
 #include "credit/joint.h"
 
 #include "kernels/elementwise.h"
@@ -39,7 +42,7 @@
 #include <string.h>
 
 typedef struct synthetic_options {
-    double lr, scale, l2;
+    double lr, scale, l2, loss;
     int64_t hidden, refresh, scans;
     bool present, label;
     int activation, init, optimiser;
@@ -98,6 +101,11 @@ static const hth_option options[] = {
      .offset = offsetof(synthetic_options, init)},
     NUMBER(l2, "adds sg_l2 times the weights of the prediction to their gradient", "0", REAL, 0,
            1e6),
+    NUMBER(loss,
+           "the units learn by so many times the prediction's own error, 1/2 |prediction - "
+           "target|^2, too (E_SG: Bellec et al. 2019, Algorithm 1, line 6: 1); needs "
+           "learner.past = trace",
+           "0", REAL, 0, 1e6),
 };
 
 typedef struct synthetic {
@@ -112,6 +120,8 @@ typedef struct synthetic {
     hth_real *said;          /* [batch][N]: c(x) of the tape before, by A as it is; sg_scans = 2 */
     hth_real *goal;          /* [batch][N]: c* */
     hth_real *boundary;      /* [N] */
+    hth_real *flow;          /* [batch][in]: d(sg_loss E_SG)/dx; these two: sg_loss > 0 only */
+    hth_real *step;          /* sg_loss.h */
     uint64_t tapes, follows; /* tapes so far; not 0: there is a tape before, of this sequence */
 } synthetic;
 
@@ -168,10 +178,16 @@ static void impose(hth_learner *learner, const synthetic *kept) {
     }
 }
 
-/* One step towards the adjoint that a scan has left at the start of the tape. */
-static void learn_from_start(hth_learner *learner, synthetic *kept) {
+/* What was said of the end of the tape before, where it is known. */
+static const hth_real *said(const hth_learner *learner, const synthetic *kept) {
+    return ((const synthetic_options *)learner->future.options)->scans == 2 ? kept->said : NULL;
+}
+
+/* c* is the adjoint that a scan has left at the start of the tape; and what E_SG asks of x by it. */
+static void see_start(hth_learner *learner, synthetic *kept) {
     const synthetic_options *o = learner->future.options;
-    const size_t n = learner->network->readout.n;
+    const size_t n = learner->network->readout.n, numbers = learner->batch * kept->in;
+    const hth_real share = (hth_real)o->loss * kept->share;
     for (size_t b = 0; b < learner->batch; b++) {
         hth_real *goal = kept->goal + b * kept->N;
         hth_joint_start(learner, b, goal);
@@ -179,8 +195,17 @@ static void learn_from_start(hth_learner *learner, synthetic *kept) {
         HTH_SIMD
         for (size_t i = 0; i < kept->N; i++) goal[i] /= kept->share;
     }
-    hth_predictor_fit(learner->compute, &kept->net, kept->last, o->scans == 2 ? kept->said : NULL,
-                      kept->goal, (hth_real)o->lr, (hth_real)o->l2);
+    if (o->loss == 0) return;
+    hth_predictor_back(learner->compute, &kept->net, kept->last, said(learner, kept), kept->goal,
+                       kept->flow);
+    for (size_t i = 0; i < numbers; i++) kept->flow[i] *= share;
+}
+
+/* One step of A towards c*. */
+static void fit(hth_learner *learner, synthetic *kept) {
+    const synthetic_options *o = learner->future.options;
+    hth_predictor_fit(learner->compute, &kept->net, kept->last, said(learner, kept), kept->goal,
+                      (hth_real)o->lr, (hth_real)o->l2);
 }
 
 /* The scan for the target alone, from the prediction of the copy. */
@@ -193,7 +218,8 @@ static void bootstrap(hth_learner *learner, synthetic *kept) {
     impose(learner, kept);
     learner->adjoint.skips_start = false;
     hth_scan(&learner->adjoint);
-    learn_from_start(learner, kept);
+    see_start(learner, kept);
+    fit(learner, kept);
 }
 
 static void boundary(hth_learner *learner) {
@@ -211,11 +237,24 @@ static void boundary(hth_learner *learner) {
         o->scans == 2 && !learner->axes.past->carry && !learner->network->layers[0].learns_initial;
 }
 
-static void learn(hth_learner *learner) {
+static void start(hth_learner *learner) {
+    synthetic *kept = learner->future.kept;
+    const synthetic_options *o = learner->future.options;
+    if (!kept->follows) return;
+    if (o->scans == 1) see_start(learner, kept);
+    if (o->loss != 0) hth_sg_loss_enter(learner, kept->flow, kept->in, kept->step);
+}
+
+static void learn(hth_learner *learner, hth_gradient *gradient) {
     synthetic *kept = learner->future.kept;
     const synthetic_options *o = learner->future.options;
     const size_t n = learner->network->readout.n;
-    if (o->scans == 1 && kept->follows) learn_from_start(learner, kept);
+    /* From the tape before. */
+    if (o->scans == 1 && kept->follows) fit(learner, kept);
+    if (o->loss != 0 && kept->follows)
+        hth_sg_loss_add(learner, kept->flow, kept->in, kept->step, gradient);
+    /* What the next one will need of this. */
+    if (o->loss != 0) hth_sg_loss_note(learner, kept->step);
     memcpy(kept->last, kept->input, learner->batch * kept->in * sizeof(hth_real));
     memcpy(kept->said, kept->predicted, learner->batch * kept->N * sizeof(hth_real));
     for (size_t b = 0; b < learner->batch; b++)
@@ -262,6 +301,9 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *give
     kept->said = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->N));
     kept->goal = HTH_TAKE(arena, hth_real, hth_times(plan->batch, kept->N));
     kept->boundary = HTH_TAKE(arena, hth_real, kept->N);
+    const size_t numbers = o->loss != 0 ? hth_sg_loss_numbers(net) : 0;
+    kept->flow = HTH_TAKE(arena, hth_real, o->loss != 0 ? hth_times(plan->batch, kept->in) : 0);
+    kept->step = HTH_TAKE(arena, hth_real, hth_times(plan->batch, numbers));
     const double variance = 1 / (double)(o->hidden ? (size_t)o->hidden : kept->N);
     if (placed) hth_predictor_draw(&kept->net, o->init == ZERO ? 0 : variance, plan->seed, STREAM);
     return placed;
@@ -272,6 +314,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
     /* All fields, and when they are there; then those that are. */
     const synthetic_options *o = learner->future.options;
     const size_t weights = hth_predictor_count(&kept->net), B = learner->batch;
+    const size_t step = o->loss != 0 ? B * hth_sg_loss_numbers(learner->network) : 0;
     const struct {
         bool is_there;
         hth_field field;
@@ -282,6 +325,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         {o->present,
          {"sg.credit", HTH_DTYPE_REAL, B * learner->network->readout.n, kept->credit, {0}}},
         {o->scans == 2, {"sg.said", HTH_DTYPE_REAL, B * kept->N, kept->said, {0}}},
+        {step > 0, {"sg.step", HTH_DTYPE_REAL, step, kept->step, {0}}},
         {o->refresh > 1, {"sg.lagged", HTH_DTYPE_REAL, weights, kept->lagged, {0}}},
         {o->refresh > 1, {"sg.tapes", HTH_DTYPE_U64, 1, &kept->tapes, {0}}},
         {o->optimiser == ADAM, {"sg.mean", HTH_DTYPE_REAL, weights, kept->net.moment[0], {0}}},
@@ -302,7 +346,8 @@ static hth_learned learned(const hth_learner *learner) {
     const size_t N = hth_joint_states(learner->network), H = (size_t)o->hidden;
     const size_t in = N + (o->label ? learner->network->readout.outputs : 0) + 1;
     return (hth_learned){.weights = H ? in * H + (H + 1) * N : in * N,
-                         .copies = 1 + (o->refresh > 1) + (o->optimiser == ADAM ? 2 : 0)};
+                         .copies = 1 + (o->refresh > 1) + (o->optimiser == ADAM ? 2 : 0),
+                         .beside = o->loss != 0 ? hth_sg_loss_numbers(learner->network) : 0};
 }
 
 static size_t needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]) {
@@ -329,7 +374,7 @@ const hth_future hth_future_synthetic = {
                       .options = {"learner", options, HTH_COUNT(options)}},
              .options_size = sizeof(synthetic_options),
              .bias = HTH_BIASED,
-             .memory = "c*w*s/N + sg_scans*s + top*(sg_label*o + sg_present*n + 1)",
+             .memory = "(c*w+b)*s/N + sg_scans*s + top*(sg_label*o + sg_present*n + 1)",
              .operations = "3*w*s/(N*K) + (sg_scans-1)*g*n*n",
              .learned = learned,
              .lay_out = lay_out,
@@ -337,6 +382,7 @@ const hth_future hth_future_synthetic = {
              .state = state,
              .needs = needs},
     .boundary = boundary,
+    .start = start,
     .predicts = true,
     .learn = learn,
 };
