@@ -309,6 +309,30 @@ static void test_nothing_crosses_an_end(void **state) {
     law_teardown(&rig);
 }
 
+/* What is carried for it is what the formula says. */
+static void test_its_numbers_are_stated(void **state) {
+    (void)state;
+    for (size_t c = 0; c < HTH_COUNT(cases); c++) {
+        law_case what = cases[c].what;
+        law_rig rig;
+        double stated[2] = {0, 0}, kept[2];
+        what.batch = 1;
+        law_setup(&rig, &what);
+        for (int own = 0; own < 2; own++) {
+            hth_cost costs[HTH_AXES];
+            handles h = make_handles(&rig, own ? SG "learner.sg_loss=1" : SG, K);
+            hth_learner_costs(h.learner, costs);
+            for (size_t a = 0; a < HTH_AXES; a++) stated[own] += costs[a].memory;
+            kept[own] = law_numbers_kept(h.learner);
+            drop_handles(&h);
+        }
+        const bool separate = rig.network->layers[0].cell->observable == HTH_Z_SEPARATE;
+        assert_true(fabs((kept[1] - kept[0]) - (stated[1] - stated[0])) < 1e-6);
+        assert_true(separate == (kept[1] > kept[0]));
+        law_teardown(&rig);
+    }
+}
+
 static void test_refusals(void **state) {
     (void)state;
     assert_refuses(&cases[0].what, "learner.name=tbptt-sg learner.sg_loss=1", K, "past = trace");
@@ -323,6 +347,7 @@ int main(void) {
         cmocka_unit_test(test_it_adds_the_derivative_of_its_error),
         cmocka_unit_test(test_it_is_exact_where_nothing_crosses),
         cmocka_unit_test(test_nothing_crosses_an_end),
+        cmocka_unit_test(test_its_numbers_are_stated),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
