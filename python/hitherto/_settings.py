@@ -278,7 +278,7 @@ class Layer(TypedDict, total=False):
     """What a layer makes of its drive. network.layers names the kind of each. (units)"""
 
 
-CellName = Literal["rate", "rate-pre", "lstm", "gru", "lif", "alif", "cubalif"]
+CellName = Literal["rate", "rate-pre", "lstm", "gru", "lif", "alif", "cubalif", "sublstm", "modrelu"]
 
 class Cell(TypedDict, total=False):
     """Settings of the section `cell`."""
@@ -291,8 +291,6 @@ class Cell(TypedDict, total=False):
     """activation function (tanh); or: activation function (sigmoid)"""
     output: Literal["tanh", "linear"]
     """what the output gate opens on: tanh(c), the standard form, or c (Bellec et al. 2019, eq. 36) (tanh)"""
-    forget_bias: float
-    """initial bias of the forget gate (1 is common; 0 in the TensorFlow word model) (1)"""
     learn: Numbers
     """what of each unit is learned with the weights: alpha, from what the settings say, which must be between 0 and 1;
     it stays there (optimiser.lr_cell). Empty: nothing; or: what of each unit is learned with the weights, from what the
@@ -338,6 +336,12 @@ class Cell(TypedDict, total=False):
     0.03" (0.03)"""
     tau_syn: Numbers
     """time constant of the synaptic current in ms; one number or one per unit (5)"""
+    forget_bias: float
+    """initial bias of the forget gate (1 is common; 0 in the TensorFlow word model) (1); or: initial bias of the forget
+    gate (1)"""
+    offset: float
+    """initial b in sign(a) max(0, |a| + b); it is learned (optimiser.lr_cell). 0: the unit begins as a linear one
+    (0)"""
 
 
 class Readout(TypedDict, total=False):
@@ -402,10 +406,13 @@ class Regulariser(TypedDict, total=False):
 
 class Init(TypedDict, total=False):
     """Settings of the section `init`."""
-    w_rec: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
+    w_rec: Literal["normal", "uniform", "glorot", "orthogonal", "zero", "identity"]
     """how the recurrent weights are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
     w_rec_scale: float
     """scale of the recurrent weights (1)"""
+    spectral_radius: float
+    """scales the recurrent weights of each gate so that this is the size of their largest eigenvalue; an echo state
+    network has about 0.9. 0: they stay as they are drawn (0)"""
     w_in: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
     """how the input weights are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
     w_in_scale: float
@@ -655,6 +662,9 @@ class Optimiser(TypedDict, total=False):
     """adds weight_decay * parameter to the gradient of all parameters that are learned, after clipping (0)"""
     clip_norm: float
     """the gradient's norm over all parameters is cut to this; 0: no clipping (0)"""
+    clip_element: float
+    """each number of the gradient is cut to -c..c by itself, with c this; 0: no clipping. Not together with clip_norm
+    (0)"""
     schedule: Literal["constant", "step", "exponential", "halving"]
     """How the learning rate changes. (constant)"""
     factor: float

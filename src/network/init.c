@@ -7,10 +7,12 @@
  *     uniform     U(-scale, scale)                 the word model's 0.1
  *     glorot      U(+- scale sqrt(6 / (fan-in + fan-out)))
  *     orthogonal  Q of a QR decomposition of an N(0,1) matrix, times scale
+ *     identity    scale on the diagonal, else 0    Le, Jaitly & Hinton 2015 (IRNN); recurrent weights alone
  *     zero
  *
  * All are drawn, and fans counted, as if every connection existed and none had a delay; then those that do not are
- * taken out, and each goes to the column of its delay.
+ * taken out, and each goes to the column of its delay. Last, init.spectral_radius scales the recurrent weights of each
+ * gate (radius.c).
  */
 #include "network/network.h"
 
@@ -19,24 +21,29 @@
 
 #include <math.h>
 
-enum { NORMAL, UNIFORM, GLOROT, ORTHOGONAL, ZERO };
+enum { NORMAL, UNIFORM, GLOROT, ORTHOGONAL, ZERO, IDENTITY };
 
-static const char *const kinds[] = {"normal", "uniform", "glorot", "orthogonal", "zero", NULL};
+#define KINDS "normal", "uniform", "glorot", "orthogonal", "zero"
+static const char *const kinds[] = {KINDS, NULL};
+static const char *const square_kinds[] = {KINDS, "identity",
+                                           NULL}; /* of matrices that are square */
 
 typedef struct init_options {
     struct {
         int kind;
         double scale;
     } w_rec, w_in, bias, w_out, b_out, embedding, initial;
+    double radius;
 } init_options;
 
-#define KIND(field, what, fall)                                                                    \
+#define KIND_OF(field, what, fall, of)                                                             \
     {                                                                                              \
         .name = #field,                                                                            \
         .help = "how the " what " are drawn: normal has deviation scale/sqrt(fan-in)",             \
-        .fallback = fall, .kind = HTH_KIND_CHOICE, .choices = kinds,                               \
+        .fallback = fall, .kind = HTH_KIND_CHOICE, .choices = of,                                  \
         .offset = offsetof(init_options, field.kind)                                               \
     }
+#define KIND(field, what, fall) KIND_OF(field, what, fall, kinds)
 #define SCALE(field, what)                                                                         \
     {                                                                                              \
         .name = #field "_scale", .help = "scale of the " what, .fallback = "1",                    \
@@ -44,13 +51,28 @@ typedef struct init_options {
     }
 
 static const hth_option items[] = {
-    KIND(w_rec, "recurrent weights", "normal"),      SCALE(w_rec, "recurrent weights"),
-    KIND(w_in, "input weights", "normal"),           SCALE(w_in, "input weights"),
-    KIND(bias, "biases of the units", "zero"),       SCALE(bias, "biases of the units"),
-    KIND(w_out, "readout weights", "normal"),        SCALE(w_out, "readout weights"),
-    KIND(b_out, "readout biases", "zero"),           SCALE(b_out, "readout biases"),
-    KIND(embedding, "token vectors", "normal"),      SCALE(embedding, "token vectors"),
-    KIND(initial, "learned initial states", "zero"), SCALE(initial, "learned initial states"),
+    KIND_OF(w_rec, "recurrent weights", "normal", square_kinds),
+    SCALE(w_rec, "recurrent weights"),
+    {.name = "spectral_radius",
+     .help = "scales the recurrent weights of each gate so that this is the size of their largest "
+             "eigenvalue; an echo state network has about 0.9. 0: they stay as they are drawn",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1e6,
+     .offset = offsetof(init_options, radius)},
+    KIND(w_in, "input weights", "normal"),
+    SCALE(w_in, "input weights"),
+    KIND(bias, "biases of the units", "zero"),
+    SCALE(bias, "biases of the units"),
+    KIND(w_out, "readout weights", "normal"),
+    SCALE(w_out, "readout weights"),
+    KIND(b_out, "readout biases", "zero"),
+    SCALE(b_out, "readout biases"),
+    KIND(embedding, "token vectors", "normal"),
+    SCALE(embedding, "token vectors"),
+    KIND(initial, "learned initial states", "zero"),
+    SCALE(initial, "learned initial states"),
 };
 
 const hth_catalogue hth_init_section = {
@@ -74,7 +96,8 @@ static void fill(const part *p, int kind, double scale, const hth_random *random
                            ? hth_random_normal(random, at)
                            : 2 * hth_random_uniform(random, at) - 1;
             double factor = kind == NORMAL ? 1 / fan : kind == GLOROT ? glorot : 1;
-            p->data[i * p->stride + j] = kind == ZERO ? 0 : (hth_real)(u * factor * scale);
+            if (kind == ZERO || kind == IDENTITY) u = kind == IDENTITY && i % p->columns == j;
+            p->data[i * p->stride + j] = (hth_real)(u * factor * scale);
         }
 }
 
@@ -118,12 +141,48 @@ enum {
     PER_LAYER = 64
 };
 
-static void draw_layer(const hth_layer *layer, hth_real *theta, const init_options *o,
-                       uint64_t seed, uint32_t index) {
+/* What the layer's wiring makes impossible. */
+static hth_status check_layer(const hth_layer *layer, const init_options *o, hth_error *error) {
+    if (o->w_rec.kind == IDENTITY && !layer->has_self)
+        return hth_fail(error, HTH_INVALID,
+                        "init.w_rec is identity, but the units of layer %zu have no connections to "
+                        "themselves: set network.self_connections to true",
+                        layer->number);
+    if (o->radius > 0 && layer->wiring.late_z)
+        return hth_fail(error, HTH_INVALID,
+                        "init.spectral_radius is %g, but with network.delay > 1 the weights act at "
+                        "several delays and have none together: set it to 0",
+                        o->radius);
+    return HTH_OK;
+}
+
+/* Scales the recurrent weights of each gate to a spectral radius. */
+static hth_status set_radius(const hth_layer *layer, hth_real *w, double radius, hth_error *error) {
+    const size_t n = layer->n, m = layer->m;
+    for (size_t g = 0; radius > 0 && g < layer->cell->drives; g++) {
+        hth_real *gate = w + g * n * m;
+        double found;
+        if (!layer->cell->reads[g].z) continue;
+        HTH_TRY(hth_spectral_radius(n, gate, m, &found, error));
+        if (!(found > 0))
+            return hth_fail(error, HTH_INVALID,
+                            "init.spectral_radius is %g, but all eigenvalues of the recurrent "
+                            "weights of layer %zu are 0: set it to 0, or other connections",
+                            radius, layer->number);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++)
+                gate[i * m + j] = (hth_real)((double)gate[i * m + j] * (radius / found));
+    }
+    return HTH_OK;
+}
+
+static hth_status draw_layer(const hth_layer *layer, hth_real *theta, const init_options *o,
+                             uint64_t seed, uint32_t index, hth_error *error) {
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n, m = layer->m;
     const uint32_t stream = STREAM_LAYERS + PER_LAYER * index;
     hth_real *w = theta + layer->weight;
+    HTH_TRY(check_layer(layer, o, error));
     for (uint32_t g = 0; g < cell->drives; g++) { /* each gate has fans of its own */
         hth_real *gate = w + g * n * m;
         if (hth_reads_nothing(&cell->reads[g])) continue; /* what the settings say */
@@ -141,9 +200,11 @@ static void draw_layer(const hth_layer *layer, hth_real *theta, const init_optio
         }
     hth_wiring_spread(layer, w);
     hth_layer_mask(layer, w);
+    HTH_TRY(set_radius(layer, w, o->radius, error));
     if (layer->learns_initial)
         draw((part){theta + layer->initial, hth_layer_initial_rows(layer) * n, 1, 1},
              o->initial.kind, o->initial.scale, seed, stream + 32);
+    return HTH_OK;
 }
 
 hth_status hth_network_draw(hth_network *net, const hth_settings *settings, uint64_t seed,
@@ -151,7 +212,7 @@ hth_status hth_network_draw(hth_network *net, const hth_settings *settings, uint
     init_options o;
     HTH_TRY(hth_options_read(&hth_init_section.common, settings, &o, error));
     for (size_t l = 0; l < net->layer_count; l++)
-        draw_layer(&net->layers[l], net->theta, &o, seed, (uint32_t)l);
+        HTH_TRY(draw_layer(&net->layers[l], net->theta, &o, seed, (uint32_t)l, error));
     if (net->embedding)
         draw((part){net->theta + net->embedding_weight, net->shape.vocabulary * net->embedding, 1,
                     1},

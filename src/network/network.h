@@ -163,7 +163,12 @@ void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, u
 hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
                               const hth_allocator *allocator, hth_network **out, hth_error *error);
 
-/* init.c: draws all parameters. */
+/* radius.c: the size of the largest eigenvalue of w[n][n], whose rows are `stride` numbers apart. HTH_NO_MEMORY: it
+ * takes memory for two such matrices for as long as it runs. */
+hth_status hth_spectral_radius(size_t n, const hth_real *w, size_t stride, double *out,
+                               hth_error *error);
+
+/* init.c: draws all parameters. HTH_INVALID where the wiring does not have what is to be drawn; HTH_NO_MEMORY. */
 hth_status hth_network_draw(hth_network *network, const hth_settings *settings, uint64_t seed,
                             hth_error *error);
 

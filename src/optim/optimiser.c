@@ -12,7 +12,8 @@
 #include <string.h>
 
 typedef struct common_options {
-    double lr, lr_recurrent, lr_cell, lr_readout, lr_embedding, lr_initial, weight_decay, clip_norm;
+    double lr, lr_recurrent, lr_cell, lr_readout, lr_embedding, lr_initial, weight_decay, clip_norm,
+        clip_element;
     const char *schedule;
     hth_schedule_options shape;
 } common_options;
@@ -52,6 +53,14 @@ static const hth_option common[] = {
      .min = 0,
      .max = 1e12,
      .offset = offsetof(common_options, clip_norm)},
+    {.name = "clip_element",
+     .help = "each number of the gradient is cut to -c..c by itself, with c this; 0: no clipping. "
+             "Not together with clip_norm",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1e12,
+     .offset = offsetof(common_options, clip_element)},
     {.name = "schedule",
      .help = "how the learning rate changes: constant, step, exponential, halving",
      .fallback = "constant",
@@ -185,6 +194,11 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     hth_arena arena = {0};
     HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_options_read(&hth_optimisers.common, settings, &options, error));
+    if (options.clip_norm > 0 && options.clip_element > 0)
+        return hth_fail(
+            error, HTH_INVALID,
+            "optimiser.clip_norm is %g and optimiser.clip_element %g: set one of them to 0",
+            options.clip_norm, options.clip_element);
     HTH_TRY(hth_part_choose(&hth_optimisers, settings, &method, error));
     HTH_TRY(hth_part_choose(&hth_schedules, settings, &schedule, error));
     lay_out(&arena, hth_method_at(method), block_count, count);
@@ -224,23 +238,52 @@ static double sum_over(hth_compute *compute, const hth_gradient *g,
     return total;
 }
 
-enum { PIECE = 16384 }; /* parameters that one thread updates at a time */
+enum {
+    PIECE = 16384, /* parameters that one thread updates at a time */
+    CUT = 256      /* whose gradient is clipped at a time */
+};
 
 typedef struct job {
     const hth_optimiser *optimiser;
     hth_update update; /* of all pieces */
 } job;
 
+/* The update `u` moves on by `count` parameters. */
+static void advance(const hth_optimiser *o, hth_update *u, size_t count) {
+    u->theta += count;
+    u->gradient += count;
+    for (size_t i = 0; i < o->method->moments; i++) u->moment[i] += count;
+}
+
+/* Makes an update that has been placed, of its gradient or of that clipped number by number. */
+static void make(const hth_optimiser *o, const hth_update *update) {
+    const hth_real most = (hth_real)o->options.clip_element;
+    hth_real cut[CUT];
+    if (!(most > 0)) {
+        o->method->update(update);
+        return;
+    }
+    hth_update piece = *update;
+    for (size_t left = update->count; left > 0; left -= piece.count) {
+        piece.count = left < CUT ? left : CUT;
+        const hth_real *const g = piece.gradient;
+        for (size_t i = 0; i < piece.count; i++)
+            cut[i] = g[i] > most ? most : g[i] < -most ? -most : g[i];
+        piece.gradient = cut;
+        o->method->update(&piece);
+        piece.gradient = g;
+        advance(o, &piece, piece.count);
+    }
+}
+
 static void update_piece(void *argument, size_t index, int worker) {
     const job *whole = argument;
     hth_update piece = whole->update;
     const size_t from = index * PIECE, left = whole->update.count - from;
     (void)worker;
+    advance(whole->optimiser, &piece, from);
     piece.count = left < PIECE ? left : PIECE;
-    piece.theta += from;
-    piece.gradient += from;
-    for (size_t i = 0; i < whole->optimiser->method->moments; i++) piece.moment[i] += from;
-    whole->optimiser->method->update(&piece);
+    make(whole->optimiser, &piece);
 }
 
 /* Sets the arrays of `update` to parameters offset..offset+count-1. */
@@ -257,7 +300,7 @@ static void update_part(const hth_optimiser *o, hth_update *update, hth_real *th
                         const hth_gradient *g, size_t offset, size_t count) {
     place(o, update, offset, count, theta, g->values + offset);
     if (count <= PIECE) {
-        o->method->update(update);
+        make(o, update);
         return;
     }
     job whole = {o, *update};
@@ -350,12 +393,12 @@ bool hth_descent_may(hth_descent *d) {
 void hth_descend(const hth_descent *d, size_t from, size_t count, const hth_real *g) {
     hth_update update = d->update;
     place(d->optimiser, &update, from, count, update.theta, g);
-    d->optimiser->method->update(&update);
+    make(d->optimiser, &update);
 }
 
 bool hth_descent_is_linear(const hth_descent *d, hth_linear *by) {
     *by = (hth_linear){d->update.number[0], d->update.number[1]};
-    return d->optimiser->method->is_linear;
+    return d->optimiser->method->is_linear && !(d->optimiser->options.clip_element > 0);
 }
 
 void hth_descent_end(hth_descent *d) {

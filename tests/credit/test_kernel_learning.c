@@ -62,7 +62,7 @@ static void test_prediction_without_recurrence(void **state) {
 /* Without noise the copy goes where the network goes. */
 static void test_copy_without_noise(void **state) {
     (void)state;
-    static const char *const cells[] = {"rate", "rate-pre", "lstm", "gru"};
+    static const char *const cells[] = {"rate", "rate-pre", "lstm", "gru", "sublstm"};
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
         char text[64];
         double error, less_noise;
@@ -81,7 +81,7 @@ static void test_copy_without_noise(void **state) {
 /* At the first step the copy differs by the noise alone, of s, and of z by way of Z. */
 static void test_first_perturbation(void **state) {
     (void)state;
-    static const char *const cells[] = {"rate", "rate-pre", "lstm", "gru"};
+    static const char *const cells[] = {"rate", "rate-pre", "lstm", "gru", "sublstm"};
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
         char text[64];
         double error, less_noise;

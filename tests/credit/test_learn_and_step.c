@@ -47,7 +47,8 @@ static const char *const optimisers[] = {
     "optimiser.name=momentum optimiser.lr=1e-5",
     "optimiser.name=adam optimiser.lr=0.001",
     "optimiser.name=sgd optimiser.lr=1e-4 optimiser.weight_decay=0.1",
-    "optimiser.name=momentum optimiser.lr=1e-5 optimiser.weight_decay=0.1 optimiser.nesterov=true",
+    ("optimiser.name=momentum optimiser.lr=1e-5 optimiser.weight_decay=0.1 optimiser.nesterov=true "
+     "optimiser.clip_element=0.01"),
     "optimiser.name=adam optimiser.lr=0.001 optimiser.weight_decay=0.1 optimiser.lr_readout=0.3",
 };
 

@@ -22,6 +22,9 @@ static law_case draw(size_t cell, size_t loss, uint64_t number, char *text, size
                      hth_random_below(&r, 4, 2) ? "0.7" : "0",
                      hth_random_below(&r, 5, 2) ? "learned" : "zero");
     if (tokens) used += snprintf(text + used, size - (size_t)used, " network.embedding=3");
+    /* Differences are those of a slope where no |a| + b is near 0: with these numbers, none is. */
+    if (strcmp(kind->part.name, "modrelu") == 0)
+        used += snprintf(text + used, size - (size_t)used, " cell.offset=0.4");
     if (kind->spikes)
         snprintf(text + used, size - (size_t)used,
                  " cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5 "

@@ -18,6 +18,8 @@ static const law_case cases[] = {
     {"cell.name=lstm cell.output=linear network.units=6 readout.kappa=0.8 network.initial=learned",
      3, 0, 2, 11, 2, false, false},
     {"cell.name=gru network.units=6 network.initial=learned", 3, 0, 2, 11, 2, false, false},
+    {"cell.name=sublstm network.units=5 loss.name=softmax network.initial=learned", 3, 0, 4, 11, 2,
+     true, true},
     {"cell.name=gru network.units=5 readout.kappa=0.6 network.connections=random "
      "network.density=0.4",
      3, 0, 2, 11, 1, false, false},

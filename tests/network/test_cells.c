@@ -35,6 +35,13 @@ static void gru(unit *u) {
     double r = sigmoid(u->a[0]), keep = sigmoid(u->a[1]);
     u->z = u->s[0] = keep * u->s[0] + (1 - keep) * tanh(u->a[2] + r * u->a[3]);
 }
+static void sublstm(unit *u) {
+    u->s[0] = sigmoid(u->a[1]) * u->s[0] + sigmoid(u->a[3]) - sigmoid(u->a[0]);
+    u->z = sigmoid(u->s[0]) - sigmoid(u->a[2]);
+}
+static void modrelu(unit *u) {
+    u->z = u->s[0] = copysign(fmax(0, fabs(u->a[0]) + u->a[1]), u->a[0]);
+}
 static void lif(unit *u) { /* s[2]: steps until it may spike again, refractory = 3 */
     u->s[0] = exp(-1 / 20.0) * u->s[0] + u->a[0] - 0.6 * u->z;
     u->z = u->s[0] > 0.6 && u->s[2] <= 0;
@@ -78,6 +85,8 @@ static const cell_case cases[] = {
     {"cell.name=lstm", lstm},
     {"cell.name=lstm cell.output=linear", lstm_linear},
     {"cell.name=gru", gru},
+    {"cell.name=sublstm cell.forget_bias=0.4", sublstm},
+    {"cell.name=modrelu cell.offset=-0.2", modrelu},
     {"cell.name=lif cell.v_th=0.6 cell.refractory=3 init.w_in_scale=2", lif},
     {"cell.name=lif cell.v_th=0.6 cell.refractory=2 init.w_in_scale=2 cell.reset=zero",
      lif_to_zero},

@@ -2,6 +2,7 @@
  * embedding that were not touched. */
 #include "laws.h"
 
+#include "optim/descent.h"
 #include "optim/gradient.h"
 #include "optim/method.h"
 
@@ -146,6 +147,66 @@ static void test_decay_in_every_method(void **state) {
     assert_follows("optimiser.name=adam optimiser.lr=0.1 optimiser.beta2=0.99 "
                    "optimiser.epsilon=0.01 optimiser.weight_decay=0.3",
                    decayed_adam);
+}
+
+/* Each number of the gradient by itself, before the decay. */
+static double cut(double g) {
+    return fmax(-0.3, fmin(0.3, g));
+}
+
+static double clipped_sgd(double theta, double g, double *m, int k) {
+    return sgd(theta, cut(g), m, k);
+}
+
+static double clipped_adam(double theta, double g, double *m, int k) {
+    return adam(theta, cut(g), m, k);
+}
+
+static void test_clipping_of_elements(void **state) {
+    (void)state;
+    assert_follows("optimiser.name=sgd optimiser.lr=0.1 optimiser.weight_decay=0.01 "
+                   "optimiser.clip_element=0.3",
+                   clipped_sgd);
+    assert_follows("optimiser.name=adam optimiser.lr=0.1 optimiser.beta2=0.99 "
+                   "optimiser.epsilon=0.01 optimiser.clip_element=0.3 network.units=120",
+                   clipped_adam);
+    /* An update on the way must not be made by a pass that does not clip. */
+    for (int clips = 0; clips < 2; clips++) {
+        const law_case what = {clips ? "optimiser.name=sgd optimiser.clip_element=0.3"
+                                     : "optimiser.name=sgd",
+                               2,
+                               0,
+                               2,
+                               1,
+                               1,
+                               false,
+                               false};
+        bench b;
+        hth_descent descent;
+        hth_linear by;
+        setup(&b, &what);
+        hth_gradient_clear(b.gradient);
+        assert_true(hth_descent_begin(b.optimiser, b.rig.network, b.gradient, 1, &descent));
+        assert_int_equal(hth_descent_is_linear(&descent, &by), !clips);
+        teardown(&b);
+    }
+}
+
+static void test_two_ways_of_clipping_are_refused(void **state) {
+    (void)state;
+    const law_case what = {"network.units=4", 2, 0, 2, 1, 1, false, false};
+    const hth_setting items[] = {{"optimiser.clip_norm", "1", NULL},
+                                 {"optimiser.clip_element", "2", NULL}};
+    const hth_settings settings = {items, 2};
+    law_rig rig;
+    hth_optimiser *optimiser;
+    hth_error error;
+    law_setup(&rig, &what);
+    assert_int_equal(
+        hth_optimiser_create(&settings, rig.network, rig.compute, NULL, &optimiser, &error),
+        HTH_INVALID);
+    assert_non_null(strstr(error.message, "optimiser.clip_element 2"));
+    law_teardown(&rig);
 }
 
 static double distance(const bench *b, const hth_real *before, const hth_block *block) {
@@ -324,6 +385,8 @@ int main(void) {
         cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_decay_in_every_method),
         cmocka_unit_test(test_clipping_and_groups),
+        cmocka_unit_test(test_clipping_of_elements),
+        cmocka_unit_test(test_two_ways_of_clipping_are_refused),
         cmocka_unit_test(test_halving),
         cmocka_unit_test(test_gradient_that_is_not_finite),
         cmocka_unit_test(test_cleared_gradient),

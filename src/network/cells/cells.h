@@ -6,7 +6,8 @@
 #include "network/cell.h"
 
 /* <name>.c */
-#define HTH_CELLS(X) X(rate) X(rate_pre) X(lstm) X(gru) X(lif) X(alif) X(cubalif)
+#define HTH_CELLS(X)                                                                               \
+    X(rate) X(rate_pre) X(lstm) X(gru) X(lif) X(alif) X(cubalif) X(sublstm) X(modrelu)
 
 #define HTH_DECLARE_CELL(name) HTH_DECLARE_PARTS(const hth_cell, hth_cell_##name)
 HTH_CELLS(HTH_DECLARE_CELL)
