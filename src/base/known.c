@@ -234,14 +234,27 @@ hth_status hth_setting_check(const hth_known *known, const hth_settings *setting
     return lookup.found ? HTH_OK : complain_unknown(&lookup);
 }
 
+/* Parts may have their settings in a section of their own. */
+static bool part_has_section(const hth_catalogue *catalogue, const char *key) {
+    bool any = false;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const char *section = catalogue->at(i)->options.section;
+        any = any || (section && in_section(key, section));
+    }
+    return any;
+}
+
 /* "cell.beta", and "layer1.cell.beta". */
 static bool has_section(const hth_known *known, const char *key) {
     char section[HTH_KEY_LENGTH];
     const char *behind = strchr(key, '.') + 1;
     for (size_t i = 0; i < known->count; i++) {
+        const bool each = known->catalogues[i]->each_table != NULL;
+        if (part_has_section(known->catalogues[i], key)) return true;
+        if (each && part_has_section(known->catalogues[i], behind)) return true;
         hth_catalogue_section(known->catalogues[i], section, sizeof section);
         if (in_section(key, section)) return true;
-        if (known->catalogues[i]->each_table && in_section(behind, section)) return true;
+        if (each && in_section(behind, section)) return true;
     }
     return false;
 }

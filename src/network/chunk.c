@@ -81,6 +81,7 @@ hth_status hth_check_inputs(const hth_tape *tape, const hth_inputs *in, size_t s
                         "the last step on the tape was said to be the last of its sequence (ends = "
                         "true); call hth_tape_reset before the next sequence");
     HTH_TRY(check_whole(tape, in, error));
+    HTH_TRY(hth_store_check(tape, in->steps, error));
     HTH_TRY(check_lengths(tape, in, steps, error));
     if (in->x) return check_numbers(tape, in->x, in->steps, shape->inputs, "inputs", error);
     return check_codes(tape, in->tokens, NULL, in->steps, shape->vocabulary, "token", error);

@@ -67,7 +67,8 @@ static void mask_row(const hth_layer *layer, size_t unit, const hth_reads *reads
 void hth_layer_mask_rows(const hth_layer *layer, size_t from, size_t to, hth_real *w) {
     if (layer->is_complete) return;
     for (size_t row = from; row < to; row++, w += layer->m)
-        mask_row(layer, row % layer->n, &layer->cell->reads[row / layer->n], w);
+        mask_row(layer, row % layer->n,
+                 &layer->cell->reads[layer->kind->shape ? 0 : row / layer->n], w);
 }
 
 void hth_layer_mask(const hth_layer *layer, hth_real *weight) {

@@ -34,6 +34,11 @@ static void visit_layer(const hth_tape *tape, size_t l, const walk *to) {
     visit(to, "state", l, HTH_DTYPE_REAL, on->state,
           rows * layer->n * (cell->states + cell->counters));
     visit(to, "field", l, HTH_DTYPE_REAL, on->field, rows * layer->n * cell->fields);
+    if (!layer->kind->stores) return;
+    visit(to, "said", l, HTH_DTYPE_REAL, on->store.said,
+          tape->capacity * tape->batch * layer->rows);
+    visit(to, "ring", l, HTH_DTYPE_REAL, on->store.ring,
+          tape->batch * layer->store.rows * layer->store.width);
 }
 
 static void visit_readout(hth_tape *tape, const walk *to) {

@@ -176,12 +176,25 @@ static hth_status set_radius(const hth_layer *layer, hth_real *w, double radius,
     return HTH_OK;
 }
 
+/* The weights of a layer whose rows are not those of units: one matrix. */
+static void draw_rows(const hth_layer *layer, hth_real *w, const init_options *o, uint64_t seed,
+                      uint32_t stream) {
+    const size_t n = layer->n, m = layer->m;
+    draw((part){w + n, layer->rows, layer->reads.width, m}, o->w_in.kind, o->w_in.scale, seed,
+         stream + 1);
+    draw((part){w + m - 1, layer->rows, 1, m}, o->bias.kind, o->bias.scale, seed, stream + 2);
+}
+
 static hth_status draw_layer(const hth_layer *layer, hth_real *theta, const init_options *o,
                              uint64_t seed, uint32_t index, hth_error *error) {
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n, m = layer->m;
     const uint32_t stream = STREAM_LAYERS + PER_LAYER * index;
     hth_real *w = theta + layer->weight;
+    if (layer->kind->shape) {
+        draw_rows(layer, w, o, seed, stream);
+        return HTH_OK;
+    }
     HTH_TRY(check_layer(layer, o, error));
     for (uint32_t g = 0; g < cell->drives; g++) { /* each gate has fans of its own */
         hth_real *gate = w + g * n * m;

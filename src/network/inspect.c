@@ -145,6 +145,10 @@ double hth_tape_threshold(const hth_tape *tape, size_t l, size_t unit) {
 /* "gate u of unit 3", or "unit 3" where there is one drive. */
 static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) {
     const size_t unit = row % layer->n;
+    if (layer->kind->stores) {
+        hth_store_name(layer, row, out, size);
+        return (int)strlen(out);
+    }
     if (layer->driven == layer->n && row < layer->n) return snprintf(out, size, "unit %zu", unit);
     if (row >= layer->driven)
         return snprintf(out, size, "%s of unit %zu", layer->cell->drive_names[row / layer->n],

@@ -24,7 +24,10 @@ struct hth_tape_layer;
 typedef struct hth_layer_errors {
     const hth_real *zeta;           /* [n], all that reaches z_t */
     hth_real *sbar[HTH_MAX_STATES]; /* each [n] */
-    hth_real *delta;                /* [drives][n] */
+    hth_real *delta;                /* [drives][n], or [rows] of a kind with a shape of its own */
+    struct hth_store_errors *rows;  /* of a store */
+    hth_real
+        *direct; /* [inputs], 0: dE/dx of what it reads, beside W^T dE/da; NULL: there is none */
 } hth_layer_errors;
 
 typedef struct hth_layer_kind {
@@ -35,6 +38,10 @@ typedef struct hth_layer_kind {
      */
     hth_cell form;
     bool has_cell; /* network.cells, or cell.name, says of what cell the layer is */
+    /* Keeps rows of memory (store.h). What it reads is read by the layers above and by the readout too. */
+    bool stores;
+    /* Optional: where rows of W are not drives times n, sets layer->rows, from the options, n and what it reads. */
+    hth_status (*shape)(const void *options, struct hth_layer *layer, hth_error *error);
     /* Makes s_t, z_t and the fields of step t of the drive, for items from..to-1. */
     void (*step)(const struct hth_layer *layer, const struct hth_tape_layer *on, size_t t,
                  size_t batch, size_t from, size_t to);

@@ -24,7 +24,7 @@ typedef struct plan {
     const hth_settings *settings;
     hth_stack stack;                 /* the two layers of both directions count */
     bool is_adapted[HTH_MAX_LAYERS]; /* the layer's options change its cell's table */
-    size_t drives[HTH_MAX_LAYERS];   /* of a unit, by that table */
+    size_t rows[HTH_MAX_LAYERS];     /* of W, by that table or the layer's own shape */
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
     bool weighs_classes;
@@ -50,14 +50,23 @@ static size_t number_of(const plan *p, size_t layer) {
     return p->stack.mirrored ? 0 : layer;
 }
 
+/* Layer `reader` reads layer k too: to others that do it gives its errors first. */
+static void mark_readers(plan *p, size_t k, size_t reader) {
+    for (size_t l = 0; l < reader; l++)
+        for (size_t i = 0; i < p->reads[l].count; i++)
+            if (p->reads[l].parts[i].layer == k) p->reads[l].parts[i].adds = true;
+}
+
 /* What each layer and the readout read. */
 static void plan_reads(plan *p, size_t inputs) {
     for (size_t l = 0; l < p->stack.layers; l++) {
         const hth_reads_what what = p->stack.reads[l];
         const bool below = l > 0 && (what == HTH_READS_BELOW || what == HTH_READS_BELOW_INPUT);
         for (size_t k = 0; below && k < l; k++) {
-            if (p->is_top[k]) hth_read_add(&p->reads[l], k, p->stack.units[k]);
-            p->is_top[k] = false;
+            if (!p->is_top[k]) continue;
+            hth_read_add(&p->reads[l], k, p->stack.units[k]);
+            p->is_top[k] = kind_of(p, l)->stores;
+            if (!p->is_top[k]) mark_readers(p, k, l);
         }
         if (!below || what == HTH_READS_BELOW_INPUT)
             hth_read_add(&p->reads[l], HTH_OF_INPUT, inputs);
@@ -138,6 +147,13 @@ static hth_status check_names(const hth_settings *settings, hth_error *error) {
     return hth_settings_check_names(&known, settings, error);
 }
 
+/* An options struct of any cell. */
+typedef union drawer {
+    char bytes[HTH_MAX_CELL_OPTIONS];
+    double number;
+    void *place;
+} drawer;
+
 static hth_status read_options(const hth_cell *cell, size_t number, const hth_settings *settings,
                                void *out, hth_error *error) {
     char prefix[32];
@@ -148,17 +164,22 @@ static hth_status read_options(const hth_cell *cell, size_t number, const hth_se
 /* A layer's table, as its options change it. */
 static hth_status adapt_cell(const plan *p, size_t layer, hth_cell *cell, bool *changed,
                              hth_error *error) {
-    union {
-        char bytes[HTH_MAX_CELL_OPTIONS];
-        double number;
-        void *place;
-    } options;
+    drawer options;
     *cell = *cell_of(p, layer);
     *changed = false;
     if (!cell->adapt) return HTH_OK;
     HTH_TRY(read_options(cell, number_of(p, layer), p->settings, &options, error));
     *changed = cell->adapt(&options, cell);
     return HTH_OK;
+}
+
+/* Rows of W: n for each drive, or what the layer's kind says. */
+static hth_status shape_layer(const plan *p, size_t index, hth_layer *layer, hth_error *error) {
+    drawer options;
+    layer->rows = layer->cell->drives * layer->n;
+    if (!layer->kind->shape) return HTH_OK;
+    HTH_TRY(read_options(layer->cell, number_of(p, index), p->settings, &options, error));
+    return layer->kind->shape(&options, layer, error);
 }
 
 /* A weight for each class needs targets that are classes. */
@@ -195,7 +216,10 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_cell cell;
         HTH_TRY(adapt_cell(p, l, &cell, &p->is_adapted[l], error));
-        p->drives[l] = cell.drives;
+        hth_layer layer = {.kind = kind_of(p, l), .cell = &cell, .n = p->stack.units[l]};
+        layer.reads = p->reads[l];
+        HTH_TRY(shape_layer(p, l, &layer, error));
+        p->rows[l] = layer.rows;
     }
     return check_shape(p, shape, error);
 }
@@ -254,17 +278,19 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     *layer = (hth_layer){.kind = kind_of(p, index), .n = n, .inputs = inputs, .m = n + inputs + 1};
     layer->cell = own ? own : cell_of(p, index);
     layer->stride = (layer->m + unit - 1) / unit * unit;
-    layer->rows = cell->drives * n;
+    layer->reads = p->reads[index];
+    if (shape_layer(p, index, layer, NULL) != HTH_OK) layer->rows = p->rows[index];
     for (size_t g = 0; g < cell->drives; g++)
         if (!hth_reads_nothing(&cell->reads[g])) layer->driven = (g + 1) * n;
+    if (layer->kind->shape) layer->driven = layer->rows;
     /* What settings say. */
     layer->has_bias = p->network.bias == HTH_AUTO ? !cell->spikes : p->network.bias == HTH_ON;
     const hth_connections connections = p->stack.connections[index];
     layer->has_self = p->network.self == HTH_AUTO ? !cell->spikes && connections != HTH_CONNECT_NONE
                                                   : p->network.self == HTH_ON;
     layer->events = (hth_events_use)p->network.events;
-    layer->learns_initial = p->network.initial == HTH_INITIAL_LEARNED;
-    layer->reads = p->reads[index];
+    /* Before anything is written, there is nothing to read. */
+    layer->learns_initial = p->network.initial == HTH_INITIAL_LEARNED && !layer->kind->stores;
     layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
     layer->is_top = p->is_top[index];
     layer->number = number_of(p, index);
@@ -365,7 +391,7 @@ static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t
              shape->outputs * (p->readout_reads.width + 1);
     for (size_t l = 0; l < p->stack.layers; l++) {
         const size_t n = p->stack.units[l];
-        *count += p->drives[l] * n * (n + inputs_of(p, l) + 1) + (cell_of(p, l)->states + 1) * n;
+        *count += p->rows[l] * (n + inputs_of(p, l) + 1) + (cell_of(p, l)->states + 1) * n;
     }
 }
 

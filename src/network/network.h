@@ -8,6 +8,7 @@
 #include "network/loss.h"
 #include "network/reading.h"
 #include "network/regulariser.h"
+#include "network/store.h"
 
 /* network.events: whether products skip what is 0 in [z; x]. Results do not depend on it. */
 typedef enum hth_events_use { HTH_EVENTS_AUTO, HTH_EVENTS_ALWAYS, HTH_EVENTS_NEVER } hth_events_use;
@@ -44,7 +45,8 @@ typedef struct hth_layer {
     const void *options;  /* of the cell */
     size_t number;        /* of "layer<number>." in the names of blocks and settings */
     hth_real *constants;  /* [constants][n] */
-    size_t n, inputs, m, stride, rows; /* rows = drives * n */
+    size_t n, inputs, m, stride, rows; /* rows = drives * n, but for a kind with its own shape */
+    hth_store_form store;              /* of a kind that stores */
     size_t driven;     /* rows that read something; those after them are parameters (cell.h) */
     size_t weight;     /* offset of W[rows][m] in the parameters */
     const hth_real *W; /* the same, as a place */
@@ -54,7 +56,7 @@ typedef struct hth_layer {
     hth_real *excites;
     hth_reading reads; /* x */
     bool backward;     /* runs over each item's sequence from its end: see hth_tape_slot */
-    bool is_top;       /* the readout reads it, and no layer does */
+    bool is_top;       /* the readout reads it, and no layer does but a store */
     hth_events_use events;
     bool is_complete;         /* no entry of W is missing */
     unsigned char *connected; /* [n to][n from], but for the diagonal; NULL: all are */
@@ -115,6 +117,24 @@ static inline bool hth_is_deep(const hth_network *network) {
     bool deep = false;
     for (size_t l = 0; l < network->layer_count; l++) deep = deep || !network->layers[l].is_top;
     return deep;
+}
+
+/* Whether a layer keeps rows. */
+static inline bool hth_has_store(const hth_network *network) {
+    bool stores = false;
+    for (size_t l = 0; l < network->layer_count; l++)
+        stores = stores || network->layers[l].kind->stores;
+    return stores;
+}
+
+/* Whether a store reads the layer. */
+static inline bool hth_is_stored(const hth_network *network, size_t layer) {
+    bool stored = false;
+    for (size_t l = layer + 1; l < network->layer_count; l++)
+        for (size_t i = 0; network->layers[l].kind->stores && i < network->layers[l].reads.count;
+             i++)
+            stored = stored || network->layers[l].reads.parts[i].layer == layer;
+    return stored;
 }
 
 /* Numbers per unit in a layer's initial state: its states, and z where that is free. */

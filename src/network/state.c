@@ -58,6 +58,17 @@ static void add_field(hth_field *fields, size_t capacity, size_t *count, const c
     ++*count;
 }
 
+/* The rows of a store, and what it said at the steps that stay. */
+static void add_store(hth_tape *tape, size_t l, hth_field *fields, size_t capacity, size_t *count) {
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
+    const size_t ring[] = {tape->batch, layer->store.rows, layer->store.width};
+    const size_t said[] = {tape->keep, tape->batch, layer->rows};
+    if (!layer->kind->stores) return;
+    add_field(fields, capacity, count, "ring", l, on->store.ring, HTH_COUNT(ring), ring);
+    add_field(fields, capacity, count, "said", l, on->store.said, HTH_COUNT(said), said);
+}
+
 /* One slot of each array of a layer, or more: what was carried, and the steps that stay. */
 static void add_layer(hth_tape *tape, size_t l, hth_field *fields, size_t capacity, size_t *count) {
     const hth_layer *layer = &tape->network->layers[l];
@@ -76,6 +87,7 @@ static void add_layer(hth_tape *tape, size_t l, hth_field *fields, size_t capaci
         add_field(fields, capacity, count, "before", l, on->before, HTH_COUNT(u) - 1, u + 1);
     add_field(fields, capacity, count, "state", l, on->state, HTH_COUNT(state), state);
     add_field(fields, capacity, count, "field", l, on->field, HTH_COUNT(field), field);
+    add_store(tape, l, fields, capacity, count);
 }
 
 static void add_readout(hth_tape *tape, hth_field *fields, size_t capacity, size_t *count) {
@@ -150,7 +162,7 @@ size_t hth_tape_state(hth_tape *tape, hth_field *fields, size_t capacity) {
     add_readout(tape, fields, capacity, &count);
     if (tape->keep > 0)
         add_kept(tape, fields, capacity, &count);
-    else if (tape->network->dropout > 0)
+    else if (tape->network->dropout > 0 || hth_has_store(tape->network))
         add_when(tape, fields, capacity, &count);
     add_sequence(tape, fields, capacity, &count);
     return count;

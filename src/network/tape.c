@@ -35,6 +35,7 @@ static void lay_out_layer(hth_arena *arena, const hth_layer *layer, bool regular
     tape->rates = HTH_TAKE(arena, double, regularised ? slot : 0);
     tape->pull = HTH_TAKE(arena, hth_real, regularised ? slot : 0);
     if (!regularised) tape->pull = NULL;
+    hth_store_lay_out(arena, layer, steps, batch, tape);
 }
 
 static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps, size_t batch,
@@ -53,6 +54,8 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
         lay_out_layer(arena, &net->layers[l],
                       net->regulariser.rate > 0 && net->layers[l].cell->spikes,
                       counting ? &scratch : &tape->layers[l], steps, batch);
+    for (size_t l = 0; !counting && l < net->layer_count; l++)
+        tape->layers[l].store.time = &tape->time;
     const hth_shape *shape = &net->shape;
     const size_t items = hth_times(steps, batch);
     const bool classes = shape->target == HTH_TARGET_CLASSES;
@@ -157,6 +160,7 @@ static void forget_in_layer(const hth_tape *tape, size_t l, size_t steps, size_t
     const size_t each = tape->batch * sizeof(hth_real), slot = each * layer->n;
     const size_t last = (steps - 1) * tape->batch * layer->stride;
     if (on->before) memcpy(on->before, on->u + last, layer->stride * each);
+    if (layer->kind->stores) hth_store_forget(layer, on, steps, left, tape->batch);
     hth_move_slots(on->state, steps, left + 1, (cell->states + cell->counters) * slot);
     hth_move_slots(on->field, steps, left + 1, cell->fields * slot);
     hth_move_slots(on->u, steps, left + 1, layer->stride * each);

@@ -32,7 +32,8 @@ typedef struct hth_tape_layer {
     bool is_sparse; /* over the steps on the tape, products by the lists are faster, or asked for */
     hth_real *turned; /* scratch of the gradient, as large as packed, where lists are kept */
     double *rates;    /* [batch][n], scratch of the regulariser */
-    hth_real *pull;   /* [batch][n]: dE_reg/dz at each own step of an item; NULL: no such term */
+    hth_tape_store store;
+    hth_real *pull; /* [batch][n]: dE_reg/dz at each own step of an item; NULL: no such term */
 } hth_tape_layer;
 
 /* What has been said of a step: nothing, so that it counts as without error; targets or classes; or dE/dy. */

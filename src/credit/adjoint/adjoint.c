@@ -13,6 +13,26 @@ static hth_derivatives table_of(const hth_cell *cell) {
     return table;
 }
 
+/* The errors of what a store keeps, for each row of the scan. */
+static void lay_out_store(hth_arena *arena, const hth_layer *layer, size_t steps, size_t rows,
+                          hth_adjoint_layer *a) {
+    const hth_store_form *store = &layer->store;
+    const size_t direct = store->literal ? hth_times(steps * rows, layer->inputs) : 0;
+    if (!layer->kind->stores) return;
+    a->rows = HTH_TAKE(arena, hth_store_errors, rows);
+    for (size_t i = 0; i < rows; i++) {
+        hth_store_errors counted, *to = a->rows ? &a->rows[i] : &counted;
+        to->written = HTH_TAKE(arena, hth_real, hth_times(steps, store->width));
+        to->before = HTH_TAKE(arena, hth_real, hth_times(store->rows, store->width));
+        to->reached = HTH_TAKE(arena, unsigned char, store->rows);
+        to->list = HTH_TAKE(arena, uint32_t, store->rows);
+        to->weights = HTH_TAKE(arena, double, store->rows);
+        to->best = HTH_TAKE(arena, uint32_t, store->rows);
+    }
+    a->direct = HTH_TAKE(arena, hth_real, direct);
+    if (!direct) a->direct = NULL;
+}
+
 void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_network *net,
                          size_t steps, size_t rows, bool with_top_q) {
     const bool counting = !arena->base;
@@ -22,7 +42,7 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         const size_t states = hth_times(layer->cell->states * rows, layer->n);
-        const bool has_q = !layer->is_top || with_top_q;
+        const bool has_q = !layer->is_top || with_top_q || hth_is_stored(net, l);
         hth_adjoint_layer *a = counting ? &scratch : &adjoint->layers[l];
         *a = (hth_adjoint_layer){.table = table_of(layer->cell)};
         a->q = HTH_TAKE(arena, hth_real, has_q ? hth_times(hth_times(steps, rows), layer->n) : 0);
@@ -37,6 +57,11 @@ void hth_adjoint_lay_out(hth_arena *arena, hth_adjoint *adjoint, const hth_netwo
         a->late = HTH_TAKE(arena, hth_real, hth_times(rows, late));
         if (!late) a->late = NULL;
         a->packed_late = HTH_TAKE(arena, hth_real, late ? hth_packed_size(layer->rows, late) : 0);
+        a->is_given = layer->is_top && with_top_q;
+        const bool is_passed = net->dropout > 0 && hth_is_stored(net, l);
+        a->passed = HTH_TAKE(arena, hth_real, is_passed ? hth_times(steps * rows, layer->n) : 0);
+        if (!is_passed) a->passed = NULL;
+        lay_out_store(arena, layer, steps, rows, a);
     }
     adjoint->input = HTH_TAKE(arena, hth_real, net->embedding ? steps * rows * net->embedding : 0);
     if (!net->embedding) adjoint->input = NULL;

@@ -51,6 +51,11 @@ typedef struct hth_adjoint_layer {
      * none. */
     const hth_real *push_z, *push_s;
     size_t pushed;
+    bool is_given; /* q has the readout's errors before the scan */
+    hth_real
+        *passed; /* [K][rows][n]: what a store gives, where dropout has to go over it; or NULL */
+    hth_store_errors *rows; /* [rows], of a store */
+    hth_real *direct;       /* [K][rows][inputs], of a store of what it reads; NULL: none */
 } hth_adjoint_layer;
 
 typedef struct hth_adjoint {

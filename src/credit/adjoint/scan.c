@@ -101,24 +101,38 @@ static void scan_rows(void *argument, size_t part, int worker) {
     }
 }
 
-/* What layer l gives of its errors to one part of what it reads, W_part^T delta_t. A layer below has no other reader,
- * so that these are its direct errors; the input may have: the first of them in the scan sets, others add. */
+/* What a store gives to what it reads beside W^T delta. */
+static void add_direct(const hth_adjoint *adjoint, size_t l, const hth_read_part *part,
+                       hth_real *to) {
+    const size_t inputs = adjoint->tape->network->layers[l].inputs;
+    const hth_real *direct = adjoint->layers[l].direct + part->at;
+    for (size_t i = 0; i < adjoint->tape->steps * adjoint->rows; i++)
+        hth_add(part->width, direct + i * inputs, to + i * part->width);
+}
+
+/* What layer l gives of its errors to one part of what it reads, W_part^T delta_t. The first reader in the scan sets,
+ * others add: to the input, and to what a store reads, whose errors of the readout may be there before. */
 static void pass_to(hth_adjoint *adjoint, size_t l, const hth_read_part *part, bool adds) {
     const hth_tape *tape = adjoint->tape;
     const hth_layer *layers = tape->network->layers, *layer = &layers[l];
     const bool of_input = part->layer == HTH_OF_INPUT;
-    hth_real *to = of_input ? adjoint->input : adjoint->layers[part->layer].q;
+    hth_real *const q = of_input ? adjoint->input : adjoint->layers[part->layer].q;
     const bool turns = layer->backward != (!of_input && layers[part->layer].backward);
-    if (!to || (adjoint->is_filled && !of_input)) return;
+    /* What is added to errors that have gone through dropout goes through it by itself. */
+    const bool apart = adds && !of_input && tape->drops;
+    hth_real *to = apart ? adjoint->layers[part->layer].passed : q;
+    if (!q || (adjoint->is_filled && !of_input && !adds)) return;
     if (turns && adds) hth_read_turn(tape, part->width, to);
     hth_product(tape->compute, tape->steps * adjoint->rows, part->width, layer->driven,
                 hth_rows(adjoint->layers[l].delta, layer->rows),
                 hth_rows(tape->network->theta + layer->weight + layer->n + part->at, layer->m),
-                adds, to, part->width);
+                adds && !apart, to, part->width);
+    if (adjoint->layers[l].direct) add_direct(adjoint, l, part, to);
     if (turns) hth_read_turn(tape, part->width, to);
-    if (of_input) return;
+    if (of_input || (adds && !apart)) return;
     hth_read_drop_errors(tape, part->layer, adjoint->rows, adjoint->item, to);
-    if (adjoint->enter) adjoint->enter(adjoint, part->layer);
+    if (apart) hth_add(tape->steps * adjoint->rows * part->width, to, q);
+    if (adjoint->enter && !adds) adjoint->enter(adjoint, part->layer);
 }
 
 /* *given: some layer has given to the input. */
@@ -126,7 +140,10 @@ static void pass_down(hth_adjoint *adjoint, size_t l, bool *given) {
     const hth_reading *reads = &adjoint->tape->network->layers[l].reads;
     for (size_t p = 0; p < reads->count; p++) {
         const bool of_input = reads->parts[p].layer == HTH_OF_INPUT;
-        pass_to(adjoint, l, &reads->parts[p], of_input && *given);
+        const bool adds =
+            of_input ? *given
+                     : reads->parts[p].adds || adjoint->layers[reads->parts[p].layer].is_given;
+        pass_to(adjoint, l, &reads->parts[p], adds);
         *given = *given || of_input;
     }
 }
@@ -142,6 +159,20 @@ static void pass_from_readout(hth_adjoint *adjoint) {
             adjoint->input[i * last->width + k] += adjoint->errors[i * reads->width + last->at + k];
 }
 
+/* No read has given an error to a row yet. */
+static void clear_rows(const hth_adjoint *adjoint, size_t l) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t steps = adjoint->tape->steps;
+    for (size_t row = 0; a->rows && row < adjoint->rows; row++) {
+        hth_store_errors *of = &a->rows[row];
+        memset(of->written, 0, steps * layer->store.width * sizeof(hth_real));
+        for (size_t i = 0; i < of->count; i++) of->reached[of->list[i]] = 0;
+        of->count = 0;
+    }
+    if (a->direct) memset(a->direct, 0, steps * adjoint->rows * layer->inputs * sizeof(hth_real));
+}
+
 void hth_scan(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
     bool given = false;
@@ -151,6 +182,7 @@ void hth_scan(hth_adjoint *adjoint) {
             (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows);
         const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
+        clear_rows(adjoint, l);
         if (adjoint->crossing->multiplies && is_packed(adjoint))
             hth_pack(layer->driven, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
         if (adjoint->crossing->multiplies && is_packed(adjoint) && adjoint->layers[l].late)

@@ -123,6 +123,8 @@ static void back_row(const place *at, size_t row) {
                                .delta = a->delta + (at->t * adjoint->rows + row) * layer->rows};
     for (size_t i = 0; i < at->states; i++)
         errors.sbar[i] = a->sbar + (i * adjoint->rows + row) * at->n;
+    errors.rows = a->rows ? &a->rows[row] : NULL;
+    errors.direct = a->direct ? a->direct + (at->t * adjoint->rows + row) * layer->inputs : NULL;
     layer->kind->back(layer, &adjoint->tape->layers[at->layer], at->t, adjoint->tape->batch,
                       at->item, &errors);
     memset(zbar, 0, at->n * sizeof *zbar);
@@ -135,7 +137,7 @@ void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t n = at.n, slot = adjoint->rows * n;
     hth_real *zeta = a->zeta + row * n, *lambda[HTH_MAX_STATES];
-    hth_real *delta = a->delta + (t * adjoint->rows + row) * at.drives * n;
+    hth_real *delta = a->delta + (t * adjoint->rows + row) * adjoint->tape->network->layers[l].rows;
     /* What this step gives: zeta_t, lambda_t = zeta_t Z_t + sbar_t, delta_t. */
     direct_error(adjoint, l, t, row, zeta);
     if (adjoint->tape->network->layers[l].kind->back) {

@@ -1,0 +1,217 @@
+/*
+ * A store: external memory that is read by attention (Lillicrap & Santoro 2019, eqs. 4-5). With z_t what the layer
+ * reads of the layers below at the same step, and rows written before t,
+ *
+ *     a_t = W [z_t; 1]      queries q, strengths b, a key and a value
+ *     r_t = attention of q over the rows (store_read.c), a part of r_t for each head; 0 where there are none
+ *     every few steps: a new row (key, value), or (literal) z_t itself as both, as eq. 5 has it
+ *
+ * r_t is what the layer shows, `units` numbers. Layers above and the readout read it beside what the store reads.
+ * Memory: rows times the numbers of a row an item; cost of a step: that of a read.
+ */
+#include "network/layers/store.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { DOT, COSINE };
+enum { STRENGTH_AUTO, STRENGTH_FIXED, STRENGTH_LEARNED };
+enum { RING, APPEND };
+
+typedef struct store_options {
+    int64_t keys, heads, top, every, rows;
+    int score, strength, write;
+    double scale;
+    bool literal;
+} store_options;
+
+static const hth_option options[] = {
+    {.name = "keys",
+     .help = "numbers of a key, and of each query",
+     .fallback = "8",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     .offset = offsetof(store_options, keys)},
+    {.name = "heads",
+     .help = "reads a step, each with a query of its own; the layer's units are shared out among "
+             "them, so that a value has units / heads numbers",
+     .fallback = "1",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e4,
+     .offset = offsetof(store_options, heads)},
+    {.name = "score",
+     .help = "how a query meets a key: dot, their product; cosine, of the angle between them",
+     .fallback = "dot",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"dot", "cosine", NULL},
+     .offset = offsetof(store_options, score)},
+    {.name = "strength",
+     .help = "the factor of scores: fixed, store.scale; learned, softplus of a drive of each head; "
+             "auto: learned with cosine, else fixed",
+     .fallback = "auto",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"auto", "fixed", "learned", NULL},
+     .offset = offsetof(store_options, strength)},
+    {.name = "scale",
+     .help = "a strength that is fixed; 0: 1 / sqrt(store.keys), or 1 with store.score = cosine",
+     .fallback = "0",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1e6,
+     .offset = offsetof(store_options, scale)},
+    {.name = "top",
+     .help = "rows that a read weighs, those with the highest scores (of equal ones, the older); "
+             "0: all",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 4e9,
+     .offset = offsetof(store_options, top)},
+    {.name = "every",
+     .help = "steps from one row that is written to the next",
+     .fallback = "1",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e9,
+     .offset = offsetof(store_options, every)},
+    {.name = "rows",
+     .help = "rows that there is room for",
+     .fallback = "128",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 4e9,
+     .offset = offsetof(store_options, rows)},
+    {.name = "write",
+     .help = "when all rows are written: ring, the oldest gives way; append, no step more is taken",
+     .fallback = "ring",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"ring", "append", NULL},
+     .offset = offsetof(store_options, write)},
+    {.name = "literal",
+     .help = "rows are what the layer reads, key and value in one (Lillicrap & Santoro 2019, "
+             "eq. 5): nothing but queries is learned. The layer has as many units as it reads "
+             "numbers, times store.heads",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(store_options, literal)},
+};
+
+/* ---- Sizes ---- */
+
+static hth_status check_units(const hth_layer *layer, const store_options *o, hth_error *error) {
+    const size_t heads = (size_t)o->heads, reads = layer->reads.width;
+    if (layer->n % heads != 0)
+        return hth_fail(error, HTH_INVALID,
+                        "store.heads is %zu, but the layer has %zu units (network.units), which "
+                        "its heads share: take a multiple of %zu",
+                        heads, layer->n, heads);
+    if (o->literal && layer->n != reads * heads)
+        return hth_fail(error, HTH_INVALID,
+                        "store.literal is true, so that the store must have as many units as it "
+                        "reads numbers, times store.heads, which are %zu; network.units says %zu",
+                        reads * heads, layer->n);
+    return HTH_OK;
+}
+
+static hth_status shape(const void *given, hth_layer *layer, hth_error *error) {
+    const store_options *o = given;
+    const bool cosine = o->score == COSINE;
+    HTH_TRY(check_units(layer, o, error));
+    hth_store_form *store = &layer->store;
+    *store = (hth_store_form){.heads = (size_t)o->heads,
+                              .key = o->literal ? layer->reads.width : (size_t)o->keys,
+                              .value = layer->n / (size_t)o->heads,
+                              .rows = (size_t)o->rows,
+                              .every = (size_t)o->every,
+                              .top = (size_t)o->top,
+                              .cosine = cosine,
+                              .learned = o->strength == STRENGTH_LEARNED ||
+                                         (o->strength == STRENGTH_AUTO && cosine),
+                              .literal = o->literal,
+                              .ring = o->write == RING};
+    store->width = o->literal ? store->key : store->key + store->value;
+    store->strength = o->scale > 0 ? o->scale : cosine ? 1 : 1 / sqrt((double)store->key);
+    layer->rows = hth_store_writes(store) + (o->literal ? 0 : store->width);
+    return HTH_OK;
+}
+
+void hth_store_name(const hth_layer *layer, size_t row, char *out, size_t size) {
+    const hth_store_form *store = &layer->store;
+    const size_t strengths = hth_store_strengths(store), writes = hth_store_writes(store);
+    if (row < strengths)
+        snprintf(out, size, "query %zu of head %zu", row % store->key, row / store->key);
+    else if (row < writes)
+        snprintf(out, size, "strength of head %zu", row - strengths);
+    else if (row < writes + store->key)
+        snprintf(out, size, "key %zu", row - writes);
+    else
+        snprintf(out, size, "value %zu", row - writes - store->key);
+}
+
+/* ---- One step ---- */
+
+static hth_store_read read_at(const hth_layer *layer, const hth_tape_layer *on, size_t t,
+                              size_t batch, size_t item) {
+    return (hth_store_read){.layer = layer, .on = on, .t = t, .batch = batch, .item = item};
+}
+
+static void step(const hth_layer *layer, const hth_tape_layer *on, size_t t, size_t batch,
+                 size_t from, size_t to) {
+    const hth_store_form *store = &layer->store;
+    for (size_t item = from; item < to; item++) {
+        const size_t at = t * batch + item;
+        hth_store_read read = read_at(layer, on, t, batch, item);
+        hth_real *z = on->u + (at + batch) * layer->stride;
+        /* The tape keeps what the layer said. */
+        memcpy(on->store.said + at * layer->rows, on->drive + item * layer->rows,
+               layer->rows * sizeof(hth_real));
+        /* The reads. */
+        read.weights = on->store.weights + item * store->rows;
+        read.best = on->store.best + item * store->rows;
+        for (read.head = 0; read.head < store->heads; read.head++)
+            hth_store_read_out(&read, z + read.head * store->value);
+    }
+}
+
+static bool is_zero(size_t n, const hth_real *x) {
+    bool zero = true;
+    for (size_t j = 0; j < n; j++) zero = zero && x[j] == 0;
+    return zero;
+}
+
+/* Errors of rows come from later steps, which the scan has been at before. */
+static void back(const hth_layer *layer, const hth_tape_layer *on, size_t t, size_t batch,
+                 size_t item, const hth_layer_errors *errors) {
+    const hth_store_form *store = &layer->store;
+    hth_store_errors *rows = errors->rows;
+    hth_store_read read = read_at(layer, on, t, batch, item);
+    read.weights = rows->weights;
+    read.best = rows->best;
+    memset(errors->delta, 0, layer->rows * sizeof(hth_real));
+    for (read.head = 0; read.head < store->heads; read.head++) {
+        const hth_real *rbar = errors->zeta + read.head * store->value;
+        if (!is_zero(store->value, rbar)) hth_store_read_back(&read, rbar, errors->delta, rows);
+    }
+    /* The row that this step wrote. */
+    if (!hth_store_is_written(store, *on->store.time, t)) return;
+    hth_real *to = store->literal ? errors->direct : errors->delta + hth_store_writes(store);
+    memcpy(to, rows->written + t * store->width, store->width * sizeof *to);
+}
+
+const hth_layer_kind hth_layer_kind_store = {
+    .form = {.part = {.name = "store",
+                      .summary = "external memory: rows that are written, and read by attention",
+                      .source = "Lillicrap & Santoro 2019, eqs. 4-5",
+                      .options = {"store", options, HTH_COUNT(options)}},
+             .options_size = sizeof(store_options),
+             .drives = 1,
+             .drive_names = {"a"},
+             .observable = HTH_Z_SEPARATE,
+             .reads = {{false, true, true}}},
+    .stores = true,
+    .shape = shape,
+    .step = step,
+    .back = back,
+};

@@ -1,0 +1,26 @@
+/* A read of a store, and its adjoint: store_read.c. */
+#ifndef HTH_LAYERS_STORE_H
+#define HTH_LAYERS_STORE_H
+
+#include "network/layers/layers.h"
+
+/* One read: of a head of an item at step t. */
+typedef struct hth_store_read {
+    const hth_layer *layer;
+    const hth_tape_layer *on;
+    size_t t, batch, item, head;
+    double *weights; /* [rows] scratch: p of rows first..end-1 of those seen */
+    uint32_t *best;  /* [rows] scratch */
+} hth_store_read;
+
+/* p of every row seen; 0 of those not among the `top`. Returns how many rows are seen. */
+size_t hth_store_weigh(const hth_store_read *read);
+
+/* r[value] = sum of p times value; 0 where no row is seen. */
+void hth_store_read_out(const hth_store_read *read, hth_real *r);
+
+/* Takes dE/dr[value] back: adds to dE/da_t, at the head's query and strength, and to the errors of rows. */
+void hth_store_read_back(const hth_store_read *read, const hth_real *rbar, hth_real *delta,
+                         hth_store_errors *errors);
+
+#endif

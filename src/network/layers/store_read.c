@@ -1,0 +1,198 @@
+/*
+ * Attention over rows (Bahdanau et al. 2015; Graves et al. 2014; Lillicrap & Santoro 2019, eq. 5), with query q, keys
+ * k_i and values v_i:
+ *
+ *     l_i = f q . k_i,  or  f cos(q, k_i)     f fixed, or softplus(b) of a drive b of its own
+ *     p = softmax(l) over all rows seen, or over the `top` of them with the largest l (of equal ones, the older)
+ *     r = sum p_i v_i
+ *
+ * and the adjoint of that, with rbar = dE/dr:
+ *
+ *     pbar_i = rbar . v_i     lbar_i = p_i (pbar_i - sum_j p_j pbar_j)     vbar_i = p_i rbar
+ *     dot product:  qbar = f sum lbar_i k_i      kbar_i = f lbar_i q       fbar = sum lbar_i q . k_i
+ *     cosine c_i:   qbar = sum f lbar_i (k_i/|k_i| - c_i q/|q|) / |q|      kbar_i = f lbar_i (q/|q| - c_i k_i/|k_i|) / |k_i|
+ *                   fbar = sum lbar_i c_i,       norms sqrt(|.|^2 + 1e-6)  (Graves et al. 2016)
+ *
+ * p is found again on the way back, so that a tape keeps nothing of a read but its query. Cost: R (key + value)
+ * multiply-adds a read of R rows, three times as many back; of the `top`, R key + top value.
+ */
+#include "network/layers/store.h"
+
+#include "base/functions64.h"
+#include "kernels/rows.h"
+#include "kernels/vectors.h"
+
+static const double least_square = 1e-6;
+
+static const hth_store_form *store_of(const hth_store_read *read) {
+    return &read->layer->store;
+}
+
+/* a_t of the step. */
+static const hth_real *said(const hth_store_read *read) {
+    const size_t at = read->t * read->batch + read->item;
+    return read->on->store.said + at * read->layer->rows;
+}
+
+static const hth_real *query(const hth_store_read *read) {
+    return said(read) + read->head * store_of(read)->key;
+}
+
+static const hth_real *row(const hth_store_read *read, size_t j) {
+    return hth_store_row(read->layer, read->on, read->batch, read->item, j);
+}
+
+/* Where the value stands in a row. */
+static size_t place_of_value(const hth_store_form *store) {
+    return store->literal ? 0 : store->key;
+}
+
+static double norm(size_t n, const hth_real *x) {
+    return sqrt((double)hth_dot(n, x, x) + least_square);
+}
+
+/* b of the strength, f = softplus(b). */
+static double strength_drive(const hth_store_read *read) {
+    return (double)said(read)[hth_store_strengths(store_of(read)) + read->head];
+}
+
+static double strength(const hth_store_read *read) {
+    if (!store_of(read)->learned) return store_of(read)->strength;
+    return hth_softplus64(strength_drive(read));
+}
+
+/* q . k or cos(q, k), before the strength; |q| is known. */
+static double likeness(const hth_store_form *store, const hth_real *q, double q_norm,
+                       const hth_real *k) {
+    const double dot = (double)hth_dot(store->key, q, k);
+    return store->cosine ? dot / (q_norm * norm(store->key, k)) : dot;
+}
+
+/* ---- The rows that count ---- */
+
+/* Whether row a has less weight than b. */
+static bool is_less(const double *l, uint32_t a, uint32_t b) {
+    return l[a] < l[b] || (l[a] == l[b] && a > b);
+}
+
+/* Moves heap[at] down until none below it is less. */
+static void sink(const double *l, uint32_t *heap, size_t count, size_t at) {
+    for (size_t child = 2 * at + 1; child < count; at = child, child = 2 * at + 1) {
+        if (child + 1 < count && is_less(l, heap[child + 1], heap[child])) child++;
+        if (!is_less(l, heap[child], heap[at])) return;
+        const uint32_t moved = heap[at];
+        heap[at] = heap[child];
+        heap[child] = moved;
+    }
+}
+
+/* The least of the `top` rows with the largest l: it and those that are not less count. */
+static uint32_t last_of_top(const double *l, size_t count, size_t top, uint32_t *heap) {
+    for (size_t i = 0; i < top; i++) heap[i] = (uint32_t)i;
+    for (size_t i = top / 2; i-- > 0;) sink(l, heap, top, i);
+    for (size_t i = top; i < count; i++) {
+        if (!is_less(l, heap[0], (uint32_t)i)) continue;
+        heap[0] = (uint32_t)i;
+        sink(l, heap, top, 0);
+    }
+    return heap[0];
+}
+
+/* ---- Forward ---- */
+
+size_t hth_store_weigh(const hth_store_read *read) {
+    const hth_store_form *store = store_of(read);
+    const hth_store_rows seen = hth_store_seen(store, *read->on->store.time, read->t);
+    const size_t count = seen.end - seen.first;
+    const hth_real *q = query(read);
+    const double f = strength(read), q_norm = store->cosine ? norm(store->key, q) : 1;
+    double *p = read->weights, largest, sum = 0;
+    if (count == 0) return 0;
+    for (size_t i = 0; i < count; i++)
+        p[i] = f * likeness(store, q, q_norm, row(read, seen.first + i));
+    const bool some = store->top > 0 && store->top < count;
+    const uint32_t last = some ? last_of_top(p, count, store->top, read->best) : 0;
+    const double least = p[last];
+    largest = p[0];
+    for (size_t i = 1; i < count; i++) largest = p[i] > largest ? p[i] : largest;
+    for (size_t i = 0; i < count; i++) {
+        const bool counts = !some || p[i] > least || (p[i] == least && i <= last);
+        p[i] = counts ? hth_exp64(p[i] - largest) : 0;
+        sum += p[i];
+    }
+    for (size_t i = 0; i < count; i++) p[i] /= sum;
+    return count;
+}
+
+void hth_store_read_out(const hth_store_read *read, hth_real *r) {
+    const hth_store_form *store = store_of(read);
+    const size_t count = hth_store_weigh(read), value = place_of_value(store);
+    const size_t first = hth_store_seen(store, *read->on->store.time, read->t).first;
+    memset(r, 0, store->value * sizeof *r);
+    for (size_t i = 0; i < count; i++)
+        if (read->weights[i] > 0)
+            hth_add_scaled(store->value, (hth_real)read->weights[i], row(read, first + i) + value,
+                           r);
+}
+
+/* ---- Backward ---- */
+
+/* Where errors of row j gather; NULL: they are not wanted. */
+static hth_real *errors_of(const hth_store_read *read, const hth_store_rows *seen, size_t j,
+                           hth_store_errors *errors) {
+    const hth_store_form *store = store_of(read);
+    if (j >= seen->frozen)
+        return errors->written + hth_store_step(store, *read->on->store.time, j) * store->width;
+    if (!errors->before) return NULL;
+    const size_t at = j % store->rows;
+    hth_real *to = errors->before + at * store->width;
+    if (errors->reached[at]) return to;
+    errors->reached[at] = 1;
+    errors->list[errors->count++] = (uint32_t)at;
+    memset(to, 0, store->width * sizeof *to);
+    return to;
+}
+
+/* What lbar of a row gives to the query, to its key and to f. */
+static double score_back(const hth_store_read *read, double f, double lbar, const hth_real *key,
+                         hth_real *qbar, hth_real *keybar) {
+    const hth_store_form *store = store_of(read);
+    const size_t n = store->key;
+    const hth_real *q = query(read);
+    const double like = likeness(store, q, store->cosine ? norm(n, q) : 1, key), each = f * lbar;
+    if (!store->cosine) {
+        hth_add_scaled(n, (hth_real)each, key, qbar);
+        if (keybar) hth_add_scaled(n, (hth_real)each, q, keybar);
+        return lbar * like;
+    }
+    const double of_q = norm(n, q), of_key = norm(n, key), both = each / (of_q * of_key);
+    hth_add_scaled(n, (hth_real)both, key, qbar);
+    hth_add_scaled(n, (hth_real)(-each * like / (of_q * of_q)), q, qbar);
+    if (keybar) hth_add_scaled(n, (hth_real)both, q, keybar);
+    if (keybar) hth_add_scaled(n, (hth_real)(-each * like / (of_key * of_key)), key, keybar);
+    return lbar * like;
+}
+
+void hth_store_read_back(const hth_store_read *read, const hth_real *rbar, hth_real *delta,
+                         hth_store_errors *errors) {
+    const hth_store_form *store = store_of(read);
+    const hth_store_rows seen = hth_store_seen(store, *read->on->store.time, read->t);
+    const size_t count = hth_store_weigh(read), value = place_of_value(store);
+    const double f = strength(read), *p = read->weights;
+    double mean = 0, fbar = 0;
+    for (size_t i = 0; i < count; i++)
+        if (p[i] > 0)
+            mean += p[i] * (double)hth_dot(store->value, rbar, row(read, seen.first + i) + value);
+    for (size_t i = 0; i < count; i++) {
+        if (!(p[i] > 0)) continue;
+        const hth_real *content = row(read, seen.first + i);
+        const double pbar = (double)hth_dot(store->value, rbar, content + value);
+        hth_real *bar = errors_of(read, &seen, seen.first + i, errors);
+        if (bar) hth_add_scaled(store->value, (hth_real)p[i], rbar, bar + value);
+        fbar += score_back(read, f, p[i] * (pbar - mean), content, delta + read->head * store->key,
+                           bar);
+    }
+    if (store->learned)
+        delta[hth_store_strengths(store) + read->head] +=
+            (hth_real)(fbar * hth_sigmoid64(strength_drive(read)));
+}
