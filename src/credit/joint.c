@@ -27,6 +27,15 @@ size_t hth_joint_place_of_z(const hth_network *net, size_t layer) {
     return end - (1 + net->layers[layer].wiring.late_z) * net->layers[layer].n;
 }
 
+void hth_joint_pick_z(const hth_network *net, const hth_reading *reads, const hth_real *x,
+                      hth_real *z) {
+    for (size_t p = 0; p < reads->count; p++) {
+        const hth_read_part *part = &reads->parts[p];
+        if (part->layer == HTH_OF_INPUT) continue;
+        memcpy(z + part->at, x + hth_joint_place_of_z(net, part->layer), part->width * sizeof *z);
+    }
+}
+
 /* y_end depends on z_t by kappa^(end - t) gain W: the row's direct errors are the transpose of that, of one layer. */
 static void seed_part(hth_adjoint *adjoint, const hth_read_part *part, size_t row,
                       const hth_real *y) {
@@ -125,6 +134,6 @@ size_t hth_trace_rows(const hth_learner *learner, size_t l) {
     const bool follows_z = hth_trace_follows_z(learner);
     const bool filtered =
         net->layers[l].is_top && net->readout.kappa > 0 && !learner->axes.signal->set;
-    if (net->is_whole) return 0;
+    if (net->is_whole || net->layers[l].kind->stores) return 0;
     return net->layers[l].cell->states + (follows_z && has_z(&net->layers[l])) + filtered;
 }

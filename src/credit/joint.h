@@ -14,6 +14,16 @@ size_t hth_joint_states(const hth_network *network); /* N */
 /* Where z of a layer begins in X: it is the last of the layer's states, late copies apart. */
 size_t hth_joint_place_of_z(const hth_network *network, size_t layer);
 
+/* Numbers of z, of all layers in what is read; they come before the input. */
+static inline size_t hth_joint_read(const hth_reading *reads) {
+    const hth_read_part *last = &reads->parts[reads->count - 1];
+    return last->layer == HTH_OF_INPUT ? last->at : reads->width;
+}
+
+/* z[hth_joint_read] of all these, out of x[N]. */
+void hth_joint_pick_z(const hth_network *network, const hth_reading *reads, const hth_real *x,
+                      hth_real *z);
+
 /* The boundary of one row at the end of the tape is x[N]. Direct errors of the row stand for the part of y;
  * without that, those of the row are left alone. */
 void hth_joint_seed(hth_adjoint *adjoint, size_t row, const hth_real *x);

@@ -6,6 +6,7 @@
 #include "credit/catalogues.h"
 #include "credit/descend.h"
 #include "credit/errors.h"
+#include "credit/rows.h"
 #include "credit/rules.h"
 #include "credit/window.h"
 
@@ -59,6 +60,7 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
             all[i].own->kept = all[i].axis->lay_out(arena, learner, all[i].own->options);
     }
     learner->adjoint.across = learner->recurrence.kept;
+    hth_rows_lay_out(arena, learner);
     return placed;
 }
 
@@ -109,7 +111,8 @@ static bool may_descend(const hth_learner *learner) {
     for (size_t l = 0; l < net->layer_count; l++)
         learns_initial = learns_initial || net->layers[l].learns_initial;
     return learner->batch == 1 && learner->axes.signal->reaches_units && !net->is_whole &&
-           !learns_initial && !learner->slides && (!past->carry || past->descends);
+           !learns_initial && !learner->slides && !hth_has_store(net) &&
+           (!past->carry || past->descends);
 }
 
 static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
@@ -193,6 +196,7 @@ void hth_learner_reset(hth_learner *learner) {
     learner->last = NULL;
     for (size_t i = 0; i < HTH_AXES; i++)
         if (all[i].axis->reset) all[i].axis->reset(learner);
+    hth_rows_reset(learner);
 }
 
 void hth_learner_abandon(hth_learner *learner) {
@@ -267,9 +271,12 @@ static void learn_weights(hth_learner *learner, hth_gradient *gradient) {
     const bool adds_step = carries && past->adds_step && learner->adjoint.tape->steps == 1;
     if (!learner->descent) hth_gradient_fill(gradient);
     hth_tape_gradient_rest(&learner->adjoint, gradient);
+    for (size_t b = 0; learner->rows && b < learner->batch; b++)
+        hth_rows_contract(learner, &learner->adjoint, b, b, gradient->values);
     if (learner->descent && !carries && hth_descend_step(learner)) return;
     if (!adds_step) hth_tape_gradient_weights(&learner->adjoint, gradient);
     if (carries) past->carry(learner, gradient);
+    if (learner->rows) hth_rows_freeze(learner);
 }
 
 /* Steps 1 and 3 to 6. */
@@ -380,6 +387,7 @@ static hth_status check_tape(hth_learner *learner, hth_tape *tape, const hth_gra
     HTH_TRY(check_once(learner, tape, error));
     HTH_TRY(check_end(learner, tape, error));
     HTH_TRY(check_signals(learner, tape, error));
+    HTH_TRY(hth_rows_check(learner, tape, error));
     return hth_tape_find_totals(tape, error);
 }
 
@@ -492,5 +500,6 @@ size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacit
         if (all[i].axis->state)
             count += all[i].axis->state(learner, count < capacity ? fields + count : NULL,
                                         count < capacity ? capacity - count : 0);
-    return count;
+    return count + hth_rows_state(learner, count < capacity ? fields + count : NULL,
+                                  count < capacity ? capacity - count : 0);
 }

@@ -104,6 +104,13 @@ typedef struct hth_past {
     const hth_real *(*traces)(const hth_learner *learner, size_t layer);
     /* carry looks at learner->descent: see there. Others take the general way. */
     bool descends;
+    /* What a row of a store keeps (rows.h), of the layers in what the store reads: how many numbers; after carry, those
+     * of an item at the end of the tape; and values[P] += zbar dz/dtheta, zbar[width of what is read]. NULL: nothing;
+     * rows are data. */
+    size_t (*row_size)(const hth_learner *plan, const hth_reading *reads);
+    void (*freeze)(hth_learner *learner, const hth_reading *reads, size_t item, hth_real *row);
+    void (*contract)(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
+                     const hth_real *zbar, hth_real *values);
 } hth_past;
 
 /* What stands in for losses after the tape. */
@@ -127,6 +134,7 @@ HTH_PASTS(HTH_DECLARE_PAST)
 HTH_FUTURES(HTH_DECLARE_FUTURE)
 
 struct hth_descent;
+struct hth_rows;
 
 struct hth_learner {
     const hth_network *network;
@@ -138,6 +146,7 @@ struct hth_learner {
     hth_axes axes;
     hth_own signal, recurrence, past, future; /* what the parts chosen on the axes have */
     hth_own window;                           /* what a sliding tape needs: window.h */
+    struct hth_rows *rows;                    /* of stores: rows.h; NULL: nothing is kept of them */
     bool slides;                              /* learner.window > 0 */
     size_t unseen;       /* the first step on the tape that is new; 0 where it does not slide */
     hth_noise noise;     /* of the parts that draw */

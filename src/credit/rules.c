@@ -147,6 +147,73 @@ static bool has_layers_without_table(const hth_learner *plan) {
     return any;
 }
 
+/* Of kinds other than stores, of which pasts keep rows. */
+static bool has_others_without_table(const hth_learner *plan) {
+    bool any = false;
+    for (size_t l = 0; l < plan->network->layer_count; l++) {
+        const hth_layer_kind *kind = plan->network->layers[l].kind;
+        any = any || (kind->back && !kind->stores);
+    }
+    return any;
+}
+
+static bool has_store(const hth_learner *plan) {
+    return hth_has_store(plan->network);
+}
+
+static bool stores_below_leak(const hth_learner *plan) {
+    return has_store(plan) && plan->network->readout.kappa > 0;
+}
+
+static bool stores_with_dropout(const hth_learner *plan) {
+    return has_store(plan) && plan->network->dropout > 0;
+}
+
+/* Whether a store reads a layer of which `is` holds, or the input (layer NULL). */
+static bool any_stored(const hth_learner *plan,
+                       bool (*is)(const hth_learner *plan, const hth_layer *layer)) {
+    const hth_network *net = plan->network;
+    bool any = false;
+    for (size_t l = 0; l < net->layer_count; l++)
+        for (size_t p = 0; net->layers[l].kind->stores && p < net->layers[l].reads.count; p++) {
+            const size_t of = net->layers[l].reads.parts[p].layer;
+            any = any || is(plan, of == HTH_OF_INPUT ? NULL : &net->layers[of]);
+        }
+    return any;
+}
+
+static bool is_store(const hth_learner *plan, const hth_layer *layer) {
+    (void)plan;
+    return layer && layer->kind->stores;
+}
+
+static bool is_of_tokens(const hth_learner *plan, const hth_layer *layer) {
+    return !layer && has_tokens(plan);
+}
+
+/* Reads other layers, of which it holds credit. */
+static bool is_above(const hth_learner *plan, const hth_layer *layer) {
+    (void)plan;
+    return layer && layer->reads.parts[0].layer != HTH_OF_INPUT;
+}
+
+static bool holds_reads(const hth_learner *plan) {
+    return hth_store_is_read(plan->network);
+}
+
+static bool stores_store(const hth_learner *plan) {
+    return any_stored(plan, is_store);
+}
+
+static bool stores_tokens(const hth_learner *plan) {
+    return any_stored(plan, is_of_tokens);
+}
+
+static bool stores_more_than_synapses(const hth_learner *plan) {
+    return has_store(plan) &&
+           (any_stored(plan, is_above) || has_tokens(plan) || learns_initial(plan));
+}
+
 static bool has_delays(const hth_learner *plan) {
     bool any = false;
     for (size_t l = 0; l < plan->network->layer_count; l++)
@@ -239,13 +306,56 @@ static const hth_rule rules[] = {
      .where = has_layers_without_table,
      .why = NO_TABLE "set learner.recurrence to full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"none", "influence"}, .others = true},
-     .when = "a layer that is not of units (network.layers)",
-     .where = has_layers_without_table,
+     .when = "a layer that is neither of units nor a store (network.layers)",
+     .where = has_others_without_table,
      .why = NO_TABLE "set learner.past to none or influence"},
     {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "a layer that is not of units (network.layers)",
      .where = has_layers_without_table,
      .why = NO_TABLE "set learner.future to zero"},
+    /* A store */
+    {.of = {.axis = PAST, .names = {"instantaneous", "pattern", "kernel"}},
+     .when = "a store (network.layers)",
+     .where = has_store,
+     .why = "rows that a store wrote before the tape would have to keep a copy of it, and there is "
+            "none; set learner.past to trace, influence, rank-one, kronecker or reverse-kronecker, "
+            "or to none, for rows that are data"},
+    {.of = {.axis = PAST, .names = {"none"}, .others = true},
+     .when = "a store, and readout.kappa > 0",
+     .where = stores_below_leak,
+     .why = "what a leaky readout holds of reads is not followed; it needs readout.kappa = 0 "
+            "(above units that spike the default is another), or learner.past = none"},
+    {.of = {.axis = PAST, .names = {"none"}, .others = true},
+     .when = "a store, and network.dropout > 0",
+     .where = stores_with_dropout,
+     .why = "rows do not keep which units were left out when they were written; it needs "
+            "network.dropout = 0, or learner.past = none"},
+    {.of = {.axis = PAST, .names = {"none"}, .others = true},
+     .when = "a store that reads another",
+     .where = stores_store,
+     .why = "rows keep the past of units, not of the reads of another store; give each store "
+            "layers of units to read (network.reads), or set learner.past = none"},
+    {.of = {.axis = PAST, .names = {"none"}, .others = true},
+     .when = "a store that reads token vectors",
+     .where = stores_tokens,
+     .why = "rows keep the past of units, not which vectors were read; let the store read layers "
+            "alone (network.reads = below), or set learner.past = none"},
+    {.of = {.axis = PAST, .names = {"rank-one", "kronecker", "reverse-kronecker"}},
+     .when = "a store that a layer of units reads",
+     .where = holds_reads,
+     .why = "states hold what was read of rows that each keep another estimate, and estimates do "
+            "not add up; set learner.past to influence or none"},
+    {.of = {.axis = PAST, .names = {"trace"}},
+     .when = "a store, and several layers of units below it, token vectors or network.initial = "
+             "learned",
+     .where = stores_more_than_synapses,
+     .why = "rows keep the traces of the synapses of the layers that the store reads, and of "
+            "nothing below them; take one layer of units, network.initial = zero and no token "
+            "vectors, or learner.past = influence or rank-one"},
+    {.of = {.axis = WINDOW},
+     .when = "a store (network.layers)",
+     .where = has_store,
+     .why = "rows come and go between the times that a step is learned from; it needs 0"},
     /* Signal */
     {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",

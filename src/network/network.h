@@ -127,6 +127,14 @@ static inline bool hth_has_store(const hth_network *network) {
     return stores;
 }
 
+/* Whether a layer with states reads a store, so that these hold what has been read. */
+static inline bool hth_store_is_read(const hth_network *network) {
+    bool read = false;
+    for (size_t l = 0; l < network->layer_count; l++)
+        read = read || (network->layers[l].kind->stores && !network->layers[l].is_top);
+    return read;
+}
+
 /* Whether a store reads the layer. */
 static inline bool hth_is_stored(const hth_network *network, size_t layer) {
     bool stored = false;

@@ -110,6 +110,13 @@ static const tiny cases[] = {
     {CASE("network.cells=lstm,alif network.units=1,1 layer1.cell.beta=0.4 readout.kappa=0" SMOOTH,
           3, 1),
      1},
+    /* A store, whose rows keep what is estimated. */
+    {CASE("network.layers=units,store network.units=2,1 store.keys=1 cell.alpha=0.6", 4, 1), 1},
+    {CASE("network.layers=units,store network.units=2,1 store.keys=2 cell.alpha=0.6 "
+          "store.score=cosine store.rows=2",
+          4, 1),
+     1},
+    {CASE("network.layers=units,store network.units=2,1 store.keys=1 store.every=2", 6, 1), 2},
 };
 
 enum { MOST_SIGNS = 12 }; /* more take too long: 2^12 runs a case */

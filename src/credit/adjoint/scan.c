@@ -89,7 +89,8 @@ static void scan_rows(void *argument, size_t part, int worker) {
                 hth_scan_step(adjoint, task->layer, t, row);
         /* What crosses from unit to unit: one product for all rows. */
         const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
-        if (!adjoint->crossing->multiplies || (t == 0 && adjoint->skips_start)) continue;
+        if (!adjoint->crossing->multiplies || layer->kind->stores) continue;
+        if (t == 0 && adjoint->skips_start) continue;
         if (a->late) scan_late(adjoint, task->layer, t, from, to);
         if (is_packed(adjoint))
             hth_product_packed(to - from, layer->n, layer->driven, hth_rows(delta, layer->rows),

@@ -128,7 +128,8 @@ static void back_row(const place *at, size_t row) {
     layer->kind->back(layer, &adjoint->tape->layers[at->layer], at->t, adjoint->tape->batch,
                       at->item, &errors);
     memset(zbar, 0, at->n * sizeof *zbar);
-    if (adjoint->crossing->cross) adjoint->crossing->cross(adjoint, at->layer, errors.delta, zbar);
+    if (adjoint->crossing->cross && !layer->kind->stores)
+        adjoint->crossing->cross(adjoint, at->layer, errors.delta, zbar);
 }
 
 void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {

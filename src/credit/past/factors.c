@@ -142,14 +142,19 @@ static void join_layers(hth_learner *learner, hth_factors *kept, size_t item, si
         pair.rows = rows_of(kept, layer);
         pair.scale = &kept->scale[item * learner->network->layer_count + l];
         pair.u = tape->layers[l].u + (t * tape->batch + item) * layer->stride;
-        join(learner, &pair);
+        if (!layer->kind->stores) join(learner, &pair); /* no state depends on its weights */
         pair.A += pair.length;
         pair.B += pair.rows * kept->N;
     }
 }
 
+/* Tangents do not follow the reads of a store, so that the scan has to go to the start of the tape. */
+static bool pairs_errors(const hth_learner *learner) {
+    return learner->adjoint.tape->steps == 1 && !hth_has_store(learner->network);
+}
+
 void hth_factors_before(hth_learner *learner) {
-    learner->adjoint.skips_start = learner->adjoint.tape->steps == 1;
+    learner->adjoint.skips_start = pairs_errors(learner);
 }
 
 static void carry_item(hth_learner *learner, hth_gradient *gradient, size_t item,
@@ -158,7 +163,7 @@ static void carry_item(hth_learner *learner, hth_gradient *gradient, size_t item
     const size_t steps = learner->adjoint.tape->steps;
     hth_real *B = kept->B + item * kept->rows * kept->N;
     kept->tangent.item = item;
-    if (steps > 1) {
+    if (!pairs_errors(learner)) {
         contract_start(learner, kept, item);
         add_gradient(learner, kept, item, gradient);
     } else if (hth_joint_readout_states(learner->network)) {
@@ -166,7 +171,7 @@ static void carry_item(hth_learner *learner, hth_gradient *gradient, size_t item
     }
     for (size_t t = 0; t < steps; t++) {
         hth_tangent_step(&kept->tangent, t, kept->rows, B);
-        if (steps == 1) {
+        if (pairs_errors(learner)) {
             contract_errors(learner, kept, item);
             add_gradient(learner, kept, item, gradient);
         }
@@ -189,4 +194,46 @@ size_t hth_factors_needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]
     out[1] = (hth_need){"iv", false, "the product of the Jacobian and the matrix B"};
     out[2] = (hth_need){"v", true, "the random signs"};
     return 3;
+}
+
+/* ---- Rows of a store: A, B of the z that it reads, and the factor of B ---- */
+
+size_t hth_factors_row_size(const hth_learner *plan, const hth_reading *reads, bool rows_in_A) {
+    const hth_network *net = plan->network;
+    const hth_factors of = {.rows_in_A = rows_in_A};
+    size_t size = net->layer_count;
+    for (size_t l = 0; l < net->layer_count; l++)
+        size +=
+            length_of(&of, &net->layers[l]) + rows_of(&of, &net->layers[l]) * hth_joint_read(reads);
+    return size;
+}
+
+void hth_factors_freeze(hth_learner *learner, const hth_reading *reads, size_t item,
+                        hth_real *row) {
+    const hth_factors *kept = learner->past.kept;
+    const size_t layers = learner->network->layer_count, width = hth_joint_read(reads);
+    const hth_real *B = kept->B + item * kept->rows * kept->N;
+    memcpy(row, kept->A + item * kept->lengths, kept->lengths * sizeof *row);
+    row += kept->lengths;
+    for (size_t l = 0; l < layers; l++) *row++ = (hth_real)kept->scale[item * layers + l];
+    for (size_t i = 0; i < kept->rows; i++)
+        hth_joint_pick_z(learner->network, reads, B + i * kept->N, row + i * width);
+}
+
+void hth_factors_contract(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
+                          const hth_real *zbar, hth_real *values) {
+    const hth_factors *kept = learner->past.kept;
+    const hth_network *net = learner->network;
+    const size_t width = hth_joint_read(reads);
+    const hth_real *A = row, *scale = row + kept->lengths, *B = scale + net->layer_count;
+    hth_real *side = kept->side;
+    hth_matrix_vector(kept->rows, width, B, width, zbar, false, side);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        for (size_t i = 0; i < rows_of(kept, layer); i++) side[i] *= scale[l];
+        hth_outer_add(layer->rows, layer->m, kept->rows_in_A ? A : side, kept->rows_in_A ? side : A,
+                      values + layer->weight, layer->m);
+        A += length_of(kept, layer);
+        side += rows_of(kept, layer);
+    }
 }

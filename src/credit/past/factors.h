@@ -46,6 +46,11 @@ void hth_factors_reset(hth_learner *learner);
 size_t hth_factors_state(hth_learner *learner, hth_field *fields, size_t capacity);
 void hth_factors_before(hth_learner *learner);
 void hth_factors_carry(hth_learner *learner, hth_gradient *gradient, hth_factor_law join);
+/* What a row of a store keeps: see hth_past. */
+size_t hth_factors_row_size(const hth_learner *plan, const hth_reading *reads, bool rows_in_A);
+void hth_factors_freeze(hth_learner *learner, const hth_reading *reads, size_t item, hth_real *row);
+void hth_factors_contract(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
+                          const hth_real *zbar, hth_real *values);
 size_t hth_factors_needs(const hth_learner *learner, hth_need out[HTH_MAX_NEEDS]);
 
 #endif

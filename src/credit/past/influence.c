@@ -15,6 +15,7 @@
  * Memory per item N P + K N (g + 1) n numbers; operations per step 2 N^2 P / K + 2 N g n (n + m).
  */
 #include "credit/joint.h"
+#include "credit/rows.h"
 
 #include "kernels/vectors.h"
 
@@ -22,6 +23,7 @@
 
 typedef struct influence {
     size_t N, P, stride; /* rows of M are `stride` apart */
+    bool reaches_rows;   /* states hold what a store read: rows of before the tape bear on them */
     hth_real *M;         /* [batch][N][stride] */
     hth_real *Pi;        /* [N][N] */
     hth_real *x;         /* [N], zero between uses */
@@ -140,6 +142,8 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
         hth_product_in_place(learner->compute, kept->N, kept->P, hth_rows(kept->Pi, kept->N),
                              kept->xbar, M, kept->stride, gradient->values, kept->column);
         grow(learner, kept, M);
+        for (size_t i = 0; kept->reaches_rows && i < kept->N; i++)
+            hth_rows_contract(learner, &kept->rows, i, b, M + i * kept->stride);
     }
     clean(net, gradient);
 }
@@ -170,7 +174,33 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->packed = HTH_TAKE(arena, hth_real, packed);
     hth_adjoint_lay_out(arena, &kept->rows, net, plan->steps, N, hth_joint_readout_states(net) > 0);
     kept->rows.crossing = &hth_crosses_fully;
+    kept->reaches_rows = hth_store_is_read(net);
     return placed;
+}
+
+/* ---- Rows of a store: M of the z that it reads ---- */
+
+static size_t row_size(const hth_learner *plan, const hth_reading *reads) {
+    return hth_joint_read(reads) * plan->network->recurrent_count;
+}
+
+static void freeze(hth_learner *learner, const hth_reading *reads, size_t item, hth_real *row) {
+    const influence *kept = learner->past.kept;
+    const hth_real *M = kept->M + item * kept->N * kept->stride;
+    for (size_t p = 0; p < reads->count; p++) {
+        const hth_read_part *part = &reads->parts[p];
+        if (part->layer == HTH_OF_INPUT) continue;
+        const size_t first = hth_joint_place_of_z(learner->network, part->layer);
+        for (size_t j = 0; j < part->width; j++, row += kept->P)
+            memcpy(row, M + (first + j) * kept->stride, kept->P * sizeof *row);
+    }
+}
+
+static void contract(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
+                     const hth_real *zbar, hth_real *values) {
+    const size_t P = learner->network->recurrent_count;
+    for (size_t j = 0; j < hth_joint_read(reads); j++, row += P)
+        hth_add_scaled(P, zbar[j], row, values);
 }
 
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
@@ -209,4 +239,7 @@ const hth_past hth_past_influence = {
              .state = state,
              .needs = needs},
     .carry = carry,
+    .row_size = row_size,
+    .freeze = freeze,
+    .contract = contract,
 };

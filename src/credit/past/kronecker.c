@@ -117,6 +117,10 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     return placed;
 }
 
+static size_t row_size(const hth_learner *plan, const hth_reading *reads) {
+    return hth_factors_row_size(plan, reads, false);
+}
+
 const hth_past hth_past_kronecker = {
     .axis = {.part = {.name = "kronecker",
                       .summary = "the influence tensor as presynaptic vector x matrix (KF-RTRL): "
@@ -132,6 +136,9 @@ const hth_past hth_past_kronecker = {
              .state = hth_factors_state,
              .needs = hth_factors_needs},
     .before = hth_factors_before,
+    .row_size = row_size,
+    .freeze = hth_factors_freeze,
+    .contract = hth_factors_contract,
     .carry = carry,
     .adds_step = true,
 };

@@ -23,6 +23,7 @@
 #include "kernels/fold.h"
 #include "kernels/largest.h"
 #include "kernels/rows.h"
+#include "kernels/vectors.h"
 
 #include <math.h>
 #include <string.h>
@@ -38,6 +39,7 @@ typedef struct rank_one {
     double bound;    /* of the magnitudes in B, of one item; NAN: not known */
     hth_real *nu;    /* [batch][N] */
     hth_real *c;     /* [batch]: xbar . A */
+    hth_real *xbar;  /* [N], with a store; else NULL */
     hth_real *G;     /* [P]; where it is delta (x) u: delta / rho1 of one layer */
     double *partial; /* of |B|^2, per tile */
     hth_tangent tangent;
@@ -245,21 +247,38 @@ static void pair(hth_learner *learner, rank_one *kept, size_t t, hth_real *A) {
     }
 }
 
-static void take_A_over(hth_learner *learner, rank_one *kept) {
+/* xbar . A at the start of the tape, where the scan has gone there: tangents do not follow the reads of a store. */
+static void contract_start(hth_learner *learner, rank_one *kept) {
+    for (size_t b = 0; b < learner->batch; b++) {
+        hth_joint_start(learner, b, kept->xbar);
+        kept->c[b] = hth_dot(kept->N, kept->xbar, kept->A + b * kept->N);
+    }
+}
+
+/* The part of xbar . A that y of a leaky readout carries. */
+static void contract_y(hth_learner *learner, rank_one *kept) {
     const size_t N = kept->N, outputs = hth_joint_readout_states(learner->network);
     for (size_t b = 0; b < learner->batch; b++)
         kept->c[b] = outputs ? hth_dot(outputs, learner->start + b * outputs,
                                        kept->A + (b + 1) * N - outputs)
                              : 0;
+}
+
+static void take_A_over(hth_learner *learner, rank_one *kept) {
+    if (kept->xbar)
+        contract_start(learner, kept);
+    else
+        contract_y(learner, kept);
     hth_tangent_begin(&kept->tangent, kept->probe.tape, learner->batch);
     for (size_t t = 0; t < kept->probe.tape->steps; t++) {
         hth_tangent_step(&kept->tangent, t, learner->batch, kept->A);
-        pair(learner, kept, t, kept->A);
+        if (!kept->xbar) pair(learner, kept, t, kept->A);
     }
 }
 
 static void before(hth_learner *learner) {
-    learner->adjoint.skips_start = !learner->network->layers[0].learns_initial;
+    learner->adjoint.skips_start =
+        !learner->network->layers[0].learns_initial && !hth_has_store(learner->network);
 }
 
 static void carry(hth_learner *learner, hth_gradient *gradient) {
@@ -301,6 +320,8 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->square = HTH_TAKE(arena, double, batch);
     kept->nu = HTH_TAKE(arena, hth_real, hth_times(batch, N));
     kept->c = HTH_TAKE(arena, hth_real, batch);
+    kept->xbar = HTH_TAKE(arena, hth_real, hth_has_store(net) ? N : 0);
+    if (!hth_has_store(net)) kept->xbar = NULL;
     kept->G = HTH_TAKE(arena, hth_real, P);
     kept->partial = HTH_TAKE(arena, double, most_tiles(net));
     /* A is taken over the tape as a tangent; a scan from the random adjoint nu gives what joins B. */
@@ -312,6 +333,26 @@ static void *lay_out(hth_arena *arena, const hth_learner *plan, const void *opti
     kept->probe.item = HTH_EVERY_ITEM;
     kept->probe.skips_start = !net->layers[0].learns_initial;
     return placed;
+}
+
+/* ---- Rows of a store: A of the z that it reads, and B ---- */
+
+static size_t row_size(const hth_learner *plan, const hth_reading *reads) {
+    return hth_joint_read(reads) + plan->network->recurrent_count;
+}
+
+static void freeze(hth_learner *learner, const hth_reading *reads, size_t item, hth_real *row) {
+    const rank_one *kept = learner->past.kept;
+    const hth_real *A = kept->A + item * kept->N;
+    hth_joint_pick_z(learner->network, reads, A, row);
+    memcpy(row + hth_joint_read(reads), kept->B + item * kept->P, kept->P * sizeof *row);
+}
+
+static void contract(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
+                     const hth_real *zbar, hth_real *values) {
+    const size_t width = hth_joint_read(reads);
+    hth_add_scaled(learner->network->recurrent_count, hth_dot(width, zbar, row), row + width,
+                   values);
 }
 
 static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
@@ -360,6 +401,9 @@ const hth_past hth_past_rank_one = {
              .state = state,
              .needs = needs},
     .before = before,
+    .row_size = row_size,
+    .freeze = freeze,
+    .contract = contract,
     .carry = carry,
     .adds_step = true,
     .descends = true,

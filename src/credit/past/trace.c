@@ -180,8 +180,8 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
     const size_t steps = kept->rows.tape->steps, batch = learner->batch;
     const bool grouped = steps <= FEW && steps * batch > 1;
     if (!grouped) clear_blank(learner);
-    for (size_t l = 0; l < net->layer_count && grouped && steps == 1; l++)
-        hth_trace_add_step(learner, l, gradient->values);
+    for (size_t l = 0; l < net->layer_count && steps == 1; l++)
+        if (grouped || kept->layers[l].e == 0) hth_trace_add_step(learner, l, gradient->values);
     for (size_t b = 0; b < batch; b++) {
         /* Phi and Gamma of the item, and the adjoints that its traces are contracted with. */
         const size_t slot = grouped ? b % GROUP : 0, items = slot + 1;
@@ -191,6 +191,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
         else
             hth_trace_scan(kept, b);
         for (size_t l = 0; l < net->layer_count; l++) {
+            if (kept->layers[l].e == 0) continue; /* a store has no traces */
             if (steps > 1) hth_trace_transition(kept, l, slot);
             hth_trace_adjoints(learner, l, b, slot);
             if (grouped) hth_trace_gamma(kept, l, slot);
@@ -201,6 +202,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
             return;
         }
         for (size_t l = 0; l < net->layer_count; l++) {
+            if (kept->layers[l].e == 0) continue;
             if (full) hth_trace_carry_group(learner, l, b - slot, items, gradient->values);
             if (!grouped) hth_trace_carry_weights(learner, l, b, gradient->values);
             hth_trace_carry_initial(learner, l, b, slot, gradient->values);
@@ -347,6 +349,9 @@ const hth_past hth_past_trace = {
              .needs = needs},
     .before = before,
     .boundary = boundary,
+    .row_size = hth_trace_row_size,
+    .freeze = hth_trace_freeze,
+    .contract = hth_trace_contract,
     .carry = carry,
     .traces = traces,
     .adds_step = true,

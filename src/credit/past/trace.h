@@ -66,4 +66,10 @@ bool hth_trace_descend(hth_learner *learner);
 void hth_trace_carry_initial(hth_learner *learner, size_t layer, size_t item, size_t slot,
                              hth_real *gradient);
 
+/* What a row of a store keeps (trace_rows.c): see hth_past. */
+size_t hth_trace_row_size(const hth_learner *plan, const hth_reading *reads);
+void hth_trace_freeze(hth_learner *learner, const hth_reading *reads, size_t item, hth_real *row);
+void hth_trace_contract(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
+                        const hth_real *zbar, hth_real *values);
+
 #endif
