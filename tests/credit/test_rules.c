@@ -116,6 +116,18 @@ static void test_every_rule_refuses(void **state) {
          false, false},
         {"cell.name=rate network.units=2,2 network.reads=backward,below", 2, 0, 2, 4, 1, false,
          false},
+        {"network.units=2,2 network.layers=units,store", 2, 0, 2, 4, 1, false, false},
+        {"network.units=2,2 network.layers=units,store readout.kappa=0.5", 2, 0, 2, 4, 1, false,
+         false},
+        {"network.units=2,2 network.layers=units,store network.dropout=0.5", 2, 0, 2, 4, 1, false,
+         false},
+        {"network.units=2,2,2 network.layers=units,store,store", 2, 0, 2, 4, 1, false, false},
+        {"network.units=2,2,2 network.layers=units,store,units", 2, 0, 2, 4, 1, false, false},
+        {"network.units=2,2 network.layers=units,store network.embedding=2 "
+         "network.reads=below,below+input",
+         0, 5, 2, 4, 1, false, false},
+        {"network.units=2,2 network.layers=units,store network.initial=learned", 2, 0, 2, 4, 1,
+         false, false},
     };
     static const char *const more[] = {
         "",
