@@ -12,9 +12,12 @@ Numbers = Union[float, str, Sequence[float], NDArray[Any]]
 #: A text, a number or a list of these.
 Texts = Union[str, float, "os.PathLike[str]", Sequence[str], Sequence[float], NDArray[Any]]
 
-TaskName = Literal["add", "arm", "copy-repeat", "mimic", "pattern", "store-recall"]
+TaskName = Literal["add", "arm", "copy-repeat", "mimic", "pattern", "recall", "store-recall"]
 
-class Task(TypedDict, total=False):
+_Task = TypedDict("_Task", {"from": "int"}, total=False)
+
+
+class Task(_Task, total=False):
     """Settings of the section `task`."""
     name: TaskName
     """synthetic tasks, drawn from the seed"""
@@ -38,9 +41,6 @@ class Task(TypedDict, total=False):
     curriculum: bool
     """training sequences grow when they are solved, and there is no validation or test; false: all sequences have
     task.pattern and task.repeats (true)"""
-    solved: float
-    """a length is solved when the loss per sequence, mean over the batch, is below this, in the unit of the loss
-    (Bellec et al. 2019: 0.15 with loss.unit bits) (0.15)"""
     grow: Literal["pattern", "repeats", "pattern-only", "repeats-only"]
     """what grows first, n_p or n_r, before they take turns; or which grows alone (pattern)"""
     longest: int
@@ -82,6 +82,27 @@ class Task(TypedDict, total=False):
     rate: float
     """of an input neuron whose group fires, in Hz (100); or: of an input neuron whose group fires, in Hz (tutorial: 50)
     (100); or: of an input neuron whose group fires, in Hz (50)"""
+    pairs: int
+    """symbols to be kept, each with its value (4)"""
+    symbols: int
+    """symbols that there are (8)"""
+    bits: int
+    """bits of a value (3)"""
+    noise: int
+    """inputs that are new bits at each step (12)"""
+    shown: int
+    """steps that a symbol is shown (5)"""
+    delay: int
+    """steps from the last pair to the query (50)"""
+    streak: int
+    """solved sequences in a row after which the delay grows (25)"""
+    solved: float
+    """a length is solved when the loss per sequence, mean over the batch, is below this, in the unit of the loss
+    (Bellec et al. 2019: 0.15 with loss.unit bits) (0.15); or: a sequence is solved if its loss, a mean over the batch,
+    is below (0.1)"""
+    answer: Literal["class", "bits"]
+    """target of the last step: class, one of four (two with two bits); bits, two outputs (one) that are 0 or 1, for
+    loss sigmoid (class)"""
     periods: int
     """periods of a trial (12)"""
     period: int
@@ -270,12 +291,39 @@ class Network(TypedDict, total=False):
     items) never do (auto)"""
 
 
-LayerName = Literal["units"]
+LayerName = Literal["units", "store"]
 
 class Layer(TypedDict, total=False):
     """Settings of the section `layer`."""
     name: LayerName
     """What a layer makes of its drive. network.layers names the kind of each. (units)"""
+
+
+class Store(TypedDict, total=False):
+    """Settings of the section `store`."""
+    keys: int
+    """numbers of a key, and of each query (8)"""
+    heads: int
+    """reads a step, each with a query of its own; the layer's units are shared out among them, so that a value has
+    units / heads numbers (1)"""
+    score: Literal["dot", "cosine"]
+    """how a query meets a key: dot, their product; cosine, of the angle between them (dot)"""
+    strength: Literal["auto", "fixed", "learned"]
+    """the factor of scores: fixed, store.scale; learned, softplus of a drive of each head; auto: learned with cosine,
+    else fixed (auto)"""
+    scale: float
+    """a strength that is fixed; 0: 1 / sqrt(store.keys), or 1 with store.score = cosine (0)"""
+    top: int
+    """rows that a read weighs, those with the highest scores (of equal ones, the older); 0: all (0)"""
+    every: int
+    """steps from one row that is written to the next (1)"""
+    rows: int
+    """rows that there is room for (128)"""
+    write: Literal["ring", "append"]
+    """when all rows are written: ring, the oldest gives way; append, no step more is taken (ring)"""
+    literal: bool
+    """rows are what the layer reads, key and value in one (Lillicrap & Santoro 2019, eq. 5): nothing but queries is
+    learned. The layer has as many units as it reads numbers, times store.heads (false)"""
 
 
 CellName = Literal["rate", "rate-pre", "lstm", "gru", "lif", "alif", "cubalif", "sublstm", "modrelu"]
@@ -579,6 +627,9 @@ class Learner(TypedDict, total=False):
     which begins with truncated backpropagation (zero)"""
     sg_l2: float
     """adds sg_l2 times the weights of the prediction to their gradient (0)"""
+    sg_loss: float
+    """the units learn by so many times the prediction's own error, 1/2 |prediction - target|^2, too (E_SG: Bellec et
+    al. 2019, Algorithm 1, line 6: 1); needs learner.past = trace (0)"""
 
 
 class Module(TypedDict, total=False):
@@ -803,6 +854,7 @@ class ModelSettings(TypedDict, total=False):
 class RunSettings(ModelSettings, total=False):
     """What `train` takes: the sections of a settings file but `data`."""
     task: TaskName | Task
+    store: Store
     module: Module
     episode: Episode
     train: Train
