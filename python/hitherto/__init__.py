@@ -6,7 +6,8 @@ results are those of the command line, bit for bit.
 
 from ._library import Error, NotFinite, SettingError
 from .experiments import Comparison, Run, check, compare, train
-from .model import Model, Parameters, load
+from .model import Model, load
+from .parameters import Parameters
 
 __all__ = ["Comparison", "Error", "Model", "NotFinite", "Parameters", "Run", "SettingError", "check", "compare", "load",
            "train"]

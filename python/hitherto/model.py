@@ -5,14 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _c
+from ._arrays import _Memory, _put_with_care, as_array
 from ._library import Failure, Library, SettingError, Settings, flat_settings, library
+from .parameters import Parameters
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -24,91 +26,6 @@ SHORT = {
     "units": "network.units",
     "lr": "optimiser.lr",
 }
-
-
-def as_array(values: ArrayLike, dtype: Any) -> NDArray[Any]:
-    """The values as an array of that type in C order; copied only where they are not one already.
-
-    Anything with ``__dlpack__`` on the CPU is taken without a copy.
-
-    Raises
-    ------
-    SettingError
-        The values lie on another device.
-    """
-    device = getattr(values, "__dlpack_device__", None)
-    if device is not None and not isinstance(values, np.ndarray):
-        if int(device()[0]) != 1:
-            raise SettingError("the array lies on another device; bring it to the CPU first (for torch: x.cpu())")
-        if getattr(values, "requires_grad", False):
-            values = values.detach()  # type: ignore[union-attr]
-        values = np.from_dlpack(values)  # type: ignore[arg-type]
-    return np.ascontiguousarray(values, dtype=dtype)
-
-
-def _put_with_care(name: str, room: NDArray[Any], values: ArrayLike) -> None:
-    """What numpy did not take at once: from another library, or with a sentence on what is wrong."""
-    rows = as_array(values, room.dtype)
-    # Axes of one number may be missing; others must be there, in their order.
-    if [n for n in rows.shape if n != 1] != [n for n in room.shape if n != 1] or rows.ndim > room.ndim:
-        raise SettingError(f"{name} has the shape {rows.shape}, but must have {room.shape}")
-    room[...] = rows.reshape(room.shape)
-
-
-class _Memory:
-    """Numbers of the library as numpy sees them; keeps their owner alive as long as a view of them lives."""
-
-    def __init__(self, owner: object, address: int, shape: tuple[int, ...], dtype: str,
-                 strides: tuple[int, ...] | None = None, writable: bool = True) -> None:
-        self.owner = owner
-        self.__array_interface__ = {
-            "version": 3,
-            "data": (address, not writable),
-            "shape": shape,
-            "typestr": np.dtype(dtype).str,
-            "strides": strides,
-        }
-
-
-class Parameters(Mapping[str, NDArray[Any]]):
-    """The blocks of a network's parameters by name, as writable views.
-
-    ``model.parameters`` is one. It is a mapping: ``parameters["layer0.weight"]``, ``parameters.items()``.
-
-    Notes
-    -----
-    ``layer0.weight`` has the shape (gates * units, units + inputs + 1). Its row ``gate * units + unit`` has the
-    recurrent weights, then the input weights, then the bias. Weights that a cell does not have are 0 and must stay 0.
-    docs/files.md lists all blocks.
-
-    A view keeps the model alive. Write to it before the next `Model.predict`, not between `Model.predict` and
-    `Model.learn`.
-    """
-
-    def __init__(self, owner: object, library: Library, network: int) -> None:
-        count = ctypes.c_size_t()
-        start = library.hth_network_parameters(network)
-        blocks = library.hth_network_blocks(network, ctypes.byref(count))
-        size = ctypes.sizeof(library.real)
-        self._views: dict[str, NDArray[Any]] = {}
-        for block in (_c.hth_block * count.value).from_address(blocks):
-            memory = _Memory(owner, start + block.offset * size, (block.rows, block.columns), library.dtype)
-            self._views[block.name.decode()] = np.asarray(memory)
-        total = library.hth_network_parameter_count(network)
-        #: All parameters as one array, a view.
-        self.flat: NDArray[Any] = np.asarray(_Memory(owner, start, (total,), library.dtype))
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._views[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._views)
-
-    def __len__(self) -> int:
-        return len(self._views)
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:24} {view.shape}" for name, view in self._views.items())
 
 
 class Model:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from . import _c
 from ._library import Failure, Library, SettingError, Settings, library
-from .model import Parameters, _with_short_names
+from .model import _with_short_names
+from .parameters import Parameters
 
 _PRECISIONS = {torch.float32: "single", torch.float64: "double"}
 
