@@ -52,12 +52,13 @@ static inline void split(outer *r, const char *more) {
 }
 
 /* own_input: every task has another input in the training trial. */
-static inline void set_up(outer *r, const char *more, size_t batch, bool own_input) {
+static inline void set_up_threads(outer *r, const char *more, size_t batch, bool own_input,
+                                  int threads) {
     hth_error error;
     const hth_shape shape = {INPUTS, 0, OUTPUTS, HTH_TARGET_VALUES, false};
     *r = (outer){.batch = batch};
     split(r, more);
-    must(hth_compute_create(1, NULL, &r->compute, &error), &error);
+    must(hth_compute_create(threads, NULL, &r->compute, &error), &error);
     must(hth_network_create(&r->settings, &shape, 3, NULL, &r->main, &error), &error);
     disturb(r->main, 1, 0.3);
     must(hth_module_network(&r->settings, r->main, TARGETS, 5, NULL, &r->module, &error), &error);
@@ -77,6 +78,10 @@ static inline void set_up(outer *r, const char *more, size_t batch, bool own_inp
         for (size_t b = 1; b < batch; b++)
             memcpy(r->x + (t * batch + b) * INPUTS, r->x + t * batch * INPUTS,
                    INPUTS * sizeof(hth_real));
+}
+
+static inline void set_up(outer *r, const char *more, size_t batch, bool own_input) {
+    set_up_threads(r, more, batch, own_input, 1);
 }
 
 static inline void tear_down(outer *r) {

@@ -1,6 +1,7 @@
 /* The updates of episodes are those of signal module; what a module that is silent, a trial that all tasks share and
  * populations make of them. */
 #include "episode_case.h"
+#include "kernels/internal.h"
 
 static hth_real *copy(const hth_gradient *of, const hth_network *network) {
     const size_t size = hth_network_parameter_count(network) * sizeof(hth_real);
@@ -163,6 +164,30 @@ static void test_the_module_in_a_test_trial(void **state) {
     }
 }
 
+/* Threads share the tasks and change no bit, where tasks share a trial and where each has its own. */
+static void test_threads_change_no_bit(void **state) {
+    (void)state;
+    enum { TASKS = 5, COUNT = 2 };
+    static const char settings[] = "episode.updates=2 episode.rate=2 episode.module_rate=1";
+    for (int own = 0; own < 2; own++) {
+        hth_real *main[COUNT], *module[COUNT];
+        double loss[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            outer r;
+            set_up_threads(&r, settings, TASKS, own, i ? 3 : 1);
+            r.compute->always = true; /* every loop is shared, however small */
+            loss[i] = learn(&r);
+            main[i] = copy(r.of_main, r.main);
+            module[i] = copy(r.of_module, r.module);
+            if (i) assert_memory_equal(main[0], main[1], r.main->count * sizeof(hth_real));
+            if (i) assert_memory_equal(module[0], module[1], r.module->count * sizeof(hth_real));
+            tear_down(&r);
+        }
+        assert_true(loss[0] == loss[1] && loss[0] > 0);
+        for (int i = 0; i < COUNT; i++) free(main[i]), free(module[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_silent_module_leaves_the_weights),
@@ -170,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_one_trial_is_as_many),
         cmocka_unit_test(test_populations_are_drawn_by_number),
         cmocka_unit_test(test_the_module_in_a_test_trial),
+        cmocka_unit_test(test_threads_change_no_bit),
     };
     if (sizeof(hth_real) != sizeof(double)) return 0;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,28 +7,27 @@
 
 /* ---- A trial ---- */
 
-void hth_episode_wear(hth_episodes *e, size_t k, size_t task) {
-    hth_real *theta = hth_network_parameters(e->tested) + e->tested->layers[0].weight;
-    memcpy(theta, hth_episode_theta(e, k, task), e->size * sizeof *theta);
-}
-
-/* Runs one item over a trial: the inputs of `task` among x[steps][batch][inputs]. */
-static hth_status run_trial(hth_episodes *e, hth_tape *tape, const hth_real *x, size_t task,
-                            hth_error *error) {
-    const size_t inputs = e->main->shape.inputs;
-    const hth_inputs in = {.steps = e->steps, .batch = 1, .x = e->x, .ends = true};
-    for (size_t t = 0; t < e->steps; t++)
-        memcpy(e->x + t * inputs, x + (t * e->batch + task) * inputs, inputs * sizeof *x);
-    hth_tape_reset(tape);
-    return hth_tape_write(tape, &in, error);
-}
-
-/* Adds the spikes on a tape, `times` times. */
-static void count_spikes(hth_episodes *e, const hth_tape *tape, double times) {
+/* Spikes on a tape, by unit. */
+static void count_spikes(const hth_episodes *e, const hth_tape *tape, double *spikes) {
     const hth_layer *layer = &e->main->layers[0];
+    memset(spikes, 0, layer->n * sizeof *spikes);
     for (size_t t = 1; t <= e->steps; t++)
         for (size_t j = 0; j < layer->n; j++)
-            e->spikes[j] += times * (double)tape->layers[0].u[t * layer->stride + j];
+            spikes[j] += (double)tape->layers[0].u[t * layer->stride + j];
+}
+
+/* Runs a trial of one task; its inputs are among x[steps][batch][inputs]. */
+static hth_status run_trial(hth_episodes *e, hth_episode_worker *worker, size_t k, size_t task,
+                            const hth_real *x, hth_error *error) {
+    const size_t inputs = e->main->shape.inputs;
+    hth_tape *tape = hth_episode_trial(e, k).tapes[task];
+    const hth_inputs in = {.steps = e->steps, .batch = 1, .x = worker->x, .ends = true};
+    for (size_t t = 0; t < e->steps; t++)
+        memcpy(worker->x + t * inputs, x + (t * e->batch + task) * inputs, inputs * sizeof *x);
+    hth_tape_reset(tape);
+    HTH_TRY(hth_tape_write(tape, &in, error));
+    count_spikes(e, tape, e->spikes_of + task * e->main->layers[0].n);
+    return HTH_OK;
 }
 
 /* Whether all tasks have the same input. */
@@ -46,20 +45,19 @@ static bool same_input(const hth_episodes *e, const hth_real *x) {
 static hth_status make_tapes(hth_episodes *e, hth_error *error) {
     if (!e->tapes[0]) HTH_TRY(hth_episode_count_own(e, error));
     for (size_t b = 0; b < e->batch; b++)
-        if (!e->tapes[b])
-            HTH_TRY(hth_learner_tape(e->learner, e->compute, e->allocator, &e->tapes[b], error));
+        if (!e->tapes[b]) HTH_TRY(hth_episode_tape(e, &e->tapes[b], error));
     return HTH_OK;
 }
 
 /* Trial k of every task; the last is the test. */
-static hth_status run_trials(hth_episodes *e, size_t k, const hth_real *x, hth_error *error) {
-    const hth_trial_tapes on = hth_episode_trial(e, k);
-    const size_t tapes = on.shared ? 1 : e->batch;
-    for (size_t b = 0; b < tapes; b++) {
-        if (b == 0 || k > 0) hth_episode_wear(e, k, b);
-        HTH_TRY(run_trial(e, on.tapes[b], x, b, error));
-        count_spikes(e, on.tapes[b], on.shared ? (double)e->batch : 1);
-    }
+static hth_status run_trials(hth_episodes *e, size_t k, hth_episode_task task, const hth_real *x,
+                             hth_error *error) {
+    const bool shared = hth_episode_trial(e, k).shared;
+    const size_t n = e->main->layers[0].n;
+    const double times = shared ? (double)e->batch : 1;
+    HTH_TRY(hth_episode_each(e, k, task, x, error));
+    for (size_t b = 0; b < (shared ? 1 : e->batch); b++)
+        for (size_t j = 0; j < n; j++) e->spikes[j] += times * e->spikes_of[b * n + j];
     return HTH_OK;
 }
 
@@ -116,35 +114,37 @@ static void tell_report(const hth_episodes *e, hth_episode_report *report) {
                                                            o->module_rate_target);
 }
 
-/* The outputs of the test trials. */
-static hth_status read_outputs(hth_episodes *e, hth_real *outputs, hth_error *error) {
+/* A test trial of one task, and its outputs among those of all. */
+static hth_status run_test(hth_episodes *e, hth_episode_worker *worker, size_t k, size_t task,
+                           const hth_real *x, hth_error *error) {
     const size_t o = e->main->shape.outputs;
-    for (size_t b = 0; b < e->batch; b++) {
-        hth_tape *tape = e->tapes[e->updates * e->batch + b];
-        HTH_TRY(hth_tape_read(tape, 0, e->steps, e->errors, error));
-        for (size_t t = 0; t < e->steps; t++)
-            memcpy(outputs + (t * e->batch + b) * o, e->errors + t * o, o * sizeof *outputs);
-    }
+    HTH_TRY(run_trial(e, worker, k, task, x, error));
+    HTH_TRY(hth_tape_read(hth_episode_trial(e, k).tapes[task], 0, e->steps, worker->errors, error));
+    for (size_t t = 0; t < e->steps; t++)
+        memcpy(e->outputs + (t * e->batch + task) * o, worker->errors + t * o,
+               o * sizeof *e->outputs);
     return HTH_OK;
 }
 
 hth_status hth_episodes_run(hth_episodes *e, const hth_tasks_of_batch *tasks, hth_real *outputs,
                             hth_episode_report *report, hth_error *error) {
     /* The readout, which no update changes; and what is known of the batch. */
-    memcpy(hth_network_parameters(e->tested), e->main->theta, e->main->count * sizeof(hth_real));
+    for (size_t i = 0; i < e->threads; i++)
+        memcpy(hth_network_parameters(e->workers[i].tested), e->main->theta,
+               e->main->count * sizeof(hth_real));
     memset(e->spikes, 0, e->main->layers[0].n * sizeof *e->spikes);
     memset(e->module_spikes, 0, e->module.network->layers[0].n * sizeof *e->module_spikes);
     e->tasks = *tasks;
+    e->outputs = outputs;
     e->is_run = false;
     e->is_shared = same_input(e, tasks->x);
     if (!e->is_shared) HTH_TRY(make_tapes(e, error));
     /* Training trials with their updates, then the test. */
     for (size_t k = 0; k < e->updates; k++) {
-        HTH_TRY(run_trials(e, k, tasks->x, error));
+        HTH_TRY(run_trials(e, k, run_trial, tasks->x, error));
         HTH_TRY(update(e, k, error));
     }
-    HTH_TRY(run_trials(e, e->updates, tasks->test_x, error));
-    HTH_TRY(read_outputs(e, outputs, error));
+    HTH_TRY(run_trials(e, e->updates, run_test, tasks->test_x, error));
     if (report) tell_report(e, report);
     e->is_run = true;
     return HTH_OK;

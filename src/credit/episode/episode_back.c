@@ -29,29 +29,40 @@ static void fill_pull(hth_episodes *e, double times) {
     for (size_t t = 1; t < e->steps; t++) memcpy(e->pull + t * n, e->pull, n * sizeof *e->pull);
 }
 
-/* Learns from a tape at the weights that it was written with; adds the layer's part to G, of one task. */
-static hth_status learn_trial(hth_episodes *e, size_t k, size_t task, hth_tape *tape, hth_real *G,
-                              hth_error *error) {
-    hth_episode_wear(e, k, task);
-    hth_gradient_clear(e->scratch);
-    HTH_TRY(hth_learn(e->learner, tape, e->scratch, error));
-    hth_add(e->size, hth_gradient_values(e->scratch) + e->main->layers[0].weight, G);
+/* Learns from the tape of a task; adds the layer's part to its G. */
+static hth_status learn_tape(hth_episodes *e, hth_episode_worker *worker, size_t k, size_t task,
+                             hth_error *error) {
+    hth_gradient_clear(worker->scratch);
+    HTH_TRY(
+        hth_learn(worker->learner, hth_episode_trial(e, k).tapes[task], worker->scratch, error));
+    hth_add(e->size, hth_gradient_values(worker->scratch) + e->main->layers[0].weight,
+            e->G + task * e->size);
     return HTH_OK;
 }
 
-/* The test trial of a task; the readout's gradient goes to that of the main network. */
-static hth_status learn_test(hth_episodes *e, size_t task, const hth_real *errors,
-                             hth_gradient *main, hth_error *error) {
+/* The test trial of a task, of errors[steps][batch][outputs]. */
+static hth_status learn_test(hth_episodes *e, hth_episode_worker *worker, size_t k, size_t task,
+                             const hth_real *errors, hth_error *error) {
     const size_t o = e->main->shape.outputs, from = e->main->recurrent_count;
-    hth_tape *tape = e->tapes[e->updates * e->batch + task];
-    const hth_verdict verdict = {.steps = e->steps, .errors = e->errors};
+    const size_t rest = e->main->count - from;
+    const hth_verdict verdict = {.steps = e->steps, .errors = worker->errors};
     for (size_t t = 0; t < e->steps; t++)
-        memcpy(e->errors + t * o, errors + (t * e->batch + task) * o, o * sizeof *errors);
-    HTH_TRY(hth_tape_judge(tape, &verdict, NULL, error));
-    if (e->options.rate > 0) hth_learner_push(e->learner, 0, e->pull, 0, NULL);
-    HTH_TRY(learn_trial(e, e->updates, task, tape, e->G + task * e->size, error));
-    hth_add(e->main->count - from, hth_gradient_values(e->scratch) + from,
-            hth_gradient_edit(main) + from);
+        memcpy(worker->errors + t * o, errors + (t * e->batch + task) * o, o * sizeof *errors);
+    HTH_TRY(hth_tape_judge(hth_episode_trial(e, k).tapes[task], &verdict, NULL, error));
+    if (e->options.rate > 0) hth_learner_push(worker->learner, 0, e->pull, 0, NULL);
+    HTH_TRY(learn_tape(e, worker, k, task, error));
+    memcpy(e->readouts + task * rest, hth_gradient_values(worker->scratch) + from,
+           rest * sizeof *e->readouts);
+    return HTH_OK;
+}
+
+/* The test trials; the readout's gradient goes to that of the main network. */
+static hth_status learn_tests(hth_episodes *e, const hth_real *errors, hth_gradient *main,
+                              hth_error *error) {
+    const size_t from = e->main->recurrent_count, rest = e->main->count - from;
+    HTH_TRY(hth_episode_each(e, e->updates, learn_test, errors, error));
+    for (size_t b = 0; b < e->batch; b++)
+        hth_add(rest, e->readouts + b * rest, hth_gradient_edit(main) + from);
     return HTH_OK;
 }
 
@@ -72,18 +83,20 @@ static hth_status learn_update(hth_episodes *e, size_t k, hth_gradient *module, 
                            e->push_z, error);
 }
 
-/* Training trial k. A trial that all tasks share has one gradient, which goes to that of task 0. */
-static hth_status learn_training(hth_episodes *e, size_t k, hth_error *error) {
-    const hth_trial_tapes on = hth_episode_trial(e, k);
+/* A training trial, of what its update and the module push. */
+static hth_status learn_training(hth_episodes *e, hth_episode_worker *worker, size_t k, size_t task,
+                                 const hth_real *pull, hth_error *error) {
     const size_t each = e->steps * e->main->layers[0].n;
-    fill_pull(e, on.shared ? (double)e->batch : 1);
-    for (size_t b = 0; b < (on.shared ? 1 : e->batch); b++) {
-        if (e->options.rate > 0) hth_add(each, e->pull, e->push_z + b * each);
-        hth_learner_push(e->learner, 0, e->push_z + b * each, e->update.state,
-                         e->push_s + b * each);
-        HTH_TRY(learn_trial(e, k, b, on.tapes[b], e->G + b * e->size, error));
-    }
-    return HTH_OK;
+    hth_real *push_z = e->push_z + task * each;
+    if (e->options.rate > 0) hth_add(each, pull, push_z);
+    hth_learner_push(worker->learner, 0, push_z, e->update.state, e->push_s + task * each);
+    return learn_tape(e, worker, k, task, error);
+}
+
+/* Training trial k. A trial that all tasks share has one gradient, which goes to that of task 0. */
+static hth_status learn_trainings(hth_episodes *e, size_t k, hth_error *error) {
+    fill_pull(e, hth_episode_trial(e, k).shared ? (double)e->batch : 1);
+    return hth_episode_each(e, k, learn_training, e->pull, error);
 }
 
 hth_status hth_episodes_learn(hth_episodes *e, const hth_real *errors, hth_gradient *main,
@@ -95,10 +108,10 @@ hth_status hth_episodes_learn(hth_episodes *e, const hth_real *errors, hth_gradi
     e->is_run = false;
     memset(e->G, 0, e->batch * e->size * sizeof *e->G);
     fill_pull(e, 1);
-    for (size_t b = 0; b < e->batch; b++) HTH_TRY(learn_test(e, b, errors, main, error));
+    HTH_TRY(learn_tests(e, errors, main, error));
     for (size_t k = e->updates; k-- > 0;) {
         HTH_TRY(learn_update(e, k, module, error));
-        HTH_TRY(learn_training(e, k, error));
+        HTH_TRY(learn_trainings(e, k, error));
     }
     hth_real *to = hth_gradient_edit(main) + e->main->layers[0].weight;
     for (size_t b = 0; b < e->batch; b++) hth_add(e->size, e->G + b * e->size, to);

@@ -122,6 +122,8 @@ static hth_episodes *lay_out(hth_arena *arena, const hth_episodes *plan, bool tr
     e->theta = HTH_TAKE(arena, hth_real, hth_times(plan->updates, weights));
     e->G = HTH_TAKE(arena, hth_real, weights);
     e->Dbar = HTH_TAKE(arena, hth_real, weights);
+    e->readouts = HTH_TAKE(arena, hth_real,
+                           hth_times(plan->batch, plan->main->count - plan->main->recurrent_count));
     e->L = HTH_TAKE(arena, hth_real, hth_times(plan->updates, trial));
     e->c = HTH_TAKE(arena, hth_real, hth_times(plan->updates, trial));
     e->Lbar = HTH_TAKE(arena, hth_real, trial);
@@ -129,10 +131,16 @@ static hth_episodes *lay_out(hth_arena *arena, const hth_episodes *plan, bool tr
     e->push_s = HTH_TAKE(arena, hth_real, trial);
     e->pull = HTH_TAKE(arena, hth_real, hth_times(plan->steps, n));
     e->module_pull = HTH_TAKE(arena, hth_real, units);
+    e->spikes_of = HTH_TAKE(arena, double, hth_times(plan->batch, n));
     e->spikes = HTH_TAKE(arena, double, n);
     e->module_spikes = HTH_TAKE(arena, double, units);
-    e->x = HTH_TAKE(arena, hth_real, hth_times(plan->steps, plan->main->shape.inputs));
-    e->errors = HTH_TAKE(arena, hth_real, hth_times(plan->steps, plan->main->shape.outputs));
+    e->workers = HTH_TAKE(arena, hth_episode_worker, plan->threads);
+    for (size_t i = 0; i < plan->threads; i++) {
+        hth_real *x = HTH_TAKE(arena, hth_real, hth_times(plan->steps, plan->main->shape.inputs));
+        hth_real *errors =
+            HTH_TAKE(arena, hth_real, hth_times(plan->steps, plan->main->shape.outputs));
+        if (placed) e->workers[i] = (hth_episode_worker){.x = x, .errors = errors};
+    }
     return placed;
 }
 
@@ -154,17 +162,10 @@ static hth_status allocate(hth_episodes *plan, bool truncated, hth_episodes **ou
 
 /* The handles that it owns. */
 static hth_status open(hth_episodes *e, const hth_settings *settings, hth_error *error) {
-    static const hth_setting bptt[] = {{"learner.name", "bptt", NULL}};
-    const hth_settings by = {bptt, HTH_COUNT(bptt)};
-    /* The seed of the main network, so that it has the same connections. */
-    HTH_TRY(hth_network_create(settings, &e->main->shape, e->main->seed, e->allocator, &e->tested,
-                               error));
-    HTH_TRY(hth_learner_create(&by, e->tested, e->steps, 1, 0, e->compute, e->allocator,
-                               &e->learner, error));
-    HTH_TRY(hth_gradient_create(e->tested, e->allocator, &e->scratch, error));
-    HTH_TRY(hth_learner_tape(e->learner, e->compute, e->allocator, &e->shared, error));
+    HTH_TRY(hth_episode_workers_open(e, settings, error));
+    HTH_TRY(hth_episode_tape(e, &e->shared, error));
     for (size_t i = e->batch; i < (e->updates + 1) * e->batch; i++)
-        HTH_TRY(hth_learner_tape(e->learner, e->compute, e->allocator, &e->tapes[i], error));
+        HTH_TRY(hth_episode_tape(e, &e->tapes[i], error));
     return hth_module_open(&e->module, e->compute, e->allocator, error);
 }
 
@@ -177,6 +178,7 @@ hth_status hth_episodes_create(const hth_episode_plan *plan, hth_compute *comput
                       .allocator = allocator,
                       .steps = plan->steps,
                       .batch = plan->batch,
+                      .threads = (size_t)hth_compute_threads(compute),
                       .size = layer->rows * layer->m,
                       .sizes.memory = plan->memory};
     bool truncated;
@@ -204,9 +206,7 @@ void hth_episodes_destroy(hth_episodes *e) {
     hth_module_close(&e->module);
     for (size_t i = 0; i < (e->updates + 1) * e->batch; i++) hth_tape_destroy(e->tapes[i]);
     hth_tape_destroy(e->shared);
-    hth_gradient_destroy(e->scratch);
-    hth_learner_destroy(e->learner);
-    hth_network_destroy(e->tested);
+    hth_episode_workers_close(e);
     hth_release(e);
 }
 
