@@ -1,7 +1,7 @@
 /*
  * A step of the outer loop of e-prop 2, as a run takes it: bench_episodes THREADS SAMPLES FILE [KEY=VALUE]... times one
  * step a sample (tasks drawn, episodes forward and backward, both networks changed by Adam) of the experiment in FILE
- * and prints a line of JSON, {"threads", "peak_kib", "seconds": [...], ...}.
+ * and prints a line of JSON, {"threads", "seconds": [...], "processor": [...], ...}.
  * `bench_episodes export FOLDER FILE [KEY=VALUE]...` writes what a peer needs to do the same, and our outer gradient of
  * the first batch to hold the peer's against; numbers have the size that "bytes" says.
  */
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WARM_UP = 2 };
+enum { WARM_UP = 2, MOST_SAMPLES = 1000 };
 
 static void stop(const char *sentence) {
     fprintf(stderr, "bench_episodes: %s\n", sentence);
@@ -28,6 +28,13 @@ static void must(hth_status status, const hth_error *error) {
 static double now(void) {
     struct timespec t;
     timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The time that the processor has spent on this program, all threads together. */
+static double spent(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -70,18 +77,28 @@ static void tell(const hth_session *s) {
            p->module_rate_target);
 }
 
+static void put_numbers(const char *name, const double *values, size_t count) {
+    printf("\"%s\": [", name);
+    for (size_t i = 0; i < count; i++) printf("%s%.6g", i ? ", " : "", values[i]);
+    printf("], ");
+}
+
 static void measure(hth_session *s, const char *threads, size_t samples) {
+    static double seconds[MOST_SAMPLES], processor[MOST_SAMPLES];
     hth_tally tally = {0};
     hth_error error;
     double places = 0;
     for (int i = 0; i < WARM_UP; i++) must(hth_outer_step(s, &tally, &places, &error), &error);
-    printf("{\"threads\": %s, \"seconds\": [", threads);
     for (size_t i = 0; i < samples; i++) {
-        const double start = now();
+        const double start = now(), before = spent();
         must(hth_outer_step(s, &tally, &places, &error), &error);
-        printf("%s%.6g", i ? ", " : "", now() - start);
+        seconds[i] = now() - start;
+        processor[i] = spent() - before;
     }
-    printf("], \"peak_kib\": %ld, ", peak_kib());
+    printf("{\"threads\": %s, ", threads);
+    put_numbers("seconds", seconds, samples);
+    put_numbers("processor", processor, samples);
+    printf("\"peak_kib\": %ld, ", peak_kib());
     tell(s);
 }
 
@@ -124,6 +141,7 @@ int main(int argc, char **argv) {
     if (argc < 4)
         stop("usage: bench_episodes THREADS SAMPLES FILE [KEY=VALUE]... | bench_episodes export "
              "FOLDER FILE [KEY=VALUE]...");
+    const size_t samples = strtoul(argv[2], NULL, 10);
     hth_config *config = read(argc - 3, argv + 3);
     hth_session session;
     hth_error error;
@@ -135,7 +153,7 @@ int main(int argc, char **argv) {
     if (exports)
         export_batch(&session, argv[2]);
     else
-        measure(&session, argv[1], strtoul(argv[2], NULL, 10));
+        measure(&session, argv[1], samples < MOST_SAMPLES ? samples : MOST_SAMPLES);
     hth_session_close(&session);
     hth_config_destroy(config);
     return 0;
