@@ -46,7 +46,11 @@ static hth_status take_tasks(hth_outer *o, const hth_source *source, hth_positio
     else
         memcpy(o->target, o->wanted, rows * o->outputs * sizeof *o->target);
     take_items(chunk.targets, rows, o->outputs, of, test, o->wanted);
-    if (o->body) o->body->move(source->state, o->steps, o->tasks, o->wanted, o->wanted_place);
+    /* The place of the test trial; where that is the same sequence, the same place. */
+    if (o->body && pairs)
+        o->body->move(source->state, o->steps, o->tasks, o->wanted, o->wanted_place);
+    else if (o->body)
+        memcpy(o->wanted_place, o->target, rows * o->told * sizeof *o->target);
     return HTH_OK;
 }
 

@@ -72,16 +72,24 @@ static void count_spikes(const hth_tape *tape, double *spikes) {
     }
 }
 
+/* to += kappa from, the signals of all tasks at a step. */
+static void leak(const hth_module *m, const hth_real *from, hth_real *to) {
+    for (size_t i = 0; i < m->batch * m->n; i++) to[i] += m->kappa * from[i];
+}
+
 hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told,
                           hth_real *L, double *spikes, hth_error *error) {
     hth_tape *tape = m->tapes[k];
+    const size_t slot = m->batch * m->n;
     const hth_inputs in = {.steps = m->steps, .batch = m->batch, .x = m->xi, .ends = true};
     tell(m, k, on, told);
     hth_tape_reset(tape);
     HTH_TRY(hth_tape_write(tape, &in, error));
     if (m->options.kind == HTH_MODULE_SPIKING) {
         count_spikes(tape, spikes);
-        return hth_tape_read(tape, 0, m->steps, L, error);
+        HTH_TRY(hth_tape_read(tape, 0, m->steps, L, error));
+        for (size_t t = 1; t < m->steps; t++) leak(m, L + (t - 1) * slot, L + t * slot);
+        return HTH_OK;
     }
     /* The signals are z of the dense layer. */
     const hth_layer *layer = &m->network->layers[0];
@@ -92,42 +100,54 @@ hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth
 
 /* ---- Backward ---- */
 
-/* dC/dz of the main network, from dC/dxi; of the linear module back through its filter, in place. */
-static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *dxi, hth_real *push_z) {
+/* dC/dxi of the linear module back through its filter, in place. */
+static void filter_back(const hth_module *m, hth_real *dxi) {
     const size_t row = m->batch * m->width;
-    const bool filters = m->options.kind == HTH_MODULE_LINEAR;
-    for (size_t t = m->steps; t-- > 0;)
+    for (size_t t = m->steps - 1; t-- > 0;)
         for (size_t b = 0; b < m->batch; b++) {
             hth_real *of = dxi + (t * m->batch + b) * m->width + m->inputs;
-            if (filters && t + 1 < m->steps) hth_add_scaled(m->n, m->kappa, of + row, of);
-            hth_add(m->n, of, push_z + ((on.shared ? 0 : b * m->steps) + t) * m->n);
+            hth_add_scaled(m->n, m->kappa, of + row, of);
         }
 }
 
-/* Gives the learner what is known of the tape's errors. */
-static hth_status give_errors(hth_module *m, hth_tape *tape, const hth_real *Lbar,
-                              const hth_real *pull, hth_error *error) {
+/* dC/dz of the main network, from dC/dxi. */
+static void push_back(const hth_module *m, hth_trial_tapes on, const hth_real *dxi,
+                      hth_real *push_z) {
+    for (size_t t = 0; t < m->steps; t++)
+        for (size_t b = 0; b < m->batch; b++)
+            hth_add(m->n, dxi + (t * m->batch + b) * m->width + m->inputs,
+                    push_z + ((on.shared ? 0 : b * m->steps) + t) * m->n);
+}
+
+/* Gives the learner what is known of the tape's errors; Lbar back through the filter, in place. */
+static hth_status give_errors(hth_module *m, hth_tape *tape, hth_real *Lbar, const hth_real *pull,
+                              hth_error *error) {
     const hth_verdict verdict = {.steps = m->steps, .errors = Lbar};
-    const size_t units = m->network->layers[0].n;
+    const size_t units = m->network->layers[0].n, slot = m->batch * m->n;
     if (m->options.kind == HTH_MODULE_LINEAR) {
         hth_learner_push(m->learner, 0, Lbar, 0, NULL);
         return HTH_OK;
     }
+    for (size_t t = m->steps - 1; t > 0; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
     for (size_t i = 0; pull && i < m->steps * m->batch; i++)
         memcpy(m->pull + i * units, pull, units * sizeof *pull);
     if (pull) hth_learner_push(m->learner, 0, m->pull, 0, NULL);
     return hth_tape_judge(tape, &verdict, NULL, error);
 }
 
-hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, const hth_real *Lbar,
+hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, hth_real *Lbar,
                            const hth_real *pull, hth_gradient *gradient, hth_real *push_z,
                            hth_error *error) {
     hth_view view;
     HTH_TRY(give_errors(m, m->tapes[k], Lbar, pull, error));
     HTH_TRY(hth_learn(m->learner, m->tapes[k], gradient, error));
     HTH_TRY(hth_learner_inputs(m->learner, &view, error));
-    /* xi has been read: its memory serves the way back. */
-    memcpy(m->xi, view.data, m->steps * m->batch * m->width * sizeof *m->xi);
-    push_back(m, on, m->xi, push_z);
+    if (m->options.kind == HTH_MODULE_LINEAR) {
+        /* xi has been read: its memory serves the way back. */
+        memcpy(m->xi, view.data, m->steps * m->batch * m->width * sizeof *m->xi);
+        filter_back(m, m->xi);
+        view.data = m->xi;
+    }
+    push_back(m, on, view.data, push_z);
     return HTH_OK;
 }

@@ -86,10 +86,6 @@ static void list_spiking(const hth_module_options *o, const hth_settings *settin
     add_number(l, "cell.gamma", o->gamma);
     add_number(l, "cell.refractory", (double)o->refractory);
     add_number(l, "init.w_out_scale", o->scale);
-    if (o->tau_out > 0)
-        add_number(l, "readout.tau_out", o->tau_out);
-    else
-        add(l, "readout.kappa", "0");
 }
 
 static void list_linear(const hth_module_options *o, size_t n, list *l) {
@@ -100,7 +96,6 @@ static void list_linear(const hth_module_options *o, size_t n, list *l) {
     add_number(l, "network.units", (double)n);
     add_number(l, "init.w_in_scale", o->scale);
     add(l, "init.w_out", "zero");
-    add(l, "readout.kappa", "0");
 }
 
 hth_status hth_module_network(const hth_settings *settings, const hth_network *main, size_t targets,
@@ -116,6 +111,7 @@ hth_status hth_module_network(const hth_settings *settings, const hth_network *m
     else
         list_spiking(&o, settings, &l);
     add(&l, "readout.bias", "false");
+    add(&l, "readout.kappa", "0"); /* signals are filtered in module.c, all units at a time */
     const hth_shape shape = {.inputs = width_of(&o, main, targets),
                              .outputs = linear ? 1 : n,
                              .target = HTH_TARGET_VALUES};
