@@ -265,11 +265,39 @@ static void only_where_the_shape_says_so(void **unused) {
     tear_down(&r);
 }
 
+/* Decisions need every step in the order of time: one that was passed over is named, until it is judged. */
+static void out_of_order_is_refused(void **unused) {
+    (void)unused;
+    static const size_t order[] = {1, 0, 2, 1,
+                                   2}; /* the steps that are judged, one after the other */
+    static const bool is_refused[] = {true, false, true, false, false};
+    rig r;
+    hth_error error;
+    hth_tape *tape;
+    hth_report report = {0};
+    set_up(&r, 2, true);
+    must(hth_tape_create(r.network, 3, BATCH, r.compute, NULL, &tape, &error), &error);
+    const hth_inputs in = {.steps = 3, .batch = BATCH, .x = r.x};
+    must(hth_tape_write(tape, &in, &error), &error);
+    for (size_t i = 0; i < HTH_COUNT(order); i++) {
+        const hth_verdict v = {
+            .from = order[i], .steps = 1, .classes = r.classes + order[i] * BATCH};
+        const hth_status status = hth_tape_judge(tape, &v, &report, &error);
+        assert_int_equal(status, is_refused[i] ? HTH_INVALID : HTH_OK);
+        if (!is_refused[i]) continue;
+        char part[64];
+        snprintf(part, sizeof part, "step %zu is judged before step %zu", order[i], order[i] - 1);
+        assert_non_null(strstr(error.message, part));
+    }
+    hth_tape_destroy(tape);
+    tear_down(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions_are_plain_sums),     cmocka_unit_test(right_is_what_was_decided),
         cmocka_unit_test(a_decision_survives_a_move),   cmocka_unit_test(a_reset_forgets),
-        cmocka_unit_test(only_where_the_shape_says_so),
+        cmocka_unit_test(only_where_the_shape_says_so), cmocka_unit_test(out_of_order_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
