@@ -368,6 +368,20 @@ typedef struct hth_view {
 HTH_API hth_status hth_tape_view(const hth_tape *tape, size_t layer, const char *what,
                                  hth_view *out, hth_error *error);
 
+/* A row of a store (network.layers), and the part of a read that it gave. */
+typedef struct hth_row_read {
+    uint64_t step; /* of the sequence, counted from 0, that wrote the row */
+    double weight; /* above 0; those of a read add up to 1 */
+} hth_row_read;
+
+/* Where a read points: the rows that have weight at step `step` of the tape (0: its oldest), for one item and one head
+ * of a store, oldest first; at most `capacity` of them, into rows. *count is how many there are: 0 where nothing has
+ * been written yet. HTH_INVALID for a layer
+ * that is no store, or a step, item or head that there is not. */
+HTH_API hth_status hth_tape_reads(const hth_tape *tape, size_t layer, size_t step, size_t item,
+                                  size_t head, hth_row_read *rows, size_t capacity, size_t *count,
+                                  hth_error *error);
+
 /* ---- Learner: four axes --------------------------------------------------------------------- */
 
 /* Turns tapes into gradients, and keeps what its past and future axes need from tape to tape. */

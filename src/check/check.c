@@ -453,13 +453,14 @@ static hth_status compare_rtrl(check *c, size_t steps, const char *claim, hth_er
 }
 
 static hth_status check_rtrl(check *c, hth_error *error) {
-    static const struct {
-        size_t steps;
-        const char *claim;
-    } ways[] = {{1, "rtrl, step by step = bptt"}, {7, "rtrl, blocks of 7 = bptt"}};
-    for (size_t i = 0; i < HTH_COUNT(ways) && !hth_check_stopped(&c->run); i++) {
+    /* Blocks of 7 or, of a network with a store, of as many as end where a row is written. */
+    const size_t block = hth_network_tape(c->subject.network, 7);
+    char of_blocks[32];
+    snprintf(of_blocks, sizeof of_blocks, "rtrl, blocks of %zu = bptt", block);
+    for (size_t i = 0; i < (block > 1 ? 2 : 1) && !hth_check_stopped(&c->run); i++) {
         hth_error reason;
-        const hth_status status = compare_rtrl(c, ways[i].steps, ways[i].claim, &reason);
+        const hth_status status = i == 0 ? compare_rtrl(c, 1, "rtrl, step by step = bptt", &reason)
+                                         : compare_rtrl(c, block, of_blocks, &reason);
         /* RTRL does not exist for this network: the error says why */
         if (status == HTH_INVALID) {
             hth_check_tell(&c->run, "RTRL was not compared: %s", reason.message);

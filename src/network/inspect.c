@@ -140,6 +140,20 @@ double hth_tape_threshold(const hth_tape *tape, size_t l, size_t unit) {
     return (double)hth_derivative_of(hth_entry_at(layer, &tape->layers[l], entry, 0, 1, 0), unit);
 }
 
+/* Whether every row of a store is written at the end of a tape of so many steps. */
+static bool fits_stores(const hth_network *network, size_t steps) {
+    bool fits = true;
+    for (size_t l = 0; l < network->layer_count; l++)
+        if (network->layers[l].kind->stores)
+            fits = fits && network->layers[l].store.every % steps == 0;
+    return fits;
+}
+
+size_t hth_network_tape(const hth_network *network, size_t most) {
+    while (!fits_stores(network, most)) most--;
+    return most;
+}
+
 /* ---- Names of parameters ---- */
 
 /* "gate u of unit 3", or "unit 3" where there is one drive. */

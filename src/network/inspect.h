@@ -87,6 +87,10 @@ void hth_tape_expect_as(hth_tape *tape, const hth_tape *other);
  * none. */
 double hth_tape_threshold(const hth_tape *tape, size_t layer, size_t unit);
 
+/* The longest tape of at most that many steps at whose end alone the stores of the network write their rows, so that
+ * a past can be kept with each; `most` where there is no store. */
+size_t hth_network_tape(const hth_network *network, size_t most);
+
 /* Writes what parameter `index` (0..count-1) is, as a person would say it: "gate u of unit 3, from unit 5", "unit 3,
  * bias" where a unit has one drive, "output 0, from unit 2". All numbers begin with 0. */
 void hth_parameter_name(const hth_network *network, size_t index, char *out, size_t size);

@@ -147,6 +147,45 @@ static void tapes_read_the_same(void **state) {
     }
 }
 
+/* ---- Where reads point ---- */
+
+/* Of a store with top-k, and bounded rows: as many rows as it weighs, the newest, and r is the sum that they say. */
+static void reads_say_where_they_point(void **state) {
+    (void)state;
+    static const law_case what = {
+        STORE "store.every=2 store.rows=3 store.top=2 store.heads=2", 3, 0, 2, 12, 2, false, false};
+    law_rig rig;
+    hth_tape *tape;
+    hth_error error;
+    hth_row_read rows[8];
+    size_t count;
+    law_setup(&rig, &what);
+    must(hth_tape_create(rig.network, 5, 2, rig.compute, NULL, &tape, &error), &error);
+    for (size_t t = 0; t < 12; t += 4) {
+        const hth_chunk cut = law_cut(&rig, t, 4);
+        must(hth_forward(tape, &cut, &rig.report, &error), &error);
+        for (size_t i = 0; i < 4; i++) {
+            const size_t written = (t + i) / 2, seen = written < 3 ? written : 3;
+            must(hth_tape_reads(tape, 1, i, 1, 1, rows, 8, &count, &error), &error);
+            assert_int_equal(count, seen < 2 ? seen : 2);
+            double sum = 0;
+            for (size_t k = 0; k < count; k++) {
+                assert_true(rows[k].step % 2 == 1 && rows[k].step < t + i);
+                assert_true(rows[k].step >= 2 * (written - seen) + 1);
+                assert_true(k == 0 || rows[k].step > rows[k - 1].step);
+                sum += rows[k].weight;
+            }
+            assert_true(count == 0 || fabs(sum - 1) < 1e-12);
+        }
+    }
+    assert_int_equal(hth_tape_reads(tape, 0, 0, 0, 0, rows, 8, &count, &error), HTH_INVALID);
+    assert_int_equal(hth_tape_reads(tape, 1, 4, 0, 0, rows, 8, &count, &error), HTH_INVALID);
+    assert_int_equal(hth_tape_reads(tape, 1, 0, 2, 0, rows, 8, &count, &error), HTH_INVALID);
+    assert_int_equal(hth_tape_reads(tape, 1, 0, 0, 2, rows, 8, &count, &error), HTH_INVALID);
+    hth_tape_destroy(tape);
+    law_teardown(&rig);
+}
+
 /* ---- What is refused ---- */
 
 static void a_full_store_is_refused(void **state) {
@@ -196,6 +235,7 @@ int main(void) {
         cmocka_unit_test(gradient_is_the_derivative),
         cmocka_unit_test(reads_are_by_the_equations),
         cmocka_unit_test(tapes_read_the_same),
+        cmocka_unit_test(reads_say_where_they_point),
         cmocka_unit_test(a_full_store_is_refused),
         cmocka_unit_test(settings_without_a_meaning_are_refused),
     };

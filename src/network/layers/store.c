@@ -200,6 +200,47 @@ static void back(const hth_layer *layer, const hth_tape_layer *on, size_t t, siz
     memcpy(to, rows->written + t * store->width, store->width * sizeof *to);
 }
 
+/* ---- Where reads point ---- */
+
+static hth_status check_read(const hth_tape *tape, size_t layer, size_t step, size_t item,
+                             size_t head, hth_error *error) {
+    const hth_network *net = tape->network;
+    const size_t steps = hth_tape_length(tape);
+    if (layer >= net->layer_count || !net->layers[layer].kind->stores)
+        return hth_fail(error, HTH_INVALID,
+                        "reads of layer %zu are asked for, but it is no store (network.layers)",
+                        layer);
+    const size_t heads = net->layers[layer].store.heads;
+    if (step >= steps || item >= tape->batch || head >= heads)
+        return hth_fail(error, HTH_INVALID,
+                        "the read of step %zu, item %zu, head %zu is asked for, but there are %zu "
+                        "steps on the tape, %zu items and %zu heads",
+                        step, item, head, steps, tape->batch, heads);
+    return HTH_OK;
+}
+
+hth_status hth_tape_reads(const hth_tape *tape, size_t layer, size_t step, size_t item, size_t head,
+                          hth_row_read *rows, size_t capacity, size_t *count, hth_error *error) {
+    *count = 0;
+    HTH_TRY(check_read(tape, layer, step, item, head, error));
+    const hth_layer *of = &tape->network->layers[layer];
+    const hth_tape_layer *on = &tape->layers[layer];
+    hth_store_read read = read_at(of, on, step, tape->batch, item);
+    read.head = head;
+    read.weights = on->store.weights + item * of->store.rows;
+    read.best = on->store.best + item * of->store.rows;
+    const size_t seen = hth_store_weigh(&read);
+    const size_t first = hth_store_seen(&of->store, tape->time, step).first;
+    for (size_t i = 0; i < seen; i++) {
+        if (!(read.weights[i] > 0)) continue;
+        if (*count < capacity)
+            rows[*count] = (hth_row_read){.step = (first + i + 1) * of->store.every - 1,
+                                          .weight = read.weights[i]};
+        ++*count;
+    }
+    return HTH_OK;
+}
+
 const hth_layer_kind hth_layer_kind_store = {
     .form = {.part = {.name = "store",
                       .summary = "external memory: rows that are written, and read by attention",
