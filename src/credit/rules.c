@@ -194,7 +194,15 @@ static bool is_of_tokens(const hth_learner *plan, const hth_layer *layer) {
 /* Reads other layers, of which it holds credit. */
 static bool is_above(const hth_learner *plan, const hth_layer *layer) {
     (void)plan;
-    return layer && layer->reads.parts[0].layer != HTH_OF_INPUT;
+    bool above = false;
+    for (size_t p = 0; layer && p < layer->reads.count; p++)
+        above =
+            above || (layer->reads.parts[p].layer != HTH_OF_INPUT && !layer->reads.parts[p].late);
+    return above;
+}
+
+static bool feeds_back(const hth_learner *plan) {
+    return plan->network->feeds_back;
 }
 
 static bool holds_reads(const hth_learner *plan) {
@@ -340,8 +348,13 @@ static const hth_rule rules[] = {
      .where = stores_tokens,
      .why = "rows keep the past of units, not which vectors were read; let the store read layers "
             "alone (network.reads = below), or set learner.past = none"},
+    {.of = {.axis = RECURRENCE, .names = {"full", "diagonal", "none"}, .others = true},
+     .when = "store.feedback = true",
+     .where = feeds_back,
+     .why = "it has weights of its own for the way from a layer to itself, and none for that "
+            "through the store; set learner.recurrence to full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"rank-one", "kronecker", "reverse-kronecker"}},
-     .when = "a store that a layer of units reads",
+     .when = "a store that a layer of units reads (store.feedback too)",
      .where = holds_reads,
      .why = "states hold what was read of rows that each keep another estimate, and estimates do "
             "not add up; set learner.past to influence or none"},

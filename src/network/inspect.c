@@ -96,12 +96,13 @@ void hth_parameter_mask(const hth_network *network, hth_real *out) {
 
 hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x) {
     const hth_layer *layer = &tape->network->layers[0];
-    const size_t inputs = layer->reads.width, outputs = tape->network->readout.outputs;
+    const hth_read_part *read = &layer->reads.parts[layer->reads.count - 1]; /* the input is last */
+    const size_t inputs = read->width, outputs = tape->network->readout.outputs;
     const size_t begin = first * tape->batch, end = tape->steps * tape->batch;
     const hth_chunk *all = &tape->chunk;
     for (size_t i = begin; !all->tokens && i < end; i++)
-        memcpy(x + (i - begin) * inputs, tape->layers[0].u + i * layer->stride + layer->n,
-               inputs * sizeof *x);
+        memcpy(x + (i - begin) * inputs,
+               tape->layers[0].u + i * layer->stride + layer->n + read->at, inputs * sizeof *x);
     return (hth_chunk){.steps = tape->steps - first,
                        .batch = tape->batch,
                        .x = all->tokens ? NULL : x,

@@ -40,6 +40,8 @@ typedef struct hth_layer_kind {
     bool has_cell; /* network.cells, or cell.name, says of what cell the layer is */
     /* Keeps rows of memory (store.h). What it reads is read by the layers above and by the readout too. */
     bool stores;
+    /* Optional: whether the layer below reads its z of the step before. */
+    bool (*feeds_back)(const void *options);
     /* Optional: where rows of W are not drives times n, sets layer->rows, from the options, n and what it reads. */
     hth_status (*shape)(const void *options, struct hth_layer *layer, hth_error *error);
     /* Makes s_t, z_t and the fields of step t of the drive, for items from..to-1. */

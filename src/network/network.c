@@ -27,6 +27,7 @@ typedef struct plan {
     size_t rows[HTH_MAX_LAYERS];     /* of W, by that table or the layer's own shape */
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
+    bool feeds_back;             /* a layer reads one above it */
     bool weighs_classes;
     double excitatory; /* the fraction; -1: none, or a list */
 } plan;
@@ -50,6 +51,20 @@ static size_t number_of(const plan *p, size_t layer) {
     return p->stack.mirrored ? 0 : layer;
 }
 
+/* An options struct of any cell. */
+typedef union drawer {
+    char bytes[HTH_MAX_CELL_OPTIONS];
+    double number;
+    void *place;
+} drawer;
+
+static hth_status read_options(const hth_cell *cell, size_t number, const hth_settings *settings,
+                               void *out, hth_error *error) {
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)number);
+    return hth_options_read_own(&cell->part.options, prefix, settings, out, error);
+}
+
 /* Layer `reader` reads layer k too: to others that do it gives its errors first. */
 static void mark_readers(plan *p, size_t k, size_t reader) {
     for (size_t l = 0; l < reader; l++)
@@ -57,17 +72,36 @@ static void mark_readers(plan *p, size_t k, size_t reader) {
             if (p->reads[l].parts[i].layer == k) p->reads[l].parts[i].adds = true;
 }
 
+/* The layers below that nobody has read. A store leaves them to others, too. */
+static void read_below(plan *p, size_t l) {
+    for (size_t k = 0; k < l; k++) {
+        if (!p->is_top[k]) continue;
+        hth_read_add(&p->reads[l], k, p->stack.units[k]);
+        p->is_top[k] = kind_of(p, l)->stores;
+        if (!p->is_top[k]) mark_readers(p, k, l);
+    }
+}
+
+/* What the layer above gave at the step before, if it feeds back. */
+static hth_status read_above(plan *p, size_t l, hth_error *error) {
+    const size_t above = l + 1;
+    drawer options;
+    if (above == p->stack.layers || !kind_of(p, above)->feeds_back) return HTH_OK;
+    HTH_TRY(read_options(cell_of(p, above), number_of(p, above), p->settings, &options, error));
+    if (!kind_of(p, above)->feeds_back(&options)) return HTH_OK;
+    hth_read_add(&p->reads[l], above, p->stack.units[above]);
+    p->reads[l].parts[p->reads[l].count - 1].late = true;
+    p->feeds_back = true;
+    return HTH_OK;
+}
+
 /* What each layer and the readout read. */
-static void plan_reads(plan *p, size_t inputs) {
+static hth_status plan_reads(plan *p, size_t inputs, hth_error *error) {
     for (size_t l = 0; l < p->stack.layers; l++) {
         const hth_reads_what what = p->stack.reads[l];
         const bool below = l > 0 && (what == HTH_READS_BELOW || what == HTH_READS_BELOW_INPUT);
-        for (size_t k = 0; below && k < l; k++) {
-            if (!p->is_top[k]) continue;
-            hth_read_add(&p->reads[l], k, p->stack.units[k]);
-            p->is_top[k] = kind_of(p, l)->stores;
-            if (!p->is_top[k]) mark_readers(p, k, l);
-        }
+        if (below) read_below(p, l);
+        HTH_TRY(read_above(p, l, error));
         if (!below || what == HTH_READS_BELOW_INPUT)
             hth_read_add(&p->reads[l], HTH_OF_INPUT, inputs);
         p->is_top[l] = true;
@@ -76,6 +110,7 @@ static void plan_reads(plan *p, size_t inputs) {
         if (p->is_top[l]) hth_read_add(&p->readout_reads, l, p->stack.units[l]);
     if (p->readout.reads == HTH_TOP_AND_INPUT)
         hth_read_add(&p->readout_reads, HTH_OF_INPUT, inputs);
+    return HTH_OK;
 }
 
 static bool any_spikes(const plan *p) {
@@ -100,6 +135,12 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
                         "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
                         "be 0, or the cell one that spikes, such as lif or alif",
                         p->regulariser.rate, cell_of(p, 0)->part.name);
+    if (p->feeds_back && (p->stack.backward || p->network.dropout > 0 || p->regulariser.rate > 0 ||
+                          p->delay.most > 1))
+        return hth_fail(error, HTH_INVALID,
+                        "store.feedback is true: it needs layers that all run with time "
+                        "(network.direction, network.reads), network.dropout = 0, "
+                        "network.delay = 1 and regulariser.rate = 0");
     if (p->readout.scale && p->readout.kappa >= 1 && p->readout.tau_out <= 0)
         return hth_fail(
             error, HTH_INVALID,
@@ -145,20 +186,6 @@ static hth_status check_names(const hth_settings *settings, hth_error *error) {
         &hth_losses,          &hth_regulariser_section, &hth_init_section};
     const hth_known known = {all, HTH_COUNT(all), NULL};
     return hth_settings_check_names(&known, settings, error);
-}
-
-/* An options struct of any cell. */
-typedef union drawer {
-    char bytes[HTH_MAX_CELL_OPTIONS];
-    double number;
-    void *place;
-} drawer;
-
-static hth_status read_options(const hth_cell *cell, size_t number, const hth_settings *settings,
-                               void *out, hth_error *error) {
-    char prefix[32];
-    snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)number);
-    return hth_options_read_own(&cell->part.options, prefix, settings, out, error);
 }
 
 /* A layer's table, as its options change it. */
@@ -211,8 +238,8 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
                             &p->input_delay, error));
     HTH_TRY(hth_stack_read(settings, &p->stack, error));
     hth_stack_mirror(&p->stack);
-    plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs);
     p->settings = settings;
+    HTH_TRY(plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs, error));
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_cell cell;
         HTH_TRY(adapt_cell(p, l, &cell, &p->is_adapted[l], error));
@@ -348,6 +375,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     net->shape = *shape;
     net->layer_count = p->stack.layers;
     net->is_whole = p->stack.backward;
+    net->feeds_back = p->feeds_back;
     net->dropout = p->network.dropout;
     net->layers = HTH_TAKE(arena, hth_layer, p->stack.layers);
     net->blocks = HTH_TAKE(arena, hth_block, blocks);

@@ -84,6 +84,8 @@ struct hth_network {
     double dropout; /* p: a unit is left out where others read it */
     uint64_t seed;  /* of what is drawn along the way */
     bool is_whole;  /* a layer runs against time, so that a tape is a whole sequence */
+    bool
+        feeds_back; /* a layer reads one above it, so that all layers take a step before the next */
     size_t embedding, embedding_weight; /* width (0: none) and offset of E[vocabulary][width] */
     hth_readout readout;
     hth_regulariser regulariser;
@@ -129,7 +131,7 @@ static inline bool hth_has_store(const hth_network *network) {
 
 /* Whether a layer with states reads a store, so that these hold what has been read. */
 static inline bool hth_store_is_read(const hth_network *network) {
-    bool read = false;
+    bool read = network->feeds_back;
     for (size_t l = 0; l < network->layer_count; l++)
         read = read || (network->layers[l].kind->stores && !network->layers[l].is_top);
     return read;

@@ -47,7 +47,8 @@ static const hth_real *find(const hth_tape *tape, const hth_inputs *in, size_t f
     const hth_network *net = tape->network;
     if (part->layer != HTH_OF_INPUT) {
         const hth_layer *of = &net->layers[part->layer];
-        const size_t row = turned(tape, of->backward, i) + tape->batch; /* z_t stands in slot t+1 */
+        size_t row = turned(tape, of->backward, i);
+        if (!part->late) row += tape->batch; /* z_t stands in slot t+1 */
         return tape->layers[part->layer].u + row * of->stride;
     }
     if (tape->chunk.tokens)

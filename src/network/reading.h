@@ -16,6 +16,7 @@ typedef struct hth_read_part {
     size_t layer; /* HTH_OF_INPUT: the input */
     size_t at, width;
     bool adds; /* another reader of the layer gives it its errors before */
+    bool late; /* of a layer above, a store, that feeds back: its z of the step before */
 } hth_read_part;
 
 /* Layers first, from the lowest up, then the input. */
@@ -25,7 +26,7 @@ typedef struct hth_reading {
 } hth_reading;
 
 static inline void hth_read_add(hth_reading *reading, size_t layer, size_t width) {
-    reading->parts[reading->count++] = (hth_read_part){layer, reading->width, width, false};
+    reading->parts[reading->count++] = (hth_read_part){layer, reading->width, width, false, false};
     reading->width += width;
 }
 

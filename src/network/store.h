@@ -22,7 +22,7 @@ typedef struct hth_store_form {
     size_t heads, key, value; /* numbers of one query or key, of one value */
     size_t width;             /* of a row: key and value, or (literal) one vector that is both */
     size_t rows, every, top; /* rows kept; steps from one to the next; rows a read weighs, 0: all */
-    bool cosine, learned, literal, ring, feeds_back;
+    bool cosine, learned, literal, ring;
     double strength;
 } hth_store_form;
 

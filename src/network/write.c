@@ -90,18 +90,26 @@ static void run_steps(void *argument, size_t part, int worker) {
         hth_events_list(&on->events, i, layer->n, on->u + i * layer->stride);
 }
 
-static void run_layer(hth_tape *tape, size_t l, const hth_inputs *in) {
+/* W^T of every layer, for products with many rows. */
+static void pack_layers(const hth_tape *tape) {
+    for (size_t l = 0; l < tape->network->layer_count; l++) {
+        const hth_layer *layer = &tape->network->layers[l];
+        const hth_tape_layer *on = &tape->layers[l];
+        if (on->packed && tape->packed_at != tape->network->changes)
+            hth_pack(layer->m, layer->driven, hth_transposed(layer->W, layer->m), on->packed);
+    }
+}
+
+/* `steps` of the new steps of a layer, from slot `first` on. */
+static void run_layer(hth_tape *tape, size_t l, const hth_inputs *in, size_t first, size_t steps) {
     const hth_layer *layer = &tape->network->layers[l];
     hth_tape_layer *on = &tape->layers[l];
-    const double work = (double)(in->steps * tape->batch) * (double)(layer->m * layer->rows);
+    const double work = (double)(steps * tape->batch) * (double)(layer->m * layer->rows);
     const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
     const size_t parts = tape->batch < threads ? tape->batch : threads;
-    steps_task task = {tape, in, l, tape->steps, in->steps, parts};
-    if (on->packed && tape->packed_at != tape->network->changes)
-        hth_pack(layer->m, layer->driven, hth_transposed(layer->W, layer->m), on->packed);
+    steps_task task = {tape, in, l, first, steps, parts};
     hth_parallel(tape->compute, parts, work, run_steps, &task);
-    const size_t rows = (tape->steps + in->steps) * tape->batch;
-    on->is_sparse = prefers_events(layer, &on->events, 0, rows);
+    on->is_sparse = prefers_events(layer, &on->events, 0, (first + steps) * tape->batch);
 }
 
 void hth_tape_list(hth_tape *tape) {
@@ -136,7 +144,12 @@ static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
 void hth_tape_run(hth_tape *tape, const hth_inputs *in) {
     const size_t first = tape->steps;
     keep_inputs(tape, in);
-    for (size_t l = 0; l < tape->network->layer_count; l++) run_layer(tape, l, in);
+    pack_layers(tape);
+    /* Layer after layer; step after step where one reads another above it. */
+    const size_t each = tape->network->feeds_back ? 1 : in->steps;
+    for (size_t t = 0; t < in->steps; t += each)
+        for (size_t l = 0; l < tape->network->layer_count; l++)
+            run_layer(tape, l, in, first + t, each);
     tape->packed_at = tape->network->changes;
     tape->steps = tape->chunk.steps;
     tape->ended = in->ends;

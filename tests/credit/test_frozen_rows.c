@@ -43,6 +43,8 @@ static const rows_case flat[] = {
           2),
      2},
     {CASE(ONE "network.reads=below,below+input readout.reads=top+input", 2), 1},
+    {CASE(ONE "store.feedback=true", 2), 1},
+    {CASE(STORE "store.feedback=true store.every=2 store.rows=2 cell.name=lstm", 1), 2},
 };
 
 /* More of them, which traces do not follow. */
@@ -52,6 +54,10 @@ static const rows_case deep[] = {
      2},
     {CASE("network.units=4,3,2 network.layers=units,store,units store.literal=true "
           "network.units=3,3,2",
+          1),
+     1},
+    {CASE("network.units=3,4,2,3 network.layers=units,units,store,units store.feedback=true "
+          "store.top=2",
           1),
      1},
     {CASE(ONE "network.initial=learned cell.name=lstm", 2), 1},

@@ -30,6 +30,18 @@ static const law_case cases[] = {
     {"network.units=4,5,4,3 network.layers=units,units,store,store", 3, 0, 2, 9, 2, false, false},
     {STORE "network.reads=below,below+input readout.reads=top+input", 3, 0, 2, 9, 2, false, false},
     {STORE "network.embedding=3 store.keys=3", 0, 4, 2, 9, 2, true, false},
+    {STORE "store.keys=3 store.feedback=true", 3, 0, 2, 9, 2, false, false},
+    {STORE "store.feedback=true store.top=2 store.score=cosine store.heads=2 cell.name=lstm "
+           "store.every=2",
+     3, 0, 2, 9, 2, true, true},
+    {"network.units=4,8 network.layers=units,store store.literal=true store.heads=2 "
+     "store.feedback=true readout.kappa=0.5",
+     3, 0, 2, 9, 1, false, false},
+    {"network.units=3,5,4,3 network.layers=units,units,store,units store.feedback=true "
+     "network.reads=below,below+input,below,below+input store.rows=2",
+     3, 0, 2, 9, 2, false, false},
+    {STORE "network.embedding=3 store.keys=3 store.feedback=true network.initial=learned", 0, 4, 2,
+     9, 2, true, false},
     {STORE "network.dropout=0.3 store.keys=3", 3, 0, 2, 9, 2, false, false},
 };
 

@@ -64,42 +64,48 @@ static void push(const hth_adjoint *adjoint, size_t l, size_t t, size_t from, si
     if (a->push_s) hth_add(count, a->push_s + at, a->sbar + (a->pushed * rows + from) * n);
 }
 
+/* Step t of a layer in rows from..to-1. */
+static void scan_layer_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t from,
+                            size_t to) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t rows = adjoint->rows;
+    const bool by_table = !layer->kind->back;
+    const bool spiking = by_table && hth_scan_is_spiking(adjoint, l);
+    const bool one = by_table && !spiking && hth_scan_is_one(adjoint, l);
+    push(adjoint, l, t, from, to);
+    /* The units of each row by themselves. */
+    for (size_t row = from; row < to; row++)
+        if (spiking)
+            hth_scan_spiking(adjoint, l, t, row);
+        else if (one)
+            hth_scan_one(adjoint, l, t, row);
+        else
+            hth_scan_step(adjoint, l, t, row);
+    /* What crosses from unit to unit: one product for all rows. */
+    const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
+    if (!adjoint->crossing->multiplies || layer->kind->stores) return;
+    if (t == 0 && adjoint->skips_start) return;
+    const hth_matrix w = crossed(adjoint, l);
+    if (a->late) scan_late(adjoint, l, t, from, to);
+    if (is_packed(adjoint))
+        hth_product_packed(to - from, layer->n, layer->driven, hth_rows(delta, layer->rows),
+                           a->packed, true, a->zbar + from * layer->n, layer->n);
+    else
+        for (size_t row = from; row < to; row++, delta += layer->rows)
+            hth_vector_matrix(layer->driven, layer->n, delta, w.data, w.row, true,
+                              a->zbar + row * layer->n);
+}
+
 /* All steps of some of the rows, from the last to the first. */
 static void scan_rows(void *argument, size_t part, int worker) {
     const scan_task *task = argument;
     const hth_adjoint *adjoint = task->adjoint;
-    const hth_layer *layer = &adjoint->tape->network->layers[task->layer];
-    const hth_adjoint_layer *a = &adjoint->layers[task->layer];
     const size_t rows = adjoint->rows, from = part * rows / task->parts;
     const size_t to = (part + 1) * rows / task->parts;
-    const hth_matrix w = crossed(adjoint, task->layer);
-    const bool by_table = !adjoint->tape->network->layers[task->layer].kind->back;
-    const bool spiking = by_table && hth_scan_is_spiking(adjoint, task->layer);
-    const bool one = by_table && !spiking && hth_scan_is_one(adjoint, task->layer);
     (void)worker;
-    for (size_t t = adjoint->tape->steps; t-- > 0;) {
-        push(adjoint, task->layer, t, from, to);
-        /* The units of each row by themselves. */
-        for (size_t row = from; row < to; row++)
-            if (spiking)
-                hth_scan_spiking(adjoint, task->layer, t, row);
-            else if (one)
-                hth_scan_one(adjoint, task->layer, t, row);
-            else
-                hth_scan_step(adjoint, task->layer, t, row);
-        /* What crosses from unit to unit: one product for all rows. */
-        const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
-        if (!adjoint->crossing->multiplies || layer->kind->stores) continue;
-        if (t == 0 && adjoint->skips_start) continue;
-        if (a->late) scan_late(adjoint, task->layer, t, from, to);
-        if (is_packed(adjoint))
-            hth_product_packed(to - from, layer->n, layer->driven, hth_rows(delta, layer->rows),
-                               a->packed, true, a->zbar + from * layer->n, layer->n);
-        else
-            for (size_t row = from; row < to; row++, delta += layer->rows)
-                hth_vector_matrix(layer->driven, layer->n, delta, w.data, w.row, true,
-                                  a->zbar + row * layer->n);
-    }
+    for (size_t t = adjoint->tape->steps; t-- > 0;)
+        scan_layer_step(adjoint, task->layer, t, from, to);
 }
 
 /* What a store gives to what it reads beside W^T delta. */
@@ -174,23 +180,97 @@ static void clear_rows(const hth_adjoint *adjoint, size_t l) {
     if (a->direct) memset(a->direct, 0, steps * adjoint->rows * layer->inputs * sizeof(hth_real));
 }
 
+/* What the scan of a layer begins with. */
+static void begin_layer(const hth_adjoint *adjoint, size_t l) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    clear_rows(adjoint, l);
+    if (!adjoint->crossing->multiplies || !is_packed(adjoint)) return;
+    hth_pack(layer->driven, layer->n, crossed(adjoint, l), a->packed);
+    if (a->late)
+        hth_pack(layer->rows, layer->wiring.late_z * layer->n,
+                 hth_rows(adjoint->tape->network->theta + layer->weight + hth_layer_late_z(layer),
+                          layer->m),
+                 a->packed_late);
+}
+
+/* ---- Where a layer reads one above it ---- */
+
+/* What step t of a row of layer l gives to one part of what it reads. What it reads of the step before crosses units,
+ * and goes where W_rec^T delta does. */
+static void pass_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row,
+                      const hth_read_part *part) {
+    const hth_layer *layer = &adjoint->tape->network->layers[l];
+    const hth_adjoint_layer *a = &adjoint->layers[l];
+    const size_t at = t * adjoint->rows + row;
+    const bool of_input = part->layer == HTH_OF_INPUT;
+    hth_real *to = of_input ? adjoint->input : adjoint->layers[part->layer].q;
+    if (part->late) {
+        if (!adjoint->crossing->multiplies || (t == 0 && adjoint->skips_start)) return;
+        to = adjoint->layers[part->layer].zbar + row * part->width;
+    } else if (to) {
+        to += at * part->width;
+    }
+    if (!to) return;
+    hth_vector_matrix(layer->driven, part->width, a->delta + at * layer->rows,
+                      layer->W + layer->n + part->at, layer->m, true, to);
+    if (a->direct) hth_add(part->width, a->direct + at * layer->inputs + part->at, to);
+}
+
+/* All layers of some of the rows, step by step: each layer's step comes before that of the layers that it reads, and
+ * what it read of the step before is there when the scan gets to that. */
+static void scan_rows_across(void *argument, size_t part, int worker) {
+    const scan_task *task = argument;
+    const hth_adjoint *adjoint = task->adjoint;
+    const hth_network *net = adjoint->tape->network;
+    const size_t rows = adjoint->rows, from = part * rows / task->parts;
+    const size_t to = (part + 1) * rows / task->parts;
+    (void)worker;
+    for (size_t t = adjoint->tape->steps; t-- > 0;)
+        for (size_t l = net->layer_count; l-- > 0;) {
+            const hth_reading *reads = &net->layers[l].reads;
+            scan_layer_step(adjoint, l, t, from, to);
+            for (size_t row = from; row < to; row++)
+                for (size_t p = 0; p < reads->count; p++)
+                    pass_step(adjoint, l, t, row, &reads->parts[p]);
+        }
+}
+
+static void scan_across(hth_adjoint *adjoint) {
+    const hth_tape *tape = adjoint->tape;
+    const hth_network *net = tape->network;
+    const size_t items = tape->steps * adjoint->rows;
+    double work = 0;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        const hth_adjoint_layer *a = &adjoint->layers[l];
+        work += (double)items * (double)(layer->m * layer->rows);
+        begin_layer(adjoint, l);
+        if (a->q && !a->is_given) memset(a->q, 0, items * layer->n * sizeof *a->q);
+    }
+    if (adjoint->input)
+        memset(adjoint->input, 0,
+               items * (net->embedding ? net->embedding : net->shape.inputs) * sizeof(hth_real));
+    const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
+    scan_task task = {adjoint, 0, adjoint->rows < threads ? adjoint->rows : threads};
+    hth_parallel(tape->compute, task.parts, work, scan_rows_across, &task);
+    pass_from_readout(adjoint);
+}
+
 void hth_scan(hth_adjoint *adjoint) {
     const hth_tape *tape = adjoint->tape;
     bool given = false;
+    if (tape->network->feeds_back) {
+        scan_across(adjoint);
+        return;
+    }
     for (size_t l = tape->network->layer_count; l-- > 0;) {
         const hth_layer *layer = &tape->network->layers[l];
         const double work =
             (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows);
         const size_t threads = (size_t)hth_compute_spread(tape->compute, work);
         scan_task task = {adjoint, l, adjoint->rows < threads ? adjoint->rows : threads};
-        clear_rows(adjoint, l);
-        if (adjoint->crossing->multiplies && is_packed(adjoint))
-            hth_pack(layer->driven, layer->n, crossed(adjoint, l), adjoint->layers[l].packed);
-        if (adjoint->crossing->multiplies && is_packed(adjoint) && adjoint->layers[l].late)
-            hth_pack(
-                layer->rows, layer->wiring.late_z * layer->n,
-                hth_rows(tape->network->theta + layer->weight + hth_layer_late_z(layer), layer->m),
-                adjoint->layers[l].packed_late);
+        begin_layer(adjoint, l);
         hth_parallel(tape->compute, task.parts, work, scan_rows, &task);
         pass_down(adjoint, l, &given);
     }

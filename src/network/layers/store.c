@@ -22,7 +22,7 @@ typedef struct store_options {
     int64_t keys, heads, top, every, rows;
     int score, strength, write;
     double scale;
-    bool literal;
+    bool literal, feedback;
 } store_options;
 
 static const hth_option options[] = {
@@ -96,9 +96,18 @@ static const hth_option options[] = {
      .fallback = "false",
      .kind = HTH_KIND_BOOL,
      .offset = offsetof(store_options, literal)},
+    {.name = "feedback",
+     .help = "whether the layer below reads what was read at the step before, r_{t-1}",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(store_options, feedback)},
 };
 
 /* ---- Sizes ---- */
+
+static bool feeds_back(const void *given) {
+    return ((const store_options *)given)->feedback;
+}
 
 static hth_status check_units(const hth_layer *layer, const store_options *o, hth_error *error) {
     const size_t heads = (size_t)o->heads, reads = layer->reads.width;
@@ -252,6 +261,7 @@ const hth_layer_kind hth_layer_kind_store = {
              .observable = HTH_Z_SEPARATE,
              .reads = {{false, true, true}}},
     .stores = true,
+    .feeds_back = feeds_back,
     .shape = shape,
     .step = step,
     .back = back,
