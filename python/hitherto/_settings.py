@@ -27,6 +27,8 @@ class Task(_Task, total=False):
     """tosses back of the second dependency (-1/4) (5)"""
     deterministic: bool
     """true: the target is the probability y_k; false: a draw from Bernoulli(y_k) (true)"""
+    steps: int
+    """of a trial (100); or: steps of a movement (500); or: steps of a trial (1000)"""
     length: float
     """of each of the two parts of the arm; not in the paper (0.5)"""
     amplitude: float
@@ -34,6 +36,18 @@ class Task(_Task, total=False):
     omega: Literal["inverse", "printed"]
     """the number U[0.3, 1] of a sine: inverse, it divides (the authors' code); printed, it is cycles a trial (eq. 60),
     and movements are half as fast (inverse)"""
+    least_items: int
+    """of a trial (2)"""
+    most_items: int
+    """of a trial (6)"""
+    vectors: int
+    """of an item (3)"""
+    bits: int
+    """of a vector (6)"""
+    delay: int
+    """T, steps between the last symbol and the marker; a trial has T + 2 task.symbols (100)"""
+    symbols: int
+    """how many are to be kept (10)"""
     pattern: int
     """pattern steps n_p; with a curriculum, those that it begins with (1)"""
     repeats: int
@@ -57,8 +71,6 @@ class Task(_Task, total=False):
     """leak per step of the target network, in 0..1; the paper has that of the trained one (cell.alpha) (1)"""
     start: Literal["normal", "zero"]
     """first state of the target network: tanh of N(0,1) (2019), or zero (normal)"""
-    steps: int
-    """steps of a movement (500); or: steps of a trial (1000)"""
     dt: float
     """milliseconds of a step (1)"""
     outputs: int
@@ -277,6 +289,10 @@ class Network(TypedDict, total=False):
     """Dale's law: this fraction of the units of each layer, the first, has recurrent weights to others of at least 0,
     the rest of at most 0; after each update a weight that would have changed its sign is 0. A list says it of each
     unit: 1, 1, 0 or 80 x 1, 20 x 0. -1: weights of a unit may have either sign (-1)"""
+    orthogonal: bool
+    """the recurrent weights of each gate stay an orthogonal matrix, so that nothing that they pass on grows or
+    vanishes: after each update they become the nearest one (and at the start, those of init.w_rec). Layers with all
+    connections, of delay 1 (false)"""
     initial: Literal["zero", "learned"]
     """state at the start of a sequence: zero, or learned with the weights (zero)"""
     direction: Literal["forward", "both"]

@@ -142,7 +142,8 @@ enum {
 };
 
 /* What the layer's wiring makes impossible. */
-static hth_status check_layer(const hth_layer *layer, const init_options *o, hth_error *error) {
+static hth_status check_layer(const hth_layer *layer, const init_options *o, bool is_orthogonal,
+                              hth_error *error) {
     if (o->w_rec.kind == IDENTITY && !layer->has_self)
         return hth_fail(error, HTH_INVALID,
                         "init.w_rec is identity, but the units of layer %zu have no connections to "
@@ -153,6 +154,11 @@ static hth_status check_layer(const hth_layer *layer, const init_options *o, hth
                         "init.spectral_radius is %g, but with network.delay > 1 the weights act at "
                         "several delays and have none together: set it to 0",
                         o->radius);
+    if (is_orthogonal && (o->w_rec.kind == ZERO || o->w_rec.scale == 0 || o->radius > 0))
+        return hth_fail(error, HTH_INVALID,
+                        "network.orthogonal is true, but init.w_rec is zero, or its scale 0, or "
+                        "init.spectral_radius is given: take init.w_rec = orthogonal or identity, "
+                        "and no spectral radius");
     return HTH_OK;
 }
 
@@ -185,21 +191,23 @@ static void draw_rows(const hth_layer *layer, hth_real *w, const init_options *o
     draw((part){w + m - 1, layer->rows, 1, m}, o->bias.kind, o->bias.scale, seed, stream + 2);
 }
 
-static hth_status draw_layer(const hth_layer *layer, hth_real *theta, const init_options *o,
-                             uint64_t seed, uint32_t index, hth_error *error) {
+static hth_status draw_layer(const hth_network *net, uint32_t index, const init_options *o,
+                             uint64_t seed, hth_error *error) {
+    const hth_layer *layer = &net->layers[index];
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n, m = layer->m;
     const uint32_t stream = STREAM_LAYERS + PER_LAYER * index;
-    hth_real *w = theta + layer->weight;
+    hth_real *theta = net->theta, *w = theta + layer->weight;
     if (layer->kind->shape) {
         draw_rows(layer, w, o, seed, stream);
         return HTH_OK;
     }
-    HTH_TRY(check_layer(layer, o, error));
+    HTH_TRY(check_layer(layer, o, net->squares != NULL, error));
     for (uint32_t g = 0; g < cell->drives; g++) { /* each gate has fans of its own */
         hth_real *gate = w + g * n * m;
         if (hth_reads_nothing(&cell->reads[g])) continue; /* what the settings say */
         draw((part){gate, n, n, m}, o->w_rec.kind, o->w_rec.scale, seed, stream + 4 * g);
+        if (net->squares && cell->reads[g].z) orthogonalise(&(part){gate, n, n, m}, 1);
         draw((part){gate + n, n, layer->reads.width, m}, o->w_in.kind, o->w_in.scale, seed,
              stream + 4 * g + 1);
         draw((part){gate + m - 1, n, 1, m}, o->bias.kind, o->bias.scale, seed, stream + 4 * g + 2);
@@ -225,7 +233,7 @@ hth_status hth_network_draw(hth_network *net, const hth_settings *settings, uint
     init_options o;
     HTH_TRY(hth_options_read(&hth_init_section.common, settings, &o, error));
     for (size_t l = 0; l < net->layer_count; l++)
-        HTH_TRY(draw_layer(&net->layers[l], net->theta, &o, seed, (uint32_t)l, error));
+        HTH_TRY(draw_layer(net, (uint32_t)l, &o, seed, error));
     if (net->embedding)
         draw((part){net->theta + net->embedding_weight, net->shape.vocabulary * net->embedding, 1,
                     1},

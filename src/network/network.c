@@ -365,6 +365,13 @@ static void name_block(char name[32], const plan *p, const hth_layer *layer, con
     snprintf(name, 32, "layer%u.%s%s", (unsigned)layer->number, way, what);
 }
 
+/* Scratch of network.orthogonal: two matrices of the widest layer. */
+static size_t squares(const plan *p) {
+    size_t n = 0;
+    for (size_t l = 0; l < p->stack.layers; l++) n = n > p->stack.units[l] ? n : p->stack.units[l];
+    return hth_times(2 * n, n);
+}
+
 /* Lays the network out; run once to count and once to place. */
 static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *shape, size_t blocks,
                             size_t count) {
@@ -380,6 +387,7 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
     net->layers = HTH_TAKE(arena, hth_layer, p->stack.layers);
     net->blocks = HTH_TAKE(arena, hth_block, blocks);
     net->theta = HTH_TAKE(arena, hth_real, count);
+    if (p->network.orthogonal) net->squares = HTH_TAKE(arena, hth_real, squares(p));
     net->embedding = (size_t)p->network.embedding;
     /* Layers: parameters that states depend on come first. */
     for (size_t l = 0; l < p->stack.layers; l++) {
@@ -470,6 +478,8 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
         HTH_TRY(
             blame_layer(p, &net->layers[l], read_cell(&net->layers[l], settings, error), error));
     for (size_t l = 0; l < net->layer_count; l++) HTH_TRY(read_signs(p, &net->layers[l], error));
+    for (size_t l = 0; net->squares && l < net->layer_count; l++)
+        HTH_TRY(hth_orthogonal_check(&net->layers[l], error));
     return hth_options_read(&net->readout.loss->part.options, settings,
                             (void *)net->readout.loss_options, error);
 }

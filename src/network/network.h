@@ -94,6 +94,8 @@ struct hth_network {
     size_t recurrent_count; /* parameters that states depend on come first: all but the readout's */
     size_t count;
     hth_real *theta;
+    hth_real *
+        squares; /* [2][n][n] of the widest layer, scratch of network.orthogonal; NULL: it is false */
     uint64_t
         changes; /* grows whenever parameters may have changed: copies of an older count are stale */
 };
@@ -192,6 +194,8 @@ void hth_layer_connect(hth_layer *layer, hth_connections kind, double density, u
 /* hth_network_create without the draws of the parameters, which take most of its time: for sizes alone. */
 hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
                               const hth_allocator *allocator, hth_network **out, hth_error *error);
+/* orthogonal.c: HTH_INVALID where the layer's wiring has no orthogonal matrix. */
+hth_status hth_orthogonal_check(const hth_layer *layer, hth_error *error);
 
 /* radius.c: the size of the largest eigenvalue of w[n][n], whose rows are `stride` numbers apart. HTH_NO_MEMORY: it
  * takes memory for two such matrices for as long as it runs. */

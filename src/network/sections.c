@@ -88,6 +88,13 @@ static const hth_option network_items[] = {
      .min = -1,
      .max = 1,
      .offset = offsetof(hth_network_options, excitatory)},
+    {.name = "orthogonal",
+     .help = "the recurrent weights of each gate stay an orthogonal matrix, so that nothing that "
+             "they pass on grows or vanishes: after each update they become the nearest one (and "
+             "at the start, those of init.w_rec). Layers with all connections, of delay 1",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(hth_network_options, orthogonal)},
     {.name = "initial",
      .help = "state at the start of a sequence: zero, or learned with the weights",
      .fallback = "zero",

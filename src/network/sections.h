@@ -10,6 +10,7 @@ typedef struct hth_network_options {
     int bias, self, initial, direction, events;
     double density, dropout;
     const char *excitatory;
+    bool orthogonal;
 } hth_network_options;
 
 enum { HTH_AUTO, HTH_ON, HTH_OFF }; /* network.bias, network.self_connections */

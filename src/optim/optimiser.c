@@ -358,8 +358,11 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
     hth_update update;
     begin(o, &update);
     if (clips && sqrt(sum) > o->options.clip_norm) update.factor = o->options.clip_norm / sqrt(sum);
-    update_from(o, &update, next_rate(o, epoch), hth_network_parameters(network), g, 0);
+    const double rate = next_rate(o, epoch);
+    update_from(o, &update, rate, hth_network_parameters(network), g, 0);
     hth_network_keep_signs(network);
+    if (!g->of_readout_only && rate * o->options.lr_recurrent != 0)
+        hth_network_keep_orthogonal(network, o->compute);
     o->step++;
     return HTH_OK;
 }
@@ -371,7 +374,8 @@ bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, 
     const size_t count = hth_network_parameter_count(network);
     const double rate = next_rate(o, epoch), of_layers = rate * o->options.lr_recurrent;
     if (o->options.clip_norm > 0 || of_layers == 0 || hth_network_keep_signs(network) ||
-        g->count != o->count || count != o->count || o->stretches[0].count < g->layers)
+        hth_network_keep_orthogonal(network, NULL) || g->count != o->count || count != o->count ||
+        o->stretches[0].count < g->layers)
         return false;
     d->optimiser = o;
     d->gradient = g;

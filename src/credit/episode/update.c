@@ -61,6 +61,12 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
         snprintf(out, size, "an update of episodes keeps no signs: leave network.excitatory out");
         return true;
     }
+    if (network->squares) {
+        snprintf(out, size,
+                 "an update of episodes does not keep weights orthogonal: set network.orthogonal "
+                 "to false");
+        return true;
+    }
     if (find_moving(cell, which, sizeof which))
         snprintf(out, size,
                  "cell %s cannot be differentiated through an update: %s of its eligibility traces "
