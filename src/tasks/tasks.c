@@ -3,7 +3,17 @@
 
 #include <string.h>
 
-#define TASKS(X) X(add) X(arm) X(copy_repeat) X(mimic) X(pattern) X(recall) X(store_recall)
+#define TASKS(X)                                                                                   \
+    X(add)                                                                                         \
+    X(adding)                                                                                      \
+    X(arm)                                                                                         \
+    X(associative_recall)                                                                          \
+    X(copy_memory)                                                                                 \
+    X(copy_repeat)                                                                                 \
+    X(mimic)                                                                                       \
+    X(pattern)                                                                                     \
+    X(recall)                                                                                      \
+    X(store_recall)
 
 #define DECLARE(name) extern const hth_stream_kind hth_task_##name;
 TASKS(DECLARE)
