@@ -538,6 +538,19 @@ class Learner(TypedDict, total=False):
     inputs: bool
     """whether dE/dx and dE/ds at the start of the tape are kept, for programs that ask with hth_learner_inputs and
     hth_learner_start; training does not need them (false)"""
+    readout: Literal["preset", "gradient", "rls"]
+    """how the readout learns: by the gradient of the loss, or by recursive least squares (rls), which fits its outputs
+    to the targets, or to 1 for the class and 0 for others, whatever the loss, and takes its steps as they are, whatever
+    the optimiser; preset: as learner.name says (preset)"""
+    rls_alpha: float
+    """readout = rls: the penalty on the square of what the weights move, that of ridge regression; P begins as 1/alpha
+    (1)"""
+    rls_forgetting: float
+    """readout = rls: what a step counts after another one, in 0.5..1; 1: all count the same (1)"""
+    rls_every: int
+    """readout = rls: the weights learn at each so many-th step (1)"""
+    rls_until: int
+    """readout = rls: the weights learn for so many steps of the run, then stay; 0: to its end (0)"""
     signal: Literal["readout", "random", "global", "resampled", "none", "direct", "adaptive", "module", "sign"]
     """How the error at the readout reaches a unit now."""
     recurrence: Literal["full", "diagonal", "none", "learned", "random", "sign"]

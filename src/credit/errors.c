@@ -1,7 +1,7 @@
 /*
  * Where direct errors come from. Two sources add to q:
  *
- *     the signal       the readout's errors, by F; the readout learns with them. The layers that the readout reads
+ *     the signal       the readout's errors, by F; the readout learns with them, or else by least squares. The layers that the readout reads
  *                      pass them down by their weights, or the signal fills lower layers itself
  *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c). A past
  *                      may put other numbers in their place (past/scales.c)
@@ -53,9 +53,10 @@ void hth_errors_of_signal(hth_learner *learner, hth_tape *tape, hth_gradient *gr
     hth_real *errors =
         signal->reaches_units ? hth_adjoint_errors(&learner->adjoint, learner->network) : NULL;
     const bool by_matrix = signal->reaches_units && !signal->set;
+    const bool by_gradient = !learner->least_squares;
     hth_readout_backward to = {
-        .weight = gradient->values + r->weight,
-        .bias = r->has_bias ? gradient->values + r->bias : NULL,
+        .weight = by_gradient ? gradient->values + r->weight : NULL,
+        .bias = by_gradient && r->has_bias ? gradient->values + r->bias : NULL,
         .feedback = by_matrix && !signal->feedback_at ? signal->feedback(learner) : NULL,
         .feedback_at = signal->feedback_at,
         .context = learner,

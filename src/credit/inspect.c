@@ -1,6 +1,7 @@
 /* What the rooms above ask of learners. */
 #include "credit/inspect.h"
 
+#include "credit/least_squares.h"
 #include "credit/window.h"
 
 /* ---- What a learner is ---- */
@@ -29,6 +30,7 @@ hth_learner_kind hth_learner_look(const hth_learner *learner) {
 }
 
 hth_bias hth_learner_bias(const hth_learner *learner, size_t steps, size_t total) {
+    if (learner->least_squares_options.readout == HTH_READOUT_BY_RLS) return HTH_BIASED;
     if (!learner->slides) return hth_axes_bias(&learner->axes, steps, total);
     const bool has_all = hth_window_length(learner) / steps * steps >= total;
     return has_all ? hth_axes_bias(&learner->axes, total, total) : HTH_BIASED;

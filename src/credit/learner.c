@@ -6,6 +6,7 @@
 #include "credit/catalogues.h"
 #include "credit/descend.h"
 #include "credit/errors.h"
+#include "credit/least_squares.h"
 #include "credit/rows.h"
 #include "credit/rules.h"
 #include "credit/window.h"
@@ -61,6 +62,8 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     }
     learner->adjoint.across = learner->recurrence.kept;
     hth_rows_lay_out(arena, learner);
+    if (plan->least_squares_options.readout == HTH_READOUT_BY_RLS)
+        learner->least_squares = hth_least_squares_lay_out(arena, plan);
     return placed;
 }
 
@@ -100,7 +103,7 @@ static hth_status read_options(hth_learner *plan, const hth_settings *settings,
     hth_window_options *window = (hth_window_options *)&drawers[HTH_AXES - 1];
     HTH_TRY(hth_window_read(settings, plan->axes.preset, window, error));
     plan->slides = window->steps > 0;
-    return HTH_OK;
+    return hth_least_squares_read(settings, plan->axes.preset, &plan->least_squares_options, error);
 }
 
 /* Whether the weights may descend while their gradient is found, of tapes of one step. */
@@ -172,6 +175,7 @@ hth_status hth_learner_create(const hth_settings *settings, const hth_network *n
     HTH_TRY(hth_learner_plan(settings, network, steps, batch, seed, drawers, &plan, error));
     plan.compute = compute;
     HTH_TRY(allocate(&plan, allocator, out, error));
+    if ((*out)->least_squares) hth_least_squares_begin((*out)->least_squares);
     hth_learner_reset(*out);
     return HTH_OK;
 }
@@ -197,6 +201,7 @@ void hth_learner_reset(hth_learner *learner) {
     for (size_t i = 0; i < HTH_AXES; i++)
         if (all[i].axis->reset) all[i].axis->reset(learner);
     hth_rows_reset(learner);
+    if (learner->least_squares) hth_least_squares_reset(learner->least_squares);
 }
 
 void hth_learner_abandon(hth_learner *learner) {
@@ -405,9 +410,11 @@ static void learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
     learner->adjoint.tape = tape;
     learner->descent = descent;
     gradient->of_readout_only = !reaches_units;
+    gradient->readout_steps = learner->least_squares != NULL;
     if (begins(learner, tape)) begin_with(learner, tape);
     hth_tape_regularise(tape);
     hth_errors_of_signal(learner, tape, gradient);
+    if (learner->least_squares) hth_least_squares_learn(learner, tape, gradient);
     learner->given = tape->steps;
     if (reaches_units) learn_all(learner, gradient);
     for (size_t l = 0; reaches_units && l < tape->network->layer_count; l++)
@@ -500,6 +507,10 @@ size_t hth_learner_state(hth_learner *learner, hth_field *fields, size_t capacit
         if (all[i].axis->state)
             count += all[i].axis->state(learner, count < capacity ? fields + count : NULL,
                                         count < capacity ? capacity - count : 0);
+    if (learner->least_squares)
+        count += hth_least_squares_state(learner->least_squares,
+                                         count < capacity ? fields + count : NULL,
+                                         count < capacity ? capacity - count : 0);
     return count + hth_rows_state(learner, count < capacity ? fields + count : NULL,
                                   count < capacity ? capacity - count : 0);
 }

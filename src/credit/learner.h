@@ -136,6 +136,14 @@ HTH_FUTURES(HTH_DECLARE_FUTURE)
 struct hth_descent;
 struct hth_rows;
 
+/* How the readout learns: by the gradient, or by recursive least squares (least_squares.c). */
+typedef struct hth_least_squares_options {
+    int readout;
+    double alpha, forgetting;
+    int64_t every, until;
+} hth_least_squares_options;
+typedef struct hth_least_squares hth_least_squares;
+
 struct hth_learner {
     const hth_network *network;
     hth_compute *compute;
@@ -148,6 +156,8 @@ struct hth_learner {
     hth_own window;                           /* what a sliding tape needs: window.h */
     struct hth_rows *rows;                    /* of stores: rows.h; NULL: nothing is kept of them */
     bool slides;                              /* learner.window > 0 */
+    hth_least_squares_options least_squares_options;
+    hth_least_squares *least_squares; /* NULL: the readout learns by the gradient */
     size_t unseen;       /* the first step on the tape that is new; 0 where it does not slide */
     hth_noise noise;     /* of the parts that draw */
     hth_adjoint adjoint; /* of the batch; adjoint.tape is the tape being learned from */

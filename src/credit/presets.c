@@ -1,6 +1,7 @@
 /* The known algorithms, one line of choices each, and the settings that all learners have. */
 #include "credit/axes.h"
 #include "credit/catalogues.h"
+#include "credit/least_squares.h"
 #include "credit/window.h"
 
 #include <string.h>
@@ -218,6 +219,16 @@ static const hth_preset presets[] = {
      .past = "none",
      .future = "zero",
      .steps = HTH_ONE_STEP},
+    {.part = {.name = "rls",
+              .summary = "only the readout learns, by recursive least squares: an echo state "
+                         "network; FORCE with readout.feedback = true",
+              .source = "Jaeger 2001; Sussillo & Abbott 2009"},
+     .signal = "none",
+     .recurrence = "none",
+     .past = "none",
+     .future = "zero",
+     .steps = HTH_ONE_STEP,
+     .settings = {{"learner.readout", "rls"}}},
 };
 
 /* What the experiment reads (steps, update) stands here with the axes, so that the section is whole. */
@@ -226,8 +237,11 @@ typedef struct learner_options {
     int update;
     bool inputs;
     hth_window_options window;
+    hth_least_squares_options readout;
     const char *signal, *recurrence, *past, *future;
 } learner_options;
+
+#define RLS(field) offsetof(learner_options, readout) + offsetof(hth_least_squares_options, field)
 
 static const hth_option options[] = {
     {.name = "steps",
@@ -274,6 +288,46 @@ static const hth_option options[] = {
      .fallback = "false",
      .kind = HTH_KIND_BOOL,
      .offset = offsetof(learner_options, inputs)},
+    {.name = "readout",
+     .help = "how the readout learns: by the gradient of the loss, or by recursive least squares "
+             "(rls), which fits its outputs to the targets, or to 1 for the class and 0 for "
+             "others, whatever the loss, and takes its steps as they are, whatever the optimiser; "
+             "preset: as learner.name says",
+     .fallback = "preset",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"preset", "gradient", "rls", NULL},
+     .offset = RLS(readout)},
+    {.name = "rls_alpha",
+     .help = "readout = rls: the penalty on the square of what the weights move, that of ridge "
+             "regression; P begins as 1/alpha",
+     .fallback = "1",
+     .kind = HTH_KIND_REAL,
+     .min = 1e-12,
+     .max = 1e12,
+     .offset = RLS(alpha)},
+    {.name = "rls_forgetting",
+     .help = "readout = rls: what a step counts after another one, in 0.5..1; 1: all count the "
+             "same",
+     .fallback = "1",
+     .kind = HTH_KIND_REAL,
+     .min = 0.5,
+     .max = 1,
+     .offset = RLS(forgetting)},
+    {.name = "rls_every",
+     .help = "readout = rls: the weights learn at each so many-th step",
+     .fallback = "1",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e9,
+     .offset = RLS(every)},
+    {.name = "rls_until",
+     .help = "readout = rls: the weights learn for so many steps of the run, then stay; 0: to its "
+             "end",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e15,
+     .offset = RLS(until)},
     {.name = "signal",
      .help = "how the error reaches a unit; preset: as learner.name says. In a stack direct gives "
              "each layer feedback of its own; the others reach the units that the readout reads, "

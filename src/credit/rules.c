@@ -10,6 +10,7 @@
 
 #include "credit/catalogues.h"
 #include "credit/joint.h"
+#include "credit/least_squares.h"
 #include "credit/past/clopath.h"
 #include "credit/past/scales.h"
 #include "credit/window.h"
@@ -89,6 +90,10 @@ static bool has_layers_or_tokens(const hth_learner *plan) {
 
 static bool has_several_steps(const hth_learner *plan) {
     return plan->steps > 1;
+}
+
+static bool has_least_squares(const hth_learner *plan) {
+    return plan->least_squares_options.readout == HTH_READOUT_BY_RLS;
 }
 
 static bool is_regularised(const hth_learner *plan) {
@@ -604,6 +609,15 @@ static const hth_rule rules[] = {
      .where = leaks_with_changing_feedback,
      .why = "through a leaky readout a step gets errors of later steps, whose feedback would be "
             "another; it needs readout.kappa = 0 or another learner.signal"},
+    {.of = {.axis = WINDOW},
+     .when = "learner.readout = rls",
+     .where = has_least_squares,
+     .why = "least squares take each step once, as it comes (learner.readout = rls); it needs 0"},
+    {.of = {.axis = SIGNAL, .names = {"module"}},
+     .when = "learner.readout = rls",
+     .where = has_least_squares,
+     .why = "an episode's update is differentiated, and least squares are not; it needs "
+            "learner.readout = gradient"},
     /* Connections with delays */
     {.of = {.axis = RECURRENCE, .names = {"full", "none"}, .others = true},
      .when = "network.delay > 1",

@@ -10,6 +10,7 @@
 struct hth_gradient {
     size_t count;
     bool of_readout_only; /* only the readout has a gradient; the optimiser skips the rest */
+    bool readout_steps;   /* the readout's part is a step that the optimiser takes as it is */
     hth_real *values;
     size_t layers; /* the first values: weights and initial states of the layers */
     size_t

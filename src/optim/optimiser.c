@@ -315,6 +315,11 @@ static void prepare(const hth_optimiser *o, hth_update *update, double rate) {
     o->method->prepare(update);
 }
 
+/* theta -= g: what least squares found. */
+static void take_steps(hth_real *theta, const hth_gradient *g, size_t from, size_t count) {
+    for (size_t i = from; i < from + count; i++) theta[i] -= g->values[i];
+}
+
 /* Parameters from..count-1. The rows of an embedding lie behind the layers. */
 static void update_from(const hth_optimiser *o, hth_update *update, double rate, hth_real *theta,
                         const hth_gradient *g, size_t from) {
@@ -322,11 +327,24 @@ static void update_from(const hth_optimiser *o, hth_update *update, double rate,
         const stretch *s = &o->stretches[i];
         const size_t begin = s->offset > from ? s->offset : from, end = s->offset + s->count;
         if (begin >= end || rate * s->rate == 0 || (g->of_readout_only && !s->of_readout)) continue;
+        if (g->readout_steps && s->of_readout) {
+            take_steps(theta, g, begin, end - begin);
+            continue;
+        }
         prepare(o, update, rate * s->rate);
         if (s->columns == 0) update_part(o, update, theta, g, begin, end - begin);
         for (size_t k = 0; s->columns && k < g->touched_count; k++)
             update_part(o, update, theta, g, s->offset + g->touched[k] * s->columns, s->columns);
     }
+}
+
+/* The norm of the gradient, whose squares add up to `sum`; steps of the readout do not count. */
+static double norm_of(const hth_optimiser *o, const hth_gradient *g, double sum) {
+    for (size_t i = 0; g->readout_steps && i < o->stretch_count; i++) {
+        const stretch *s = &o->stretches[i];
+        if (s->of_readout) sum -= hth_sum_of_squares(o->compute, s->count, g->values + s->offset);
+    }
+    return sqrt(sum > 0 ? sum : 0);
 }
 
 /* The update that follows, with nothing prepared; the rest of *update is set before it is read. */
@@ -357,7 +375,8 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
     if (!g->of_readout_only) hth_gradient_fill(g);
     hth_update update;
     begin(o, &update);
-    if (clips && sqrt(sum) > o->options.clip_norm) update.factor = o->options.clip_norm / sqrt(sum);
+    const double norm = clips ? norm_of(o, g, sum) : 0;
+    if (norm > o->options.clip_norm) update.factor = o->options.clip_norm / norm;
     const double rate = next_rate(o, epoch);
     update_from(o, &update, rate, hth_network_parameters(network), g, 0);
     hth_network_keep_signs(network);
