@@ -157,8 +157,11 @@ typedef struct hth_settings {
 
 /* What a network's outputs are compared with. */
 typedef enum hth_target_kind {
-    HTH_TARGET_VALUES, /* targets[t][b][outputs] */
-    HTH_TARGET_CLASSES /* classes[t][b] in 0..outputs-1 */
+    HTH_TARGET_VALUES,  /* targets[t][b][outputs] */
+    HTH_TARGET_CLASSES, /* classes[t][b] in 0..outputs-1 */
+    /* targets[t][b][outputs] of loss.name = actor-critic: outputs are logits of actions and, last, a value; targets an
+     * advantage for the action taken, 0 for others, and the return */
+    HTH_TARGET_ACTIONS
 } hth_target_kind;
 
 /* The shape of the data: a stream yields it, and a network is made for it. */
@@ -400,6 +403,10 @@ HTH_API hth_status hth_gradient_create(const hth_network *network, const hth_all
 HTH_API void hth_gradient_destroy(hth_gradient *gradient);
 /* Sets all values to 0. */
 HTH_API void hth_gradient_clear(hth_gradient *gradient);
+/* Multiplies all values by factor; 0 is hth_gradient_clear. With the gradient g_t of each single step,
+ * fade(gamma lambda), learn and hth_optimiser_step_scaled(-delta_t or delta_t) in turn are TD(lambda) and the
+ * actor-critic with eligibility traces (Sutton & Barto 2018, section 13.5). */
+HTH_API void hth_gradient_fade(hth_gradient *gradient, double factor);
 /* dE/dtheta in the order of the parameters, [hth_network_parameter_count]; the gradient owns the array. */
 HTH_API const hth_real *hth_gradient_values(const hth_gradient *gradient);
 /* The same array for writing. Until the next hth_gradient_clear, all rows of an embedding then count as changed. */
@@ -468,6 +475,11 @@ HTH_API void hth_optimiser_destroy(hth_optimiser *optimiser);
  * HTH_NOT_FINITE when the gradient is not finite; the parameters are then unchanged. */
 HTH_API hth_status hth_optimiser_step(hth_optimiser *optimiser, hth_network *network,
                                       hth_gradient *gradient, uint64_t epoch, hth_error *error);
+/* The same with scale times the gradient, which stays as it is. With scale 1 it is hth_optimiser_step, bit for bit.
+ * HTH_NOT_FINITE also when scale is not finite. */
+HTH_API hth_status hth_optimiser_step_scaled(hth_optimiser *optimiser, hth_network *network,
+                                             hth_gradient *gradient, double scale, uint64_t epoch,
+                                             hth_error *error);
 /* hth_gradient_clear, hth_learn and hth_optimiser_step in one call, with the same bits and errors, for programs that
  * update after every tape and do not read the gradient. With a tape of one step and one item, the layers' weights may
  * change while their gradient is computed, which halves the memory traffic; optimiser.clip_norm prevents this.

@@ -18,7 +18,9 @@ typedef enum hth_purpose {
     HTH_RANDOM_CHECK = 6,
     HTH_RANDOM_DROPOUT = 7,
     HTH_RANDOM_SPLIT = 8,
-    HTH_RANDOM_MODULE = 9
+    HTH_RANDOM_MODULE = 9,
+    HTH_RANDOM_WORLD = 10,
+    HTH_RANDOM_AGENT = 11
 } hth_purpose;
 
 typedef struct hth_random {

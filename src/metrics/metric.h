@@ -14,7 +14,8 @@
 typedef struct hth_metric_case {
     hth_shape shape;
     hth_loss_scale loss;
-    bool grows; /* sequences get longer as they are learned */
+    bool grows;      /* sequences get longer as they are learned */
+    bool knows_best; /* of a world: what the best actions would have earned */
 } hth_metric_case;
 
 /* The numbers that a metric is computed from. */

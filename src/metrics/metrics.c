@@ -7,8 +7,9 @@
 /* Not a metric but a choice among them, made by hth_run_metric_choose. */
 static const hth_metric automatic = {
     .part = {.name = "auto",
-             .summary = "the first of these that suits: length, decisions, perplexity for tokens, "
-                        "accuracy for other classes, none"},
+             .summary =
+                 "the first of these that suits: length, return, decisions, perplexity for tokens, "
+                 "accuracy for other classes, none"},
 };
 
 #define POINTER(name) &hth_metric_##name,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 hth_status hth_moments_create(const hth_shape *shape, hth_moments *out, hth_error *error) {
-    *out = (hth_moments){0};
+    *out = (hth_moments){.has_outcomes = shape->target == HTH_TARGET_ACTIONS};
     if (shape->target != HTH_TARGET_VALUES) return HTH_OK;
     out->sums = calloc(shape->outputs + 1, sizeof *out->sums);
     if (!out->sums) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a metric");
@@ -20,6 +20,7 @@ void hth_moments_destroy(hth_moments *moments) {
 }
 
 void hth_moments_clear(hth_moments *moments) {
+    moments->outcomes = (hth_outcomes){0};
     if (moments->sums) memset(moments->sums, 0, (moments->outputs + 1) * sizeof *moments->sums);
 }
 

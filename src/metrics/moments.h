@@ -3,11 +3,14 @@
 #define HTH_MOMENTS_H
 
 #include "base/base.h"
+#include "base/outcomes.h"
 
 /* w: weights of steps and items, y*_k: target of output k. */
 typedef struct hth_moments {
-    size_t outputs; /* 0: the targets are classes */
-    double *sums;   /* [outputs] sum w y*_k, then sum_k sum w y*_k^2 */
+    size_t outputs;        /* 0: the targets are not values */
+    double *sums;          /* [outputs] sum w y*_k, then sum_k sum w y*_k^2 */
+    hth_outcomes outcomes; /* of the episodes of a world */
+    bool has_outcomes;
 } hth_moments;
 
 hth_status hth_moments_create(const hth_shape *shape, hth_moments *out, hth_error *error);

@@ -120,6 +120,11 @@ hth_loss_scale hth_network_loss(const hth_network *network) {
     return r->loss->scale(r->loss_options, r->outputs);
 }
 
+double hth_network_anneal(hth_network *network, double progress, bool as_reward) {
+    const hth_readout *r = &network->readout;
+    return r->loss->anneal ? r->loss->anneal((void *)r->loss_options, progress, as_reward) : 0;
+}
+
 size_t hth_layer_own_count(const hth_network *network, size_t l) {
     const hth_layer *layer = &network->layers[l];
     return (layer->rows - layer->driven) / layer->n;

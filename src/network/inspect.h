@@ -107,6 +107,16 @@ typedef struct hth_loss_scale {
 
 hth_loss_scale hth_network_loss(const hth_network *network);
 
+/* Sets what changes in the loss along a run, the weight of an entropy, as it is at `progress`, 0 to 1, of the run, and
+ * returns it; 0 for a loss without. as_reward: the caller adds the entropy to rewards, so that the loss has none. */
+double hth_network_anneal(hth_network *network, double progress, bool as_reward);
+
+/* Takes the newest steps off the tape until `steps` are left, as if they had never been written. Only steps that have
+ * not been judged. */
+void hth_tape_unwrite(hth_tape *tape, size_t steps);
+/* The newest step turns out to be the last of its sequence; as inputs.ends, which was not known when it was written. */
+void hth_tape_end(hth_tape *tape);
+
 /* One entry of a cell's table of derivatives beside central differences of the cell's step. */
 typedef struct hth_entry_trial {
     const char *cell;            /* "gru" */

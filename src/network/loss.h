@@ -41,7 +41,8 @@ typedef struct hth_loss_tile {
 typedef struct hth_loss {
     hth_part part;
     size_t options_size;
-    double least, most; /* of targets that are values; both 0: any */
+    double least, most;                 /* of targets that are values; both 0: any */
+    size_t least_outputs, most_outputs; /* that it has a meaning for; 0: any */
     /* Optional: what the reported loss is counted in. Without it no metric can be made of the loss. */
     hth_loss_scale (*scale)(const void *options, size_t outputs);
     /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */
@@ -49,6 +50,10 @@ typedef struct hth_loss {
     double (*finish)(const hth_loss_tile *tiles, size_t count);
     /* error[rows][width] = dE/dy times the item's weight; never the same array as y. */
     void (*error)(const hth_loss_tile *tile, const hth_real *y, size_t width, hth_real *error);
+    /* Optional: an option that changes along a run. Sets the weight of the entropy at `progress`, 0 to 1, and returns
+     * it. as_reward: the caller adds the entropy to rewards, so the loss has none. Called with 0 when options have been
+     * read. */
+    double (*anneal)(void *options, double progress, bool as_reward);
 } hth_loss;
 
 static inline hth_real hth_item_weight(const hth_chunk *chunk, size_t item) {

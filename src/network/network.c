@@ -219,11 +219,40 @@ static hth_status check_class_weights(plan *p, const hth_shape *shape, hth_error
                     p->loss.class_weights);
 }
 
+/* The loss that settings leave open. */
+static const char *usual_loss(const hth_shape *shape) {
+    if (shape->target == HTH_TARGET_ACTIONS) return "actor-critic";
+    return shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
+}
+
+/* HTH_INVALID for a loss that has no meaning for such targets, or for so many outputs. */
+static hth_status check_loss(const hth_loss *loss, const hth_shape *shape, hth_error *error) {
+    const char *name = loss->part.name;
+    if (shape->target == HTH_TARGET_ACTIONS && !loss->anneal)
+        return hth_fail(error, HTH_INVALID,
+                        "loss.name is '%s', but the outputs choose actions in a world: it must be "
+                        "actor-critic",
+                        name);
+    if (shape->target == HTH_TARGET_CLASSES && loss->anneal)
+        return hth_fail(error, HTH_INVALID,
+                        "loss.name is '%s', but the targets are classes: it takes targets that are "
+                        "values, an advantage for each action and a return",
+                        name);
+    if (shape->outputs >= loss->least_outputs &&
+        (!loss->most_outputs || shape->outputs <= loss->most_outputs))
+        return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "loss.name is '%s', which takes %zu to %zu outputs, the last of them the value, "
+        "but there are %zu",
+        name, loss->least_outputs, loss->most_outputs, shape->outputs);
+}
+
 static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
                             hth_error *error) {
     size_t loss;
     hth_catalogue losses = hth_losses;
-    losses.fallback = shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
+    losses.fallback = usual_loss(shape);
     HTH_TRY(check_names(settings, error));
     HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
     p->excitatory = lists_signs(p) ? -1 : strtod(p->network.excitatory, NULL);
@@ -233,6 +262,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
     p->loss_kind = hth_loss_at(loss);
     HTH_TRY(check_class_weights(p, shape, error));
+    HTH_TRY(check_loss(p->loss_kind, shape, error));
     HTH_TRY(hth_delays_read(settings, "network.delay", p->network.delay, 1, &p->delay, error));
     HTH_TRY(hth_delays_read(settings, "network.input_delay", p->network.input_delay, 0,
                             &p->input_delay, error));
@@ -480,8 +510,10 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
     for (size_t l = 0; l < net->layer_count; l++) HTH_TRY(read_signs(p, &net->layers[l], error));
     for (size_t l = 0; net->squares && l < net->layer_count; l++)
         HTH_TRY(hth_orthogonal_check(&net->layers[l], error));
-    return hth_options_read(&net->readout.loss->part.options, settings,
-                            (void *)net->readout.loss_options, error);
+    HTH_TRY(hth_options_read(&net->readout.loss->part.options, settings,
+                             (void *)net->readout.loss_options, error));
+    hth_network_anneal(net, 0, false);
+    return HTH_OK;
 }
 
 hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,

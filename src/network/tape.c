@@ -384,8 +384,7 @@ hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report
     return HTH_OK;
 }
 
-/* As if nothing had been written since the tape had `steps` steps. */
-static void unwrite(hth_tape *tape, size_t steps) {
+void hth_tape_unwrite(hth_tape *tape, size_t steps) {
     tape->steps = tape->chunk.steps = steps;
     if (tape->readout.filtered > steps) tape->readout.filtered = steps;
     if (steps == 0) tape->chunk.lengths = NULL;
@@ -393,6 +392,10 @@ static void unwrite(hth_tape *tape, size_t steps) {
         if (tape->lengths[b] > steps) tape->lengths[b] = (uint32_t)steps;
     if (steps == 0) tape->is_weighted = false;
     tape->ended = tape->chunk.ends = false;
+}
+
+void hth_tape_end(hth_tape *tape) {
+    tape->ended = tape->chunk.ends = true;
 }
 
 hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
@@ -417,7 +420,7 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
     if (keep == 0) tape->packed_at = UINT64_MAX;
     hth_tape_run(tape, &in);
     const hth_status status = judge(tape, &verdict, report, error);
-    if (status != HTH_OK) unwrite(tape, keep); /* the last slot is what was carried */
+    if (status != HTH_OK) hth_tape_unwrite(tape, keep); /* the last slot is what was carried */
     HTH_TRY(status);
     hth_tape_regularise(tape);
     hth_tape_tell(tape, report);

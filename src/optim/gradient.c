@@ -89,6 +89,26 @@ void hth_gradient_clear(hth_gradient *g) {
     g->touched_count = 0;
 }
 
+static void fade(hth_gradient *g, size_t from, size_t to, hth_real factor) {
+    for (size_t i = from; i < to; i++) g->values[i] *= factor;
+}
+
+void hth_gradient_fade(hth_gradient *g, double factor) {
+    const hth_block *s = g->sparse;
+    if (factor == 0) {
+        hth_gradient_clear(g);
+        return;
+    }
+    /* Rows of the embedding that were touched stay touched: they are not 0. */
+    hth_gradient_fill(g);
+    fade(g, 0, s ? s->offset : g->count, (hth_real)factor);
+    if (s) fade(g, s->offset + s->rows * s->columns, g->count, (hth_real)factor);
+    for (size_t i = 0; i < g->touched_count; i++) {
+        const size_t at = s->offset + g->touched[i] * s->columns;
+        fade(g, at, at + s->columns, (hth_real)factor);
+    }
+}
+
 hth_real *hth_gradient_row(hth_gradient *g, size_t row) {
     if (!g->is_touched[row]) {
         g->is_touched[row] = 1;

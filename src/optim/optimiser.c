@@ -255,9 +255,9 @@ static void advance(const hth_optimiser *o, hth_update *u, size_t count) {
     for (size_t i = 0; i < o->method->moments; i++) u->moment[i] += count;
 }
 
-/* Makes an update that has been placed, of its gradient or of that clipped number by number. */
+/* Makes an update that has been placed, of its gradient or of that clipped number by number once it is scaled. */
 static void make(const hth_optimiser *o, const hth_update *update) {
-    const hth_real most = (hth_real)o->options.clip_element;
+    const hth_real most = (hth_real)(o->options.clip_element / fabs(update->factor));
     hth_real cut[CUT];
     if (!(most > 0)) {
         o->method->update(update);
@@ -362,6 +362,11 @@ static double next_rate(const hth_optimiser *o, uint64_t epoch) {
 
 hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradient *g,
                               uint64_t epoch, hth_error *error) {
+    return hth_optimiser_step_scaled(o, network, g, 1, epoch, error);
+}
+
+hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth_gradient *g,
+                                     double scale, uint64_t epoch, hth_error *error) {
     const bool clips = o->options.clip_norm > 0; /* else it only matters whether all is finite */
     if (g->count != o->count || hth_network_parameter_count(network) != o->count)
         return hth_fail(error, HTH_MISMATCH,
@@ -369,14 +374,14 @@ hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradie
                         "network %zu: make all three for one network",
                         o->count, g->count, hth_network_parameter_count(network));
     const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
-    if (!isfinite(sum))
+    if (!isfinite(sum * scale))
         return hth_fail(error, HTH_NOT_FINITE, "the gradient is not finite at update %llu",
                         (unsigned long long)(o->step + 1));
     if (!g->of_readout_only) hth_gradient_fill(g);
     hth_update update;
     begin(o, &update);
-    const double norm = clips ? norm_of(o, g, sum) : 0;
-    if (norm > o->options.clip_norm) update.factor = o->options.clip_norm / norm;
+    const double norm = clips ? fabs(scale) * norm_of(o, g, sum) : 0;
+    update.factor = norm > o->options.clip_norm ? scale * (o->options.clip_norm / norm) : scale;
     const double rate = next_rate(o, epoch);
     update_from(o, &update, rate, hth_network_parameters(network), g, 0);
     hth_network_keep_signs(network);

@@ -58,6 +58,15 @@ static size_t list_guest(const hth_handles *h, hth_field *fields, size_t capacit
 }
 static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capacity) {
     const hth_moments *m = h->moments;
+    if (m && m->has_outcomes) {
+        if (capacity > 0)
+            fields[0] = (hth_field){"outcomes",
+                                    HTH_DTYPE_F64,
+                                    sizeof m->outcomes / sizeof(double),
+                                    (void *)&m->outcomes,
+                                    {0}};
+        return 1;
+    }
     if (!m || !m->sums) return 0;
     if (capacity > 0)
         fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums, {0}};
@@ -219,14 +228,14 @@ static hth_status write_best(const char *run, const field_list *fields,
 }
 
 /* The handles of a session that a checkpoint must hold. The gradient is among them only with updates at the ends of
- * sequences; otherwise it is 0 between tapes. */
+ * sequences, or where it fades from step to step; otherwise it is 0 between tapes. */
 static hth_handles handles_of(const hth_session *s) {
     hth_handles handles = {.parts = s->parts,
                            .source = &s->train,
                            .moments = &s->moments,
                            .guest = &s->guest,
                            .outer = s->outer};
-    if (!s->update_sequence) handles.parts.gradient = NULL;
+    if (!s->update_sequence && !s->by_step) handles.parts.gradient = NULL;
     return handles;
 }
 

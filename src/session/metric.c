@@ -23,7 +23,11 @@ static hth_status choose(const hth_settings *settings, const hth_metric_case *of
 hth_status hth_run_metric_choose(const hth_settings *settings, const hth_source *source,
                                  const hth_network *network, hth_run_metric *out,
                                  hth_error *error) {
-    const hth_metric_case of = {source->shape, hth_network_loss(network), hth_source_grows(source)};
+    const hth_answers *world = source->kind->answers;
+    const hth_metric_case of = {.shape = source->shape,
+                                .loss = hth_network_loss(network),
+                                .grows = hth_source_grows(source),
+                                .knows_best = world && world->knows_best(source->state)};
     const hth_metric *kind;
     HTH_TRY(choose(settings, &of, &kind, error));
     const char *objection = kind->refuses ? kind->refuses(&of) : NULL;

@@ -16,23 +16,27 @@ size_t hth_scoring_steps(size_t training_steps, bool is_whole, const hth_source 
 
 /* Sets up the walk and the moments; the stream is open already. */
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
-    enum { DEFAULT_STEPS = 1000 };
-    /* The tape, and how far the pass goes: one epoch, one sequence or DEFAULT_STEPS unless train.validation_steps is
-     * set. */
+    enum { DEFAULT_STEPS = 1000, DEFAULT_EPISODES = 100 };
+    /* The tape, and how far the pass goes: one epoch, one sequence, or so many episodes of a world, or DEFAULT_STEPS, unless
+     * train.validation_steps is set. */
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
     w->whole = hth_network_look(session->parts.network).is_whole;
     w->keep_state = o->keep_state;
     w->steps = hth_scoring_steps(session->steps, w->whole, &scorer->source);
+    w->batch = hth_scoring_batch(o);
     w->limit = (uint64_t)o->validation_steps;
-    if (!w->limit && !scorer->source.epoch_steps) w->limit = sequence ? sequence : DEFAULT_STEPS;
+    const uint64_t episodes = scorer->source.kind->answers ? DEFAULT_EPISODES : 1;
+    if (!w->limit && !scorer->source.epoch_steps)
+        w->limit = sequence ? episodes * sequence : DEFAULT_STEPS;
     return hth_moments_create(&scorer->source.shape, &scorer->moments, error);
 }
 
 /* Makes the scorer's own tape, which leaves no unit out. */
 static hth_status open_tape(const hth_session *session, hth_scorer *scorer, hth_error *error) {
-    HTH_TRY(hth_tape_create(session->parts.network, scorer->walk.steps,
+    const size_t ahead = scorer->source.kind->answers ? 1 : 0;
+    HTH_TRY(hth_tape_create(session->parts.network, scorer->walk.steps + ahead,
                             hth_scoring_batch(&session->options), session->parts.compute, NULL,
                             &scorer->tape, error));
     hth_tape_dropout(scorer->tape, false);

@@ -12,6 +12,7 @@
 #include "session/outer.h"
 #include "session/score.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,36 @@ static hth_status update_moment(const hth_settings *settings, const hth_source *
                         "must be 'tape'",
                         source->kind->part.name);
     return HTH_OK;
+}
+
+/* ---- Worlds ------------------------------------------------------------------------------- */
+
+/* How a learner learns of a world; HTH_INVALID for what has no meaning there. */
+static hth_status check_world(hth_session *s, hth_error *error) {
+    const hth_answers *world = s->train.kind->answers;
+    const char *name = s->train.kind->part.name;
+    if (!world) return HTH_OK;
+    const bool slides = hth_learner_slides(s->parts.learner);
+    if (slides || hth_network_look(s->parts.network).is_whole)
+        return hth_fail(error, HTH_INVALID, "world %s answers step by step, but %s: take another",
+                        name,
+                        slides ? "learner.window keeps steps that wait for later losses"
+                               : "a layer of the network runs against time");
+    if (hth_tape_divides(s->parts.tape) && s->steps < s->train.sequence_steps)
+        return hth_fail(error, HTH_INVALID,
+                        "loss.time divides the loss of an episode by its steps, but how many there "
+                        "will be in world %s is not known at the first tape: take loss.time = sum",
+                        name);
+    /* Updates at each step. */
+    s->fading = world->fading(s->train.state);
+    s->by_step = !isnan(s->fading);
+    if (!s->by_step) return HTH_OK;
+    s->update_sequence = false;
+    if (s->steps == 1) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "agent.update is step, so a tape must be one step, but learner.steps is %zu: "
+                    "set learner.steps = 1, or agent.update = tape",
+                    s->steps);
 }
 
 /* ---- How long a run is -------------------------------------------------------------------- */
@@ -298,6 +329,7 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
                                  .steps = s->steps,
                                  .batch = s->batch,
                                  .threads = (int)s->options.threads,
+                                 .late = s->train.kind->answers ? 1 : 0, /* room to look ahead */
                                  .only_predicts = only_predicts,
                                  .checked = true,
                                  .initialise = use_given,
@@ -340,6 +372,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
+    HTH_TRY(check_world(s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->parts.learner, error));
     return open_guest(settings, guest, s, error);
 }
@@ -400,6 +433,9 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
                       .keep_state = s->options.keep_state,
                       .moments = &s->moments,
                       .update_sequence = s->update_sequence,
+                      .batch = s->batch,
+                      .by_step = s->by_step,
+                      .fading = s->fading,
                       .guest = s->guest.kind ? &s->guest : NULL};
 }
 

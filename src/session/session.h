@@ -7,7 +7,9 @@
 
 typedef struct hth_session {
     hth_train_options options;
-    size_t steps, batch;  /* K and the batch size of the training tape */
+    size_t steps, batch; /* K and the batch size of the training tape */
+    bool by_step;        /* agent.update = step: see hth_walk, as of fading */
+    double fading;
     bool update_sequence; /* update at the end of each sequence, not after each tape */
     hth_run_metric metric;
     hth_moments moments; /* moments of the targets since the last line of metrics.jsonl */

@@ -16,25 +16,32 @@
 
 /* ---- Choosing, opening, closing ----------------------------------------------------------- */
 
-/* The stream kind that task.name or data.name chooses; HTH_INVALID unless exactly one is set. */
+/* The stream kind that task.name, data.name or world.name chooses; HTH_INVALID unless exactly one is set. */
 static hth_status choose_kind(const hth_settings *settings, const hth_stream_kind **kind,
                               hth_error *error) {
-    const hth_setting *task = hth_settings_find(settings, hth_tasks.key);
-    const hth_setting *data = hth_settings_find(settings, hth_readers.key);
-    size_t index;
-    /* Exactly one of the two keys. */
-    if (task && data)
+    static const hth_catalogue *const all[] = {&hth_tasks, &hth_readers, &hth_worlds};
+    static const hth_stream_kind *(*const at[])(size_t) = {hth_task_at, hth_reader_at,
+                                                           hth_world_at};
+    const hth_setting *chosen = NULL;
+    size_t of = 0, index;
+    /* Exactly one of the keys. */
+    for (size_t i = 0; i < HTH_COUNT(all); i++) {
+        const hth_setting *setting = hth_settings_find(settings, all[i]->key);
+        if (setting && chosen)
+            return hth_fail(error, HTH_INVALID,
+                            "%s is '%s' and %s is '%s', but a run learns one of them: leave the "
+                            "other out",
+                            chosen->key, chosen->value, setting->key, setting->value);
+        if (setting) of = i;
+        if (setting) chosen = setting;
+    }
+    if (!chosen)
         return hth_fail(error, HTH_INVALID,
-                        "task.name is '%s' and data.name is '%s', but a run learns one of them: "
-                        "leave the other out",
-                        task->value, data->value);
-    if (!task && !data)
-        return hth_fail(error, HTH_INVALID,
-                        "neither task.name nor data.name is given: name a task or a kind of data "
-                        "to learn");
+                        "neither task.name nor data.name nor world.name is given: name a task, a "
+                        "kind of data or a world to learn");
     /* Look its name up. */
-    HTH_TRY(hth_part_choose(task ? &hth_tasks : &hth_readers, settings, &index, error));
-    *kind = task ? hth_task_at(index) : hth_reader_at(index);
+    HTH_TRY(hth_part_choose(all[of], settings, &index, error));
+    *kind = at[of](index);
     return HTH_OK;
 }
 

@@ -14,7 +14,7 @@ typedef struct hth_source {
     double seconds; /* time that opening took */
 } hth_source;
 
-/* Opens the stream that task.name or data.name chooses, for `batch` sequences that advance together. out->kind
+/* Opens the stream that task.name or data.name or world.name chooses, for `batch` sequences that advance together. out->kind
  * stays NULL if the settings leave out the split. The caller closes *out, and keeps the texts of `settings` until then.
  * Errors are those of the stream; HTH_INVALID when both names or none is set; HTH_NO_MEMORY. */
 hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,

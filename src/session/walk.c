@@ -1,5 +1,5 @@
 /* The walk: see walk.h. */
-#include "session/walk.h"
+#include "session/rollout.h"
 
 #include <stdlib.h>
 
@@ -18,8 +18,7 @@ static hth_status next_steps(hth_walk *w, hth_error *error) {
     return next_of(w, most, error);
 }
 
-/* Begins a sequence for the tape and the guest; the learner follows the tape. */
-static void begin_sequence(hth_walk *w) {
+void hth_walk_begin(hth_walk *w) {
     hth_tape_reset(w->parts.tape);
     if (w->guest) w->guest->kind->begin(w->guest->state);
 }
@@ -76,7 +75,7 @@ static hth_status bring_steps(hth_walk *w, hth_error *error) {
     hth_status status = next_steps(w, error);
     const bool begins = w->tally->step == 0 || (w->flags.starts && !w->keep_state);
     if (status == HTH_OK && begins) {
-        begin_sequence(w);
+        hth_walk_begin(w);
         if (divides) status = foresee(w, noted, error);
     }
     free(noted);
@@ -85,9 +84,22 @@ static hth_status bring_steps(hth_walk *w, hth_error *error) {
 
 /* ---- A tape ---- */
 
+/* The same of a stream that answers. */
+static hth_status walk_world(hth_walk *w, hth_error *error) {
+    hth_tally *tally = w->tally;
+    hth_lookback back;
+    HTH_TRY(hth_rollout(w, &back, error));
+    if (w->parts.learner)
+        HTH_TRY(w->by_step ? hth_rollout_learn(w, &back, error) : learn(w, error));
+    tally->updates += w->parts.optimiser && (!w->update_sequence || w->flags.ends);
+    tally->step += w->chunk.steps;
+    return HTH_OK;
+}
+
 hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     const hth_stream_kind *stream = w->source->kind;
     hth_tally *tally = w->tally;
+    if (stream->answers) return walk_world(w, error);
     /* Get the steps and count the epoch. */
     HTH_TRY(bring_steps(w, error));
     if (tally->epoch_over) tally->epoch++;

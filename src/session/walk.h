@@ -3,6 +3,8 @@
  * they differ in whether a learner learns, whether weights change and whether a guest watches. A walk takes one tape at
  * a time:
  *
+ * Of a stream that answers, a world, `next` and `forward` are one, a step at a time (rollout.h).
+ *
  *     next      the stream gives the steps of a tape: at most `steps`, and none beyond `limit`
  *     epoch     the epoch counter grows if the last tape ended an epoch
  *     reset     at the first step and at the start of each sequence, the tape, the learner and the guest begin a
@@ -44,6 +46,11 @@ typedef struct hth_walk {
     hth_moments *moments; /* NULL: not wanted */
     /* the optimiser steps at the end of each sequence, not after each tape */
     bool update_sequence;
+    /* Only of a stream that answers: the items; whether each step changes the weights, with a gradient that fades by
+     * this factor in between. */
+    size_t batch;
+    bool by_step;
+    double fading;
 
     const hth_guest *guest; /* NULL: no guest */
 
@@ -58,5 +65,8 @@ hth_status hth_walk_tape(hth_walk *walk, hth_error *error);
 /* Rewinds the stream to its position at opening and clears the tally and the moments; the next tape begins with a
  * reset. HTH_NO_MEMORY. */
 hth_status hth_walk_rewind(hth_walk *walk, hth_error *error);
+
+/* Begins a sequence for the tape and the guest; the learner follows the tape. */
+void hth_walk_begin(hth_walk *walk);
 
 #endif

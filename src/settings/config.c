@@ -18,12 +18,19 @@
 
 const hth_catalogue *const *hth_catalogues(size_t *count) {
     static const hth_catalogue *const all[] = {
-        &hth_tasks,           &hth_readers,         &hth_network_section, &hth_layer_kinds,
-        &hth_cells,           &hth_readout_section, &hth_losses,          &hth_regulariser_section,
-        &hth_init_section,    &hth_conventions,     &hth_learners,        &hth_signals,
-        &hth_recurrences,     &hth_pasts,           &hth_futures,         &hth_module_section,
-        &hth_episode_section, &hth_optimisers,      &hth_schedules,       &hth_metrics,
-        &hth_train_section,   &hth_check_section,   &hth_compare_section,
+        &hth_tasks,           &hth_readers,
+        &hth_worlds,          &hth_agent_section,
+        &hth_network_section, &hth_layer_kinds,
+        &hth_cells,           &hth_readout_section,
+        &hth_losses,          &hth_regulariser_section,
+        &hth_init_section,    &hth_conventions,
+        &hth_learners,        &hth_signals,
+        &hth_recurrences,     &hth_pasts,
+        &hth_futures,         &hth_module_section,
+        &hth_episode_section, &hth_optimisers,
+        &hth_schedules,       &hth_metrics,
+        &hth_train_section,   &hth_check_section,
+        &hth_compare_section,
     };
     *count = HTH_COUNT(all);
     return all;

@@ -31,19 +31,24 @@ static void check_given(void *context, const hth_table *table) {
     }
 }
 
-/* Requires exactly one source of numbers: a task or a reader. */
+/* Requires exactly one source of numbers: a task, a reader or a world. */
 static hth_status check_stream(const hth_settings *settings, hth_error *error) {
-    const hth_setting *task = hth_settings_find(settings, hth_tasks.key);
-    const hth_setting *data = hth_settings_find(settings, hth_readers.key);
-    if (task && data)
-        return hth_fail(error, HTH_INVALID,
-                        "both %s (%s) and %s (%s) are given; a run has one or the other", task->key,
-                        task->origin ? task->origin : "set", data->key,
-                        data->origin ? data->origin : "set");
-    if (task || data) return HTH_OK;
+    static const hth_catalogue *const all[] = {&hth_tasks, &hth_readers, &hth_worlds};
+    const hth_setting *first = NULL;
+    for (size_t i = 0; i < HTH_COUNT(all); i++) {
+        const hth_setting *next = hth_settings_find(settings, all[i]->key);
+        if (first && next)
+            return hth_fail(error, HTH_INVALID,
+                            "both %s (%s) and %s (%s) are given; a run has one or the other",
+                            first->key, first->origin ? first->origin : "set", next->key,
+                            next->origin ? next->origin : "set");
+        if (next) first = next;
+    }
+    if (first) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
-                    "there is nothing to learn from: give a task (task=add) or data (data=text "
-                    "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them");
+                    "there is nothing to learn from: give a task (task=add), data (data=text "
+                    "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "
+                    "list data' and 'hitherto list worlds' show them");
 }
 
 hth_status hth_config_validate(const hth_config *config, hth_error *error) {

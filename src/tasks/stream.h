@@ -5,6 +5,7 @@
 #ifndef HTH_STREAM_H
 #define HTH_STREAM_H
 
+#include "base/outcomes.h"
 #include "tasks/catalogues.h"
 
 typedef struct hth_stream hth_stream;
@@ -44,6 +45,33 @@ typedef struct hth_body {
                   const hth_real *pull, hth_real *errors);
 } hth_body;
 
+/* What the targets of a stretch of steps came to. */
+typedef struct hth_lookback {
+    hth_chunk chunk; /* the steps, with targets; the stream owns the arrays */
+    /* The error of the value, delta, where a learner updates at each step: the gradient's factor, and the loss in place
+     * of the one that unit targets give. steps: whether that is so */
+    double delta, loss;
+    bool by_step;
+} hth_lookback;
+
+/* A stream that answers to what the network does, one step at a time: the last numbers of the next input depend on it.
+ * With a network the three verbs take the place of `next`, which acts at random. */
+typedef struct hth_answers {
+    /* The input of the step that comes next, x[batch][inputs]; *starts: it is the first of its sequence. Again with the
+     * same result until `act`. The stream owns the array, and keeps that of each step until `look_back`. */
+    hth_status (*observe)(void *state, const hth_real **x, bool *starts, hth_error *error);
+    /* What the outputs of that step, [batch][outputs], lead to. *ends: it was the last of its sequence. */
+    hth_status (*act)(void *state, const hth_real *outputs, bool *ends, hth_error *error);
+    /* The targets of all steps since the last call. after: the outputs of the step that comes next, or NULL if the
+     * sequence has ended. entropy: the weight of an entropy that is to be rewarded, if any. */
+    void (*look_back)(void *state, const hth_real *after, double entropy, hth_lookback *out);
+    /* gamma lambda where a learner updates at each step, and the gradient fades in between; else NAN. */
+    double (*fading)(const void *state);
+    /* Adds the episodes that have ended since the last call. */
+    void (*tell)(void *state, hth_outcomes *outcomes);
+    bool (*knows_best)(const void *state); /* outcomes.missed has a meaning */
+} hth_answers;
+
 /* A kind of stream. Verbs get the state that open() made. */
 typedef struct hth_stream_kind {
     hth_part part; /* options of section "task" for generators, "data" for readers */
@@ -82,7 +110,8 @@ typedef struct hth_stream_kind {
      * is true, but ..."; NULL: it does. NULL: it always does. */
     const char *(*breaks)(const void *state);
     void (*close)(void *state);
-    const hth_body *body; /* NULL: outputs move nothing */
+    const hth_body *body;       /* NULL: outputs move nothing */
+    const hth_answers *answers; /* NULL: the stream takes no notice of the network */
     /* Of a task: what a network reaches that knows some part of it, for curves; NULL: nothing is known. */
     size_t (*references)(const hth_settings *settings, hth_reference out[HTH_MOST_REFERENCES]);
 } hth_stream_kind;
@@ -90,5 +119,6 @@ typedef struct hth_stream_kind {
 /* src/tasks/tasks.c and src/data/readers.c: one visible array each; its catalogue is in catalogues.h. */
 const hth_stream_kind *hth_task_at(size_t index);
 const hth_stream_kind *hth_reader_at(size_t index);
+const hth_stream_kind *hth_world_at(size_t index); /* src/worlds/worlds.c */
 
 #endif

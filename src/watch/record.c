@@ -52,12 +52,16 @@ static hth_status open_session(const hth_record_plan *plan, hth_recorder *r, hth
                         plan->run);
     hth_source_go_beyond(&s->train);
     /* Set up the walk and its tape. */
-    r->walk = (hth_walk){
-        .source = &s->train, .tally = &r->tally, .steps = 1, .keep_state = s->options.keep_state};
+    r->walk = (hth_walk){.source = &s->train,
+                         .tally = &r->tally,
+                         .steps = 1,
+                         .keep_state = s->options.keep_state,
+                         .batch = 1};
+    const size_t ahead = s->train.kind->answers ? 1 : 0;
     r->outputs = calloc(s->train.shape.outputs, sizeof *r->outputs);
     if (!r->outputs) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
-    HTH_TRY(hth_tape_create(s->parts.network, 1, 1, s->parts.compute, NULL, &r->walk.parts.tape,
-                            error));
+    HTH_TRY(hth_tape_create(s->parts.network, 1 + ahead, 1, s->parts.compute, NULL,
+                            &r->walk.parts.tape, error));
     hth_tape_dropout(r->walk.parts.tape, false);
     return HTH_OK;
 }

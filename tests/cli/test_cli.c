@@ -19,8 +19,9 @@ static void is_refused(const char *const arguments[], const char *sentence) {
 
 static void test_bad_settings(void **state) {
     (void)state;
-    REFUSED("there is nothing to learn from: give a task (task=add) or data (data=text "
-            "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them",
+    REFUSED("there is nothing to learn from: give a task (task=add), data (data=text "
+            "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "
+            "list data' and 'hitherto list worlds' show them",
             "train");
     REFUSED("command line: unknown setting network.unit; did you mean 'network.units'?", "train",
             "task=add", "network.unit=3");

@@ -30,10 +30,10 @@ static void test_bad_input(void **state) {
         "what is to be compared? hitherto compare SETTINGS.yaml, or --out DIR to go on with what "
         "is there",
         "compare");
-    REFUSED(
-        "there is nothing to learn from: give a task (task=add) or data (data=text "
-        "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them (arm 'rtrl')",
-        "compare", "compare.learners=rtrl");
+    REFUSED("there is nothing to learn from: give a task (task=add), data (data=text "
+            "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "
+            "list data' and 'hitherto list worlds' show them (arm 'rtrl')",
+            "compare", "compare.learners=rtrl");
     REFUSED("option --jobs is '0', but must be a whole number from 1 to 1024", "compare",
             "task=add", "--jobs", "0");
     REFUSED("nowhere holds no comparison to go on with: give settings, as in hitherto compare "

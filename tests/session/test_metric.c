@@ -272,7 +272,7 @@ static void each_metric_has_its_cases(void **state) {
     const hth_loss_scale nats = {.unit = "nats", .nats = 1, .one_class = true};
     const hth_loss_scale squares = {.unit = "squared error", .squares = 2};
     hth_metric_case tokens = {
-        {.vocabulary = 50, .outputs = 50, .target = HTH_TARGET_CLASSES}, nats, false};
+        {.vocabulary = 50, .outputs = 50, .target = HTH_TARGET_CLASSES}, nats, false, false};
     const hth_metric *perplexity = hth_metric_find("perplexity");
     const hth_metric *accuracy = hth_metric_find("accuracy");
     assert_true(accuracy->suits(&tokens) && !accuracy->refuses(&tokens));
@@ -283,7 +283,7 @@ static void each_metric_has_its_cases(void **state) {
     for (size_t i = 0; i < hth_metrics.count; i++) {
         const hth_metric *metric = hth_metric_at(i);
         const hth_loss_scale own = {.unit = "units of its own"};
-        const hth_metric_case of = {{.inputs = 1, .outputs = 1}, own, false};
+        const hth_metric_case of = {{.inputs = 1, .outputs = 1}, own, false, false};
         metrics++;
         numbers += metric->value != NULL;
         assert_ptr_equal(hth_metric_find(metric->part.name), metric);

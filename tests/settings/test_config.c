@@ -195,8 +195,9 @@ static void test_settings_that_are_refused(void **state) {
     IS_INVALID("both task.name (command line) and data.name (command line) are given; a run has "
                "one or the other",
                "task=add", "data=text", "data.dir=.");
-    IS_INVALID("there is nothing to learn from: give a task (task=add) or data (data=text "
-               "data.dir=FOLDER); 'hitherto list tasks' and 'hitherto list data' show them",
+    IS_INVALID("there is nothing to learn from: give a task (task=add), data (data=text "
+               "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "
+               "list data' and 'hitherto list worlds' show them",
                "cell=lstm");
 }
 

@@ -6,7 +6,7 @@
 #include "network/loss.h"
 
 /* <name>.c */
-#define HTH_LOSSES(X) X(mse) X(softmax) X(sigmoid)
+#define HTH_LOSSES(X) X(mse) X(softmax) X(sigmoid) X(actor_critic)
 
 #define HTH_DECLARE_LOSS(name) HTH_DECLARE_PARTS(const hth_loss, hth_loss_##name)
 HTH_LOSSES(HTH_DECLARE_LOSS)

@@ -1,0 +1,52 @@
+/* The agent: what stands between a world and a network. See agent.c, and returns.c for what it makes of rewards. */
+#ifndef HTH_AGENT_H
+#define HTH_AGENT_H
+
+#include "worlds/world.h"
+
+enum { HTH_UPDATE_TAPE, HTH_UPDATE_STEP }; /* agent.update */
+
+/* The section agent. */
+typedef struct hth_agent_options {
+    double gamma, lambda, scale;
+    int update;
+    bool see_action, see_reward, see_time, greedy;
+} hth_agent_options;
+
+/* What happened to one item at one step. */
+typedef struct hth_event {
+    int32_t action;    /* NO_ACTION: none counted */
+    bool is_over;      /* the item's episode had ended before: nothing counts */
+    double value;      /* V */
+    double reward;     /* scaled */
+    double log_chance; /* log of the probability of the action */
+} hth_event;
+
+enum { HTH_NO_ACTION = -1 };
+
+typedef struct hth_agent {
+    const hth_world_kind *world;
+    void *world_state;
+    hth_world_shape shape;
+    hth_agent_options options;
+    uint64_t seed;
+    hth_split split;
+    size_t batch, inputs, outputs;
+    /* Where the stream is: fields of a checkpoint, with the arrays after them, [batch]. */
+    uint64_t episode, step;
+    double *memory;                   /* [batch][shape.memory] */
+    double *reward, *gained, *missed; /* the last; sums of the episode so far */
+    int32_t *action, *over;           /* the last; whether the item's episode has ended */
+    uint64_t begun;                   /* the episode's begin has been called */
+    hth_outcomes outcomes;            /* since they were last told; empty between tapes */
+    /* Of the steps since the last look back, [steps][batch]. */
+    size_t steps, capacity; /* room for so many steps, and one more of x */
+    hth_real *x, *targets, *weights;
+    hth_event *events;
+} hth_agent;
+
+/* returns.c: the targets of the steps at hand. after: values of the step that comes next, [batch]; NULL: the episode
+ * has ended. */
+void hth_agent_return(hth_agent *agent, const hth_real *after, double entropy, hth_lookback *out);
+
+#endif

@@ -1,0 +1,103 @@
+/* Runs in worlds: interrupted after every tape, also in the middle of an episode, they end with the same bits; what has
+ * no meaning is refused; learning lowers the regret; and the tape by tape course does not depend on how tapes are cut. */
+#include "runs.h"
+
+#include <math.h>
+
+#define BANDIT                                                                                     \
+    "world=bandit world.pulls=10 network.units=4 train.validation_steps=10 train.threads=1 "
+
+static const char *const lines[] = {
+    BANDIT
+    "learner=bptt cell=lstm train.steps=60 train.batch=3 train.report_every=20 loss.entropy=1 "
+    "loss.entropy_end=0",
+    BANDIT "learner=rtrl learner.steps=3 train.steps=40 train.metric=regret optimiser=momentum",
+    BANDIT "learner=eprop1 learner.steps=4 learner.update=sequence train.steps=60 cell=alif "
+           "cell.v_th=0.1",
+    BANDIT "learner=rflo agent.update=step agent.lambda=0.9 train.steps=30 loss.entropy=0.1",
+    BANDIT "learner=tbptt-sg train.steps=60 train.batch=2",
+};
+
+static void interruptions_change_no_bit(void **state) {
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(lines); i++)
+        assert_interruptions_change_no_bit(lines[i], i, 3);
+}
+
+static void seeds_differ(void **state) {
+    (void)state;
+    train_whole(BANDIT "train.steps=60 learner=rtrl", "one");
+    train_whole(BANDIT "train.steps=60 learner=rtrl train.seed=2", "two");
+    assert_true(different_tensors("one", "two") > 3);
+    assert_false(same_metrics("one", "two"));
+}
+
+/* With weights that stay, tapes of any length lead to the same actions and rewards. */
+static void tapes_of_any_length_act_alike(void **state) {
+    (void)state;
+    train_whole(BANDIT "learner=tbptt learner.steps=10 train.steps=200 optimiser.lr=0", "long");
+    train_whole(BANDIT "learner=tbptt learner.steps=1 train.steps=200 optimiser.lr=0", "short");
+    train_whole(BANDIT "learner=tbptt learner.steps=1 train.steps=200 train.seed=3", "other");
+    assert_true(summary_number("long", "train_metric") == summary_number("short", "train_metric"));
+    assert_true(summary_number("long", "test_metric") == summary_number("short", "test_metric"));
+    assert_true(summary_number("long", "train_metric") != summary_number("other", "train_metric"));
+}
+
+/* 1500 short episodes of easy arms: most of the regret of a policy that draws is gone; where only a rate of 0 is
+ * learned with, none is. */
+static void learning_lowers_regret(void **state) {
+    (void)state;
+    static const char *const learners[] = {
+        "learner=bptt cell=lstm", "learner=eprop1-symmetric learner.steps=1 agent.update=step "
+                                  "agent.lambda=0.9 cell=lstm"};
+    double regret[3];
+    for (size_t i = 0; i < 3; i++) {
+        char line[600], name[16];
+        snprintf(name, sizeof name, "regret%zu", i);
+        snprintf(line, sizeof line,
+                 "world=bandit world.kind=easy world.pulls=20 network.units=12 train.metric=regret "
+                 "train.steps=30000 train.validate_every=-1 train.validation_steps=4000 "
+                 "train.threads=1 %s optimiser.lr=%s",
+                 learners[i % 2], i < 2 ? "0.003" : "0");
+        train_whole(line, name);
+        regret[i] = summary_number(name, "test_metric");
+    }
+    assert_true(regret[2] > 6 && regret[2] < 10); /* 20 x .8 / 2 at random */
+    for (size_t i = 0; i < 2; i++)
+        if (!(regret[i] < 4)) fail_msg("%s: regret %g", learners[i], regret[i]);
+}
+
+static void what_has_no_meaning_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *words;
+    } cases[] = {
+        {BANDIT "learner=f-bptt", "learner.window"},
+        {BANDIT "network.direction=both learner=bptt", "against time"},
+        {BANDIT "learner=tbptt learner.steps=4 loss.time=mean", "loss.time"},
+        {BANDIT "learner=bptt agent.update=step", "learner.steps = 1"},
+        {BANDIT "learner=rtrl agent.update=step train.batch=2", "train.batch must be 1"},
+        {BANDIT "loss=mse", "actor-critic"},
+        {BANDIT "train.metric=accuracy", "classes"},
+        {BANDIT "train.metric=mse", "mse"},
+        {BANDIT "agent.see_action=false agent.see_reward=false", "shows nothing"},
+        {BANDIT "task=add", "one or the other"},
+        {BANDIT "world.kind=easy world.arms=3", "has 2"},
+        {"task=add train.metric=return", "only worlds"},
+    };
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        hth_ending ending;
+        hth_error error;
+        if (train_line(cases[i].line, "refused", false, NULL, &ending, &error) != HTH_INVALID)
+            fail_msg("not refused: %s", cases[i].line);
+        if (!strstr(error.message, cases[i].words)) fail_msg("%s", error.message);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(interruptions_change_no_bit), cmocka_unit_test(seeds_differ),
+        cmocka_unit_test(tapes_of_any_length_act_alike), cmocka_unit_test(learning_lowers_regret),
+        cmocka_unit_test(what_has_no_meaning_is_refused)};
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}

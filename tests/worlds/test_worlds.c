@@ -1,0 +1,154 @@
+/* What every world owes: an episode of the length that it says, the same stream for tapes of any length, the same bits
+ * where its fields are copied into another, and other draws for another seed, split or item. */
+#include "worlds/world.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 2, MOST = 1200 };
+
+typedef struct player {
+    const hth_stream_kind *kind;
+    void *state;
+    hth_shape shape;
+    uint64_t length;
+} player;
+
+static player open_player(const hth_stream_kind *kind, hth_split split, uint64_t seed) {
+    const hth_settings settings = {NULL, 0};
+    const hth_stream_context context = {&settings, split, BATCH, seed};
+    player p = {.kind = kind};
+    uint64_t epoch;
+    hth_error error;
+    if (kind->open(&context, &p.state, &p.shape, &error) != HTH_OK) fail_msg("%s", error.message);
+    kind->extent(p.state, &p.length, &epoch);
+    assert_int_equal(p.shape.target, HTH_TARGET_ACTIONS);
+    assert_true(p.length > 0 && p.shape.outputs > 2 && p.shape.inputs > 0);
+    return p;
+}
+
+/* All inputs and targets of some steps, from tapes of `each` steps; how many steps there were in whole episodes. */
+static size_t record(player *p, size_t steps, size_t each, hth_real *x) {
+    const size_t width = BATCH * p->shape.inputs;
+    size_t done = 0;
+    while (done < steps) {
+        hth_chunk chunk;
+        hth_position_flags flags;
+        hth_error error;
+        const size_t most = steps - done < each ? steps - done : each;
+        if (p->kind->next(p->state, most, &chunk, &flags, &error) != HTH_OK)
+            fail_msg("%s: %s", p->kind->part.name, error.message);
+        assert_true(chunk.steps >= 1 && chunk.steps <= most);
+        for (size_t i = 0; i < chunk.steps * width; i++) assert_true(isfinite(chunk.x[i]));
+        for (size_t i = 0; i < chunk.steps * BATCH * p->shape.outputs; i++)
+            assert_true(isfinite(chunk.targets[i]));
+        memcpy(x + done * width, chunk.x, chunk.steps * width * sizeof *x);
+        done += chunk.steps;
+    }
+    return done;
+}
+
+static size_t steps_of(const player *p) {
+    const size_t three = 3 * (size_t)p->length + 2;
+    return three < MOST ? three : MOST;
+}
+
+/* Copies all fields of one stream into another. */
+static void copy_position(const player *from, const player *to) {
+    enum { FIELDS = 16 };
+    hth_field a[FIELDS], b[FIELDS];
+    const size_t count = from->kind->state(from->state, a, FIELDS);
+    assert_true(count <= FIELDS && to->kind->state(to->state, b, FIELDS) == count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t size = a[i].dtype == HTH_DTYPE_I32 ? 4 : 8;
+        memcpy(b[i].data, a[i].data, a[i].count * size);
+    }
+}
+
+static void tapes_of_any_length_and_copies_agree(void **state) {
+    (void)state;
+    for (size_t w = 0; w < hth_worlds.count; w++) {
+        player p = open_player(hth_world_at(w), HTH_TRAIN, 1);
+        player q = open_player(hth_world_at(w), HTH_TRAIN, 1);
+        player r = open_player(hth_world_at(w), HTH_TRAIN, 1);
+        const size_t steps = steps_of(&p), width = BATCH * p.shape.inputs, cut = steps / 2 + 1;
+        hth_real *x[3];
+        for (int i = 0; i < 3; i++) x[i] = calloc(steps * width, sizeof **x);
+        record(&p, steps, 7, x[0]);
+        record(&q, cut, 1, x[1]);
+        copy_position(&q, &r); /* in the middle of an episode */
+        record(&q, steps - cut, 64, x[1] + cut * width);
+        record(&r, steps - cut, 3, x[2] + cut * width);
+        memcpy(x[2], x[1], cut * width * sizeof **x);
+        assert_memory_equal(x[0], x[1], steps * width * sizeof **x);
+        assert_memory_equal(x[0], x[2], steps * width * sizeof **x);
+        for (int i = 0; i < 3; i++) free(x[i]);
+        p.kind->close(p.state);
+        q.kind->close(q.state);
+        r.kind->close(r.state);
+    }
+}
+
+/* The control. */
+static void other_draws_differ(void **state) {
+    (void)state;
+    for (size_t w = 0; w < hth_worlds.count; w++) {
+        player p[] = {open_player(hth_world_at(w), HTH_TRAIN, 1),
+                      open_player(hth_world_at(w), HTH_TRAIN, 2),
+                      open_player(hth_world_at(w), HTH_TEST, 1)};
+        const size_t steps = steps_of(&p[0]), inputs = p[0].shape.inputs, width = BATCH * inputs;
+        hth_real *x[3];
+        bool items = false;
+        for (int i = 0; i < 3; i++) {
+            x[i] = calloc(steps * width, sizeof **x);
+            record(&p[i], steps, 50, x[i]);
+            p[i].kind->close(p[i].state);
+        }
+        assert_int_not_equal(memcmp(x[0], x[1], steps * width * sizeof **x), 0);
+        assert_int_not_equal(memcmp(x[0], x[2], steps * width * sizeof **x), 0);
+        for (size_t t = 0; t < steps; t++)
+            items = items ||
+                    memcmp(x[0] + t * width, x[0] + t * width + inputs, inputs * sizeof **x) != 0;
+        assert_true(items);
+        for (int i = 0; i < 3; i++) free(x[i]);
+    }
+}
+
+/* A state that a file makes up does not end the program. */
+static void hostile_positions_are_survived(void **state) {
+    (void)state;
+    for (size_t w = 0; w < hth_worlds.count; w++)
+        for (int round = 0; round < 4; round++) {
+            player p = open_player(hth_world_at(w), HTH_TRAIN, 1);
+            hth_field fields[16];
+            hth_chunk chunk;
+            hth_position_flags flags;
+            hth_error error;
+            p.kind->next(p.state, 2, &chunk, &flags, &error);
+            const size_t count = p.kind->state(p.state, fields, 16);
+            for (size_t i = 0; i < count; i++) {
+                double *f = fields[i].data;
+                int32_t *k = fields[i].data;
+                const bool real = fields[i].dtype == HTH_DTYPE_F64;
+                for (size_t j = 0; real && j < fields[i].count; j++)
+                    f[j] = round == 0 ? (double)NAN : round == 1 ? -7 : 1e300;
+                for (size_t j = 0; fields[i].dtype == HTH_DTYPE_I32 && j < fields[i].count; j++)
+                    if (round == 3) k[j] = 1000;
+            }
+            const hth_status status = p.kind->next(p.state, 5, &chunk, &flags, &error);
+            if (round == 3) assert_int_equal(status, HTH_INVALID);
+            p.kind->close(p.state);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tapes_of_any_length_and_copies_agree),
+                                       cmocka_unit_test(other_draws_differ),
+                                       cmocka_unit_test(hostile_positions_are_survived)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
