@@ -1,7 +1,8 @@
 /* The worlds. To add one, write its file and its name in WORLDS. */
 #include "worlds/world.h"
 
-#define WORLDS(X) X(bandit)
+#define WORLDS(X)                                                                                  \
+    X(bandit) X(two_step) X(t_maze) X(cues) X(key_door) X(cart_pole) X(memory_chain) X(harlow)
 
 #define DECLARE(name) extern const hth_stream_kind hth_world_##name;
 WORLDS(DECLARE)
