@@ -166,7 +166,7 @@ static void test_settings_that_are_refused(void **state) {
                "task=add", "network.zzz=3");
     IS_INVALID(
         "command line: network.cells is 'lstn', but must be one of rate, rate-pre, lstm, gru, "
-        "lif, alif, cubalif; did you mean 'lstm'?",
+        "lif, alif, cubalif, sublstm, modrelu; did you mean 'lstm'?",
         "task=add", "network.units=4,4", "network.cells=lif,lstn");
     IS_INVALID(
         "command line: network.cells is 'lif', which is for 1 layer, but network.units names "
