@@ -12,7 +12,10 @@ Numbers = Union[float, str, Sequence[float], NDArray[Any]]
 #: A text, a number or a list of these.
 Texts = Union[str, float, "os.PathLike[str]", Sequence[str], Sequence[float], NDArray[Any]]
 
-TaskName = Literal["add", "arm", "copy-repeat", "mimic", "pattern", "recall", "store-recall"]
+TaskName = (
+    Literal["add", "adding", "arm", "associative-recall", "copy-memory", "copy-repeat", "mimic", "pattern", "recall",
+    "store-recall"]
+)
 
 _Task = TypedDict("_Task", {"from": "int"}, total=False)
 
@@ -42,12 +45,6 @@ class Task(_Task, total=False):
     """of a trial (6)"""
     vectors: int
     """of an item (3)"""
-    bits: int
-    """of a vector (6)"""
-    delay: int
-    """T, steps between the last symbol and the marker; a trial has T + 2 task.symbols (100)"""
-    symbols: int
-    """how many are to be kept (10)"""
     pattern: int
     """pattern steps n_p; with a curriculum, those that it begins with (1)"""
     repeats: int
@@ -97,15 +94,16 @@ class Task(_Task, total=False):
     pairs: int
     """symbols to be kept, each with its value (4)"""
     symbols: int
-    """symbols that there are (8)"""
+    """how many are to be kept (10); or: symbols that there are (8)"""
     bits: int
-    """bits of a value (3)"""
+    """of a vector (6); or: bits of a value (3)"""
     noise: int
     """inputs that are new bits at each step (12)"""
     shown: int
     """steps that a symbol is shown (5)"""
     delay: int
-    """steps from the last pair to the query (50)"""
+    """T, steps between the last symbol and the marker; a trial has T + 2 task.symbols (100); or: steps from the last
+    pair to the query (50)"""
     streak: int
     """solved sequences in a row after which the delay grows (25)"""
     solved: float
@@ -514,7 +512,7 @@ class Conventions(TypedDict, total=False):
 LearnerName = (
     Literal["bptt", "tbptt", "rtrl", "f-bptt", "tbptt-k1-k2", "uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "eprop1",
     "eprop1-symmetric", "adaptive-eprop", "snap1", "snapN", "dni", "dni-b", "tbptt-sg", "tbptt-traces", "eprop3",
-    "eprop3-truncated", "readout-only"]
+    "eprop3-truncated", "readout-only", "rls"]
 )
 
 class Learner(TypedDict, total=False):
