@@ -149,15 +149,13 @@ void hth_least_squares_learn(hth_learner *learner, const hth_tape *tape, hth_gra
 
 /* ---- State ---- */
 
-_Static_assert(sizeof(double) == sizeof(uint64_t), "doubles are given out as they are");
-
 size_t hth_least_squares_state(hth_least_squares *ls, hth_field *fields, size_t capacity) {
     const hth_field all[] = {
         {"rls.count", HTH_DTYPE_U64, 1, &ls->count, {0}},
-        {"rls.pending", HTH_DTYPE_U64, 2, ls->pending, {0}},
-        {"rls.p", HTH_DTYPE_U64, ls->half, ls->P, {0}},
-        {"rls.q", HTH_DTYPE_U64, ls->n, ls->q, {0}},
-        {"rls.f", HTH_DTYPE_U64, ls->batch * ls->n, ls->f, {0}},
+        {"rls.pending", HTH_DTYPE_F64, 2, ls->pending, {0}},
+        {"rls.p", HTH_DTYPE_F64, ls->half, ls->P, {0}},
+        {"rls.q", HTH_DTYPE_F64, ls->n, ls->q, {0}},
+        {"rls.f", HTH_DTYPE_F64, ls->batch * ls->n, ls->f, {0}},
     };
     for (size_t i = 0; i < HTH_COUNT(all) && i < capacity; i++) fields[i] = all[i];
     return HTH_COUNT(all);
