@@ -15,7 +15,7 @@ static double put_formula(const hth_cost *costs, bool memory, char *out, size_t 
     double total = 0;
     size_t used = 0;
     snprintf(out, size, "nothing");
-    for (size_t i = 0; i < HTH_AXES; i++) {
+    for (size_t i = 0; i < HTH_COSTS; i++) {
         const char *formula = memory ? costs[i].memory_formula : costs[i].operations_formula;
         total += memory ? costs[i].memory : costs[i].operations;
         if (formula && used < size)
@@ -31,7 +31,7 @@ static const char *bias_name(hth_bias bias) {
 }
 
 static void print_cost(void *context, const hth_survey_row *row) {
-    hth_cost costs[HTH_AXES];
+    hth_cost costs[HTH_COSTS];
     char memory[FORMULA_LENGTH], operations[FORMULA_LENGTH];
     char bytes[32], numbers[32], count[32];
     (void)context;
@@ -57,7 +57,10 @@ static int list_cost(const hth_config *config) {
            "n units, m = n + inputs + 1, g drives a unit, d states a unit, s states of a layer, N "
            "states\n"
            "in all, P = g n m weights, K steps of a tape, o outputs; others are settings of the "
-           "learner.\n\n"
+           "learner.\n"
+           "Of a store: R rows, T of them weighed in a step, z numbers and W weights of the layers "
+           "that it\n"
+           "reads; L layers, M and G the sums of their m and g n, U weights in all.\n\n"
            "%-13s %5s  %-9s %10s %10s %10s\n",
            "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
     return hth_survey(config, print_cost, NULL, &error) == HTH_OK ? CLI_OK : cli_fail(&error);

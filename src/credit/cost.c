@@ -41,19 +41,47 @@ static bool option_value(const sizes *s, const char *name, size_t length, double
     return false;
 }
 
+/* The letters of a store, and the sums over layers that its rows keep. */
+static bool look_up_store(const sizes *s, const char *name, size_t length, double *value) {
+    const hth_network *net = s->learner->network;
+    const hth_store_form *store = &s->layer->store;
+    const size_t most = store->top > 0 && store->top < store->rows ? store->top : store->rows;
+    size_t weights = 0, columns = 0, rows = 0;
+    for (size_t p = 0; p < s->layer->reads.count; p++) {
+        const size_t l = s->layer->reads.parts[p].layer;
+        if (l != HTH_OF_INPUT) weights += net->layers[l].rows * net->layers[l].m;
+    }
+    for (size_t l = 0; l < net->layer_count; l++) {
+        columns += net->layers[l].m;
+        rows += net->layers[l].rows;
+    }
+    const struct {
+        const char *name;
+        size_t value;
+    } known[] = {
+        {"R", store->rows}, {"T", most * store->heads},  {"z", hth_joint_read(&s->layer->reads)},
+        {"W", weights},     {"L", net->layer_count},     {"M", columns},
+        {"G", rows},        {"U", net->recurrent_count},
+    };
+    for (size_t i = 0; i < HTH_COUNT(known); i++)
+        if (is(name, length, known[i].name)) {
+            *value = (double)known[i].value;
+            return true;
+        }
+    return false;
+}
+
 /* The number that a letter of a formula stands for: see hth_axis, in learner.h. False: there is none. */
 static bool look_up(void *context, const char *name, size_t length, double *value) {
     const sizes *s = context;
     const hth_layer *layer = s->layer;
-    const hth_learned learned =
-        s->axis->learned ? s->axis->learned(s->learner) : (hth_learned){0};
+    const hth_learned learned = s->axis->learned ? s->axis->learned(s->learner) : (hth_learned){0};
     const struct {
         const char *name;
         size_t value;
     } known[] = {
         {"n", layer->n},
         {"m", layer->m},
-        {"g", layer->cell->drives},
         {"d", layer->cell->states},
         {"f", layer->cell->fields},
         {"top", layer->is_top},
@@ -71,6 +99,12 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
                   : 0},
         {"e", hth_trace_rows(s->learner, (size_t)(layer - s->learner->network->layers))},
     };
+    /* Rows of W, of a store too, by units. */
+    if (is(name, length, "g")) {
+        *value = (double)layer->rows / (double)layer->n;
+        return true;
+    }
+    if (layer->kind->stores && look_up_store(s, name, length, value)) return true;
     /* A letter, or else an option of the part. */
     for (size_t i = 0; i < HTH_COUNT(known); i++)
         if (is(name, length, known[i].name)) {
@@ -119,10 +153,27 @@ static hth_cost cost_of(const hth_learner *learner, const place *at) {
                       .operations = evaluate(learner, axis, at->own, axis->operations)};
 }
 
-void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]) {
+/* What rows keep, of stores alone; nothing where there are none, or rows are data. */
+static hth_cost cost_of_rows(const hth_learner *learner) {
+    const hth_past *past = learner->axes.past;
+    hth_cost cost = {.axis = "rows", .part = past->axis.part.name};
+    if (!hth_has_store(learner->network) || !past->row_memory) return cost;
+    cost.memory_formula = past->row_memory;
+    cost.operations_formula = past->row_operations;
+    for (size_t l = 0; l < learner->network->layer_count; l++) {
+        sizes s = {learner, &learner->network->layers[l], &past->axis, learner->past.options};
+        if (!s.layer->kind->stores) continue;
+        cost.memory += hth_formula(cost.memory_formula, look_up, &s);
+        cost.operations += hth_formula(cost.operations_formula, look_up, &s);
+    }
+    return cost;
+}
+
+void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_COSTS]) {
     place all[HTH_AXES];
     places(learner, all);
     for (size_t i = 0; i < HTH_AXES; i++) out[i] = cost_of(learner, &all[i]);
+    out[HTH_AXES] = cost_of_rows(learner);
 }
 
 size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]) {

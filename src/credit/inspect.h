@@ -59,6 +59,8 @@ hth_status hth_learner_bytes(const hth_settings *settings, const hth_network *ne
 
 enum { HTH_AXES = 5 }; /* the fifth is the window */
 
+enum { HTH_COSTS = HTH_AXES + 1 }; /* the sixth: what rows of stores keep of the past */
+
 /* One part at the sizes of the learner's network, per item of the batch: numbers carried from tape to tape, and
  * multiply-adds per step. NAN: its formula cannot be evaluated. */
 typedef struct hth_cost {
@@ -67,7 +69,7 @@ typedef struct hth_cost {
     double memory, operations;
 } hth_cost;
 /* Of a learner or of the plan of one. */
-void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_AXES]);
+void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_COSTS]);
 
 /* One of the operations of Marschall et al. 2019, p. 3, that a part needs. */
 typedef struct hth_need {

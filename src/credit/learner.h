@@ -32,6 +32,8 @@ typedef struct hth_learned {
  *     e = numbers of a unit that eligibility traces follow (joint.h), f = numbers of a unit that the cell
  *     leaves on the tape at each step, top = 1 for the top layer and 0 for others,
  *     w weights of a network that the part learns, c arrays of them that it carries, b numbers beside them,
+ *     of a store R rows, T of them that the reads of a step weigh, z numbers that it reads of layers and W weights of
+ *     these layers; L layers, M and G the sums of their m and g n, U all weights that states depend on,
  * and the part's own options by name. They are evaluated for each layer and added up; NULL: nothing.
  */
 typedef struct hth_axis {
@@ -108,6 +110,7 @@ typedef struct hth_past {
      * of an item at the end of the tape; and values[P] += zbar dz/dtheta, zbar[width of what is read]. NULL: nothing;
      * rows are data. */
     size_t (*row_size)(const hth_learner *plan, const hth_reading *reads);
+    const char *row_memory, *row_operations; /* formulae as those of hth_axis, of a store */
     void (*freeze)(hth_learner *learner, const hth_reading *reads, size_t item, hth_real *row);
     void (*contract)(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
                      const hth_real *zbar, hth_real *values);

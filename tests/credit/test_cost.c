@@ -13,6 +13,9 @@ static const law_case networks[] = {
     {.settings = "cell.name=gru network.units=3", .inputs = 2, .outputs = 2},
     {.settings = "cell.name=alif network.units=4 readout.tau_out=20", .inputs = 3, .outputs = 2},
     {.settings = "cell.name=rate network.units=4,3", .inputs = 3, .outputs = 2},
+    {.settings = "cell.name=gru network.units=4,3 network.layers=units,store store.rows=5",
+     .inputs = 3,
+     .outputs = 2},
 };
 
 static hth_learner *make(const law_rig *rig, const char *name) {
@@ -30,10 +33,10 @@ static hth_learner *make(const law_rig *rig, const char *name) {
 }
 
 static double stated(const hth_learner *learner) {
-    hth_cost costs[HTH_AXES];
+    hth_cost costs[HTH_COSTS];
     double memory = 0;
     hth_learner_costs(learner, costs);
-    for (size_t a = 0; a < HTH_AXES; a++) {
+    for (size_t a = 0; a < HTH_COSTS; a++) {
         if (isnan(costs[a].memory) || isnan(costs[a].operations))
             fail_msg("%s: a formula cannot be evaluated", costs[a].part);
         memory += costs[a].memory;

@@ -99,7 +99,7 @@ static void test_memory(void **state) {
     };
     for (size_t c = 0; c < HTH_COUNT(cells); c++) {
         law_rig rig;
-        hth_cost costs[HTH_AXES];
+        hth_cost costs[HTH_COSTS];
         law_setup(&rig, &cells[c]);
         handles h = handles_make(&rig, "learner.name=kernl", 1);
         hth_learner_costs(h.learner, costs);

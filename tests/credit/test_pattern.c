@@ -305,7 +305,7 @@ static void test_memory(void **state) {
     law_setup(&rig, &ring);
     for (size_t order = 1; order <= 12; order++) {
         char settings[64];
-        hth_cost costs[HTH_AXES];
+        hth_cost costs[HTH_COSTS];
         snprintf(settings, sizeof settings, "learner.name=snapN learner.order=%zu", order);
         hth_learner *learner = made(&rig, settings, 2, NULL);
         const size_t reached = order < 10 ? order : 10;

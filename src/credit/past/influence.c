@@ -240,6 +240,8 @@ const hth_past hth_past_influence = {
              .needs = needs},
     .carry = carry,
     .row_size = row_size,
+    .row_memory = "R*(m + z*U)",
+    .row_operations = "T*z*U",
     .freeze = freeze,
     .contract = contract,
 };
