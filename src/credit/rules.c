@@ -166,6 +166,10 @@ static bool has_store(const hth_learner *plan) {
     return hth_has_store(plan->network);
 }
 
+static bool stores_nothing_of_past(const hth_learner *plan) {
+    return has_store(plan) && !plan->axes.past->freeze;
+}
+
 static bool stores_below_leak(const hth_learner *plan) {
     return has_store(plan) && plan->network->readout.kappa > 0;
 }
@@ -327,9 +331,9 @@ static const hth_rule rules[] = {
      .where = has_layers_without_table,
      .why = NO_TABLE "set learner.future to zero"},
     /* A store */
-    {.of = {.axis = PAST, .names = {"instantaneous", "pattern", "kernel"}},
-     .when = "a store (network.layers)",
-     .where = has_store,
+    {.of = {.axis = PAST, .names = {"none"}, .others = true},
+     .when = "a store (network.layers), and a past of which rows cannot keep a copy",
+     .where = stores_nothing_of_past,
      .why = "rows that a store wrote before the tape would have to keep a copy of it, and there is "
             "none; set learner.past to trace, influence, rank-one, kronecker or reverse-kronecker, "
             "or to none, for rows that are data"},
