@@ -14,15 +14,46 @@ const hth_real *hth_store_row(const hth_layer *layer, const hth_tape_layer *on, 
                           : on->store.said + at * layer->rows + hth_store_writes(store);
 }
 
+void hth_store_parts(const hth_layer *layer, const hth_tape_layer *on, size_t t, size_t batch,
+                     size_t item, hth_store_part out[HTH_STORE_PARTS]) {
+    const hth_store_form *store = &layer->store;
+    const hth_store_rows seen = hth_store_seen(store, *on->store.time, t);
+    const size_t frozen = seen.frozen < seen.end ? seen.frozen : seen.end;
+    const size_t before = frozen > seen.first ? frozen - seen.first : 0;
+    /* The ring from the oldest row to its end, and what has come round to its start. */
+    const hth_real *ring = on->store.ring + item * store->rows * store->width;
+    const size_t place = seen.first % store->rows, to_end = store->rows - place;
+    const size_t old = before < to_end ? before : to_end;
+    out[0] = (hth_store_part){ring + place * store->width, old, store->width};
+    out[1] = (hth_store_part){ring, before - old, store->width};
+    /* The tape's own. */
+    const size_t own = seen.first + before, count = seen.end - own;
+    const size_t step = store->literal ? layer->stride : layer->rows;
+    out[2] = (hth_store_part){count ? hth_store_row(layer, on, batch, item, own) : NULL, count,
+                              store->every * batch * step};
+}
+
+void hth_store_scratch_lay_out(hth_arena *arena, const hth_store_form *store,
+                               hth_store_scratch *out) {
+    out->weights = HTH_TAKE(arena, double, store->rows);
+    out->scores = HTH_TAKE(arena, hth_real, store->rows);
+    out->best = HTH_TAKE(arena, uint32_t, store->rows);
+}
+
 void hth_store_lay_out(hth_arena *arena, const hth_layer *layer, size_t steps, size_t batch,
                        hth_tape_layer *on) {
     const hth_store_form *store = &layer->store;
-    const size_t rows = layer->kind->stores ? hth_times(batch, store->rows) : 0;
-    const size_t said = layer->kind->stores ? hth_times(hth_times(steps, batch), layer->rows) : 0;
-    on->store.said = HTH_TAKE(arena, hth_real, said);
-    on->store.ring = HTH_TAKE(arena, hth_real, hth_times(rows, store->width));
-    on->store.weights = HTH_TAKE(arena, double, rows);
-    on->store.best = HTH_TAKE(arena, uint32_t, rows);
+    on->store = (hth_tape_store){0};
+    if (!layer->kind->stores) return;
+    on->store.said = HTH_TAKE(arena, hth_real, hth_times(hth_times(steps, batch), layer->rows));
+    on->store.ring =
+        HTH_TAKE(arena, hth_real, hth_times(hth_times(batch, store->rows), store->width));
+    on->store.scratch = HTH_TAKE(arena, hth_store_scratch, batch);
+    for (size_t b = 0; b < batch; b++) {
+        hth_store_scratch counted;
+        hth_store_scratch_lay_out(arena, store,
+                                  on->store.scratch ? &on->store.scratch[b] : &counted);
+    }
 }
 
 void hth_store_forget(const hth_layer *layer, const hth_tape_layer *on, size_t steps, size_t left,

@@ -35,13 +35,22 @@ static inline size_t hth_store_writes(const hth_store_form *store) {
     return store->heads * (store->key + store->learned);
 }
 
+/* What a read works with, [rows] each. */
+typedef struct hth_store_scratch {
+    double *weights;
+    hth_real *scores;
+    uint32_t *best;
+} hth_store_scratch;
+
+void hth_store_scratch_lay_out(hth_arena *arena, const hth_store_form *store,
+                               hth_store_scratch *out);
+
 /* What a tape has of a store. */
 typedef struct hth_tape_store {
-    hth_real *said;  /* [K][batch][rows of W]: a_t of each step */
-    hth_real *ring;  /* [batch][rows][width]: row j of before the tape stands at j mod rows */
-    double *weights; /* [batch][rows], and so is best: scratch of a read */
-    uint32_t *best;
-    const uint64_t *time; /* steps of the sequence before the tape */
+    hth_real *said;             /* [K][batch][rows of W]: a_t of each step */
+    hth_real *ring;             /* [batch][rows][width]: row j of before the tape at j mod rows */
+    hth_store_scratch *scratch; /* [batch] */
+    const uint64_t *time;       /* steps of the sequence before the tape */
 } hth_tape_store;
 
 /* Rows first..end-1 are seen at a step; those from `frozen` on were written on the tape. */
@@ -70,6 +79,17 @@ static inline size_t hth_store_step(const hth_store_form *store, uint64_t time, 
 const hth_real *hth_store_row(const struct hth_layer *layer, const struct hth_tape_layer *on,
                               size_t batch, size_t item, size_t j);
 
+/* Rows that stand `stride` numbers apart. */
+typedef struct hth_store_part {
+    const hth_real *at;
+    size_t count, stride;
+} hth_store_part;
+
+/* The rows that an item sees at a step, in order: those of before the tape in one part or two, then the tape's own. */
+enum { HTH_STORE_PARTS = 3 };
+void hth_store_parts(const struct hth_layer *layer, const struct hth_tape_layer *on, size_t t,
+                     size_t batch, size_t item, hth_store_part out[HTH_STORE_PARTS]);
+
 /* Memory of a tape of that many steps. */
 void hth_store_lay_out(hth_arena *arena, const struct hth_layer *layer, size_t steps, size_t batch,
                        struct hth_tape_layer *on);
@@ -91,8 +111,7 @@ typedef struct hth_store_errors {
     unsigned char *reached; /* [rows]: whether a read has given such a row an error */
     uint32_t *list;         /* [rows]: which, in the order of their first error */
     size_t count;
-    double *weights; /* [rows], and so is best: scratch of a read */
-    uint32_t *best;
+    hth_store_scratch scratch;
 } hth_store_errors;
 
 #endif

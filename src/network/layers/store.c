@@ -177,8 +177,7 @@ static void step(const hth_layer *layer, const hth_tape_layer *on, size_t t, siz
         memcpy(on->store.said + at * layer->rows, on->drive + item * layer->rows,
                layer->rows * sizeof(hth_real));
         /* The reads. */
-        read.weights = on->store.weights + item * store->rows;
-        read.best = on->store.best + item * store->rows;
+        read.scratch = on->store.scratch[item];
         for (read.head = 0; read.head < store->heads; read.head++)
             hth_store_read_out(&read, z + read.head * store->value);
     }
@@ -196,8 +195,7 @@ static void back(const hth_layer *layer, const hth_tape_layer *on, size_t t, siz
     const hth_store_form *store = &layer->store;
     hth_store_errors *rows = errors->rows;
     hth_store_read read = read_at(layer, on, t, batch, item);
-    read.weights = rows->weights;
-    read.best = rows->best;
+    read.scratch = rows->scratch;
     memset(errors->delta, 0, layer->rows * sizeof(hth_real));
     for (read.head = 0; read.head < store->heads; read.head++) {
         const hth_real *rbar = errors->zeta + read.head * store->value;
@@ -236,15 +234,15 @@ hth_status hth_tape_reads(const hth_tape *tape, size_t layer, size_t step, size_
     const hth_tape_layer *on = &tape->layers[layer];
     hth_store_read read = read_at(of, on, step, tape->batch, item);
     read.head = head;
-    read.weights = on->store.weights + item * of->store.rows;
-    read.best = on->store.best + item * of->store.rows;
+    read.scratch = on->store.scratch[item];
+    const double *p = read.scratch.weights;
     const size_t seen = hth_store_weigh(&read);
     const size_t first = hth_store_seen(&of->store, tape->time, step).first;
     for (size_t i = 0; i < seen; i++) {
-        if (!(read.weights[i] > 0)) continue;
+        if (!(p[i] > 0)) continue;
         if (*count < capacity)
-            rows[*count] = (hth_row_read){.step = (first + i + 1) * of->store.every - 1,
-                                          .weight = read.weights[i]};
+            rows[*count] =
+                (hth_row_read){.step = (first + i + 1) * of->store.every - 1, .weight = p[i]};
         ++*count;
     }
     return HTH_OK;

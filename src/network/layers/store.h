@@ -9,8 +9,7 @@ typedef struct hth_store_read {
     const hth_layer *layer;
     const hth_tape_layer *on;
     size_t t, batch, item, head;
-    double *weights; /* [rows] scratch: p of rows first..end-1 of those seen */
-    uint32_t *best;  /* [rows] scratch */
+    hth_store_scratch scratch; /* weights: p of rows first..end-1 of those seen */
 } hth_store_read;
 
 /* p of every row seen; 0 of those not among the `top`. Returns how many rows are seen. */

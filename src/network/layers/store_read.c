@@ -38,10 +38,6 @@ static const hth_real *query(const hth_store_read *read) {
     return said(read) + read->head * store_of(read)->key;
 }
 
-static const hth_real *row(const hth_store_read *read, size_t j) {
-    return hth_store_row(read->layer, read->on, read->batch, read->item, j);
-}
-
 /* Where the value stands in a row. */
 static size_t place_of_value(const hth_store_form *store) {
     return store->literal ? 0 : store->key;
@@ -61,11 +57,28 @@ static double strength(const hth_store_read *read) {
     return hth_softplus64(strength_drive(read));
 }
 
-/* q . k or cos(q, k), before the strength; |q| is known. */
-static double likeness(const hth_store_form *store, const hth_real *q, double q_norm,
-                       const hth_real *k) {
-    const double dot = (double)hth_dot(store->key, q, k);
-    return store->cosine ? dot / (q_norm * norm(store->key, k)) : dot;
+/* q . k or cos(q, k) of all rows seen, before the strength; returns how many. */
+static size_t find_likeness(const hth_store_read *read, const hth_store_part *parts) {
+    const hth_store_form *store = store_of(read);
+    const hth_real *q = query(read);
+    const double q_norm = store->cosine ? norm(store->key, q) : 1;
+    double *out = read->scratch.weights;
+    for (size_t k = 0; k < HTH_STORE_PARTS; k++) {
+        const hth_store_part *part = &parts[k];
+        if (part->count == 0) continue;
+        hth_matrix_vector(part->count, store->key, part->at, part->stride, q, false,
+                          read->scratch.scores);
+        for (size_t i = 0; i < part->count; i++) {
+            const double dot = (double)read->scratch.scores[i];
+            const hth_real *key = part->at + i * part->stride;
+            *out++ = store->cosine ? dot / (q_norm * norm(store->key, key)) : dot;
+        }
+    }
+    return (size_t)(out - read->scratch.weights);
+}
+
+static void parts_of(const hth_store_read *read, hth_store_part parts[HTH_STORE_PARTS]) {
+    hth_store_parts(read->layer, read->on, read->t, read->batch, read->item, parts);
 }
 
 /* ---- The rows that count ---- */
@@ -100,20 +113,12 @@ static uint32_t last_of_top(const double *l, size_t count, size_t top, uint32_t 
 
 /* ---- Forward ---- */
 
-size_t hth_store_weigh(const hth_store_read *read) {
-    const hth_store_form *store = store_of(read);
-    const hth_store_rows seen = hth_store_seen(store, *read->on->store.time, read->t);
-    const size_t count = seen.end - seen.first;
-    const hth_real *q = query(read);
-    const double f = strength(read), q_norm = store->cosine ? norm(store->key, q) : 1;
-    double *p = read->weights, largest, sum = 0;
-    if (count == 0) return 0;
-    for (size_t i = 0; i < count; i++)
-        p[i] = f * likeness(store, q, q_norm, row(read, seen.first + i));
+/* p from the scores l, of all rows or of those that count. */
+static void normalise(const hth_store_form *store, size_t count, double *p, uint32_t *best) {
     const bool some = store->top > 0 && store->top < count;
-    const uint32_t last = some ? last_of_top(p, count, store->top, read->best) : 0;
+    const uint32_t last = some ? last_of_top(p, count, store->top, best) : 0;
     const double least = p[last];
-    largest = p[0];
+    double largest = p[0], sum = 0;
     for (size_t i = 1; i < count; i++) largest = p[i] > largest ? p[i] : largest;
     for (size_t i = 0; i < count; i++) {
         const bool counts = !some || p[i] > least || (p[i] == least && i <= last);
@@ -121,18 +126,36 @@ size_t hth_store_weigh(const hth_store_read *read) {
         sum += p[i];
     }
     for (size_t i = 0; i < count; i++) p[i] /= sum;
+}
+
+static size_t weigh(const hth_store_read *read, const hth_store_part *parts) {
+    const size_t count = find_likeness(read, parts);
+    const double f = strength(read);
+    double *p = read->scratch.weights;
+    for (size_t i = 0; i < count; i++) p[i] *= f;
+    if (count > 0) normalise(store_of(read), count, p, read->scratch.best);
     return count;
+}
+
+size_t hth_store_weigh(const hth_store_read *read) {
+    hth_store_part parts[HTH_STORE_PARTS];
+    parts_of(read, parts);
+    return weigh(read, parts);
 }
 
 void hth_store_read_out(const hth_store_read *read, hth_real *r) {
     const hth_store_form *store = store_of(read);
-    const size_t count = hth_store_weigh(read), value = place_of_value(store);
-    const size_t first = hth_store_seen(store, *read->on->store.time, read->t).first;
+    const size_t value = place_of_value(store);
+    hth_store_part parts[HTH_STORE_PARTS];
+    const double *p = read->scratch.weights;
+    parts_of(read, parts);
+    weigh(read, parts);
     memset(r, 0, store->value * sizeof *r);
-    for (size_t i = 0; i < count; i++)
-        if (read->weights[i] > 0)
-            hth_add_scaled(store->value, (hth_real)read->weights[i], row(read, first + i) + value,
-                           r);
+    for (size_t k = 0; k < HTH_STORE_PARTS; k++)
+        for (size_t i = 0; i < parts[k].count; i++, p++)
+            if (*p > 0)
+                hth_add_scaled(store->value, (hth_real)*p,
+                               parts[k].at + i * parts[k].stride + value, r);
 }
 
 /* ---- Backward ---- */
@@ -159,13 +182,14 @@ static double score_back(const hth_store_read *read, double f, double lbar, cons
     const hth_store_form *store = store_of(read);
     const size_t n = store->key;
     const hth_real *q = query(read);
-    const double like = likeness(store, q, store->cosine ? norm(n, q) : 1, key), each = f * lbar;
+    const double dot = (double)hth_dot(n, q, key), each = f * lbar;
     if (!store->cosine) {
         hth_add_scaled(n, (hth_real)each, key, qbar);
         if (keybar) hth_add_scaled(n, (hth_real)each, q, keybar);
-        return lbar * like;
+        return lbar * dot;
     }
-    const double of_q = norm(n, q), of_key = norm(n, key), both = each / (of_q * of_key);
+    const double of_q = norm(n, q), of_key = norm(n, key), like = dot / (of_q * of_key);
+    const double both = each / (of_q * of_key);
     hth_add_scaled(n, (hth_real)both, key, qbar);
     hth_add_scaled(n, (hth_real)(-each * like / (of_q * of_q)), q, qbar);
     if (keybar) hth_add_scaled(n, (hth_real)both, q, keybar);
@@ -173,25 +197,43 @@ static double score_back(const hth_store_read *read, double f, double lbar, cons
     return lbar * like;
 }
 
+/* sum_j p_j pbar_j */
+static double mean_pbar(const hth_store_read *read, const hth_store_part *parts,
+                        const hth_real *rbar) {
+    const hth_store_form *store = store_of(read);
+    const double *p = read->scratch.weights;
+    const size_t value = place_of_value(store);
+    double mean = 0;
+    for (size_t k = 0; k < HTH_STORE_PARTS; k++)
+        for (size_t i = 0; i < parts[k].count; i++, p++)
+            if (*p > 0)
+                mean += *p * (double)hth_dot(store->value, rbar,
+                                             parts[k].at + i * parts[k].stride + value);
+    return mean;
+}
+
 void hth_store_read_back(const hth_store_read *read, const hth_real *rbar, hth_real *delta,
                          hth_store_errors *errors) {
     const hth_store_form *store = store_of(read);
     const hth_store_rows seen = hth_store_seen(store, *read->on->store.time, read->t);
-    const size_t count = hth_store_weigh(read), value = place_of_value(store);
-    const double f = strength(read), *p = read->weights;
-    double mean = 0, fbar = 0;
-    for (size_t i = 0; i < count; i++)
-        if (p[i] > 0)
-            mean += p[i] * (double)hth_dot(store->value, rbar, row(read, seen.first + i) + value);
-    for (size_t i = 0; i < count; i++) {
-        if (!(p[i] > 0)) continue;
-        const hth_real *content = row(read, seen.first + i);
-        const double pbar = (double)hth_dot(store->value, rbar, content + value);
-        hth_real *bar = errors_of(read, &seen, seen.first + i, errors);
-        if (bar) hth_add_scaled(store->value, (hth_real)p[i], rbar, bar + value);
-        fbar += score_back(read, f, p[i] * (pbar - mean), content, delta + read->head * store->key,
-                           bar);
-    }
+    hth_store_part parts[HTH_STORE_PARTS];
+    parts_of(read, parts);
+    weigh(read, parts);
+    const size_t value = place_of_value(store);
+    const double f = strength(read), mean = mean_pbar(read, parts, rbar);
+    const double *p = read->scratch.weights;
+    double fbar = 0;
+    size_t j = seen.first;
+    for (size_t k = 0; k < HTH_STORE_PARTS; k++)
+        for (size_t i = 0; i < parts[k].count; i++, j++, p++) {
+            if (!(*p > 0)) continue;
+            const hth_real *row = parts[k].at + i * parts[k].stride;
+            const double pbar = (double)hth_dot(store->value, rbar, row + value);
+            hth_real *bar = errors_of(read, &seen, j, errors);
+            if (bar) hth_add_scaled(store->value, (hth_real)*p, rbar, bar + value);
+            fbar +=
+                score_back(read, f, *p * (pbar - mean), row, delta + read->head * store->key, bar);
+        }
     if (store->learned)
         delta[hth_store_strengths(store) + read->head] +=
             (hth_real)(fbar * hth_sigmoid64(strength_drive(read)));
