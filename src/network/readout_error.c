@@ -277,8 +277,26 @@ static void learn_large(const hth_tape *tape, const hth_readout_backward *to) {
     }
 }
 
+/* Whether anything has been said of a step of the tape. */
+static bool is_said(const hth_tape *tape, const hth_readout_backward *to) {
+    for (size_t t = 0; t < tape->steps; t++)
+        if (said_of(tape, to, t) == HTH_SAID_TARGET || said_of(tape, to, t) == HTH_SAID_ERROR)
+            return true;
+    return false;
+}
+
+/* No errors: no gradient, and nothing goes to the units. */
+static void learn_nothing(const hth_tape *tape, const hth_readout_backward *to) {
+    const hth_readout *r = &tape->network->readout;
+    if (to->q) memset(to->q, 0, tape->steps * tape->batch * r->n * sizeof *to->q);
+    if (to->start && r->kappa != 0)
+        memset(to->start, 0, tape->batch * r->outputs * sizeof *to->start);
+}
+
 void hth_readout_learn(const hth_tape *tape, const hth_readout_backward *to) {
-    if (tape->readout.tile_count == 1)
+    if (!is_said(tape, to))
+        learn_nothing(tape, to);
+    else if (tape->readout.tile_count == 1)
         learn_small(tape, to);
     else
         learn_large(tape, to);

@@ -72,6 +72,25 @@ static void count_spikes(const hth_tape *tape, double *spikes) {
     }
 }
 
+/* z of a spiking module at all steps and tasks, [steps][batch] rows `*stride` apart; and its output weights. */
+static const hth_real *module_z(const hth_module *m, const hth_tape *tape, size_t *stride) {
+    *stride = m->network->layers[0].stride;
+    return tape->layers[0].u + m->batch * *stride;
+}
+static hth_matrix output_weights(const hth_module *m) {
+    const hth_readout *r = &m->network->readout;
+    return hth_rows(m->network->theta + r->weight, r->n);
+}
+
+/* L = Psi q, before the filter. */
+static void weigh(const hth_module *m, const hth_tape *tape, hth_real *L) {
+    const hth_matrix psi = output_weights(m);
+    size_t stride;
+    const hth_real *z = module_z(m, tape, &stride);
+    hth_product(tape->compute, m->steps * m->batch, m->n, m->network->layers[0].n,
+                hth_rows(z, stride), hth_transposed(psi.data, psi.row), false, L, m->n);
+}
+
 /* to += kappa from, the signals of all tasks at a step. */
 static void leak(const hth_module *m, const hth_real *from, hth_real *to) {
     for (size_t i = 0; i < m->batch * m->n; i++) to[i] += m->kappa * from[i];
@@ -87,7 +106,7 @@ hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth
     HTH_TRY(hth_tape_write(tape, &in, error));
     if (m->options.kind == HTH_MODULE_SPIKING) {
         count_spikes(tape, spikes);
-        HTH_TRY(hth_tape_read(tape, 0, m->steps, L, error));
+        weigh(m, tape, L);
         for (size_t t = 1; t < m->steps; t++) leak(m, L + (t - 1) * slot, L + t * slot);
         return HTH_OK;
     }
@@ -119,30 +138,35 @@ static void push_back(const hth_module *m, hth_trial_tapes on, const hth_real *d
                     push_z + ((on.shared ? 0 : b * m->steps) + t) * m->n);
 }
 
-/* Gives the learner what is known of the tape's errors; Lbar back through the filter, in place. */
-static hth_status give_errors(hth_module *m, hth_tape *tape, hth_real *Lbar, const hth_real *pull,
-                              hth_error *error) {
-    const hth_verdict verdict = {.steps = m->steps, .errors = Lbar};
+/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and *q = Psi^T l. What
+ * pulls at the rates is pushed. */
+static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, const hth_real *pull,
+                        hth_gradient *gradient) {
     const size_t units = m->network->layers[0].n, slot = m->batch * m->n;
-    if (m->options.kind == HTH_MODULE_LINEAR) {
-        hth_learner_push(m->learner, 0, Lbar, 0, NULL);
-        return HTH_OK;
-    }
+    const size_t items = m->steps * m->batch;
+    size_t stride;
+    const hth_real *z = module_z(m, tape, &stride);
+    hth_real *dPsi = hth_gradient_edit(gradient) + m->network->readout.weight;
     for (size_t t = m->steps - 1; t > 0; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
-    for (size_t i = 0; pull && i < m->steps * m->batch; i++)
+    hth_product(tape->compute, m->n, units, items, hth_transposed(Lbar, m->n), hth_rows(z, stride),
+                true, dPsi, units);
+    hth_product(tape->compute, items, units, m->n, hth_rows(Lbar, m->n), output_weights(m), false,
+                m->q, units);
+    for (size_t i = 0; pull && i < items; i++)
         memcpy(m->pull + i * units, pull, units * sizeof *pull);
     if (pull) hth_learner_push(m->learner, 0, m->pull, 0, NULL);
-    return hth_tape_judge(tape, &verdict, NULL, error);
 }
 
 hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, hth_real *Lbar,
                            const hth_real *pull, hth_gradient *gradient, hth_real *push_z,
                            hth_error *error) {
+    const bool linear = m->options.kind == HTH_MODULE_LINEAR;
     hth_view view;
-    HTH_TRY(give_errors(m, m->tapes[k], Lbar, pull, error));
+    if (!linear) give_errors(m, m->tapes[k], Lbar, pull, gradient);
+    HTH_TRY(hth_learner_signals(m->learner, linear ? Lbar : m->q, m->steps, error));
     HTH_TRY(hth_learn(m->learner, m->tapes[k], gradient, error));
     HTH_TRY(hth_learner_inputs(m->learner, &view, error));
-    if (m->options.kind == HTH_MODULE_LINEAR) {
+    if (linear) {
         /* xi has been read: its memory serves the way back. */
         memcpy(m->xi, view.data, m->steps * m->batch * m->width * sizeof *m->xi);
         filter_back(m, m->xi);

@@ -11,7 +11,8 @@
  * neurons that spike by themselves with a probability that falls with the distance to the neuron's own number.
  *
  * The linear module is a dense layer of identity units, whose z are the signals; its readout has one output, which
- * nothing uses. Cost: that of a forward pass and of backpropagation of the module over a batch of trials.
+ * nothing uses. The weights of a spiking module's readout are Psi; its product and filter are taken here, all units at a
+ * time, and nothing is said of the readout itself. Cost: that of a forward pass and of backpropagation of the module over a batch of trials.
  */
 #ifndef HTH_MODULE_H
 #define HTH_MODULE_H
@@ -37,8 +38,8 @@ typedef struct hth_module {
     uint64_t seed;
     hth_tape **tapes; /* [updates] */
     hth_learner *learner;
-    hth_real *xi;   /* [steps][batch][width] */
-    hth_real *pull; /* [steps][batch][units]: dE_reg/dz; spiking alone */
+    hth_real *xi;       /* [steps][batch][width] */
+    hth_real *q, *pull; /* [steps][batch][units]: Psi^T dC/dL and dE_reg/dz; spiking alone */
 } hth_module;
 
 /* What the module is told of a trial. */

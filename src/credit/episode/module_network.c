@@ -151,17 +151,20 @@ void hth_module_lay_out(hth_arena *arena, hth_module *m) {
     const bool spikes = m->options.kind == HTH_MODULE_SPIKING;
     hth_tape **tapes = HTH_TAKE(arena, hth_tape *, m->updates);
     hth_real *xi = HTH_TAKE(arena, hth_real, hth_times(items, m->width));
-    hth_real *pull =
-        HTH_TAKE(arena, hth_real, spikes ? hth_times(items, m->network->layers[0].n) : 0);
+    const size_t each = spikes ? hth_times(items, m->network->layers[0].n) : 0;
+    hth_real *q = HTH_TAKE(arena, hth_real, each), *pull = HTH_TAKE(arena, hth_real, each);
     if (!arena->base) return;
     m->tapes = tapes;
     m->xi = xi;
+    m->q = q;
     m->pull = pull;
 }
 
 hth_status hth_module_learner(const hth_module *m, hth_compute *compute,
                               const hth_allocator *allocator, hth_learner **out, hth_error *error) {
+    /* Errors come by hth_learner_signals: nothing is said of the readout. */
     static const hth_setting bptt[] = {{"learner.name", "bptt", NULL},
+                                       {"learner.signal", "module", NULL},
                                        {"learner.inputs", "true", NULL}};
     const hth_settings settings = {bptt, HTH_COUNT(bptt)};
     return hth_learner_create(&settings, m->network, m->steps, m->batch, 0, compute, allocator, out,
