@@ -1,12 +1,13 @@
 """A step of the outer loop of e-prop 2 beside the same graph in PyTorch and in JAX, in one run on this machine.
 
-    scripts/... has built bench_episodes, bench_episodes64 and ceilings in build/; then
+    cmake --preset release && ninja -C build bench_episodes bench_episodes64 ceilings
     python bench/episodes.py [--rounds N] [--only small | paper] [--device cuda] [--out FILE]
 
 PYTHON names the interpreter with torch, JAX_PYTHON the one with jax. Peers get our weights and tasks, and are not timed
-unless their outer gradient is ours: to 1e-9 of the largest entry in double precision with the same spikes. A round runs
-each side with one thread and with two, one after the other; the least time of all rounds counts, since others may load
-the machine. With --device cuda the peers run on the GPU, whose name is printed, and ours on the processor.
+unless their outer gradient is ours: to 1e-9 of the largest entry in double precision, with the same spikes. A round runs
+each side with one thread and with two, one after the other, and the least time of all rounds counts. With one thread it
+is the processor's time, to which others that load the machine add little; with two it is the clock's. With --device cuda
+the peers run on the GPU, whose name is printed, and ours on the processor.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def measure(settings, peers, rounds, device):
                     answers[peer] = run_peer(peer, "--data", folder, *more)
                 for side, answer in answers.items():
                     told[side] = answer
-                    best = min(answer["seconds"])
+                    best = min(answer["processor" if threads == 1 and device == "cpu" else "seconds"])
                     least[side, threads] = min(best, least.get((side, threads), best))
     return about, least, told
 
@@ -147,8 +148,12 @@ def main():
         for name in ([args.only] if args.only else WORKS)
         for row in rows(name, peers, args.rounds, args.device, ceilings)
     ]
-    peaks = "; ".join(f"{t} thread(s) {c['gflops']:.0f} GFLOP/s, triad 512 KiB {c['triad_gbs']['512']:.0f} GB/s" for t, c in ceilings.items())
-    text = f"Ceilings: {peaks}.\n\n" + table(lines, [*HEADS, *(f"{peer} ms (ratio)" for peer in PEERS)])
+    peaks = "; ".join(
+        f"{t} thread(s) {c['gflops']:.0f} GFLOP/s, triad 512 KiB {c['triad_gbs']['512']:.0f} GB/s"
+        for t, c in ceilings.items()
+    )
+    load = os.getloadavg()[0]
+    text = f"Ceilings: {peaks}. Load at the end: {load:.1f}.\n\n" + table(lines, [*HEADS, *(f"{peer} ms (ratio)" for peer in PEERS)])
     print(text)
     if args.out:
         pathlib.Path(args.out).write_text(text + "\n")

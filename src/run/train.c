@@ -354,18 +354,24 @@ static void close_run(hth_run *r) {
     free(r);
 }
 
-/* Notes how many parameters exist: no weight of a connection that there is not. HTH_NO_MEMORY. */
-static hth_status count_parameters(const hth_run *r, hth_error *error) {
-    const hth_network *network = r->session.parts.network;
-    const size_t count = hth_network_parameter_count(network);
-    hth_real *mask = calloc(count + 1, sizeof *mask);
+/* Adds the parameters that exist, without weights of connections that there are not. HTH_NO_MEMORY. */
+static hth_status add_parameters(const hth_network *network, uint64_t *count, hth_error *error) {
+    const size_t all = hth_network_parameter_count(network);
+    hth_real *mask = calloc(all + 1, sizeof *mask);
     if (!mask)
-        return hth_fail(error, HTH_NO_MEMORY, "not enough memory to count %zu parameters", count);
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory to count %zu parameters", all);
     hth_parameter_mask(network, mask);
-    r->outcome->parameters = 0;
-    for (size_t i = 0; i < count; i++) r->outcome->parameters += mask[i] > 0;
+    for (size_t i = 0; i < all; i++) *count += mask[i] > 0;
     free(mask);
     return HTH_OK;
+}
+
+/* Notes how many parameters learn: of episodes, those of both networks. */
+static hth_status count_parameters(const hth_run *r, hth_error *error) {
+    r->outcome->parameters = 0;
+    HTH_TRY(add_parameters(r->session.parts.network, &r->outcome->parameters, error));
+    if (!r->session.outer) return HTH_OK;
+    return add_parameters(r->session.outer->module, &r->outcome->parameters, error);
 }
 
 /* Notes the bytes of the learner's state. */

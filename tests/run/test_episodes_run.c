@@ -198,6 +198,8 @@ static void test_interruptions_change_no_bit(void **state) {
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++)
         assert_interruptions_change_no_bit(lines[i], i, 3);
+    /* The parameters of both networks: 6 (5 + 10) + 12, and 5 (4 + 10 + 6 + 2 * 8) + 6 * 5. */
+    assert_true(summary_number("whole0", "parameters") == 102 + 210);
     /* Validation, test and the metric are there. */
     assert_true(summary_number("whole0", "validation_metric") > 0);
     assert_true(summary_number("whole0", "test_metric") > 0);
