@@ -4,10 +4,10 @@
     python bench/episodes.py [--rounds N] [--only small | paper] [--device cuda] [--out FILE]
 
 PYTHON names the interpreter with torch, JAX_PYTHON the one with jax. Peers get our weights and tasks, and are not timed
-unless their outer gradient is ours: to 1e-9 of the largest entry in double precision, with the same spikes. A round runs
-each side with one thread and with two, one after the other, and the least time of all rounds counts. With one thread it
-is the processor's time, to which others that load the machine add little; with two it is the clock's. With --device cuda
-the peers run on the GPU, whose name is printed, and ours on the processor.
+unless their outer gradient is ours: to 1e-9 of the largest entry in double precision, with the same spikes. A round
+runs each side with one thread and with two, one after the other, and the least time of all rounds counts. With one
+thread it is the processor's time, to which others that load the machine add little; with two it is the clock's. With
+--device cuda the peers run on the GPU, whose name is printed, and ours on the processor.
 """
 
 import argparse
@@ -127,8 +127,8 @@ def rows(name, peers, rounds, device, ceilings):
         ]
     for peer in peers:
         form = f", {told[peer]['form']}, unrolled {told[peer]['unroll']}" if "form" in told[peer] else ""
-        line = f"{text}: {peer} {told[peer]['version']} on {told[peer]['device']}{form}; gradient {apart[peer]:.1e} apart"
-        print(line, file=sys.stderr)
+        package = f"{peer} {told[peer]['version']} on {told[peer]['device']}"
+        print(f"{text}: {package}{form}; gradient {apart[peer]:.1e} apart", file=sys.stderr)
 
 
 HEADS = ["an outer step", "threads", "Gflop", "GB", "floors ms", "ours ms", "of floor"]
@@ -153,7 +153,8 @@ def main():
         for t, c in ceilings.items()
     )
     load = os.getloadavg()[0]
-    text = f"Ceilings: {peaks}. Load at the end: {load:.1f}.\n\n" + table(lines, [*HEADS, *(f"{peer} ms (ratio)" for peer in PEERS)])
+    heads = [*HEADS, *(f"{peer} ms (ratio)" for peer in PEERS)]
+    text = f"Ceilings: {peaks}. Load at the end: {load:.1f}.\n\n{table(lines, heads)}"
     print(text)
     if args.out:
         pathlib.Path(args.out).write_text(text + "\n")

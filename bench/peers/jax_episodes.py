@@ -1,7 +1,7 @@
-"""A step of the outer loop of e-prop 2 in JAX: the graph of torch_episodes.py as one jitted function, with lax.scan over
-the steps of a trial, the gradient by automatic differentiation, and Adam. --check compares the outer gradient with ours.
-The products of the test trial, whose weights are each task's own, and the unrolling of scans are tried in several forms,
-and the fastest is timed.
+"""A step of the outer loop of e-prop 2 in JAX: the graph of torch_episodes.py as one jitted function, with lax.scan
+over the steps of a trial, the gradient by automatic differentiation, and Adam. --check compares the outer gradient with
+ours. The products of the test trial, whose weights are each task's own, and the unrolling of scans are tried in several
+forms, and the fastest is timed.
 """
 
 import json
