@@ -5,10 +5,12 @@
  * `bench_episodes export FOLDER FILE [KEY=VALUE]...` writes what a peer needs to do the same, and our outer gradient of
  * the first batch to hold the peer's against; numbers have the size that "bytes" says.
  */
+#include "kernels/compute.h"
 #include "network/network.h"
 #include "session/outer.h"
 #include "settings/config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +85,25 @@ static void put_numbers(const char *name, const double *values, size_t count) {
     printf("], ");
 }
 
+/* GFLOP/s of the product that the gradient of one task is: of one thread by the processor's time, the best of some. */
+static double product_rate(const hth_session *s) {
+    enum { TRIES = 40 };
+    const hth_layer *layer = &s->parts.network->layers[0];
+    const size_t M = layer->n, N = layer->m, K = s->outer->steps;
+    const bool alone = hth_compute_threads(s->parts.compute) == 1;
+    hth_real *A = calloc(K * M + K * N + M * N, sizeof *A), *B = A + K * M, *C = B + K * N;
+    double least = INFINITY;
+    if (!A) stop("not enough memory");
+    for (size_t i = 0; i < K * (M + N); i++) A[i] = (hth_real)(i % 7) - 3;
+    for (int i = 0; i < TRIES; i++) {
+        const double start = alone ? spent() : now();
+        hth_product(s->parts.compute, M, N, K, hth_transposed(A, M), hth_rows(B, N), false, C, N);
+        least = fmin(least, (alone ? spent() : now()) - start);
+    }
+    free(A);
+    return 2e-9 * (double)(M * N * K) / least;
+}
+
 static void measure(hth_session *s, const char *threads, size_t samples) {
     static double seconds[MOST_SAMPLES], processor[MOST_SAMPLES];
     hth_tally tally = {0};
@@ -98,7 +119,7 @@ static void measure(hth_session *s, const char *threads, size_t samples) {
     printf("{\"threads\": %s, ", threads);
     put_numbers("seconds", seconds, samples);
     put_numbers("processor", processor, samples);
-    printf("\"peak_kib\": %ld, ", peak_kib());
+    printf("\"product_gflops\": %.4g, \"peak_kib\": %ld, ", product_rate(s), peak_kib());
     tell(s);
 }
 

@@ -76,7 +76,7 @@ def compare(data, loss, spikes, gradients):
 
 
 def measure(step, args, **more):
-    """Times `samples` calls of step after two that warm up: by the clock, and by the processor's time of all threads."""
+    """Times `samples` calls of step after two that warm up: by the clock and by the processor of all threads."""
     step(), step()
     seconds, processor = [], []
     for _ in range(args.samples):
