@@ -326,41 +326,6 @@ static void test_a_restored_tape_knows_its_length(void **state) {
     law_teardown(&rig);
 }
 
-/* A target that the loss has no meaning for is refused where it counts, and looked at nowhere else. */
-static void test_targets_beyond_the_loss(void **state) {
-    const law_case what = {"cell.name=rate network.units=5 loss.name=sigmoid",
-                           INPUTS,
-                           0,
-                           OUTPUTS,
-                           STEPS,
-                           BATCH,
-                           false,
-                           false};
-    hth_real weights[STEPS * BATCH], targets[STEPS * BATCH * OUTPUTS];
-    law_rig rig;
-    hth_error error;
-    (void)state;
-    law_setup(&rig, &what);
-    handles h = handles_make(&rig, "learner.name=bptt", STEPS);
-    for (size_t i = 0; i < STEPS * BATCH; i++) weights[i] = 1;
-    for (size_t i = 0; i < STEPS * BATCH * OUTPUTS; i++) targets[i] = i % 2 ? 1 : 0;
-    targets[3 * OUTPUTS + 2] = (hth_real)1.5; /* step 1, item 1 */
-    write_steps(&rig, h.tape, 0, STEPS, NULL);
-    for (int counts = 2; counts >= 0; counts--) { /* without weights, with weight 1, with 0 */
-        weights[3] = (hth_real)counts;
-        const hth_verdict v = {
-            .steps = STEPS, .targets = targets, .weights = counts < 2 ? weights : NULL};
-        const hth_status status = hth_tape_judge(h.tape, &v, &rig.report, &error);
-        assert_int_equal(status, counts ? HTH_INVALID : HTH_OK);
-        if (!counts) continue;
-        assert_non_null(strstr(error.message, "step 1, item 1, component 2 is 1.5; loss sigmoid "
-                                              "takes 0 to 1"));
-    }
-    assert_true(isfinite(rig.report.loss));
-    handles_drop(&h);
-    law_teardown(&rig);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths_of_all_steps_or_none),
@@ -371,7 +336,6 @@ int main(void) {
         cmocka_unit_test(test_a_forward_that_failed_can_be_made_again),
         cmocka_unit_test(test_forgetting_what_waits_is_refused),
         cmocka_unit_test(test_a_restored_tape_knows_its_length),
-        cmocka_unit_test(test_targets_beyond_the_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
