@@ -93,7 +93,10 @@ hth_status hth_tape_steps(const hth_settings *settings, const hth_source *source
                         "them: take learner=tbptt or learner=rtrl, or say with learner.steps how "
                         "many steps it looks at together",
                         stream, learner.name);
-    /* The setting, or the default. */
+    /* The setting, or the default; one step where each of a world's changes the weights. */
+    const hth_answers *world = source->kind->answers;
+    const bool by_step = world && !isnan(world->fading(source->state)) && !wants_all;
+    if (by_step && given == 0) given = 1;
     *steps = given > 0 ? (size_t)given : default_steps(learner.steps, whole, whole_rates);
     return HTH_OK;
 }
@@ -172,8 +175,8 @@ static hth_status check_world(hth_session *s, hth_error *error) {
     s->update_sequence = false;
     if (s->steps == 1) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
-                    "agent.update is step, so a tape must be one step, but learner.steps is %zu: "
-                    "set learner.steps = 1, or agent.update = tape",
+                    "agent.name is ac-lambda, so a tape must be one step, but learner.steps is %zu: "
+                    "set learner.steps = 1, or agent.name = a2c",
                     s->steps);
 }
 

@@ -8,7 +8,7 @@
 typedef struct hth_session {
     hth_train_options options;
     size_t steps, batch; /* K and the batch size of the training tape */
-    bool by_step;        /* agent.update = step: see hth_walk, as of fading */
+    bool by_step;        /* agent.name = ac-lambda: see hth_walk, as of fading */
     double fading;
     bool update_sequence; /* update at the end of each sequence, not after each tape */
     hth_run_metric metric;

@@ -19,7 +19,7 @@
 const hth_catalogue *const *hth_catalogues(size_t *count) {
     static const hth_catalogue *const all[] = {
         &hth_tasks,           &hth_readers,
-        &hth_worlds,          &hth_agent_section,
+        &hth_worlds,          &hth_agents,
         &hth_network_section, &hth_layer_kinds,
         &hth_cells,           &hth_readout_section,
         &hth_losses,          &hth_regulariser_section,

@@ -7,7 +7,7 @@
 extern const hth_catalogue hth_tasks;         /* task.name and task.* */
 extern const hth_catalogue hth_readers;       /* data.name and data.* */
 extern const hth_catalogue hth_worlds;        /* world.name and world.* */
-extern const hth_catalogue hth_agent_section; /* agent.* */
+extern const hth_catalogue hth_agents; /* agent.* */
 
 /* A line that curves can be held against: what a network reaches of which `name` tells. */
 typedef struct hth_reference {

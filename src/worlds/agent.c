@@ -18,43 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTION(field, ...)                                                                         \
-    { .name = #field, .offset = offsetof(hth_agent_options, field), __VA_ARGS__ }
-
-static const hth_option options[] = {
-    OPTION(gamma, .help = "what a reward counts a step later", .fallback = "0.9",
-           .kind = HTH_KIND_REAL, .min = 0, .max = 1),
-    OPTION(lambda,
-           .help = "how far advantages look beyond one step: 0 to the next value alone, 1 to the "
-                   "end of the tape (generalised advantage estimate; TD(lambda))",
-           .fallback = "1", .kind = HTH_KIND_REAL, .min = 0, .max = 1),
-    OPTION(update,
-           .help = "tape: advantages are targets, as any target, of the tape that holds the steps; "
-                   "step: online, each step changes the weights by its surprise times the fading "
-                   "sum of gradients, the actor-critic with eligibility traces (needs "
-                   "learner.steps = 1 and train.batch = 1)",
-           .fallback = "tape", .kind = HTH_KIND_CHOICE,
-           .choices = (const char *const[]){"tape", "step", NULL}),
-    OPTION(scale, .help = "factor of rewards, as inputs and in returns; metrics do without",
-           .fallback = "1", .kind = HTH_KIND_REAL, .min = 1e-9, .max = 1e9),
-    OPTION(see_action, .help = "whether the last action is an input", .fallback = "true",
-           .kind = HTH_KIND_BOOL),
-    OPTION(see_reward, .help = "whether the last reward is an input", .fallback = "true",
-           .kind = HTH_KIND_BOOL),
-    OPTION(see_time, .help = "whether the time since the start of the episode is an input, 0 to 1",
-           .fallback = "false", .kind = HTH_KIND_BOOL),
-    OPTION(greedy,
-           .help = "validation and test take the most probable action in place of a drawn one",
-           .fallback = "false", .kind = HTH_KIND_BOOL),
-};
-
-const hth_catalogue hth_agent_section = {
-    .kind = "agent",
-    .summary = "What stands between a network and a world: what it sees, and what it makes of "
-               "rewards.",
-    .common = {"agent", options, HTH_COUNT(options)},
-};
-
 /* ---- Opening --------------------------------------------------------------------------------- */
 
 void hth_agent_close(void *state) {
@@ -84,9 +47,9 @@ static hth_status check(const hth_agent *a, hth_error *error) {
         return hth_fail(error, HTH_INVALID,
                         "this world shows nothing, so the agent must see its last action, its last "
                         "reward or the time: set agent.see_action, see_reward or see_time");
-    if (a->split == HTH_TRAIN && a->options.update == HTH_UPDATE_STEP && a->batch > 1)
+    if (a->split == HTH_TRAIN && a->options.by_step && a->batch > 1)
         return hth_fail(error, HTH_INVALID,
-                        "agent.update is step and train.batch is %zu, but each world has a "
+                        "agent.name is ac-lambda and train.batch is %zu, but each world has a "
                         "surprise of its own: train.batch must be 1",
                         a->batch);
     return HTH_OK;
@@ -118,7 +81,7 @@ static void clear(hth_agent *a) {
 }
 
 static hth_status open_into(hth_agent *a, const hth_stream_context *context, hth_error *error) {
-    HTH_TRY(hth_options_read(&hth_agent_section.common, context->settings, &a->options, error));
+    HTH_TRY(hth_agent_read(context->settings, &a->options, error));
     HTH_TRY(a->world->open(context, &a->world_state, &a->shape, error));
     a->inputs = a->shape.inputs + (a->options.see_action ? a->shape.actions : 0) +
                 (a->options.see_reward ? 1 : 0) + (a->options.see_time ? 1 : 0);
@@ -348,7 +311,7 @@ void hth_agent_extent(const void *state, uint64_t *sequence_steps, uint64_t *epo
 static double fading(const void *state) {
     const hth_agent *a = state;
     const hth_agent_options *o = &a->options;
-    return o->update == HTH_UPDATE_STEP ? o->gamma * o->lambda : (double)NAN;
+    return o->by_step ? o->gamma * o->lambda : (double)NAN;
 }
 
 static void tell(void *state, hth_outcomes *outcomes) {

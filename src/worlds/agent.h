@@ -4,14 +4,15 @@
 
 #include "worlds/world.h"
 
-enum { HTH_UPDATE_TAPE, HTH_UPDATE_STEP }; /* agent.update */
-
 /* The section agent. */
 typedef struct hth_agent_options {
     double gamma, lambda, scale;
-    int update;
+    bool by_step; /* ac-lambda */
     bool see_action, see_reward, see_time, greedy;
 } hth_agent_options;
+
+/* Reads the section (agents.c). HTH_INVALID for values without meaning. */
+hth_status hth_agent_read(const hth_settings *settings, hth_agent_options *out, hth_error *error);
 
 /* What happened to one item at one step. */
 typedef struct hth_event {

@@ -7,7 +7,7 @@
  * with V = 0 after the end of an episode; where the episode goes on, the V of the step that comes next. All are
  * constants for the gradient: target A_t for the action taken, and G_t for the value.
  *
- * With agent.update = step the gradient of a step is that of log pi(a) + c_V V, targets 1 and V + 1, and delta is the
+ * With agent.name = ac-lambda the gradient of a step is that of log pi(a) + c_V V, targets 1 and V + 1, and delta is the
  * factor of its fading sum (Sutton & Barto 2018, section 13.5).
  */
 #include "worlds/agent.h"
@@ -55,8 +55,7 @@ static void look_at_step(hth_agent *a, double after, double entropy, hth_lookbac
 
 /* Whether an update follows: not where a pass only scores. */
 static bool is_by_step(const hth_agent *a) {
-    return a->options.update == HTH_UPDATE_STEP && a->split == HTH_TRAIN && a->batch == 1 &&
-           a->steps == 1;
+    return a->options.by_step && a->split == HTH_TRAIN && a->batch == 1 && a->steps == 1;
 }
 
 void hth_agent_return(hth_agent *a, const hth_real *after, double entropy, hth_lookback *out) {

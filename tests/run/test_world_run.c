@@ -14,7 +14,7 @@ static const char *const lines[] = {
     BANDIT "learner=rtrl learner.steps=3 train.steps=40 train.metric=regret optimiser=momentum",
     BANDIT "learner=eprop1 learner.steps=4 learner.update=sequence train.steps=60 cell=alif "
            "cell.v_th=0.1",
-    BANDIT "learner=rflo agent.update=step agent.lambda=0.9 train.steps=30 loss.entropy=0.1",
+    BANDIT "learner=rflo agent=ac-lambda agent.lambda=0.9 train.steps=30 loss.entropy=0.1",
     BANDIT "learner=tbptt-sg train.steps=60 train.batch=2",
 };
 
@@ -48,8 +48,8 @@ static void tapes_of_any_length_act_alike(void **state) {
 static void learning_lowers_regret(void **state) {
     (void)state;
     static const char *const learners[] = {
-        "learner=bptt cell=lstm", "learner=eprop1-symmetric learner.steps=1 agent.update=step "
-                                  "agent.lambda=0.9 cell=lstm"};
+        "learner=bptt cell=lstm", "learner=eprop1-symmetric agent=ac-lambda "
+                                  "cell=lstm"};
     double regret[3];
     for (size_t i = 0; i < 3; i++) {
         char line[600], name[16];
@@ -75,13 +75,14 @@ static void what_has_no_meaning_is_refused(void **state) {
         {BANDIT "learner=f-bptt", "learner.window"},
         {BANDIT "network.direction=both learner=bptt", "against time"},
         {BANDIT "learner=tbptt learner.steps=4 loss.time=mean", "loss.time"},
-        {BANDIT "learner=bptt agent.update=step", "learner.steps = 1"},
-        {BANDIT "learner=rtrl agent.update=step train.batch=2", "train.batch must be 1"},
+        {BANDIT "learner=bptt agent=ac-lambda", "learner.steps = 1"},
+        {BANDIT "learner=rtrl agent=ac-lambda train.batch=2", "train.batch must be 1"},
         {BANDIT "loss=mse", "actor-critic"},
         {BANDIT "train.metric=accuracy", "classes"},
         {BANDIT "train.metric=mse", "mse"},
         {BANDIT "agent.see_action=false agent.see_reward=false", "shows nothing"},
         {BANDIT "task=add", "one or the other"},
+        {"task=add agent.gamma=0.5", "agent.gamma"},
         {BANDIT "world.kind=easy world.arms=3", "has 2"},
         {"task=add train.metric=return", "only worlds"},
     };

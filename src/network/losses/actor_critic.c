@@ -25,7 +25,7 @@ static const hth_option options[] = {
            .kind = HTH_KIND_REAL, .min = 0, .max = 1e6),
     OPTION(entropy,
            .help = "weight of the entropy of the policy, which the loss makes larger; with "
-                   "agent.update = step it is a reward, -log of the probability of the action",
+                   "agent.name = ac-lambda it is a reward, -log of the probability of the action",
            .fallback = "0", .kind = HTH_KIND_REAL, .min = 0, .max = 1e6),
     OPTION(entropy_end,
            .help = "the same at the end of the run; it changes evenly between. -1: as at the start",
