@@ -2,7 +2,8 @@
 #include "worlds/world.h"
 
 #define WORLDS(X)                                                                                  \
-    X(bandit) X(two_step) X(t_maze) X(cues) X(key_door) X(cart_pole) X(memory_chain) X(harlow)
+    X(bandit)                                                                                      \
+    X(two_step) X(t_maze) X(cues) X(key_door) X(cart_pole) X(memory_chain) X(harlow) X(pipe)
 
 #define DECLARE(name) extern const hth_stream_kind hth_world_##name;
 WORLDS(DECLARE)

@@ -12,6 +12,13 @@
 
 enum { BATCH = 2, MOST = 1200 };
 
+/* Six steps an episode; what is seen and what pays follows from the seed and the actions. */
+#define TOY                                                                                        \
+    "while read word n; do "                                                                       \
+    "if [ $word = reset ]; then s=$((n % 5)); t=0; echo $s 0; "                                    \
+    "else t=$((t + 1)); r=0; [ $n = $((s % 2)) ] && r=1; s=$(((s * 3 + t + n) % 5)); e=0; "        \
+    "[ $t -ge 6 ] && e=1; echo $r $e $s $t; fi; done"
+
 typedef struct player {
     const hth_stream_kind *kind;
     void *state;
@@ -20,7 +27,13 @@ typedef struct player {
 } player;
 
 static player open_player(const hth_stream_kind *kind, hth_split split, uint64_t seed) {
-    const hth_settings settings = {NULL, 0};
+    /* The world that is another program: one of its own. */
+    static const hth_setting other[] = {{"world.command", TOY, NULL},
+                                        {"world.inputs", "2", NULL},
+                                        {"world.actions", "2", NULL},
+                                        {"world.steps", "10", NULL}};
+    const bool is_pipe = strcmp(kind->part.name, "pipe") == 0;
+    const hth_settings settings = {other, is_pipe ? 4 : 0};
     const hth_stream_context context = {&settings, split, BATCH, seed};
     player p = {.kind = kind};
     uint64_t epoch;

@@ -1,0 +1,81 @@
+/* A world that is another program: runs resume to the bit, and a program that dies, says nonsense or nothing ends a run
+ * with one sentence and leaves nothing behind. */
+#include "runs.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+#define PIPE                                                                                       \
+    "world=pipe world.inputs=2 world.actions=2 world.steps=10 network.units=4 train.threads=1 "
+
+/* Six steps an episode; what is seen and what pays follows from the seed and the actions. */
+static const char toy[] =
+    "while read word n; do\n"
+    "if [ $word = reset ]; then s=$((n % 5)); t=0; echo $s 0\n"
+    "else t=$((t + 1)); r=0; [ $n = $((s % 2)) ] && r=1; s=$(((s * 3 + t + n) % 5)); e=0\n"
+    "[ $t -ge 6 ] && e=1; echo $r $e $s $t; fi; done\n";
+
+/* A program as a file, for settings of a line know no blanks. Returns its name. */
+static const char *program(const char *name, const char *text) {
+    const char *path = scratch_path(name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\n%s", text);
+    fclose(file);
+    assert_int_equal(chmod(path, 0700), 0);
+    return path;
+}
+
+static void no_child_is_left(void) {
+    assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+}
+
+static void interruptions_change_no_bit(void **state) {
+    (void)state;
+    char line[1024];
+    snprintf(line, sizeof line,
+             PIPE "world.command=%s learner=rtrl learner.steps=4 train.steps=30 train.batch=2 "
+                  "train.validation_steps=6",
+             program("toy", toy));
+    assert_interruptions_change_no_bit(line, 0, 3);
+    no_child_is_left();
+}
+
+static void what_goes_wrong_is_one_sentence(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *words;
+        hth_status status;
+    } cases[] = {
+        {"exit 3", "exit status 3", HTH_FILE},
+        {"read line; exit 0", "has closed its output (exit status 0)", HTH_FILE},
+        {"kill -TERM $$", "exit status 143", HTH_FILE},
+        {"read line; echo 1 2; read line; echo 1 0 5; read line", "4 finite numbers", HTH_INVALID},
+        {"read line; echo 1 nan; read line", "with '1 nan'", HTH_INVALID},
+        {"read line; echo one two; read line", "with 'one two'", HTH_INVALID},
+        {"read line; echo 1 2 3; read line", "with '1 2 3'", HTH_INVALID},
+        {"read line; read line", "has not answered 'reset", HTH_FILE},
+        {"read line; while :; do printf 0123456789012345678901234567890123456789; done",
+         "a line of more than", HTH_FILE},
+    };
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        char line[1024], name[32];
+        hth_ending ending;
+        hth_error error;
+        snprintf(name, sizeof name, "wrong%zu", i);
+        snprintf(line, sizeof line, PIPE "world.command=%s world.timeout=%s train.steps=20",
+                 program(name, cases[i].text),
+                 strstr(cases[i].words, "not answered") ? "0.05" : "20");
+        snprintf(name, sizeof name, "run%zu", i);
+        const hth_status status = train_line(line, name, false, NULL, &ending, &error);
+        if (status != cases[i].status || !strstr(error.message, cases[i].words))
+            fail_msg("%s: %s", cases[i].text, error.message);
+        no_child_is_left();
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(interruptions_change_no_bit),
+                                       cmocka_unit_test(what_goes_wrong_is_one_sentence)};
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
