@@ -251,6 +251,95 @@ class Data(TypedDict, total=False):
     """sound: filter the power spectrum instead of its root (HTK: USEPOWER) (false)"""
 
 
+WorldName = Literal["bandit", "two-step", "t-maze", "cues", "key-door", "cart-pole", "memory-chain", "harlow", "pipe"]
+
+class World(TypedDict, total=False):
+    """Settings of the section `world`."""
+    name: WorldName
+    """worlds that answer to what a network does, with rewards"""
+    arms: int
+    """arms (2)"""
+    pulls: int
+    """pulls of an episode (100)"""
+    kind: Literal["independent", "correlated", "easy", "medium", "hard", "restless"]
+    """how the probabilities of an episode are drawn (independent)"""
+    drift: float
+    """restless: standard deviation of what a pull changes (0.1)"""
+    common: float
+    """probability of the common transition (0.8)"""
+    pays: float
+    """probability that the better place pays; the other pays with 1 - pays (0.9)"""
+    swap: float
+    """probability that the places change roles before a trial (0.025)"""
+    corridor: int
+    """steps from the sign to the junction (10)"""
+    limit: int
+    """an episode ends after so many steps; 0: three times what it needs (0)"""
+    cues: int
+    """cues of an episode, an odd number (7)"""
+    dt: float
+    """milliseconds of a step (1)"""
+    cue: float
+    """milliseconds of a cue (100)"""
+    gap: float
+    """milliseconds between cues (50)"""
+    least_delay: float
+    """least milliseconds from the last cue to the decision (500)"""
+    most_delay: float
+    """most milliseconds from the last cue to the decision (1500)"""
+    window: float
+    """milliseconds of the decision window (150)"""
+    group: int
+    """input neurons of each of the four groups (10)"""
+    rate: float
+    """of a neuron whose group fires, in Hz (40)"""
+    noise: float
+    """of a neuron of the noise, in Hz (10)"""
+    delay: int
+    """steps between the key and the door (30)"""
+    velocities: bool
+    """whether the velocities of cart and pole are seen, too (false)"""
+    length: int
+    """steps of the chain (20)"""
+    trials: int
+    """trials of an episode, a step each (100); or: trials of an episode (6)"""
+    size: int
+    """numbers of an object (8)"""
+    command: Texts
+    """the program, as a shell would be told it (docs/worlds.md says what it must answer)"""
+    inputs: int
+    """numbers that it shows at each step"""
+    actions: int
+    """actions, 0 to actions - 1"""
+    steps: int
+    """an episode ends after so many steps (200); or: an episode ends after so many steps (500)"""
+    timeout: float
+    """seconds that an answer may take (60)"""
+
+
+AgentName = Literal["a2c", "ac-lambda"]
+
+_Agent = TypedDict("_Agent", {"lambda": "float"}, total=False)
+
+
+class Agent(_Agent, total=False):
+    """Settings of the section `agent`."""
+    name: AgentName
+    """Of a world: what the network sees, and how it learns from rewards. (a2c)"""
+    gamma: float
+    """what a reward counts a step later (0.9)"""
+    scale: float
+    """factor of rewards, as inputs and in returns; metrics do without (1)"""
+    see_action: bool
+    """whether the last action is an input (true)"""
+    see_reward: bool
+    """whether the last reward is an input (true)"""
+    see_time: bool
+    """whether the time since the start of the episode is an input, 0 to 1 (false)"""
+    greedy: bool
+    """validation and test take the most probable action in place of a drawn one (false)"""
+
+
 class Network(TypedDict, total=False):
     """Settings of the section `network`."""
     units: Texts
@@ -338,6 +427,8 @@ class Store(TypedDict, total=False):
     literal: bool
     """rows are what the layer reads, key and value in one (Lillicrap & Santoro 2019, eq. 5): nothing but queries is
     learned. The layer has as many units as it reads numbers, times store.heads (false)"""
+    feedback: bool
+    """whether the layer below reads what was read at the step before, r_{t-1} (false)"""
 
 
 CellName = Literal["rate", "rate-pre", "lstm", "gru", "lif", "alif", "cubalif", "sublstm", "modrelu"]
@@ -424,7 +515,7 @@ class Readout(TypedDict, total=False):
     """biases added after the filter (code of 2020) or inside it (Bellec et al. 2019, eq. 41) (outside)"""
 
 
-LossName = Literal["mse", "softmax", "sigmoid"]
+LossName = Literal["mse", "softmax", "sigmoid", "actor-critic"]
 
 class Loss(TypedDict, total=False):
     """Settings of the section `loss`."""
@@ -448,6 +539,13 @@ class Loss(TypedDict, total=False):
     """least probability that is reported (Marschall et al. 2019: 1e-4); the gradient is not changed; 0: none (0)"""
     unit: Literal["nats", "bits"]
     """unit of the loss, and of its gradient (nats)"""
+    value: float
+    """weight of the squared error of the value (0.5)"""
+    entropy: float
+    """weight of the entropy of the policy, which the loss makes larger; with agent.name = ac-lambda it is a reward,
+    -log of the probability of the action (0)"""
+    entropy_end: float
+    """the same at the end of the run; it changes evenly between. -1: as at the start (-1)"""
 
 
 class Regulariser(TypedDict, total=False):
@@ -770,7 +868,10 @@ _Train = TypedDict("_Train", {"from": "Texts"}, total=False)
 
 class Train(_Train, total=False):
     """Settings of the section `train`."""
-    metric: Literal["auto", "length", "decisions", "perplexity", "accuracy", "bits", "mse", "nmse", "place", "none"]
+    metric: (
+        Literal["auto", "length", "return", "regret", "duration", "decisions", "perplexity", "accuracy", "bits", "mse",
+        "nmse", "place", "none"]
+    )
     """What is reported beside the loss. (auto)"""
     seed: int
     """seed of initial values, tasks and all other draws (1)"""
@@ -795,8 +896,8 @@ class Train(_Train, total=False):
     """epochs between validations, or time steps for a task without epochs; 0: every epoch, or 10 times a run; -1: never
     (0)"""
     validation_steps: int
-    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, or 1000 where sequences
-    do not end (0)"""
+    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, of a world 100
+    episodes, or 1000 where sequences do not end (0)"""
     validation_batch: int
     """batch of validation and test; 0: as train.batch (0)"""
     checkpoint_every: float
@@ -881,6 +982,8 @@ class ModelSettings(TypedDict, total=False):
 class RunSettings(ModelSettings, total=False):
     """What `train` takes: the sections of a settings file but `data`."""
     task: TaskName | Task
+    world: WorldName | World
+    agent: AgentName | Agent
     store: Store
     module: Module
     episode: Episode

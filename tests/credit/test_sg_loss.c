@@ -319,7 +319,7 @@ static void test_its_numbers_are_stated(void **state) {
         what.batch = 1;
         law_setup(&rig, &what);
         for (int own = 0; own < 2; own++) {
-            hth_cost costs[HTH_AXES];
+            hth_cost costs[HTH_COSTS];
             handles h = make_handles(&rig, own ? SG "learner.sg_loss=1" : SG, K);
             hth_learner_costs(h.learner, costs);
             for (size_t a = 0; a < HTH_AXES; a++) stated[own] += costs[a].memory;

@@ -240,7 +240,7 @@ static void test_memory_is_as_stated(void **state) {
             hth_tape *tape;
             hth_learner *learner;
             hth_gradient *gradient;
-            hth_cost costs[HTH_AXES];
+            hth_cost costs[HTH_COSTS];
             law_rig rig;
             law_setup(&rig, &what);
             make(&rig, learners[k], 1, &tape, &learner, &gradient);
