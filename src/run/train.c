@@ -242,8 +242,8 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     warn_of_few_updates(r);
     warn_of_time(r);
     if (!*r->session.options.from) return HTH_OK;
-    return hth_adopt(r->session.options.from, &r->settings, r->session.parts.network, r->observer,
-                     error);
+    return hth_adopt(r->session.options.from, &r->settings, r->session.parts.network,
+                     r->session.outer ? r->session.outer->module : NULL, r->observer, error);
 }
 
 /* Opens NAME.jsonl for the guest, if there is one. */

@@ -182,29 +182,44 @@ static hth_status take(const char *from, hth_safetensors *file, bool other_delay
     return HTH_OK;
 }
 
-/* Lists the network's blocks and takes those that fit. */
+/* Lists the blocks of the module as files name them, "module.layer0.weight". */
+static void list_module(hth_network *module, hth_field *fields, size_t count) {
+    if (count == 0) return;
+    hth_network_state(module, fields, count);
+    for (size_t i = 0; i < count; i++) {
+        hth_field *field = &fields[i];
+        char name[sizeof field->name];
+        if (snprintf(name, sizeof name, "module.%s", field->name) < (int)sizeof name)
+            memcpy(field->name, name, sizeof name);
+    }
+}
+
+/* Lists the blocks of both networks and takes those that fit. */
 static hth_status take_blocks(const char *from, hth_safetensors *file, const hth_settings *settings,
-                              hth_network *network, const hth_observer *observer,
-                              hth_error *error) {
+                              hth_network *network, hth_network *module,
+                              const hth_observer *observer, hth_error *error) {
     const bool other_delays = differs_in_delays(file, settings, network);
-    const size_t count = hth_network_state(network, NULL, 0);
+    const size_t own = hth_network_state(network, NULL, 0);
+    const size_t count = own + (module ? hth_network_state(module, NULL, 0) : 0);
     hth_field *fields = calloc(count + 1, sizeof *fields);
     if (!fields)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the parameters of %s", from);
-    hth_network_state(network, fields, count);
+    hth_network_state(network, fields, own);
+    list_module(module, fields + own, count - own);
     const hth_status status = take(from, file, other_delays, fields, count, observer, error);
     free(fields);
     return status;
 }
 
 hth_status hth_adopt(const char *from, const hth_settings *settings, hth_network *network,
-                     const hth_observer *observer, hth_error *error) {
+                     hth_network *module, const hth_observer *observer, hth_error *error) {
     hth_safetensors *file;
     HTH_TRY(open_source(from, &file, error));
-    const hth_status status = hth_torch_has(file)
-                                  ? hth_torch_adopt(from, file, settings, network, observer, error)
-                                  : take_blocks(from, file, settings, network, observer, error);
+    const hth_status status =
+        hth_torch_has(file) ? hth_torch_adopt(from, file, settings, network, observer, error)
+                            : take_blocks(from, file, settings, network, module, observer, error);
     hth_safetensors_close(file);
     hth_network_keep_weights(network); /* the other run may have had other connections */
+    if (module) hth_network_keep_weights(module);
     return status;
 }

@@ -48,13 +48,11 @@ static hth_status check_options(const hth_settings *settings, const hth_session 
                         "train.batch, %lld: leave it out, and set train.validation_steps to the "
                         "steps of a trial times the number of batches",
                         (long long)o->validation_batch, (long long)o->batch);
-    if (o->keep_state || o->align || *o->from)
+    if (o->keep_state || o->align)
         return hth_fail(error, HTH_INVALID,
                         "train.%s is set, but episodes begin each trial at the state 0, at weights "
                         "of their own: leave it out",
-                        o->keep_state ? "keep_state"
-                        : o->align    ? "align"
-                                      : "from");
+                        o->keep_state ? "keep_state" : "align");
     return HTH_OK;
 }
 

@@ -231,6 +231,29 @@ static void test_another_episode_is_another_run(void **state) {
     assert_int_equal(train_line(settings_of(""), "own", true, NULL, &ending, &error), HTH_OK);
 }
 
+static double score_of(const char *run) {
+    const hth_settings none = {NULL, 0};
+    hth_score score;
+    hth_error error;
+    if (hth_evaluate(scratch_path(run), "train", &none, NULL, &score, &error) != HTH_OK)
+        fail_msg("%s", error.message);
+    return score.loss;
+}
+
+/* A run begins with both networks of another: without a step of its own it scores as that one does. */
+static void test_a_run_begins_with_another(void **state) {
+    (void)state;
+    char more[200];
+    write_arrays();
+    train_whole(settings_of(""), "first");
+    snprintf(more, sizeof more, "optimiser.lr=0 train.from=%.160s", scratch_path("first"));
+    train_whole(settings_of(more), "heir");
+    assert_true(score_of("heir") == score_of("first"));
+    /* Control: without it. */
+    train_whole(settings_of("optimiser.lr=0"), "stranger");
+    assert_true(score_of("stranger") != score_of("first"));
+}
+
 static void assert_refused(const char *line, const char *why) {
     hth_ending ending;
     hth_error error = {0};
@@ -283,6 +306,7 @@ int main(void) {
         cmocka_unit_test(test_losses_are_those_of_a_plain_implementation),
         cmocka_unit_test(test_interruptions_change_no_bit),
         cmocka_unit_test(test_another_episode_is_another_run),
+        cmocka_unit_test(test_a_run_begins_with_another),
         cmocka_unit_test(test_what_has_no_meaning_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
