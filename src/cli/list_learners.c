@@ -51,18 +51,20 @@ static void print_cost(void *context, const hth_survey_row *row) {
 
 static int list_cost(const hth_config *config) {
     hth_error error;
-    printf("What a learner carries from tape to tape and does in a step, per item of the batch, "
-           "beyond\n"
-           "the forward pass, the readout and the product g n m of the tape's own steps.\n"
-           "n units, m = n + inputs + 1, g drives a unit, d states a unit, s states of a layer, N "
-           "states\n"
-           "in all, P = g n m weights, K steps of a tape, o outputs; others are settings of the "
-           "learner.\n"
-           "Of a store: R rows, T of them weighed in a step, z numbers and W weights of the layers "
-           "that it\n"
-           "reads; L layers, M and G the sums of their m and g n, U weights in all.\n\n"
-           "%-13s %5s  %-9s %10s %10s %10s\n",
-           "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
+    printf(
+        "What a learner carries from tape to tape and does in a step, per item of the batch, "
+        "beyond\n"
+        "the forward pass, the readout and the product g n m of the tape's own steps.\n"
+        "n units, m = n + inputs + 1, g drives a unit, d states a unit, s states of a layer, N "
+        "states\n"
+        "in all, P = g n m weights, K steps of a tape, o outputs; others are settings of the "
+        "learner.\n"
+        "Of a store: R rows, T of them weighed in a step, z numbers and W weights of the layers "
+        "that it\n"
+        "reads; L layers, M and G the sums of their m and g n, B numbers of a step, U weights in "
+        "all.\n\n"
+        "%-13s %5s  %-9s %10s %10s %10s\n",
+        "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
     return hth_survey(config, print_cost, NULL, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
 }
 

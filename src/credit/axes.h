@@ -28,6 +28,7 @@
     X(rank_one)                                                                                    \
     X(kronecker)                                                                                   \
     X(reverse_kronecker)                                                                           \
+    X(window)                                                                                      \
     X(kernel)                               /* past/<name>.c */
 #define HTH_FUTURES(X) X(zero) X(synthetic) /* future/<name>.c */
 

@@ -46,7 +46,7 @@ static bool look_up_store(const sizes *s, const char *name, size_t length, doubl
     const hth_network *net = s->learner->network;
     const hth_store_form *store = &s->layer->store;
     const size_t most = store->top > 0 && store->top < store->rows ? store->top : store->rows;
-    size_t weights = 0, columns = 0, rows = 0;
+    size_t weights = 0, columns = 0, rows = 0, step = 0;
     for (size_t p = 0; p < s->layer->reads.count; p++) {
         const size_t l = s->layer->reads.parts[p].layer;
         if (l != HTH_OF_INPUT) weights += net->layers[l].rows * net->layers[l].m;
@@ -54,14 +54,22 @@ static bool look_up_store(const sizes *s, const char *name, size_t length, doubl
     for (size_t l = 0; l < net->layer_count; l++) {
         columns += net->layers[l].m;
         rows += net->layers[l].rows;
+        if (!net->layers[l].kind->stores)
+            step += net->layers[l].m + net->layers[l].cell->fields * net->layers[l].n;
     }
     const struct {
         const char *name;
         size_t value;
     } known[] = {
-        {"R", store->rows}, {"T", most * store->heads},  {"z", hth_joint_read(&s->layer->reads)},
-        {"W", weights},     {"L", net->layer_count},     {"M", columns},
-        {"G", rows},        {"U", net->recurrent_count},
+        {"R", store->rows},
+        {"T", most * store->heads},
+        {"z", hth_joint_read(&s->layer->reads)},
+        {"W", weights},
+        {"L", net->layer_count},
+        {"M", columns},
+        {"G", rows},
+        {"B", step},
+        {"U", net->recurrent_count},
     };
     for (size_t i = 0; i < HTH_COUNT(known); i++)
         if (is(name, length, known[i].name)) {
@@ -85,6 +93,7 @@ static bool look_up(void *context, const char *name, size_t length, double *valu
         {"d", layer->cell->states},
         {"f", layer->cell->fields},
         {"top", layer->is_top},
+        {"units", !layer->kind->stores},
         {"s", hth_joint_layer_states(layer)},
         {"N", hth_joint_states(s->learner->network)},
         {"P", layer->rows * layer->m},

@@ -170,6 +170,10 @@ static bool stores_nothing_of_past(const hth_learner *plan) {
     return has_store(plan) && !plan->axes.past->freeze;
 }
 
+static bool has_no_store(const hth_learner *plan) {
+    return !has_store(plan);
+}
+
 static bool stores_below_leak(const hth_learner *plan) {
     return has_store(plan) && plan->network->readout.kappa > 0;
 }
@@ -362,6 +366,26 @@ static const hth_rule rules[] = {
      .where = feeds_back,
      .why = "it has weights of its own for the way from a layer to itself, and none for that "
             "through the store; set learner.recurrence to full, diagonal or none"},
+    {.of = {.axis = PAST, .names = {"window"}},
+     .when = "no store (network.layers)",
+     .where = has_no_store,
+     .why =
+         "it keeps steps for the rows of a store, and there is none; set learner.past = none, or "
+         "learner.name = tbptt-k1-k2 for credit of some steps before the tape"},
+    {.of = {.axis = PAST, .names = {"window"}},
+     .when = "token vectors",
+     .where = has_tokens,
+     .why = "rows keep steps of units, not which vectors were read; set learner.past = influence, "
+            "rank-one or none"},
+    {.of = {.axis = PAST, .names = {"window"}},
+     .when = "store.feedback = true",
+     .where = feeds_back,
+     .why = "the steps that rows keep hold reads of rows of before them, which it does not follow; "
+            "set store.feedback = false, or learner.past = influence"},
+    {.of = {.axis = PAST, .names = {"window"}},
+     .without = {.axis = RECURRENCE, .names = {"full", "diagonal", "none"}},
+     .why = "the steps that rows keep go back by the true derivatives; it needs learner.recurrence "
+            "= full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"rank-one", "kronecker", "reverse-kronecker"}},
      .when = "a store that a layer of units reads (store.feedback too)",
      .where = holds_reads,

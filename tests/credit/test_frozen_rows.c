@@ -123,6 +123,58 @@ static void traces_are_bptt_within_units(void **state) {
     }
 }
 
+/* ---- Rows that keep steps ---- */
+
+static void forget_rows(handles *h) {
+    hth_field fields[48];
+    const size_t count = hth_learner_state(h->learner, fields, HTH_COUNT(fields));
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(fields[i].name, "rows", 4) == 0)
+            memset(fields[i].data, 0, hth_field_bytes(&fields[i]));
+}
+
+/* RTRL's gradient of rows of before each tape alone: all of it, less that of a run that forgets them. */
+static hth_real *gradient_of_rows(law_rig *rig, size_t K) {
+    hth_real *all = law_gradient(rig, "learner.name=rtrl", K);
+    handles h = handles_make(rig, "learner.name=rtrl", K);
+    for (size_t t = 0; t < rig->what.steps; t += K) {
+        if (t > 0) forget_rows(&h);
+        handles_advance(rig, &h, t, K);
+    }
+    for (size_t i = 0; i < rig->count; i++) all[i] -= hth_gradient_values(h.gradient)[i];
+    handles_drop(&h);
+    return all;
+}
+
+static void assert_window(const rows_case *c) {
+    law_rig rig;
+    law_setup(&rig, &c->what);
+    hth_real *expected = gradient_of_rows(&rig, c->K);
+    hth_real *of_tapes = law_gradient(&rig, "learner.name=tbptt", c->K);
+    for (size_t i = 0; i < rig.count; i++) expected[i] += of_tapes[i];
+    hth_real *found =
+        law_gradient(&rig, "learner.name=tbptt learner.past=window learner.row_steps=12", c->K);
+    law_assert_equal(&rig, "window", found, expected, tolerance(1e-12, 2e-3));
+    hth_real *one =
+        law_gradient(&rig, "learner.name=tbptt learner.past=window learner.row_steps=1", c->K);
+    law_assert_differs(&rig, "a window of 1", one, expected, 1e-4);
+    free(one);
+    free(found);
+    free(of_tapes);
+    free(expected);
+    law_teardown(&rig);
+}
+
+/* Rows that keep as many steps as there are: BPTT whose states are cut at the start of tapes, and whose rows are not. */
+static void windows_are_bptt_through_rows(void **state) {
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(flat); i++)
+        if (!strstr(flat[i].what.settings, "feedback")) assert_window(&flat[i]);
+    assert_window(&deep[0]);
+    for (size_t i = 0; i < HTH_COUNT(deep); i++)
+        if (strstr(deep[i].what.settings, "initial=learned")) assert_window(&deep[i]);
+}
+
 /* ---- No rows, and rows of nobody ---- */
 
 static void an_empty_store_gives_nothing(void **state) {
@@ -165,14 +217,6 @@ static void rows_inside_a_tape_are_refused(void **state) {
 
 /* ---- Interrupted ---- */
 
-static void forget_rows(handles *h) {
-    hth_field fields[48];
-    const size_t count = hth_learner_state(h->learner, fields, HTH_COUNT(fields));
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(fields[i].name, "rows", 4) == 0)
-            memset(fields[i].data, 0, hth_field_bytes(&fields[i]));
-}
-
 /* The gradient of the steps 6..11 of a run that was stopped after 6; forgets: its rows are lost. */
 static void resumed(law_rig *rig, const char *learner, size_t K, bool stops, bool forgets,
                     hth_real *out) {
@@ -190,9 +234,13 @@ static void resumed(law_rig *rig, const char *learner, size_t K, bool stops, boo
 
 static void cuts_change_nothing(void **state) {
     (void)state;
-    static const char *const learners[] = {"learner.name=rtrl", "learner.name=rflo",
-                                           "learner.name=uoro", "learner.name=kf-rtrl",
-                                           "learner.name=r-kf", "learner.name=tbptt"};
+    static const char *const learners[] = {"learner.name=rtrl",
+                                           "learner.name=rflo",
+                                           "learner.name=uoro",
+                                           "learner.name=kf-rtrl",
+                                           "learner.name=r-kf",
+                                           "learner.name=tbptt",
+                                           "learner.name=tbptt learner.past=window"};
     for (size_t i = 0; i < HTH_COUNT(learners); i++) {
         law_rig rig;
         law_setup(&rig, &flat[i % 2 ? 0 : 7].what);
@@ -202,7 +250,7 @@ static void cuts_change_nothing(void **state) {
         resumed(&rig, learners[i], 1, true, false, stopped);
         assert_memory_equal(through, stopped, rig.count * sizeof *through);
         resumed(&rig, learners[i], 1, true, true, stopped);
-        if (!strstr(learners[i], "tbptt"))
+        if (strcmp(learners[i], "learner.name=tbptt") != 0)
             law_assert_differs(&rig, "without rows", stopped, through, 1e-6);
         free(through);
         free(stopped);
@@ -250,6 +298,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(influence_is_bptt),
         cmocka_unit_test(traces_are_bptt_within_units),
+        cmocka_unit_test(windows_are_bptt_through_rows),
         cmocka_unit_test(an_empty_store_gives_nothing),
         cmocka_unit_test(rows_inside_a_tape_are_refused),
         cmocka_unit_test(cuts_change_nothing),

@@ -126,6 +126,8 @@ static void test_every_rule_refuses(void **state) {
         {"network.units=2,2 network.layers=units,store network.embedding=2 "
          "network.reads=below,below+input",
          0, 5, 2, 4, 1, false, false},
+        {"network.units=2,2 network.layers=units,store network.embedding=2", 0, 5, 2, 4, 1, false,
+         false},
         {"network.units=2,2 network.layers=units,store store.feedback=true", 2, 0, 2, 4, 1, false,
          false},
         {"network.units=2,2 network.layers=units,store network.initial=learned", 2, 0, 2, 4, 1,
