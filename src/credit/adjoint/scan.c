@@ -64,36 +64,47 @@ static void push(const hth_adjoint *adjoint, size_t l, size_t t, size_t from, si
     if (a->push_s) hth_add(count, a->push_s + at, a->sbar + (a->pushed * rows + from) * n);
 }
 
+/* How the steps of a layer are taken, the same at all of them. */
+typedef struct scan_way {
+    bool spiking, one;
+    bool crosses; /* one product takes credit from unit to unit */
+    hth_matrix w;
+} scan_way;
+
+static scan_way way_of(const hth_adjoint *adjoint, size_t l) {
+    const hth_layer_kind *kind = adjoint->tape->network->layers[l].kind;
+    scan_way way = {.crosses = adjoint->crossing->multiplies && !kind->stores,
+                    .w = crossed(adjoint, l)};
+    way.spiking = !kind->back && hth_scan_is_spiking(adjoint, l);
+    way.one = !kind->back && !way.spiking && hth_scan_is_one(adjoint, l);
+    return way;
+}
+
 /* Step t of a layer in rows from..to-1. */
-static void scan_layer_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t from,
-                            size_t to) {
+static void scan_layer_step(const hth_adjoint *adjoint, size_t l, const scan_way *way, size_t t,
+                            size_t from, size_t to) {
     const hth_layer *layer = &adjoint->tape->network->layers[l];
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const size_t rows = adjoint->rows;
-    const bool by_table = !layer->kind->back;
-    const bool spiking = by_table && hth_scan_is_spiking(adjoint, l);
-    const bool one = by_table && !spiking && hth_scan_is_one(adjoint, l);
     push(adjoint, l, t, from, to);
     /* The units of each row by themselves. */
     for (size_t row = from; row < to; row++)
-        if (spiking)
+        if (way->spiking)
             hth_scan_spiking(adjoint, l, t, row);
-        else if (one)
+        else if (way->one)
             hth_scan_one(adjoint, l, t, row);
         else
             hth_scan_step(adjoint, l, t, row);
     /* What crosses from unit to unit: one product for all rows. */
     const hth_real *delta = a->delta + (t * rows + from) * layer->rows;
-    if (!adjoint->crossing->multiplies || layer->kind->stores) return;
-    if (t == 0 && adjoint->skips_start) return;
-    const hth_matrix w = crossed(adjoint, l);
+    if (!way->crosses || (t == 0 && adjoint->skips_start)) return;
     if (a->late) scan_late(adjoint, l, t, from, to);
     if (is_packed(adjoint))
         hth_product_packed(to - from, layer->n, layer->driven, hth_rows(delta, layer->rows),
                            a->packed, true, a->zbar + from * layer->n, layer->n);
     else
         for (size_t row = from; row < to; row++, delta += layer->rows)
-            hth_vector_matrix(layer->driven, layer->n, delta, w.data, w.row, true,
+            hth_vector_matrix(layer->driven, layer->n, delta, way->w.data, way->w.row, true,
                               a->zbar + row * layer->n);
 }
 
@@ -103,9 +114,10 @@ static void scan_rows(void *argument, size_t part, int worker) {
     const hth_adjoint *adjoint = task->adjoint;
     const size_t rows = adjoint->rows, from = part * rows / task->parts;
     const size_t to = (part + 1) * rows / task->parts;
+    const scan_way way = way_of(adjoint, task->layer);
     (void)worker;
     for (size_t t = adjoint->tape->steps; t-- > 0;)
-        scan_layer_step(adjoint, task->layer, t, from, to);
+        scan_layer_step(adjoint, task->layer, &way, t, from, to);
 }
 
 /* What a store gives to what it reads beside W^T delta. */
@@ -229,7 +241,8 @@ static void scan_rows_across(void *argument, size_t part, int worker) {
     for (size_t t = adjoint->tape->steps; t-- > 0;)
         for (size_t l = net->layer_count; l-- > 0;) {
             const hth_reading *reads = &net->layers[l].reads;
-            scan_layer_step(adjoint, l, t, from, to);
+            const scan_way way = way_of(adjoint, l);
+            scan_layer_step(adjoint, l, &way, t, from, to);
             for (size_t row = from; row < to; row++)
                 for (size_t p = 0; p < reads->count; p++)
                     pass_step(adjoint, l, t, row, &reads->parts[p]);
