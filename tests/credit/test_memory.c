@@ -198,6 +198,34 @@ static void reads_say_where_they_point(void **state) {
     law_teardown(&rig);
 }
 
+/* Without weights all rows are equal: the two oldest that there are count, one half each. */
+static void of_equal_rows_the_oldest_count(void **state) {
+    (void)state;
+    static const law_case what = {STORE "store.rows=4 store.top=2", 3, 0, 2, 9, 1, false, false};
+    law_rig rig;
+    hth_tape *tape;
+    hth_error error;
+    hth_row_read rows[8];
+    size_t count;
+    law_setup(&rig, &what);
+    const hth_layer *store = &rig.network->layers[1];
+    memset(hth_network_parameters(rig.network) + store->weight, 0,
+           store->rows * store->m * sizeof(hth_real));
+    must(hth_tape_create(rig.network, 9, 1, rig.compute, NULL, &tape, &error), &error);
+    must(hth_forward(tape, &rig.chunk, &rig.report, &error), &error);
+    for (size_t t = 0; t < 9; t++) {
+        const size_t oldest = t > 4 ? t - 4 : 0;
+        must(hth_tape_reads(tape, 1, t, 0, 0, rows, 8, &count, &error), &error);
+        assert_int_equal(count, t < 2 ? t : 2);
+        for (size_t k = 0; k < count; k++) {
+            assert_int_equal(rows[k].step, oldest + k);
+            assert_true(rows[k].weight == 1.0 / (double)count);
+        }
+    }
+    hth_tape_destroy(tape);
+    law_teardown(&rig);
+}
+
 /* ---- What is refused ---- */
 
 static void a_full_store_is_refused(void **state) {
@@ -248,6 +276,7 @@ int main(void) {
         cmocka_unit_test(reads_are_by_the_equations),
         cmocka_unit_test(tapes_read_the_same),
         cmocka_unit_test(reads_say_where_they_point),
+        cmocka_unit_test(of_equal_rows_the_oldest_count),
         cmocka_unit_test(a_full_store_is_refused),
         cmocka_unit_test(settings_without_a_meaning_are_refused),
     };
