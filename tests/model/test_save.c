@@ -33,6 +33,13 @@ static const law_case cases[] = {
      0, 2, 13, 2, false, true},
     {"cell.name=rate network.units=5 learner.name=tbptt learner.window=8" ADAM, 2, 0, 2, 13, 1,
      true, false},
+    {"cell.name=gru network.units=5,4 network.layers=units,store store.rows=3 store.every=12 "
+     "learner.name=rflo" ADAM,
+     2, 0, 2, 13, 2, false, false},
+    {"cell.name=rate network.units=5,4 network.layers=units,store store.feedback=true "
+     "store.every=3 "
+     "store.score=cosine learner.name=tbptt" ADAM,
+     2, 0, 2, 13, 1, false, false},
     {"cell.name=rate network.units=5 learner.name=kernl" ADAM, 2, 0, 2, 13, 1, false, false},
 };
 static const struct { size_t K, late; } tapes[] = {{1, 0}, {4, 0}, {1, 3}, {4, 2}};

@@ -21,6 +21,13 @@ static const law_case cases[] = {
     {"cell.name=rate network.units=5 learner.name=rtrl network.delay=1..3 "
      "network.input_delay=0..2" ADAM,
      2, 0, 2, 12, 2, false, false},
+    {"cell.name=rate network.units=5,4 network.layers=units,store store.every=4 "
+     "learner.name=rtrl" ADAM,
+     2, 0, 2, 12, 1, false, false},
+    {"cell.name=rate network.units=5,4 network.layers=units,store learner.name=tbptt "
+     "learner.past=window learner.row_steps=3 store.literal=true network.units=5,5 "
+     "store.every=4" ADAM,
+     2, 0, 2, 12, 2, false, false},
     {"cell.name=rate network.units=5 learner.name=dni-b" ADAM, 2, 0, 2, 12, 1, false, false},
 };
 
