@@ -73,6 +73,11 @@ static void copy_step(const hth_tape *tape, size_t t, size_t item, hth_real *out
     }
 }
 
+/* Of a row; a restored one may hold anything. */
+static size_t count_of(const window *kept, const hth_real *row) {
+    return row[COUNT] >= 0 && row[COUNT] <= (hth_real)kept->L ? (size_t)row[COUNT] : 0;
+}
+
 static void carry(hth_learner *learner, hth_gradient *gradient) {
     const window *kept = learner->past.kept;
     const hth_tape *tape = learner->adjoint.tape;
@@ -85,7 +90,7 @@ static void carry(hth_learner *learner, hth_gradient *gradient) {
         memmove(steps, steps + new * kept->slot, (places - new) * kept->slot * sizeof *row);
         for (size_t i = 0; i < new; i++)
             copy_step(tape, tape->steps - new + i, b, steps + (places - new + i) * kept->slot);
-        const size_t all = (size_t)row[COUNT] + tape->steps;
+        const size_t all = count_of(kept, row) + tape->steps;
         row[IS_WHOLE] = (tape->fresh || row[IS_WHOLE] > 0) && all <= kept->L;
         row[COUNT] = (hth_real)(all < kept->L ? all : kept->L);
     }
@@ -138,9 +143,9 @@ static void restore_step(const window *kept, const hth_real *step, size_t to, bo
 static void contract(const hth_learner *learner, const hth_reading *reads, const hth_real *row,
                      const hth_real *zbar, hth_real *values) {
     window *kept = learner->past.kept;
-    const size_t count = (size_t)row[COUNT];
+    const size_t count = count_of(kept, row);
     const hth_real *first = row + STEPS + (kept->L + 1 - count) * kept->slot;
-    if (count == 0 || count > kept->L) return;
+    if (count == 0) return;
     /* The steps, and the fields of the step before them. */
     kept->again.steps = kept->again.chunk.steps = count;
     kept->again.fresh = row[IS_WHOLE] > 0;
