@@ -20,6 +20,7 @@ HTH_DAMAGED = 7
 
 HTH_TARGET_VALUES = 0
 HTH_TARGET_CLASSES = 1
+HTH_TARGET_ACTIONS = 2
 
 HTH_DTYPE_REAL = 0
 HTH_DTYPE_F64 = 1
@@ -138,6 +139,13 @@ class hth_view(ctypes.Structure):
     ]
 
 
+class hth_row_read(ctypes.Structure):
+    _fields_ = [
+        ("step", c_uint64),
+        ("weight", c_double),
+    ]
+
+
 class hth_field(ctypes.Structure):
     _fields_ = [
         ("name", c_char * 40),
@@ -213,6 +221,7 @@ STRUCTS: list[type[ctypes.Structure]] = [
     hth_report,
     hth_block,
     hth_view,
+    hth_row_read,
     hth_field,
     hth_model_plan,
     hth_model_sizes,
@@ -250,9 +259,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_tape_judge": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_forward": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_tape_view": (c_int, [c_void_p, c_size_t, c_char_p, c_void_p, c_void_p]),
+    "hth_tape_reads": (c_int, [c_void_p, c_size_t, c_size_t, c_size_t, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p]),
     "hth_gradient_create": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_gradient_destroy": (None, [c_void_p]),
     "hth_gradient_clear": (None, [c_void_p]),
+    "hth_gradient_fade": (None, [c_void_p, c_double]),
     "hth_gradient_values": (c_void_p, [c_void_p]),
     "hth_gradient_edit": (c_void_p, [c_void_p]),
     "hth_learner_create": (c_int, [c_void_p, c_void_p, c_size_t, c_size_t, c_uint64, c_void_p, c_void_p, c_void_p, c_void_p]),
@@ -266,6 +277,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_optimiser_create": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "hth_optimiser_destroy": (None, [c_void_p]),
     "hth_optimiser_step": (c_int, [c_void_p, c_void_p, c_void_p, c_uint64, c_void_p]),
+    "hth_optimiser_step_scaled": (c_int, [c_void_p, c_void_p, c_void_p, c_double, c_uint64, c_void_p]),
     "hth_learn_and_step": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_uint64, c_void_p]),
     "hth_optimiser_rate": (c_double, [c_void_p, c_uint64]),
     "hth_network_state": (c_size_t, [c_void_p, c_void_p, c_size_t]),

@@ -14,7 +14,7 @@ Texts = Union[str, float, "os.PathLike[str]", Sequence[str], Sequence[float], ND
 
 TaskName = (
     Literal["add", "adding", "arm", "associative-recall", "copy-memory", "copy-repeat", "mimic", "pattern", "recall",
-    "store-recall"]
+    "sines", "store-recall"]
 )
 
 _Task = TypedDict("_Task", {"from": "int"}, total=False)
@@ -34,8 +34,6 @@ class Task(_Task, total=False):
     """of a trial (100); or: steps of a movement (500); or: steps of a trial (1000)"""
     length: float
     """of each of the two parts of the arm; not in the paper (0.5)"""
-    amplitude: float
-    """largest amplitude of a sine of joint 1, in rad/s (30)"""
     omega: Literal["inverse", "printed"]
     """the number U[0.3, 1] of a sine: inverse, it divides (the authors' code); printed, it is cycles a trial (eq. 60),
     and movements are half as fast (inverse)"""
@@ -69,7 +67,7 @@ class Task(_Task, total=False):
     start: Literal["normal", "zero"]
     """first state of the target network: tanh of N(0,1) (2019), or zero (normal)"""
     dt: float
-    """milliseconds of a step (1)"""
+    """milliseconds of a step (1); or: units of time of a step (0.1)"""
     outputs: int
     """outputs of the target network (32); or: curves to follow (tutorial: 1) (3)"""
     frequencies: Texts
@@ -113,10 +111,12 @@ class Task(_Task, total=False):
     answer: Literal["class", "bits"]
     """target of the last step: class, one of four (two with two bits); bits, two outputs (one) that are 0 or 1, for
     loss sigmoid (class)"""
+    amplitude: float
+    """largest amplitude of a sine of joint 1, in rad/s (30); or: of the sum (0.8666666666666667)"""
     periods: int
     """periods of a trial (12)"""
-    period: int
-    """steps of a period (200)"""
+    period: float | int
+    """of the slowest sine, in units of time (60); or: steps of a period (200)"""
     group: int
     """input neurons of each of the four groups (25)"""
     probability: float
@@ -502,6 +502,9 @@ class Readout(TypedDict, total=False):
     reads: Literal["top", "top+input"]
     """what the readout reads: top, the layers that no other reads (network.reads); or top+input, the numbers of the
     input too (top)"""
+    feedback: bool
+    """layer 0 reads the outputs of the step before, too, behind the input (init.w_fb; an array w_fb of the data):
+    FORCE, echo state networks that generate. The units do not learn: learner=rls or readout-only (false)"""
     kappa: float
     """leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter; -1: exp(-1/30), 30 steps, where the
     readout reads units that spike, else 0 (-1)"""
@@ -577,6 +580,10 @@ class Init(TypedDict, total=False):
     """how the input weights are drawn: normal has deviation scale/sqrt(fan-in) (normal)"""
     w_in_scale: float
     """scale of the input weights (1)"""
+    w_fb: Literal["normal", "uniform", "glorot", "orthogonal", "zero", "identity"]
+    """how the weights of outputs that are fed back are drawn: normal has deviation scale/sqrt(fan-in) (uniform)"""
+    w_fb_scale: float
+    """scale of the weights of outputs that are fed back (1)"""
     bias: Literal["normal", "uniform", "glorot", "orthogonal", "zero"]
     """how the biases of the units are drawn: normal has deviation scale/sqrt(fan-in) (zero)"""
     bias_scale: float

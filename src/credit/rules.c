@@ -92,6 +92,10 @@ static bool has_several_steps(const hth_learner *plan) {
     return plan->steps > 1;
 }
 
+static bool feeds_outputs(const hth_learner *plan) {
+    return hth_network_fed(plan->network) > 0;
+}
+
 static bool has_least_squares(const hth_learner *plan) {
     return plan->least_squares_options.readout == HTH_READOUT_BY_RLS;
 }
@@ -637,6 +641,12 @@ static const hth_rule rules[] = {
      .where = leaks_with_changing_feedback,
      .why = "through a leaky readout a step gets errors of later steps, whose feedback would be "
             "another; it needs readout.kappa = 0 or another learner.signal"},
+    {.of = {.axis = SIGNAL, .names = {"none"}, .others = true},
+     .when = "readout.feedback = true",
+     .where = feeds_outputs,
+     .why = "credit would have to go back through the outputs that layer 0 reads; set "
+            "learner.signal to none (learner=rls, learner=readout-only), or readout.feedback to "
+            "false"},
     {.of = {.axis = WINDOW},
      .when = "learner.readout = rls",
      .where = has_least_squares,

@@ -70,6 +70,8 @@ void hth_tape_content(hth_tape *tape, void (*each)(void *context, const hth_fiel
     visit(&to, "lengths", SIZE_MAX, HTH_DTYPE_I32, tape->lengths, tape->batch);
     visit(&to, "said", SIZE_MAX, HTH_DTYPE_I32, tape->said, tape->capacity);
     visit(&to, "totals", SIZE_MAX, HTH_DTYPE_F64, tape->totals, tape->batch);
+    visit(&to, "fed", SIZE_MAX, HTH_DTYPE_REAL, tape->fed,
+          (items + tape->batch) * hth_network_fed(net));
     visit(&to, "gathered", SIZE_MAX, HTH_DTYPE_REAL, tape->gathered, items * net->readout.n);
 }
 

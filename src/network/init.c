@@ -32,7 +32,7 @@ typedef struct init_options {
     struct {
         int kind;
         double scale;
-    } w_rec, w_in, bias, w_out, b_out, embedding, initial;
+    } w_rec, w_in, w_fb, bias, w_out, b_out, embedding, initial;
     double radius;
 } init_options;
 
@@ -63,6 +63,8 @@ static const hth_option items[] = {
      .offset = offsetof(init_options, radius)},
     KIND(w_in, "input weights", "normal"),
     SCALE(w_in, "input weights"),
+    KIND_OF(w_fb, "weights of outputs that are fed back", "uniform", square_kinds),
+    SCALE(w_fb, "weights of outputs that are fed back"),
     KIND(bias, "biases of the units", "zero"),
     SCALE(bias, "biases of the units"),
     KIND(w_out, "readout weights", "normal"),
@@ -96,7 +98,7 @@ static void fill(const part *p, int kind, double scale, const hth_random *random
                            ? hth_random_normal(random, at)
                            : 2 * hth_random_uniform(random, at) - 1;
             double factor = kind == NORMAL ? 1 / fan : kind == GLOROT ? glorot : 1;
-            if (kind == ZERO || kind == IDENTITY) u = kind == IDENTITY && i % p->columns == j;
+            if (kind == ZERO || kind == IDENTITY) u = kind == IDENTITY && i == j;
             p->data[i * p->stride + j] = (hth_real)(u * factor * scale);
         }
 }
@@ -195,7 +197,7 @@ static hth_status draw_layer(const hth_network *net, uint32_t index, const init_
                              uint64_t seed, hth_error *error) {
     const hth_layer *layer = &net->layers[index];
     const hth_cell *cell = layer->cell;
-    const size_t n = layer->n, m = layer->m;
+    const size_t n = layer->n, m = layer->m, fed = layer->reads.fed;
     const uint32_t stream = STREAM_LAYERS + PER_LAYER * index;
     hth_real *theta = net->theta, *w = theta + layer->weight;
     if (layer->kind->shape) {
@@ -208,8 +210,10 @@ static hth_status draw_layer(const hth_network *net, uint32_t index, const init_
         if (hth_reads_nothing(&cell->reads[g])) continue; /* what the settings say */
         draw((part){gate, n, n, m}, o->w_rec.kind, o->w_rec.scale, seed, stream + 4 * g);
         if (net->squares && cell->reads[g].z) orthogonalise(&(part){gate, n, n, m}, 1);
-        draw((part){gate + n, n, layer->reads.width, m}, o->w_in.kind, o->w_in.scale, seed,
+        draw((part){gate + n, n, layer->reads.width - fed, m}, o->w_in.kind, o->w_in.scale, seed,
              stream + 4 * g + 1);
+        draw((part){gate + n + layer->reads.width - fed, n, fed, m}, o->w_fb.kind, o->w_fb.scale,
+             seed, stream + 4 * g + 3);
         draw((part){gate + m - 1, n, 1, m}, o->bias.kind, o->bias.scale, seed, stream + 4 * g + 2);
     }
     for (size_t row = 0; cell->bias && row < layer->rows; row++)

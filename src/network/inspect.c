@@ -31,7 +31,8 @@ hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
     const hth_cell *cell = layer->cell;
     return (hth_layer_facts){.number = layer->number,
                              .units = layer->n,
-                             .inputs = layer->reads.width,
+                             .inputs = layer->reads.width - layer->reads.fed,
+                             .fed = layer->reads.fed,
                              .rows = layer->rows,
                              .columns = layer->m,
                              .states = cell->states,
@@ -186,7 +187,12 @@ static const hth_read_part *part_at(const hth_reading *reads, size_t at) {
 
 static void name_input(const hth_network *network, const hth_layer *layer, size_t at, char *out,
                        size_t size) {
-    const hth_read_part *part = part_at(&layer->reads, at);
+    const hth_reading *reads = &layer->reads;
+    if (at >= reads->width - reads->fed) {
+        snprintf(out, size, ", from output %zu", at - (reads->width - reads->fed));
+        return;
+    }
+    const hth_read_part *part = part_at(reads, at);
     if (part->layer == HTH_OF_INPUT)
         snprintf(out, size, ", from %s %zu", network->embedding ? "embedded number" : "input",
                  at - part->at);

@@ -22,6 +22,7 @@ hth_network_facts hth_network_look(const hth_network *network);
 typedef struct hth_layer_facts {
     size_t number;                  /* of "layer<number>." in names of settings */
     size_t units, inputs;           /* n, and the numbers of x, without late copies */
+    size_t fed;                     /* outputs of the step before that it reads behind x */
     size_t rows, columns;           /* of its weights: g n, n + inputs + 1 and more with delays */
     size_t states;                  /* differentiable states of a unit */
     const char *const *state_names; /* [states], as hth_tape_view takes them */

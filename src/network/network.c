@@ -28,6 +28,7 @@ typedef struct plan {
     hth_reading reads[HTH_MAX_LAYERS], readout_reads;
     bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
     bool feeds_back;             /* a layer reads one above it */
+    size_t fed;                  /* outputs that layer 0 reads: all, or 0 */
     bool weighs_classes;
     double excitatory; /* the fraction; -1: none, or a list */
 } plan;
@@ -106,6 +107,8 @@ static hth_status plan_reads(plan *p, size_t inputs, hth_error *error) {
             hth_read_add(&p->reads[l], HTH_OF_INPUT, inputs);
         p->is_top[l] = true;
     }
+    p->reads[0].fed = p->fed;
+    p->reads[0].width += p->fed;
     for (size_t l = 0; l < p->stack.layers; l++)
         if (p->is_top[l]) hth_read_add(&p->readout_reads, l, p->stack.units[l]);
     if (p->readout.reads == HTH_TOP_AND_INPUT)
@@ -141,6 +144,10 @@ static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *
                         "store.feedback is true: it needs layers that all run with time "
                         "(network.direction, network.reads), network.dropout = 0, "
                         "network.delay = 1 and regulariser.rate = 0");
+    if (p->fed && p->stack.backward)
+        return hth_fail(error, HTH_INVALID,
+                        "readout.feedback is true: it needs layers that all run with time "
+                        "(network.direction, network.reads)");
     if (p->readout.scale && p->readout.kappa >= 1 && p->readout.tau_out <= 0)
         return hth_fail(
             error, HTH_INVALID,
@@ -269,6 +276,7 @@ static hth_status read_plan(plan *p, const hth_settings *settings, const hth_sha
     HTH_TRY(hth_stack_read(settings, &p->stack, error));
     hth_stack_mirror(&p->stack);
     p->settings = settings;
+    p->fed = p->readout.feedback ? shape->outputs : 0;
     HTH_TRY(plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs, error));
     for (size_t l = 0; l < p->stack.layers; l++) {
         hth_cell cell;

@@ -123,6 +123,11 @@ static inline bool hth_is_deep(const hth_network *network) {
     return deep;
 }
 
+/* How many outputs layer 0 reads, of the step before: all (readout.feedback), or 0. */
+static inline size_t hth_network_fed(const hth_network *network) {
+    return network->layers[0].reads.fed;
+}
+
 /* Whether a layer keeps rows. */
 static inline bool hth_has_store(const hth_network *network) {
     bool stores = false;

@@ -66,6 +66,12 @@ static void read_row(const hth_tape *tape, const hth_inputs *in, size_t first,
     }
 }
 
+/* The outputs of the step before. */
+static void read_outputs(const hth_tape *tape, const hth_reading *reads, size_t i, hth_real *u) {
+    if (reads->fed == 0) return;
+    memcpy(u + reads->width - reads->fed, tape->fed + i * reads->fed, reads->fed * sizeof *u);
+}
+
 /* The late copies of a row of u: what the row of the step before has, one step later. */
 static void read_late(const hth_layer *layer, const hth_real *before, hth_real *u) {
     const hth_wiring *w = &layer->wiring;
@@ -90,6 +96,7 @@ void hth_read_layer(const hth_tape *tape, const hth_inputs *in, size_t l, size_t
     for (size_t i = t * tape->batch + from; i < t * tape->batch + to; i++) {
         hth_real *u = on->u + i * layer->stride + layer->n;
         read_row(tape, in, tape->steps, &layer->reads, turned(tape, layer->backward, i), u);
+        read_outputs(tape, &layer->reads, i, u);
         u[layer->inputs] = 1;
     }
     for (size_t b = from; on->before && b < to; b++) {
@@ -99,10 +106,11 @@ void hth_read_layer(const hth_tape *tape, const hth_inputs *in, size_t l, size_t
     }
 }
 
-void hth_read_gather(const hth_tape *tape, const hth_inputs *in, size_t first) {
+void hth_read_gather(const hth_tape *tape, const hth_inputs *in, size_t first, size_t from,
+                     size_t steps) {
     const hth_reading *reads = &tape->network->readout.reads;
-    const size_t end = tape->steps * tape->batch;
-    for (size_t i = first * tape->batch; tape->gathered && i < end; i++)
+    const size_t end = (from + steps) * tape->batch;
+    for (size_t i = from * tape->batch; tape->gathered && i < end; i++)
         read_row(tape, in, first, reads, i, tape->gathered + i * reads->width);
 }
 

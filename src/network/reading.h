@@ -19,9 +19,9 @@ typedef struct hth_read_part {
     bool late; /* of a layer above, a store, that feeds back: its z of the step before */
 } hth_read_part;
 
-/* Layers first, from the lowest up, then the input. */
+/* Layers first, from the lowest up, then the input; last, no part of its own, `fed` outputs of the step before. */
 typedef struct hth_reading {
-    size_t width, count;
+    size_t width, count, fed; /* width: with these */
     hth_read_part parts[HTH_MAX_LAYERS + 1];
 } hth_reading;
 

@@ -142,6 +142,13 @@ static const hth_option readout_items[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"top", "top+input", NULL},
      .offset = offsetof(hth_readout_options, reads)},
+    {.name = "feedback",
+     .help = "layer 0 reads the outputs of the step before, too, behind the input (init.w_fb; an "
+             "array w_fb of the data): FORCE, echo state networks that generate. The units do not "
+             "learn: learner=rls or readout-only",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(hth_readout_options, feedback)},
     {.name = "kappa",
      .help = "leak of the readout, y_t = kappa y_{t-1} + W z_t, in 0..1; 0: no filter; -1: "
              "exp(-1/30), 30 steps, where the readout reads units that spike, else 0",

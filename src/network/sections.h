@@ -19,7 +19,7 @@ enum { HTH_INITIAL_ZERO, HTH_INITIAL_LEARNED };
 
 typedef struct hth_readout_options {
     double kappa, tau_out;
-    bool scale, bias;
+    bool scale, bias, feedback;
     int bias_place, reads;
 } hth_readout_options;
 

@@ -101,6 +101,9 @@ static void add_readout(hth_tape *tape, hth_field *fields, size_t capacity, size
         add_field(fields, capacity, count, "z", SIZE_MAX, r->z_start, HTH_COUNT(z), z);
         add_field(fields, capacity, count, "bias", SIZE_MAX, &r->bias_start, HTH_COUNT(one), one);
     }
+    const size_t fed[] = {tape->keep + 1, tape->batch, hth_network_fed(tape->network)};
+    if (tape->fed)
+        add_field(fields, capacity, count, "fed", SIZE_MAX, tape->fed, HTH_COUNT(fed), fed);
     if (r->decision.start)
         add_field(fields, capacity, count, "decision", SIZE_MAX, r->decision.start,
                   HTH_COUNT(decision), decision);

@@ -74,6 +74,9 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     const size_t gathered = hth_reads_last_alone(net) ? 0 : net->readout.n;
     tape->gathered = HTH_TAKE(arena, hth_real, hth_times(steps * batch, gathered));
     if (!gathered) tape->gathered = NULL;
+    const size_t fed = hth_times(hth_times(steps + 1, batch), hth_network_fed(net));
+    tape->fed = HTH_TAKE(arena, hth_real, fed);
+    if (!fed) tape->fed = NULL;
     hth_readout_lay_out(arena, tape);
     return placed;
 }
@@ -151,6 +154,8 @@ void hth_tape_reset(hth_tape *tape) {
     hth_tape_expect_nothing(tape);
     for (size_t l = 0; l < tape->network->layer_count; l++) reset_layer(tape, l);
     hth_readout_reset(tape);
+    if (tape->fed)
+        memset(tape->fed, 0, tape->batch * hth_network_fed(tape->network) * sizeof *tape->fed);
 }
 
 static void forget_in_layer(const hth_tape *tape, size_t l, size_t steps, size_t left) {
@@ -193,6 +198,8 @@ static void forget_in_chunk(hth_tape *tape, size_t steps, size_t left) {
 void hth_tape_forget(hth_tape *tape, size_t steps) {
     const size_t left = tape->steps - steps;
     if (steps == 0) return;
+    hth_move_slots(tape->fed, steps, left + 1,
+                   tape->batch * hth_network_fed(tape->network) * sizeof(hth_real));
     hth_readout_forget(tape, steps);
     for (size_t l = 0; l < tape->network->layer_count; l++) forget_in_layer(tape, l, steps, left);
     forget_in_chunk(tape, steps, left);

@@ -96,6 +96,7 @@ struct hth_tape {
     hth_tape_layer *layers;
     /* [K][batch][readout.n]: what the readout reads; NULL: that is z of the last layer, where it stands */
     hth_real *gathered;
+    hth_real *fed; /* [K+1][batch][outputs]: y of the step before each; NULL: no layer reads it */
     hth_tape_readout readout;
 };
 
@@ -154,8 +155,9 @@ hth_status hth_check_order(const hth_tape *tape, const hth_verdict *verdict, hth
  * after those on the tape, and on. */
 void hth_read_layer(const hth_tape *tape, const hth_inputs *in, size_t l, size_t t, size_t from,
                     size_t to);
-/* What the readout reads at steps `first` and on, which `in` brought. */
-void hth_read_gather(const hth_tape *tape, const hth_inputs *in, size_t first);
+/* What the readout reads at steps from..from+steps-1; `in` is of step `first` and on. */
+void hth_read_gather(const hth_tape *tape, const hth_inputs *in, size_t first, size_t from,
+                     size_t steps);
 /* Of errors[K][batch][width] of a reader those of one layer, in the layer's own order: q[K][batch][n]. */
 void hth_read_split(const hth_tape *tape, const hth_real *errors, const hth_read_part *part,
                     size_t width, hth_real *q);

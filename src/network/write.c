@@ -141,17 +141,25 @@ static void keep_inputs(hth_tape *tape, const hth_inputs *in) {
     chunk->ends = in->ends;
 }
 
+/* The outputs of a step, for the next to read, by the weights as they are. */
+static void feed(hth_tape *tape, size_t t) {
+    const size_t slot = tape->batch * hth_network_fed(tape->network);
+    hth_readout_outputs(tape, t, 1, tape->fed + (t + 1) * slot);
+}
+
 void hth_tape_run(hth_tape *tape, const hth_inputs *in) {
     const size_t first = tape->steps;
     keep_inputs(tape, in);
     pack_layers(tape);
-    /* Layer after layer; step after step where one reads another above it. */
-    const size_t each = tape->network->feeds_back ? 1 : in->steps;
-    for (size_t t = 0; t < in->steps; t += each)
+    /* Layer after layer; step after step where one reads another above it, or the outputs. */
+    const size_t each = tape->network->feeds_back || tape->fed ? 1 : in->steps;
+    for (size_t t = 0; t < in->steps; t += each) {
         for (size_t l = 0; l < tape->network->layer_count; l++)
             run_layer(tape, l, in, first + t, each);
+        hth_read_gather(tape, in, first, first + t, each);
+        if (tape->fed) feed(tape, first + t);
+    }
     tape->packed_at = tape->network->changes;
     tape->steps = tape->chunk.steps;
     tape->ended = in->ends;
-    hth_read_gather(tape, in, first);
 }

@@ -186,14 +186,15 @@ static bool find_target(const char *name, const hth_network *network, target *ou
     const hth_block *layer = find_block(network, "layer0.weight");
     const hth_block *readout = find_block(network, "readout.weight");
     const hth_block *bias = find_block(network, "readout.bias");
-    const size_t units = facts.units, inputs = facts.inputs;
+    const size_t units = facts.units, inputs = facts.inputs, fed = facts.fed;
     const struct {
         const char *name;
         target target;
     } targets[] = {
         {"w_rec", {layer, 0, units, true, "drives x units"}},
         {"w_in", {layer, units, inputs, true, "drives x inputs"}},
-        {"b_rec", {layer, units + inputs, 1, true, "drives"}},
+        {"w_fb", {fed ? layer : NULL, units + inputs, fed, true, "drives x outputs"}},
+        {"b_rec", {layer, units + inputs + fed, 1, true, "drives"}},
         {"w_out", {readout, 0, readout ? readout->columns : 0, false, "outputs x units"}},
         {"b_out", {bias, 0, bias ? bias->columns : 0, false, "outputs"}},
     };

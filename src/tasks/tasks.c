@@ -13,6 +13,7 @@
     X(mimic)                                                                                       \
     X(pattern)                                                                                     \
     X(recall)                                                                                      \
+    X(sines)                                                                                       \
     X(store_recall)
 
 #define DECLARE(name) extern const hth_stream_kind hth_task_##name;

@@ -161,6 +161,11 @@ static void test_every_rule_refuses(void **state) {
         if (c == 0) try_all(&rig, "", 1, seen);
         law_teardown(&rig);
     }
+    law_rig rig;
+    law_setup(&rig,
+              &(law_case){"network.units=3 readout.feedback=true", 2, 0, 2, 4, 1, false, false});
+    try_one(&rig, "learner.signal=readout", 1, seen);
+    law_teardown(&rig);
     for (size_t i = 0; hth_rule_at(i); i++)
         if (!seen[i]) fail_msg("nothing breaks rule %zu: %s", i + 1, hth_rule_at(i)->why);
 }

@@ -164,6 +164,34 @@ static void recalls_what_came_after(void **unused) {
     assert_refuses(items, 1, "task.most_items 6");
 }
 
+/* ---- sines: without end ---- */
+
+static void sums_sines(void **unused) {
+    (void)unused;
+    const double turn = 2 * acos(-1.0) / 600;
+    hth_shape shape;
+    hth_position_flags flags;
+    hth_field field;
+    void *one = open_task("sines", NULL, 0, HTH_TRAIN, 1, &shape), *other;
+    for (size_t t = 0, part = 0; t < 900; t += 9, part++) {
+        const hth_chunk c = next(one, 9, &flags);
+        assert_true(flags.starts == (t == 0) && !flags.ends);
+        for (size_t k = 0; k < 9; k++) {
+            const double a = turn * (double)(t + k);
+            const double sum = sin(a) + sin(2 * a) / 2 + sin(3 * a) / 6 + sin(4 * a) / 3;
+            assert_true(fabs((double)c.targets[k * BATCH + 1] - 1.3 / 1.5 * sum) < 1e-6);
+            assert_true(c.x[k * BATCH] == 0);
+        }
+    }
+    other = open_task("sines", NULL, 0, HTH_TEST, 1, &shape);
+    assert_int_equal(kind()->state(other, &field, 1), 1);
+    *(uint64_t *)field.data = 900;
+    const hth_chunk a = next(one, 5, &flags), b = next(other, 5, &flags);
+    assert_memory_equal(a.targets, b.targets, 5 * BATCH * sizeof *a.targets);
+    kind()->close(one);
+    kind()->close(other);
+}
+
 /* ---- The stream ---- */
 
 static uint64_t digest(const hth_chunk *c, const hth_shape *shape, size_t t) {
@@ -220,6 +248,7 @@ static void position_is_all(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_what_was_shown), cmocka_unit_test(adds_the_marked),
-        cmocka_unit_test(recalls_what_came_after), cmocka_unit_test(position_is_all)};
+        cmocka_unit_test(recalls_what_came_after), cmocka_unit_test(sums_sines),
+        cmocka_unit_test(position_is_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
