@@ -126,6 +126,30 @@ static const cli_command commands[] = {
         .run = cli_predict,
     },
     {
+        .name = "dream",
+        .usage = "RUN [key=value...]",
+        .summary = "let a trained network go on by itself, on what it said before",
+        .text =
+            "The network of a run first reads some steps of a split of its data, then goes on by "
+            "itself: what it says becomes its next input. Of a text it writes more text, with "
+            "each token drawn from its probabilities to the power of 1/temperature; of a series "
+            "whose target is its own next step, such as a table with data.ahead=1 and all columns "
+            "as target, it writes forecasts, a line a step: step,y0,y1,... A network whose outputs "
+            "are fed back (readout.feedback) goes on with the input of its data. Draws depend on "
+            "--seed and the step alone. Nothing is learned.\n\n"
+            "  hitherto dream runs/ptb-tbptt-s1 --steps 100 --temperature 0.7\n"
+            "  hitherto dream runs/force_sines-rls-s1 --steps 2000 --out sines.csv",
+        .flags = {{"--steps", "N", "steps that the network goes on for (200)"},
+                  {"--prime", "N", "steps that it reads before, at most one sequence (50)"},
+                  {"--temperature", "T",
+                   "of tokens: 0 takes the likeliest, 1 draws as the network says (1)"},
+                  {"--seed", "N", "seed of the draws (1)"},
+                  {"--split", "NAME", "what it reads first: train, validation or test (test)"},
+                  {"--out", "FILE", "a file in place of the standard output"},
+                  THREADS},
+        .run = cli_dream,
+    },
+    {
         .name = "record",
         .usage = "RUN [key=value...] --out FILE.npz",
         .summary = "what the units of a trained network do: spikes, states, signals, traces",

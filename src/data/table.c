@@ -404,6 +404,15 @@ static void table_describe(const void *state, char *out, size_t size) {
     snprintf(out, size, "%zu rows, %zu inputs, %zu targets", t->rows, t->inputs, t->outputs);
 }
 
+static const char *table_strays(const void *state) {
+    const table *t = state;
+    if (t->ahead != 1) return "data.ahead must be 1";
+    if (t->change) return "data.change must be false";
+    if (t->inputs == t->outputs && !memcmp(t->x, t->y, t->rows * t->inputs * sizeof *t->x))
+        return NULL;
+    return "data.target must name the columns of data.inputs, in their order";
+}
+
 const hth_stream_kind hth_reader_table = {
     .part = {.name = "table",
              .summary = "a CSV table whose rows are time steps, to forecast columns of later rows",
@@ -415,5 +424,6 @@ const hth_stream_kind hth_reader_table = {
     .extent = table_extent,
     .go_beyond = table_go_beyond,
     .describe = table_describe,
+    .strays = table_strays,
     .close = table_close,
 };

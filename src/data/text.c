@@ -25,6 +25,7 @@ typedef struct text_state {
     size_t batch, length; /* length: tokens of one piece, one more than its steps */
     bool drop_last;       /* the option is set, and this is the training split */
     size_t kinds;         /* of the vocabulary */
+    char **spelling;      /* [kinds]: tokens as they stand in a text; one block */
     size_t unroll;        /* longest chunk so far */
     uint64_t epoch, step; /* epochs done; steps done in this epoch */
     int32_t *in, *out;    /* [unroll][batch] */
@@ -95,9 +96,28 @@ static hth_status corpus_open(const text_options *options, const char *name, cor
     return HTH_OK;
 }
 
+/* Tokens as they stand in a text: words with a space behind, or the end of a line; characters. NULL: no memory. */
+static char **spell_all(const text_options *options, const hth_vocabulary *vocabulary) {
+    const size_t kinds = hth_vocabulary_size(vocabulary);
+    const bool words = options->level == HTH_LEVEL_WORD;
+    size_t bytes = kinds * sizeof(char *);
+    for (size_t i = 0; i < kinds; i++) bytes += hth_vocabulary_piece(vocabulary, i).length + 2;
+    char **all = malloc(bytes), *at = all ? (char *)(all + kinds) : NULL;
+    for (size_t i = 0; all && i < kinds; i++) {
+        const hth_piece piece = hth_vocabulary_piece(vocabulary, i);
+        const bool ends_line = words && piece.length == 5 && memcmp(piece.text, "<eos>", 5) == 0;
+        all[i] = at;
+        if (!ends_line) memcpy(at, piece.text, piece.length);
+        if (!ends_line) at += piece.length;
+        if (words) *at++ = ends_line ? '\n' : ' ';
+        *at++ = '\0';
+    }
+    return all;
+}
+
 /* Turns the split's tokens into numbers, with the vocabulary of the training file. */
 static hth_status encode(const text_options *options, hth_split split, int32_t **tokens,
-                         size_t *count, size_t *kinds, hth_error *error) {
+                         size_t *count, size_t *kinds, char ***spelling, hth_error *error) {
     corpus_file train = {0}, other = {0};
     hth_vocabulary *vocabulary = NULL;
     /* Make the vocabulary from the training file. */
@@ -110,7 +130,15 @@ static hth_status encode(const text_options *options, hth_split split, int32_t *
     const corpus_file *file = split == HTH_TRAIN ? &train : &other;
     if (status == HTH_OK)
         status = hth_vocabulary_encode(vocabulary, file->cutter, file->path, tokens, count, error);
-    if (status == HTH_OK) *kinds = hth_vocabulary_size(vocabulary);
+    if (status == HTH_OK) {
+        *kinds = hth_vocabulary_size(vocabulary);
+        *spelling = spell_all(options, vocabulary);
+        if (!*spelling) status = hth_fail(error, HTH_NO_MEMORY, "text: not enough memory");
+    }
+    if (status != HTH_OK) {
+        free(*tokens);
+        *tokens = NULL;
+    }
     hth_vocabulary_destroy(vocabulary);
     corpus_close(&train);
     corpus_close(&other);
@@ -121,6 +149,7 @@ static void text_close(void *state) {
     text_state *text = state;
     if (!text) return;
     free(text->text);
+    free(text->spelling);
     free(text->in);
     free(text->out);
     free(text);
@@ -136,13 +165,15 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
     if (context->split != HTH_TRAIN && !*name) return HTH_OK; /* no such split: see stream.h */
     /* Read the file and encode its tokens. */
     int32_t *tokens = NULL;
+    char **spelling = NULL;
     size_t count = 0, kinds = 0;
-    HTH_TRY(encode(&options, context->split, &tokens, &count, &kinds, error));
+    HTH_TRY(encode(&options, context->split, &tokens, &count, &kinds, &spelling, error));
     /* Cut into pieces, which need at least two tokens. */
     size_t length = context->batch ? count / context->batch : 0;
     text_state *text = length < 2 ? NULL : calloc(1, sizeof *text);
     if (!text) {
         free(tokens);
+        free(spelling);
         if (length >= 2) return hth_fail(error, HTH_NO_MEMORY, "text: not enough memory");
         return hth_fail(error, HTH_INVALID,
                         "%s/%s: %zu tokens are too few for a batch of %zu, which needs 2 an item",
@@ -153,6 +184,7 @@ static hth_status text_open(const hth_stream_context *context, void **state, hth
                          .batch = context->batch,
                          .length = length,
                          .kinds = kinds,
+                         .spelling = spelling,
                          .drop_last = options.drop_last && context->split == HTH_TRAIN};
     *shape = (hth_shape){.vocabulary = kinds, .outputs = kinds, .target = HTH_TARGET_CLASSES};
     *state = text;
@@ -226,6 +258,12 @@ static void text_extent(const void *state, uint64_t *sequence_steps, uint64_t *e
     *sequence_steps = *epoch_steps = steps;
 }
 
+static void text_spell(const void *state, int32_t token, char *out, size_t size) {
+    const text_state *text = state;
+    const bool is_one = token >= 0 && (size_t)token < text->kinds;
+    snprintf(out, size, "%s", is_one ? text->spelling[token] : "");
+}
+
 static void text_describe(const void *state, char *out, size_t size) {
     const text_state *text = state;
     const size_t count = text->batch * text->length;
@@ -245,5 +283,6 @@ const hth_stream_kind hth_reader_text = {
     .extent = text_extent,
     .given = NULL,
     .describe = text_describe,
+    .spell = text_spell,
     .close = text_close,
 };

@@ -104,6 +104,11 @@ typedef struct hth_stream_kind {
     /* What was read, for a person: "270 sequences of 7 to 26 steps, 12 inputs (205 kB), 9 classes". NULL: nothing
      * was. */
     void (*describe)(const void *state, char *out, size_t size);
+    /* Why the target of a step is not the input of the next, as what must be set instead; NULL: it is. NULL: not
+     * known. */
+    const char *(*strays)(const void *state);
+    /* Writes a token as it stands in a text, with the space after it, to out[size]. NULL: tokens are numbers. */
+    void (*spell)(const void *state, int32_t token, char *out, size_t size);
     /* A sentence on what in the data is likely not meant; "": nothing. NULL: it never is. */
     const char *(*doubt)(const void *state);
     /* Why the state at the end of a sequence does not belong to the start of the next, as the end of "train.keep_state

@@ -197,6 +197,42 @@ hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error
     return HTH_OK;
 }
 
+hth_status hth_recorder_say(hth_recorder *r, const hth_real *x, int32_t token,
+                            const hth_real **outputs, hth_error *error) {
+    const bool is_token = r->session.train.shape.vocabulary > 0;
+    const hth_inputs in = {
+        .steps = 1, .batch = 1, .x = is_token ? NULL : x, .tokens = is_token ? &token : NULL};
+    hth_tape_begin(r->walk.parts.tape);
+    HTH_TRY(hth_tape_write(r->walk.parts.tape, &in, error));
+    HTH_TRY(hth_tape_read(r->walk.parts.tape, 0, 1, r->outputs, error));
+    *outputs = r->outputs;
+    return HTH_OK;
+}
+
+const char *hth_recorder_strays(const hth_recorder *r) {
+    const hth_source *source = &r->session.train;
+    return source->kind->strays ? source->kind->strays(source->state) : NULL;
+}
+
+void hth_recorder_spell(const hth_recorder *r, int32_t token, char *out, size_t size) {
+    const hth_source *source = &r->session.train;
+    *out = '\0';
+    if (source->kind->spell) source->kind->spell(source->state, token, out, size);
+}
+
+bool hth_recorder_feeds_back(const hth_recorder *r) {
+    return hth_layer_look(r->session.parts.network, 0).fed > 0;
+}
+
+size_t hth_recorder_carried(hth_recorder *r, hth_field *fields, size_t capacity) {
+    const hth_source *source = &r->session.train;
+    const size_t of_tape = hth_tape_state(r->walk.parts.tape, fields, capacity);
+    const size_t used = of_tape < capacity ? of_tape : capacity;
+    if (!source->kind->state) return of_tape;
+    return of_tape +
+           source->kind->state(source->state, fields ? fields + used : NULL, capacity - used);
+}
+
 /* A quantity of a layer on the tape, which has one step and one item. */
 static const hth_real *view(const hth_recorder *r, size_t l, const char *what) {
     hth_view found = {0};

@@ -68,6 +68,19 @@ hth_status hth_recorder_rewind(hth_recorder *recorder, hth_error *error);
 /* Runs one step and describes it in *out. */
 hth_status hth_recorder_next(hth_recorder *recorder, hth_instant *out, hth_error *error);
 
+/* Runs one step of the caller's own input, x[inputs] or a token, after what has been run; *outputs[outputs] belongs to
+ * the recorder. */
+hth_status hth_recorder_say(hth_recorder *recorder, const hth_real *x, int32_t token,
+                            const hth_real **outputs, hth_error *error);
+/* Why the targets of the data are not their next inputs, as what must be set instead; NULL: they are, or may be. */
+const char *hth_recorder_strays(const hth_recorder *recorder);
+/* What a token is as text, out[size]; "" where the data's tokens are none. */
+void hth_recorder_spell(const hth_recorder *recorder, int32_t token, char *out, size_t size);
+/* Whether the network reads its own outputs of the step before (readout.feedback). */
+bool hth_recorder_feeds_back(const hth_recorder *recorder);
+/* What must survive of the network's state, as hth_tape_state, and the position of the data. */
+size_t hth_recorder_carried(hth_recorder *recorder, hth_field *fields, size_t capacity);
+
 /* The (baseline) threshold of a unit's voltage; NAN: the unit has none. */
 double hth_recorder_threshold(const hth_recorder *recorder, size_t layer, size_t unit);
 /* z_t and state k of the current step, [units]. */
