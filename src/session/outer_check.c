@@ -12,8 +12,9 @@
 
 static hth_status check_stream(const hth_session *s, hth_error *error) {
     const hth_source *source = &s->train;
-    const char *what = source->shape.target != HTH_TARGET_VALUES ? "its targets are classes"
-                       : source->shape.vocabulary                ? "its inputs are tokens"
+    const char *what = source->kind->answers                       ? "it is a world"
+                       : source->shape.target != HTH_TARGET_VALUES ? "its targets are classes"
+                       : source->shape.vocabulary                  ? "its inputs are tokens"
                        : source->sequence_steps == 0
                            ? "its sequences have no end, or several lengths"
                        : hth_source_grows(source) ? "its sequences grow"
