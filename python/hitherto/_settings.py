@@ -319,7 +319,7 @@ class World(TypedDict, total=False):
 
 AgentName = Literal["a2c", "ac-lambda"]
 
-_Agent = TypedDict("_Agent", {"lambda": "float"}, total=False)
+_Agent = TypedDict("_Agent", {"return": "Literal["discounted", "transport", "redistribute"]", "lambda": "float"}, total=False)
 
 
 class Agent(_Agent, total=False):
@@ -338,6 +338,8 @@ class Agent(_Agent, total=False):
     """whether the time since the start of the episode is an input, 0 to 1 (false)"""
     greedy: bool
     """validation and test take the most probable action in place of a drawn one (false)"""
+    share: float
+    """transport: the part of the value that is moved (0.9)"""
 
 
 class Network(TypedDict, total=False):

@@ -6,6 +6,7 @@
 #include "session/rollout.h"
 
 #include "network/inspect.h"
+#include "session/reads.h"
 
 #include <stdlib.h>
 
@@ -51,6 +52,22 @@ static double entropy_now(const hth_walk *w) {
     return hth_network_anneal(w->parts.network, whole > 0 ? done / whole : 0, w->by_step);
 }
 
+/* Lets the stream find the targets; with the reads of the tape if it asks, of a whole sequence that is learned from. */
+static hth_status look_back(hth_walk *w, const hth_real *after, double entropy, hth_lookback *back,
+                            hth_error *error) {
+    const hth_answers *world = w->source->kind->answers;
+    void *state = w->source->state;
+    hth_read_list list = {0};
+    const bool whole = w->flags.starts && w->flags.ends && w->parts.learner;
+    hth_status status = HTH_OK;
+    if (whole && world->needs(state) == HTH_WHOLE_WITH_READS)
+        status = hth_read_list_make(w->parts.network, w->parts.tape, w->chunk.batch, &list, error);
+    if (status == HTH_OK)
+        world->look_back(state, after, entropy, list.first ? &list.reads : NULL, back);
+    hth_read_list_free(&list);
+    return status;
+}
+
 static hth_status run(hth_walk *w, size_t most, hth_real *outputs, hth_lookback *back,
                       hth_error *error) {
     const hth_answers *world = w->source->kind->answers;
@@ -61,7 +78,7 @@ static hth_status run(hth_walk *w, size_t most, hth_real *outputs, hth_lookback 
     else
         HTH_TRY(look_ahead(w, outputs, error));
     /* The targets, and what is said of the steps by them. */
-    world->look_back(w->source->state, w->flags.ends ? NULL : outputs, entropy, back);
+    HTH_TRY(look_back(w, w->flags.ends ? NULL : outputs, entropy, back, error));
     w->chunk = back->chunk;
     w->chunk.ends = w->flags.ends;
     const hth_verdict verdict = {

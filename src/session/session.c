@@ -168,16 +168,23 @@ static hth_status check_world(hth_session *s, hth_error *error) {
                         "loss.time divides the loss of an episode by its steps, but how many there "
                         "will be in world %s is not known at the first tape: take loss.time = sum",
                         name);
+    if (world->needs(s->train.state) != HTH_ANY_TAPES && s->steps < s->train.sequence_steps)
+        return hth_fail(error, HTH_INVALID,
+                        "agent.return changes the rewards of whole episodes, up to %llu steps, but "
+                        "a tape has %zu: take learner.steps = %llu or agent.return = discounted",
+                        (unsigned long long)s->train.sequence_steps, s->steps,
+                        (unsigned long long)s->train.sequence_steps);
     /* Updates at each step. */
     s->fading = world->fading(s->train.state);
     s->by_step = !isnan(s->fading);
     if (!s->by_step) return HTH_OK;
     s->update_sequence = false;
     if (s->steps == 1) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "agent.name is ac-lambda, so a tape must be one step, but learner.steps is %zu: "
-                    "set learner.steps = 1, or agent.name = a2c",
-                    s->steps);
+    return hth_fail(
+        error, HTH_INVALID,
+        "agent.name is ac-lambda, so a tape must be one step, but learner.steps is %zu: "
+        "set learner.steps = 1, or agent.name = a2c",
+        s->steps);
 }
 
 /* ---- How long a run is -------------------------------------------------------------------- */

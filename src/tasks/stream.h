@@ -54,6 +54,21 @@ typedef struct hth_lookback {
     bool by_step;
 } hth_lookback;
 
+/* Where the network's reads of its memory pointed on a tape: read t of head h and item b has the rows from
+ * first[(h batch + b) (steps + 1) + t] to the next. */
+typedef struct hth_memory_reads {
+    size_t heads;        /* of all stores of the network */
+    const size_t *first; /* [heads][batch][steps + 1] */
+    const hth_row_read *rows;
+} hth_memory_reads;
+
+/* What a stream that answers asks of tapes. */
+typedef enum hth_wholeness {
+    HTH_ANY_TAPES,
+    HTH_WHOLE_TAPES,     /* each is a whole sequence */
+    HTH_WHOLE_WITH_READS /* and look_back is given the reads */
+} hth_wholeness;
+
 /* A stream that answers to what the network does, one step at a time: the last numbers of the next input depend on it.
  * With a network the three verbs take the place of `next`, which acts at random. */
 typedef struct hth_answers {
@@ -63,8 +78,11 @@ typedef struct hth_answers {
     /* What the outputs of that step, [batch][outputs], lead to. *ends: it was the last of its sequence. */
     hth_status (*act)(void *state, const hth_real *outputs, bool *ends, hth_error *error);
     /* The targets of all steps since the last call. after: the outputs of the step that comes next, or NULL if the
-     * sequence has ended. entropy: the weight of an entropy that is to be rewarded, if any. */
-    void (*look_back)(void *state, const hth_real *after, double entropy, hth_lookback *out);
+     * sequence has ended. entropy: the weight of an entropy that is to be rewarded, if any. reads: those of a tape that
+     * is a whole sequence; NULL: not wanted, or not known. */
+    void (*look_back)(void *state, const hth_real *after, double entropy,
+                      const hth_memory_reads *reads, hth_lookback *out);
+    hth_wholeness (*needs)(const void *state);
     /* gamma lambda where a learner updates at each step, and the gradient fades in between; else NAN. */
     double (*fading)(const void *state);
     /* Adds the episodes that have ended since the last call. */

@@ -37,6 +37,11 @@ void hth_agent_close(void *state) {
     free(a->targets);
     free(a->weights);
     free(a->events);
+    free(a->rewards);
+    free(a->values);
+    free(a->advantages);
+    free(a->features);
+    hth_additive_destroy(&a->predictor);
     free(a);
 }
 
@@ -80,6 +85,18 @@ static void clear(hth_agent *a) {
     for (size_t b = 0; b < n; b++) a->action[b] = HTH_NO_ACTION;
 }
 
+/* A feature for each action and number that is seen, and one more for each action. */
+static hth_status open_predictor(hth_agent *a, hth_error *error) {
+    enum { MOST = 2000 };
+    const size_t features = a->shape.actions * (a->shape.inputs + 1);
+    if (a->options.how != HTH_RETURN_REDISTRIBUTE || a->split != HTH_TRAIN) return HTH_OK;
+    if (features <= MOST) return hth_additive_create(features, &a->predictor, error);
+    return hth_fail(error, HTH_INVALID,
+                    "agent.return is redistribute, whose predictor takes actions x (numbers seen + "
+                    "1), at most %d, but here they are %zu",
+                    MOST, features);
+}
+
 static hth_status open_into(hth_agent *a, const hth_stream_context *context, hth_error *error) {
     HTH_TRY(hth_agent_read(context->settings, &a->options, error));
     HTH_TRY(a->world->open(context, &a->world_state, &a->shape, error));
@@ -88,6 +105,7 @@ static hth_status open_into(hth_agent *a, const hth_stream_context *context, hth
     a->outputs = a->shape.actions + 1;
     HTH_TRY(check(a, error));
     HTH_TRY(make_room(a, error));
+    HTH_TRY(open_predictor(a, error));
     clear(a);
     return HTH_OK;
 }
@@ -108,19 +126,21 @@ hth_status hth_agent_open(const hth_world_kind *world, const hth_stream_context 
     return HTH_OK;
 }
 
+/* Makes an array longer; what it held stays. False without memory. */
+#define GROW(array, count)                                                                         \
+    ((longer = realloc(array, hth_times(count, sizeof *(array)))) != NULL &&                       \
+     ((array) = longer, true))
+
 /* Room for one step more, and the input after it. The arrays grow to the longest tape, in practice once or twice. */
 static hth_status reserve(hth_agent *a, hth_error *error) {
     if (a->steps < a->capacity) return HTH_OK;
     const size_t more = a->capacity ? 2 * a->capacity : 16, items = hth_times(more, a->batch);
-    hth_real *x = realloc(a->x, hth_times(items + a->batch, a->inputs * sizeof *x));
-    if (x) a->x = x;
-    hth_real *targets = realloc(a->targets, hth_times(items, a->outputs * sizeof *targets));
-    if (targets) a->targets = targets;
-    hth_real *weights = realloc(a->weights, hth_times(items, sizeof *weights));
-    if (weights) a->weights = weights;
-    hth_event *events = realloc(a->events, hth_times(items, sizeof *events));
-    if (events) a->events = events;
-    if (!x || !targets || !weights || !events)
+    const size_t features = a->predictor.features;
+    void *longer;
+    if (!GROW(a->x, hth_times(items + a->batch, a->inputs)) ||
+        !GROW(a->targets, hth_times(items, a->outputs)) || !GROW(a->weights, items) ||
+        !GROW(a->events, items) || !GROW(a->rewards, more) || !GROW(a->values, more + 1) ||
+        !GROW(a->advantages, more) || (features && !GROW(a->features, hth_times(more, features))))
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for %zu steps of %zu worlds", more,
                         a->batch);
     a->capacity = more;
@@ -179,6 +199,7 @@ static hth_status observe(void *state, const hth_real **x, bool *starts, hth_err
     }
     a->begun = 1;
     *starts = a->step == 0;
+    if (a->steps == 0) a->is_first = a->step == 0;
     /* What each item sees. */
     hth_real *to = a->x + a->steps * a->batch * a->inputs;
     for (size_t b = 0; b < a->batch; b++) fill_input(a, b, to + b * a->inputs);
@@ -256,9 +277,10 @@ static hth_status act(void *state, const hth_real *outputs, bool *ends, hth_erro
     return HTH_OK;
 }
 
-static void look_back(void *state, const hth_real *after, double entropy, hth_lookback *out) {
+static void look_back(void *state, const hth_real *after, double entropy,
+                      const hth_memory_reads *reads, hth_lookback *out) {
     hth_agent *a = state;
-    hth_agent_return(a, after, entropy, out);
+    hth_agent_return(a, after, entropy, reads, out);
     a->steps = 0;
 }
 
@@ -277,13 +299,14 @@ hth_status hth_agent_next(void *state, size_t max_steps, hth_chunk *chunk,
         HTH_TRY(act(a, NULL, &ends, error));
     }
     flags->ends = ends;
-    look_back(a, NULL, 0, &back);
+    look_back(a, NULL, 0, NULL, &back);
     *chunk = back.chunk;
     return HTH_OK;
 }
 
 size_t hth_agent_state(void *state, hth_field *fields, size_t capacity) {
     hth_agent *a = state;
+    const hth_additive *p = &a->predictor;
     const size_t n = a->batch;
     const hth_field all[] = {
         {"episode", HTH_DTYPE_U64, 1, &a->episode, {0}},
@@ -295,9 +318,15 @@ size_t hth_agent_state(void *state, hth_field *fields, size_t capacity) {
         {"gained", HTH_DTYPE_F64, n, a->gained, {0}},
         {"missed", HTH_DTYPE_F64, n, a->missed, {0}},
         {"memory", HTH_DTYPE_F64, n * a->shape.memory, a->memory, {0}},
+        {"predictor", HTH_DTYPE_F64, p->features, p->w, {0}},
+        {"uncertainty", HTH_DTYPE_F64, p->features * p->features, p->P, {0}},
     };
-    const size_t count = HTH_COUNT(all) - (a->shape.memory ? 0 : 1);
-    for (size_t i = 0; i < count && i < capacity; i++) fields[i] = all[i];
+    size_t count = 0;
+    for (size_t i = 0; i < HTH_COUNT(all); i++) {
+        if (all[i].count == 0) continue;
+        if (count < capacity) fields[count] = all[i];
+        count++;
+    }
     a->steps = 0; /* a position that is restored has no steps at hand */
     return count;
 }
@@ -323,6 +352,12 @@ static void tell(void *state, hth_outcomes *outcomes) {
     a->outcomes = (hth_outcomes){0};
 }
 
+static hth_wholeness needs(const void *state) {
+    const hth_agent *a = state;
+    if (a->options.by_step || a->options.how == HTH_RETURN_DISCOUNTED) return HTH_ANY_TAPES;
+    return a->options.how == HTH_RETURN_TRANSPORT ? HTH_WHOLE_WITH_READS : HTH_WHOLE_TAPES;
+}
+
 static bool knows_best(const void *state) {
     const hth_agent *a = state;
     return a->shape.knows_best;
@@ -332,5 +367,6 @@ const hth_answers hth_agent_answers = {.observe = observe,
                                        .act = act,
                                        .look_back = look_back,
                                        .fading = fading,
+                                       .needs = needs,
                                        .tell = tell,
                                        .knows_best = knows_best};

@@ -1,12 +1,16 @@
-/* The agent: what stands between a world and a network. See agent.c, and returns.c for what it makes of rewards. */
+/* The agent: what stands between a world and a network. See agent.c, and targets.c for what it makes of rewards. */
 #ifndef HTH_AGENT_H
 #define HTH_AGENT_H
 
+#include "worlds/returns.h"
 #include "worlds/world.h"
+
+enum { HTH_RETURN_DISCOUNTED, HTH_RETURN_TRANSPORT, HTH_RETURN_REDISTRIBUTE }; /* agent.return */
 
 /* The section agent. */
 typedef struct hth_agent_options {
-    double gamma, lambda, scale;
+    double gamma, lambda, scale, share;
+    int how;      /* agent.return */
     bool by_step; /* ac-lambda */
     bool see_action, see_reward, see_time, greedy;
 } hth_agent_options;
@@ -44,10 +48,14 @@ typedef struct hth_agent {
     size_t steps, capacity; /* room for so many steps, and one more of x */
     hth_real *x, *targets, *weights;
     hth_event *events;
+    bool is_first; /* the first of them is the first of its episode */
+    /* Of one item, [steps], values one more; features only where rewards are redistributed. */
+    double *rewards, *values, *advantages, *features;
+    hth_additive predictor; /* of returns; of no features: not wanted */
 } hth_agent;
 
-/* returns.c: the targets of the steps at hand. after: values of the step that comes next, [batch]; NULL: the episode
- * has ended. */
-void hth_agent_return(hth_agent *agent, const hth_real *after, double entropy, hth_lookback *out);
+/* targets.c: the targets of the steps at hand. after, entropy and reads as in hth_answers.look_back. */
+void hth_agent_return(hth_agent *agent, const hth_real *after, double entropy,
+                      const hth_memory_reads *reads, hth_lookback *out);
 
 #endif

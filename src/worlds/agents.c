@@ -35,6 +35,18 @@ static const hth_option common[] = {
     OPTION(lambda, .help = meaning, .fallback = value, .kind = HTH_KIND_REAL, .min = 0, .max = 1)
 
 static const hth_option of_a2c[] = {
+    {.name = "return",
+     .help = "what becomes of rewards first: discounted, nothing; transport, along the reads of a "
+             "store, value goes to the steps that are remembered (Hung et al. 2019); redistribute, "
+             "a predictor that is additive over observations and actions says what each step "
+             "contributed (after Arjona-Medina et al. 2019). The last two need whole episodes on a "
+             "tape",
+     .fallback = "discounted",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"discounted", "transport", "redistribute", NULL},
+     .offset = offsetof(hth_agent_options, how)},
+    OPTION(share, .help = "transport: the part of the value that is moved", .fallback = "0.9",
+           .kind = HTH_KIND_REAL, .min = 0, .max = 1),
     LAMBDA("1",
            "how far advantages look beyond one step: 0 to the next value alone, 1 to the end of "
            "the tape (generalised advantage estimate)"),

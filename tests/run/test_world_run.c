@@ -7,6 +7,10 @@
 #define BANDIT                                                                                     \
     "world=bandit world.pulls=10 network.units=4 train.validation_steps=10 train.threads=1 "
 
+#define KEY                                                                                        \
+    "world=key-door world.delay=10 network.units=4 train.validation_steps=12 train.threads=1 "
+#define STORE "network.layers=units,store network.units=6,4 "
+
 static const char *const lines[] = {
     BANDIT
     "learner=bptt cell=lstm train.steps=60 train.batch=3 train.report_every=20 loss.entropy=1 "
@@ -16,6 +20,9 @@ static const char *const lines[] = {
            "cell.v_th=0.1",
     BANDIT "learner=rflo agent=ac-lambda agent.lambda=0.9 train.steps=30 loss.entropy=0.1",
     BANDIT "learner=tbptt-sg train.steps=60 train.batch=2",
+    KEY "learner=bptt train.steps=72 train.batch=2 agent.return=redistribute",
+    KEY STORE "learner=bptt train.steps=72 train.batch=2 agent.return=transport agent.gamma=0.5",
+    KEY STORE "learner=rflo learner.steps=4 store.every=4 train.steps=60 agent.gamma=0.5",
 };
 
 static void interruptions_change_no_bit(void **state) {
@@ -38,18 +45,41 @@ static void tapes_of_any_length_act_alike(void **state) {
     train_whole(BANDIT "learner=tbptt learner.steps=10 train.steps=200 optimiser.lr=0", "long");
     train_whole(BANDIT "learner=tbptt learner.steps=1 train.steps=200 optimiser.lr=0", "short");
     train_whole(BANDIT "learner=tbptt learner.steps=1 train.steps=200 train.seed=3", "other");
+    /* A store's rows too: a look ahead leaves nothing behind. */
+    train_whole(BANDIT STORE "learner=tbptt learner.steps=10 train.steps=200 optimiser.lr=0",
+                "long2");
+    train_whole(BANDIT STORE "learner=tbptt learner.steps=2 train.steps=200 optimiser.lr=0",
+                "two2");
+    assert_true(summary_number("long2", "train_metric") == summary_number("two2", "train_metric"));
     assert_true(summary_number("long", "train_metric") == summary_number("short", "train_metric"));
     assert_true(summary_number("long", "test_metric") == summary_number("short", "test_metric"));
     assert_true(summary_number("long", "train_metric") != summary_number("other", "train_metric"));
+}
+
+/* Rewards that are moved, or given to other steps, teach something else; rewards of parts of an episode cannot be. */
+static void other_returns_learn_otherwise(void **state) {
+    (void)state;
+    static const char *const returns[] = {"discounted", "transport", "redistribute"};
+    for (size_t i = 0; i < HTH_COUNT(returns); i++) {
+        char line[600];
+        snprintf(line, sizeof line,
+                 KEY STORE "learner=bptt train.steps=240 agent.gamma=0.5 store.scale=8 "
+                           "agent.return=%s",
+                 returns[i]);
+        train_whole(line, returns[i]);
+    }
+    for (size_t i = 0; i < HTH_COUNT(returns); i++)
+        assert_true(summary_number(returns[i], "test_loss") !=
+                    summary_number(returns[(i + 1) % HTH_COUNT(returns)], "test_loss"));
 }
 
 /* 1500 short episodes of easy arms: most of the regret of a policy that draws is gone; where only a rate of 0 is
  * learned with, none is. */
 static void learning_lowers_regret(void **state) {
     (void)state;
-    static const char *const learners[] = {
-        "learner=bptt cell=lstm", "learner=eprop1-symmetric agent=ac-lambda "
-                                  "cell=lstm"};
+    static const char *const learners[] = {"learner=bptt cell=lstm",
+                                           "learner=eprop1-symmetric agent=ac-lambda "
+                                           "cell=lstm"};
     double regret[3];
     for (size_t i = 0; i < 3; i++) {
         char line[600], name[16];
@@ -78,6 +108,10 @@ static void what_has_no_meaning_is_refused(void **state) {
         {BANDIT "learner=bptt agent=ac-lambda", "learner.steps = 1"},
         {BANDIT "learner=rtrl agent=ac-lambda train.batch=2", "train.batch must be 1"},
         {BANDIT "loss=mse", "actor-critic"},
+        {KEY "learner=bptt agent.return=transport", "has none"},
+        {KEY STORE "learner=tbptt learner.steps=4 agent.return=transport", "learner.steps = 12"},
+        {KEY "learner=rtrl agent.return=redistribute", "learner.steps = 12"},
+        {KEY "agent=ac-lambda learner=rtrl agent.return=redistribute", "agent.return"},
         {BANDIT "train.metric=accuracy", "classes"},
         {BANDIT "train.metric=mse", "mse"},
         {BANDIT "agent.see_action=false agent.see_reward=false", "shows nothing"},
@@ -89,16 +123,20 @@ static void what_has_no_meaning_is_refused(void **state) {
     for (size_t i = 0; i < HTH_COUNT(cases); i++) {
         hth_ending ending;
         hth_error error;
-        if (train_line(cases[i].line, "refused", false, NULL, &ending, &error) != HTH_INVALID)
+        char name[32];
+        snprintf(name, sizeof name, "refused%zu", i);
+        if (train_line(cases[i].line, name, false, NULL, &ending, &error) != HTH_INVALID)
             fail_msg("not refused: %s", cases[i].line);
         if (!strstr(error.message, cases[i].words)) fail_msg("%s", error.message);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(interruptions_change_no_bit), cmocka_unit_test(seeds_differ),
-        cmocka_unit_test(tapes_of_any_length_act_alike), cmocka_unit_test(learning_lowers_regret),
-        cmocka_unit_test(what_has_no_meaning_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(interruptions_change_no_bit),
+                                       cmocka_unit_test(seeds_differ),
+                                       cmocka_unit_test(tapes_of_any_length_act_alike),
+                                       cmocka_unit_test(learning_lowers_regret),
+                                       cmocka_unit_test(other_returns_learn_otherwise),
+                                       cmocka_unit_test(what_has_no_meaning_is_refused)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -53,7 +53,7 @@ static hth_outcomes play(const char *name, const char *key, const char *value, p
         memset(y, 0, shape.outputs * sizeof *y);
         y[choose(&v)] = 200;
         assert_int_equal(kind->answers->act(state, y, &ends, &error), HTH_OK);
-        kind->answers->look_back(state, NULL, 0, &back);
+        kind->answers->look_back(state, NULL, 0, NULL, &back);
         kind->answers->tell(state, &sum);
         v.step++;
     }

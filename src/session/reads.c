@@ -1,0 +1,70 @@
+/* Gathering reads: see reads.h. */
+#include "session/reads.h"
+
+#include "network/inspect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void hth_read_list_free(hth_read_list *list) {
+    free(list->first);
+    free(list->rows);
+    *list = (hth_read_list){0};
+}
+
+/* The heads of a layer; 0: it is no store. */
+static size_t heads_of(const hth_tape *tape, size_t layer) {
+    size_t heads = 0, count;
+    while (hth_tape_reads(tape, layer, 0, 0, heads, NULL, 0, &count, NULL) == HTH_OK) heads++;
+    return heads;
+}
+
+/* Appends the rows of one read. */
+static hth_status append(hth_read_list *list, const hth_tape *tape, size_t layer, size_t step,
+                         size_t item, size_t head, hth_error *error) {
+    size_t count;
+    HTH_TRY(hth_tape_reads(tape, layer, step, item, head, NULL, 0, &count, error));
+    if (list->used + count > list->room) {
+        const size_t more = 2 * list->room + count + 64;
+        hth_row_read *longer = realloc(list->rows, hth_times(more, sizeof *longer));
+        if (!longer) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for reads");
+        list->rows = longer;
+        list->room = more;
+    }
+    HTH_TRY(hth_tape_reads(tape, layer, step, item, head, list->rows + list->used, count, &count,
+                           error));
+    list->used += count;
+    return HTH_OK;
+}
+
+static hth_status gather(const hth_network *network, const hth_tape *tape, size_t batch,
+                         hth_read_list *list, hth_error *error) {
+    const size_t steps = hth_tape_length(tape), layers = hth_network_look(network).layers;
+    size_t *at;
+    for (size_t l = 0; l < layers; l++) list->reads.heads += heads_of(tape, l);
+    if (list->reads.heads == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "agent.return is transport, which goes along the reads of a store, but the "
+                        "network has none (network.layers)");
+    at = list->first = calloc(hth_times(list->reads.heads * batch, steps + 1), sizeof *at);
+    if (!at) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for reads");
+    for (size_t l = 0; l < layers; l++)
+        for (size_t h = 0, heads = heads_of(tape, l); h < heads; h++)
+            for (size_t b = 0; b < batch; b++) {
+                *at++ = list->used;
+                for (size_t t = 0; t < steps; t++) {
+                    HTH_TRY(append(list, tape, l, t, b, h, error));
+                    *at++ = list->used;
+                }
+            }
+    return HTH_OK;
+}
+
+hth_status hth_read_list_make(const hth_network *network, const hth_tape *tape, size_t batch,
+                              hth_read_list *out, hth_error *error) {
+    *out = (hth_read_list){0};
+    HTH_TRY(gather(network, tape, batch, out, error));
+    out->reads.first = out->first;
+    out->reads.rows = out->rows;
+    return HTH_OK;
+}

@@ -1,0 +1,20 @@
+/* Where the reads of all stores of a network pointed on a tape, for a stream that asks (hth_memory_reads). */
+#ifndef HTH_READS_H
+#define HTH_READS_H
+
+#include "tasks/stream.h"
+
+typedef struct hth_read_list {
+    hth_memory_reads reads; /* its arrays are the list's */
+    size_t *first;
+    hth_row_read *rows;
+    size_t used, room;
+} hth_read_list;
+
+/* Gathers the reads of the steps on a tape. hth_read_list_free frees them, also after an error. HTH_NO_MEMORY;
+ * HTH_INVALID for a network without a store. */
+hth_status hth_read_list_make(const hth_network *network, const hth_tape *tape, size_t batch,
+                              hth_read_list *out, hth_error *error);
+void hth_read_list_free(hth_read_list *list);
+
+#endif
