@@ -75,6 +75,37 @@ static void test_steps_that_move_keep_their_weights(void **state) {
     law_teardown(&rig);
 }
 
+/* Steps that are written and forgotten without being learned from are passed over, by a window of no more than a tape
+ * as by tapes that do not slide. */
+static void test_steps_passed_over(void **state) {
+    static const char *const learners[] = {"learner.name=tbptt",
+                                           "learner.name=f-bptt learner.window=2"};
+    law_case what = classes;
+    hth_real *gradients[3];
+    law_rig rig;
+    (void)state;
+    what.steps = 6;
+    law_setup(&rig, &what);
+    for (int run = 0; run < 3; run++) { /* 2: none is passed over */
+        handles h = handles_make(&rig, learners[run > 0], 2);
+        for (size_t t = 0; t < 4; t += 2) {
+            hth_tape_begin(h.tape);
+            write_copy(&rig, h.tape, t, 2);
+            judge(&rig, h.tape, t, 0, 2);
+            hth_error error;
+            if (t == 0 || run == 2) must(hth_learn(h.learner, h.tape, h.gradient, &error), &error);
+        }
+        hth_tape_begin(h.tape);
+        write_copy(&rig, h.tape, 4, 2);
+        judge(&rig, h.tape, 4, 0, 2);
+        gradients[run] = learned(&rig, &h);
+    }
+    law_assert_equal(&rig, "passed over", gradients[1], gradients[0], tolerance(1e-12, 1e-5));
+    law_assert_differs(&rig, "all", gradients[2], gradients[0], 1e-3);
+    for (int run = 0; run < 3; run++) free(gradients[run]);
+    law_teardown(&rig);
+}
+
 /* A reset begins anew: the same sequence once more has the same gradient, also of a bias inside the filter. */
 static void test_a_reset_leaves_nothing(void **state) {
     law_case what = classes;
@@ -136,6 +167,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_later_steps_judged_first),
         cmocka_unit_test(test_steps_that_move_keep_their_weights),
+        cmocka_unit_test(test_steps_passed_over),
         cmocka_unit_test(test_a_reset_leaves_nothing),
         cmocka_unit_test(test_targets_beyond_the_loss),
     };
