@@ -33,67 +33,6 @@ static hth_real *copy_of(const law_rig *rig, const handles *h) {
     return memcpy(malloc(bytes), hth_gradient_values(h->gradient), bytes);
 }
 
-/* The fields of tape and learner. */
-static size_t fields_of(handles *h, hth_field fields[48]) {
-    const size_t count = hth_tape_state(h->tape, fields, 48);
-    const size_t all = count + hth_learner_state(h->learner, fields + count, 48 - count);
-    assert_true(all > 0 && all <= 48);
-    return all;
-}
-
-static size_t bytes_of(const hth_field *field) {
-    const size_t size = field->dtype == HTH_DTYPE_REAL  ? sizeof(hth_real)
-                        : field->dtype == HTH_DTYPE_I32 ? 4
-                                                        : 8;
-    return field->count * size;
-}
-
-/* Adds the gradient of steps 2 to 5; a copy of the sum. */
-static hth_real *go_on(law_rig *rig, handles *h) {
-    hth_error error;
-    hth_gradient_clear(h->gradient);
-    must(forward_and_learn(rig, h, 2, 2, false, &error), &error);
-    must(forward_and_learn(rig, h, 4, 2, false, &error), &error);
-    return copy_of(rig, h);
-}
-
-/* A run goes on as if its state had not been given out; put back into the tape and the learner that gave it, the state
- * takes them back: the steps since are learned from again, as if for the first time. */
-static void test_a_state_takes_a_run_back(void **state) {
-    static const char *const learners[] = {"learner.name=tbptt", "learner.name=rflo",
-                                           "learner.name=tbptt-k1-k2 learner.window=4"};
-    (void)state;
-    for (size_t l = 0; l < HTH_COUNT(learners); l++) {
-        law_rig rig;
-        hth_error error;
-        hth_field fields[48];
-        void *kept[48];
-        law_setup(&rig, &plain);
-        handles a = handles_make(&rig, learners[l], 2), h = handles_make(&rig, learners[l], 2);
-        must(forward_and_learn(&rig, &a, 0, 2, false, &error), &error);
-        must(forward_and_learn(&rig, &h, 0, 2, false, &error), &error);
-        const size_t count = fields_of(&h, fields);
-        for (size_t i = 0; i < count; i++)
-            kept[i] =
-                memcpy(malloc(bytes_of(&fields[i]) + 1), fields[i].data, bytes_of(&fields[i]));
-        hth_real *plainly = go_on(&rig, &a), *given = go_on(&rig, &h);
-        assert_int_equal(fields_of(&h, fields), count);
-        for (size_t i = 0; i < count; i++) memcpy(fields[i].data, kept[i], bytes_of(&fields[i]));
-        hth_real *back = go_on(&rig, &h), *not_back = go_on(&rig, &h);
-        assert_memory_equal(plainly, given, rig.count * sizeof *given);
-        assert_memory_equal(plainly, back, rig.count * sizeof *given);
-        law_assert_differs(&rig, learners[l], not_back, back, 1e-3);
-        for (size_t i = 0; i < count; i++) free(kept[i]);
-        free(plainly);
-        free(given);
-        free(back);
-        free(not_back);
-        handles_drop(&a);
-        handles_drop(&h);
-        law_teardown(&rig);
-    }
-}
-
 /* ---- A learner learns from each step once ---- */
 
 /* Half a tape judged, learned, the rest judged, learned again: refused, and nothing is counted twice. Where the tape
@@ -416,7 +355,6 @@ static void test_a_regulariser_is_always_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_state_takes_a_run_back),
         cmocka_unit_test(test_each_step_is_learned_from_once),
         cmocka_unit_test(test_marks_are_the_learners_own),
         cmocka_unit_test(test_a_sequence_begins_with_its_tape),
