@@ -23,6 +23,8 @@ typedef struct sg_case {
 static const sg_case cases[] = {
     {{"cell.name=lstm network.units=4 loss.name=softmax", 3, 0, 3, STEPS, 2, true, true},
      SG "learner.sg_hidden=5"},
+    {{"cell.name=lstm network.units=4,3 loss.name=softmax", 3, 0, 3, STEPS, 2, true, false},
+     SG "learner.sg_hidden=5 learner.sg_reads=z"},
     {{"cell.name=lstm cell.output=linear network.units=4 loss.name=softmax loss.batch=mean", 3, 0,
       3, STEPS, 3, true, false},
      SG "learner.sg_hidden=0 learner.sg_scale=1"},
@@ -46,6 +48,7 @@ static const sg_case cases[] = {
 typedef struct sg_rig {
     law_rig *rig;
     size_t N, in, hidden;
+    bool reads_z;   /* alone */
     hth_real *A;    /* sg.weights */
     hth_real *goal; /* c* of the end of tape i, [TAPES - 1][batch][N] */
     double share;   /* of an item in the loss */
@@ -73,6 +76,11 @@ static double own_error(const sg_rig *sg, const hth_tape *tape, size_t slot, siz
     for (size_t b = 0; b < tape->batch; b++) {
         hth_real x[32] = {0};
         hth_joint_values(tape, slot, b, x);
+        for (size_t l = 0, at = 0; sg->reads_z && l < tape->network->layer_count; l++) {
+            for (size_t j = 0; j < tape->network->layers[l].n; j++)
+                x[at + j] = 0; /* c of an LSTM */
+            at += 2 * tape->network->layers[l].n;
+        }
         x[sg->in - 1] = 1;
         predict(sg, x, c);
         const hth_real *goal = sg->goal + (i * tape->batch + b) * sg->N;
@@ -91,6 +99,7 @@ static hth_real *open_sg(law_rig *rig, const char *settings, sg_rig *sg) {
     const char *hidden = strstr(settings, "sg_hidden=");
     *sg = (sg_rig){.rig = rig, .N = hth_joint_states(rig->network)};
     sg->in = sg->N + 1;
+    sg->reads_z = strstr(settings, "sg_reads=z");
     sg->hidden = strtoul(hidden + strlen("sg_hidden="), NULL, 10);
     sg->A = memcpy(malloc(bytes_of(&A)), A.data, bytes_of(&A));
     sg->goal = calloc((TAPES - 1) * batch * sg->N, sizeof *sg->goal);

@@ -3,7 +3,8 @@
  * tape (DNI: Jaderberg et al. 2017; Marschall et al. 2019, Table 1; with hidden units Bellec et al. 2019,
  * Algorithm 1). It reads
  *
- *     x = [X; label of the last step; 1]      label: targets, or 1 for the class; 0 where the weight is 0
+ *     x = [X; label of the last step; 1]      label: targets, or 1 for the class; 0 where the weight is 0;
+ *                                             sg_reads = z: with 0 for states that z is not one of
  *
  * and gives c(x) = A^T x (or one hidden layer, credit/future/predictor.h), an adjoint of X, the joint state of all
  * layers. A is shared by the items of the batch, and c is of the loss of one item: where the loss is a mean over
@@ -45,12 +46,13 @@ typedef struct synthetic_options {
     double lr, scale, l2, loss;
     int64_t hidden, refresh, scans;
     bool present, label;
-    int activation, init, optimiser;
+    int activation, init, optimiser, reads;
 } synthetic_options;
 
 enum { IDENTITY, TANH };
 enum { NORMAL, ZERO };
 enum { SGD, ADAM };
+enum { STATES, Z_ALONE };
 enum { STREAM = 0x5347 }; /* of the draws of A */
 
 #define NUMBER(field, what, value, kind_of, least, most)                                           \
@@ -90,6 +92,13 @@ static const hth_option options[] = {
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"identity", "tanh", NULL},
      .offset = offsetof(synthetic_options, activation)},
+    {.name = "sg_reads",
+     .help = "what the prediction reads of the units: states, s and z; or z alone (Bellec et al. "
+             "2019), which is bounded where s is not (the c of an LSTM)",
+     .fallback = "states",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"states", "z", NULL},
+     .offset = offsetof(synthetic_options, reads)},
     NUMBER(label, "the prediction sees the target of the tape's last step", "true", BOOL, 0, 0),
     {.name = "sg_init",
      .help = "output weights at first: normal (variance 1 over the number of states, or of hidden "
@@ -137,11 +146,24 @@ static void read_label(const hth_tape *tape, size_t outputs, size_t item, hth_re
         label[tape->chunk.classes[at]] = 1;
 }
 
+/* What is not read counts as 0, in x and in a derivative to x. */
+static void hide_states(const hth_learner *learner, hth_real *x) {
+    const synthetic_options *o = learner->future.options;
+    const hth_network *net = learner->network;
+    for (size_t l = 0; o->reads == Z_ALONE && l < net->layer_count; l++) {
+        const hth_layer *layer = &net->layers[l];
+        if (layer->cell->observable == HTH_Z_SEPARATE)
+            memset(x, 0, layer->cell->states * layer->n * sizeof *x);
+        x += hth_joint_layer_states(layer);
+    }
+}
+
 static void read_input(const hth_learner *learner, synthetic *kept) {
     const hth_tape *tape = learner->adjoint.tape;
     for (size_t b = 0; b < learner->batch; b++) {
         hth_real *x = kept->input + b * kept->in;
         hth_joint_values(tape, tape->steps, b, x);
+        hide_states(learner, x);
         if (kept->labels) read_label(tape, kept->labels, b, x + kept->N);
         x[kept->in - 1] = 1;
     }
@@ -199,6 +221,7 @@ static void see_start(hth_learner *learner, synthetic *kept) {
     hth_predictor_back(learner->compute, &kept->net, kept->last, said(learner, kept), kept->goal,
                        kept->flow);
     for (size_t i = 0; i < numbers; i++) kept->flow[i] *= share;
+    for (size_t b = 0; b < learner->batch; b++) hide_states(learner, kept->flow + b * kept->in);
 }
 
 /* One step of A towards c*. */
