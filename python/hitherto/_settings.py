@@ -717,7 +717,7 @@ class Learner(TypedDict, total=False):
     itself (2)"""
     rho_epsilon: float
     """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
-    2017), 1e-7 in single precision (1e-5)"""
+    2017), 1e-7 in single precision (1e-7)"""
     noise: Literal["signs", "normal"]
     """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
     row_steps: int
@@ -756,6 +756,9 @@ class Learner(TypedDict, total=False):
     """factor of the prediction at the end of a tape (eta_SG of Bellec et al. 2019) (1)"""
     sg_activation: Literal["identity", "tanh"]
     """of the prediction that the target is made with: tanh makes it a rate (DNI(b)); needs sg_scans = 2 (identity)"""
+    sg_reads: Literal["states", "z"]
+    """what the prediction reads of the units: states, s and z; or z alone (Bellec et al. 2019), which is bounded where
+    s is not (the c of an LSTM) (states)"""
     sg_label: bool
     """the prediction sees the target of the tape's last step (true)"""
     sg_init: Literal["normal", "zero"]
@@ -890,7 +893,7 @@ class Train(_Train, total=False):
     """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
     work to do, fewer than cores are faster (0)"""
     precision: Literal["single", "double"]
-    """arithmetic: single (32 bits) or double (64 bits) (double)"""
+    """arithmetic: single (32 bits) or double (64 bits) (single)"""
     batch: int
     """sequences that advance together (1)"""
     epochs: int

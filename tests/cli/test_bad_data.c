@@ -131,10 +131,10 @@ static void test_bad_text(void **state) {
 static void test_impossible_combinations(void **state) {
     (void)state;
     TRAIN("learner.past = influence: the influence tensor is the exact past and needs "
-          "learner.recurrence = full (rule 28 of `hitherto list --rules`)",
+          "learner.recurrence = full (rule 41 of `hitherto list --rules`)",
           "task=add", "past=influence", "recurrence=none");
     TRAIN("learner.past = influence: no error reaches the units, so nothing needs to be kept; set "
-          "learner.past = none (rule 18 of `hitherto list --rules`)",
+          "learner.past = none (rule 31 of `hitherto list --rules`)",
           "task=add", "learner.past=influence", "signal=none");
     REFUSED("the sequences of 'add' have no end, and learner 'bptt' wants the whole of them: take "
             "learner=tbptt or learner=rtrl, or say with learner.steps how many steps it looks at "

@@ -47,7 +47,8 @@ static void test_printed_commands_can_be_run(void **state) {
                  "hitherto: unknown command 'comparee'; did you mean 'compare'?\n");
         assert_string_equal(said.err, expected);
         run_line("%s train", names[i]); /* a sentence of the library's */
-        snprintf(expected, sizeof expected, "'%s list tasks' and '%s list data' show them",
+        snprintf(expected, sizeof expected,
+                 "'%s list tasks', '%s list data' and '%s list worlds' show them", names[i],
                  names[i], names[i]);
         assert_non_null(strstr(said.err, expected));
     }

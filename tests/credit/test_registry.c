@@ -13,6 +13,7 @@ static law_case draw(size_t cell, size_t loss, uint64_t number, char *text, size
     const hth_cell *kind = hth_cell_at(cell);
     const size_t layers = 1 + (size_t)hth_random_below(&r, 0, 2);
     const bool tokens = hth_random_below(&r, 1, 3) == 0;
+    const bool acts = ((const hth_loss *)hth_losses.at(loss))->anneal; /* targets are values */
     int used = snprintf(text, size, "cell.name=%s loss.name=%s network.units=%d", kind->part.name,
                         hth_losses.at(loss)->name, (int)(2 + hth_random_below(&r, 2, 5)));
     if (layers == 2)
@@ -32,10 +33,10 @@ static law_case draw(size_t cell, size_t loss, uint64_t number, char *text, size
     return (law_case){.settings = text,
                       .inputs = tokens ? 0 : 1 + (size_t)hth_random_below(&r, 6, 3),
                       .vocabulary = tokens ? 5 : 0,
-                      .outputs = 1 + (size_t)hth_random_below(&r, 7, 4) + (loss == 1),
+                      .outputs = 1 + (size_t)hth_random_below(&r, 7, 4) + (loss == 1 || acts),
                       .steps = 5 + (size_t)hth_random_below(&r, 8, 6),
                       .batch = 1 + (size_t)hth_random_below(&r, 9, 3),
-                      .classes = hth_random_below(&r, 10, 2) == 0,
+                      .classes = !acts && hth_random_below(&r, 10, 2) == 0,
                       .masked = hth_random_below(&r, 11, 2) == 0};
 }
 
