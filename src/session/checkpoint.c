@@ -337,12 +337,13 @@ hth_status hth_checkpoint_set_aside(const char *run, const char *reason,
 /* Compares the settings in a checkpoint with those of the run. HTH_MISMATCH names the first that differs. */
 static hth_status compare_identity(const hth_safetensors *file, const char *path,
                                    const hth_identity *identity, hth_error *error) {
-    /* Every setting of the run must be in the checkpoint. */
+    /* Every setting of the run must be in the checkpoint. One that is not is younger than the checkpoint: at its
+     * default it says what held before. */
     for (size_t i = 0; i < identity->count; i++) {
         const struct hth_identity_item *item = &identity->items[i];
         const char *stored = hth_safetensors_metadata(file, item->key);
         if (!hth_identity_counts(identity, item->key)) continue;
-        if (stored && hth_same_value(stored, item->value)) continue;
+        if (stored ? hth_same_value(stored, item->value) : item->by_default) continue;
         if (stored)
             return hth_fail(error, HTH_MISMATCH,
                             "%s: the checkpoint has %s '%.60s', the settings say '%.60s'", path,

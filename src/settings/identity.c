@@ -54,7 +54,7 @@ typedef struct collector {
     bool full; /* memory ran out */
 } collector;
 
-static void collect(collector *to, const char *key, const char *value) {
+static void collect(collector *to, const char *key, const char *value, const char *fallback) {
     hth_identity *identity = to->identity;
     /* Leave out settings that do not count, and those that are in the list. */
     if (!value || !hth_identity_counts(identity, key) || to->full) return;
@@ -73,6 +73,7 @@ static void collect(collector *to, const char *key, const char *value) {
     struct hth_identity_item *item = &identity->items[identity->count++];
     snprintf(item->key, sizeof item->key, "%s", key);
     item->value = value;
+    item->by_default = fallback && hth_same_value(value, fallback);
 }
 
 /* Collects the options of a table whose part is chosen. */
@@ -82,7 +83,7 @@ static void collect_table(void *context, const hth_table *table) {
         const hth_option *option = &table->options->items[i];
         char key[HTH_KEY_LENGTH];
         hth_table_key(table, option, key);
-        collect(to, key, hth_table_value(to->settings, table, option));
+        collect(to, key, hth_table_value(to->settings, table, option), option->fallback);
     }
 }
 
@@ -94,7 +95,7 @@ static hth_status make(const hth_settings *settings, bool whole, hth_identity *o
     const hth_catalogue *const *all = hth_catalogues(&count);
     for (size_t i = 0; i < count; i++) {
         const hth_part *part = hth_catalogue_chosen(all[i], settings);
-        if (part) collect(&to, all[i]->key, part->name);
+        if (part) collect(&to, all[i]->key, part->name, all[i]->fallback);
     }
     hth_config_each_table(settings, collect_table, &to);
     if (to.full) {

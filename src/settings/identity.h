@@ -9,6 +9,7 @@ typedef struct hth_identity {
     struct hth_identity_item {
         char key[64];
         const char *value; /* text owned by the settings or by a table */
+        bool by_default;   /* the value is the setting's default */
     } * items;
     size_t count, capacity;
     bool network_only; /* compare only the settings of the network, not those of training */

@@ -309,7 +309,8 @@ static void test_refuses_every_past(void **state) {
     for (size_t i = 0; i < hth_pasts.count; i++) {
         char text[100];
         const char *past = hth_pasts.at(i)->name;
-        if (strcmp(past, "none") == 0) continue;
+        /* A window is refused before, for it needs a store. */
+        if (strcmp(past, "none") == 0 || strcmp(past, "window") == 0) continue;
         snprintf(text, sizeof text, "learner.recurrence=learned learner.past=%s", past);
         assert_refuses(&linear, text, 1,
                        "learner.recurrence = learned: what is kept of the past goes by the true "

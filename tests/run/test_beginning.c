@@ -267,17 +267,17 @@ static void steps_without_a_length_are_said(void **state) {
 }
 
 /* Checkpoints of before updates were counted. */
-static void older_checkpoints_are_read(void **state) {
-    (void)state;
-    static const char line[] = ADD "learner=tbptt learner.steps=10 train.steps=40";
+static const char brief[] = ADD "learner=tbptt learner.steps=10 train.steps=40";
+
+/* Trains a run and takes from its checkpoint what older versions did not write, and the setting `without`. */
+static void make_older(const char *run, const char *without) {
     char path[320];
     hth_safetensors *file;
-    hth_ending ending;
     hth_error error;
-    train_whole(line, "older");
-    snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path("older"));
+    train_whole(brief, run);
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(run));
     assert_int_equal(hth_safetensors_open(path, &file, NULL), HTH_OK);
-    size_t count, kept = 0, texts = 0;
+    size_t count, kept = 0, texts = 0, left = 0;
     const hth_tensor *tensors = hth_safetensors_list(file, &count);
     hth_field fields[64];
     hth_metadata metadata[256];
@@ -298,15 +298,31 @@ static void older_checkpoints_are_read(void **state) {
     }
     assert_int_equal(count - kept, 3);
     assert_int_equal(hth_safetensors_restore(file, fields, kept, 0, &error), HTH_OK);
-    for (size_t i = 0; hth_safetensors_metadata_at(file, i, &metadata[texts]); i++)
-        texts += strcmp(metadata[texts].key, "digest") != 0;
+    for (size_t i = 0; hth_safetensors_metadata_at(file, i, &metadata[texts]); i++) {
+        const bool leaves = strcmp(metadata[texts].key, without) == 0;
+        left += leaves;
+        texts += !leaves && strcmp(metadata[texts].key, "digest") != 0;
+    }
+    assert_int_equal(left, 1);
     assert_int_equal(hth_safetensors_write(path, fields, kept, metadata, texts, &error), HTH_OK);
     hth_safetensors_close(file);
     for (size_t i = 0; i < kept; i++) free(fields[i].data);
-    if (train_line(ADD "learner=tbptt learner.steps=10 train.steps=80", "older", true, NULL,
-                   &ending, &error) != HTH_OK)
+}
+
+/* A setting that a checkpoint does not know stood at its default. */
+static void older_checkpoints_are_read(void **state) {
+    (void)state;
+    static const char more[] = ADD "learner=tbptt learner.steps=10 train.steps=80";
+    hth_ending ending;
+    hth_error error;
+    make_older("older", "network.orthogonal");
+    if (train_line(more, "older", true, NULL, &ending, &error) != HTH_OK)
         fail_msg("%s", error.message);
     assert_true(summary_number("older", "updates") == 4);
+    /* Control: one that is not at its default. */
+    make_older("other", "learner.steps");
+    assert_int_equal(train_line(more, "other", true, NULL, &ending, &error), HTH_MISMATCH);
+    if (!strstr(error.message, "without learner.steps")) fail_msg("%s", error.message);
 }
 
 static int set_up(void **state) {

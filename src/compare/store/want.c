@@ -57,13 +57,14 @@ static const char free_key[] = "train.checkpoint_every";
 /* Finds the first key whose value differs between the plan and the store; NULL: none. *then, *now: both values. */
 static const char *difference(const hth_identity *identity, const hth_settings *stored,
                               const char **then, const char **now) {
-    /* Look at all keys of the plan. */
+    /* Look at all keys of the plan. One that the store lacks is younger: its default says what held before. */
     for (size_t i = 0; i < identity->count; i++) {
         const hth_setting *found = hth_settings_find(stored, identity->items[i].key);
         *now = identity->items[i].value;
         *then = found ? found->value : "not set";
         if (strcmp(identity->items[i].key, free_key) == 0) continue;
-        if (!found || !hth_same_value(*then, *now)) return identity->items[i].key;
+        if (found ? !hth_same_value(*then, *now) : !identity->items[i].by_default)
+            return identity->items[i].key;
     }
     /* Look for keys that only the store has. */
     for (size_t i = 0; i < stored->count; i++) {
