@@ -28,7 +28,7 @@ static void test_bad_settings(void **state) {
     REFUSED("command line: there is no setting 'tau_m'; did you mean 'cell.tau_m'?", "train",
             "task=add", "tau_m=3");
     REFUSED("command line: cell.name is 'lsmt', but must be one of rate, rate-pre, lstm, gru, lif, "
-            "alif, cubalif; did you mean 'lstm'?",
+            "alif, cubalif, sublstm, modrelu; did you mean 'lstm'?",
             "train", "task=add", "cell=lsmt");
     REFUSED("command line: cell.beta is a setting of cell alif, not of lstm", "train", "task=add",
             "cell=lstm", "cell.beta=1");
