@@ -128,7 +128,7 @@ class Task(_Task, total=False):
     """whether values are shown also in periods without a command, to be ignored (true)"""
 
 
-DataName = Literal["text", "arrays", "events", "images", "table", "speech"]
+DataName = Literal["text", "arrays", "events", "images", "one-shot", "table", "speech"]
 
 class Data(TypedDict, total=False):
     """Settings of the section `data`."""
@@ -145,11 +145,13 @@ class Data(TypedDict, total=False):
     file: Texts
     """training data: an .npz file with inputs and targets, or a folder of .npy files; or: training data: an .npz file
     with times, units, starts and labels, or a folder of .npy files; or: training data: an IDX file of images, as
-    MNIST's; or: training file: CSV with a header, plain or compressed"""
+    MNIST's; or: training images: an .npz file or a folder, with images and labels; or: training file: CSV with a
+    header, plain or compressed"""
     validate_file: Texts
-    """validation data; "" for none; or: validation file; "" for none"""
+    """validation data; "" for none; or: validation images, of other classes; "" for none; or: validation file; "" for
+    none"""
     test_file: Texts
-    """test data; "" for none; or: test file; "" for none"""
+    """test data; "" for none; or: test images, of other classes; "" for none; or: test file; "" for none"""
     validation_fraction: float
     """without validation data: the share of the training sequences that validate instead of train, drawn by train.seed,
     of each class its share (0); or: without a validation file: the share of the training file's rows that validate,
@@ -165,7 +167,7 @@ class Data(TypedDict, total=False):
     """steps of every recording, whose later events are left out; 0: each has as many as its last event asks for (0)"""
     classes: int
     """outputs for integer targets; 0: the training file's largest plus 1 (0); or: outputs; 0: the training file's
-    largest label plus 1 (0)"""
+    largest label plus 1 (0); or: of an episode (5)"""
     bin: Literal["any", "count"]
     """input of a step: 1 where a unit has any event, or the count of its events (any)"""
     align: bool
@@ -179,6 +181,10 @@ class Data(TypedDict, total=False):
     weight: Literal["all", "last"]
     """steps that count in loss and metric: all, or the last of a recording (all); or: steps that count in loss and
     metric: all, or the last of an image (all); or: which of those steps count: all, 1/repeat each, or the last (all)"""
+    showings: int
+    """images of each class in an episode (10)"""
+    rotate: bool
+    """turn each class of an episode by 0, 90, 180 or 270 degrees (true)"""
     target: Texts
     """columns to predict: names with commas between"""
     inputs: Texts

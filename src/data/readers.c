@@ -6,6 +6,7 @@
     X(arrays)                                                                                      \
     X(events)                                                                                      \
     X(images)                                                                                      \
+    X(one_shot)                                                                                    \
     X(table)                                                                                       \
     X(speech)
 

@@ -64,6 +64,10 @@ void hth_trials_close(void *state) {
     free(t);
 }
 
+const void *hth_trials_options(const void *state) {
+    return ((const trials *)state)->form.options;
+}
+
 /* Memory for the longest trial. */
 static bool reserve(trials *t, const hth_trials_form *form) {
     const size_t items = hth_times(form->longest, t->batch);

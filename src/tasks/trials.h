@@ -41,6 +41,8 @@ hth_status hth_trials_next(void *state, size_t max_steps, hth_chunk *chunk,
 size_t hth_trials_state(void *state, hth_field *fields, size_t capacity);
 void hth_trials_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps);
 void hth_trials_close(void *state);
+/* The task's own copy of its options. */
+const void *hth_trials_options(const void *state);
 
 /* The row of a step. */
 static inline size_t hth_trial_row(const hth_trial_item *item, size_t step) {
