@@ -124,6 +124,57 @@ static void test_outputs_are_inputs(void **state) {
     }
 }
 
+/* Full-FORCE (DePasquale et al. 2018): units without recurrent weights, which read as many outputs, each its own, are the
+ * recurrent network that has the readout's weights. */
+static void test_outputs_are_recurrent_weights(void **state) {
+    (void)state;
+    enum { N = 5 };
+    const law_case fed = {"cell.name=rate cell.alpha=0.6 network.units=5 network.connections=none "
+                          "readout.bias=false readout.feedback=true",
+                          2,
+                          0,
+                          N,
+                          STEPS,
+                          1,
+                          false,
+                          false};
+    const law_case plain = {
+        "cell.name=rate cell.alpha=0.6 network.units=5", 2, 0, 1, STEPS, 1, false, false};
+    law_rig a, b;
+    law_setup(&a, &fed);
+    law_setup(&b, &plain);
+    hth_real *of_a = a.network->theta, *of_b = b.network->theta;
+    const hth_layer *layer = &a.network->layers[0], *other = &b.network->layers[0];
+    for (size_t j = 0; j < N; j++) {
+        hth_real *from = of_a + j * layer->m, *to = of_b + j * other->m;
+        memcpy(to, of_a + a.network->readout.weight + j * N, N * sizeof *to);
+        memcpy(to + N, from + N, 2 * sizeof *to);
+        to[other->m - 1] = from[layer->m - 1];
+        for (size_t k = 0; k < N; k++) from[N + 2 + k] = j == k;
+    }
+    hth_tape *left = tape_of(&a, STEPS), *right = tape_of(&b, STEPS);
+    hth_error error;
+    const hth_inputs in = {.steps = STEPS, .batch = 1, .x = a.chunk.x};
+    must(hth_tape_write(left, &in, &error), &error);
+    must(hth_tape_write(right, &in, &error), &error);
+    for (size_t t = 1; t <= STEPS; t++)
+        for (size_t j = 0; j < N; j++)
+            assert_true(fabs((double)left->layers[0].u[t * layer->stride + j] -
+                             (double)right->layers[0].u[t * other->stride + j]) <
+                        tolerance(1e-12, 1e-5));
+    /* Another weight is another network. */
+    of_b[1] += 1;
+    hth_tape_reset(right);
+    hth_network_parameters(b.network);
+    must(hth_tape_write(right, &in, &error), &error);
+    assert_true(fabs((double)left->layers[0].u[STEPS * layer->stride] -
+                     (double)right->layers[0].u[STEPS * other->stride]) > 1e-6);
+    hth_tape_destroy(left);
+    hth_tape_destroy(right);
+    law_teardown(&a);
+    law_teardown(&b);
+}
+
 static void test_state_and_steps_taken_back(void **state) {
     (void)state;
     for (size_t c = 0; c < HTH_COUNT(cases); c++) {
@@ -209,6 +260,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tapes_of_any_length),
         cmocka_unit_test(test_outputs_are_inputs),
+        cmocka_unit_test(test_outputs_are_recurrent_weights),
         cmocka_unit_test(test_state_and_steps_taken_back),
         cmocka_unit_test(test_init_and_refusals),
     };
