@@ -404,7 +404,7 @@ HTH_API void hth_gradient_destroy(hth_gradient *gradient);
 /* Sets all values to 0. */
 HTH_API void hth_gradient_clear(hth_gradient *gradient);
 /* Multiplies all values by factor; 0 is hth_gradient_clear. With the gradient g_t of each single step,
- * fade(gamma lambda), learn and hth_optimiser_step_scaled(-delta_t or delta_t) in turn are TD(lambda) and the
+ * fade(gamma lambda), learn and hth_optimiser_step_scaled by -delta_t or delta_t, in turn, are TD(lambda) and the
  * actor-critic with eligibility traces (Sutton & Barto 2018, section 13.5). */
 HTH_API void hth_gradient_fade(hth_gradient *gradient, double factor);
 /* dE/dtheta in the order of the parameters, [hth_network_parameter_count]; the gradient owns the array. */
