@@ -25,11 +25,11 @@ typedef struct arrays_options {
     int64_t classes;
 } arrays_options;
 
-static const char *const names[] = {"inputs",    "targets",     "mask",         "lengths",
-                                    "starts",    "w_in",        "w_rec",        "w_out",
-                                    "b_rec",     "b_out",       "feedback",     "class_weights",
-                                    "w_in_mask", "w_rec_mask",  "w_in_delay",   "w_rec_delay",
-                                    "w_fb",      "module_w_in", "module_w_rec", "module_w_out"};
+static const char *const names[] = {
+    "inputs",  "targets",     "mask",         "lengths",     "starts",     "w_in",
+    "w_rec",   "w_out",       "b_rec",        "b_out",       "feedback",   "class_weights",
+    "w_store", "b_store",     "w_in_mask",    "w_rec_mask",  "w_in_delay", "w_rec_delay",
+    "w_fb",    "module_w_in", "module_w_rec", "module_w_out"};
 /* names: first the DATA arrays, then those that are passed on */
 enum { DATA = 5, GIVEN = HTH_COUNT(names) - DATA };
 static const char *const *const given_names = names + DATA;

@@ -39,6 +39,7 @@ hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
                              .state_names = cell->state_names,
                              .cell = cell->part.name,
                              .options = &cell->part.options,
+                             .stores = layer->kind->stores,
                              .spikes = cell->spikes,
                              .has_voltage = cell->threshold.where != HTH_AT_ZERO,
                              .repeats = l > 0 && repeats(layer)};

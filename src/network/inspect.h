@@ -28,6 +28,7 @@ typedef struct hth_layer_facts {
     const char *const *state_names; /* [states], as hth_tape_view takes them */
     const char *cell;               /* "alif" */
     const hth_options *options;     /* the settings that the cell has */
+    bool stores;                    /* it is a store */
     bool spikes, has_voltage;       /* state 0 is a membrane voltage */
     bool repeats;                   /* the layer below has the same cell with the same settings */
 } hth_layer_facts;

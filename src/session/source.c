@@ -179,6 +179,18 @@ static const hth_block *find_block(const hth_network *network, const char *name)
     return NULL;
 }
 
+/* The weights of the first store, and the column of what it reads first; NULL: there is none. */
+static const hth_block *find_store(const hth_network *network, hth_layer_facts *facts) {
+    const size_t layers = hth_network_look(network).layers;
+    for (size_t l = 0; l < layers; l++) {
+        char name[48];
+        *facts = hth_layer_look(network, l);
+        snprintf(name, sizeof name, "layer%zu.weight", l);
+        if (facts->stores) return find_block(network, name);
+    }
+    return NULL;
+}
+
 /* Finds the place of the array `name` in the network. false: the network has no such parameter. */
 static bool find_target(const char *name, const hth_network *network, target *out) {
     /* Arrays go to the first layer and the readout. */
@@ -187,6 +199,9 @@ static bool find_target(const char *name, const hth_network *network, target *ou
     const hth_block *readout = find_block(network, "readout.weight");
     const hth_block *bias = find_block(network, "readout.bias");
     const size_t units = facts.units, inputs = facts.inputs, fed = facts.fed;
+    hth_layer_facts of_store;
+    const hth_block *store = find_store(network, &of_store);
+    const size_t first = of_store.units, read = of_store.inputs, last = of_store.columns - 1;
     const struct {
         const char *name;
         target target;
@@ -195,6 +210,8 @@ static bool find_target(const char *name, const hth_network *network, target *ou
         {"w_in", {layer, units, inputs, true, "drives x inputs"}},
         {"w_fb", {fed ? layer : NULL, units + inputs, fed, true, "drives x outputs"}},
         {"b_rec", {layer, units + inputs + fed, 1, true, "drives"}},
+        {"w_store", {store, first, read, false, "numbers it makes x numbers it reads"}},
+        {"b_store", {store, last, 1, false, "numbers it makes"}},
         {"w_out", {readout, 0, readout ? readout->columns : 0, false, "outputs x units"}},
         {"b_out", {bias, 0, bias ? bias->columns : 0, false, "outputs"}},
     };
@@ -259,7 +276,7 @@ static hth_status check_masked(hth_network *network, hth_error *error) {
         (double)weight[at], at / block->columns, at % block->columns);
 }
 
-enum { MOST_GIVEN = 16 };
+enum { MOST_GIVEN = 24 };
 
 /* Lists the arrays that the data bring; returns their number. */
 static size_t list_given(const hth_source *source, hth_given given[MOST_GIVEN]) {

@@ -242,6 +242,45 @@ static void given_values_become_weights(void **state) {
     hth_network_destroy(network);
 }
 
+/* Of a store that feeds back: W_in has r, then the input, and W_out z, then r. */
+static void given_values_become_weights_of_a_store(void **state) {
+    (void)state;
+    static double w_rec[4], w_in[6], w_store[10], b_store[5], w_out[3];
+    const hth_source source = {.kind = &giver};
+    hth_network *network = network_of("network.units=2,1 network.layers=units,store store.keys=2 "
+                                      "store.feedback=true");
+    const hth_given all[] = {{"w_rec", 2, 2, w_rec},
+                             {"w_in", 2, 3, w_in},
+                             {"w_store", 5, 2, w_store},
+                             {"b_store", 5, 1, b_store},
+                             {"w_out", 1, 3, w_out}};
+    for (size_t i = 0; i < 10; i++) w_store[i] = (double)i + 1;
+    for (size_t i = 0; i < 5; i++) b_store[i] = (double)i + 20;
+    for (size_t i = 0; i < 6; i++) w_in[i] = (double)i + 30;
+    for (size_t i = 0; i < 3; i++) w_out[i] = (double)i + 40;
+    memcpy(brought, all, sizeof all);
+    brought_count = 5;
+    assert_int_equal(hth_given_apply(&source, NULL, network, NULL), HTH_OK);
+    const hth_real *theta = hth_network_parameters(network);
+    /* Layer 0: rows of [z; r; x; 1]; the store: rows of [r; z; 1], r without weight. */
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 3; k++) assert_true(theta[i * 6 + 2 + k] == w_in[i * 3 + k]);
+    for (size_t i = 0; i < 5; i++, theta += 4) {
+        assert_true(theta[12] == 0 && theta[15] == b_store[i]);
+        assert_true(theta[13] == w_store[2 * i] && theta[14] == w_store[2 * i + 1]);
+    }
+    for (size_t k = 0; k < 3; k++) assert_true(theta[12 + k] == w_out[k]);
+    hth_network_destroy(network);
+    /* Without a store, nothing uses them. */
+    hth_error error;
+    network = network_of("network.units=2");
+    brought_count = 1;
+    brought[0] = all[2];
+    assert_int_equal(hth_given_apply(&source, NULL, network, &error), HTH_MISMATCH);
+    assert_non_null(strstr(error.message, "nothing in this network uses it"));
+    hth_network_destroy(network);
+}
+
 static void given_values_must_fit(void **state) {
     (void)state;
     static const double values[9] = {0.5, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -302,6 +341,7 @@ int main(void) {
         cmocka_unit_test(advice_names_what_is_at_fault),
         cmocka_unit_test(refusals),
         cmocka_unit_test(given_values_become_weights),
+        cmocka_unit_test(given_values_become_weights_of_a_store),
         cmocka_unit_test(given_values_must_fit),
         cmocka_unit_test(given_feedback_reaches_the_learner),
     };
