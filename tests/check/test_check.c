@@ -57,6 +57,9 @@ static void every_cell_passes(void **state) {
         SMALL "learner=rtrl cell=gru network.units=4,3",
         SMALL "learner=rtrl cell=lif",
         SMALL "learner=rtrl cell=alif loss=mse loss.time=mean loss.report=mean",
+        SMALL "learner=rtrl cell=lstm network.layers=units,store network.units=4,3 store.every=3",
+        SMALL "learner=uoro network.layers=units,store network.units=2,1 store.keys=1 "
+              "store.feedback=false",
     };
     const bool is_double = sizeof(hth_real) == sizeof(double);
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
