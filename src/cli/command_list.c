@@ -65,12 +65,17 @@ static void page_presets(void) {
     }
 }
 
-/* "0 to 1, more is better": the range of a metric, and which way is better. "": nothing of the kind. */
-static const char *range_of(const hth_catalogue *catalogue, size_t index, char out[64]) {
+enum { RANGE_LENGTH = 96 };
+
+/* "0 to 1, more is better": the range of a metric, and which way is better; or how large a world is. "": nothing of the
+ * kind. */
+static const char *range_of(const hth_catalogue *catalogue, size_t index, char out[RANGE_LENGTH]) {
     const hth_metric *metric = catalogue == &hth_metrics ? hth_metric_at(index) : NULL;
     *out = 0;
     if (metric && metric->range)
-        snprintf(out, 64, "%s, %s is better", metric->range, metric->rises ? "more" : "less");
+        snprintf(out, RANGE_LENGTH, "%s, %s is better", metric->range,
+                 metric->rises ? "more" : "less");
+    if (catalogue == &hth_worlds) hth_world_size(index, out, RANGE_LENGTH);
     return out;
 }
 
@@ -84,7 +89,7 @@ static void page_catalogue(const hth_catalogue *catalogue) {
     }
     for (size_t i = 0; i < catalogue->count; i++) {
         const hth_part *part = catalogue->at(i);
-        char range[64];
+        char range[RANGE_LENGTH];
         printf("| `%s` | ", part->name);
         put_cell(part->summary ? part->summary : "");
         if (*range_of(catalogue, i, range)) printf(" (%s)", range);
@@ -205,7 +210,7 @@ static int list_parts(const hth_catalogue *catalogue) {
     for (size_t i = 0; i < catalogue->count; i++) {
         const hth_part *part = catalogue->at(i);
         bool usual = catalogue->fallback && strcmp(catalogue->fallback, part->name) == 0;
-        char range[64];
+        char range[RANGE_LENGTH];
         printf("%-18s %s%s\n", part->name, part->summary ? part->summary : "",
                usual ? " (default)" : "");
         if (*range_of(catalogue, i, range)) printf("%-18s %s\n", "", range);
@@ -235,13 +240,14 @@ static int list_part(const hth_catalogue *catalogue, const char *name) {
     const hth_settings settings = {&setting, 1};
     size_t index;
     hth_error error;
-    char range[64];
+    char range[RANGE_LENGTH];
     if (!catalogue->key)
         return cli_complain(CLI_BAD_INPUT, "%s has no parts to choose from", catalogue->kind);
     if (hth_part_choose(catalogue, &settings, &index, &error) != HTH_OK) return cli_fail(&error);
     const hth_part *part = catalogue->at(index);
     printf("%s %s: %s\n", catalogue->kind, part->name, part->summary ? part->summary : "");
-    if (*range_of(catalogue, index, range)) printf("Range: %s\n", range);
+    if (*range_of(catalogue, index, range))
+        printf("%s: %s\n", catalogue == &hth_worlds ? "Size" : "Range", range);
     if (part->source) printf("Source: %s\n", part->source);
     printf("Chosen by %s=%s\n\n", catalogue->key, part->name);
     if (catalogue == &hth_learners) print_preset(hth_preset_at(index));

@@ -9,6 +9,10 @@ extern const hth_catalogue hth_readers;       /* data.name and data.* */
 extern const hth_catalogue hth_worlds;        /* world.name and world.* */
 extern const hth_catalogue hth_agents; /* agent.* */
 
+/* Writes how large a world is with its default settings: "2 actions, 4 numbers seen, up to 200 steps". "": they do not
+ * suffice. */
+void hth_world_size(size_t index, char *out, size_t size);
+
 /* A line that curves can be held against: what a network reaches of which `name` tells. */
 typedef struct hth_reference {
     const char *measure; /* "softmax": the loss of that name, in nats; or a metric: "nmse" */

@@ -1,5 +1,7 @@
 /* The worlds. To add one, write its file and its name in WORLDS. */
-#include "worlds/world.h"
+#include "worlds/agent.h"
+
+#include <stdio.h>
 
 #define WORLDS(X)                                                                                  \
     X(bandit)                                                                                      \
@@ -17,6 +19,19 @@ const hth_stream_kind *hth_world_at(size_t index) {
 
 static const hth_part *part_at(size_t index) {
     return &worlds[index]->part;
+}
+
+void hth_world_size(size_t index, char *out, size_t size) {
+    const hth_settings none = {NULL, 0};
+    const hth_stream_context context = {&none, HTH_TRAIN, 1, 1};
+    void *state = NULL;
+    hth_shape shape;
+    *out = 0;
+    if (worlds[index]->open(&context, &state, &shape, NULL) != HTH_OK) return;
+    const hth_world_shape *is = &((const hth_agent *)state)->shape;
+    snprintf(out, size, "%zu actions, %zu numbers seen, %s%llu steps", is->actions, is->inputs,
+             is->ends_early ? "up to " : "", (unsigned long long)is->steps);
+    worlds[index]->close(state);
 }
 
 const hth_catalogue hth_worlds = {

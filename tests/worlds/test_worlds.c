@@ -159,9 +159,23 @@ static void hostile_positions_are_survived(void **state) {
         }
 }
 
+/* What `hitherto list worlds` says. */
+static void sizes_are_told(void **state) {
+    (void)state;
+    char text[96];
+    size_t bandit = 0, pipe = 0;
+    while (strcmp(hth_worlds.at(bandit)->name, "bandit") != 0) bandit++;
+    while (strcmp(hth_worlds.at(pipe)->name, "pipe") != 0) pipe++;
+    hth_world_size(bandit, text, sizeof text);
+    assert_string_equal(text, "2 actions, 0 numbers seen, 100 steps");
+    hth_world_size(pipe, text, sizeof text);
+    assert_string_equal(text, ""); /* it must be told its program */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(tapes_of_any_length_and_copies_agree),
                                        cmocka_unit_test(other_draws_differ),
-                                       cmocka_unit_test(hostile_positions_are_survived)};
+                                       cmocka_unit_test(hostile_positions_are_survived),
+                                       cmocka_unit_test(sizes_are_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
