@@ -1,6 +1,6 @@
 /*
- * The cart and pole (Barto, Sutton & Anderson 1983), with the constants of Gym's CartPole: a pole of 1 m and 0.1 kg on a
- * cart of 1 kg, which a force of 10 N pushes left or right for 20 ms at a time, integrated by Euler's rule. Each step
+ * The cart and pole (Barto, Sutton & Anderson 1983), with the constants of Gym's CartPole: a pole of 1 m and 0.1 kg on
+ * a cart of 1 kg, which a force of 10 N pushes left or right for 20 ms at a time, integrated by Euler's rule. Each step
  * pays 1. An episode ends when the pole leans more than 12 degrees, the cart has left +-2.4 m, or the time is over.
  *
  * What is seen: the cart's place and the pole's angle, each from -1 to 1. Their velocities are hidden, unless

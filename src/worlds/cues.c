@@ -1,9 +1,10 @@
 /*
  * Evidence accumulation (Morcos & Harvey 2016; Bellec et al. 2020, Fig. 4): while a mouse runs along a track it sees an
- * odd number of cues, each on the left or on the right, then waits, and must then turn to the side with more of them. The
- * delay differs from episode to episode. Only the last step of the decision window is an action, and pays 1 or -1.
+ * odd number of cues, each on the left or on the right, then waits, and must then turn to the side with more of them.
+ * The delay differs from episode to episode. Only the last step of the decision window is an action, and pays 1 or -1.
  *
- * Inputs are the spikes of four groups of neurons: for cues on the left, on the right, for the decision window, and noise.
+ * Inputs are the spikes of four groups of neurons: for cues on the left, on the right, for the decision window, and
+ * noise.
  */
 #include "worlds/world.h"
 

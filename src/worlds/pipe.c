@@ -1,6 +1,6 @@
 /*
- * A world that is another program. It is spoken to by lines on its standard input and answers with lines on its standard
- * output; of a batch each item has a program of its own.
+ * A world that is another program. It is spoken to by lines on its standard input and answers with lines on its
+ * standard output; of a batch each item has a program of its own.
  *
  *     reset 123456        what is seen at the start of the episode of that seed: world.inputs numbers
  *     act 1               the reward, 1 if the episode has ended, else 0, and what is seen then

@@ -17,9 +17,9 @@ typedef struct hth_reads {
 
 /*
  * Temporal value transport (Hung et al. 2019): a reward that memory will need is moved to the step that it remembers. A
- * step counts if the row that has most of its read was written more than `quiet` = 1 / (1 - gamma) steps before (25 where
- * gamma is 1), and has more than half of it. In each unbroken run of steps that count, that with the surest read, t2,
- * gives each row written more than `quiet` steps before
+ * step counts if the row that has most of its read was written more than `quiet` = 1 / (1 - gamma) steps before (25
+ * where gamma is 1), and has more than half of it. In each unbroken run of steps that count, that with the surest read,
+ * t2, gives each row written more than `quiet` steps before
  *
  *     r_s += share weight_s V_t2
  *
@@ -29,9 +29,9 @@ void hth_transport(size_t steps, const double *values, double gamma, double shar
                    const hth_reads *reads, double *rewards);
 
 /*
- * A predictor of an episode's return that is additive over its steps, G ~ sum_t w . phi_t, by recursive least squares over
- * episodes. With phi a step's observation and action, w . phi_t is what the step contributes, which redistributes the
- * return (Arjona-Medina et al. 2019; their predictor is an LSTM).
+ * A predictor of an episode's return that is additive over its steps, G ~ sum_t w . phi_t, by recursive least squares
+ * over episodes. With phi a step's observation and action, w . phi_t is what the step contributes, which redistributes
+ * the return (Arjona-Medina et al. 2019; their predictor is an LSTM).
  */
 typedef struct hth_additive {
     size_t features;

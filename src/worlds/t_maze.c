@@ -1,7 +1,7 @@
 /*
- * The T-maze (Bakker 2002): at the start a sign says left or right; a corridor follows, and at its end a junction, where
- * one turns. Actions: forward, left, right. The turn that the sign named pays 4, the other -0.1; both end the episode.
- * Whoever walks into a wall stays and pays 0.1. What is seen: sign left, sign right, corridor, junction.
+ * The T-maze (Bakker 2002): at the start a sign says left or right; a corridor follows, and at its end a junction,
+ * where one turns. Actions: forward, left, right. The turn that the sign named pays 4, the other -0.1; both end the
+ * episode. Whoever walks into a wall stays and pays 0.1. What is seen: sign left, sign right, corridor, junction.
  */
 #include "worlds/world.h"
 

@@ -1,9 +1,9 @@
 /*
- * From what happened on a tape to the targets of the loss: an advantage for the action taken, and a return for the value
- * (agent.return, returns.h). V is 0 after the end of an episode, else that of the step that comes next.
+ * From what happened on a tape to the targets of the loss: an advantage for the action taken, and a return for the
+ * value (agent.return, returns.h). V is 0 after the end of an episode, else that of the step that comes next.
  *
- * With agent.name = ac-lambda the gradient of a step is that of log pi(a) + c_V V, targets 1 and V + 1, and delta is the
- * factor of its fading sum (Sutton & Barto 2018, section 13.5).
+ * With agent.name = ac-lambda the gradient of a step is that of log pi(a) + c_V V, targets 1 and V + 1, and delta is
+ * the factor of its fading sum (Sutton & Barto 2018, section 13.5).
  */
 #include "worlds/agent.h"
 

@@ -1,8 +1,8 @@
 /*
- * The two-step task (Daw et al. 2011), in the form that Wang et al. 2016, section 3.2.2, gives to a network: of two actions
- * each leads to a place of its own in `common` of all trials, else to the other. One of the places pays 1 with
- * probability `pays`, the other with 1 - pays; before a trial they change roles with probability `swap`. What is seen is
- * the place that the last trial led to.
+ * The two-step task (Daw et al. 2011), in the form that Wang et al. 2016, section 3.2.2, gives to a network: of two
+ * actions each leads to a place of its own in `common` of all trials, else to the other. One of the places pays 1 with
+ * probability `pays`, the other with 1 - pays; before a trial they change roles with probability `swap`. What is seen
+ * is the place that the last trial led to.
  *
  * An agent with a model of the task repeats an action that was rewarded after a common transition, and leaves one that
  * was rewarded after a rare one; an agent without does not ask which transition it was.

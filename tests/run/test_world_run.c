@@ -1,5 +1,6 @@
 /* Runs in worlds: interrupted after every tape, also in the middle of an episode, they end with the same bits; what has
- * no meaning is refused; learning lowers the regret; and the tape by tape course does not depend on how tapes are cut. */
+ * no meaning is refused; learning lowers the regret; and the tape by tape course does not depend on how tapes are
+ * cut. */
 #include "runs.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /*
- * Returns by hand, and what they can know: how many episodes of key-door with a random policy tell which first action is
- * the right one. With a critic that knows the right values, the signal of an estimate is what taking the key changes in
- * the mean of A_0, its noise the standard deviation of A_0 given the action; (noise / signal)^2 / (p (1 - p)) episodes,
- * p = 1/3, make both alike.
+ * Returns by hand, and what they can know: how many episodes of key-door with a random policy tell which first action
+ * is the right one. With a critic that knows the right values, the signal of an estimate is what taking the key changes
+ * in the mean of A_0, its noise the standard deviation of A_0 given the action; (noise / signal)^2 / (p (1 - p))
+ * episodes, p = 1/3, make both alike.
  *
  * Correlation (gamma = 1) needs the more, the longer the delay; a discount loses the signal; transport along a read
  * that points at the key, and redistribution by an additive predictor, do not depend on the delay.
@@ -56,7 +56,8 @@ static void redistribution_keeps_the_sum(void **state) {
 static void transport_by_hand(void **state) {
     (void)state;
     enum { STEPS = 8 };
-    /* gamma .5: quiet for 2 steps. Steps 5 to 7 read step 1, surest at 6; step 7 looks at a row too near, step 3 too. */
+    /* gamma .5: quiet for 2 steps. Steps 5 to 7 read step 1, surest at 6; step 7 looks at a row too near, step 3
+     * too. */
     const hth_row_read rows[] = {{1, 0.9}, {2, 0.1}, {1, 0.6}, {4, 0.4},
                                  {1, 0.8}, {5, 0.2}, {6, 1}};
     const size_t first[STEPS + 1] = {0, 0, 0, 0, 0, 2, 4, 6, 7};
@@ -83,8 +84,8 @@ static double geometric(double gamma, size_t n) {
     return gamma == 1 ? (double)n : (1 - pow(gamma, (double)n)) / (1 - gamma);
 }
 
-/* A random policy. The critic knows the mean: of the colours, whose pay is told by the first that is shown; of the door,
- * if the key was taken. */
+/* A random policy. The critic knows the mean: of the colours, whose pay is told by the first that is shown; of the
+ * door, if the key was taken. */
 static void play(uint64_t number, size_t delay, double gamma, episode *e) {
     const hth_random random = {1, HTH_RANDOM_CHECK, (uint32_t)delay};
     const uint64_t base = number * 4 * MOST;
