@@ -73,6 +73,21 @@ static void test_copy_repeat(void **state) {
     fail_at_every_allocation(&hth_tasks, hth_task_at, &(hth_settings){items, 1}, 4, false);
 }
 
+/* A world with all that an agent can have: memory, redistributed rewards, another program. */
+static void test_worlds(void **state) {
+    (void)state;
+    const hth_setting key[] = {{"world.name", "key-door", NULL},
+                               {"agent.return", "redistribute", NULL}};
+    const hth_setting pipe[] = {
+        {"world.name", "pipe", NULL},
+        {"world.command", "while read word n; do [ $word = act ] && printf '0 0 '; echo 1; done",
+         NULL},
+        {"world.inputs", "1", NULL},
+        {"world.actions", "2", NULL}};
+    fail_at_every_allocation(&hth_worlds, hth_world_at, &(hth_settings){key, 2}, 15, false);
+    fail_at_every_allocation(&hth_worlds, hth_world_at, &(hth_settings){pipe, 4}, 12, true);
+}
+
 static void test_text(void **state) {
     (void)state;
     const hth_setting items[] = {
@@ -224,10 +239,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),          cmocka_unit_test(test_pattern),
         cmocka_unit_test(test_store_recall), cmocka_unit_test(test_copy_repeat),
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_folder),       cmocka_unit_test(test_events),
-        cmocka_unit_test(test_images),       cmocka_unit_test(test_table),
-        cmocka_unit_test(test_speech),       cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_worlds),       cmocka_unit_test(test_text),
+        cmocka_unit_test(test_arrays),       cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_events),       cmocka_unit_test(test_images),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_speech),
+        cmocka_unit_test(test_sound),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
