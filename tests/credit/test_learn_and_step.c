@@ -60,8 +60,9 @@ static bool is_among(const char *name, const char *const *list, size_t count) {
 
 /* Presets whose weights descend on the way wherever they have a meaning, with a tape of one step and one item. */
 static const char *const descending[] = {
-    "bptt",  "tbptt", "rflo",  "eprop1",   "eprop1-symmetric", "snap1",           "uoro",
-    "kernl", "dni",   "dni-b", "tbptt-sg", "tbptt-traces",     "eprop3-truncated"};
+    "bptt",  "tbptt",    "rflo",           "eprop1",          "eprop1-symmetric",
+    "snap1", "uoro",     "adaptive-eprop", "kernl",           "dni",
+    "dni-b", "tbptt-sg", "tbptt-traces",   "eprop3-truncated"};
 
 static void check_presets(size_t K, size_t batch, size_t first, size_t step) {
     size_t cases = 0, descents = 0;
