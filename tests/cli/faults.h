@@ -119,13 +119,22 @@ static inline size_t sentences(char *first, size_t size) {
     return count;
 }
 
-/* After a fault that the command was not put right from: an exit status, and one sentence with `part` in it. */
+/* Whether the command said `part`, in its sentence or in a line before it (of a run of a comparison, say). */
+static inline bool was_said(const char *part) {
+    size_t length;
+    char *text = read_whole(scratch_path("err.txt"), &length);
+    const bool found = strstr(text, part) != NULL;
+    free(text);
+    return found;
+}
+
+/* After a fault that the command was not put right from: an exit status, and one sentence; `part` was said. */
 static inline void assert_one_sentence(const char *moment, int code, const char *part) {
     char said[600];
     const size_t count = sentences(said, sizeof said);
     if (code != 1 && code != 2) fail_msg("%s: exit status %d: %s", moment, code, said);
     if (count != 1) fail_msg("%s: %zu sentences: %s", moment, count, said);
-    if (part && !strstr(said, part)) fail_msg("%s: '%s' is not in: %s", moment, part, said);
+    if (part && !was_said(part)) fail_msg("%s: '%s' is not in: %s", moment, part, said);
 }
 
 #endif
