@@ -1,7 +1,7 @@
 /*
  * Pictures of an episode, after Bellec et al. 2019, Fig. 3: over time the training trial (input, target, spikes of both
- * networks, learning signals) and below it the test trial (the same, outputs, place); and, where the place is in a plane,
- * the path there before and after the update.
+ * networks, learning signals) and below it the test trial (the same, outputs, place); and, where the place is in a
+ * plane, the path there before and after the update.
  */
 #include "cli/cli.h"
 #include "cli/figure.h"

@@ -1,7 +1,8 @@
 /*
  * Where direct errors come from. Two sources add to q:
  *
- *     the signal       the readout's errors, by F; the readout learns with them, or else by least squares. The layers that the readout reads
+ *     the signal       the readout's errors, by F; the readout learns with them, or else by least squares. The layers
+ *     that the readout reads
  *                      pass them down by their weights, or the signal fills lower layers itself
  *     the regulariser  dE_reg/dz of each layer, the same at all steps of an item (network/regulariser.c). A past
  *                      may put other numbers in their place (past/scales.c)

@@ -5,8 +5,8 @@
  *     q = P f     k = w q / (l + w f.q)     W <- W - (W f - y*) k^T     P <- (P - k q^T) / l     P_0 = 1 / alpha
  *
  * makes W after T steps the minimum of sum_t l^(T-t) w_t |W f_t - y*_t|^2 + l^T alpha |W - W_0|^2: with l = 1 ridge
- * regression, of an echo state network (Jaeger 2001); with the output fed back FORCE (Sussillo & Abbott 2009). A class is
- * the target 1, other outputs 0. The loss does not matter to it; it is reported as ever.
+ * regression, of an echo state network (Jaeger 2001); with the output fed back FORCE (Sussillo & Abbott 2009). A class
+ * is the target 1, other outputs 0. The loss does not matter to it; it is reported as ever.
  *
  * Steps come one after the other, over a tape of any length, items of the batch in turn: the weights that a step meets
  * are those of the network less what the gradient holds already. So what is added up is not a gradient but a step, and

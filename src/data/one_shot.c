@@ -1,13 +1,13 @@
 /*
  * Episodes of one-shot classification (Santoro et al. 2016) from images with labels, an .npz file or a folder with the
- * arrays `images` (count, ...) and `labels` (count). An episode takes data.classes of the classes, gives each a new label
- * 0.. of its own, and shows data.showings images of each, all mixed. A step reads
+ * arrays `images` (count, ...) and `labels` (count). An episode takes data.classes of the classes, gives each a new
+ * label 0.. of its own, and shows data.showings images of each, all mixed. A step reads
  *
  *     x_t = [ image_t ; label of image_{t-1}, one-hot ]          and is to say the label of image_t
  *
- * so that at the first showing of a class there is nothing but to guess, and later what was said of it must be remembered.
- * With data.rotate a class is turned by a multiple of 90 degrees, another one in each episode. The files of the splits
- * should have different classes. Memory: all images of a split.
+ * so that at the first showing of a class there is nothing but to guess, and later what was said of it must be
+ * remembered. With data.rotate a class is turned by a multiple of 90 degrees, another one in each episode. The files of
+ * the splits should have different classes. Memory: all images of a split.
  */
 #include "data/archive.h"
 #include "tasks/trials.h"

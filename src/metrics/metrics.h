@@ -8,8 +8,9 @@
 /* <name>.c */
 #define HTH_METRICS(X)                                                                             \
     X(length)                                                                                      \
-    X(returns) X(regret) X(duration) X(decisions) X(perplexity) X(accuracy) X(bits) X(mse) X(nmse) \
-        X(place) X(none)
+    X(returns)                                                                                     \
+    X(regret)                                                                                      \
+    X(duration) X(decisions) X(perplexity) X(accuracy) X(bits) X(mse) X(nmse) X(place) X(none)
 
 #define HTH_DECLARE_METRIC(name) extern const hth_metric hth_metric_##name;
 HTH_METRICS(HTH_DECLARE_METRIC)

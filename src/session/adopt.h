@@ -9,8 +9,8 @@
  * the embedding, or the readout) is copied if the file has all its blocks in the same shapes, in either precision, and
  * its connections have the same delays. Tells the observer (may be NULL) which layers were copied and why others were
  * not. HTH_FILE when there is no readable checkpoint; HTH_MISMATCH when no layer fits; HTH_NO_MEMORY. After an error
- * the network is unchanged. `settings`: those of the network. `module`: the network whose outputs are learning signals in
- * a run of episodes, taken from what the file keeps of one under "module."; NULL in other runs. */
+ * the network is unchanged. `settings`: those of the network. `module`: the network whose outputs are learning signals
+ * in a run of episodes, taken from what the file keeps of one under "module."; NULL in other runs. */
 hth_status hth_adopt(const char *from, const hth_settings *settings, hth_network *network,
                      hth_network *module, const hth_observer *observer, hth_error *error);
 

@@ -17,8 +17,8 @@ size_t hth_scoring_steps(size_t training_steps, bool is_whole, const hth_source 
 /* Sets up the walk and the moments; the stream is open already. */
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     enum { DEFAULT_STEPS = 1000, DEFAULT_EPISODES = 100 };
-    /* The tape, and how far the pass goes: one epoch, one sequence, or so many episodes of a world, or DEFAULT_STEPS, unless
-     * train.validation_steps is set. */
+    /* The tape, and how far the pass goes: one epoch, one sequence, or so many episodes of a world, or DEFAULT_STEPS,
+     * unless train.validation_steps is set. */
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;

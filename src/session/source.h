@@ -14,9 +14,9 @@ typedef struct hth_source {
     double seconds; /* time that opening took */
 } hth_source;
 
-/* Opens the stream that task.name or data.name or world.name chooses, for `batch` sequences that advance together. out->kind
- * stays NULL if the settings leave out the split. The caller closes *out, and keeps the texts of `settings` until then.
- * Errors are those of the stream; HTH_INVALID when both names or none is set; HTH_NO_MEMORY. */
+/* Opens the stream that task.name or data.name or world.name chooses, for `batch` sequences that advance together.
+ * out->kind stays NULL if the settings leave out the split. The caller closes *out, and keeps the texts of `settings`
+ * until then. Errors are those of the stream; HTH_INVALID when both names or none is set; HTH_NO_MEMORY. */
 hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
                            uint64_t seed, hth_source *out, hth_error *error);
 /* Makes the stream go on to the last step of its data, past the last one that has a target: to forecast. Called before

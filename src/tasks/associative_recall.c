@@ -1,8 +1,8 @@
 /*
- * Associative recall (Graves et al. 2014, 4.3): a row of items, each a flag and then some random binary vectors; after the
- * last, one of them is shown again between two flags of another kind, and the item that came after it in the row is to be
- * given. Only the steps of the answer have a weight. The number of items is drawn for each trial, the same for all items
- * of the batch. Inputs: the bits, the flag before an item, the flag around the query.
+ * Associative recall (Graves et al. 2014, 4.3): a row of items, each a flag and then some random binary vectors; after
+ * the last, one of them is shown again between two flags of another kind, and the item that came after it in the row is
+ * to be given. Only the steps of the answer have a weight. The number of items is drawn for each trial, the same for
+ * all items of the batch. Inputs: the bits, the flag before an item, the flag around the query.
  */
 #include "tasks/trials.h"
 

@@ -1,7 +1,8 @@
 /*
  * The copying memory problem (Hochreiter & Schmidhuber 1997; sizes of Arjovsky et al. 2016): ten symbols of eight, then
- * delay - 1 blanks, a marker, and ten blanks during which the ten symbols are to be said again. The input is one-hot: the
- * eight symbols, blank, marker. The class is blank until the marker, marker included, and then a symbol at each step.
+ * delay - 1 blanks, a marker, and ten blanks during which the ten symbols are to be said again. The input is one-hot:
+ * the eight symbols, blank, marker. The class is blank until the marker, marker included, and then a symbol at each
+ * step.
  *
  * A network without memory says blank and then guesses: symbols ln 8 / (delay + 20) nats a step.
  */

@@ -1,7 +1,7 @@
 /*
  * Tasks of trials: sequences that are drawn one by one, whole. A trial is a function of (seed, split, item, trial), so
- * that the position is the trial and the step in it. A task's file says how long a trial is and writes it; all else of a
- * stream is here.
+ * that the position is the trial and the step in it. A task's file says how long a trial is and writes it; all else of
+ * a stream is here.
  *
  * Memory: one trial of the batch. Cost: that of writing.
  */

@@ -3,7 +3,8 @@
  * rows = the same with what crosses units left out, for tapes of one step and of as many as go into store.every; a
  * bounded store loses overwritten rows in both. past = none has rows that are data: what they are written by learns
  * nothing. A row whose past was not kept is refused, and so is what rows have no meaning for; a resumed run has the
- * bits of one that was not interrupted, and other ones without its rows. (test_unbiased.c has the mean of the estimates.)
+ * bits of one that was not interrupted, and other ones without its rows. (test_unbiased.c has the mean of the
+ * estimates.)
  */
 #include "handles.h"
 
@@ -165,7 +166,8 @@ static void assert_window(const rows_case *c) {
     law_teardown(&rig);
 }
 
-/* Rows that keep as many steps as there are: BPTT whose states are cut at the start of tapes, and whose rows are not. */
+/* Rows that keep as many steps as there are: BPTT whose states are cut at the start of tapes, and whose rows are not.
+ * */
 static void windows_are_bptt_through_rows(void **state) {
     (void)state;
     for (size_t i = 0; i < HTH_COUNT(flat); i++)

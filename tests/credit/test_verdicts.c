@@ -1,5 +1,5 @@
-/* Verdicts in another order than that of time, after a slide, after a reset, and of targets that the loss has no meaning
- * for. */
+/* Verdicts in another order than that of time, after a slide, after a reset, and of targets that the loss has no
+ * meaning for. */
 #include "verbs.h"
 
 static const law_case classes = {"cell.name=rate network.units=5 readout.kappa=0.5",

@@ -1,4 +1,5 @@
-/* Archives of arrays that predictions and recordings are written to: without memory there is a sentence, and no file. */
+/* Archives of arrays that predictions and recordings are written to: without memory there is a sentence, and no file.
+ * */
 #define _POSIX_C_SOURCE 200809L
 #include "files/npz.h"
 

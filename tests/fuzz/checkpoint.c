@@ -89,8 +89,8 @@ static void close_kind(opened *o) {
     *o = (opened){0};
 }
 
-/* With HTH_FUZZ_SEEDS=FOLDER, leaves a checkpoint of each kind there. They are of this program: those of an earlier one,
- * which has other settings, would all be refused at once. */
+/* With HTH_FUZZ_SEEDS=FOLDER, leaves a checkpoint of each kind there. They are of this program: those of an earlier
+ * one, which has other settings, would all be refused at once. */
 static void write_seeds(void) {
     for (size_t kind = 0; kind < KINDS; kind++) {
         opened *o = open_kind(kind);

@@ -1,5 +1,5 @@
-/* network.orthogonal: the recurrent weights stay orthogonal over many updates, become the nearest orthogonal matrix, and
- * are refused where there is none. */
+/* network.orthogonal: the recurrent weights stay orthogonal over many updates, become the nearest orthogonal matrix,
+ * and are refused where there is none. */
 #include "laws.h"
 
 #include "optim/gradient.h"
@@ -98,7 +98,8 @@ static void test_weights_stay_orthogonal(void **state) {
     teardown(&b);
 }
 
-/* The polar factor U of A = U S: A U^T is symmetric, and not where U is another orthogonal matrix, such as that of QR. */
+/* The polar factor U of A = U S: A U^T is symmetric, and not where U is another orthogonal matrix, such as that of QR.
+ * */
 static void test_the_nearest_one_is_taken(void **state) {
     (void)state;
     enum { N = 7 };

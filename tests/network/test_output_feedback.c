@@ -1,7 +1,7 @@
 /*
  * Outputs that are fed back (readout.feedback). A twin, whose input has the outputs of the step before behind it, gives
- * the same numbers: over tapes of any length, with a leaky readout, in the middle of a state that was saved, and after a
- * step that was taken off the tape.
+ * the same numbers: over tapes of any length, with a leaky readout, in the middle of a state that was saved, and after
+ * a step that was taken off the tape.
  */
 #include "laws.h"
 
@@ -124,8 +124,8 @@ static void test_outputs_are_inputs(void **state) {
     }
 }
 
-/* Full-FORCE (DePasquale et al. 2018): units without recurrent weights, which read as many outputs, each its own, are the
- * recurrent network that has the readout's weights. */
+/* Full-FORCE (DePasquale et al. 2018): units without recurrent weights, which read as many outputs, each its own, are
+ * the recurrent network that has the readout's weights. */
 static void test_outputs_are_recurrent_weights(void **state) {
     (void)state;
     enum { N = 5 };

@@ -11,8 +11,9 @@
  * neurons that spike by themselves with a probability that falls with the distance to the neuron's own number.
  *
  * The linear module is a dense layer of identity units, whose z are the signals; its readout has one output, which
- * nothing uses. The weights of a spiking module's readout are Psi; its product and filter are taken here, all units at a
- * time, and nothing is said of the readout itself. Cost: that of a forward pass and of backpropagation of the module over a batch of trials.
+ * nothing uses. The weights of a spiking module's readout are Psi; its product and filter are taken here, all units at
+ * a time, and nothing is said of the readout itself. Cost: that of a forward pass and of backpropagation of the module
+ * over a batch of trials.
  */
 #ifndef HTH_MODULE_H
 #define HTH_MODULE_H
@@ -66,8 +67,8 @@ hth_status hth_module_plan(const hth_settings *settings, const hth_network *main
 /* Runs over the trial of update k; sets L[steps][batch][n]. Adds the spikes of each unit to spikes[units], if any. */
 hth_status hth_module_run(hth_module *module, size_t k, hth_trial_tapes on, const hth_told *told,
                           hth_real *L, double *spikes, hth_error *error);
-/* From Lbar = dC/dL, which it overwrites, and dE_reg/dz[units] at every step (NULL: 0): adds to the module's gradient, and what goes to z of
- * the main network to push_z[tapes][steps][n]. */
+/* From Lbar = dC/dL, which it overwrites, and dE_reg/dz[units] at every step (NULL: 0): adds to the module's gradient,
+ * and what goes to z of the main network to push_z[tapes][steps][n]. */
 hth_status hth_module_back(hth_module *module, size_t k, hth_trial_tapes on, hth_real *Lbar,
                            const hth_real *pull, hth_gradient *gradient, hth_real *push_z,
                            hth_error *error);
