@@ -3,7 +3,7 @@
  *
  *     e[row][column] = dz[j]/dW[row][column] = sum_k Z[k][j] eps[k][row][column] + Q[j] u[column]
  *
- * of a drive's row j, so that one contraction is dE/dW[row] += zbar[j] e[row]. With recurrence = diagonal, and z a
+ * of the rows of unit j, so that one contraction is dE/dW[row] += zbar[j] e[row]. With recurrence = diagonal, and z a
  * state of its own, the traces have followed z, and e is theirs.
  */
 #include "credit/past/trace.h"

@@ -10,9 +10,9 @@
  *
  *     pbar_i = rbar . v_i     lbar_i = p_i (pbar_i - sum_j p_j pbar_j)     vbar_i = p_i rbar
  *     dot product:  qbar = f sum lbar_i k_i      kbar_i = f lbar_i q       fbar = sum lbar_i q . k_i
- *     cosine c_i:   qbar = sum f lbar_i (k_i/|k_i| - c_i q/|q|) / |q|
+ *     cosine c_i:   qbar = sum f lbar_i (k_i/|k_i| - c_i q/|q|) / |q|      fbar = sum lbar_i c_i
  *                   kbar_i = f lbar_i (q/|q| - c_i k_i/|k_i|) / |k_i|
- *                   fbar = sum lbar_i c_i,       norms sqrt(|.|^2 + 1e-6)  (Graves et al. 2016)
+ *                   norms sqrt(|.|^2 + 1e-6)  (Graves et al. 2016)
  *
  * p is found again on the way back, so that a tape keeps nothing of a read but its query. Cost: R (key + value)
  * multiply-adds a read of R rows, three times as many back; of the `top`, R key + top value.
