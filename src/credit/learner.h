@@ -32,9 +32,9 @@ typedef struct hth_learned {
  *     e = numbers of a unit that eligibility traces follow (joint.h), f = numbers of a unit that the cell
  *     leaves on the tape at each step, top = 1 for the top layer and 0 for others,
  *     w weights of a network that the part learns, c arrays of them that it carries, b numbers beside them,
- *     of a store R rows, T of them that the reads of a step weigh, z numbers that it reads of layers and W weights of
- *     these layers; L layers, M and G the sums of their m and g n, B that of m + f n of layers of units, U all weights
- *     that states depend on; units = 0 for a store and 1 for others,
+ *     of a store R rows, T of them that the reads of a step weigh, z numbers that it reads of layers and W
+ *     weights of these layers; L layers, M and G the sums of their m and g n, B that of m + f n of layers of units,
+ *     U all weights that states depend on; units = 0 for a store and 1 for others,
  * and the part's own options by name. They are evaluated for each layer and added up; NULL: nothing.
  */
 typedef struct hth_axis {

@@ -166,8 +166,7 @@ static void assert_window(const rows_case *c) {
     law_teardown(&rig);
 }
 
-/* Rows that keep as many steps as there are: BPTT whose states are cut at the start of tapes, and whose rows are not.
- * */
+/* Rows that keep as many steps as there are: BPTT whose states are cut at the start of tapes, but not its rows. */
 static void windows_are_bptt_through_rows(void **state) {
     (void)state;
     for (size_t i = 0; i < HTH_COUNT(flat); i++)
