@@ -57,6 +57,28 @@ static void tapes_of_any_length_act_alike(void **state) {
     assert_true(summary_number("long", "train_metric") != summary_number("other", "train_metric"));
 }
 
+/* Where a tape ends before its episode, the value of the step that comes next stands for what is to come. With lambda 0
+ * nothing else is known of it by a whole episode either, so tapes of any length have the same loss; with lambda 1 not. */
+static void values_stand_in_for_what_is_to_come(void **state) {
+    (void)state;
+    static const char *const steps[] = {"10", "3"};
+    double loss[2][2];
+    for (int lambda = 0; lambda < 2; lambda++)
+        for (int i = 0; i < 2; i++) {
+            char line[400], name[16];
+            snprintf(line, sizeof line,
+                     BANDIT "learner=tbptt learner.steps=%s agent.lambda=%d train.steps=200 "
+                            "optimiser.lr=0 init.w_out_scale=3",
+                     steps[i], lambda);
+            snprintf(name, sizeof name, "ahead%d%d", lambda, i);
+            train_whole(line, name);
+            loss[lambda][i] = summary_number(name, "train_loss");
+        }
+    const double allowed = sizeof(hth_real) == sizeof(double) ? 1e-12 : 1e-5;
+    assert_true(fabs(loss[0][0] - loss[0][1]) < allowed * fabs(loss[0][0]));
+    assert_true(fabs(loss[1][0] - loss[1][1]) > 1e-3 * fabs(loss[1][0]));
+}
+
 /* Rewards that are moved, or given to other steps, teach something else; rewards of parts of an episode cannot be. */
 static void other_returns_learn_otherwise(void **state) {
     (void)state;
@@ -138,6 +160,7 @@ int main(void) {
                                        cmocka_unit_test(tapes_of_any_length_act_alike),
                                        cmocka_unit_test(learning_lowers_regret),
                                        cmocka_unit_test(other_returns_learn_otherwise),
+                                       cmocka_unit_test(values_stand_in_for_what_is_to_come),
                                        cmocka_unit_test(what_has_no_meaning_is_refused)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
