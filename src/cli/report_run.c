@@ -58,7 +58,8 @@ static void put_verdict(const run_report *r) {
         r->out, "verdict", "%s learns %s%s%s: %s %.0f time steps the %s loss is %.5g%s.%s%s",
         hth_config_value(&r->settings, "learner.name", "A network"),
         hth_config_value(&r->settings, "task.name",
-                         hth_config_value(&r->settings, "data.name", "")),
+                         hth_config_value(&r->settings, "data.name",
+                                          hth_config_value(&r->settings, "world.name", ""))),
         *hth_config_value(&r->settings, "cell.name", "") ? " with cells " : "",
         hth_config_value(&r->settings, "cell.name", ""),
         r->summary ? "after" : "it has not ended; at", steps, which, loss, with, between, at_best);

@@ -142,8 +142,10 @@ void cli_name_run(const cli_arguments *arguments, const hth_config *config, char
                  base);
         return;
     }
-    const char *task = cli_setting(config, "task.name");
-    snprintf(out, size, "%s", *task ? task : cli_setting(config, "data.name"));
+    /* What there is to learn; a run has one of them. */
+    const char *const keys[] = {"task.name", "data.name", "world.name"}, *name = "";
+    for (size_t i = 0; i < HTH_COUNT(keys) && !*name; i++) name = cli_setting(config, keys[i]);
+    snprintf(out, size, "%s", name);
 }
 
 /* A default from the common options of a catalogue, or its part by default. */
