@@ -132,10 +132,10 @@ static bool names_learners(const char *word) {
 /* A file is taken to say what there is to learn. */
 static bool names_stream(const char *word) {
     return !cli_is_assignment(word) || strncmp(word, "task", 4) == 0 ||
-           strncmp(word, "data", 4) == 0;
+           strncmp(word, "data", 4) == 0 || strncmp(word, "world", 5) == 0;
 }
 
-/* Without a task or data of the user's, the Add task with the default network. */
+/* Without a task, data or a world of the user's, the Add task with the default network. */
 static int read_settings(const cli_arguments *arguments, hth_config **config, bool *assumed) {
     enum { MOST_WORDS = 64 };
     const char *words[MOST_WORDS + 1];
@@ -161,8 +161,8 @@ int cli_list_learners(const cli_arguments *arguments) {
     int code = read_settings(arguments, &config, &assumed);
     if (code != CLI_OK) return code;
     if (assumed)
-        printf("No task and no data are given, so this is for task=add (2 inputs, 2 outputs). For "
-               "others add\ntask=NAME, data=NAME or a settings file.\n\n");
+        printf("No task, data or world is given, so this is for task=add (2 inputs, 2 outputs). "
+               "For others add\ntask=NAME, data=NAME, world=NAME or a settings file.\n\n");
     if (cli_value(arguments, "--cost")) code = list_cost(config);
     if (code == CLI_OK && cli_value(arguments, "--plausibility")) code = list_plausibility(config);
     hth_config_destroy(config);

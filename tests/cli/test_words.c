@@ -86,7 +86,7 @@ static void test_labels_of_any_kind(void **state) {
 static void test_costs_say_of_what_task(void **state) {
     (void)state;
     const char *note =
-        "No task and no data are given, so this is for task=add (2 inputs, 2 outputs)";
+        "No task, data or world is given, so this is for task=add (2 inputs, 2 outputs)";
     RUN("list", "--cost", "network.units=8");
     assert_memory_equal(said.out, note, strlen(note));
     RUN("list", "--plausibility");
