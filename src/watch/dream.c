@@ -33,10 +33,10 @@ static hth_status choose_way(hth_dream *d, const char *run, hth_error *error) {
         d->way = BY_VALUES;
     else
         return hth_fail(error, HTH_INVALID,
-                        "%s: what the network says cannot be its next input: it has %zu outputs "
+                        "%s: what the network says cannot be its next input: it has %zu outputs"
                         "%s, but reads %zu %s; it takes a text, a series whose target is its own "
                         "next step, or readout.feedback = true",
-                        run, s.outputs, s.target == HTH_TARGET_VALUES ? "that are values" : "",
+                        run, s.outputs, s.target == HTH_TARGET_VALUES ? " that are values" : "",
                         s.vocabulary ? s.vocabulary : s.inputs,
                         s.vocabulary ? "kinds of token" : "numbers");
     if (d->way == BY_VALUES && strays)
