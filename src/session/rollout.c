@@ -73,14 +73,13 @@ static hth_status run(hth_walk *w, size_t most, hth_real *outputs, hth_lookback 
     const hth_answers *world = w->source->kind->answers;
     const double entropy = entropy_now(w);
     HTH_TRY(write_tape(w, most, outputs, error));
-    if (w->flags.ends)
-        hth_tape_end(w->parts.tape);
-    else
-        HTH_TRY(look_ahead(w, outputs, error));
+    const bool state_ends = w->flags.ends && !w->keep_state;
+    if (state_ends) hth_tape_end(w->parts.tape);
+    if (!w->flags.ends) HTH_TRY(look_ahead(w, outputs, error));
     /* The targets, and what is said of the steps by them. */
     HTH_TRY(look_back(w, w->flags.ends ? NULL : outputs, entropy, back, error));
     w->chunk = back->chunk;
-    w->chunk.ends = w->flags.ends;
+    w->chunk.ends = state_ends;
     const hth_verdict verdict = {
         .steps = w->chunk.steps, .targets = w->chunk.targets, .weights = w->chunk.weights};
     const double before = w->tally->sums.loss;

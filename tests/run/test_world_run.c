@@ -21,6 +21,7 @@ static const char *const lines[] = {
            "cell.v_th=0.1",
     BANDIT "learner=rflo agent=ac-lambda agent.lambda=0.9 train.steps=30 loss.entropy=0.1",
     BANDIT "learner=tbptt-sg train.steps=60 train.batch=2",
+    BANDIT "learner=tbptt learner.steps=4 train.steps=60 train.keep_state=true",
     KEY "learner=bptt train.steps=72 train.batch=2 agent.return=redistribute",
     KEY STORE "learner=bptt train.steps=72 train.batch=2 agent.return=transport agent.gamma=0.5",
     KEY STORE "learner=rflo learner.steps=4 store.every=4 train.steps=60 agent.gamma=0.5",
