@@ -149,6 +149,13 @@ static hth_status tell(const hth_moment *at, pipe_item *item, size_t action, hth
     char line[40];
     snprintf(line, sizeof line, "act %zu", action);
     HTH_TRY(ask(p, item, line, (size_t)p->options.inputs + 2, error));
+    /* A program that says its numbers in another order is likely found out here. */
+    if (p->numbers[1] != 0 && p->numbers[1] != 1)
+        return hth_fail(error, HTH_INVALID,
+                        "the program '%.120s' answers '%s' with %g where 1 is to say that the "
+                        "episode has ended, and 0 that it goes on: the second number, after the "
+                        "reward",
+                        p->command, line, p->numbers[1]);
     item->step++;
     return HTH_OK;
 }

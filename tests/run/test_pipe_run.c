@@ -51,6 +51,8 @@ static void what_goes_wrong_is_one_sentence(void **state) {
         {"read line; exit 0", "has closed its output (exit status 0)", HTH_FILE},
         {"kill -TERM $$", "exit status 143", HTH_FILE},
         {"read line; echo 1 2; read line; echo 1 0 5; read line", "4 finite numbers", HTH_INVALID},
+        {"read line; echo 1 2; read line; echo 1 0.5 3 4; read line", "with 0.5 where",
+         HTH_INVALID},
         {"read line; echo 1 nan; read line", "with '1 nan'", HTH_INVALID},
         {"read line; echo one two; read line", "with 'one two'", HTH_INVALID},
         {"read line; echo 1 2 3; read line", "with '1 2 3'", HTH_INVALID},
