@@ -53,6 +53,10 @@ bool hth_learner_slides(const hth_learner *learner) {
     return learner->slides;
 }
 
+bool hth_learner_fits(const hth_learner *learner) {
+    return learner->least_squares != NULL;
+}
+
 size_t hth_learner_unseen(const hth_learner *learner) {
     return learner->unseen;
 }

@@ -41,6 +41,8 @@ hth_status hth_learner_plan_for(const hth_settings *settings, const hth_network 
 /* Whether the tape slides (learner.window), and whether the gradient of a step is then given later than its loss. */
 bool hth_learner_slides(const hth_learner *learner);
 bool hth_window_delays(const hth_learner *learner);
+/* Whether least squares fit the readout to targets (learner.readout = rls). */
+bool hth_learner_fits(const hth_learner *learner);
 /* H, or K where the tape does not slide. */
 size_t hth_window_length(const hth_learner *learner);
 /* The first step that was new on the tape that was last learned from. */

@@ -163,6 +163,11 @@ static hth_status check_world(hth_session *s, hth_error *error) {
                         name,
                         slides ? "learner.window keeps steps that wait for later losses"
                                : "a layer of the network runs against time");
+    if (hth_learner_fits(s->parts.learner))
+        return hth_fail(error, HTH_INVALID,
+                        "learner.readout = rls fits the outputs to targets, but world %s gives "
+                        "rewards: take learner.readout = gradient, or learner=readout-only",
+                        name);
     if (hth_tape_divides(s->parts.tape) && s->steps < s->train.sequence_steps)
         return hth_fail(error, HTH_INVALID,
                         "loss.time divides the loss of an episode by its steps, but how many there "

@@ -31,6 +31,16 @@ static void check_given(void *context, const hth_table *table) {
     }
 }
 
+/* HTH_INVALID for an agent where there is no world: `stream` is the setting that names what there is. */
+static hth_status check_agent(const hth_settings *settings, const hth_setting *stream,
+                              hth_error *error) {
+    const hth_setting *agent = hth_settings_find(settings, hth_agents.key);
+    if (!agent || strcmp(stream->key, hth_worlds.key) == 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s (%s) is of worlds, but %s is '%s': give world=NAME, or leave it out",
+                    agent->key, agent->origin ? agent->origin : "set", stream->key, stream->value);
+}
+
 /* Requires exactly one source of numbers: a task, a reader or a world. */
 static hth_status check_stream(const hth_settings *settings, hth_error *error) {
     static const hth_catalogue *const all[] = {&hth_tasks, &hth_readers, &hth_worlds};
@@ -44,7 +54,7 @@ static hth_status check_stream(const hth_settings *settings, hth_error *error) {
                             next->origin ? next->origin : "set");
         if (next) first = next;
     }
-    if (first) return HTH_OK;
+    if (first) return check_agent(settings, first, error);
     return hth_fail(error, HTH_INVALID,
                     "there is nothing to learn from: give a task (task=add), data (data=text "
                     "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "

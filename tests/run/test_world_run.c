@@ -130,6 +130,7 @@ static void what_has_no_meaning_is_refused(void **state) {
         {BANDIT "network.direction=both learner=bptt", "against time"},
         {BANDIT "learner=tbptt learner.steps=4 loss.time=mean", "loss.time"},
         {BANDIT "learner=bptt agent=ac-lambda", "learner.steps = 1"},
+        {BANDIT "learner=rls", "learner.readout = rls"},
         {BANDIT "learner=rtrl agent=ac-lambda train.batch=2", "train.batch must be 1"},
         {BANDIT "loss=mse", "actor-critic"},
         {KEY "learner=bptt agent.return=transport", "has none"},
@@ -141,6 +142,7 @@ static void what_has_no_meaning_is_refused(void **state) {
         {BANDIT "agent.see_action=false agent.see_reward=false", "shows nothing"},
         {BANDIT "task=add", "one or the other"},
         {"task=add agent.gamma=0.5", "agent.gamma"},
+        {"task=add agent=ac-lambda", "is of worlds"},
         {BANDIT "world.kind=easy world.arms=3", "has 2"},
         {"task=add train.metric=return", "only worlds"},
     };
