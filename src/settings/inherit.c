@@ -70,6 +70,7 @@ hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error
     HTH_TRY(check_alone(config, count, error));
     const bool task = chosen_later(config, count, &hth_tasks);
     const bool reader = chosen_later(config, count, &hth_readers);
+    const bool world = chosen_later(config, count, &hth_worlds);
     const bool other_cell =
         changes(config, count, hth_cells.key) || changes(config, count, "network.cells");
     /* From the last to the first: a setting of a layer that is no more hides those of the layers below it. */
@@ -77,8 +78,11 @@ hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error
         const hth_settings all = hth_config_settings(config);
         const hth_settings later = {config->items + count, config->count - count};
         const char *key = config->items[i].key;
+        /* A run has a task, a reader or a world: a new one of another kind replaces it. */
         const bool replaced =
-            (task && is_of(&hth_readers, key)) || (reader && is_of(&hth_tasks, key));
+            ((reader || world) && is_of(&hth_tasks, key)) ||
+            ((task || world) && is_of(&hth_readers, key)) ||
+            ((task || reader) && (is_of(&hth_worlds, key) || is_of(&hth_agents, key)));
         const bool learned = other_cell && is_learned(key);
         if (!replaced && !learned &&
             hth_setting_check(&known, &all, &config->items[i], NULL) == HTH_OK)
