@@ -25,6 +25,7 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
+    scorer->network = session->parts.network;
     w->whole = hth_network_look(session->parts.network).is_whole;
     w->keep_state = o->keep_state;
     w->steps = hth_scoring_steps(session->steps, w->whole, &scorer->source);
@@ -90,6 +91,9 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stop
     /* Point the walk at this scorer, which may have moved since the last pass. */
     walk->source = &scorer->source;
     walk->moments = &scorer->moments;
+    /* A loss whose weights change along the run (loss.entropy_end) is scored as at its start, so that scores can be
+     * compared, and `eval` has the same. Training sets it anew at each tape. */
+    hth_network_anneal(scorer->network, 0, false);
     /* From the start to the end of the epoch or the limit; at least one tape. */
     *stopped = false;
     HTH_TRY(hth_walk_rewind(walk, error));

@@ -22,8 +22,9 @@ typedef struct hth_watch {
 
 /* A pass over a split on its own tape, so that the state of the training tape does not change. */
 typedef struct hth_scorer {
-    hth_source source; /* kind NULL: no data to score */
-    hth_tape *tape;    /* owned; NULL: the pass uses the session's tape */
+    hth_source source;    /* kind NULL: no data to score */
+    hth_tape *tape;       /* owned; NULL: the pass uses the session's tape */
+    hth_network *network; /* the session's */
     hth_walk walk;
     hth_tally tally; /* of the last pass, like moments */
     hth_moments moments;

@@ -179,6 +179,10 @@ static hth_status check_world(hth_session *s, hth_error *error) {
                         "a tape has %zu: take learner.steps = %llu or agent.return = discounted",
                         (unsigned long long)s->train.sequence_steps, s->steps,
                         (unsigned long long)s->train.sequence_steps);
+    if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS && s->options.keep_state)
+        return hth_fail(error, HTH_INVALID,
+                        "agent.return is transport, which looks for reads of one episode, but "
+                        "train.keep_state keeps the rows of all before it: leave it false");
     /* Updates at each step. */
     s->fading = world->fading(s->train.state);
     s->by_step = !isnan(s->fading);
