@@ -916,8 +916,8 @@ class Train(_Train, total=False):
     """epochs between validations, or time steps for a task without epochs; 0: every epoch, or 10 times a run; -1: never
     (0)"""
     validation_steps: int
-    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, of a world 100
-    episodes, or 1000 where sequences do not end (0)"""
+    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, of a world 100 times
+    its longest episode, or 1000 where sequences do not end (0)"""
     validation_batch: int
     """batch of validation and test; 0: as train.batch (0)"""
     checkpoint_every: float
