@@ -17,7 +17,7 @@ TaskName = (
     "sines", "store-recall"]
 )
 
-_Task = TypedDict("_Task", {"from": "int"}, total=False)
+_Task = TypedDict("_Task", {"from": 'int'}, total=False)
 
 
 class Task(_Task, total=False):
@@ -325,7 +325,10 @@ class World(TypedDict, total=False):
 
 AgentName = Literal["a2c", "ac-lambda"]
 
-_Agent = TypedDict("_Agent", {"return": "Literal["discounted", "transport", "redistribute"]", "lambda": "float"}, total=False)
+_Agent = TypedDict("_Agent", {
+    "return": 'Literal["discounted", "transport", "redistribute"]',
+    "lambda": 'float',
+}, total=False)
 
 
 class Agent(_Agent, total=False):
@@ -883,7 +886,7 @@ class Optimiser(TypedDict, total=False):
     """add epsilon before the bias correction, as TensorFlow and NEST do (false)"""
 
 
-_Train = TypedDict("_Train", {"from": "Texts"}, total=False)
+_Train = TypedDict("_Train", {"from": 'Texts'}, total=False)
 
 
 class Train(_Train, total=False):
