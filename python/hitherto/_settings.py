@@ -977,7 +977,7 @@ class Compare(TypedDict, total=False):
     (docs/compare.md)"""
     measure: Literal["auto", "train_loss", "train_metric", "validation_loss", "validation_metric"]
     """what the table and the curves show; auto: train_loss, or train_metric where that is the length of sequences that
-    grow (auto)"""
+    grow, and in a world (auto)"""
     final: float
     """the last part of a run, over whose lines the final value is the mean (0.1)"""
     smooth: int

@@ -17,6 +17,7 @@ const hth_metric hth_metric_duration = {
     .part = {.name = "duration", .summary = "steps of an episode, the mean over those that ended"},
     .range = "1 and more steps",
     .rises = true,
+    .of_world = true,
     .refuses = refuses,
     .value = value,
 };

@@ -34,6 +34,9 @@ struct hth_metric {
     /* measures the progress of training: validation and test have none, and a comparison shows it in place of the
      * loss */
     bool of_training;
+    /* of a world: a comparison shows it in place of the loss, whose targets look no further than a tape, so that it is
+     * another number for each learner.steps */
+    bool of_world;
     /* Whether train.metric=auto may take it; it takes the first metric in the list that suits. NULL: never. */
     bool (*suits)(const hth_metric_case *of);
     /* Why the metric has no meaning here, as the end of "train.metric is 'bits', but ..."; NULL: it has one. Member

@@ -21,6 +21,7 @@ const hth_metric hth_metric_regret = {
              .source = "Lai & Robbins 1985"},
     .range = "0 and more",
     .rises = false,
+    .of_world = true,
     .refuses = refuses,
     .value = value,
 };

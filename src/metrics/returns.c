@@ -24,6 +24,7 @@ const hth_metric hth_metric_returns = {
     .range = "any number",
     .rises = true,
     .suits = suits,
+    .of_world = true,
     .refuses = refuses,
     .value = value,
 };

@@ -8,10 +8,11 @@ const char *const hth_compare_measures[] = {
     "auto", "train_loss", "train_metric", "validation_loss", "validation_metric", NULL};
 
 /* Resolves `auto`. If sequences grow, a better learner's loss is over longer sequences, so the metric (their
- * length) is compared. */
+ * length) is compared; and in a world what was earned. */
 int hth_compare_measure(int measure, const hth_metric *metric) {
     if (measure != HTH_MEASURE_AUTO) return measure;
-    return metric && metric->of_training ? HTH_MEASURE_TRAIN_METRIC : HTH_MEASURE_TRAIN_LOSS;
+    const bool by_metric = metric && (metric->of_training || metric->of_world);
+    return by_metric ? HTH_MEASURE_TRAIN_METRIC : HTH_MEASURE_TRAIN_LOSS;
 }
 
 static const hth_option options[] = {
@@ -29,7 +30,7 @@ static const hth_option options[] = {
     {.name = "measure",
      .help =
          "what the table and the curves show; auto: train_loss, or train_metric where that is the "
-         "length of sequences that grow",
+         "length of sequences that grow, and in a world",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
      .choices = hth_compare_measures,

@@ -82,6 +82,7 @@ static void the_measure_follows_the_metric(void **state) {
         {COPY "task.curriculum=false", HTH_MEASURE_TRAIN_LOSS},
         {COPY "compare.measure=auto", HTH_MEASURE_TRAIN_METRIC},
         {COPY "compare.measure=train_loss", HTH_MEASURE_TRAIN_LOSS},
+        {"world=bandit network.units=3 compare.learners=tbptt", HTH_MEASURE_TRAIN_METRIC},
         {ADD "compare.measure=validation_loss", HTH_MEASURE_VALIDATION_LOSS},
     };
     for (size_t i = 0; i < HTH_COUNT(cases); i++) {
