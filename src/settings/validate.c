@@ -31,11 +31,14 @@ static void check_given(void *context, const hth_table *table) {
     }
 }
 
-/* HTH_INVALID for an agent where there is no world: `stream` is the setting that names what there is. */
+/* HTH_INVALID for an agent where there is no world: `stream` is the setting that names what there is. A run's own file
+ * has the default in any case. */
 static hth_status check_agent(const hth_settings *settings, const hth_setting *stream,
                               hth_error *error) {
     const hth_setting *agent = hth_settings_find(settings, hth_agents.key);
-    if (!agent || strcmp(stream->key, hth_worlds.key) == 0) return HTH_OK;
+    if (!agent || strcmp(agent->value, hth_agents.fallback) == 0 ||
+        strcmp(stream->key, hth_worlds.key) == 0)
+        return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "%s (%s) is of worlds, but %s is '%s': give world=NAME, or leave it out",
                     agent->key, agent->origin ? agent->origin : "set", stream->key, stream->value);
