@@ -66,7 +66,7 @@ static void values_stand_in_for_what_is_to_come(void **state) {
     double loss[2][2];
     for (int lambda = 0; lambda < 2; lambda++)
         for (int i = 0; i < 2; i++) {
-            char line[400], name[16];
+            char line[400], name[40];
             snprintf(line, sizeof line,
                      BANDIT "learner=tbptt learner.steps=%s agent.lambda=%d train.steps=200 "
                             "optimiser.lr=0 init.w_out_scale=3",
