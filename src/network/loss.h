@@ -43,6 +43,7 @@ typedef struct hth_loss {
     size_t options_size;
     double least, most;                 /* of targets that are values; both 0: any */
     size_t least_outputs, most_outputs; /* that it has a meaning for; 0: any */
+    bool of_actions; /* outputs choose actions: targets are advantages, and a return */
     /* Optional: what the reported loss is counted in. Without it no metric can be made of the loss. */
     hth_loss_scale (*scale)(const void *options, size_t outputs);
     /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */

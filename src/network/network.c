@@ -235,12 +235,12 @@ static const char *usual_loss(const hth_shape *shape) {
 /* HTH_INVALID for a loss that has no meaning for such targets, or for so many outputs. */
 static hth_status check_loss(const hth_loss *loss, const hth_shape *shape, hth_error *error) {
     const char *name = loss->part.name;
-    if (shape->target == HTH_TARGET_ACTIONS && !loss->anneal)
+    if (shape->target == HTH_TARGET_ACTIONS && !loss->of_actions)
         return hth_fail(error, HTH_INVALID,
                         "loss.name is '%s', but the outputs choose actions in a world: it must be "
                         "actor-critic",
                         name);
-    if (shape->target == HTH_TARGET_CLASSES && loss->anneal)
+    if (shape->target == HTH_TARGET_CLASSES && loss->of_actions)
         return hth_fail(error, HTH_INVALID,
                         "loss.name is '%s', but the targets are classes: it takes targets that are "
                         "values, an advantage for each action and a return",

@@ -85,6 +85,18 @@ static void clear(hth_agent *a) {
     for (size_t b = 0; b < n; b++) a->action[b] = HTH_NO_ACTION;
 }
 
+hth_status hth_world_read(const hth_stream_context *context, const hth_options *options,
+                          size_t size, void **state, hth_error *error) {
+    void *read = malloc(size);
+    if (!read) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a world's settings");
+    const hth_status status = hth_options_read(options, context->settings, read, error);
+    if (status == HTH_OK)
+        *state = read;
+    else
+        free(read);
+    return status;
+}
+
 /* A feature for each action and number that is seen, and one more for each action. */
 static hth_status open_predictor(hth_agent *a, hth_error *error) {
     enum { MOST = 2000 };

@@ -13,8 +13,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 enum { INDEPENDENT, CORRELATED, EASY, MEDIUM, HARD, RESTLESS };
 
 typedef struct bandit_options {
@@ -42,19 +40,16 @@ static const hth_options options = {"world", table, HTH_COUNT(table)};
 
 static hth_status bandit_open(const hth_stream_context *context, void **state,
                               hth_world_shape *shape, hth_error *error) {
-    bandit_options o;
-    HTH_TRY(hth_options_read(&options, context->settings, &o, error));
-    if (o.arms != 2 && o.kind != INDEPENDENT && o.kind != RESTLESS)
+    const bandit_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
+    if (o->arms != 2 && o->kind != INDEPENDENT && o->kind != RESTLESS)
         return hth_fail(error, HTH_INVALID,
                         "world.arms is %lld, but world.kind %s has 2: take independent or restless",
-                        (long long)o.arms, table[2].choices[o.kind]);
-    bandit_options *kept = malloc(sizeof *kept);
-    if (!kept) return hth_fail(error, HTH_NO_MEMORY, "world bandit: not enough memory");
-    *kept = o;
-    *state = kept;
-    *shape = (hth_world_shape){.actions = (size_t)o.arms,
-                               .memory = (size_t)o.arms, /* p */
-                               .steps = (uint64_t)o.pulls,
+                        (long long)o->arms, table[2].choices[o->kind]);
+    *shape = (hth_world_shape){.actions = (size_t)o->arms,
+                               .memory = (size_t)o->arms, /* p */
+                               .steps = (uint64_t)o->pulls,
                                .knows_best = true};
     return HTH_OK;
 }

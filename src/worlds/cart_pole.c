@@ -9,8 +9,6 @@
 #include "base/functions64.h"
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct cart_options {
     int64_t steps;
     bool velocities;
@@ -33,14 +31,9 @@ static const double most_place = 2.4, most_angle = 0.20943951023931953; /* m, 12
 
 static hth_status cart_open(const hth_stream_context *context, void **state, hth_world_shape *shape,
                             hth_error *error) {
-    cart_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world cart-pole: not enough memory");
-    const hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const cart_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
     *shape = (hth_world_shape){.inputs = o->velocities ? 4 : 2,
                                .actions = 2,
                                .memory = NUMBERS,

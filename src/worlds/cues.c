@@ -8,8 +8,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct cues_options {
     int64_t cues, group;
     double dt, cue, gap, least_delay, most_delay, window, rate, noise;
@@ -78,15 +76,10 @@ static hth_status check(const cues_options *o, hth_error *error) {
 
 static hth_status cues_open(const hth_stream_context *context, void **state, hth_world_shape *shape,
                             hth_error *error) {
-    cues_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world cues: not enough memory");
-    hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status == HTH_OK) status = check(o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const cues_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
+    HTH_TRY(check(o, error));
     *shape = (hth_world_shape){.inputs = GROUPS * (size_t)o->group,
                                .actions = 2,
                                .steps = times_of(o, 1).end,

@@ -8,8 +8,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct harlow_options {
     int64_t trials, size;
 } harlow_options;
@@ -31,14 +29,9 @@ enum { LEFT, RIGHT };
 
 static hth_status harlow_open(const hth_stream_context *context, void **state,
                               hth_world_shape *shape, hth_error *error) {
-    harlow_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world harlow: not enough memory");
-    const hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const harlow_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
     *shape = (hth_world_shape){.inputs = 1 + 2 * (size_t)o->size,
                                .actions = 2,
                                .steps = (uint64_t)(TRIAL * o->trials),

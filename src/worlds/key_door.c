@@ -8,8 +8,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct key_options {
     int64_t delay;
 } key_options;
@@ -31,14 +29,9 @@ enum { DRAW_COLOUR, DRAW_PAY };
 
 static hth_status key_open(const hth_stream_context *context, void **state, hth_world_shape *shape,
                            hth_error *error) {
-    key_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world key-door: not enough memory");
-    const hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const key_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
     *shape = (hth_world_shape){.inputs = PHASES + ACTIONS,
                                .actions = ACTIONS,
                                .memory = 1, /* whether the key was taken */

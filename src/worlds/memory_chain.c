@@ -5,8 +5,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct chain_options {
     int64_t length;
 } chain_options;
@@ -27,14 +25,9 @@ enum { BIT, ASKED, LEFT, INPUTS };
 
 static hth_status chain_open(const hth_stream_context *context, void **state,
                              hth_world_shape *shape, hth_error *error) {
-    chain_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world memory-chain: not enough memory");
-    const hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const chain_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
     *shape = (hth_world_shape){
         .inputs = INPUTS, .actions = 2, .steps = (uint64_t)o->length, .knows_best = true};
     return HTH_OK;

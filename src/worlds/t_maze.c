@@ -5,8 +5,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct maze_options {
     int64_t corridor, limit;
 } maze_options;
@@ -28,14 +26,9 @@ enum { SIGN_LEFT, SIGN_RIGHT, CORRIDOR, JUNCTION, INPUTS };
 
 static hth_status maze_open(const hth_stream_context *context, void **state, hth_world_shape *shape,
                             hth_error *error) {
-    maze_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world t-maze: not enough memory");
-    const hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const maze_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
     *shape =
         (hth_world_shape){.inputs = INPUTS,
                           .actions = ACTIONS,

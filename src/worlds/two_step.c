@@ -9,8 +9,6 @@
  */
 #include "worlds/world.h"
 
-#include <stdlib.h>
-
 typedef struct two_step_options {
     int64_t trials;
     double common, pays, swap;
@@ -37,14 +35,9 @@ enum { SWAPS, LEADS, PAYS, FIRST }; /* draws */
 
 static hth_status two_step_open(const hth_stream_context *context, void **state,
                                 hth_world_shape *shape, hth_error *error) {
-    two_step_options *o = malloc(sizeof *o);
-    if (!o) return hth_fail(error, HTH_NO_MEMORY, "world two-step: not enough memory");
-    const hth_status status = hth_options_read(&options, context->settings, o, error);
-    if (status != HTH_OK) {
-        free(o);
-        return status;
-    }
-    *state = o;
+    const two_step_options *o;
+    HTH_TRY(hth_world_read(context, &options, sizeof *o, state, error));
+    o = *state;
     *shape = (hth_world_shape){.inputs = 2,
                                .actions = 2,
                                .memory = NUMBERS,

@@ -33,13 +33,13 @@ typedef struct hth_moment {
 typedef struct hth_reply {
     double reward;
     double
-        missed; /* what the best action would have earned in expectation beyond this one, and no less than 0 */
+        missed; /* what the best action would have earned beyond this one, in expectation; at least 0 */
     bool ends; /* the episode has ended; after shape.steps steps it has in any case */
 } hth_reply;
 
 typedef struct hth_world_kind {
-    /* Makes *state, the world's own settings and what else it needs, and fills *shape. NULL if nothing is needed. On
-     * error nothing is left behind. */
+    /* Makes *state, the world's own settings (hth_world_read) and what else it needs, and fills *shape. After an error
+     * *state is what `close` takes, or NULL. */
     hth_status (*open)(const hth_stream_context *context, void **state, hth_world_shape *shape,
                        hth_error *error);
     /* An episode begins; memory is all 0. NULL: nothing to do. */
@@ -53,6 +53,10 @@ typedef struct hth_world_kind {
                       hth_error *error);
     void (*close)(void *state); /* NULL: the state is freed */
 } hth_world_kind;
+
+/* Reads the settings of a world into `size` bytes of its own, *state. HTH_INVALID, HTH_NO_MEMORY; *state is then NULL. */
+hth_status hth_world_read(const hth_stream_context *context, const hth_options *options,
+                          size_t size, void **state, hth_error *error);
 
 /* ---- Draws ---------------------------------------------------------------------------------- */
 

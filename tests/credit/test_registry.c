@@ -13,7 +13,7 @@ static law_case draw(size_t cell, size_t loss, uint64_t number, char *text, size
     const hth_cell *kind = hth_cell_at(cell);
     const size_t layers = 1 + (size_t)hth_random_below(&r, 0, 2);
     const bool tokens = hth_random_below(&r, 1, 3) == 0;
-    const bool acts = ((const hth_loss *)hth_losses.at(loss))->anneal; /* targets are values */
+    const bool acts = ((const hth_loss *)hth_losses.at(loss))->of_actions;
     int used = snprintf(text, size, "cell.name=%s loss.name=%s network.units=%d", kind->part.name,
                         hth_losses.at(loss)->name, (int)(2 + hth_random_below(&r, 2, 5)));
     if (layers == 2)

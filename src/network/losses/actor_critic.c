@@ -108,6 +108,7 @@ HTH_PART_OF(const hth_loss, hth_loss_actor_critic) = {
     .options_size = sizeof(actor_critic_options),
     .least_outputs = 2,
     .most_outputs = 256, /* in one tile */
+    .of_actions = true,
     .anneal = anneal,
     .measure = measure,
     .error = error_of,
