@@ -28,9 +28,10 @@ import torch
 from torch.nn import functional
 
 from timing import measure, peak_kib
+from torch_spikes import GAMMA, Spike, leak
 
 ALPHA, RHO, KAPPA = math.exp(-1 / 20), math.exp(-1 / 200), math.exp(-1 / 20)
-V_TH, BETA, GAMMA = 0.61, 0.03, 0.3
+V_TH, BETA = 0.61, 0.03
 TRACE_STEPS, ONLINE_STEPS, RATE = 20, 100, 1e-7
 
 
@@ -66,27 +67,6 @@ def psi_of(x):
 # ---- BPTT -------------------------------------------------------------------------------------------
 
 
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return gradient * GAMMA * torch.clamp(1 - x.abs(), min=0)
-
-
-def leak(inputs):
-    """Every step of y = kappa y + input."""
-    y, all_y = torch.zeros_like(inputs[0]), []
-    for step in inputs.unbind(0):
-        y = KAPPA * y + step
-        all_y.append(y)
-    return torch.stack(all_y)
-
-
 def bptt(data, steps):
     """Returns the gradients (W_rec, W_in, W_out, b_out) and the number of spikes."""
     w_rec, w_in, w_out, b_out = (w.detach().requires_grad_() for w in data.weights)
@@ -98,7 +78,7 @@ def bptt(data, steps):
         z = Spike.apply((v - V_TH - BETA * b) / V_TH)
         spikes.append(z)
     spikes = torch.stack(spikes)
-    y = leak(functional.linear(spikes, w_out)) + b_out
+    y = leak(functional.linear(spikes, w_out), KAPPA) + b_out
     loss = functional.cross_entropy(
         y.flatten(0, 1), data.classes[:steps].flatten(), reduction="sum"
     )
@@ -131,8 +111,8 @@ def scan(data, steps):
         torch.gt(x, 0, out=z[t + 1])
         psi[t] = psi_of(x)
 
-    err = error(data, leak(functional.linear(z[1:], w_out)) + b_out, slice(0, steps))
-    filtered = leak(err.flip(0)).flip(0)  # backwards in time
+    err = error(data, leak(functional.linear(z[1:], w_out), KAPPA) + b_out, slice(0, steps))
+    filtered = leak(err.flip(0), KAPPA).flip(0)  # backwards in time
     signal = filtered @ data.feedback
 
     delta = signal  # a step's signal is read before its delta is written

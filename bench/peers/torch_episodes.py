@@ -16,27 +16,7 @@ import torch
 from torch.nn import functional
 
 from episodes_data import DECAY, DT, GAMMA, INTERVAL, LEARNING_RATE, LENGTH, V_TH, Data, arguments, compare, measure
-
-
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return gradient * GAMMA * torch.clamp(1 - x.abs(), min=0)
-
-
-def leak(inputs):
-    """Every step of y = DECAY y + input."""
-    y, every = torch.zeros_like(inputs[0]), []
-    for step in inputs.unbind(0):
-        y = DECAY * y + step
-        every.append(y)
-    return torch.stack(every)
+from torch_spikes import Spike, leak
 
 
 def run_lif(drives, recurrent):
@@ -79,16 +59,16 @@ class Episodes:
             functional.linear(torch.cat((told, self.target), 2), u_in),
             lambda a, z: torch.addmm(a, z, u_turned),
         )
-        signals = leak(functional.linear(q, psi_out)) * psi
+        signals = leak(functional.linear(q, psi_out), DECAY) * psi
         before = torch.cat((torch.zeros_like(z[:1]), z[:-1]))
         flat = signals.flatten(1)
-        by_rec = (flat.t() @ leak(before)[:, 0]).view(tasks, -1, w_rec.shape[1]) * self.no_self[0]
-        by_in = (flat.t() @ leak(self.x)[:, 0]).view(tasks, -1, w_in.shape[1])
+        by_rec = (flat.t() @ leak(before, DECAY)[:, 0]).view(tasks, -1, w_rec.shape[1]) * self.no_self[0]
+        by_in = (flat.t() @ leak(self.x, DECAY)[:, 0]).view(tasks, -1, w_in.shape[1])
         rec = (w_rec - rate * by_rec).transpose(1, 2).contiguous()
         drives = torch.einsum("ti,bji->tbj", self.x[:, 0], w_in - rate * by_in)
         # The test trial, with weights of each task's own.
         tested, _ = run_lif(drives, lambda a, z: torch.baddbmm(a[:, None], z[:, None], rec)[:, 0])
-        y = leak(functional.linear(tested, w_out))
+        y = leak(functional.linear(tested, w_out), DECAY)
         angles = torch.cumsum(y, 0) * DT + self.start
         first, both = angles[..., 0], angles.sum(-1)
         place = LENGTH * torch.stack((first.cos() + both.cos(), first.sin() + both.sin()), -1)

@@ -58,26 +58,38 @@ static void tapes_of_any_length_act_alike(void **state) {
     assert_true(summary_number("long", "train_metric") != summary_number("other", "train_metric"));
 }
 
-/* Where a tape ends before its episode, the value of the step that comes next stands for what is to come. With lambda 0
- * nothing else is known of it by a whole episode either, so tapes of any length have the same loss; with lambda 1 not. */
-static void values_stand_in_for_what_is_to_come(void **state) {
-    (void)state;
-    static const char *const steps[] = {"10", "3"};
-    double loss[2][2];
+/* The losses with tapes that have all of an episode, and with short ones, for lambda 0 and 1. */
+static void losses_by_tape(const char *what, const char *const tapes[2], double loss[2][2]) {
     for (int lambda = 0; lambda < 2; lambda++)
         for (int i = 0; i < 2; i++) {
             char line[400], name[40];
             snprintf(line, sizeof line,
-                     BANDIT "learner=tbptt learner.steps=%s agent.lambda=%d train.steps=200 "
-                            "optimiser.lr=0 init.w_out_scale=3",
-                     steps[i], lambda);
-            snprintf(name, sizeof name, "ahead%d%d", lambda, i);
+                     "%s network.units=4 train.validation_steps=10 train.threads=1 learner=tbptt "
+                     "learner.steps=%s agent.lambda=%d train.steps=200 optimiser.lr=0 "
+                     "init.w_out_scale=3",
+                     what, tapes[i], lambda);
+            snprintf(name, sizeof name, "ahead%.8s%d%d", what + strlen("world="), lambda, i);
             train_whole(line, name);
             loss[lambda][i] = summary_number(name, "train_loss");
         }
+}
+
+/* Where a tape ends before its episode, the value of the step that comes next stands for what is to come; where the
+ * episode of an item has ended, nothing does, though others go on. With lambda 0 nothing else is known of it by a whole
+ * episode either, so tapes of any length have the same loss; with lambda 1 not. */
+static void values_stand_in_for_what_is_to_come(void **state) {
+    (void)state;
+    static const struct {
+        const char *what, *tapes[2];
+    } worlds[] = {{"world=bandit world.pulls=10", {"10", "3"}},
+                  {"world=cart-pole train.batch=3", {"200", "1"}}};
     const double allowed = sizeof(hth_real) == sizeof(double) ? 1e-12 : 1e-5;
-    assert_true(fabs(loss[0][0] - loss[0][1]) < allowed * fabs(loss[0][0]));
-    assert_true(fabs(loss[1][0] - loss[1][1]) > 1e-3 * fabs(loss[1][0]));
+    for (size_t w = 0; w < HTH_COUNT(worlds); w++) {
+        double loss[2][2];
+        losses_by_tape(worlds[w].what, worlds[w].tapes, loss);
+        assert_true(fabs(loss[0][0] - loss[0][1]) < allowed * fabs(loss[0][0]));
+        assert_true(fabs(loss[1][0] - loss[1][1]) > 1e-3 * fabs(loss[1][0]));
+    }
 }
 
 /* Rewards that are moved, or given to other steps, teach something else; rewards of parts of an episode cannot be. */
