@@ -152,13 +152,26 @@ hth_status hth_config_arm(hth_config *config, const char *label, const char *ori
     return status;
 }
 
+/* What stands in `vary` or in an arm are settings of a run, and no more of either. */
+static hth_status check_inner(const char *key, const char *whole, const char *origin,
+                              hth_error *error) {
+    if (strncmp(key, "vary.", 5) != 0 && strncmp(key, "arms.", 5) != 0) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "%s: %.100s: `vary` and arms hold settings of a run, such as network.units, and "
+        "neither `vary` nor `arms`",
+        origin, whole);
+}
+
 hth_status hth_config_home(hth_config *config, const char **key, const char *origin,
                            hth_config **out, hth_error *error) {
+    const char *whole = *key;
     char label[HTH_KEY_LENGTH];
     hth_arm *arm;
     *out = config;
     if (strncmp(*key, "vary.", 5) == 0) {
         *key += 5;
+        HTH_TRY(check_inner(*key, whole, origin, error));
         if (!config->vary) HTH_TRY(hth_config_create(&config->vary, error));
         *out = config->vary;
         return HTH_OK;
@@ -166,6 +179,7 @@ hth_status hth_config_home(hth_config *config, const char **key, const char *ori
     /* A key of an arm: find the arm, or make it. */
     const char *dot = strncmp(*key, "arms.", 5) == 0 ? strchr(*key + 5, '.') : NULL;
     if (!dot || dot == *key + 5) return HTH_OK;
+    HTH_TRY(check_inner(dot + 1, whole, origin, error));
     snprintf(label, sizeof label, "%.*s", (int)(dot - *key - 5), *key + 5);
     HTH_TRY(hth_config_arm(config, label, origin, &arm, error));
     *key = dot + 1;

@@ -82,7 +82,7 @@ void hth_config_truncate_arms(hth_config *config, size_t count);
 hth_status hth_config_arm(hth_config *config, const char *label, const char *origin, hth_arm **out,
                           hth_error *error);
 /* *out: the list that keeps a setting with this key: config itself, its vary ("vary.cell.beta"), or an arm
- * ("arms.mine.cell.beta"). *key becomes the setting's name there. */
+ * ("arms.mine.cell.beta"). *key becomes the setting's name there. HTH_INVALID where one of these stands in another. */
 hth_status hth_config_home(hth_config *config, const char **key, const char *origin,
                            hth_config **out, hth_error *error);
 

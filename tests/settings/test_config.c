@@ -118,6 +118,12 @@ static void test_files_that_are_refused(void **state) {
     refuses_file(f, "cell: !!str lstm\n",
                  "run.yaml:1: anchors (&name) and tags (!name) are not used in settings");
     refuses_file(f, "cell: *a\n", "run.yaml:1: aliases (*name) are not used in settings");
+    refuses_file(f, "task: add\nvary.vary.task: ad\n",
+                 "run.yaml:2: vary.vary.task: `vary` and arms hold settings of a run, such as "
+                 "network.units, and neither `vary` nor `arms`");
+    refuses_file(f, "arms.a.vary.task: add\n",
+                 "run.yaml:1: arms.a.vary.task: `vary` and arms hold settings of a run, such as "
+                 "network.units, and neither `vary` nor `arms`");
     refuses_file(f, "- task\n",
                  "run.yaml:1: settings are written as 'section:' with 'name: value' "
                  "lines below");
