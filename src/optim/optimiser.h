@@ -1,0 +1,35 @@
+/* An optimiser from the inside: optimiser.c makes it, step.c updates with it. */
+#ifndef HTH_OPTIMISER_H
+#define HTH_OPTIMISER_H
+
+#include "kernels/compute.h"
+#include "optim/method.h"
+
+typedef struct hth_optimiser_common {
+    double lr, lr_recurrent, lr_cell, lr_readout, lr_embedding, lr_initial, weight_decay, clip_norm,
+        clip_element;
+    const char *schedule;
+    hth_schedule_options shape;
+} hth_optimiser_common;
+
+/* Neighbouring blocks that are updated alike. */
+typedef struct hth_stretch {
+    size_t offset, count;
+    size_t columns;  /* of rows that only count when touched; 0: all counts */
+    double rate;     /* factor of lr */
+    bool of_readout; /* learned by every learner */
+} hth_stretch;
+
+struct hth_optimiser {
+    hth_compute *compute;
+    hth_optimiser_common options;
+    const hth_schedule *schedule;
+    const hth_method *method;
+    void *method_options;
+    size_t count, stretch_count;
+    hth_stretch *stretches;
+    hth_real *moments[HTH_MAX_MOMENTS];
+    uint64_t step; /* updates made */
+};
+
+#endif
