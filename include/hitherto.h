@@ -465,7 +465,7 @@ HTH_API hth_status hth_learner_start(const hth_learner *learner, size_t layer, c
 
 /* Changes the parameters by a gradient, and keeps its moments. */
 typedef struct hth_optimiser hth_optimiser;
-/* Makes an optimiser for the network's parameters. Reads the section optimiser. */
+/* Makes an optimiser for the network's parameters. Reads the sections optimiser and keep. */
 HTH_API hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
                                         hth_compute *compute, const hth_allocator *allocator,
                                         hth_optimiser **out, hth_error *error);
@@ -488,6 +488,19 @@ HTH_API hth_status hth_optimiser_step_scaled(hth_optimiser *optimiser, hth_netwo
 HTH_API hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                                       hth_optimiser *optimiser, hth_network *network,
                                       uint64_t epoch, hth_error *error);
+/* Notes the gradient of a sequence, from which keep.name = ewc or mas finds how important each parameter is: they sum its
+ * squares or magnitudes. The gradient is that of a batch of one. Where the steps of a sequence are noted one by one,
+ * `sequences` is what part of a sequence each is: 1 for a whole one, 1/T for one of T steps. With labels that are drawn
+ * from the outputs, both give the same mean (hth_tape_judge takes them once hth_tape_read has shown the outputs). Does
+ * nothing for other keep.name. HTH_MISMATCH for another network's gradient, HTH_INVALID for sequences outside 0..1,
+ * HTH_NOT_FINITE; after an error nothing has been noted. */
+HTH_API hth_status hth_optimiser_note(hth_optimiser *optimiser, const hth_gradient *gradient,
+                                      double sequences, hth_error *error);
+/* A task ends: from now on parameters are pulled to where they are, as keep.name says. Does nothing for a part that
+ * knows no tasks. HTH_INVALID when the part needs what is noted and nothing has been; HTH_MISMATCH for another
+ * network. */
+HTH_API hth_status hth_optimiser_consolidate(hth_optimiser *optimiser, hth_network *network,
+                                             hth_error *error);
 /* The learning rate of the last update, including the schedule at `epoch` but not the factors of the groups. */
 HTH_API double hth_optimiser_rate(const hth_optimiser *optimiser, uint64_t epoch);
 
@@ -534,7 +547,7 @@ typedef struct hth_model hth_model;
 /* The plan of a model. Every member but abi and shape may be 0. */
 typedef struct hth_model_plan {
     int abi; /* HTH_ABI */
-    /* Sections network, layer, cell, readout, loss, regulariser, init, learner and optimiser. HTH_INVALID, with "did
+    /* Sections network, layer, cell, readout, loss, regulariser, init, learner, optimiser and keep. HTH_INVALID, with "did
      * you mean", for any other setting, and for settings of a cell or learner that is not chosen. The texts need only
      * live during the call. */
     hth_settings settings;

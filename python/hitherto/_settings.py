@@ -726,7 +726,7 @@ class Learner(TypedDict, total=False):
     itself (2)"""
     rho_epsilon: float
     """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
-    2017), 1e-7 in single precision (1e-7)"""
+    2017), 1e-7 in single precision (1e-5)"""
     noise: Literal["signs", "normal"]
     """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
     row_steps: int
@@ -886,6 +886,23 @@ class Optimiser(TypedDict, total=False):
     """add epsilon before the bias correction, as TensorFlow and NEST do (false)"""
 
 
+KeepName = Literal["none", "anchor"]
+
+class Keep(TypedDict, total=False):
+    """Settings of the section `keep`."""
+    name: KeepName
+    """How what is learned now leaves what was learned before. (none)"""
+    strength: float
+    """c of the penalty c/2 sum importance (theta - anchor)^2 (1)"""
+    step: Literal["gradient", "proximal"]
+    """how the penalty acts: its gradient is added to the task's, which is clipped before (gradient; an adaptive method
+    then divides it too), or its exact minimiser is taken after the method's step (proximal: stable for any strength,
+    which has another scale) (gradient)"""
+    every: int
+    """updates after which importance and anchor are taken anew, without a task that ends; 0: only at the end of a task
+    (0)"""
+
+
 _Train = TypedDict("_Train", {"from": 'Texts'}, total=False)
 
 
@@ -902,7 +919,7 @@ class Train(_Train, total=False):
     """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
     work to do, fewer than cores are faster (0)"""
     precision: Literal["single", "double"]
-    """arithmetic: single (32 bits) or double (64 bits) (single)"""
+    """arithmetic: single (32 bits) or double (64 bits) (double)"""
     batch: int
     """sequences that advance together (1)"""
     epochs: int
@@ -998,6 +1015,7 @@ class ModelSettings(TypedDict, total=False):
     conventions: ConventionsName | Conventions
     learner: LearnerName | Learner
     optimiser: OptimiserName | Optimiser
+    keep: KeepName | Keep
     units: Texts
     lr: float
 

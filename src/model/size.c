@@ -72,11 +72,10 @@ static void give_back(void *context, void *memory) {
 /* Checks that every setting is known and belongs to a chosen part. */
 static hth_status check_settings(const hth_settings *settings, hth_error *error) {
     static const hth_catalogue *const all[] = {
-        &hth_network_section, &hth_layer_kinds, &hth_cells,
-        &hth_readout_section, &hth_losses,      &hth_regulariser_section,
-        &hth_init_section,    &hth_learners,    &hth_signals,
-        &hth_recurrences,     &hth_pasts,       &hth_futures,
-        &hth_optimisers,      &hth_schedules};
+        &hth_network_section, &hth_layer_kinds,         &hth_cells,        &hth_readout_section,
+        &hth_losses,          &hth_regulariser_section, &hth_init_section, &hth_learners,
+        &hth_signals,         &hth_recurrences,         &hth_pasts,        &hth_futures,
+        &hth_optimisers,      &hth_schedules,           &hth_keeps};
     const hth_known known = {all, HTH_COUNT(all), NULL};
     for (size_t i = 0; i < settings->count; i++)
         HTH_TRY(hth_setting_check(&known, settings, &settings->items[i], error));

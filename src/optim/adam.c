@@ -82,6 +82,11 @@ static void update(const hth_update *u) {
     }
 }
 
+static double squares(const void *of, uint64_t step) {
+    const adam_options *o = of;
+    return step > 0 ? 1 / (1 - hth_pow64(o->beta2, (double)step)) : 0;
+}
+
 HTH_PART_OF(const hth_method, hth_method_adam) = {
     .part = {.name = "adam",
              .summary = "adaptive moments",
@@ -91,4 +96,5 @@ HTH_PART_OF(const hth_method, hth_method_adam) = {
     .moments = 2,
     .prepare = prepare,
     .update = update,
+    .squares = squares,
 };

@@ -6,5 +6,6 @@
 
 extern const hth_catalogue hth_optimisers; /* optimiser.name and optimiser.* */
 extern const hth_catalogue hth_schedules;  /* optimiser.schedule */
+extern const hth_catalogue hth_keeps;      /* keep.name and keep.* */
 
 #endif

@@ -17,7 +17,7 @@ typedef struct hth_update {
     uint64_t step; /* from 1 */
     const void *options;
     hth_real number[HTH_MAX_NUMBERS]; /* what the method's `prepare` makes of the five above */
-    size_t count;
+    size_t offset, count;             /* parameters offset..offset+count-1 */
     hth_real *theta;
     const hth_real *gradient;
     hth_real *moment[HTH_MAX_MOMENTS];
@@ -33,6 +33,8 @@ typedef struct hth_method {
     void (*prepare)(hth_update *update);
     /* Each parameter by itself, so that any cut of a stretch gives the same bits. */
     void (*update)(const hth_update *update);
+    /* Optional: after `step` updates, the mean squared gradient is this times moment[1]. */
+    double (*squares)(const void *options, uint64_t step);
 } hth_method;
 
 const hth_method *hth_method_at(size_t index);

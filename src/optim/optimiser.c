@@ -3,7 +3,9 @@
 
 #include "base/known.h"
 #include "optim/catalogues.h"
+#include "optim/gradient.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,15 +107,25 @@ const hth_catalogue hth_optimisers = {
     .at = part_at,
 };
 
-static hth_optimiser *lay_out(hth_arena *arena, const hth_method *method, size_t blocks,
-                              size_t count) {
+/* The parts that settings choose, and the sizes of what they keep. */
+typedef struct choice {
+    const hth_method *method;
+    const hth_schedule *schedule;
+    const hth_keep *keep;
+    size_t arrays, blocks, count;
+} choice;
+
+static hth_optimiser *lay_out(hth_arena *arena, const choice *c) {
     hth_optimiser counted, *o = HTH_TAKE(arena, hth_optimiser, 1), *out = o;
     if (!o) o = &counted;
-    o->method = method;
-    o->count = count;
-    o->method_options = hth_arena_take(arena, 1, method->options_size);
-    o->stretches = HTH_TAKE(arena, hth_stretch, blocks);
-    for (size_t i = 0; i < method->moments; i++) o->moments[i] = HTH_TAKE(arena, hth_real, count);
+    o->method = c->method;
+    o->schedule = c->schedule;
+    o->count = c->count;
+    o->method_options = hth_arena_take(arena, 1, c->method->options_size);
+    o->stretches = HTH_TAKE(arena, hth_stretch, c->blocks);
+    for (size_t i = 0; i < c->method->moments; i++)
+        o->moments[i] = HTH_TAKE(arena, hth_real, c->count);
+    hth_keeping_lay_out(&o->keep, arena, c->keep, c->arrays, c->count);
     return out;
 }
 
@@ -130,7 +142,7 @@ static hth_stretch stretch_of(const hth_optimiser *o, const hth_block *block) {
     s.rate = group_rate(&o->options, block->group);
     s.of_readout = strcmp(block->group, "readout") == 0;
     if (strcmp(block->group, "embedding") == 0 && o->method->moments == 0 &&
-        o->options.weight_decay == 0)
+        o->options.weight_decay == 0 && !o->keep.acts)
         s.columns = block->columns;
     return s;
 }
@@ -148,40 +160,62 @@ static void find_stretches(hth_optimiser *o, const hth_block *blocks, size_t cou
 }
 
 static hth_status check_names(const hth_settings *settings, hth_error *error) {
-    static const hth_catalogue *const all[] = {&hth_optimisers, &hth_schedules};
+    static const hth_catalogue *const all[] = {&hth_optimisers, &hth_schedules, &hth_keeps};
     const hth_known known = {all, HTH_COUNT(all), NULL};
     return hth_settings_check_names(&known, settings, error);
+}
+
+static hth_status choose(const hth_settings *settings, choice *c, hth_error *error) {
+    size_t method, schedule, keep;
+    HTH_TRY(hth_part_choose(&hth_optimisers, settings, &method, error));
+    HTH_TRY(hth_part_choose(&hth_schedules, settings, &schedule, error));
+    HTH_TRY(hth_part_choose(&hth_keeps, settings, &keep, error));
+    c->method = hth_method_at(method);
+    c->schedule = hth_schedule_at(schedule);
+    c->keep = hth_keep_at(keep);
+    if (c->keep->of_squares && !c->method->squares)
+        return hth_fail(error, HTH_INVALID,
+                        "keep.name is %s, which needs the mean squared gradient, but "
+                        "optimiser.name = %s keeps none: take optimiser.name = adam",
+                        c->keep->part.name, c->method->part.name);
+    return hth_keep_arrays(c->keep, settings, &c->arrays, error);
+}
+
+static hth_status read_common(const hth_settings *settings, hth_optimiser_common *options,
+                              hth_error *error) {
+    HTH_TRY(check_names(settings, error));
+    HTH_TRY(hth_options_read(&hth_optimisers.common, settings, options, error));
+    if (options->clip_norm > 0 && options->clip_element > 0)
+        return hth_fail(
+            error, HTH_INVALID,
+            "optimiser.clip_norm is %g and optimiser.clip_element %g: set one of them to 0",
+            options->clip_norm, options->clip_element);
+    return HTH_OK;
 }
 
 hth_status hth_optimiser_create(const hth_settings *settings, const hth_network *network,
                                 hth_compute *compute, const hth_allocator *allocator,
                                 hth_optimiser **out, hth_error *error) {
-    const size_t count = hth_network_parameter_count(network);
+    choice c = {.count = hth_network_parameter_count(network)};
+    const hth_block *blocks = hth_network_blocks(network, &c.blocks);
     hth_optimiser_common options;
-    size_t method, schedule, block_count;
-    const hth_block *blocks = hth_network_blocks(network, &block_count);
     hth_arena arena = {0};
-    HTH_TRY(check_names(settings, error));
-    HTH_TRY(hth_options_read(&hth_optimisers.common, settings, &options, error));
-    if (options.clip_norm > 0 && options.clip_element > 0)
-        return hth_fail(
-            error, HTH_INVALID,
-            "optimiser.clip_norm is %g and optimiser.clip_element %g: set one of them to 0",
-            options.clip_norm, options.clip_element);
-    HTH_TRY(hth_part_choose(&hth_optimisers, settings, &method, error));
-    HTH_TRY(hth_part_choose(&hth_schedules, settings, &schedule, error));
-    lay_out(&arena, hth_method_at(method), block_count, count);
+    /* What there is to be kept. */
+    HTH_TRY(read_common(settings, &options, error));
+    HTH_TRY(choose(settings, &c, error));
+    lay_out(&arena, &c);
     arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
-                        "not enough memory for the optimiser of %zu parameters", count);
-    hth_optimiser *o = lay_out(&arena, hth_method_at(method), block_count, count);
+                        "not enough memory for the optimiser of %zu parameters", c.count);
+    hth_optimiser *o = lay_out(&arena, &c);
     o->options = options;
     o->compute = compute;
-    o->schedule = hth_schedule_at(schedule);
-    find_stretches(o, blocks, block_count);
+    /* The options of the parts, which say what stretches there are. */
     hth_status status =
-        hth_options_read(&hth_method_at(method)->part.options, settings, o->method_options, error);
+        hth_options_read(&c.method->part.options, settings, o->method_options, error);
+    if (status == HTH_OK) status = hth_keeping_read(&o->keep, settings, error);
+    if (status == HTH_OK) find_stretches(o, blocks, c.blocks);
     if (status != HTH_OK)
         hth_release(o);
     else
@@ -207,5 +241,52 @@ size_t hth_optimiser_state(hth_optimiser *o, hth_field *fields, size_t capacity)
     if (moments < capacity)
         fields[moments] = (hth_field){
             .name = "optimiser.step", .dtype = HTH_DTYPE_U64, .count = 1, .data = &o->step};
-    return moments + 1;
+    const size_t used = moments + 1 < capacity ? moments + 1 : capacity;
+    return moments + 1 + hth_keeping_state(&o->keep, fields + used, capacity - used);
+}
+
+/* ---- Earlier tasks ---- */
+
+void hth_optimiser_keep(hth_optimiser *o, hth_real *theta) {
+    double (*squares)(const void *, uint64_t) = o->method->squares;
+    hth_keeping_consolidate(&o->keep, theta, squares ? o->moments[1] : NULL,
+                            squares ? squares(o->method_options, o->step) : 0);
+}
+
+hth_status hth_optimiser_consolidate(hth_optimiser *o, hth_network *network, hth_error *error) {
+    const hth_keeping *k = &o->keep;
+    if (hth_network_parameter_count(network) != o->count)
+        return hth_fail(error, HTH_MISMATCH,
+                        "the optimiser was made for %zu parameters, the network has %zu: make both "
+                        "for one network",
+                        o->count, hth_network_parameter_count(network));
+    if (k->kind->notes && !(k->sequences > 0))
+        return hth_fail(error, HTH_INVALID,
+                        "keep.name is %s, which takes the importance from what is noted of "
+                        "sequences, but nothing has been noted: call hth_optimiser_note before",
+                        k->kind->part.name);
+    hth_optimiser_keep(o, hth_network_parameters(network));
+    return HTH_OK;
+}
+
+hth_status hth_optimiser_note(hth_optimiser *o, const hth_gradient *gradient, double sequences,
+                              hth_error *error) {
+    hth_keeping *k = &o->keep;
+    if (!k->kind->note) return HTH_OK;
+    if (gradient->count != o->count)
+        return hth_fail(error, HTH_MISMATCH,
+                        "the optimiser was made for %zu parameters, the gradient has %zu: make "
+                        "both for one network",
+                        o->count, gradient->count);
+    if (!(sequences >= 0 && sequences <= 1))
+        return hth_fail(error, HTH_INVALID, "a gradient of %g sequences must be one of 0 to 1",
+                        sequences);
+    hth_keep_piece all = hth_keeping_piece(k, 0, k->count, NULL);
+    all.gradient = hth_gradient_values(gradient);
+    all.scale = 1;
+    if (!isfinite(hth_zero_or_nan(o->compute, k->count, all.gradient)))
+        return hth_fail(error, HTH_NOT_FINITE, "the gradient to be noted is not finite");
+    k->kind->note(&all);
+    k->sequences += sequences;
+    return HTH_OK;
 }

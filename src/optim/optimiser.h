@@ -3,6 +3,7 @@
 #define HTH_OPTIMISER_H
 
 #include "kernels/compute.h"
+#include "optim/keeping.h"
 #include "optim/method.h"
 
 typedef struct hth_optimiser_common {
@@ -30,6 +31,10 @@ struct hth_optimiser {
     hth_stretch *stretches;
     hth_real *moments[HTH_MAX_MOMENTS];
     uint64_t step; /* updates made */
+    hth_keeping keep;
 };
+
+/* Importance and anchor of all parameters, at theta. */
+void hth_optimiser_keep(hth_optimiser *optimiser, hth_real *theta);
 
 #endif

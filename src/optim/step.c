@@ -6,6 +6,7 @@
 #include "optim/optimiser.h"
 
 #include <math.h>
+#include <string.h>
 
 /* A sum over the gradient; rows of the embedding that were not touched are 0, and so is what was put off. */
 static double sum_over(hth_compute *compute, const hth_gradient *g,
@@ -33,15 +34,47 @@ typedef struct job {
 
 /* The update `u` moves on by `count` parameters. */
 static void advance(const hth_optimiser *o, hth_update *u, size_t count) {
+    u->offset += count;
     u->theta += count;
     u->gradient += count;
     for (size_t i = 0; i < o->method->moments; i++) u->moment[i] += count;
+}
+
+static void cut_to(hth_real most, size_t count, const hth_real *g, hth_real *out) {
+    for (size_t i = 0; i < count; i++) out[i] = g[i] > most ? most : g[i] < -most ? -most : g[i];
+}
+
+/* The same as make, with what is kept of earlier tasks: the task's gradient is clipped, then parameters are pulled,
+ * and what follows the step sees both its ends. */
+static void make_kept(const hth_optimiser *o, const hth_update *update, hth_real most) {
+    hth_real pulled[CUT], was[CUT];
+    hth_update piece = *update;
+    for (size_t left = update->count; left > 0; left -= piece.count) {
+        piece.count = left < CUT ? left : CUT;
+        const hth_real *const g = piece.gradient;
+        hth_keep_piece kept = hth_keeping_piece(&o->keep, piece.offset, piece.count, piece.theta);
+        kept.was = was;
+        kept.gradient = g;
+        memcpy(was, piece.theta, piece.count * sizeof *was);
+        for (size_t i = 0; i < piece.count; i++) pulled[i] = o->keep.own * g[i];
+        if (most > 0) cut_to(most, piece.count, pulled, pulled);
+        hth_keeping_before(&o->keep, &kept, pulled);
+        piece.gradient = pulled;
+        o->method->update(&piece);
+        hth_keeping_after(&o->keep, &kept);
+        piece.gradient = g;
+        advance(o, &piece, piece.count);
+    }
 }
 
 /* Makes an update that has been placed, of its gradient or of that clipped number by number once it is scaled. */
 static void make(const hth_optimiser *o, const hth_update *update) {
     const hth_real most = (hth_real)(o->options.clip_element / fabs(update->factor));
     hth_real cut[CUT];
+    if (o->keep.acts) {
+        make_kept(o, update, most);
+        return;
+    }
     if (!(most > 0)) {
         o->method->update(update);
         return;
@@ -50,8 +83,7 @@ static void make(const hth_optimiser *o, const hth_update *update) {
     for (size_t left = update->count; left > 0; left -= piece.count) {
         piece.count = left < CUT ? left : CUT;
         const hth_real *const g = piece.gradient;
-        for (size_t i = 0; i < piece.count; i++)
-            cut[i] = g[i] > most ? most : g[i] < -most ? -most : g[i];
+        cut_to(most, piece.count, g, cut);
         piece.gradient = cut;
         o->method->update(&piece);
         piece.gradient = g;
@@ -72,6 +104,7 @@ static void update_piece(void *argument, size_t index, int worker) {
 /* Sets the arrays of `update` to parameters offset..offset+count-1. */
 static void place(const hth_optimiser *o, hth_update *update, size_t offset, size_t count,
                   hth_real *theta, const hth_real *gradient) {
+    update->offset = offset;
     update->count = count;
     update->theta = theta + offset;
     update->gradient = gradient;
@@ -92,10 +125,11 @@ static void update_part(const hth_optimiser *o, hth_update *update, hth_real *th
 }
 
 /* Prepares the update of a stretch; stretches of the same rate share what is prepared. */
-static void prepare(const hth_optimiser *o, hth_update *update, double rate) {
+static void prepare(hth_optimiser *o, hth_update *update, double rate) {
     if (update->rate == rate) return;
     update->rate = rate;
     o->method->prepare(update);
+    hth_keeping_prepare(&o->keep, rate);
 }
 
 /* theta -= g: what least squares found. */
@@ -104,7 +138,7 @@ static void take_steps(hth_real *theta, const hth_gradient *g, size_t from, size
 }
 
 /* Parameters from..count-1. The rows of an embedding lie behind the layers. */
-static void update_from(const hth_optimiser *o, hth_update *update, double rate, hth_real *theta,
+static void update_from(hth_optimiser *o, hth_update *update, double rate, hth_real *theta,
                         const hth_gradient *g, size_t from) {
     for (size_t i = 0; i < o->stretch_count; i++) {
         const hth_stretch *s = &o->stretches[i];
@@ -143,6 +177,12 @@ static double next_rate(const hth_optimiser *o, uint64_t epoch) {
     return o->options.lr * o->schedule->factor(&o->options.shape, o->step + 1, epoch);
 }
 
+/* The update has been made. */
+static void finish(hth_optimiser *o, hth_real *theta) {
+    o->step++;
+    if (hth_keeping_close(&o->keep)) hth_optimiser_keep(o, theta);
+}
+
 hth_status hth_optimiser_step(hth_optimiser *o, hth_network *network, hth_gradient *g,
                               uint64_t epoch, hth_error *error) {
     return hth_optimiser_step_scaled(o, network, g, 1, epoch, error);
@@ -165,12 +205,14 @@ hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth
     begin(o, &update);
     const double norm = clips ? fabs(scale) * norm_of(o, g, sum) : 0;
     update.factor = norm > o->options.clip_norm ? scale * (o->options.clip_norm / norm) : scale;
+    hth_real *theta = hth_network_parameters(network);
+    update.factor = hth_keeping_open(&o->keep, theta, scale, update.factor);
     const double rate = next_rate(o, epoch);
-    update_from(o, &update, rate, hth_network_parameters(network), g, 0);
+    update_from(o, &update, rate, theta, g, 0);
     hth_network_keep_signs(network);
     if (!g->of_readout_only && rate * o->options.lr_recurrent != 0)
         hth_network_keep_orthogonal(network, o->compute);
-    o->step++;
+    finish(o, theta);
     return HTH_OK;
 }
 
@@ -189,8 +231,10 @@ bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, 
     d->rate = rate;
     d->is_open = false;
     begin(o, &d->update);
+    hth_real *theta = hth_network_parameters(network);
+    d->update.factor = hth_keeping_open(&o->keep, theta, 1, 1);
     prepare(o, &d->update, of_layers);
-    place(o, &d->update, 0, 0, hth_network_parameters(network), NULL);
+    place(o, &d->update, 0, 0, theta, NULL);
     return true;
 }
 
@@ -209,12 +253,13 @@ void hth_descend(const hth_descent *d, size_t from, size_t count, const hth_real
 
 bool hth_descent_is_linear(const hth_descent *d, hth_linear *by) {
     *by = (hth_linear){d->update.number[0], d->update.number[1]};
-    return d->optimiser->method->is_linear && !(d->optimiser->options.clip_element > 0);
+    const hth_optimiser *o = d->optimiser;
+    return o->method->is_linear && !(o->options.clip_element > 0) && !o->keep.acts;
 }
 
 void hth_descent_end(hth_descent *d) {
     hth_optimiser *o = d->optimiser;
     hth_real *theta = d->update.theta;
     update_from(o, &d->update, d->rate, theta, d->gradient, d->gradient->layers);
-    o->step++;
+    finish(o, theta);
 }

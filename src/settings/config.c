@@ -28,9 +28,9 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
         &hth_recurrences,     &hth_pasts,
         &hth_futures,         &hth_module_section,
         &hth_episode_section, &hth_optimisers,
-        &hth_schedules,       &hth_metrics,
-        &hth_train_section,   &hth_check_section,
-        &hth_compare_section,
+        &hth_schedules,       &hth_keeps,
+        &hth_metrics,         &hth_train_section,
+        &hth_check_section,   &hth_compare_section,
     };
     *count = HTH_COUNT(all);
     return all;

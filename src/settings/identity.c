@@ -18,9 +18,9 @@
  * network. */
 enum { NETWORK_SECTIONS = 4 };
 static const char *const kept[] = {
-    "network.",       "layer.",     "cell.",       "readout.",        "loss.",        "learner.",
-    "task.",          "data.name",  "data.level",  "data.eos",        "world.",       "agent.",
-    "optimiser.name", "train.seed", "train.batch", "train.precision", "regulariser.",
+    "network.",       "layer.",    "cell.",      "readout.",    "loss.",           "learner.",
+    "task.",          "data.name", "data.level", "data.eos",    "world.",          "agent.",
+    "optimiser.name", "keep.name", "train.seed", "train.batch", "train.precision", "regulariser.",
 };
 /* The same of a run of episodes; the first belongs to its networks. */
 static const char *const of_episodes[] = {"module.", "episode."};

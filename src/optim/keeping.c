@@ -1,0 +1,165 @@
+/* The catalogue of `keep`, and what an optimiser does with the chosen part: see keeping.h. */
+#include "optim/keeping.h"
+
+#include "optim/catalogues.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIST(name) HTH_EVERY_LEVEL(hth_keep_##name),
+static const hth_keep *const keeps[][HTH_LEVEL_COUNT] = {HTH_KEEPS(LIST)};
+
+const hth_keep *hth_keep_at(size_t index) {
+    return keeps[index][hth_level];
+}
+
+static const hth_part *part_at(size_t index) {
+    return &keeps[index][HTH_LEVEL_PLAIN]->part;
+}
+
+const hth_catalogue hth_keeps = {
+    .kind = "keep",
+    .summary = "How what is learned now leaves what was learned before.",
+    .key = "keep.name",
+    .fallback = "none",
+    .common = {"keep", NULL, 0},
+    .count = HTH_COUNT(keeps),
+    .at = part_at,
+};
+
+/* ---- Making ---- */
+
+enum { OPTIONS_ROOM = 256 }; /* bytes; the largest options struct of a part is less */
+
+hth_status hth_keep_arrays(const hth_keep *kind, const hth_settings *settings, size_t *arrays,
+                           hth_error *error) {
+    _Alignas(8) char room[OPTIONS_ROOM] = {0};
+    /* As many as it has names for, or as its options say. */
+    *arrays = 0;
+    if (!kind->arrays) {
+        while (kind->names[*arrays]) ++*arrays;
+        return HTH_OK;
+    }
+    HTH_TRY(hth_options_read(&kind->part.options, settings, room, error));
+    *arrays = kind->arrays(room);
+    return HTH_OK;
+}
+
+void hth_keeping_lay_out(hth_keeping *k, hth_arena *arena, const hth_keep *kind, size_t arrays,
+                         size_t count) {
+    k->kind = kind;
+    k->arrays = arrays;
+    k->count = count;
+    k->options = hth_arena_take(arena, 1, kind->options_size);
+    for (size_t i = 0; i < arrays; i++) k->kept[i] = HTH_TAKE(arena, hth_real, count);
+}
+
+hth_status hth_keeping_read(hth_keeping *k, const hth_settings *settings, hth_error *error) {
+    const hth_keep *kind = k->kind;
+    HTH_TRY(hth_options_read(&kind->part.options, settings, k->options, error));
+    if (kind->pulls) k->pull = *(const hth_keep_pull *)k->options;
+    k->follows = kind->after && (!kind->follows || kind->follows(k->options));
+    k->acts = k->pull.strength > 0 || k->pull.every > 0 || k->follows;
+    return HTH_OK;
+}
+
+/* ---- An update ---- */
+
+/* Whether there is anything to be pulled to yet. */
+static bool pulls(const hth_keeping *k, int step) {
+    return k->pull.strength > 0 && k->pull.step == step && k->consolidations > 0;
+}
+
+hth_keep_piece hth_keeping_piece(const hth_keeping *k, size_t offset, size_t count,
+                                 hth_real *theta) {
+    hth_keep_piece piece = {.options = k->options,
+                            .number = k->number,
+                            .count = count,
+                            .theta = theta,
+                            .scale = k->scale};
+    for (size_t i = 0; i < k->arrays; i++) piece.kept[i] = k->kept[i] + offset;
+    return piece;
+}
+
+double hth_keeping_open(hth_keeping *k, hth_real *theta, double scale, double factor) {
+    const double least = 1e-6;
+    if (!k->acts) return factor;
+    if (k->updates == 0 && k->kind->begin) {
+        const hth_keep_piece all = hth_keeping_piece(k, 0, k->count, theta);
+        k->kind->begin(&all);
+    }
+    /* The penalty is not to be scaled, so that it is divided by what the method multiplies with, unless that is near 0:
+     * then the method multiplies with 1. */
+    const bool divides = fabs(factor) >= least;
+    k->own = divides ? 1 : (hth_real)factor;
+    k->rest = divides ? (hth_real)(1 / factor) : 1;
+    k->scale = (hth_real)scale;
+    return divides ? factor : 1;
+}
+
+void hth_keeping_prepare(hth_keeping *k, double rate) {
+    k->rate = rate;
+    if (k->acts && k->kind->prepare) k->kind->prepare(k->options, rate, k->number);
+}
+
+/* Importance, NULL where all count alike, and anchor. */
+static const hth_real *importance_of(const hth_keeping *k, const hth_keep_piece *p) {
+    return k->kind->pulls == HTH_PULLS_BY_IMPORTANCE ? p->kept[0] : NULL;
+}
+
+static const hth_real *anchor_of(const hth_keeping *k, const hth_keep_piece *p) {
+    return k->kind->pulls == HTH_PULLS_BY_IMPORTANCE ? p->kept[1] : p->kept[0];
+}
+
+void hth_keeping_before(const hth_keeping *k, const hth_keep_piece *p, hth_real *g) {
+    if (pulls(k, HTH_KEEP_GRADIENT))
+        hth_keep_pull_gradient(p->count, k->rest * (hth_real)k->pull.strength, importance_of(k, p),
+                               anchor_of(k, p), p->theta, g);
+}
+
+void hth_keeping_after(const hth_keeping *k, const hth_keep_piece *p) {
+    if (pulls(k, HTH_KEEP_PROXIMAL))
+        hth_keep_pull_proximal(p->count, (hth_real)(k->rate * k->pull.strength),
+                               importance_of(k, p), anchor_of(k, p), p->theta);
+    if (k->follows) k->kind->after(p);
+}
+
+bool hth_keeping_close(hth_keeping *k) {
+    if (!k->acts) return false;
+    k->updates++;
+    if (k->kind->notes && k->follows) k->sequences++;
+    return k->pull.every > 0 && k->updates % (uint64_t)k->pull.every == 0;
+}
+
+/* ---- Between updates ---- */
+
+void hth_keeping_consolidate(hth_keeping *k, hth_real *theta, const hth_real *squares,
+                             double correction) {
+    if (!k->kind->consolidate || (k->kind->notes && !(k->sequences > 0))) return;
+    hth_keep_piece all = hth_keeping_piece(k, 0, k->count, theta);
+    all.sequences = k->sequences;
+    all.squares = squares;
+    all.correction = (hth_real)correction;
+    k->kind->consolidate(&all);
+    k->consolidations++;
+    k->sequences = 0;
+}
+
+size_t hth_keeping_state(hth_keeping *k, hth_field *fields, size_t capacity) {
+    const hth_field counts[] = {
+        {.name = "keep.updates", .dtype = HTH_DTYPE_U64, .count = 1, .data = &k->updates},
+        {.name = "keep.consolidations", HTH_DTYPE_U64, 1, &k->consolidations, {0}},
+        {.name = "keep.sequences", .dtype = HTH_DTYPE_F64, .count = 1, .data = &k->sequences}};
+    const size_t more = k->kind->after || k->kind->consolidate ? HTH_COUNT(counts) : 0;
+    /* The arrays by their names, then the counts of a part that has any. */
+    for (size_t i = 0; i < k->arrays && i < capacity; i++) {
+        fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL, .count = k->count, .data = k->kept[i]};
+        if (k->kind->names)
+            snprintf(fields[i].name, sizeof fields->name, "keep.%.30s", k->kind->names[i]);
+        else
+            snprintf(fields[i].name, sizeof fields->name, "keep.u%zu", i + 2);
+    }
+    for (size_t i = 0; i < more && k->arrays + i < capacity; i++) fields[k->arrays + i] = counts[i];
+    return k->arrays + more;
+}
