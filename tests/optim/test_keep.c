@@ -14,6 +14,9 @@ static const char *const parts[] = {
     "keep.name=anchor keep.strength=2",
     "keep.name=anchor keep.strength=2 keep.step=proximal",
     "keep.name=anchor keep.strength=2 keep.every=3",
+    "keep.name=ewc keep.strength=2 keep.decay=0.8",
+    "keep.name=ewc keep.strength=2 keep.anchor=mean keep.step=proximal",
+    "keep.name=ewc keep.strength=2 keep.importance=updates keep.every=3",
 };
 
 static void join(char out[600], const char *a, const char *b, const char *c) {

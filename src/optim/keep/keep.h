@@ -84,7 +84,7 @@ typedef struct hth_keep {
 } hth_keep;
 
 /* <name>.c: a new part is a file in this folder and a name in this list. */
-#define HTH_KEEPS(X) X(none) X(anchor)
+#define HTH_KEEPS(X) X(none) X(anchor) X(ewc)
 
 #define HTH_DECLARE_KEEP(name) HTH_DECLARE_PARTS(const hth_keep, hth_keep_##name)
 HTH_KEEPS(HTH_DECLARE_KEEP)
@@ -152,6 +152,23 @@ HTH_VERB(void, hth_keep_pull_proximal,
 
 #define HTH_KEEP_PULL(type)                                                                        \
     HTH_KEEP_STRENGTH(type), HTH_KEEP_STEP(type), HTH_KEEP_EVERY(type), HTH_KEEP_DECAY(type)
+
+#define HTH_KEEP_PASS(type)                                                                        \
+    {.name = "sequences",                                                                          \
+     .help = "of a run: how many sequences of the training data the importance is taken from "     \
+             "when a task ends",                                                                   \
+     .fallback = "200",                                                                            \
+     .kind = HTH_KIND_INTEGER,                                                                     \
+     .min = 1,                                                                                     \
+     .max = 1e9,                                                                                   \
+     HTH_KEEP_OPTION(type, pass.sequences)},                                                       \
+    {                                                                                              \
+        .name = "learner",                                                                         \
+        .help =                                                                                    \
+            "of a run: the learner (learner.name) whose gradients give the importance; empty: "    \
+            "the run's own",                                                                       \
+        .fallback = "", .kind = HTH_KIND_TEXT, HTH_KEEP_OPTION(type, pass.learner)                 \
+    }
 
 /* Adds `found` to the importance of parameter i, whose anchor becomes what it is now, or the mean. Two penalties with
  * Omega_1, a_1 and Omega_2, a_2 are one with Omega_1 + Omega_2 and the mean of the anchors by Omega. */
