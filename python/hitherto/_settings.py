@@ -886,7 +886,7 @@ class Optimiser(TypedDict, total=False):
     """add epsilon before the bias correction, as TensorFlow and NEST do (false)"""
 
 
-KeepName = Literal["none", "anchor", "ewc"]
+KeepName = Literal["none", "anchor", "ewc", "si", "moments"]
 
 class Keep(TypedDict, total=False):
     """Settings of the section `keep`."""
@@ -901,11 +901,6 @@ class Keep(TypedDict, total=False):
     every: int
     """updates after which importance and anchor are taken anew, without a task that ends; 0: only at the end of a task
     (0)"""
-    decay: float
-    """what is kept of the importance when more is added (Schwarz et al. 2018), in 0..1; 1: all tasks count alike (1)"""
-    anchor: Literal["last", "mean"]
-    """where parameters are pulled to: as they were at the end of the last task, or the mean of all ends by importance,
-    which makes one penalty of those of all tasks (Huszar 2018) (last)"""
     importance: Literal["sampled", "expected", "empirical", "updates"]
     """whose squared gradients are summed: of labels drawn from the outputs (sampled), of all labels by their
     probability (expected: a pass over the sequence for every output of every step that counts), of the data's labels
@@ -915,6 +910,19 @@ class Keep(TypedDict, total=False):
     """of a run: how many sequences of the training data the importance is taken from when a task ends (200)"""
     learner: Texts
     """of a run: the learner (learner.name) whose gradients give the importance; empty: the run's own"""
+    decay: float
+    """what is kept of the importance when more is added (Schwarz et al. 2018), in 0..1; 1: all tasks count alike (1)"""
+    xi: float
+    """added to the squared way of a parameter, so that one that did not move does not count without bounds (Zenke et
+    al. 2017: 0.1) (0.1)"""
+    clip: bool
+    """a parameter that added to the loss has no importance; false: a negative one (true)"""
+    anchor: Literal["last", "mean"]
+    """where parameters are pulled to: as they were at the end of the last task, or the mean of all ends by importance,
+    which makes one penalty of those of all tasks (Huszar 2018) (last)"""
+    batch: float
+    """factor of the mean squared gradient: with the items of a batch (train.batch, for loss.batch = mean) it is near
+    the Fisher information, and keep.strength near that of ewc (1)"""
 
 
 _Train = TypedDict("_Train", {"from": 'Texts'}, total=False)

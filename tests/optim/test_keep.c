@@ -17,6 +17,10 @@ static const char *const parts[] = {
     "keep.name=ewc keep.strength=2 keep.decay=0.8",
     "keep.name=ewc keep.strength=2 keep.anchor=mean keep.step=proximal",
     "keep.name=ewc keep.strength=2 keep.importance=updates keep.every=3",
+    "keep.name=si keep.strength=2 keep.xi=0.01",
+    "keep.name=si keep.strength=2 keep.xi=0.01 keep.clip=false keep.every=3",
+    "keep.name=moments keep.strength=0.5 keep.batch=4",
+    "keep.name=moments keep.strength=2 keep.step=proximal keep.anchor=mean keep.every=2",
 };
 
 static void join(char out[600], const char *a, const char *b, const char *c) {

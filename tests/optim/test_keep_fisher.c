@@ -66,8 +66,8 @@ static void teardown(fisher *f) {
     law_teardown(&f->rig);
 }
 
-/* The sequence with these labels. Notes its gradient, or that of each tape by itself, with `probability` of the whole,
- * or of the step's label. */
+/* The sequence with these labels. Notes its gradient as often as `probability` says, or that of each tape by
+ * itself; below 0: as often as the step's label has it. */
 static void note_labels(fisher *f, const int32_t *labels, double probability, bool by_step) {
     hth_error error;
     hth_tape_reset(f->tape);
@@ -146,9 +146,6 @@ static void test_labels_of_data_do_not(void **state) {
     note_labels(&whole, whole.rig.chunk.classes, 1, false);
     note_labels(&steps, steps.rig.chunk.classes, 1, true);
     const hth_real *of_whole = found(&whole);
-    for (size_t i = 0; i < steps.rig.count;
-         i++) /* of 4 steps, each 1/4 of a sequence: made 4 of 1 */
-        assert_true(isfinite(of_whole[i]));
     hth_real *of_steps = malloc(steps.rig.count * sizeof *of_steps);
     memcpy(of_steps, found(&steps), steps.rig.count * sizeof *of_steps);
     law_assert_differs(&whole.rig, "labels of the data", of_steps, of_whole, 0.05);
