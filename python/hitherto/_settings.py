@@ -886,7 +886,7 @@ class Optimiser(TypedDict, total=False):
     """add epsilon before the bias correction, as TensorFlow and NEST do (false)"""
 
 
-KeepName = Literal["none", "anchor", "ewc", "si", "moments"]
+KeepName = Literal["none", "anchor", "ewc", "si", "moments", "metaplastic", "chain", "mas"]
 
 class Keep(TypedDict, total=False):
     """Settings of the section `keep`."""
@@ -906,10 +906,6 @@ class Keep(TypedDict, total=False):
     probability (expected: a pass over the sequence for every output of every step that counts), of the data's labels
     (empirical), or of the updates themselves, along the way and without a pass (updates: empirical too; exact with RTRL
     where every step is an update) (sampled)"""
-    sequences: int
-    """of a run: how many sequences of the training data the importance is taken from when a task ends (200)"""
-    learner: Texts
-    """of a run: the learner (learner.name) whose gradients give the importance; empty: the run's own"""
     decay: float
     """what is kept of the importance when more is added (Schwarz et al. 2018), in 0..1; 1: all tasks count alike (1)"""
     xi: float
@@ -923,6 +919,19 @@ class Keep(TypedDict, total=False):
     batch: float
     """factor of the mean squared gradient: with the items of a batch (train.batch, for loss.batch = mean) it is near
     the Fisher information, and keep.strength near that of ewc (1)"""
+    mu: float
+    """how soon a weight that grows becomes hard to bring back: at 1/mu a step towards 0 is 0.42 of what it would be; 0:
+    never (1)"""
+    variables: int
+    """m, of each synapse, with the weight itself (6)"""
+    alpha: float
+    """the shortest time scale, in updates times the learning rate, which must be less than half of it (1)"""
+    beta: float
+    """the longest time scale, in updates times the learning rate (1024)"""
+    sequences: int
+    """of a run: how many sequences of the training data the importance is taken from when a task ends (200)"""
+    learner: Texts
+    """of a run: the learner (learner.name) whose gradients give the importance; empty: the run's own"""
 
 
 _Train = TypedDict("_Train", {"from": 'Texts'}, total=False)

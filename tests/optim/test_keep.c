@@ -21,6 +21,9 @@ static const char *const parts[] = {
     "keep.name=si keep.strength=2 keep.xi=0.01 keep.clip=false keep.every=3",
     "keep.name=moments keep.strength=0.5 keep.batch=4",
     "keep.name=moments keep.strength=2 keep.step=proximal keep.anchor=mean keep.every=2",
+    "keep.name=metaplastic keep.mu=3",
+    "keep.name=chain keep.alpha=0.5 keep.beta=50 keep.variables=4",
+    "keep.name=mas keep.strength=2",
 };
 
 static void join(char out[600], const char *a, const char *b, const char *c) {

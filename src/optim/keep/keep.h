@@ -84,7 +84,7 @@ typedef struct hth_keep {
 } hth_keep;
 
 /* <name>.c: a new part is a file in this folder and a name in this list. */
-#define HTH_KEEPS(X) X(none) X(anchor) X(ewc) X(si) X(moments)
+#define HTH_KEEPS(X) X(none) X(anchor) X(ewc) X(si) X(moments) X(metaplastic) X(chain) X(mas)
 
 #define HTH_DECLARE_KEEP(name) HTH_DECLARE_PARTS(const hth_keep, hth_keep_##name)
 HTH_KEEPS(HTH_DECLARE_KEEP)
