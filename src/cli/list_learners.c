@@ -2,6 +2,8 @@
  * user's own network. */
 #include "check/survey.h"
 #include "cli/cli.h"
+#include "optim/catalogues.h"
+#include "optim/inspect.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,10 +33,11 @@ static const char *bias_name(hth_bias bias) {
 }
 
 static void print_cost(void *context, const hth_survey_row *row) {
+    size_t *parameters = context;
     hth_cost costs[HTH_COSTS];
     char memory[FORMULA_LENGTH], operations[FORMULA_LENGTH];
     char bytes[32], numbers[32], count[32];
-    (void)context;
+    *parameters = row->parameters;
     if (row->refusal) {
         cli_say(stdout, "%-13s %s\n", row->name, row->refusal);
         return;
@@ -49,7 +52,29 @@ static void print_cost(void *context, const hth_survey_row *row) {
     printf("%15scarried: %s\n%15sa step: %s\n", "", memory, "", operations);
 }
 
+/* What the parts of `keep` cost. */
+static hth_status print_keeps(const hth_config *config, size_t parameters, hth_error *error) {
+    const hth_settings settings = hth_config_settings(config);
+    printf("\nWhat keep.name keeps of earlier tasks, and does in an update, beside the optimiser; "
+           "P = %zu "
+           "parameters.\n\n%-13s %7s %10s %10s %10s\n",
+           parameters, "keep", "", "numbers", "bytes", "mul-adds");
+    for (size_t i = 0; i < hth_keeps.count; i++) {
+        hth_keep_cost cost;
+        char kept[16], numbers[32], bytes[32], count[32];
+        HTH_TRY(hth_keep_cost_of(&settings, i, &cost, error));
+        const double all = (double)cost.numbers * (double)parameters;
+        snprintf(kept, sizeof kept, cost.numbers ? "%zu P" : "-", cost.numbers);
+        cli_format_count(numbers, sizeof numbers, all);
+        cli_format_bytes(bytes, sizeof bytes, all * sizeof(hth_real));
+        cli_format_count(count, sizeof count, (double)cost.operations * (double)parameters);
+        printf("%-13s %7s %10s %10s %10s\n", cost.name, kept, numbers, bytes, count);
+    }
+    return HTH_OK;
+}
+
 static int list_cost(const hth_config *config) {
+    size_t parameters = 0;
     hth_error error;
     printf(
         "What a learner carries from tape to tape and does in a step, per item of the batch, "
@@ -65,7 +90,9 @@ static int list_cost(const hth_config *config) {
         "all.\n\n"
         "%-13s %5s  %-9s %10s %10s %10s\n",
         "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
-    return hth_survey(config, print_cost, NULL, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
+    hth_status status = hth_survey(config, print_cost, &parameters, &error);
+    if (status == HTH_OK) status = print_keeps(config, parameters, &error);
+    return status == HTH_OK ? CLI_OK : cli_fail(&error);
 }
 
 /* ---- Plausibility -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "optim/keeping.h"
 
 #include "optim/catalogues.h"
+#include "optim/inspect.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -43,6 +44,15 @@ hth_status hth_keep_arrays(const hth_keep *kind, const hth_settings *settings, s
     }
     HTH_TRY(hth_options_read(&kind->part.options, settings, room, error));
     *arrays = kind->arrays(room);
+    return HTH_OK;
+}
+
+hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, hth_keep_cost *out,
+                            hth_error *error) {
+    const hth_keep *kind = hth_keep_at(index);
+    *out = (hth_keep_cost){.name = kind->part.name, .operations = kind->operations};
+    HTH_TRY(hth_keep_arrays(kind, settings, &out->numbers, error));
+    if (!kind->names) out->operations *= out->numbers + 1;
     return HTH_OK;
 }
 

@@ -3,6 +3,9 @@
  * and the state says all. */
 #include "optim/keep.h"
 
+#include "optim/catalogues.h"
+#include "optim/inspect.h"
+
 static const char *const methods[] = {
     "optimiser.name=sgd optimiser.lr=0.1 optimiser.clip_norm=0.5",
     "optimiser.name=momentum optimiser.lr=0.1 optimiser.weight_decay=0.01",
@@ -346,6 +349,33 @@ static void test_threads_do_not_matter(void **state) {
     }
 }
 
+/* The table of costs says what the state has. */
+static void test_costs(void **state) {
+    (void)state;
+    for (size_t i = 0; i < hth_keeps.count; i++) {
+        const char *name = hth_keeps.at(i)->name;
+        const bool has_variables = strcmp(name, "chain") == 0;
+        char settings[200];
+        keeper k;
+        hth_keep_cost cost;
+        hth_error error;
+        hth_field fields[32];
+        size_t numbers = 0;
+        snprintf(settings, sizeof settings, "keep.name=%s %s", name,
+                 has_variables ? "keep.variables=9" : "");
+        keeper_open(&k, settings);
+        must(hth_keep_cost_of(&k.rig.settings, i, &cost, &error), &error);
+        const size_t count = hth_optimiser_state(k.optimiser, fields, 32);
+        for (size_t f = 0; f < count; f++)
+            if (strncmp(fields[f].name, "keep.", 5) == 0 && fields[f].dtype == HTH_DTYPE_REAL)
+                numbers += fields[f].count;
+        assert_string_equal(cost.name, name);
+        assert_int_equal(numbers, cost.numbers * k.count);
+        if (has_variables) assert_int_equal(cost.numbers, 8);
+        keeper_close(&k);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_strength_is_the_method),
@@ -358,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_a_scale_near_zero),
         cmocka_unit_test(test_the_state_says_all),
         cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

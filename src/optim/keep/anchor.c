@@ -27,5 +27,6 @@ HTH_PART_OF(const hth_keep, hth_keep_anchor) = {
     .options_size = sizeof(anchor_options),
     .pulls = HTH_PULLS_ALIKE,
     .names = names,
+    .operations = 2,
     .consolidate = consolidate,
 };

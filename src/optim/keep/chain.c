@@ -91,6 +91,7 @@ HTH_PART_OF(const hth_keep, hth_keep_chain) = {
              .options = {"keep", options, HTH_COUNT(options)}},
     .options_size = sizeof(chain_options),
     .arrays = arrays,
+    .operations = 4,
     .prepare = prepare,
     .begin = begin,
     .after = after,

@@ -71,6 +71,7 @@ HTH_PART_OF(const hth_keep, hth_keep_ewc) = {
     .options_size = sizeof(ewc_options),
     .pulls = HTH_PULLS_BY_IMPORTANCE,
     .names = names,
+    .operations = 3,
     .notes = true,
     .follows = of_updates,
     .after = note,

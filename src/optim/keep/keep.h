@@ -71,6 +71,8 @@ typedef struct hth_keep {
     const char *const *names; /* of the arrays, NULL-terminated; NULL: u2, u3, ... */
     /* How many arrays, where it depends on options; NULL: as many as there are names. */
     size_t (*arrays)(const void *options);
+    size_t
+        operations; /* multiply-adds of an update; of a part without names, for each array and theta */
     bool of_squares; /* needs a method that keeps the mean squared gradient */
     bool notes;      /* `consolidate` needs what has been noted */
     /* Computes `number` for a learning rate, once for all parameters of a stretch. NULL: none. */

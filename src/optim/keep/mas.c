@@ -48,6 +48,7 @@ HTH_PART_OF(const hth_keep, hth_keep_mas) = {
     .options_size = sizeof(mas_options),
     .pulls = HTH_PULLS_BY_IMPORTANCE,
     .names = names,
+    .operations = 3,
     .notes = true,
     .note = note,
     .consolidate = consolidate,

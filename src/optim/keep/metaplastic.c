@@ -48,6 +48,7 @@ HTH_PART_OF(const hth_keep, hth_keep_metaplastic) = {
              .options = {"keep", options, HTH_COUNT(options)}},
     .options_size = sizeof(metaplastic_options),
     .names = names,
+    .operations = 4,
     .after = after,
     .follows = follows,
 };

@@ -44,6 +44,7 @@ HTH_PART_OF(const hth_keep, hth_keep_moments) = {
     .options_size = sizeof(moments_options),
     .pulls = HTH_PULLS_BY_IMPORTANCE,
     .names = names,
+    .operations = 3,
     .of_squares = true,
     .consolidate = consolidate,
 };

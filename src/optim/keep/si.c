@@ -70,6 +70,7 @@ HTH_PART_OF(const hth_keep, hth_keep_si) = {
     .options_size = sizeof(si_options),
     .pulls = HTH_PULLS_BY_IMPORTANCE,
     .names = names,
+    .operations = 5,
     .begin = begin,
     .after = after,
     .consolidate = consolidate,
