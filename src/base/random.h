@@ -21,7 +21,8 @@ typedef enum hth_purpose {
     HTH_RANDOM_MODULE = 9,
     HTH_RANDOM_WORLD = 10,
     HTH_RANDOM_AGENT = 11,
-    HTH_RANDOM_DREAM = 12
+    HTH_RANDOM_DREAM = 12,
+    HTH_RANDOM_LESION = 13
 } hth_purpose;
 
 typedef struct hth_random {

@@ -351,6 +351,41 @@ static const cli_command commands[] = {
         .run = cli_probe,
     },
     {
+        .name = "lesion",
+        .usage = "RUN [key=value...]",
+        .summary = "what a trained network loses without a unit, a group or a block of weights",
+        .text =
+            "Puts each unit of a trained network out of action in turn, and scores the network "
+            "without it on a split of the data. The table has the most harmful first. With --of "
+            "groups the units of a group go together; with --of blocks it is weights that go: of "
+            "each gate those from units, those from inputs and the biases, and those of the "
+            "readout, or, with --groups, the recurrent weights from each group to each.\n\n"
+            "--to says what the output of a unit becomes at every step: 0, as in a network that "
+            "does not have the unit; its mean over the split, so that only what it says is lost, "
+            "and not its part in a bias; another number; or noise, which adds to it numbers of "
+            "mean 0 and --amount times its own deviation. Weights of a block become 0, their "
+            "mean, a number, or get noise in the same way.\n\n"
+            "Damage is by how much the loss grows, or in a world by how much the metric gets "
+            "worse. A long split is cut with train.validation_steps=N.\n\n"
+            "  hitherto lesion runs/same --out lesion.svg --csv lesion.csv\n"
+            "  hitherto lesion runs/same --of groups --groups 0..7,8..15+20 --to mean\n"
+            "  hitherto lesion runs/same --of blocks train.validation_steps=2000",
+        .flags = {{"--of", "WHAT", "units, groups or blocks (units)"},
+                  {"--groups", "LIST",
+                   "groups with commas between: units and ranges of a layer with + between, e.g. "
+                   "0..7,8+9+12"},
+                  {"--to", "WHAT", "zero, mean, noise or a number (zero)"},
+                  {"--amount", "X", "of noise, in deviations of what it is added to (1)"},
+                  {"--layer", "N", "from 0, the lowest (all)"},
+                  {"--split", "NAME", "train, validation or test (validation)"},
+                  {"--top", "N", "lines of the table (20)"},
+                  {"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
+                  {"--csv", "FILE", "the whole table, comma-separated"},
+                  {"--quiet", NULL, "no progress"},
+                  THREADS},
+        .run = cli_lesion,
+    },
+    {
         .name = "help",
         .usage = "[COMMAND]",
         .summary = "this text, or that of a command",

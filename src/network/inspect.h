@@ -24,6 +24,9 @@ typedef struct hth_layer_facts {
     size_t units, inputs;           /* n, and the numbers of x, without late copies */
     size_t fed;                     /* outputs of the step before that it reads behind x */
     size_t rows, columns;           /* of its weights: g n, n + inputs + 1 and more with delays */
+    size_t weight;                  /* where they begin in the parameters */
+    size_t drives;                  /* g; of other kinds, whose rows are not g n, 0 */
+    const char *const *drive_names; /* [drives]: "u" */
     size_t states;                  /* differentiable states of a unit */
     const char *const *state_names; /* [states], as hth_tape_view takes them */
     const char *cell;               /* "alif" */
@@ -118,6 +121,24 @@ double hth_network_anneal(hth_network *network, double progress, bool as_reward)
 void hth_tape_unwrite(hth_tape *tape, size_t steps);
 /* The newest step turns out to be the last of its sequence; as inputs.ends, which was not known when it was written. */
 void hth_tape_end(hth_tape *tape);
+
+/*
+ * What is done to the outputs of a layer's units at each step, once the cell has made them and before anybody reads
+ * them:
+ *
+ *     z <- keep z + put + spread e,     e drawn from N(0, 1) for each item, step and unit
+ *
+ * A unit with keep = put = 0 is left out: the others work as in a network without it. Arrays have a number for each
+ * unit; spread NULL: nothing is drawn.
+ */
+typedef struct hth_clamp {
+    const hth_real *keep, *put, *spread;
+    uint64_t seed;
+} hth_clamp;
+/* Clamps the steps that are written from now on; NULL: none. The clamp is borrowed until then. It is for passes without
+ * learning: derivatives do not know of it. A reset begins the draws of the next sequence; those of the first sequence
+ * are the same each time a clamp is given. */
+void hth_tape_clamp(hth_tape *tape, size_t layer, const hth_clamp *clamp);
 
 /* One entry of a cell's table of derivatives beside central differences of the cell's step. */
 typedef struct hth_entry_trial {

@@ -34,6 +34,8 @@ typedef struct hth_tape_layer {
     double *rates;    /* [batch][n], scratch of the regulariser */
     hth_tape_store store;
     hth_real *pull; /* [batch][n]: dE_reg/dz at each own step of an item; NULL: no such term */
+    const struct hth_clamp *clamp; /* what is done to z (inspect.h); NULL: nothing */
+    uint64_t clamped;              /* the sequence in which that began */
 } hth_tape_layer;
 
 /* What has been said of a step: nothing, so that it counts as without error; targets or classes; or dE/dy. */

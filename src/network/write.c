@@ -3,7 +3,9 @@
  * packed once where there are many, and what the kind of layer makes of that drive. Items of the batch are independent,
  * so threads share them out.
  */
+#include "base/random.h"
 #include "kernels/rows.h"
+#include "network/inspect.h"
 #include "network/tape.h"
 
 #include <string.h>
@@ -72,6 +74,30 @@ void hth_layer_step(const hth_layer *layer, const hth_real *packed, const hth_ta
     layer->kind->step(layer, on, t, batch, from, to);
 }
 
+/* What a clamp makes of z of step t, for items from..to-1. */
+static void clamp_units(const hth_tape *tape, size_t l, size_t t, size_t from, size_t to) {
+    const hth_layer *layer = &tape->network->layers[l];
+    const hth_tape_layer *on = &tape->layers[l];
+    const hth_clamp *clamp = on->clamp;
+    hth_random random = {clamp->seed, HTH_RANDOM_LESION, (uint32_t)l};
+    uint64_t words[2];
+    hth_random_words(&random, tape->sequence - on->clamped, words);
+    random.seed = words[0]; /* each sequence has numbers of its own */
+    for (size_t b = from; b < to; b++) {
+        hth_real *z = on->u + ((t + 1) * tape->batch + b) * layer->stride;
+        const uint64_t first = ((tape->time + t) * tape->batch + b) * layer->n;
+        for (size_t j = 0; j < layer->n; j++) z[j] = clamp->keep[j] * z[j] + clamp->put[j];
+        for (size_t j = 0; clamp->spread && j < layer->n; j++)
+            if (clamp->spread[j] != 0)
+                z[j] += clamp->spread[j] * (hth_real)hth_random_normal(&random, first + j);
+    }
+}
+
+void hth_tape_clamp(hth_tape *tape, size_t layer, const hth_clamp *clamp) {
+    tape->layers[layer].clamp = clamp;
+    tape->layers[layer].clamped = tape->sequence;
+}
+
 /* The new steps of the items of one part of the batch. */
 static void run_steps(void *argument, size_t part, int worker) {
     const steps_task *task = argument;
@@ -85,6 +111,7 @@ static void run_steps(void *argument, size_t part, int worker) {
     for (size_t t = task->first; t < end; t++) {
         hth_read_layer(tape, task->in, task->layer, t, from, to);
         hth_layer_step(layer, on->packed, on, t, batch, from, to);
+        if (on->clamp) clamp_units(tape, task->layer, t, from, to);
     }
     for (size_t i = end * batch + from; on->events.count && from < to; i++, from++)
         hth_events_list(&on->events, i, layer->n, on->u + i * layer->stride);
