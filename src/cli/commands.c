@@ -386,6 +386,42 @@ static const cli_command commands[] = {
         .run = cli_lesion,
     },
     {
+        .name = "dynamics",
+        .usage = "RUN [key=value...]",
+        .summary = "what grows in a trained network, where it rests, how far back its errors reach",
+        .text =
+            "Looks at a trained network as a dynamical system, in double precision, along a split "
+            "of its data:\n\n"
+            "The norm of dE_t/dX_{t-k}, the derivative of a step's loss by the state of the units "
+            "k steps before, over the lag k; and the K that tapes of truncated backpropagation "
+            "need so that 90 % or 99 % of the sum over the lags is in them.\n\n"
+            "Lyapunov exponents: a difference in the state, and an error that goes back, grows or "
+            "fades like exp(lambda k) over k steps. The largest says another K, that of an error "
+            "that fades at this rate.\n\n"
+            "Fixed and slow points: states where one step changes least, with the input held, "
+            "found from states that the network was in. Beside each stands how many of them led "
+            "there, the speed |F(X) - X|, the largest eigenvalue of the Jacobian, how many are "
+            "larger than 1, and the time constant of the slowest that is not.\n\n"
+            "Of spiking units there are the norms over the lag alone.\n\n"
+            "  hitherto dynamics runs/same --out dynamics.svg\n"
+            "  hitherto dynamics runs/same --hold mean --starts 100 --npz dynamics.npz",
+        .flags = {{"--steps", "N", "steps of the split (500)"},
+                  {"--skip", "N", "first steps of each sequence that exponents leave out (10)"},
+                  {"--lags", "N", "the largest lag (50)"},
+                  {"--starts", "N", "states from which to look for fixed points; 0: none (20)"},
+                  {"--hold", "INPUT",
+                   "that is held: zero; mean, over the steps; met, what each state was met with "
+                   "(zero)"},
+                  {"--split", "NAME", "train, validation or test (validation)"},
+                  {"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
+                  {"--npz", "FILE",
+                   "arrays: credit, exponents, and of the points points, speeds, met and "
+                   "eigenvalues"},
+                  {"--quiet", NULL, "no progress"},
+                  THREADS},
+        .run = cli_dynamics,
+    },
+    {
         .name = "help",
         .usage = "[COMMAND]",
         .summary = "this text, or that of a command",

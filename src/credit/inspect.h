@@ -115,4 +115,43 @@ void hth_learner_trace(const hth_learner *learner, size_t layer, size_t row, siz
 /* The eligibility vector's component of state k alone, eps[k] (Bellec et al. 2019, eq. 2): of all columns of a row. */
 const hth_real *hth_learner_vector(const hth_learner *learner, size_t layer, size_t k, size_t row);
 
+/* ---- A step as a map ---- */
+
+/*
+ * One step of a network as a map of its joint state X (joint.h: states s of all layers, their z where it is a number of
+ * its own, late copies of z; then y of a leaky readout): X_t = F(X_{t-1}, x_t), with its Jacobian J_t = dX_t/dX_{t-1}
+ * and the derivative of a step's loss by X_t. The map has a tape of one step of its own; the network must outlive it.
+ */
+typedef struct hth_step_map hth_step_map;
+
+typedef struct hth_step_sizes {
+    size_t units; /* N: numbers of X that units hold; nothing else bears on them */
+    size_t all;   /* N, and y of a leaky readout behind them */
+    bool
+        sets; /* hth_step_put: false with delays, whose late copies are no numbers of a tape's own */
+} hth_step_sizes;
+
+/* HTH_INVALID where there is more than X from step to step: stores, readout.feedback, layers against time. */
+hth_status hth_step_map_create(const hth_network *network, hth_compute *compute, hth_step_map **out,
+                               hth_error *error);
+void hth_step_map_destroy(hth_step_map *map);
+hth_step_sizes hth_step_map_sizes(const hth_step_map *map);
+
+/* Begins a sequence: X is its initial state. */
+void hth_step_reset(hth_step_map *map);
+/* Makes the state before the next step x[units]. */
+void hth_step_put(hth_step_map *map, const hth_real *x);
+/* Takes a step, x[inputs] or a token. Errors are those of hth_tape_write. */
+hth_status hth_step_take(hth_step_map *map, const hth_real *x, int32_t token, hth_error *error);
+/* X after it, x[units]. */
+void hth_step_get(const hth_step_map *map, hth_real *x);
+/* J[all][all] of it. */
+void hth_step_jacobian(hth_step_map *map, hth_real *J);
+/* dE_t/dX_t of the loss of the step that was taken, out[all]; E as loss.time = sum has it. Once a step, by targets or
+ * classes. Errors are those of hth_tape_judge and hth_learn. */
+hth_status hth_step_error(hth_step_map *map, const hth_verdict *verdict, hth_real *out,
+                          hth_error *error);
+/* Of an adjoint xbar[all] of X_t the whole of what reaches the units, out[units]: with what goes by y_t. */
+void hth_step_credit(const hth_step_map *map, const hth_real *xbar, hth_real *out);
+
 #endif

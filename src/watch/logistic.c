@@ -17,6 +17,7 @@
 #include "watch/logistic.h"
 
 #include "base/functions64.h"
+#include "watch/dense.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,33 +28,6 @@ typedef struct solver {
     double *old, *step; /* alpha before the step, and the end point of the full step */
     double loss;
 } solver;
-
-/* ---- Linear algebra --------------------------------------------------------------------------- */
-
-/* Cholesky: replaces the lower triangle of A by L, where A = L L^T. False if A is not positive definite. */
-static bool factor(double *A, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j <= i; j++) {
-            const double *a = A + i * n, *c = A + j * n;
-            double sum = a[j];
-            for (size_t k = 0; k < j; k++) sum -= a[k] * c[k];
-            if (i == j && !(sum > 0)) return false;
-            A[i * n + j] = i == j ? sqrt(sum) : sum / c[j];
-        }
-    return true;
-}
-
-/* Replaces x by the solution of L L^T y = x. */
-static void solve(const double *L, size_t n, double *x) {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < i; k++) x[i] -= L[i * n + k] * x[k];
-        x[i] /= L[i * n + i];
-    }
-    for (size_t i = n; i-- > 0;) {
-        x[i] /= L[i * n + i];
-        for (size_t k = 0; k < i; k++) x[k] -= L[i * n + k] * x[i];
-    }
-}
 
 /* ---- The problem ------------------------------------------------------------------------------ */
 
@@ -98,9 +72,9 @@ static bool newton(solver *v, double *b) {
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k <= i; k++)
             v->A[i * n + k] = v->s[i] * p->gram[i * n + k] * v->s[k] + (i == k ? p->l2 : 0);
-    if (!factor(v->A, n)) return false;
-    solve(v->A, n, v->right);
-    solve(v->A, n, v->ones);
+    if (!hth_dense_factor(v->A, n)) return false;
+    hth_dense_solve(v->A, n, v->right);
+    hth_dense_solve(v->A, n, v->ones);
     /* The b for which 1^T alpha = 0, then alpha. */
     double above = 0, below = 0;
     for (size_t i = 0; i < n; i++) {

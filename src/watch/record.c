@@ -174,6 +174,7 @@ static const hth_real *learning_signal(const hth_recorder *r) {
 
 hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error) {
     const hth_chunk *chunk = &r->walk.chunk;
+    const bool is_first = r->tally.step == 0;
     /* Run one step; a learner first gets an empty gradient. */
     if (r->walk.parts.learner) hth_gradient_clear(r->walk.parts.gradient);
     HTH_TRY(hth_walk_tape(&r->walk, error));
@@ -181,6 +182,7 @@ hth_status hth_recorder_next(hth_recorder *r, hth_instant *out, hth_error *error
     /* Describe the step from the chunk that was on the tape. */
     *out = (hth_instant){.sequence = r->sequence,
                          .step = r->step,
+                         .starts = is_first || (r->walk.flags.starts && !r->walk.keep_state),
                          .ends = r->walk.flags.ends || r->walk.flags.epoch_end ||
                                  (r->cut && r->step + 1 >= r->cut),
                          .over = r->walk.flags.epoch_end,
@@ -207,6 +209,10 @@ hth_status hth_recorder_say(hth_recorder *r, const hth_real *x, int32_t token,
     HTH_TRY(hth_tape_read(r->walk.parts.tape, 0, 1, r->outputs, error));
     *outputs = r->outputs;
     return HTH_OK;
+}
+
+hth_status hth_recorder_map(const hth_recorder *r, struct hth_step_map **out, hth_error *error) {
+    return hth_step_map_create(r->session.parts.network, r->session.parts.compute, out, error);
 }
 
 const char *hth_recorder_strays(const hth_recorder *r) {

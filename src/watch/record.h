@@ -45,6 +45,7 @@ typedef struct hth_record_layer {
 /* One step. Arrays belong to the recorder and are valid until its next call. */
 typedef struct hth_instant {
     uint64_t sequence, step; /* from 0 */
+    bool starts;             /* the network's state began anew before it */
     bool ends;               /* the last step of its sequence */
     bool over;               /* the last step of the split; after it the data begin again */
     const hth_real *x;       /* [inputs]; NULL: the input is `token` */
@@ -72,6 +73,11 @@ hth_status hth_recorder_next(hth_recorder *recorder, hth_instant *out, hth_error
  * the recorder. */
 hth_status hth_recorder_say(hth_recorder *recorder, const hth_real *x, int32_t token,
                             const hth_real **outputs, hth_error *error);
+/* The network's step as a map of its states (credit/inspect.h), which the caller destroys before the recorder. Errors are
+ * those of hth_step_map_create. */
+struct hth_step_map;
+hth_status hth_recorder_map(const hth_recorder *recorder, struct hth_step_map **out,
+                            hth_error *error);
 /* Why the targets of the data are not their next inputs, as what must be set instead; NULL: they are, or may be. */
 const char *hth_recorder_strays(const hth_recorder *recorder);
 /* What a token is as text, out[size]; "" where the data's tokens are none. */

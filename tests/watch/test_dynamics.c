@@ -1,0 +1,195 @@
+/* Dynamics of runs: the fixed point of a linear network is what its inverse says; exponents add up to the determinant;
+ * credit is that of the Jacobians; spiking units have credit alone; what has no meaning is refused. */
+#include "network/inspect.h"
+#include "runs.h"
+#include "watch/dynamics.h"
+
+#include "laws.h"
+
+#define COMMON                                                                                     \
+    "task=add task.lag1=2 task.lag2=3 network.units=6 learner=rtrl optimiser.lr=1e-2 "             \
+    "train.steps=500 train.threads=1 train.validate_every=-1 "
+
+enum { UNITS = 6 };
+
+static hth_dynamics_plan plan_of(const char *name) {
+    return (hth_dynamics_plan){.run = scratch_path(name),
+                               .split = "validation",
+                               .steps = 60,
+                               .skip = 5,
+                               .lags = 12,
+                               .points = 6};
+}
+
+static hth_dynamics look(hth_dynamics_plan plan) {
+    hth_dynamics out;
+    hth_error error;
+    bool stopped;
+    if (hth_dynamics_find(&plan, &out, &stopped, &error) != HTH_OK) fail_msg("%s", error.message);
+    assert_false(stopped);
+    return out;
+}
+
+/* r = (1 - alpha) r + alpha (W r + w x + b) rests where (I - W) r = w x + b. */
+static void the_fixed_point_of_a_linear_network_is_its_inverse(void **state) {
+    (void)state;
+    if (sizeof(hth_real) != sizeof(double)) skip();
+    train_whole(COMMON "cell=rate cell.phi=identity cell.alpha=0.4", "linear");
+    hth_dynamics_plan plan = plan_of("linear");
+    hth_dynamics zero = look(plan);
+    plan.held = HTH_HELD_MEAN;
+    hth_dynamics mean = look(plan);
+    hth_config *config;
+    hth_session session;
+    hth_error error;
+    must(hth_run_open(scratch_path("linear"), "validation", NULL, NULL, &config, &session, &error),
+         &error);
+    const hth_layer_facts of = hth_layer_look(session.parts.network, 0);
+    const hth_real *W = hth_network_parameters(session.parts.network) + of.weight;
+    assert_int_equal(zero.count, 1);
+    assert_int_equal(mean.count, 1);
+    assert_true(zero.points[0].is_fixed);
+    assert_int_equal(zero.points[0].met, 6);
+    double miss = 0, missed = 0, size = 0;
+    for (size_t i = 0; i < UNITS; i++) {
+        const hth_real *w = W + i * of.columns;
+        double at_zero = (double)w[of.columns - 1], at_mean = at_zero;
+        for (size_t k = 0; k < UNITS; k++) {
+            at_zero -= ((i == k) - (double)w[k]) * zero.points[0].x[k];
+            at_mean -= ((i == k) - (double)w[k]) * mean.points[0].x[k];
+        }
+        miss = fmax(miss, fabs(at_zero));
+        missed = fmax(missed, fabs(at_mean));
+        size = fmax(size, fabs((double)w[of.columns - 1]));
+    }
+    assert_true(size > 1e-3);
+    assert_true(miss < 1e-12);
+    assert_true(missed > 1e-3); /* with an input it rests elsewhere */
+    /* J is the same everywhere: exponents of a linear network are the logarithms of its eigenvalues' sizes. */
+    plan.steps = 400;
+    plan.skip = 200;
+    hth_dynamics far = look(plan);
+    double sum = 0;
+    for (size_t i = 0; i < UNITS; i++) {
+        const hth_rest_point *p = &zero.points[0];
+        sum += log(hypot(p->re[i], p->im[i]));
+    }
+    const double largest = log(hypot(zero.points[0].re[0], zero.points[0].im[0]));
+    assert_true(fabs(sum - far.log_determinant) < 1e-10);
+    assert_true(fabs(far.exponents[0] - largest) < 0.02);
+    hth_dynamics_free(&zero);
+    hth_dynamics_free(&mean);
+    hth_dynamics_free(&far);
+    hth_session_close(&session);
+    hth_config_destroy(config);
+}
+
+static void exponents_add_up_to_the_determinant(void **state) {
+    (void)state;
+    static const char *const cells[] = {"cell=rate cell.alpha=0.7", "cell=gru", "cell=lstm"};
+    for (size_t c = 0; c < HTH_COUNT(cells); c++) {
+        char line[400], name[16];
+        snprintf(line, sizeof line, COMMON "%s", cells[c]);
+        snprintf(name, sizeof name, "cell%zu", c);
+        train_whole(line, name);
+        hth_dynamics_plan plan = plan_of(name);
+        hth_dynamics d = look(plan);
+        assert_int_equal(d.states, c == 2 ? 2 * UNITS : UNITS);
+        assert_int_equal(d.exponent_steps, 55);
+        double sum = 0;
+        for (size_t i = 0; i < d.states; i++) sum += d.exponents[i];
+        if (!(fabs(sum - d.log_determinant) <= tolerance(1e-10, 1e-3)))
+            fail_msg("%s: %.15g is %.15g", cells[c], sum, d.log_determinant);
+        assert_true(d.exponents[0] > d.exponents[d.states - 1] + 0.1);
+        /* Other steps, another mean. */
+        plan.skip = 20;
+        hth_dynamics later = look(plan);
+        assert_true(fabs(later.log_determinant - d.log_determinant) > 1e-6);
+        /* Credit of lags that the whole of it needs, and of none. */
+        assert_true(d.credit[0] > d.credit[12] && d.credit[12] > 0);
+        assert_int_equal(d.errors, 60);
+        assert_true(hth_credit_horizon(&d, 0.99) >= hth_credit_horizon(&d, 0.5));
+        assert_true(hth_exponent_horizon(&d, 0.99) > hth_exponent_horizon(&d, 0.5));
+        hth_dynamics_free(&later);
+        hth_dynamics_free(&d);
+    }
+}
+
+static void horizons_of_what_fades_evenly(void **state) {
+    (void)state;
+    double credit[40], exponent = log(0.5);
+    for (size_t k = 0; k < 40; k++) credit[k] = pow(0.5, (double)k);
+    const hth_dynamics d = {
+        .states = 1, .exponents = &exponent, .credit = credit, .lags = 39, .errors = 1};
+    for (size_t K = 1; K < 8; K++) {
+        const double share = 1 - pow(0.5, (double)K);
+        assert_int_equal(hth_credit_horizon(&d, share - 1e-6), K);
+        assert_true(fabs(hth_exponent_horizon(&d, share) - (double)K) < 1e-9);
+    }
+    exponent = 0.1;
+    assert_true(isinf(hth_exponent_horizon(&d, 0.9)));
+}
+
+/* Sequences that begin anew: nothing goes back over their start, and the first steps of each do not count. */
+static void sequences_begin_anew(void **state) {
+    (void)state;
+    train_whole(
+        "task=store-recall task.periods=4 task.period=3 task.probability=0.6 "
+        "task.group=2 network.units=4 cell=gru learner=bptt train.sequences=2 train.threads=1",
+        "short");
+    hth_dynamics_plan plan = plan_of("short");
+    plan.lags = 30;
+    hth_dynamics d = look(plan);
+    assert_int_equal(d.exponent_steps, 5 * 7); /* 60 steps are 5 sequences of 12 */
+    assert_true(isfinite(d.credit[11]) || isnan(d.credit[11]));
+    assert_true(isnan(d.credit[13]) && isnan(d.credit[30]));
+    assert_true(d.errors > 0 && d.errors < 60);
+    hth_dynamics_free(&d);
+    hth_error error;
+    bool stopped;
+    plan.skip = 12;
+    assert_int_equal(hth_dynamics_find(&plan, &d, &stopped, &error), HTH_INVALID);
+    assert_non_null(strstr(error.message, "no step counts"));
+}
+
+static void spiking_units_have_credit_alone(void **state) {
+    (void)state;
+    train_whole("task=pattern task.steps=60 task.groups=2 task.inputs=4 network.units=7 cell=alif "
+                "cell.v_th=0.3 learner=eprop1 train.sequences=3 train.threads=1 "
+                "train.validate_every=-1",
+                "spikes");
+    hth_dynamics d = look(plan_of("spikes"));
+    assert_non_null(d.why_not);
+    assert_null(d.exponents);
+    assert_int_equal(d.count, 0);
+    assert_true(d.credit[0] > 0 && d.credit[5] > 0);
+    assert_true(isnan(hth_exponent_horizon(&d, 0.9)));
+    hth_dynamics_free(&d);
+}
+
+static void what_cannot_be_is_refused(void **state) {
+    (void)state;
+    train_whole(COMMON "cell=rate network.delay=1..2", "delay");
+    hth_dynamics_plan plan = plan_of("delay");
+    hth_dynamics d;
+    hth_error error;
+    bool stopped;
+    assert_int_equal(hth_dynamics_find(&plan, &d, &stopped, &error), HTH_INVALID);
+    assert_non_null(strstr(error.message, "there are no fixed points of it"));
+    plan.points = 0; /* but there are exponents */
+    d = look(plan);
+    assert_int_equal(d.states, 2 * UNITS);
+    hth_dynamics_free(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_fixed_point_of_a_linear_network_is_its_inverse),
+        cmocka_unit_test(exponents_add_up_to_the_determinant),
+        cmocka_unit_test(horizons_of_what_fades_evenly),
+        cmocka_unit_test(sequences_begin_anew),
+        cmocka_unit_test(spiking_units_have_credit_alone),
+        cmocka_unit_test(what_cannot_be_is_refused),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
