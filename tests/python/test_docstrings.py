@@ -14,6 +14,7 @@ PUBLIC = {
     "hitherto.nir": ["to_nir", "from_nir"],
     "hitherto.mlflow": ["log"],
     "hitherto.convert": ["from_hdf5", "from_tonic"],
+    "hitherto.analysis": ["pca", "tuning", "dissimilarity", "rsa", "receptive_field"],
 }
 NEEDED = {"torch", "sklearn", "river", "nir", "mlflow"}
 #: What users do not call: a model makes Parameters, and torch calls extra_repr.
