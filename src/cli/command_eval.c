@@ -75,10 +75,14 @@ int cli_find_runs(const cli_arguments *arguments, hth_config *overrides, const c
             runs[(*count)++] = word;
         }
     }
-    const char *threads = cli_value(arguments, "--threads");
-    if (threads &&
-        hth_config_set(overrides, "train.threads", threads, "command line", &error) != HTH_OK)
-        return cli_fail(&error);
+    static const char *const flags[][2] = {{"--threads", "train.threads"},
+                                           {"--phase", "phases.look_at"}};
+    for (size_t i = 0; i < HTH_COUNT(flags); i++) {
+        const char *value = cli_value(arguments, flags[i][0]);
+        if (value &&
+            hth_config_set(overrides, flags[i][1], value, "command line", &error) != HTH_OK)
+            return cli_fail(&error);
+    }
     if (*count) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT, "which run? %s, with the folder of a run", usage);
 }

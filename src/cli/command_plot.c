@@ -281,8 +281,8 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
 
 /* Each kind of picture has options that mean nothing to the other. */
 static int check_kind(const cli_arguments *arguments) {
-    static const char *const of_trial[] = {"--split", "--number", "--from",     "--to", "--steps",
-                                           "--layer", "--units",  "--synapses", "--csv"};
+    static const char *const of_trial[] = {"--split", "--phase", "--number", "--from",     "--to",
+                                           "--steps", "--layer", "--units",  "--synapses", "--csv"};
     static const char *const of_curves[] = {"--x", "--metric", "--log", "--smooth"};
     const bool trial = cli_value(arguments, "--trial") != NULL;
     const char *const *others = trial ? of_curves : of_trial;

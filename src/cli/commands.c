@@ -7,6 +7,8 @@
 
 #define SEED                                                                                       \
     { "--seed", "N", "seed of every random draw; the same as train.seed=N" }
+#define PHASE                                                                                      \
+    { "--phase", "NAME", "of a run with phases: whose data (the last)" }
 #define THREADS                                                                                    \
     {                                                                                              \
         "--threads", "N",                                                                          \
@@ -96,6 +98,7 @@ static const cli_command commands[] = {
             "  hitherto eval runs/ptb-tbptt-s1/checkpoint.best.safetensors\n"
             "  hitherto eval runs/ptb-tbptt-s1 --split validation",
         .flags = {{"--split", "NAME", "train, validation or test (test)"},
+                  PHASE,
                   {"--classes", NULL,
                    "of each class its weight, how often it was right, and what it was taken for"},
                   {"--confusion", "FILE",
@@ -119,6 +122,7 @@ static const cli_command commands[] = {
             "  hitherto predict runs/same data.test_file=new.npz --out new.csv",
         .flags = {{"--out", "FILE", "FILE.npz or FILE.csv"},
                   {"--split", "NAME", "train, validation or test (test)"},
+                  PHASE,
                   {"--trials", "N", "at most so many sequences (all; 1 of a task without end)"},
                   {"--steps", "N",
                    "steps of the pieces into which a sequence without end is cut (200)"},
@@ -145,6 +149,7 @@ static const cli_command commands[] = {
                    "of tokens: 0 takes the likeliest, 1 draws as the network says (1)"},
                   {"--seed", "N", "seed of the draws (1)"},
                   {"--split", "NAME", "what it reads first: train, validation or test (test)"},
+                  PHASE,
                   {"--out", "FILE", "a file in place of the standard output"},
                   THREADS},
         .run = cli_dream,
@@ -165,6 +170,7 @@ static const cli_command commands[] = {
             "  hitherto record runs/same --synapses 0:3,5:41 --out r.npz",
         .flags = {{"--out", "FILE", "FILE.npz"},
                   {"--split", "NAME", "train, validation or test (validation)"},
+                  PHASE,
                   {"--trials", "N", "sequences (1)"},
                   {"--steps", "N",
                    "steps of the pieces into which a sequence without end is cut (200)"},
@@ -268,6 +274,7 @@ static const cli_command commands[] = {
                   {"--smooth", "N", "lines of which each point is the mean, around it (1: none)"},
                   {"--trial", NULL, "one sequence of the trained network"},
                   {"--split", "NAME", "of a trial: train, validation or test (validation)"},
+                  PHASE,
                   {"--number", "N", "which sequence of the split (1)"},
                   {"--from", "STEP", "its first step to show, from 0 (0)"},
                   {"--to", "STEP", "the step before which it ends; or --steps"},
@@ -343,6 +350,7 @@ static const cli_command commands[] = {
                   {"--most", "N", "use at most N of the numbers, drawn by the seed (all)"},
                   {"--layer", "N", "from 0, the lowest (the top one)"},
                   {"--split", "NAME", "train, validation or test (validation)"},
+                  PHASE,
                   {"--steps", "N", "steps of a trial (the whole sequence)"},
                   {"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
                   {"--csv", "FILE", "the table, comma-separated"},

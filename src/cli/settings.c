@@ -1,6 +1,8 @@
 /* Settings as the command line gives them: files, key=value, and the two flags that are settings. */
 #include "cli/cli.h"
 
+#include "settings/phases.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +94,11 @@ static hth_status fill(const cli_arguments *arguments, const char *first_file, h
     return load_overrides(arguments, config, error);
 }
 
-/* Checks the settings. Those of another run that have lost their meaning are removed. */
-static hth_status check(hth_config *config, size_t inherited, hth_error *error) {
+/* Checks the settings. Those of another run that have lost their meaning are removed. Training alone goes through
+ * phases; other commands look at one. */
+static hth_status check(const cli_arguments *arguments, hth_config *config, size_t inherited,
+                        hth_error *error) {
+    if (arguments->command->run != cli_train) HTH_TRY(hth_config_enter_phase(config, error));
     HTH_TRY(hth_config_inherit(config, inherited, error));
     return hth_config_validate(config, error);
 }
@@ -104,7 +109,7 @@ static int read(const cli_arguments *arguments, const char *first_file, bool che
     size_t inherited;
     if (hth_config_create(out, &error) != HTH_OK) return cli_fail(&error);
     hth_status status = fill(arguments, first_file, *out, &inherited, &error);
-    if (status == HTH_OK && checked) status = check(*out, inherited, &error);
+    if (status == HTH_OK && checked) status = check(arguments, *out, inherited, &error);
     if (status == HTH_OK) return CLI_OK;
     hth_config_destroy(*out);
     *out = NULL;

@@ -10,13 +10,14 @@
 enum { LINE_LENGTH = 4096 };
 
 static cJSON *read_json(const char *path) {
-    char text[16 * 1024];
+    enum { MOST = 1 << 20 };
     FILE *file = fopen(path, "r");
-    if (!file) return NULL;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    text[length] = '\0';
-    fclose(file);
-    return cJSON_Parse(text);
+    char *text = file ? calloc(1, MOST) : NULL;
+    if (text) text[fread(text, 1, MOST - 1, file)] = '\0';
+    if (file) fclose(file);
+    cJSON *object = text ? cJSON_Parse(text) : NULL;
+    free(text);
+    return object;
 }
 
 static double number_of(const cJSON *object, const char *name) {
@@ -70,6 +71,54 @@ static void print_time(const cJSON *summary) {
         cli_print_row("time", "%s", text);
 }
 
+/* The name of a phase. */
+static const char *name_at(const cJSON *names, int index) {
+    const cJSON *item = cJSON_GetArrayItem(names, index);
+    return cJSON_IsString(item) ? item->valuestring : "?";
+}
+
+/* One row of the matrix; row NULL: the names of the columns. */
+static void print_matrix_row(const cJSON *names, const char *label, const cJSON *row) {
+    printf("  %-26s", label);
+    for (int j = 0; j < cJSON_GetArraySize(names); j++) {
+        const char *name = name_at(names, j);
+        const int width = strlen(name) > 8 ? (int)strlen(name) : 8;
+        const cJSON *item = cJSON_GetArrayItem(row, j);
+        if (!row)
+            printf("  %*s", width, name);
+        else if (cJSON_IsNumber(item))
+            printf("  %*.4f", width, item->valuedouble);
+        else
+            printf("  %*s", width, "-");
+    }
+    printf("\n");
+}
+
+/* The matrix of a run with phases, and what is said of it. */
+static void print_phases(const cJSON *summary) {
+    const cJSON *phases = cJSON_GetObjectItemCaseSensitive(summary, "phases");
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(phases, "names");
+    const cJSON *after = cJSON_GetObjectItemCaseSensitive(phases, "after");
+    const cJSON *of = cJSON_GetObjectItemCaseSensitive(phases, "of");
+    static const char *const facts[][2] = {{"acc", "ACC, at the end"},
+                                           {"la", "LA, when learned"},
+                                           {"bwt", "BWT, backward transfer"},
+                                           {"fwt", "FWT, forward transfer"},
+                                           {"forgetting", "forgetting"}};
+    char label[80];
+    if (!names) return;
+    snprintf(label, sizeof label, "validation %.40s of", cJSON_IsString(of) ? of->valuestring : "");
+    print_matrix_row(names, label, NULL);
+    print_matrix_row(names, "before", cJSON_GetObjectItemCaseSensitive(phases, "before"));
+    for (int i = 0; i < cJSON_GetArraySize(after); i++) {
+        snprintf(label, sizeof label, "after %.60s", name_at(names, i));
+        print_matrix_row(names, label, cJSON_GetArrayItem(after, i));
+    }
+    for (size_t i = 0; i < HTH_COUNT(facts); i++)
+        if (isfinite(number_of(phases, facts[i][0])))
+            cli_print_row(facts[i][1], "%.4f", number_of(phases, facts[i][0]));
+}
+
 cJSON *cli_read_summary(const char *run) {
     char path[LINE_LENGTH];
     snprintf(path, sizeof path, "%s/summary.json", run);
@@ -112,6 +161,7 @@ bool cli_print_summary(const char *run) {
         snprintf(field, sizeof field, "%s_metric", parts[i][0]);
         print_metric(summary, field, parts[i][1]);
     }
+    print_phases(summary);
     print_time(summary);
     cJSON_Delete(summary);
     return true;

@@ -9,6 +9,7 @@
 #include "check/align.h"
 #include "session/checkpoint.h"
 #include "session/outer.h"
+#include "settings/phases.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -80,12 +81,14 @@ static bool is_useless(const hth_config *config, const char *folder) {
     hth_counters counters;
     hth_status status = HTH_OK;
     bool found;
+    if (hth_has_phases(&settings)) return false; /* the data of its phase would have to be opened */
     status = hth_episodes_wanted(&settings)
                  ? hth_outer_open(&settings, HTH_TRAIN, &session, NULL)
                  : hth_session_open(&settings, &hth_align_guest, &session, NULL);
     if (status != HTH_OK) return false;
     if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
-        status = hth_checkpoint_load(folder, &session, &counters, &identity, NULL, &found, NULL);
+        status =
+            hth_checkpoint_load(folder, &session, &counters, &identity, NULL, NULL, &found, NULL);
         hth_identity_free(&identity);
     }
     hth_session_close(&session);

@@ -24,7 +24,7 @@ typedef struct sequences {
     bool is_ragged; /* the split's sequences differ in length, or are to be treated so */
     bool shuffle;
     int incomplete;
-    uint64_t seed;
+    uint64_t seed, draws; /* of the part that validates, and of the order */
     /* the position: epochs done, batches done, step in the sequence */
     uint64_t epoch, batch_index, step;
     place *order;                    /* [count]: order of the current epoch */
@@ -71,7 +71,7 @@ static void shuffle_batches(sequences *s, const hth_random *random) {
 /* Makes the order of the epoch, with draws keyed by seed and epoch. */
 static void order_epoch(sequences *s) {
     if (s->ordered_epoch == s->epoch) return;
-    const hth_random random = {s->seed, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
+    const hth_random random = {s->draws, HTH_RANDOM_SHUFFLE, (uint32_t)s->epoch};
     /* The order of the file, or a shuffle. */
     for (size_t b = 0; b < s->batches; b++) s->turn[b] = b;
     for (size_t i = 0; i < s->count; i++)
@@ -199,6 +199,7 @@ hth_status hth_sequences_open(const hth_stream_context *context, const hth_seque
     if (!s) return no_memory(error);
     s->batch = context->batch;
     s->seed = context->seed;
+    s->draws = hth_draws(context);
     hth_status status = load(o, o->file, path, &s->set, error);
     if (status == HTH_OK) status = choose(s, o, context->split, error);
     if (status == HTH_OK) status = plan(s, o, context->split, error);

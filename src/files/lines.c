@@ -277,9 +277,13 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         {"seconds", s->seconds},
     };
     /* Write the texts and counts. */
-    char text[2048], value[32];
+    enum { ROOM = 2048 };
+    char value[32];
+    const size_t size = ROOM + (s->phases ? strlen(s->phases) : 0);
+    char *text = malloc(size);
+    if (!text) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for %s", path);
     int used = snprintf(
-        text, sizeof text,
+        text, size,
         "{\n  \"version\": \"%s\",\n  \"precision\": \"%s\",\n  \"task\": \"%s\",\n"
         "  \"cell\": \"%s\",\n  \"learner\": \"%s\",\n  \"learner_bytes\": %llu,\n"
         "  \"metric\": \"%s\",\n"
@@ -293,8 +297,12 @@ hth_status hth_summary_write(const char *path, const hth_summary *s, hth_error *
         (unsigned long long)s->best_step, (unsigned long long)s->patience);
     /* Write the numbers. */
     for (size_t i = 0; i < HTH_COUNT(rows); i++)
-        used += snprintf(text + used, sizeof text - (size_t)used, ",\n  \"%s\": %s", rows[i].name,
+        used += snprintf(text + used, size - (size_t)used, ",\n  \"%s\": %s", rows[i].name,
                          exact(rows[i].value, value));
-    snprintf(text + used, sizeof text - (size_t)used, "\n}\n");
-    return hth_file_replace(path, text, error);
+    if (s->phases)
+        used += snprintf(text + used, size - (size_t)used, ",\n  \"phases\": %s", s->phases);
+    snprintf(text + used, size - (size_t)used, "\n}\n");
+    const hth_status status = hth_file_replace(path, text, error);
+    free(text);
+    return status;
 }

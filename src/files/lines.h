@@ -41,6 +41,7 @@ typedef struct hth_summary {
     uint64_t sequence_steps; /* 0: sequences have no end, or differ in length */
     double train_loss, train_metric, validation_loss, validation_metric;
     double best_validation_loss, best_validation_metric, test_loss, test_metric, seconds;
+    const char *phases; /* what came of them, as a JSON object; NULL: a run without phases */
 } hth_summary;
 
 hth_status hth_summary_write(const char *path, const hth_summary *summary, hth_error *error);

@@ -8,6 +8,8 @@
 size_t hth_gradient_state(hth_gradient *gradient, hth_field *fields, size_t capacity);
 /* False, and nothing is done, where they name rows of an embedding of *rows that are not there. */
 bool hth_gradient_settle(hth_gradient *gradient, size_t *rows);
+/* Forgets moments and the number of steps, as if the optimiser were new. */
+void hth_optimiser_reset(hth_optimiser *optimiser);
 
 /* What a part of `keep` keeps of each parameter, and its multiply-adds for each in an update. */
 typedef struct hth_keep_cost {

@@ -4,6 +4,7 @@
 #include "base/known.h"
 #include "optim/catalogues.h"
 #include "optim/gradient.h"
+#include "optim/inspect.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -289,4 +290,10 @@ hth_status hth_optimiser_note(hth_optimiser *o, const hth_gradient *gradient, do
     k->kind->note(&all);
     k->sequences += sequences;
     return HTH_OK;
+}
+
+void hth_optimiser_reset(hth_optimiser *o) {
+    for (size_t i = 0; i < o->method->moments; i++)
+        memset(o->moments[i], 0, o->count * sizeof *o->moments[i]);
+    o->step = 0;
 }

@@ -24,13 +24,14 @@ void hth_run_tell_data(const hth_run *r, const hth_source *source) {
     if (*hth_source_doubt(source)) hth_run_tell(r, hth_source_doubt(source));
 }
 
-/* Seconds until the run ends, at `rate` steps per second; 0: not known. */
+/* Seconds until the run, or its phase, ends, at `rate` steps per second; 0: not known. */
 static double eta(const hth_run *r, double rate) {
     const hth_session *s = &r->session;
     uint64_t total = s->epochs_total * s->train.epoch_steps;
     if (!total || (s->steps_total && s->steps_total < total)) total = s->steps_total;
-    if (!(rate > 0) || total <= r->counters.walked.step) return 0;
-    return (double)(total - r->counters.walked.step) / rate;
+    const uint64_t done = r->counters.walked.step - r->counters.phase_step;
+    if (!(rate > 0) || total <= done) return 0;
+    return (double)(total - done) / rate;
 }
 
 /* Mean number of spikes per unit and step since the last line; NAN: no unit spikes, or no step. */
@@ -65,9 +66,9 @@ hth_progress hth_run_describe(const hth_run *r, double now) {
     /* Collect counters, numbers of the last line, speed and memory. */
     return (hth_progress){
         .step = c->walked.step,
-        .steps_total = r->session.steps_total,
+        .steps_total = r->session.steps_total ? c->phase_step + r->session.steps_total : 0,
         .epoch = c->walked.epoch,
-        .epochs_total = r->session.epochs_total,
+        .epochs_total = r->session.epochs_total ? c->phase_epochs + r->session.epochs_total : 0,
         .updates = c->walked.updates,
         .train_loss = fresh ? hth_mean_loss(&c->walked.sums) : c->train_loss,
         .train_metric =

@@ -32,21 +32,20 @@ static void note_best_metric(hth_run *r) {
     if (is_better || !(best == best)) c->best_metric = now;
 }
 
-/* Scores a split, of a session with a model or of episodes. *stopped: interrupted, without a result. */
-static hth_status score(hth_run *r, hth_scorer *scorer, double *loss, double *metric, bool *stopped,
-                        hth_error *error) {
+hth_status hth_run_score(hth_run *r, hth_scorer *scorer, const hth_run_metric *metric, double *loss,
+                         double *value, bool *stopped, hth_error *error) {
     hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
     hth_outer_result result;
     if (r->session.outer) {
         HTH_TRY(hth_outer_score(&r->session, &scorer->source, &watch, &result, stopped, error));
         if (!*stopped) *loss = result.loss;
-        if (!*stopped) *metric = result.place;
+        if (!*stopped) *value = result.place;
         return HTH_OK;
     }
     HTH_TRY(hth_scorer_run(scorer, &watch, stopped, error));
     if (*stopped) return HTH_OK;
     *loss = hth_mean_loss(&scorer->tally.sums);
-    *metric = hth_run_metric_value(&r->session.metric, &scorer->tally.sums, &scorer->moments);
+    *value = hth_run_metric_value(metric, &scorer->tally.sums, &scorer->moments);
     return HTH_OK;
 }
 
@@ -54,7 +53,8 @@ static hth_status score(hth_run *r, hth_scorer *scorer, double *loss, double *me
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
     /* Score the validation data; note loss and metric. */
-    HTH_TRY(score(r, &r->validation, &c->validation_loss, &c->validation_metric, stopped, error));
+    HTH_TRY(hth_run_score(r, &r->validation, &r->session.metric, &c->validation_loss,
+                          &c->validation_metric, stopped, error));
     if (*stopped) return HTH_OK;
     hth_stop_note(c, c->validation_metric);
     c->validations++;
@@ -157,7 +157,8 @@ static hth_status score_test(hth_run *r, hth_summary *summary, bool *stopped, ht
     if (status != HTH_OK || !test.source.kind) return status;
     /* Score them. */
     if (*hth_source_doubt(&test.source)) hth_run_tell(r, hth_source_doubt(&test.source));
-    status = score(r, &test, &summary->test_loss, &summary->test_metric, stopped, error);
+    status = hth_run_score(r, &test, &r->session.metric, &summary->test_loss, &summary->test_metric,
+                           stopped, error);
     hth_scorer_close(&test);
     return status;
 }
@@ -244,5 +245,11 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     r->outcome->test_loss = summary.test_loss;
     r->outcome->test_metric = summary.test_metric;
     HTH_TRY(hth_rundir_file(r->dir.path, "summary.json", path, error));
-    return hth_summary_write(path, &summary, error);
+    char *phases = r->phases ? hth_run_phases_text(r) : NULL;
+    if (r->phases && !phases)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the results of the phases");
+    summary.phases = phases;
+    const hth_status status = hth_summary_write(path, &summary, error);
+    free(phases);
+    return status;
 }

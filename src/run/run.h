@@ -5,6 +5,7 @@
 #include "run/train.h"
 #include "session/checkpoint.h"
 #include "session/score.h"
+#include "settings/phases.h"
 
 #include <stdio.h>
 
@@ -13,8 +14,12 @@ enum { HTH_LINE_TRAINING = 1, HTH_LINE_VALIDATION = 2 }; /* counters.line_due */
 typedef struct hth_run {
     const hth_observer *observer;
     hth_outcome *outcome;
-    hth_settings settings;
+    hth_settings all, settings; /* of the run, and of its phase; without phases they are the same */
+    size_t phases;              /* 0: a run without */
+    uint64_t at;                /* the phase that session and validation are opened for */
+    hth_phase_list own;         /* holds the list `settings` of a phase */
     hth_session session;
+    hth_walk walk;         /* of the phase; not of episodes */
     hth_scorer validation; /* source.kind NULL: the run does not validate */
     hth_rundir dir;
     hth_identity identity;
@@ -31,6 +36,35 @@ typedef struct hth_run {
     double rates;                  /* sum of spike rates since warn_of_rate last looked */
     unsigned reports;              /* number of reports in that sum */
 } hth_run;
+
+/* ---- due.c: when a line is due, and when training ends ------------------------------------- */
+
+/* The epochs that have ended. */
+uint64_t hth_run_epochs_done(const hth_counters *counters);
+/* Whether the run, or its phase, has done all its steps or epochs, or stops early. */
+bool hth_run_finished(const hth_run *run);
+/* Decides after a tape of `steps` steps whether a line is due, and whether it needs a validation. The last step always
+ * gets a line with validation. Intervals are counted from the start of the phase. */
+void hth_run_find_due(hth_run *run, size_t steps);
+/* Sets the intervals of lines and validations that the settings leave open: 100 lines and 10 validations per run, or by
+ * epochs if the data have any. */
+void hth_run_set_intervals(hth_run *run);
+
+/* ---- phases.c: one task after the other ----------------------------------------------------- */
+
+/* Takes the settings of the first phase, if there are phases. Before the session is opened. */
+hth_status hth_run_open_phases(hth_run *run, hth_error *error);
+/* Opens the data of each other phase once, so that what is wrong with them shows before the first step. */
+hth_status hth_run_check_phases(hth_run *run, hth_error *error);
+/* Makes session, validation and settings those of a phase; `run` is a hth_run. For checkpoints: see hth_phase_turn. */
+hth_status hth_run_turn(void *run, uint64_t phase, hth_error *error);
+/* Makes the walk that trains, once the counters are those that it goes on from. */
+void hth_run_set_walk(hth_run *run);
+/* Between phases: measures the row of the matrix that is due, before the first phase and at the end of each, and goes
+ * on to the next phase. *stopped: interrupted; the next call begins with the same row. */
+hth_status hth_run_between(hth_run *run, bool *stopped, hth_error *error);
+/* What came of the phases as a JSON object; the caller frees it. NULL: no memory. */
+char *hth_run_phases_text(const hth_run *run);
 
 /* ---- progress.c: what a run tells its observer -------------------------------------------- */
 
@@ -51,6 +85,9 @@ void hth_run_tick(void *run);
 /* Writes the line of metrics.jsonl that is due; validates first if the line needs it. If the validation is interrupted,
  * the line stays due. HTH_FILE when the file cannot be written, and the errors of the validation. */
 hth_status hth_run_report(hth_run *run, hth_error *error);
+/* Scores the data of a scorer, with the metric of these settings. *stopped: interrupted, without a result. */
+hth_status hth_run_score(hth_run *run, hth_scorer *scorer, const hth_run_metric *metric,
+                         double *loss, double *value, bool *stopped, hth_error *error);
 /* Scores the test data, if there are any, and writes summary.json. If the test is interrupted, writes no summary and
  * sets *ending to HTH_INTERRUPTED. HTH_FILE when the file cannot be written, and the errors of the test. */
 hth_status hth_run_sum_up(hth_run *run, hth_ending *ending, hth_error *error);

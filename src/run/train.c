@@ -49,40 +49,6 @@ static void save_now_and_then(hth_run *r) {
     hth_run_tell(r, error.message);
 }
 
-/* ---- When a line is due ------------------------------------------------------------------- */
-
-/* Whether the run has done all its steps or epochs, or stops early. */
-static bool finished(const hth_run *r) {
-    const hth_session *s = &r->session;
-    const hth_counters *c = &r->counters;
-    if (s->steps_total && c->walked.step >= s->steps_total) return true;
-    if (hth_stop_reached(s, c) || hth_stop_waited(s, c)) return true;
-    return s->epochs_total && (c->walked.epoch > s->epochs_total ||
-                               (c->walked.epoch == s->epochs_total && c->walked.epoch_over));
-}
-
-/* Whether a multiple of `every` lies in (before, now]. */
-static bool passed(uint64_t every, uint64_t before, uint64_t now) {
-    return every && now / every > before / every;
-}
-
-/* Decides after a tape of `steps` steps whether a line is due, and whether it needs a validation. The last step always
- * gets a line with validation. */
-static void find_due(hth_run *r, size_t steps) {
-    hth_counters *c = &r->counters;
-    const uint64_t before = c->walked.step - steps;
-    const bool epoch_end = c->walked.epoch_over;
-    /* A line every report_every steps, or at the end of an epoch. */
-    bool line = passed(r->report_every, before, c->walked.step) || (epoch_end && !r->report_every);
-    /* A validation every validate_every steps or validate_epochs epochs. */
-    bool validation = passed(r->validate_every, before, c->walked.step);
-    if (epoch_end && r->validate_epochs) validation = c->walked.epoch % r->validate_epochs == 0;
-    if (validation || finished(r))
-        c->line_due = HTH_LINE_VALIDATION;
-    else if (line)
-        c->line_due = HTH_LINE_TRAINING;
-}
-
 /* ---- The loop ----------------------------------------------------------------------------- */
 
 /* Writes advice for numbers that are no longer finite: the settings to reduce. The learner's own rate comes first if
@@ -118,26 +84,39 @@ static hth_status explain(const hth_run *r, hth_status status, hth_error *error)
                     (unsigned long long)r->counters.walked.step, reason, advice, r->dir.path);
 }
 
+/* Takes one tape, or one step of the outer loop. */
+static hth_status step(hth_run *r, hth_error *error) {
+    hth_counters *c = &r->counters;
+    const uint64_t before = c->walked.step;
+    const hth_status status = r->session.outer
+                                  ? hth_outer_step(&r->session, &c->walked, &c->places, error)
+                                  : hth_walk_tape(&r->walk, error);
+    if (status != HTH_OK) return explain(r, status, error);
+    hth_run_find_due(r, (size_t)(c->walked.step - before));
+    return HTH_OK;
+}
+
 /* Trains until the run is finished or interrupted; *ending says which. Takes at least one tape even if interrupted at
  * once, so that repeated resumes make progress. */
 static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
     hth_counters *c = &r->counters;
-    hth_walk walk = {0};
-    if (!r->session.outer) walk = hth_session_walk(&r->session, &c->walked);
     for (bool first = true;; first = false) {
+        bool stopped = false;
         /* Write the line that is due; it stays due if its validation is interrupted. */
         hth_status status = c->line_due ? hth_run_report(r, error) : HTH_OK;
         if (status != HTH_OK) return explain(r, status, error);
-        /* Finished, or interrupted? */
-        *ending = finished(r) && !c->line_due ? HTH_FINISHED : HTH_INTERRUPTED;
-        if (*ending == HTH_FINISHED || c->line_due) return HTH_OK;
-        if (!first && interrupted(r)) return HTH_OK;
-        /* Learn from the next tape; find out whether a line is due. */
-        const uint64_t before = c->walked.step;
-        status = r->session.outer ? hth_outer_step(&r->session, &c->walked, &c->places, error)
-                                  : hth_walk_tape(&walk, error);
+        *ending = HTH_INTERRUPTED;
+        if (c->line_due) return HTH_OK;
+        /* Before the first phase, and at the end of each. */
+        if (r->phases && (c->rows == 0 || hth_run_finished(r)))
+            status = hth_run_between(r, &stopped, error);
         if (status != HTH_OK) return explain(r, status, error);
-        find_due(r, (size_t)(c->walked.step - before));
+        if (stopped) return HTH_OK;
+        /* Finished, or interrupted? */
+        if (hth_run_finished(r)) *ending = HTH_FINISHED;
+        if (*ending == HTH_FINISHED || (!first && interrupted(r))) return HTH_OK;
+        /* Learn from the next tape; find out whether a line is due. */
+        HTH_TRY(step(r, error));
         hth_run_tick(r);
         if (!c->line_due) save_now_and_then(r);
     }
@@ -157,26 +136,6 @@ static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
 }
 
 /* ---- The beginning ------------------------------------------------------------------------ */
-
-/* Sets the intervals of lines and validations that the settings leave open: 100 lines and 10 validations per run, or by
- * epochs if the data have any. */
-static void set_intervals(hth_run *r) {
-    enum { LINES = 100, VALIDATIONS = 10 };
-    const hth_session *s = &r->session;
-    const int64_t validate = r->validation.source.kind ? s->options.validate_every : -1;
-    r->report_every = (uint64_t)s->options.report_every;
-    r->validate_every = validate > 0 ? (uint64_t)validate : 0;
-    /* With epochs, train.validate_every counts epochs. */
-    if (s->train.epoch_steps) {
-        r->validate_epochs = validate < 0 ? 0 : validate ? (uint64_t)validate : 1;
-        r->validate_every = 0;
-        return;
-    }
-    /* Without epochs it counts steps; intervals end with a sequence. */
-    if (!r->report_every) r->report_every = hth_whole_sequences(&s->train, s->steps_total / LINES);
-    if (validate == 0)
-        r->validate_every = hth_whole_sequences(&s->train, s->steps_total / VALIDATIONS);
-}
 
 /* Warns when an epoch has only one update: it is a single tape, or a single sequence with its update at the end. */
 static void warn_of_few_updates(const hth_run *r) {
@@ -221,6 +180,7 @@ static void warn_of_time(const hth_run *r) {
 /* Sets the run to its first step, or to its newest checkpoint if resume is true and there is one. */
 static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     hth_counters *c = &r->counters;
+    const hth_phase_turn turn = {hth_run_turn, r};
     bool found = false;
     /* Counters of a new run. */
     *c = (hth_counters){.walked.epoch = r->session.train.epoch_steps ? 1 : 0,
@@ -232,10 +192,10 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
                         .best_metric = NAN};
     for (size_t i = 0; i < HTH_STOP_MOST; i++) c->recent[i] = NAN;
     /* Continue from a checkpoint. */
-    HTH_TRY(hth_identity_make(&r->settings, &r->identity, error));
+    HTH_TRY(hth_identity_make(&r->all, &r->identity, error));
     if (resume)
-        HTH_TRY(hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity, r->observer, &found,
-                                    error));
+        HTH_TRY(hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity,
+                                    r->phases ? &turn : NULL, r->observer, &found, error));
     if (found) return HTH_OK;
     /* Otherwise begin, with the parameters of train.from if that is set. */
     if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
@@ -276,6 +236,7 @@ static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error
     r->begun = r->line_time = hth_clock();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.walked.step;
+    hth_run_set_walk(r);
     /* The first checkpoint: a run that diverges at once still leaves one to look at. */
     return r->counters.walked.step == 0 ? save(r, error) : HTH_OK;
 }
@@ -296,6 +257,7 @@ static hth_status open_episodes(hth_run *r, hth_error *error) {
 
 /* Opens the session and the validation data. */
 static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_error *error) {
+    HTH_TRY(hth_run_open_phases(r, error));
     if (hth_episodes_wanted(&r->settings))
         HTH_TRY(open_episodes(r, error));
     else
@@ -307,8 +269,9 @@ static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_erro
         HTH_TRY(hth_scorer_open(&r->settings, &r->session, HTH_VALIDATE, &r->validation, error));
     hth_run_tell_data(r, &r->session.train);
     hth_run_tell_data(r, &r->validation.source);
-    set_intervals(r);
-    return hth_stop_check(&r->session, r->validation.source.kind != NULL, error);
+    hth_run_set_intervals(r);
+    HTH_TRY(hth_stop_check(&r->session, r->validation.source.kind != NULL, error));
+    return hth_run_check_phases(r, error);
 }
 
 /* Opens all of a run. The directory is made only when everything else can be opened. */
@@ -337,7 +300,7 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
     }
     r->observer = observer ? observer : &nobody;
     r->outcome = outcome;
-    r->settings = hth_config_settings(config);
+    r->all = r->settings = hth_config_settings(config);
     r->dir.lock = -1;
     return r;
 }
@@ -350,6 +313,7 @@ static void close_run(hth_run *r) {
     hth_identity_free(&r->identity);
     hth_scorer_close(&r->validation);
     hth_session_close(&r->session);
+    free(r->own.items);
     hth_rundir_close(&r->dir);
     free(r);
 }

@@ -85,6 +85,10 @@ static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capa
     return h->parts.gradient ? hth_gradient_state(h->parts.gradient, fields, capacity) : 0;
 }
 
+static size_t list_transfer(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return h->transfer ? hth_transfer_state(h->transfer, fields, capacity) : 0;
+}
+
 /* Updates what the handles derive from restored fields. HTH_DAMAGED when a restored row index is out of range. */
 static hth_status settle(const hth_handles *h, const char *path, hth_error *error) {
     size_t rows;
@@ -101,6 +105,7 @@ static const struct {
     {"", list_network},   {"", list_tape},           {"learner.", list_learner},
     {"", list_optimiser}, {"stream.", list_stream},  {"gradient.", list_gradient},
     {NULL, list_guest},   {"metric.", list_moments}, {"module.", list_module},
+    {"", list_transfer},
 };
 
 /* One counter: member of hth_counters, of its tally, or a double. */
@@ -139,9 +144,13 @@ static const struct {
     WALKED(updates, HTH_DTYPE_U64),
     COUNTER(validations),
     NUMBER(places),
+    COUNTER(phase),
+    COUNTER(phase_step),
+    COUNTER(phase_epochs),
+    COUNTER(rows),
 };
 /* The last LATER_COUNTERS counters of the list are missing in checkpoints of older versions; then they are 0. */
-enum { LATER_COUNTERS = 3 };
+enum { LATER_COUNTERS = 7 };
 _Static_assert(sizeof(hth_counters) ==
                    (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
                "every counter is in the list");
@@ -234,7 +243,8 @@ static hth_handles handles_of(const hth_session *s) {
                            .source = &s->train,
                            .moments = &s->moments,
                            .guest = &s->guest,
-                           .outer = s->outer};
+                           .outer = s->outer,
+                           .transfer = &s->transfer};
     if (!s->update_sequence && !s->by_step) handles.parts.gradient = NULL;
     return handles;
 }
@@ -251,15 +261,15 @@ static void wiring_text(const hth_handles *handles, char out[24]) {
 }
 
 /* Saves the handles and counters (NULL: none). The metadata are the settings of the run's identity, the version, the
- * step and the number of the connections. */
+ * step, the phase and the number of the connections. */
 static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
                        uint64_t step, const hth_identity *identity, writer write,
                        hth_error *error) {
-    char number[32], wiring[24];
+    char number[32], wiring[24], phase[24];
     field_list fields;
     /* List the fields and the settings. */
     HTH_TRY(gather(handles, counters, &fields, error));
-    hth_metadata *metadata = calloc(identity->count + 3, sizeof *metadata);
+    hth_metadata *metadata = calloc(identity->count + 4, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
     snprintf(number, sizeof number, "%llu", (unsigned long long)step);
@@ -269,8 +279,11 @@ static hth_status save(const char *run, const hth_handles *handles, hth_counters
     if (metadata) {
         metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};
         metadata[identity->count + 1] = (hth_metadata){"step", number};
-        metadata[identity->count + 2] = (hth_metadata){"connections", wiring};
-        status = write(run, &fields, metadata, identity->count + (*wiring ? 3 : 2), error);
+        size_t used = identity->count + 2;
+        snprintf(phase, sizeof phase, "%llu", (unsigned long long)(counters ? counters->phase : 0));
+        if (identity->phases && counters) metadata[used++] = (hth_metadata){"phase", phase};
+        if (*wiring) metadata[used++] = (hth_metadata){"connections", wiring};
+        status = write(run, &fields, metadata, used, error);
     } else
         hth_fail(error, status, "not enough memory for a checkpoint");
     free(metadata);
@@ -383,9 +396,9 @@ static hth_status compare_wiring(const hth_safetensors *file, const char *path,
 /* A list of fields to restore, and how to restore them. */
 typedef struct loading {
     const hth_handles *into;
-    field_list fields;
-    bool counts; /* the counters are the last of the fields */
+    hth_counters *counters; /* NULL: none are wanted */
     const hth_identity *identity;
+    const hth_phase_turn *turn;   /* NULL: there are no phases */
     const hth_observer *observer; /* NULL: change no file */
 } loading;
 
@@ -398,18 +411,34 @@ static bool has_tensor(const hth_safetensors *file, const char *name) {
     return false;
 }
 
+/* Turns the session to the phase of the file. */
+static hth_status turn_to_phase(const loading *l, const hth_safetensors *file, const char *path,
+                                hth_error *error) {
+    const char *text = hth_safetensors_metadata(file, "phase");
+    char *end = NULL;
+    const uint64_t phase = text ? strtoull(text, &end, 10) : 0;
+    if (!l->turn) return HTH_OK;
+    if (!text || end == text || *end)
+        return hth_fail(error, HTH_DAMAGED, "%s: it does not say which phase it is of", path);
+    return l->turn->to(l->turn->context, phase, error);
+}
+
 /* Restores the fields from an open file whose settings match. */
 static hth_status restore(const loading *l, hth_safetensors *file, const char *path,
                           hth_error *error) {
     const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
-    size_t count = l->fields.count;
+    field_list fields;
     HTH_TRY(compare_identity(file, path, l->identity, error));
     if (!l->identity->network_only) HTH_TRY(compare_wiring(file, path, l->into, error));
-    /* Leave out counters that an older file lacks. */
-    for (size_t i = 0; l->counts && i < LATER_COUNTERS; i++)
-        count -= !has_tensor(file, l->fields.items[count - 1].name);
-    HTH_TRY(hth_safetensors_restore(file, l->fields.items, count, flags, error));
-    return settle(l->into, path, error);
+    HTH_TRY(turn_to_phase(l, file, path, error));
+    /* List the fields. Leave out counters that an older file lacks. */
+    HTH_TRY(gather(l->into, l->counters, &fields, error));
+    size_t count = fields.count;
+    for (size_t i = 0; l->counters && i < LATER_COUNTERS; i++)
+        count -= !has_tensor(file, fields.items[count - 1].name);
+    const hth_status status = hth_safetensors_restore(file, fields.items, count, flags, error);
+    free(fields.items);
+    return status == HTH_OK ? settle(l->into, path, error) : status;
 }
 
 /* Restores the fields from one file. */
@@ -448,26 +477,25 @@ static hth_status load_newest(const char *run, const loading *l, bool *found, ht
 
 /* Restores handles and counters (NULL: none) from a run folder or a checkpoint file. */
 static hth_status load(const char *run, const hth_handles *into, hth_counters *counters,
-                       const hth_identity *identity, const hth_observer *observer, bool *found,
-                       hth_error *error) {
-    loading l = {
-        .into = into, .counts = counters != NULL, .identity = identity, .observer = observer};
+                       const hth_identity *identity, const hth_phase_turn *turn,
+                       const hth_observer *observer, bool *found, hth_error *error) {
+    const loading l = {.into = into,
+                       .counters = counters,
+                       .identity = identity,
+                       .turn = turn,
+                       .observer = observer};
     char folder[HTH_PATH_LENGTH];
     bool by_file;
     HTH_TRY(hth_rundir_of(run, folder, &by_file, error));
-    HTH_TRY(gather(into, counters, &l.fields, error));
     *found = by_file;
-    const hth_status status =
-        by_file ? load_file(&l, run, error) : load_newest(run, &l, found, error);
-    free(l.fields.items);
-    return status;
+    return by_file ? load_file(&l, run, error) : load_newest(run, &l, found, error);
 }
 
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
-                               const hth_identity *identity, const hth_observer *observer,
-                               bool *found, hth_error *error) {
+                               const hth_identity *identity, const hth_phase_turn *turn,
+                               const hth_observer *observer, bool *found, hth_error *error) {
     const hth_handles handles = handles_of(session);
-    return load(run, &handles, counters, identity, observer, found, error);
+    return load(run, &handles, counters, identity, turn, observer, found, error);
 }
 
 hth_status hth_run_restore(const char *run, const hth_settings *settings, const hth_handles *into,
@@ -476,7 +504,7 @@ hth_status hth_run_restore(const char *run, const hth_settings *settings, const 
     bool found = false;
     HTH_TRY(hth_identity_make(settings, &identity, error));
     identity.network_only = true;
-    hth_status status = load(run, into, NULL, &identity, NULL, &found, error);
+    hth_status status = load(run, into, NULL, &identity, NULL, NULL, &found, error);
     if (status == HTH_OK && !found)
         status = hth_fail(error, HTH_FILE, "%s: there is no checkpoint", run);
     hth_identity_free(&identity);

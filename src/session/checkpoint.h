@@ -19,6 +19,9 @@ typedef struct hth_counters {
     double train_loss, train_metric; /* of the last line with a judged step */
     double validation_loss, validation_metric, best_loss, best_metric;
     double recent[HTH_STOP_MOST]; /* metrics of the last validations, the newest first; NAN: none */
+    /* Of a run with phases: the phase, counted from 0; step and finished epochs at its start; rows of hth_transfer that
+     * are known */
+    uint64_t phase, phase_step, phase_epochs, rows;
     double places; /* of episodes: what their test trials miss, summed since the last line */
 } hth_counters;
 
@@ -33,15 +36,22 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error);
 
-/* Restores the newest checkpoint of the run folder. If it is damaged (HTH_DAMAGED) and `observer` is not NULL, restores
+/* Called before a checkpoint is restored, with the phase that it was saved in: makes the session that of this phase. */
+typedef struct hth_phase_turn {
+    hth_status (*to)(void *context, uint64_t phase, hth_error *error);
+    void *context;
+} hth_phase_turn;
+
+/* Restores the newest checkpoint of the run folder, and turns the session to its phase (`turn` NULL: a run without
+ * phases). If it is damaged (HTH_DAMAGED) and `observer` is not NULL, restores
  * the previous one, renames the damaged file and tells the observer. *found: whether the folder has a checkpoint;
  * without one the status is HTH_OK.
  *
  * HTH_MISMATCH names the setting that differs; nothing has changed then. HTH_DAMAGED: no checkpoint could be used.
  * HTH_FILE: the system could not read a file, which may still be sound. HTH_NO_MEMORY. */
 hth_status hth_checkpoint_load(const char *run, const hth_session *session, hth_counters *counters,
-                               const hth_identity *identity, const hth_observer *observer,
-                               bool *found, hth_error *error);
+                               const hth_identity *identity, const hth_phase_turn *turn,
+                               const hth_observer *observer, bool *found, hth_error *error);
 
 /* Renames both checkpoints, so that the run can start over in the same folder, and tells the observer (may be NULL) the
  * reason. HTH_FILE when a file cannot be renamed. */
@@ -55,6 +65,7 @@ typedef struct hth_handles {
     const hth_moments *moments;
     const hth_guest *guest;
     const struct hth_outer *outer; /* its module, and that one's optimiser */
+    const hth_transfer *transfer;
 } hth_handles;
 
 /* Restores the handles `into` to look at a run, not to continue it: from the newest checkpoint of a run folder, or from

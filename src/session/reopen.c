@@ -4,6 +4,7 @@
 #include "files/folder.h"
 #include "session/checkpoint.h"
 #include "session/outer.h"
+#include "settings/phases.h"
 
 #include <string.h>
 
@@ -19,7 +20,18 @@ static hth_status find_split(const char *name, hth_split *split, hth_error *erro
                     "the split is '%.60s', but must be train, validation or test", name);
 }
 
-/* Loads the run's settings.yaml, then sets the overrides. */
+/* Sets those of the overrides that are of the section phases, or the others. */
+static hth_status set_overrides(const hth_settings *overrides, bool of_phases, hth_config *config,
+                                hth_error *error) {
+    for (size_t i = 0; overrides && i < overrides->count; i++) {
+        const hth_setting *s = &overrides->items[i];
+        if ((strncmp(s->key, "phases.", 7) == 0) == of_phases)
+            HTH_TRY(hth_config_set(config, s->key, s->value, s->origin, error));
+    }
+    return HTH_OK;
+}
+
+/* Loads the run's settings.yaml, then sets the overrides. Of phases it is the one that is to be looked at. */
 static hth_status load_settings(const char *run, const hth_settings *overrides, hth_config *config,
                                 hth_error *error) {
     char path[HTH_PATH_LENGTH], folder[HTH_PATH_LENGTH];
@@ -27,10 +39,9 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
     HTH_TRY(hth_rundir_of(run, folder, &by_file, error));
     HTH_TRY(hth_rundir_file(folder, "settings.yaml", path, error));
     HTH_TRY(hth_config_load(config, path, error));
-    for (size_t i = 0; overrides && i < overrides->count; i++) {
-        const hth_setting *s = &overrides->items[i];
-        HTH_TRY(hth_config_set(config, s->key, s->value, s->origin, error));
-    }
+    HTH_TRY(set_overrides(overrides, true, config, error));
+    HTH_TRY(hth_config_enter_phase(config, error));
+    HTH_TRY(set_overrides(overrides, false, config, error));
     return hth_config_validate(config, error);
 }
 

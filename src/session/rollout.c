@@ -47,7 +47,8 @@ static hth_status look_ahead(hth_walk *w, hth_real *outputs, hth_error *error) {
 
 /* The weight of the entropy, which may change along the run, at this point of a walk that learns. */
 static double entropy_now(const hth_walk *w) {
-    const double whole = (double)w->limit, done = (double)w->tally->step;
+    const double whole = w->limit ? (double)(w->limit - w->first) : 0;
+    const double done = (double)(w->tally->step - w->first);
     if (!w->parts.network) return 0;
     return hth_network_anneal(w->parts.network, whole > 0 ? done / whole : 0, w->by_step);
 }

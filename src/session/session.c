@@ -375,10 +375,7 @@ static hth_status open_guest(const hth_settings *settings, const hth_guest_kind 
                     (long long)s->options.align);
 }
 
-/* Opens a session for training, in order: options, data, lengths, model, guest. Cheap checks come before the model is
- * made. */
-static hth_status open_all(const hth_settings *settings, const hth_guest_kind *guest,
-                           hth_session *s, hth_error *error) {
+hth_status hth_session_open_course(const hth_settings *settings, hth_session *s, hth_error *error) {
     HTH_TRY(read_options(settings, &s->options, error));
     s->batch = (size_t)s->options.batch;
     HTH_TRY(open_stream(settings, HTH_TRAIN, s, error));
@@ -386,12 +383,24 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(check_kept_state(s, error));
     HTH_TRY(run_length(s, error));
     HTH_TRY(hth_tape_steps(settings, &s->train, &s->steps, error));
-    HTH_TRY(update_moment(settings, &s->train, &s->update_sequence, error));
-    HTH_TRY(open_model(settings, false, s, error));
+    return update_moment(settings, &s->train, &s->update_sequence, error);
+}
+
+hth_status hth_session_check_course(const hth_settings *settings, hth_session *s,
+                                    hth_error *error) {
     HTH_TRY(open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
-    HTH_TRY(check_world(s, error));
+    return check_world(s, error);
+}
+
+/* Opens a session for training, in order: options, data, lengths, model, guest. Cheap checks come before the model is
+ * made. */
+static hth_status open_all(const hth_settings *settings, const hth_guest_kind *guest,
+                           hth_session *s, hth_error *error) {
+    HTH_TRY(hth_session_open_course(settings, s, error));
+    HTH_TRY(open_model(settings, false, s, error));
+    HTH_TRY(hth_session_check_course(settings, s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->parts.learner, error));
     return open_guest(settings, guest, s, error);
 }
@@ -464,5 +473,6 @@ void hth_session_close(hth_session *s) {
     hth_model_destroy(s->model);
     hth_source_close(&s->train);
     hth_moments_destroy(&s->moments);
+    hth_transfer_destroy(&s->transfer);
     *s = (hth_session){0};
 }

@@ -2,6 +2,7 @@
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
+#include "session/transfer.h"
 #include "session/walk.h"
 #include "settings/sections.h"
 
@@ -20,6 +21,7 @@ typedef struct hth_session {
     hth_guest guest;
     /* Of a session of episodes (outer.h), which has no model, tape and learner; NULL: of any other */
     struct hth_outer *outer;
+    hth_transfer transfer; /* of a run with phases: what came of them so far */
 } hth_session;
 
 /* Opens all that training needs, and the guest if the settings ask for one. The caller closes *out, and keeps the texts
@@ -38,6 +40,19 @@ hth_status hth_session_open_forward(const hth_settings *settings, hth_split spli
  * run. */
 hth_status hth_session_open_stream(const hth_settings *settings, hth_split split, size_t trials,
                                    hth_session *s, hth_error *error);
+/* The two halves of opening that depend on the data: before the model is made, options, stream, lengths and moment of
+ * the update; with it the metric and what data and learner ask of each other. Errors are those of hth_session_open. */
+hth_status hth_session_open_course(const hth_settings *settings, hth_session *s, hth_error *error);
+hth_status hth_session_check_course(const hth_settings *settings, hth_session *s, hth_error *error);
+/* Opens the data of another phase for the model of the session, *next; `session` stays as it is. The network must fit:
+ * HTH_MISMATCH when inputs, outputs, the length of the tape or the metric are others; other errors are those of
+ * hth_session_open. The caller hands *next to one of the two functions below. */
+hth_status hth_session_prepare(const hth_settings *settings, const hth_session *session,
+                               hth_session *next, hth_error *error);
+/* Goes on with the data of *next, and closes those before. */
+void hth_session_turn(hth_session *session, hth_session *next);
+/* Closes the data of *next. */
+void hth_session_discard(hth_session *next);
 /* Closes the guest, the model or what episodes have, and the stream. */
 void hth_session_close(hth_session *session);
 

@@ -40,7 +40,8 @@ typedef struct hth_walk {
     hth_model_parts parts;
     hth_tally *tally;
     size_t steps;         /* the most steps of a tape */
-    uint64_t limit;       /* the most steps of the walk; 0: no limit */
+    uint64_t limit;       /* the step at which the walk ends; 0: no limit */
+    uint64_t first;       /* the step at which it began: 0, or the start of a phase */
     bool whole;           /* each tape is a whole sequence; the last one may go beyond the limit */
     bool keep_state;      /* reset only at the first step of the walk */
     hth_moments *moments; /* NULL: not wanted */

@@ -3,6 +3,7 @@
  * that give settings their meaning, and the catalogues in the order in which pages show them.
  */
 #include "settings/config.h"
+#include "settings/phases.h"
 #include "settings/sections.h"
 
 #include "credit/catalogues.h"
@@ -29,8 +30,9 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
         &hth_futures,         &hth_module_section,
         &hth_episode_section, &hth_optimisers,
         &hth_schedules,       &hth_keeps,
-        &hth_metrics,         &hth_train_section,
-        &hth_check_section,   &hth_compare_section,
+        &hth_metrics,         &hth_phases_section,
+        &hth_train_section,   &hth_check_section,
+        &hth_compare_section,
     };
     *count = HTH_COUNT(all);
     return all;
@@ -67,6 +69,13 @@ static void follow_conventions(hth_config *config) {
 
 void hth_config_truncate(hth_config *config, size_t count) {
     while (config->count > count) free((char *)(uintptr_t)config->items[--config->count].key);
+    follow_conventions(config);
+}
+
+void hth_config_drop(hth_config *config, size_t count) {
+    for (size_t i = 0; i < count; i++) free((char *)(uintptr_t)config->items[i].key);
+    memmove(config->items, config->items + count, (config->count - count) * sizeof *config->items);
+    config->count -= count;
     follow_conventions(config);
 }
 
@@ -263,10 +272,26 @@ static hth_status full_key(const char **key, const char *origin, hth_error *erro
     return complain_bare(*key, origin, error);
 }
 
+/* Adds a setting of a phase, whose own key is completed: "phases.first.task" means "phases.first.task.name". */
+static hth_status set_in_phase(hth_config *config, const char *key, const char *value,
+                               const char *origin, hth_error *error) {
+    char label[HTH_PHASE_LENGTH], whole[2 * HTH_KEY_LENGTH];
+    HTH_TRY(hth_phase_check_name(key, origin, error));
+    const char *own = hth_phase_key(key, label);
+    const int length = (int)(own - key);
+    HTH_TRY(full_key(&own, origin, error));
+    if (snprintf(whole, sizeof whole, "%.*s%s", length, key, own) >= HTH_KEY_LENGTH)
+        return hth_fail(error, HTH_INVALID, "%s%sthe name of setting %.150s is too long",
+                        origin ? origin : "", origin ? ": " : "", whole);
+    return append(config, whole, value, origin, error);
+}
+
 hth_status hth_config_set(hth_config *config, const char *key, const char *value,
                           const char *origin, hth_error *error) {
     hth_config *home;
     HTH_TRY(hth_config_home(config, &key, origin, &home, error));
+    if (strncmp(key, "phases.", 7) == 0 && strchr(key + 7, '.'))
+        return set_in_phase(home, key, value, origin, error);
     HTH_TRY(full_key(&key, origin, error));
     return append(home, key, value, origin, error);
 }

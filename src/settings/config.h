@@ -7,6 +7,7 @@
  *   inherit.c                     of another run's settings, those that still have a meaning
  *   conventions.c                 the settings that conventions.name implies
  *   identity.c                    which settings two runs must share
+ *   phases.c                      settings of phases: tasks that one network learns one after the other
  *   sections.c section_compare.c  the sections train, check and compare
  */
 #ifndef HTH_CONFIG_H
@@ -45,6 +46,10 @@ const hth_catalogue *const *hth_catalogues(size_t *count);
 
 extern const hth_catalogue hth_conventions; /* conventions.name */
 
+/* hth_setting_check for one of `settings`, also of a phase: that is looked at among the settings of its phase. */
+hth_status hth_config_check_setting(const hth_settings *settings, const hth_setting *setting,
+                                    hth_error *error);
+
 /* The settings that conventions of this name imply, ordered by key. Returns how many; 0 for an unknown name. The
  * texts are constants. The user's own settings win over them. */
 enum { HTH_MOST_CONVENTIONS = 24 };
@@ -76,6 +81,8 @@ hth_settings hth_config_given(const hth_config *config);
 
 /* Removes all settings from number `count` on. */
 void hth_config_truncate(hth_config *config, size_t count);
+/* Removes the first `count` settings. */
+void hth_config_drop(hth_config *config, size_t count);
 /* Removes all arms from number `count` on. */
 void hth_config_truncate_arms(hth_config *config, size_t count);
 /* *out: the arm with this label; it is made if there is none. */

@@ -2,13 +2,13 @@
  * The settings that identify a run: network, layer, cell, readout, loss, learner, task, the kinds of data and
  * optimiser, seed, batch and precision. A checkpoint stores them, and resuming with others is refused. All other
  * settings (learning rates, length of the run, location of the data) may change on resuming. A run of episodes has its
- * module and its episodes beside these.
+ * module and its episodes beside these; one of phases has their names, and what each of them sets of these.
  */
 #include "settings/identity.h"
 
 #include "credit/episode/inspect.h"
 #include "network/catalogues.h"
-#include "settings/config.h"
+#include "settings/phases.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +18,10 @@
  * network. */
 enum { NETWORK_SECTIONS = 4 };
 static const char *const kept[] = {
-    "network.",       "layer.",    "cell.",      "readout.",    "loss.",           "learner.",
-    "task.",          "data.name", "data.level", "data.eos",    "world.",          "agent.",
-    "optimiser.name", "keep.name", "train.seed", "train.batch", "train.precision", "regulariser.",
+    "network.",    "layer.",          "cell.",          "readout.",   "loss.",
+    "learner.",    "task.",           "data.name",      "data.level", "data.eos",
+    "world.",      "agent.",          "optimiser.name", "keep.name",  "train.seed",
+    "train.batch", "train.precision", "regulariser.",   "view.",
 };
 /* The same of a run of episodes; the first belongs to its networks. */
 static const char *const of_episodes[] = {"module.", "episode."};
@@ -28,6 +29,8 @@ static const char *const of_episodes[] = {"module.", "episode."};
 /* Settings that do not tell runs of a comparison apart: the comparison sets them, or the runs do not use them. */
 static const char *const foreign[] = {"train.seed",        "train.threads", "train.picture",
                                       "train.tensorboard", "check.",        "compare."};
+
+static const char phases_key[] = "phases";
 
 static bool begins_with_any(const char *key, const char *const names[], size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -40,6 +43,10 @@ static bool begins_with_any(const char *key, const char *const names[], size_t c
 
 bool hth_identity_counts(const hth_identity *identity, const char *key) {
     size_t layer;
+    char label[HTH_PHASE_LENGTH];
+    const char *of_phase = hth_phase_key(key, label);
+    if (of_phase || strcmp(key, phases_key) == 0)
+        return !identity->network_only && (!of_phase || hth_identity_counts(identity, of_phase));
     if (hth_layer_key(key, &layer)) return true; /* a setting of one layer */
     if (begins_with_any(key, of_episodes, HTH_COUNT(of_episodes)))
         return identity->has_episodes &&
@@ -87,6 +94,27 @@ static void collect_table(void *context, const hth_table *table) {
     }
 }
 
+/* Collects the names of the phases, and what each sets. */
+static void collect_phases(collector *to) {
+    char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH], label[HTH_PHASE_LENGTH];
+    const size_t count = hth_phases(to->settings, labels);
+    const hth_settings *all = to->settings;
+    if (count == 0 || to->full) return;
+    /* Their names, with commas between. */
+    char *names = to->identity->phases = calloc(count, HTH_PHASE_LENGTH + 2);
+    to->full = !names;
+    for (size_t k = 0; names && k < count; k++) {
+        if (k) strcat(names, ", ");
+        strcat(names, labels[k]);
+    }
+    if (names) collect(to, phases_key, names, NULL);
+    /* Of settings that are given twice the last counts. */
+    for (size_t i = 0; i < all->count; i++) {
+        const char *key = all->items[i].key;
+        if (hth_phase_key(key, label)) collect(to, key, hth_settings_find(all, key)->value, NULL);
+    }
+}
+
 static hth_status make(const hth_settings *settings, bool whole, hth_identity *out,
                        hth_error *error) {
     hth_identity identity = {.whole = whole, .has_episodes = hth_episodes_wanted(settings)};
@@ -98,6 +126,7 @@ static hth_status make(const hth_settings *settings, bool whole, hth_identity *o
         if (part) collect(&to, all[i]->key, part->name, all[i]->fallback);
     }
     hth_config_each_table(settings, collect_table, &to);
+    collect_phases(&to);
     if (to.full) {
         hth_identity_free(&identity);
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the settings of a checkpoint");
@@ -124,5 +153,6 @@ bool hth_same_value(const char *a, const char *b) {
 
 void hth_identity_free(hth_identity *identity) {
     free(identity->items);
+    free(identity->phases);
     *identity = (hth_identity){0};
 }

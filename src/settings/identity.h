@@ -7,11 +7,12 @@
 /* The settings that two runs must share before one can load the other's state. */
 typedef struct hth_identity {
     struct hth_identity_item {
-        char key[64];
+        char key[96];
         const char *value; /* text owned by the settings or by a table */
         bool by_default;   /* the value is the setting's default */
     } * items;
     size_t count, capacity;
+    char *phases;      /* their names, "digits, shuffled"; NULL: there are none */
     bool network_only; /* compare only the settings of the network, not those of training */
     bool whole;        /* compare all settings of a run except seed and threads */
     bool has_episodes; /* a run of episodes: sections module and episode count */

@@ -57,16 +57,14 @@ static void remove_item(hth_config *config, size_t at) {
 
 /* Refuses a setting that has no meaning in its own run either. */
 static hth_status check_alone(const hth_config *config, size_t count, hth_error *error) {
-    const hth_known known = hth_config_known();
     hth_settings alone = hth_config_settings(config);
     alone.count -= config->count - count;
     for (size_t i = 0; i < count; i++)
-        HTH_TRY(hth_setting_check(&known, &alone, &config->items[i], error));
+        HTH_TRY(hth_config_check_setting(&alone, &config->items[i], error));
     return HTH_OK;
 }
 
 hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error) {
-    const hth_known known = hth_config_known();
     HTH_TRY(check_alone(config, count, error));
     const bool task = chosen_later(config, count, &hth_tasks);
     const bool reader = chosen_later(config, count, &hth_readers);
@@ -85,7 +83,7 @@ hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error
             ((task || reader) && (is_of(&hth_worlds, key) || is_of(&hth_agents, key)));
         const bool learned = other_cell && is_learned(key);
         if (!replaced && !learned &&
-            hth_setting_check(&known, &all, &config->items[i], NULL) == HTH_OK)
+            hth_config_check_setting(&all, &config->items[i], NULL) == HTH_OK)
             continue;
         if (!hth_settings_find(&later, key)) HTH_TRY(note(config, key, error));
         remove_item(config, i);

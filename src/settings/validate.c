@@ -5,9 +5,11 @@
 #include "settings/config.h"
 
 #include "network/catalogues.h"
+#include "settings/phases.h"
 #include "tasks/catalogues.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The search for an option without a default that has no value. */
@@ -64,16 +66,50 @@ static hth_status check_stream(const hth_settings *settings, hth_error *error) {
                     "list data' and 'hitherto list worlds' show them");
 }
 
+/* Requires what a run needs of its settings: a source of numbers, and values of options without a default. */
+static hth_status check_whole(const hth_settings *settings, hth_error *error) {
+    unmet_need need = {settings, HTH_OK, error};
+    HTH_TRY(check_stream(settings, error));
+    hth_config_each_table(settings, check_given, &need);
+    return need.status;
+}
+
+hth_status hth_config_check_setting(const hth_settings *settings, const hth_setting *setting,
+                                    hth_error *error) {
+    const hth_known known = hth_config_known();
+    char label[HTH_PHASE_LENGTH];
+    hth_setting own = *setting;
+    hth_phase_list of_phase;
+    own.key = hth_phase_key(setting->key, label);
+    if (!own.key) return hth_setting_check(&known, settings, setting, error);
+    HTH_TRY(hth_phase_check_key(setting, error));
+    HTH_TRY(hth_phase_settings(settings, label, &of_phase, error));
+    const hth_status status = hth_setting_check(&known, &of_phase.settings, &own, error);
+    free(of_phase.items);
+    return status;
+}
+
+/* Each phase is a run of its own settings. */
+static hth_status check_phases(const hth_settings *settings, hth_error *error) {
+    char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH];
+    const size_t count = hth_phases(settings, labels);
+    for (size_t k = 0; k < count; k++) {
+        hth_phase_list own;
+        HTH_TRY(hth_phase_settings(settings, labels[k], &own, error));
+        hth_status status = check_whole(&own.settings, error);
+        free(own.items);
+        HTH_TRY(hth_phase_annotate(status, labels[k], error));
+    }
+    return HTH_OK;
+}
+
 hth_status hth_config_validate(const hth_config *config, hth_error *error) {
     const hth_settings settings = hth_config_settings(config), given = hth_config_given(config);
     hth_stack stack;
     HTH_TRY(hth_stack_read(&settings, &stack, error));
     /* Only the user's settings must fit: conventions may set options of parts that are not chosen. */
-    const hth_known known = hth_config_known();
     for (size_t i = 0; i < given.count; i++)
-        HTH_TRY(hth_setting_check(&known, &settings, &given.items[i], error));
-    HTH_TRY(check_stream(&settings, error));
-    unmet_need need = {&settings, HTH_OK, error};
-    hth_config_each_table(&settings, check_given, &need);
-    return need.status;
+        HTH_TRY(hth_config_check_setting(&settings, &given.items[i], error));
+    return hth_has_phases(&settings) ? check_phases(&settings, error)
+                                     : check_whole(&settings, error);
 }

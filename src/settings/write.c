@@ -3,7 +3,7 @@
  * with its help. Loading the file gives the same settings.
  */
 #include "network/catalogues.h"
-#include "settings/config.h"
+#include "settings/phases.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,6 +131,25 @@ static void write_layers(yaml_writer *writer) {
     }
 }
 
+/* Writes what each phase sets, behind the options of the section phases. */
+static void write_phases(yaml_writer *writer) {
+    const hth_settings *all = writer->settings;
+    char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH], label[HTH_PHASE_LENGTH];
+    const size_t count = hth_phases(all, labels);
+    for (size_t k = 0; k < count; k++) {
+        fprintf(writer->file, "  %s:\n", labels[k]);
+        for (size_t i = 0; i < all->count; i++) {
+            const char *key = hth_phase_key(all->items[i].key, label);
+            /* Of a setting that is given twice the last counts. */
+            if (!key || strcmp(label, labels[k]) != 0) continue;
+            if (hth_settings_find(all, all->items[i].key) != &all->items[i]) continue;
+            fprintf(writer->file, "    %s: ", key);
+            write_value(writer->file, all->items[i].value);
+            fputc('\n', writer->file);
+        }
+    }
+}
+
 static void write_all(yaml_writer *writer) {
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
@@ -143,6 +162,7 @@ static void write_all(yaml_writer *writer) {
         if (seen) continue;
         write_section(writer, sections[used++]);
         if (all[i] == &hth_cells) write_layers(writer);
+        if (all[i] == &hth_phases_section) write_phases(writer);
     }
 }
 

@@ -2,7 +2,8 @@
  * Reads settings from YAML. Libyaml's events are flattened into (section.name, text, file:line), so that the tables
  * of options stay the only description of settings. A file is a mapping of sections to mappings of scalars and
  * lists of scalars. Anchors, tags, deeper levels and repeated keys are refused with their line. Only the section
- * arms has one more level: each arm is a name and a mapping like a whole file.
+ * arms has one more level: each arm is a name and a mapping like a whole file; and so has each phase of the section
+ * phases.
  */
 #include "settings/config.h"
 
@@ -18,6 +19,7 @@ typedef struct yaml_reader {
     const char *path;
     hth_config *config;
     size_t first, first_varied; /* number of settings before this file */
+    const char *prefix;         /* "phases.digits." within a phase, else "" */
     hth_error *error;
 } yaml_reader;
 
@@ -95,9 +97,13 @@ static hth_status refuse_key(yaml_reader *reader, const char *key, const char *r
 
 /* Adds the setting, unless this file has set it before. */
 static hth_status keep(yaml_reader *reader, const char *key, const char *value, size_t line) {
-    char origin[512];
+    char origin[512], whole[2 * HTH_KEY_LENGTH];
     snprintf(origin, sizeof origin, "%s:%zu", reader->path, line);
     hth_config *config = reader->config;
+    if (*reader->prefix) {
+        snprintf(whole, sizeof whole, "%s%s", reader->prefix, key);
+        key = whole;
+    }
     HTH_TRY(hth_config_home(config, &key, origin, &config, reader->error));
     HTH_TRY(hth_config_set(config, key, value, origin, reader->error));
     const hth_setting *added = &config->items[config->count - 1];
@@ -183,12 +189,16 @@ static hth_status read_key(yaml_reader *reader, char *out, size_t size) {
     return HTH_OK;
 }
 
+static hth_status read_phase(yaml_reader *reader, const char *label);
+
 static hth_status read_section(yaml_reader *reader, const char *section) {
-    size_t length = strlen(section);
+    const size_t length = strlen(section), outer = strlen(reader->prefix);
+    const bool has_phases = !outer && strcmp(section, "phases") == 0;
     /* A section may begin only once in a file. */
     for (size_t i = reader->first; i < reader->config->count; i++) {
         const char *key = reader->config->items[i].key;
-        if (strncmp(key, section, length) == 0 && key[length] == '.')
+        if (strncmp(key, reader->prefix, outer) != 0) continue;
+        if (strncmp(key + outer, section, length) == 0 && key[outer + length] == '.')
             return hth_fail(reader->error, HTH_INVALID,
                             "%s:%zu: section %s was already begun at %s; put its settings together",
                             reader->path, line_of(reader), section,
@@ -202,15 +212,20 @@ static hth_status read_section(yaml_reader *reader, const char *section) {
         HTH_TRY(read_key(reader, name, sizeof name));
         snprintf(key, sizeof key, "%s.%s", section, name);
         HTH_TRY(next(reader));
-        HTH_TRY(read_value(reader, key));
+        if (has_phases && reader->event.type == YAML_MAPPING_START_EVENT)
+            HTH_TRY(read_phase(reader, name));
+        else
+            HTH_TRY(read_value(reader, key));
     }
 }
 
 static hth_status read_arms(yaml_reader *reader);
+static hth_status read_mapping(yaml_reader *reader, bool whole);
 
-/* Whether the section is allowed only in a whole file, not in an arm. */
-static bool is_for_whole(const char *key) {
+/* Whether the section is allowed only in a whole file, not in an arm or a phase. A phase has no phases either. */
+static bool is_for_whole(const yaml_reader *reader, const char *key) {
     const size_t length = strcspn(key, ".");
+    if (*reader->prefix && length == 6 && strncmp(key, "phases", 6) == 0) return true;
     return length == 4 && (strncmp(key, "arms", 4) == 0 || strncmp(key, "vary", 4) == 0);
 }
 
@@ -223,12 +238,31 @@ static hth_status read_mapping(yaml_reader *reader, bool whole) {
         HTH_TRY(read_key(reader, key, sizeof key));
         HTH_TRY(next(reader));
         bool section = reader->event.type == YAML_MAPPING_START_EVENT && !strchr(key, '.');
-        if (!whole && is_for_whole(key)) return refuse_key(reader, key, "has no place in an arm");
+        if (!whole && is_for_whole(reader, key))
+            return refuse_key(reader, key,
+                              *reader->prefix ? "has no place in a phase"
+                                              : "has no place in an arm");
         if (section && strcmp(key, "arms") == 0)
             HTH_TRY(read_arms(reader));
         else
             HTH_TRY(section ? read_section(reader, key) : read_value(reader, key));
     }
+}
+
+/* Reads the mapping of a phase, which starts with the current event: its settings are those of the list, with the name
+ * of the phase before them. */
+static hth_status read_phase(yaml_reader *reader, const char *label) {
+    char prefix[HTH_KEY_LENGTH];
+    const size_t line = line_of(reader), before = reader->config->count;
+    snprintf(prefix, sizeof prefix, "phases.%s.", label);
+    reader->prefix = prefix;
+    const hth_status status = read_mapping(reader, false);
+    reader->prefix = "";
+    HTH_TRY(status);
+    if (reader->config->count > before) return HTH_OK;
+    return hth_fail(reader->error, HTH_INVALID,
+                    "%s:%zu: phase '%s' has no settings: give some, such as {train.epochs: 3}",
+                    reader->path, line, label);
 }
 
 /* Reads "label: {setting: value, ...}" into the arm's own list. */
@@ -306,6 +340,7 @@ hth_status hth_config_load(hth_config *config, const char *path, hth_error *erro
     yaml_reader reader = {.path = path,
                           .config = config,
                           .first = config->count,
+                          .prefix = "",
                           .first_varied = config->vary ? config->vary->count : 0,
                           .error = error};
     /* Read the whole file. */

@@ -105,7 +105,7 @@ static void add_close(void *state) {
 /* No two of (split, item) share a stream of random numbers. */
 static void key_item(add_item *item, const hth_stream_context *context, size_t b) {
     uint32_t stream = (uint32_t)b * 3 + (uint32_t)context->split;
-    toss_reader reader = {{context->seed, HTH_RANDOM_TASK, stream}, UINT64_MAX, 0};
+    toss_reader reader = {{hth_draws(context), HTH_RANDOM_TASK, stream}, UINT64_MAX, 0};
     *item = (add_item){reader, reader, reader};
 }
 

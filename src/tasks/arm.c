@@ -227,8 +227,10 @@ static hth_status arm_open(const hth_stream_context *context, void **state, hth_
     const size_t items = hth_times((size_t)o.steps, context->batch);
     arm_state *arm = calloc(1, sizeof *arm);
     if (arm) {
-        *arm = (arm_state){
-            .options = o, .batch = context->batch, .split = context->split, .seed = context->seed};
+        *arm = (arm_state){.options = o,
+                           .batch = context->batch,
+                           .split = context->split,
+                           .seed = hth_draws(context)};
         arm->x = calloc(items, hth_times((size_t)o.inputs, sizeof *arm->x));
         arm->targets = calloc(items, JOINTS * sizeof *arm->targets);
         arm->curve = calloc(2 * (size_t)o.steps, sizeof *arm->curve);

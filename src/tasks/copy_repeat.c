@@ -207,7 +207,7 @@ static hth_status copy_open(const hth_stream_context *context, void **state, hth
     if (!s) return hth_fail(error, HTH_NO_MEMORY, "task copy-repeat: not enough memory");
     *s = (copy_state){.options = o,
                       .batch = context->batch,
-                      .seed = context->seed,
+                      .seed = hth_draws(context),
                       .split = context->split,
                       .pattern = (uint64_t)o.pattern,
                       .repeats = (uint64_t)o.repeats,

@@ -36,7 +36,7 @@ typedef struct mimic_options {
 typedef struct mimic_state {
     mimic_options options;
     size_t n, inputs, outputs, batch;
-    uint64_t seed, position; /* position: steps given so far */
+    uint64_t seed, draws, position; /* draws: seed of the coins; position: steps given so far */
     hth_split split;
     size_t capacity;                             /* steps that the buffers hold */
     hth_real *x, *targets;                       /* [capacity][batch][inputs], [..][outputs] */
@@ -111,7 +111,7 @@ static void draw_weights(mimic_state *m) {
 
 /* No two of (split, item) share a stream. */
 static hth_random random_of_item(const mimic_state *m, size_t b) {
-    return (hth_random){m->seed, HTH_RANDOM_TASK, (uint32_t)b * 3 + (uint32_t)m->split};
+    return (hth_random){m->draws, HTH_RANDOM_TASK, (uint32_t)b * 3 + (uint32_t)m->split};
 }
 
 /* Draws of the start state lie in the upper half of the index, away from the coins. */
@@ -216,6 +216,7 @@ static hth_status mimic_open(const hth_stream_context *context, void **state, ht
                            .outputs = (size_t)o.outputs,
                            .batch = context->batch,
                            .seed = context->seed,
+                           .draws = hth_draws(context),
                            .split = context->split};
     if (!m || !place(m)) {
         mimic_close(m);

@@ -261,7 +261,7 @@ static hth_status recall_open(const hth_stream_context *context, void **state, h
                         .batch = context->batch,
                         .inputs = (size_t)(o.symbols + o.bits + o.noise) + 2,
                         .outputs = classes ? 2 * answers : answers,
-                        .seed = context->seed,
+                        .seed = hth_draws(context),
                         .split = context->split,
                         .grows = grows,
                         .delay = (uint64_t)(grows ? o.from : o.delay),

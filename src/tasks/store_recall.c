@@ -251,7 +251,7 @@ static hth_status recall_open(const hth_stream_context *context, void **state, h
                         .periods = (size_t)o.periods,
                         .steps = (size_t)(o.periods * o.period),
                         .batch = context->batch,
-                        .seed = context->seed,
+                        .seed = hth_draws(context),
                         .split = context->split,
                         .trial = UINT64_MAX};
     hth_status status = prepare(r, error);

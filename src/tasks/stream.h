@@ -17,8 +17,13 @@ typedef struct hth_stream_context {
     const hth_settings *settings;
     hth_split split;
     size_t batch;
-    uint64_t seed;
+    uint64_t
+        seed; /* of what the task is: curves, another network, which part of a file validates */
 } hth_stream_context;
+
+/* The seed of what is drawn of a task: trials, coins, orders. It is the context's, but where a run trains in a later
+ * phase (phases.number), whose draws must be others. */
+uint64_t hth_draws(const hth_stream_context *context);
 
 /* What next() tells beside the chunk. A chunk never crosses the start of a sequence. */
 typedef struct hth_position_flags {

@@ -1,6 +1,9 @@
 /* The tasks: synthetic streams. To add one, write its file and one line in TASKS. */
 #include "tasks/stream.h"
 
+#include "base/random.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define TASKS(X)                                                                                   \
@@ -28,6 +31,16 @@ const hth_stream_kind *hth_task_at(size_t index) {
 
 static const hth_part *part_at(size_t index) {
     return &tasks[index]->part;
+}
+
+uint64_t hth_draws(const hth_stream_context *context) {
+    const hth_setting *number = hth_settings_find(context->settings, "phases.number");
+    const uint64_t phase = number ? strtoull(number->value, NULL, 10) : 0;
+    const hth_random random = {context->seed, HTH_RANDOM_PHASE, 0};
+    uint64_t words[2];
+    if (phase == 0 || context->split != HTH_TRAIN) return context->seed;
+    hth_random_words(&random, phase, words);
+    return words[0];
 }
 
 size_t hth_task_references(const hth_settings *settings, const char *measure,

@@ -95,7 +95,7 @@ hth_status hth_trials_open(const hth_stream_context *context, const char *task,
                         context->batch);
     trials *t = calloc(1, sizeof *t);
     if (t) {
-        t->seed = context->seed;
+        t->seed = hth_draws(context);
         t->batch = context->batch;
         t->split = context->split;
     }

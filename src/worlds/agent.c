@@ -126,8 +126,10 @@ hth_status hth_agent_open(const hth_world_kind *world, const hth_stream_context 
                           void **state, hth_shape *shape, hth_error *error) {
     hth_agent *a = calloc(1, sizeof *a);
     if (!a) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a world");
-    *a = (hth_agent){
-        .world = world, .seed = context->seed, .split = context->split, .batch = context->batch};
+    *a = (hth_agent){.world = world,
+                     .seed = hth_draws(context),
+                     .split = context->split,
+                     .batch = context->batch};
     const hth_status status = open_into(a, context, error);
     if (status != HTH_OK) {
         hth_agent_close(a);

@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bool found = false;
     fuzz_write("checkpoint.safetensors", data, size);
     hth_status status = hth_checkpoint_load(fuzz_folder, &o->session, &counters, &o->identity, NULL,
-                                            &found, &error);
+                                            NULL, &found, &error);
     fuzz_refused(status, &error);
     if (status != HTH_OK) return 0;
     hth_walk walk = hth_session_walk(&o->session, &counters.walked);
