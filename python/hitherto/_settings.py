@@ -257,7 +257,10 @@ class Data(TypedDict, total=False):
     """sound: filter the power spectrum instead of its root (HTK: USEPOWER) (false)"""
 
 
-WorldName = Literal["bandit", "two-step", "t-maze", "cues", "key-door", "cart-pole", "memory-chain", "harlow", "pipe"]
+WorldName = (
+    Literal["bandit", "two-step", "t-maze", "cues", "key-door", "cart-pole", "memory-chain", "harlow", "recorded",
+    "pipe"]
+)
 
 class World(TypedDict, total=False):
     """Settings of the section `world`."""
@@ -311,12 +314,15 @@ class World(TypedDict, total=False):
     """trials of an episode, a step each (100); or: trials of an episode (6)"""
     size: int
     """numbers of an object (8)"""
+    file: Texts
+    """an .npz file, or a folder of .npy files, with inputs, and with an action and a reward of each step as targets
+    (docs/worlds.md)"""
     command: Texts
     """the program, as a shell would be told it (docs/worlds.md says what it must answer)"""
     inputs: int
     """numbers that it shows at each step"""
     actions: int
-    """actions, 0 to actions - 1"""
+    """actions; 0: the largest that was taken, plus 1 (0); or: actions, 0 to actions - 1"""
     steps: int
     """an episode ends after so many steps (200); or: an episode ends after so many steps (500)"""
     timeout: float

@@ -406,13 +406,15 @@ def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: b
     return Comparison(out, _work(words, show, progress).stdout)
 
 
-def check(settings: Any = None, **changes: Unpack[AllSettings]) -> str:
+def check(settings: Any = None, *, out: Path | None = None, **changes: Unpack[AllSettings]) -> str:
     """Compares every gradient of these settings with the exact one (``hitherto check``).
 
     Parameters
     ----------
     settings, **changes
         As in `train`.
+    out : path, optional
+        An .npz file for the gradients and what they are of, as ``hitherto help check`` says.
 
     Returns
     -------
@@ -426,7 +428,7 @@ def check(settings: Any = None, **changes: Unpack[AllSettings]) -> str:
     Error
         A gradient is wrong. The message is the table.
     """
-    done = _run(["check", *_words(settings, changes)])
+    done = _run(["check", *_words(settings, changes), *(["--out", os.fspath(out)] if out is not None else [])])
     if done.returncode not in (0, PROVED_NOTHING):
         raise Error(done.stdout + _sentence(done.stderr))
     return done.stdout

@@ -9,7 +9,8 @@
  *      only reported.
  *   3. RTRL gives BPTT's gradient, step by step and in blocks.
  *
- * The sample of the data is one sequence: it starts from the state at rest, and nothing follows it. A learner with
+ * The sample of the data is one sequence: it starts from the state at rest, and nothing follows it. Of a world it is an
+ * episode that the network plays, and the targets stay as they were then. A learner with
  * parts that learn, such as a prediction, goes on learning during the check.
  */
 #include "check/check.h"
@@ -17,6 +18,7 @@
 #include "check/differences.h"
 #include "check/draws.h"
 #include "check/entries.h"
+#include "check/gradients.h"
 #include "check/worst.h"
 #include "credit/inspect.h"
 #include "network/inspect.h"
@@ -57,6 +59,7 @@ typedef struct check {
     hth_check_options options;
     hth_train_options train;
     const char *from;        /* the run whose checkpoint is checked; NULL: a fresh network */
+    const char *out;         /* a file for the gradients; NULL: not wanted */
     hth_settings settings;   /* owned, with loss.class_weights that the data bring */
     char *class_weights;     /* owned, the text of these */
     const hth_setting *rate; /* regulariser.rate as the user gave it; NULL: 0 */
@@ -65,6 +68,7 @@ typedef struct check {
     hth_subject subject;
     size_t parameters;
     hth_real *exact, *other; /* BPTT's gradient, and the one compared with it */
+    hth_real *own;           /* that of the user's learner; NULL: not wanted */
 } check;
 
 /* A fresh network (from NULL), or that of the run's newest checkpoint. */
@@ -93,6 +97,11 @@ static hth_status open_data(check *c, hth_error *error) {
         HTH_TRY(
             hth_run_restore(c->from, &c->settings, &(hth_handles){.source = &c->source}, error));
     HTH_TRY(hth_given_check(&c->source, &c->settings, error));
+    /* Of a world the network plays an episode when it is made; until then only the size of the sample is known. */
+    const uint64_t longest = c->source.sequence_steps, most = (uint64_t)c->options.steps;
+    c->sample = (hth_sample){.steps = (size_t)(longest && longest < most ? longest : most),
+                             .batch = (size_t)batch};
+    if (c->source.kind->answers) return HTH_OK;
     return hth_sample_take(&c->source, (size_t)c->options.steps, (size_t)batch, &c->sample, error);
 }
 
@@ -189,11 +198,15 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     HTH_TRY(refuse(c, given, error));
     HTH_TRY(refuse_unit(c, given, error));
     HTH_TRY(open_network(c, &c->settings, c->from, &c->subject.network, error));
+    if (c->source.kind->answers)
+        HTH_TRY(hth_sample_play(&c->source, c->subject.network, c->subject.compute, c->sample.steps,
+                                c->sample.batch, &c->sample, error));
     c->parameters = hth_network_parameter_count(c->subject.network);
     /* Take memory for BPTT's gradient and the one compared with it. */
     c->exact = calloc(c->parameters, sizeof *c->exact);
     c->other = calloc(c->parameters, sizeof *c->other);
-    if (!c->exact || !c->other)
+    if (c->out) c->own = calloc(c->parameters, sizeof *c->own);
+    if (!c->exact || !c->other || (c->out && !c->own))
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the gradients of the check");
     return HTH_OK;
 }
@@ -201,6 +214,7 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
 static void close_check(check *c) {
     free(c->exact);
     free(c->other);
+    free(c->own);
     hth_network_destroy(c->subject.network);
     hth_compute_destroy(c->subject.compute);
     hth_sample_free(&c->sample);
@@ -349,6 +363,8 @@ static hth_status compare_one(check *c, const candidate *who, hth_rehearsal *reh
     char claim[80];
     hth_report report = {0};
     HTH_TRY(hth_rehearsal_run(rehearsal, &report, error));
+    if (c->own && who->overrides.count == 0)
+        memcpy(c->own, hth_gradient_values(rehearsal->gradient), c->parameters * sizeof *c->own);
     if (hth_learner_drawn(rehearsal->learner) > 0)
         return hth_check_draws(&c->run, rehearsal, who->name, (size_t)c->options.draws, c->exact,
                                bias != HTH_BIASED, error);
@@ -547,7 +563,8 @@ static hth_status check_all(check *c, const hth_settings *given, hth_error *erro
     HTH_TRY(check_differences(c, error));
     if (!hth_check_stopped(&c->run)) HTH_TRY(check_learners(c, error));
     if (!hth_check_stopped(&c->run)) HTH_TRY(check_rtrl(c, error));
-    return HTH_OK;
+    if (!c->out || hth_check_stopped(&c->run)) return HTH_OK;
+    return hth_gradients_write(c->out, &c->subject, c->exact, c->own, error);
 }
 
 static hth_status verdict(const hth_check_run *run, hth_error *error) {
@@ -556,11 +573,13 @@ static hth_status verdict(const hth_check_run *run, hth_error *error) {
                     run->rows, run->first_failed);
 }
 
-hth_status hth_check(const hth_config *config, const char *run, const hth_observer *observer,
+hth_status hth_check(const hth_config *config, const char *run, const char *out,
+                     const hth_observer *observer,
                      void (*row)(void *context, const hth_check_row *row), void *context,
                      hth_error *error) {
     static const hth_observer nobody;
     check c = {.from = run,
+               .out = out,
                .run = {.observer = observer ? observer : &nobody, .row = row, .context = context}};
     const hth_settings settings = hth_config_settings(config);
     HTH_TRY(hth_config_validate(config, error));

@@ -81,6 +81,27 @@ hth_status hth_sample_take(hth_source *source, size_t steps, size_t batch, hth_s
     return status;
 }
 
+hth_status hth_sample_play(const hth_source *source, hth_network *network, hth_compute *compute,
+                           size_t steps, size_t batch, hth_sample *out, hth_error *error) {
+    hth_sample sample = {.batch = batch, .shape = source->shape};
+    hth_tally tally = {0};
+    hth_walk walk = {.source = source, .tally = &tally, .steps = steps, .batch = batch};
+    /* Room for one step more: where an episode goes on, the network looks ahead for the value. */
+    HTH_TRY(hth_tape_create(network, steps + 1, batch, compute, NULL, &walk.parts.tape, error));
+    walk.parts.network = network;
+    hth_tape_dropout(walk.parts.tape, false);
+    /* Of an episode that began earlier the rest is left out. */
+    hth_status status = HTH_OK;
+    while (status == HTH_OK && !walk.flags.starts) status = hth_walk_tape(&walk, error);
+    if (status == HTH_OK) status = append_chunk(&sample, &walk.chunk, steps, error);
+    hth_tape_destroy(walk.parts.tape);
+    if (status == HTH_OK)
+        *out = sample;
+    else
+        hth_sample_free(&sample);
+    return status;
+}
+
 void hth_sample_free(hth_sample *s) {
     free(s->x);
     free(s->tokens);

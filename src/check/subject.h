@@ -16,6 +16,10 @@ typedef struct hth_sample {
 /* Takes at most `steps` steps, at most to the end of the first sequence that begins. */
 hth_status hth_sample_take(hth_source *source, size_t steps, size_t batch, hth_sample *out,
                            hth_error *error);
+/* The same of a stream that answers: the network acts, with its own outputs for the values of steps. At most a tape of
+ * `steps` steps of an episode, from its start. */
+hth_status hth_sample_play(const hth_source *source, hth_network *network, hth_compute *compute,
+                           size_t steps, size_t batch, hth_sample *out, hth_error *error);
 void hth_sample_free(hth_sample *sample);
 /* The steps from .. from+steps-1 of the sample, without copying. */
 hth_chunk hth_sample_chunk(const hth_sample *sample, size_t from, size_t steps);

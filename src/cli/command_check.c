@@ -64,13 +64,13 @@ static int find_run(const cli_arguments *arguments, const char **run) {
     return CLI_OK;
 }
 
-static int check(const hth_config *config, const char *run) {
+static int check(const hth_config *config, const char *run, const char *out) {
     check_table table = {0};
     cli_catch_interrupts();
     const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted,
                                    cli_progress_reading};
     hth_error error;
-    hth_status status = hth_check(config, run, &observer, print_row, &table, &error);
+    hth_status status = hth_check(config, run, out, &observer, print_row, &table, &error);
     if (cli_interrupted) return CLI_INTERRUPTED;
     if (status != HTH_OK && status != HTH_FAILED) return cli_fail(&error);
     if (table.failed)
@@ -81,6 +81,7 @@ static int check(const hth_config *config, const char *run) {
     if (table.proved_nothing)
         printf(", %zu are of gradients that are zero and prove nothing", table.proved_nothing);
     printf(".\n");
+    if (out) printf("The sample, its loss and the gradients: %s\n", out);
     if (table.gradients > 0) return CLI_OK;
     return cli_complain(CLI_PROVED_NOTHING,
                         "no comparison failed, but none proves anything: every gradient that "
@@ -89,9 +90,11 @@ static int check(const hth_config *config, const char *run) {
 
 int cli_check(const cli_arguments *arguments) {
     hth_config *config;
-    const char *run;
+    const char *run, *out = cli_value(arguments, "--out");
     hth_error error;
     int code = find_run(arguments, &run);
+    if (code == CLI_OK && out && !cli_ends_in(out, ".npz"))
+        code = cli_complain(CLI_BAD_INPUT, "option --out is '%s', but must end in .npz", out);
     if (code == CLI_OK) code = cli_read_settings(arguments, NULL, &config);
     if (code != CLI_OK) return code;
     code = cli_need_double(arguments);
@@ -99,7 +102,7 @@ int cli_check(const cli_arguments *arguments) {
     if (code == CLI_OK &&
         hth_config_set(config, "train.precision", "double", NULL, &error) != HTH_OK)
         code = cli_fail(&error);
-    if (code == CLI_OK) code = check(config, run);
+    if (code == CLI_OK) code = check(config, run, out);
     hth_config_destroy(config);
     return code;
 }

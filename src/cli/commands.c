@@ -184,7 +184,7 @@ static const cli_command commands[] = {
     },
     {
         .name = "check",
-        .usage = "[SETTINGS.yaml... | RUN] [key=value...]",
+        .usage = "[SETTINGS.yaml... | RUN] [key=value...] [--out FILE.npz]",
         .summary = "hold every gradient of these settings against the exact one",
         .text =
             "Builds the network, the learner and the data of the settings, in double precision. "
@@ -201,10 +201,19 @@ static const cli_command commands[] = {
             "With the folder of a run, the parameters, what the learner has learned, and the place "
             "in the data are those of its newest checkpoint, and the batch is the run's: how near "
             "to the exact gradient the learner comes there. Those of check.learners begin anew.\n\n"
+            "With --out the numbers themselves are written, for another program to be held "
+            "against: "
+            "the inputs, outputs, targets and weights of the steps, the loss, and for each block "
+            "of "
+            "parameters its values, gradient.BLOCK (backpropagation through time) and "
+            "learner.BLOCK (your learner; of one run, if it draws).\n\n"
             "  hitherto check experiments/demo.yaml\n"
             "  hitherto check runs/copy-repeat-eprop3-s1 check.steps=40\n"
-            "  hitherto check task=add cell=gru learner=rtrl learner.steps=30",
-        .flags = {SEED, THREADS},
+            "  hitherto check task=add cell=gru learner=rtrl learner.steps=30\n"
+            "  hitherto check world=recorded world.file=episodes.npz learner=bptt --out g.npz",
+        .flags = {{"--out", "FILE", "FILE.npz for the gradients and what they are of"},
+                  SEED,
+                  THREADS},
         .run = cli_check,
     },
     {

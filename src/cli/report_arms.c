@@ -118,7 +118,7 @@ static hth_status measure(const report_arms *arms, size_t row, nearness *n, hth_
     HTH_TRY(hth_config_create(&config, error));
     hth_status status = settle(arms->configs[row], arms->c->rows[row].best_seed, config, error);
     if (status == HTH_OK)
-        status = hth_check(config, kept ? path : NULL, &observer, take_row, n, error);
+        status = hth_check(config, kept ? path : NULL, NULL, &observer, take_row, n, error);
     hth_config_destroy(config);
     return n->done ? HTH_OK : status;
 }

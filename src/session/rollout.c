@@ -53,13 +53,13 @@ static double entropy_now(const hth_walk *w) {
     return hth_network_anneal(w->parts.network, whole > 0 ? done / whole : 0, w->by_step);
 }
 
-/* Lets the stream find the targets; with the reads of the tape if it asks, of a whole sequence that is learned from. */
+/* Lets the stream find the targets; with the reads of the tape if it asks, of a whole sequence. */
 static hth_status look_back(hth_walk *w, const hth_real *after, double entropy, hth_lookback *back,
                             hth_error *error) {
     const hth_answers *world = w->source->kind->answers;
     void *state = w->source->state;
     hth_read_list list = {0};
-    const bool whole = w->flags.starts && w->flags.ends && w->parts.learner;
+    const bool whole = w->flags.starts && w->flags.ends && w->parts.network;
     hth_status status = HTH_OK;
     if (whole && world->needs(state) == HTH_WHOLE_WITH_READS)
         status = hth_read_list_make(w->parts.network, w->parts.tape, w->chunk.batch, &list, error);

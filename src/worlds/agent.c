@@ -221,13 +221,14 @@ static hth_status observe(void *state, const hth_real **x, bool *starts, hth_err
     return HTH_OK;
 }
 
-/* Draws an action from softmax(y), or takes the largest; without y all are alike. */
-static int32_t choose(const hth_agent *a, size_t item, const hth_real *y, double *log_chance) {
+/* Draws an action from softmax(y), or takes the largest; without y all are alike. taken: that one, where there is one. */
+static int32_t choose(const hth_agent *a, size_t item, int32_t taken, const hth_real *y,
+                      double *log_chance) {
     const size_t actions = a->shape.actions;
     const hth_moment at = moment(a, item, HTH_RANDOM_AGENT);
     const double u = hth_world_draw(&at, 0);
     *log_chance = -hth_log64((double)actions);
-    if (!y) return (int32_t)(u * (double)actions);
+    if (!y) return taken != HTH_NO_ACTION ? taken : (int32_t)(u * (double)actions);
     /* The normaliser. */
     size_t best = 0, chosen = 0;
     double sum = 0, below = 0;
@@ -239,6 +240,7 @@ static int32_t choose(const hth_agent *a, size_t item, const hth_real *y, double
         if (u * sum < below) break;
     }
     if (a->options.greedy && a->split != HTH_TRAIN) chosen = best;
+    if (taken != HTH_NO_ACTION) chosen = (size_t)taken;
     *log_chance = (double)y[chosen] - (double)y[best] - hth_log64(sum);
     return (int32_t)chosen;
 }
@@ -260,9 +262,11 @@ static hth_status act_item(hth_agent *a, size_t item, const hth_real *y, hth_err
     *event = (hth_event){.action = HTH_NO_ACTION, .is_over = a->over[item]};
     if (event->is_over) return HTH_OK;
     /* Choose and act. */
-    const bool counts = !a->world->asks || a->world->asks(&at, memory_of(a, item));
-    const int32_t action = choose(a, item, y, &event->log_chance);
-    HTH_TRY(a->world->act(&at, memory_of(a, item), (size_t)action, &reply, error));
+    double *memory = memory_of(a, item);
+    const bool counts = !a->world->asks || a->world->asks(&at, memory);
+    const int32_t taken = a->world->taken ? (int32_t)a->world->taken(&at, memory) : HTH_NO_ACTION;
+    const int32_t action = choose(a, item, taken, y, &event->log_chance);
+    HTH_TRY(a->world->act(&at, memory, (size_t)action, &reply, error));
     /* Note what came of it. */
     event->value = y ? (double)y[a->shape.actions] : 0;
     event->reward = a->options.scale * reply.reward;
@@ -351,6 +355,11 @@ void hth_agent_extent(const void *state, uint64_t *sequence_steps, uint64_t *epo
     *epoch_steps = 0;
 }
 
+size_t hth_agent_given(const void *state, hth_given *out, size_t capacity) {
+    const hth_agent *a = state;
+    return a->world->given ? a->world->given(a->world_state, out, capacity) : 0;
+}
+
 static double fading(const void *state) {
     const hth_agent *a = state;
     const hth_agent_options *o = &a->options;
@@ -368,7 +377,9 @@ static void tell(void *state, hth_outcomes *outcomes) {
 
 static hth_wholeness needs(const void *state) {
     const hth_agent *a = state;
-    if (a->options.by_step || a->options.how == HTH_RETURN_DISCOUNTED) return HTH_ANY_TAPES;
+    /* Only training changes rewards. */
+    if (a->options.by_step || a->options.how == HTH_RETURN_DISCOUNTED || a->split != HTH_TRAIN)
+        return HTH_ANY_TAPES;
     return a->options.how == HTH_RETURN_TRANSPORT ? HTH_WHOLE_WITH_READS : HTH_WHOLE_TAPES;
 }
 

@@ -48,9 +48,13 @@ typedef struct hth_world_kind {
     void (*observe)(const hth_moment *at, const double *memory, hth_real *x);
     /* Whether an action counts at this step; NULL: always. Where it does not, the policy learns nothing. */
     bool (*asks)(const hth_moment *at, const double *memory);
+    /* The action that is taken, below actions, whatever the policy would draw; NULL: the policy draws. */
+    size_t (*taken)(const hth_moment *at, const double *memory);
     /* Takes an action, 0..actions-1. */
     hth_status (*act)(const hth_moment *at, double *memory, size_t action, hth_reply *out,
                       hth_error *error);
+    /* Initial values that the world brings along, as those of a stream (hth_stream_kind.given); NULL: none. */
+    size_t (*given)(const void *state, hth_given *out, size_t capacity);
     void (*close)(void *state); /* NULL: the state is freed */
 } hth_world_kind;
 
@@ -85,6 +89,7 @@ hth_status hth_agent_next(void *state, size_t max_steps, hth_chunk *chunk,
                           hth_position_flags *flags, hth_error *error);
 size_t hth_agent_state(void *state, hth_field *fields, size_t capacity);
 void hth_agent_extent(const void *state, uint64_t *sequence_steps, uint64_t *epoch_steps);
+size_t hth_agent_given(const void *state, hth_given *out, size_t capacity);
 void hth_agent_close(void *state);
 extern const hth_answers hth_agent_answers;
 
@@ -100,6 +105,7 @@ extern const hth_answers hth_agent_answers;
                                               .next = hth_agent_next,                              \
                                               .state = hth_agent_state,                            \
                                               .extent = hth_agent_extent,                          \
+                                              .given = hth_agent_given,                            \
                                               .close = hth_agent_close,                            \
                                               .answers = &hth_agent_answers}
 

@@ -41,7 +41,7 @@ static rows check_line(const char *line, heard *h) {
     hth_error error;
     hth_observer observer = listen(h);
     hth_config *config = configure(line);
-    hth_status status = hth_check(config, NULL, &observer, count_row, &r, &error);
+    hth_status status = hth_check(config, NULL, NULL, &observer, count_row, &r, &error);
     if (status != HTH_OK) fail_msg("%s: %s", line, error.message);
     hth_config_destroy(config);
     assert_int_equal(r.failed, 0);
@@ -174,7 +174,7 @@ static void feedback_of_the_data_is_used(void **state) {
     assert_true(r.learner > 0.01 && r.learner != 1);
     /* As training does. */
     hth_config *config = configure(arrays_line("some.npz", "learner=rtrl"));
-    assert_int_equal(hth_check(config, NULL, &observer, NULL, NULL, &error), HTH_INVALID);
+    assert_int_equal(hth_check(config, NULL, NULL, &observer, NULL, NULL, &error), HTH_INVALID);
     assert_non_null(strstr(error.message, "feedback weights are given"));
     hth_config_destroy(config);
 }
@@ -195,7 +195,7 @@ static void what_training_refuses_is_refused(void **state) {
         assert_int_not_equal(train_line(cases[i].line, "refused", false, NULL, &ending, &trained),
                              HTH_OK);
         hth_config *config = configure(cases[i].line);
-        assert_int_not_equal(hth_check(config, NULL, NULL, NULL, NULL, &checked), HTH_OK);
+        assert_int_not_equal(hth_check(config, NULL, NULL, NULL, NULL, NULL, &checked), HTH_OK);
         hth_config_destroy(config);
         assert_non_null(strstr(checked.message, cases[i].part));
         assert_string_equal(checked.message, trained.message);
@@ -233,7 +233,8 @@ static rows check_run(const char *more) {
     hth_observer observer = listen(&h);
     snprintf(line, sizeof line, PREDICTING "%s", more);
     hth_config *config = configure(line);
-    if (hth_check(config, scratch_path("predicting"), &observer, count_row, &r, &error) != HTH_OK)
+    if (hth_check(config, scratch_path("predicting"), NULL, &observer, count_row, &r, &error) !=
+        HTH_OK)
         fail_msg("%s", error.message);
     hth_config_destroy(config);
     assert_int_equal(r.failed, 0);
@@ -257,15 +258,15 @@ static void a_run_is_checked_where_it_stands(void **state) {
     /* Beside it, a run of a prediction in another unit. */
     train_whole(PREDICTING "loss.time=mean", "means");
     hth_config *config = configure(PREDICTING "loss.time=mean");
-    assert_int_equal(hth_check(config, scratch_path("means"), NULL, NULL, NULL, &error),
+    assert_int_equal(hth_check(config, scratch_path("means"), NULL, NULL, NULL, NULL, &error),
                      HTH_INVALID);
     assert_non_null(strstr(error.message, "loss.time is 'mean'"));
     hth_config_destroy(config);
     config = configure(PREDICTING "network.units=4");
-    assert_int_equal(hth_check(config, scratch_path("predicting"), NULL, NULL, NULL, &error),
+    assert_int_equal(hth_check(config, scratch_path("predicting"), NULL, NULL, NULL, NULL, &error),
                      HTH_MISMATCH);
     assert_non_null(strstr(error.message, "network.units '5', the settings say '4'"));
-    assert_int_equal(hth_check(config, scratch_path("nowhere"), NULL, NULL, NULL, &error),
+    assert_int_equal(hth_check(config, scratch_path("nowhere"), NULL, NULL, NULL, NULL, &error),
                      HTH_FILE);
     assert_non_null(strstr(error.message, "there is no checkpoint"));
     hth_config_destroy(config);
@@ -291,7 +292,8 @@ static void a_run_is_checked_on_what_comes_next(void **state) {
         hth_observer observer = listen(&h);
         hth_error error;
         rows r = {0}, fresh = check_line(line, &h);
-        if (hth_check(config, scratch_path("stopped"), &observer, count_row, &r, &error) != HTH_OK)
+        if (hth_check(config, scratch_path("stopped"), NULL, &observer, count_row, &r, &error) !=
+            HTH_OK)
             fail_msg("%s", error.message);
         hth_config_destroy(config);
         error_at[i] = r.learner;
@@ -345,12 +347,12 @@ static void your_own_learner_that_is_too_large_is_refused(void **state) {
     (void)state;
     hth_config *config = configure(LITTLE "learner=rtrl");
     hth_error error;
-    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, &error), HTH_INVALID);
+    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, NULL, &error), HTH_INVALID);
     assert_non_null(strstr(error.message, "your learner would take 0.000"));
     assert_non_null(strstr(error.message, "GiB, more than check.memory = 0.0001"));
     hth_config_destroy(config);
     config = configure(LITTLE "learner=rtrl check.memory=1");
-    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, &error), HTH_OK);
+    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, NULL, &error), HTH_OK);
     hth_config_destroy(config);
 }
 

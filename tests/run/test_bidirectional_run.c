@@ -60,7 +60,7 @@ static void the_check_holds(void **state) {
     hth_config *config =
         configure("task=pattern task.steps=50 network.direction=both network.units=4 "
                   "learner=bptt cell=lstm check.steps=12 check.samples=8 ");
-    hth_status status = hth_check(config, NULL, &observer, count_row, &r, &error);
+    hth_status status = hth_check(config, NULL, NULL, &observer, count_row, &r, &error);
     if (status != HTH_OK) fail_msg("%s", error.message);
     hth_config_destroy(config);
     assert_int_equal(r.failed, 0);

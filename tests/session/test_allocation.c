@@ -5,6 +5,7 @@
 #include "session/outer.h"
 
 #include "data/failing_malloc.h"
+#include "data/npz.h"
 
 static const char line[] =
     "task=add loss=softmax network.units=3 learner=rtrl check.steps=3 check.samples=2 "
@@ -41,7 +42,11 @@ static hth_status open_and_close(const hth_config *config, hth_error *error) {
 }
 
 static hth_status check(const hth_config *config, hth_error *error) {
-    return hth_check(config, NULL, NULL, NULL, NULL, error);
+    return hth_check(config, NULL, NULL, NULL, NULL, NULL, error);
+}
+
+static hth_status check_into_a_file(const hth_config *config, hth_error *error) {
+    return hth_check(config, NULL, scratch_path("gradients.npz"), NULL, NULL, NULL, error);
 }
 
 static void fail_at_every_allocation(const char *settings,
@@ -80,6 +85,22 @@ static void a_check_without_memory(void **state) {
     fail_at_every_allocation(line, check, 20);
 }
 
+/* Of a world, which the network plays, and whose data a reader reads; its gradients go to a file. */
+static void a_check_of_recordings_without_memory(void **state) {
+    (void)state;
+    static const double x[] = {1, 2, 3, 4, 5, 6}, targets[] = {0, 1, 1, 2, -1, 3, 0, 1, 1, 1, 0, 2};
+    const array all[] = {{"inputs", "<f8", "(2, 3, 1)", false, x, sizeof x},
+                         {"targets", "<f8", "(2, 3, 2)", false, targets, sizeof targets}};
+    char settings[400];
+    npz_write(scratch_path("episodes.npz"), all, HTH_COUNT(all));
+    snprintf(
+        settings, sizeof settings,
+        "world=recorded world.file=%s network.units=2 learner=rtrl check.steps=3 check.samples=1 "
+        "train.threads=1",
+        scratch_path("episodes.npz"));
+    fail_at_every_allocation(settings, check_into_a_file, 30);
+}
+
 /* One that no machine has memory for is refused in a sentence that says where it goes, and before it is taken. */
 static void a_model_larger_than_the_machine(void **state) {
     (void)state;
@@ -116,6 +137,7 @@ int main(void) {
         cmocka_unit_test(a_session_without_memory),
         cmocka_unit_test(episodes_without_memory),
         cmocka_unit_test(a_check_without_memory),
+        cmocka_unit_test(a_check_of_recordings_without_memory),
         cmocka_unit_test(a_model_larger_than_the_machine),
         cmocka_unit_test(episodes_larger_than_the_machine),
     };

@@ -2,13 +2,10 @@
  * where its fields are copied into another, and other draws for another seed, split or item. */
 #include "worlds/world.h"
 
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+#include "data/npz.h"
+#include "scratch.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 enum { BATCH = 2, MOST = 1200 };
 
@@ -26,14 +23,39 @@ typedef struct player {
     uint64_t length;
 } player;
 
+static bool is_recorded(const hth_stream_kind *kind) {
+    return strcmp(kind->part.name, "recorded") == 0;
+}
+
+/* Three episodes of four steps or less, with two numbers seen. */
+static int write_episodes(void **state) {
+    static double x[3][4][2], targets[3][4][2];
+    static const int64_t lengths[] = {4, 2, 3};
+    if (scratch_make(state) != 0) return -1;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t t = 0; t < 4; t++) {
+            x[i][t][0] = (double)(10 * i + t);
+            x[i][t][1] = (double)t / 4;
+            targets[i][t][0] = (double)((i + t) % 3) - (t == 1); /* -1, 0, 1 or 2 */
+            targets[i][t][1] = (double)i - (double)t;
+        }
+    const array all[] = {{"inputs", "<f8", "(3, 4, 2)", false, x, sizeof x},
+                         {"targets", "<f8", "(3, 4, 2)", false, targets, sizeof targets},
+                         {"lengths", "<i8", "(3,)", false, lengths, sizeof lengths}};
+    npz_write(scratch_path("episodes.npz"), all, HTH_COUNT(all));
+    return 0;
+}
+
 static player open_player(const hth_stream_kind *kind, hth_split split, uint64_t seed) {
-    /* The world that is another program: one of its own. */
+    /* The world that is another program: one of its own. The world that is a file. */
     static const hth_setting other[] = {{"world.command", TOY, NULL},
                                         {"world.inputs", "2", NULL},
                                         {"world.actions", "2", NULL},
                                         {"world.steps", "10", NULL}};
-    const bool is_pipe = strcmp(kind->part.name, "pipe") == 0;
-    const hth_settings settings = {other, is_pipe ? 4 : 0};
+    const hth_setting file[] = {{"world.file", scratch_path("episodes.npz"), NULL}};
+    hth_settings settings = {NULL, 0};
+    if (strcmp(kind->part.name, "pipe") == 0) settings = (hth_settings){other, HTH_COUNT(other)};
+    if (is_recorded(kind)) settings = (hth_settings){file, HTH_COUNT(file)};
     const hth_stream_context context = {&settings, split, BATCH, seed};
     player p = {.kind = kind};
     uint64_t epoch;
@@ -122,8 +144,10 @@ static void other_draws_differ(void **state) {
             record(&p[i], steps, 50, x[i]);
             p[i].kind->close(p[i].state);
         }
-        assert_int_not_equal(memcmp(x[0], x[1], steps * width * sizeof **x), 0);
-        assert_int_not_equal(memcmp(x[0], x[2], steps * width * sizeof **x), 0);
+        /* What is recorded is drawn from nothing. */
+        const bool drawn = !is_recorded(hth_world_at(w));
+        assert_int_equal(memcmp(x[0], x[1], steps * width * sizeof **x) != 0, drawn);
+        assert_int_equal(memcmp(x[0], x[2], steps * width * sizeof **x) != 0, drawn);
         for (size_t t = 0; t < steps; t++)
             items = items ||
                     memcmp(x[0] + t * width, x[0] + t * width + inputs, inputs * sizeof **x) != 0;
@@ -159,6 +183,40 @@ static void hostile_positions_are_survived(void **state) {
         }
 }
 
+/* Each item has the episodes of its turn, with the actions that were taken and what came of them. */
+static void recordings_are_played_in_turn(void **state) {
+    (void)state;
+    static const size_t order[][2] = {{0, 1}, {2, 0}, {1, 2}}, lengths[] = {4, 2, 3};
+    enum {
+        SEEN = 2,
+        INPUTS = SEEN + 3 + 1
+    }; /* and the last of three actions, one-hot, and its reward */
+    size_t w = 0;
+    while (!is_recorded(hth_world_at(w))) w++;
+    player p = open_player(hth_world_at(w), HTH_VALIDATE, 1);
+    assert_int_equal(p.shape.inputs, INPUTS);
+    for (size_t round = 0; round < HTH_COUNT(order); round++) {
+        hth_chunk chunk;
+        hth_position_flags flags;
+        hth_error error;
+        assert_int_equal(p.kind->next(p.state, 100, &chunk, &flags, &error), HTH_OK);
+        assert_true(flags.starts && flags.ends);
+        for (size_t b = 0; b < BATCH; b++)
+            for (size_t t = 0; t < chunk.steps; t++) {
+                const size_t i = order[round][b];
+                const hth_real *x = chunk.x + (t * BATCH + b) * INPUTS;
+                const bool over = t >= lengths[i];
+                assert_true((double)x[0] == (over ? 0 : (double)(10 * i + t)));
+                assert_true(chunk.weights[t * BATCH + b] == (over ? 0 : 1));
+                if (over || t == 0) continue;
+                const int action = (int)((i + t - 1) % 3) - (t - 1 == 1);
+                for (int k = 0; k < 3; k++) assert_true(x[SEEN + k] == (k == action ? 1 : 0));
+                assert_true((double)x[SEEN + 3] == (double)i - (double)(t - 1));
+            }
+    }
+    p.kind->close(p.state);
+}
+
 /* What `hitherto list worlds` says. */
 static void sizes_are_told(void **state) {
     (void)state;
@@ -173,9 +231,9 @@ static void sizes_are_told(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tapes_of_any_length_and_copies_agree),
-                                       cmocka_unit_test(other_draws_differ),
-                                       cmocka_unit_test(hostile_positions_are_survived),
-                                       cmocka_unit_test(sizes_are_told)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tapes_of_any_length_and_copies_agree),
+        cmocka_unit_test(other_draws_differ), cmocka_unit_test(hostile_positions_are_survived),
+        cmocka_unit_test(recordings_are_played_in_turn), cmocka_unit_test(sizes_are_told)};
+    return cmocka_run_group_tests(tests, write_episodes, scratch_remove);
 }
