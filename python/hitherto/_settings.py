@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict, Union
 
 from numpy.typing import NDArray
@@ -318,7 +318,8 @@ class World(TypedDict, total=False):
     """an .npz file, or a folder of .npy files, with inputs, and with an action and a reward of each step as targets
     (docs/worlds.md)"""
     command: Texts
-    """the program, as a shell would be told it (docs/worlds.md says what it must answer)"""
+    """the program, as a shell would be told it (docs/worlds.md says what it must answer); or unix:PATH, where one
+    listens already, at a socket"""
     inputs: int
     """numbers that it shows at each step"""
     actions: int
@@ -1060,7 +1061,7 @@ class ModelSettings(TypedDict, total=False):
 class RunSettings(ModelSettings, total=False):
     """What `train` takes: the sections of a settings file but `data`."""
     task: TaskName | Task
-    world: WorldName | World
+    world: WorldName | World | Callable[[], Any]
     agent: AgentName | Agent
     store: Store
     module: Module

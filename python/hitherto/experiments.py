@@ -40,6 +40,15 @@ def _words(settings: Any, changes: Mapping[str, Any]) -> list[str]:
     return words + [f"{key}={value}" for key, value in flat_settings(whole).items()]
 
 
+def _served(changes: Mapping[str, Any]) -> contextlib.AbstractContextManager[Mapping[str, Any]]:
+    """The settings, where ``world`` may be a class of the user's, which then answers to the program."""
+    if not callable(changes.get("world")):
+        return contextlib.nullcontext(changes)
+    from . import world
+
+    return world.served(changes)
+
+
 def _write_data(data: Mapping[str, ArrayLike], folder: pathlib.Path) -> pathlib.Path:
     """Arrays become a file, beside the run where it needs them to be resumed and looked at later."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +122,8 @@ class Run:
         SettingError
             A setting is wrong, or may not change.
         """
-        _work(["train", "--resume", "--out", str(self.path), *_words(None, changes)], show, progress)
+        with _served(changes) as given:
+            _work(["train", "--resume", "--out", str(self.path), *_words(None, given)], show, progress)
         return self
 
     def evaluate(self, split: str = "test", **changes: Unpack[AllSettings]) -> str:
@@ -136,7 +146,8 @@ class Run:
         SettingError
             A setting is wrong, or the run has no such split.
         """
-        return _check(_run(["eval", str(self.path), "--split", split, *_words(None, changes)])).stdout
+        with _served(changes) as given:
+            return _check(_run(["eval", str(self.path), "--split", split, *_words(None, given)])).stdout
 
     def predict(self, arrays: Mapping[str, ArrayLike] | None = None, *, split: str = "test",
                 **changes: Unpack[AllSettings]) -> dict[str, NDArray[Any]]:
@@ -205,8 +216,9 @@ class Run:
             more: list[str] = []
             if data is not None:
                 more, split = self._words_of(data, pathlib.Path(folder)), "test"
-            _check(_run([command, str(self.path), "--out", str(out), "--split", split, *words, *more,
-                         *_words(None, changes)]))
+            with _served(changes) as given:
+                _check(_run([command, str(self.path), "--out", str(out), "--split", split, *words, *more,
+                             *_words(None, given)]))
             with np.load(out) as file:
                 found = {name: file[name] for name in file.files}
         if data is not None and "targets" not in data:
@@ -290,7 +302,8 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
         Whether a bar shows the progress (tqdm). By default it does so in a terminal and in a notebook, if tqdm is
         installed.
     **changes
-        Settings, as in `Model`: ``task="add"``, ``units=32``, ``train={"steps": 1000}``.
+        Settings, as in `Model`: ``task="add"``, ``units=32``, ``train={"steps": 1000}``. ``world`` may be a class of your
+        own, with ``reset`` and ``step`` (docs/python.md), which is called without arguments once for each item of a batch.
 
     Returns
     -------
@@ -305,13 +318,12 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
     KeyboardInterrupt
         After Ctrl-C. The run is saved and can be resumed.
     """
-    words = _words(settings, changes)
     if out is None:
         pathlib.Path("runs").mkdir(exist_ok=True)
         out = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir="runs")) / "run"
-    if data is not None:
-        words += ["data=arrays", f"data.file={_write_data(data, pathlib.Path(out).parent)}"]
-    _work(["train", *words, "--out", os.fspath(out)], show, progress)
+    more = ["data=arrays", f"data.file={_write_data(data, pathlib.Path(out).parent)}"] if data is not None else []
+    with _served(changes) as given:
+        _work(["train", *_words(settings, given), *more, "--out", os.fspath(out)], show, progress)
     return Run(out)
 
 
@@ -400,10 +412,10 @@ def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: b
     KeyboardInterrupt
         After Ctrl-C. The runs are saved; the same call goes on with them.
     """
-    words = ["compare", *_words(settings, changes), "--out", os.fspath(out)]
-    if jobs is not None:
-        words += ["--jobs", str(jobs)]
-    return Comparison(out, _work(words, show, progress).stdout)
+    more = ["--jobs", str(jobs)] if jobs is not None else []
+    with _served(changes) as given:
+        words = ["compare", *_words(settings, given), "--out", os.fspath(out), *more]
+        return Comparison(out, _work(words, show, progress).stdout)
 
 
 def check(settings: Any = None, *, out: Path | None = None, **changes: Unpack[AllSettings]) -> str:
@@ -428,7 +440,9 @@ def check(settings: Any = None, *, out: Path | None = None, **changes: Unpack[Al
     Error
         A gradient is wrong. The message is the table.
     """
-    done = _run(["check", *_words(settings, changes), *(["--out", os.fspath(out)] if out is not None else [])])
+    more = ["--out", os.fspath(out)] if out is not None else []
+    with _served(changes) as given:
+        done = _run(["check", *_words(settings, given), *more])
     if done.returncode not in (0, PROVED_NOTHING):
         raise Error(done.stdout + _sentence(done.stderr))
     return done.stdout

@@ -1,8 +1,8 @@
 /*
  * The settings that identify a run: network, layer, cell, readout, loss, learner, task, the kinds of data and
  * optimiser, seed, batch and precision. A checkpoint stores them, and resuming with others is refused. All other
- * settings (learning rates, length of the run, location of the data) may change on resuming. A run of episodes has its
- * module and its episodes beside these; one of phases has their names, and what each of them sets of these.
+ * settings (learning rates, length of the run, location of data and programs) may change on resuming. A run of episodes
+ * has its module and its episodes beside these; one of phases has their names, and what each of them sets of these.
  */
 #include "settings/identity.h"
 
@@ -23,6 +23,8 @@ static const char *const kept[] = {
     "world.",      "agent.",          "optimiser.name", "keep.name",  "train.seed",
     "train.batch", "train.precision", "regulariser.",   "view.",
 };
+/* Of these, where something is, not what it is. */
+static const char *const places[] = {"world.command", "world.timeout", "world.file"};
 /* The same of a run of episodes; the first belongs to its networks. */
 static const char *const of_episodes[] = {"module.", "episode."};
 
@@ -52,7 +54,9 @@ bool hth_identity_counts(const hth_identity *identity, const char *key) {
         return identity->has_episodes &&
                (!identity->network_only || begins_with_any(key, of_episodes, 1));
     if (identity->whole) return !begins_with_any(key, foreign, HTH_COUNT(foreign));
-    return begins_with_any(key, kept, identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept));
+    return begins_with_any(key, kept,
+                           identity->network_only ? NETWORK_SECTIONS : HTH_COUNT(kept)) &&
+           !begins_with_any(key, places, HTH_COUNT(places));
 }
 
 typedef struct collector {

@@ -29,7 +29,7 @@ typedef struct pipe_options {
 static const hth_option table[] = {
     OPTION(command,
            .help = "the program, as a shell would be told it (docs/worlds.md says what it must "
-                   "answer)",
+                   "answer); or unix:PATH, where one listens already, at a socket",
            .kind = HTH_KIND_TEXT),
     OPTION(inputs, .help = "numbers that it shows at each step", .kind = HTH_KIND_INTEGER, .min = 0,
            .max = 1e6),

@@ -1,5 +1,5 @@
 /*
- * Starting a program and speaking to it. Its standard input and output are the two ends of one socket, so that writing
+ * Starting a program, or connecting to one, and speaking to it. Its standard input and output are the two ends of one socket, so that writing
  * to a program that has ended is an error and no signal. What it writes to its standard error goes where ours goes.
  */
 #include "worlds/program.h"
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,13 +38,14 @@ static int wait_for(pid_t pid) {
 static int finish(hth_program *p) {
     const pid_t pid = p->pid;
     close(p->socket);
+    p->runs = false;
     p->pid = 0;
     p->used = 0;
-    return wait_for(pid);
+    return pid ? wait_for(pid) : 0;
 }
 
 void hth_program_end(hth_program *p) {
-    if (p->pid) finish(p);
+    if (p->runs) finish(p);
     free(p->line);
     p->line = NULL;
     p->room = 0;
@@ -76,9 +78,9 @@ static int spawn(hth_program *p, int theirs) {
     return failed;
 }
 
-static hth_status start(hth_program *p, hth_error *error) {
+/* Starts it; an error number, or 0. */
+static int start(hth_program *p) {
     int ends[2];
-    p->used = 0;
     int failed = socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 ? 0 : errno;
     if (!failed) {
         /* No other program that is started inherits them. */
@@ -89,15 +91,45 @@ static hth_status start(hth_program *p, hth_error *error) {
         if (failed) close(ends[0]);
     }
     p->socket = ends[0];
-    if (!failed) return HTH_OK;
-    p->pid = 0;
-    return hth_fail(error, HTH_FILE, "the program '%.120s' cannot be started: %s", p->command,
-                    strerror(failed));
+    if (failed) p->pid = 0;
+    return failed;
+}
+
+/* Connects to the program that listens at a path; an error number, or 0. */
+static int connect_to(hth_program *p, const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) return ENAMETOOLONG;
+    memcpy(address.sun_path, path, strlen(path));
+    p->socket = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (p->socket < 0) return errno;
+    fcntl(p->socket, F_SETFD, FD_CLOEXEC);
+    if (connect(p->socket, (const struct sockaddr *)&address, sizeof address) == 0) return 0;
+    const int failed = errno;
+    close(p->socket);
+    return failed;
+}
+
+static hth_status begin(hth_program *p, hth_error *error) {
+    static const char prefix[] = "unix:";
+    const size_t length = sizeof prefix - 1;
+    const bool listens = strncmp(p->command, prefix, length) == 0;
+    p->used = 0;
+    const int failed = listens ? connect_to(p, p->command + length) : start(p);
+    p->runs = failed == 0;
+    if (p->runs) return HTH_OK;
+    return hth_fail(error, HTH_FILE, "the program '%.120s' cannot be %s: %s", p->command,
+                    listens ? "reached" : "started", strerror(failed));
 }
 
 /* It has ended by itself: says how. */
 static hth_status complain(hth_program *p, const char *line, hth_error *error) {
+    const bool was_started = p->pid != 0;
     const int status = finish(p);
+    if (!was_started)
+        return hth_fail(error, HTH_FILE,
+                        "the program '%.120s' has closed the connection, where it was to answer "
+                        "'%s'",
+                        p->command, line);
     if (WIFSIGNALED(status))
         return hth_fail(error, HTH_FILE,
                         "the program '%.120s' was ended by signal %d, where it was to answer '%s'",
@@ -169,8 +201,8 @@ hth_status hth_program_ask(hth_program *p, const char *line, size_t most, const 
                            hth_error *error) {
     if (!p->line) p->line = malloc(p->room = most);
     if (!p->line) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a program's answer");
-    if (!p->pid)
-        HTH_TRY(start(p, error));
+    if (!p->runs)
+        HTH_TRY(begin(p, error));
     else if (p->used)
         forget_line(p);
     HTH_TRY(say(p, line, error));

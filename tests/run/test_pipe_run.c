@@ -76,8 +76,27 @@ static void what_goes_wrong_is_one_sentence(void **state) {
     }
 }
 
+/* Where nothing listens, and at a path that no socket can have. */
+static void what_does_not_listen_is_not_reached(void **state) {
+    (void)state;
+    char line[1024], long_path[200], command[300];
+    hth_ending ending;
+    hth_error error;
+    memset(long_path, 'x', sizeof long_path - 1);
+    long_path[sizeof long_path - 1] = 0;
+    const char *const paths[] = {scratch_path("nobody"), long_path};
+    for (size_t i = 0; i < HTH_COUNT(paths); i++) {
+        snprintf(command, sizeof command, "unix:%s", paths[i]);
+        snprintf(line, sizeof line, PIPE "world.command=%s train.steps=20", command);
+        assert_int_equal(
+            train_line(line, i ? "unheard" : "unreached", false, NULL, &ending, &error), HTH_FILE);
+        if (!strstr(error.message, "cannot be reached: ")) fail_msg("%s", error.message);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(interruptions_change_no_bit),
-                                       cmocka_unit_test(what_goes_wrong_is_one_sentence)};
+                                       cmocka_unit_test(what_goes_wrong_is_one_sentence),
+                                       cmocka_unit_test(what_does_not_listen_is_not_reached)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
