@@ -37,15 +37,21 @@ static hth_status append(hth_read_list *list, const hth_tape *tape, size_t layer
     return HTH_OK;
 }
 
+hth_status hth_reads_exist(const hth_network *network, hth_error *error) {
+    const size_t layers = hth_network_look(network).layers;
+    for (size_t l = 0; l < layers; l++)
+        if (hth_layer_look(network, l).stores) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "agent.return is transport, which goes along the reads of a store, but the "
+                    "network has none: network.layers must name one (units, store), or take "
+                    "agent.return = discounted");
+}
+
 static hth_status gather(const hth_network *network, const hth_tape *tape, size_t batch,
                          hth_read_list *list, hth_error *error) {
     const size_t steps = hth_tape_length(tape), layers = hth_network_look(network).layers;
     size_t *at;
     for (size_t l = 0; l < layers; l++) list->reads.heads += heads_of(tape, l);
-    if (list->reads.heads == 0)
-        return hth_fail(error, HTH_INVALID,
-                        "agent.return is transport, which goes along the reads of a store, but the "
-                        "network has none (network.layers)");
     at = list->first = calloc(hth_times(list->reads.heads * batch, steps + 1), sizeof *at);
     if (!at) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for reads");
     for (size_t l = 0; l < layers; l++)

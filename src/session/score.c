@@ -20,8 +20,8 @@ size_t hth_scoring_steps(size_t training_steps, bool is_whole, const hth_source 
 /* Sets up the walk and the moments; the stream is open already. */
 static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_error *error) {
     enum { DEFAULT_STEPS = 1000, DEFAULT_EPISODES = 100 };
-    /* The tape, and how far the pass goes: one epoch, one sequence, or so many episodes of a world, or DEFAULT_STEPS,
-     * unless train.validation_steps is set. */
+    /* The tape, and how far the pass goes: one epoch, one sequence, or DEFAULT_STEPS; of a world until so many episodes
+     * have ended, whatever their length; unless train.validation_steps is set. */
     const hth_train_options *o = &session->options;
     const uint64_t sequence = scorer->source.sequence_steps;
     hth_walk *w = &scorer->walk;
@@ -31,9 +31,10 @@ static hth_status set_up(const hth_session *session, hth_scorer *scorer, hth_err
     w->steps = hth_scoring_steps(session->steps, w->whole, &scorer->source);
     w->batch = hth_scoring_batch(o);
     w->limit = (uint64_t)o->validation_steps;
-    const uint64_t episodes = scorer->source.kind->answers ? DEFAULT_EPISODES : 1;
-    if (!w->limit && !scorer->source.epoch_steps)
-        w->limit = sequence ? episodes * sequence : DEFAULT_STEPS;
+    if (!w->limit && scorer->source.kind->answers)
+        scorer->episodes = DEFAULT_EPISODES;
+    else if (!w->limit && !scorer->source.epoch_steps)
+        w->limit = sequence ? sequence : DEFAULT_STEPS;
     return hth_moments_create(&scorer->source.shape, &scorer->moments, error);
 }
 
@@ -84,6 +85,15 @@ void hth_scorer_close(hth_scorer *scorer) {
     *scorer = (hth_scorer){0};
 }
 
+/* Whether the pass has gone as far as it goes. Episodes of a batch that began together all count, or short ones would
+ * count for more. */
+static bool is_over(const hth_scorer *scorer) {
+    const hth_walk *w = &scorer->walk;
+    const bool enough = scorer->moments.outcomes.episodes >= (double)scorer->episodes;
+    if (scorer->episodes) return enough && w->flags.ends;
+    return scorer->tally.epoch_over || (w->limit && scorer->tally.step >= w->limit);
+}
+
 hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stopped,
                           hth_error *error) {
     hth_walk *walk = &scorer->walk;
@@ -94,10 +104,10 @@ hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stop
     /* A loss whose weights change along the run (loss.entropy_end) is scored as at its start, so that scores can be
      * compared, and `eval` has the same. Training sets it anew at each tape. */
     hth_network_anneal(scorer->network, 0, false);
-    /* From the start to the end of the epoch or the limit; at least one tape. */
+    /* From the start; at least one tape. */
     *stopped = false;
     HTH_TRY(hth_walk_rewind(walk, error));
-    while (!tally->epoch_over && !(walk->limit && tally->step >= walk->limit)) {
+    while (!is_over(scorer)) {
         if ((*stopped = tally->step > 0 && watch->stop && *watch->stop)) break;
         HTH_TRY(hth_walk_tape(walk, error));
         if (scorer->confusion) HTH_TRY(hth_confusion_add(scorer->confusion, walk, error));

@@ -26,7 +26,8 @@ typedef struct hth_scorer {
     hth_tape *tape;       /* owned; NULL: the pass uses the session's tape */
     hth_network *network; /* the session's */
     hth_walk walk;
-    hth_tally tally; /* of the last pass, like moments */
+    uint64_t episodes; /* of a world: the pass ends when so many have ended; 0: at walk.limit */
+    hth_tally tally;   /* of the last pass, like moments */
     hth_moments moments;
     hth_confusion *confusion; /* the caller owns it; NULL: not wanted */
 } hth_scorer;
@@ -40,7 +41,7 @@ hth_status hth_scorer_open(const hth_settings *settings, const hth_session *sess
 hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error);
 /* Closes the stream, the tape and the moments that the scorer owns. */
 void hth_scorer_close(hth_scorer *scorer);
-/* Scores the data from their first step on, for one epoch or up to walk.limit. *stopped: `watch` ended the pass early,
+/* Scores the data from their first step on, for one epoch, so many episodes or up to walk.limit. *stopped: `watch` ended the pass early,
  * and tally and moments cover only a part. Errors are those of hth_walk_tape. */
 hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stopped,
                           hth_error *error);

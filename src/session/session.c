@@ -10,6 +10,7 @@
 #include "files/clock.h"
 #include "network/inspect.h"
 #include "session/outer.h"
+#include "session/reads.h"
 #include "session/score.h"
 
 #include <math.h>
@@ -179,6 +180,8 @@ static hth_status check_world(hth_session *s, hth_error *error) {
                         "a tape has %zu: take learner.steps = %llu or agent.return = discounted",
                         (unsigned long long)s->train.sequence_steps, s->steps,
                         (unsigned long long)s->train.sequence_steps);
+    if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS)
+        HTH_TRY(hth_reads_exist(s->parts.network, error));
     if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS && s->options.keep_state)
         return hth_fail(error, HTH_INVALID,
                         "agent.return is transport, which looks for reads of one episode, but "

@@ -85,8 +85,7 @@ static const hth_option train_options[] = {
      TRAIN(validate_every)},
     {.name = "validation_steps",
      .help = "time steps of one validation or test; 0: all data; of a task without epochs one "
-             "sequence, of a world 100 times its longest episode, or 1000 where sequences do not "
-             "end",
+             "sequence, of a world 100 episodes, or 1000 where sequences do not end",
      .fallback = "0",
      .kind = HTH_KIND_INTEGER,
      .min = 0,

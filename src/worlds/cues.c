@@ -2,6 +2,7 @@
  * Evidence accumulation (Morcos & Harvey 2016; Bellec et al. 2020, Fig. 4): while a mouse runs along a track it sees an
  * odd number of cues, each on the left or on the right, then waits, and must then turn to the side with more of them.
  * The delay differs from episode to episode. Only the last step of the decision window is an action, and pays 1 or -1.
+ * As in the code of the paper an episode leans to one side: each cue is there with probability `lean`.
  *
  * Inputs are the spikes of four groups of neurons: for cues on the left, on the right, for the decision window, and
  * noise.
@@ -10,7 +11,7 @@
 
 typedef struct cues_options {
     int64_t cues, group;
-    double dt, cue, gap, least_delay, most_delay, window, rate, noise;
+    double dt, lean, cue, gap, least_delay, most_delay, window, rate, noise;
 } cues_options;
 
 #define OPTION(field, ...)                                                                         \
@@ -23,6 +24,10 @@ static const hth_option table[] = {
            .kind = HTH_KIND_INTEGER, .min = 1, .max = 999),
     OPTION(dt, .help = "milliseconds of a step", .fallback = "1", .kind = HTH_KIND_REAL,
            .min = 1e-3, .max = 1e3),
+    OPTION(lean,
+           .help = "probability that a cue is on the side that its episode leans to; 0.5: none is "
+                   "leant to, and the two sides differ by a single cue more often",
+           .fallback = "0.7", .kind = HTH_KIND_REAL, .min = 0.5, .max = 1),
     DURATION(cue, "milliseconds of a cue", "100"),
     DURATION(gap, "milliseconds between cues", "50"),
     DURATION(least_delay, "least milliseconds from the last cue to the decision", "500"),
@@ -88,13 +93,15 @@ static hth_status cues_open(const hth_stream_context *context, void **state, hth
     return HTH_OK;
 }
 
-/* Draws of an episode: the delay, then the side of each cue. */
+/* Draws of an episode: the delay, the side of each cue, and the side that it leans to. */
 static times times_now(const hth_moment *at) {
     return times_of(at->state, hth_episode_draw(at, 0));
 }
 
 static size_t side_of(const hth_moment *at, uint64_t cue) {
-    return hth_episode_draw(at, 1 + cue) < 0.5 ? LEFT : RIGHT;
+    const cues_options *o = at->state;
+    const double left = hth_episode_draw(at, 1 + (uint64_t)o->cues) < 0.5 ? o->lean : 1 - o->lean;
+    return hth_episode_draw(at, 1 + cue) < left ? LEFT : RIGHT;
 }
 
 static void fire(const hth_moment *at, size_t group, double rate, hth_real *x) {

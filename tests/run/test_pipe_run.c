@@ -94,9 +94,48 @@ static void what_does_not_listen_is_not_reached(void **state) {
     }
 }
 
+/* The most episodes that one process of the program began, as its log says; then the log is empty. */
+static int most_episodes(const char *path) {
+    FILE *log = fopen(path, "r");
+    int pid, last = 0, most = 0, count = 0;
+    assert_non_null(log);
+    while (fscanf(log, "%d", &pid) == 1) {
+        count = pid == last ? count + 1 : 1;
+        last = pid;
+        if (count > most) most = count;
+    }
+    fclose(log);
+    remove(path);
+    return most;
+}
+
+/* A test plays 100 episodes, though they may be longer than they are; or so many steps as the settings say. */
+static void a_test_counts_episodes(void **state) {
+    (void)state;
+    char text[1024], line[1024], log[512];
+    snprintf(log, sizeof log, "%s", scratch_path("log"));
+    snprintf(text, sizeof text,
+             "while read word n; do\n"
+             "if [ $word = reset ]; then echo $$ >> %s; t=0; echo 0 0\n"
+             "else t=$((t + 1)); e=0; [ $t -ge 2 ] && e=1; echo 1 $e 0 0; fi; done\n",
+             log);
+    const char *path = program("logs", text);
+    snprintf(line, sizeof line, PIPE "world.command=%s train.steps=4 train.validate_every=-1",
+             path);
+    train_whole(line, "counts");
+    assert_int_equal(most_episodes(log), 100);
+    snprintf(line, sizeof line,
+             PIPE "world.command=%s train.steps=4 train.validate_every=-1 "
+                  "train.validation_steps=40",
+             path);
+    train_whole(line, "steps");
+    assert_int_equal(most_episodes(log), 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(interruptions_change_no_bit),
                                        cmocka_unit_test(what_goes_wrong_is_one_sentence),
-                                       cmocka_unit_test(what_does_not_listen_is_not_reached)};
+                                       cmocka_unit_test(what_does_not_listen_is_not_reached),
+                                       cmocka_unit_test(a_test_counts_episodes)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -145,7 +145,7 @@ static void what_has_no_meaning_is_refused(void **state) {
         {BANDIT "learner=rls", "learner.readout = rls"},
         {BANDIT "learner=rtrl agent=ac-lambda train.batch=2", "train.batch must be 1"},
         {BANDIT "loss=mse", "actor-critic"},
-        {KEY "learner=bptt agent.return=transport", "has none"},
+        {KEY "learner=bptt agent.return=transport", "network.layers must name one"},
         {KEY STORE "learner=bptt agent.return=transport train.keep_state=true", "keep_state"},
         {KEY STORE "learner=tbptt learner.steps=4 agent.return=transport", "learner.steps = 12"},
         {KEY "learner=rtrl agent.return=redistribute", "learner.steps = 12"},

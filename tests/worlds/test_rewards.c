@@ -129,12 +129,22 @@ static size_t count_spikes(view *v) {
     return v->notes[0] > 0;
 }
 
+/* The side of the first cue. */
+static size_t first_cue(view *v) {
+    if (v->step < 100) return count_spikes(v);
+    return v->notes[0] > 0;
+}
+
 static void cues(void **state) {
     (void)state;
     const hth_outcomes counted = play("cues", NULL, NULL, count_spikes, 60);
     const hth_outcomes left = play("cues", NULL, NULL, first, 60);
     assert_true(counted.rewards > 0.8 && near(counted.rewards + counted.missed, 1, 1e-9));
     assert_true(fabs(left.rewards) < 0.5 && counted.steps > 1700 && counted.steps < 2700);
+    /* An episode that leans to one side has all cues there, so that the first tells; else that is a third right. */
+    const hth_outcomes all = play("cues", "world.lean", "1", first_cue, 40);
+    const hth_outcomes even = play("cues", "world.lean", "0.5", first_cue, 200);
+    assert_true(all.rewards == 1 && near(even.rewards, 0.3125, 0.2));
 }
 
 /* x: phases, colours. */
