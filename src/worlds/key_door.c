@@ -24,7 +24,7 @@ static const hth_option table[] = {
 
 static const hth_options options = {"world", table, HTH_COUNT(table)};
 
-enum { KEY, COLOURS, DOOR, PHASES, ACTIONS = 3, TAKE = 1, OPEN = 2 };
+enum { KEY, COLOURS, DOOR, PHASES, ACTIONS = 3, TAKE = 1, OPEN = 2, PRIZE = 10 };
 enum { DRAW_COLOUR, DRAW_PAY };
 
 static hth_status key_open(const hth_stream_context *context, void **state, hth_world_shape *shape,
@@ -35,7 +35,8 @@ static hth_status key_open(const hth_stream_context *context, void **state, hth_
     *shape = (hth_world_shape){.inputs = PHASES + ACTIONS,
                                .actions = ACTIONS,
                                .memory = 1, /* whether the key was taken */
-                               .steps = (uint64_t)o->delay + 2};
+                               .steps = (uint64_t)o->delay + 2,
+                               .knows_best = true};
     return HTH_OK;
 }
 
@@ -58,12 +59,17 @@ static void key_observe(const hth_moment *at, const double *memory, hth_real *x)
 
 static hth_status key_act(const hth_moment *at, double *memory, size_t action, hth_reply *out,
                           hth_error *error) {
-    const size_t phase = phase_of(at);
+    const size_t phase = phase_of(at), named = phase == COLOURS ? colour_of(at) : OPEN;
+    double most = 0; /* what the best action earns; without the key the door pays nothing */
     (void)error;
-    if (phase == KEY) *memory = action == TAKE;
-    if (phase == COLOURS && action == colour_of(at))
-        out->reward = hth_episode_draw(at, DRAW_PAY) < 0.5 ? 3 : 0.3;
-    if (phase == DOOR && action == OPEN && *memory > 0) out->reward = 10;
+    if (phase == COLOURS) most = hth_episode_draw(at, DRAW_PAY) < 0.5 ? 3 : 0.3;
+    if (phase == DOOR && *memory > 0) most = PRIZE;
+    if (action == named && phase != KEY) out->reward = most;
+    out->missed = most - out->reward;
+    /* The key, or what is missed without it. */
+    if (phase != KEY) return HTH_OK;
+    *memory = action == TAKE;
+    out->missed = action == TAKE ? 0 : PRIZE;
     return HTH_OK;
 }
 

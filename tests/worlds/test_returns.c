@@ -80,8 +80,16 @@ typedef struct episode {
     bool key;
 } episode;
 
+/* gamma^n, n = 0 .. MOST */
+static double faded[MOST + 1];
+
+static void set_gamma(double gamma) {
+    faded[0] = 1;
+    for (size_t n = 0; n < MOST; n++) faded[n + 1] = faded[n] * gamma;
+}
+
 static double geometric(double gamma, size_t n) {
-    return gamma == 1 ? (double)n : (1 - pow(gamma, (double)n)) / (1 - gamma);
+    return gamma == 1 ? (double)n : (1 - faded[n]) / (1 - gamma);
 }
 
 /* A random policy. The critic knows the mean: of the colours, whose pay is told by the first that is shown; of the
@@ -90,18 +98,21 @@ static void play(uint64_t number, size_t delay, double gamma, episode *e) {
     const hth_random random = {1, HTH_RANDOM_CHECK, (uint32_t)delay};
     const uint64_t base = number * 4 * MOST;
     const double pay = hth_random_uniform(&random, base) < 0.5 ? 3 : 0.3;
-    memset(e, 0, sizeof *e);
+    memset(e->rewards, 0, (delay + 2) * sizeof *e->rewards);
+    memset(e->phi, 0, (delay + 2) * FEATURES * sizeof *e->phi);
+    e->values[delay + 2] = 0;
     for (size_t t = 0; t < delay + 2; t++) {
         const size_t action = (size_t)hth_random_below(&random, base + 2 * t + 1, ACTIONS);
         const size_t colour = (size_t)hth_random_below(&random, base + 2 * t + 2, ACTIONS);
         const size_t phase = t == 0 ? 0 : t <= delay ? 1 : 2;
-        const double mean = t <= 1 ? 1.65 / 3 : pay / 3, left = (double)(delay + 1 - t);
+        const double mean = t <= 1 ? 1.65 / 3 : pay / 3;
+        const size_t left = delay + 1 - t;
         if (phase == 0) e->key = action == 1;
         if (phase == 1 && action == colour) e->rewards[t] = pay;
         if (phase == 2 && action == 2 && e->key) e->rewards[t] = 10;
         /* V before the action */
-        const double door = pow(gamma, left) * (t == 0 ? 10.0 / 9 : e->key ? 10.0 / 3 : 0);
-        const size_t colours = t == 0 ? delay : (size_t)left;
+        const double door = faded[left] * (t == 0 ? 10.0 / 9 : e->key ? 10.0 / 3 : 0);
+        const size_t colours = t == 0 ? delay : left;
         e->values[t] = door + mean * geometric(gamma, colours) * (t == 0 ? gamma : 1);
         e->phi[t * FEATURES + action * (PHASES + ACTIONS) + phase] = 1;
         if (phase == 1) e->phi[t * FEATURES + action * (PHASES + ACTIONS) + PHASES + colour] = 1;
@@ -130,6 +141,7 @@ static double episodes_needed(int how, size_t delay, double gamma) {
     hth_additive predictor;
     double sums[2] = {0}, squares[2] = {0}, counts[2] = {0}, all = 0;
     assert_int_equal(hth_additive_create(FEATURES, &predictor, NULL), HTH_OK);
+    set_gamma(gamma);
     for (uint64_t n = 0; how == REDISTRIBUTE && n < FITTED; n++) {
         double sum[FEATURES] = {0}, back = 0;
         play(1000000 + n, delay, gamma, &e);

@@ -164,6 +164,10 @@ static void key_door(void **state) {
     const hth_outcomes without = play("key-door", NULL, NULL, name_colours, 400);
     assert_true(near(with.rewards - without.rewards, 10, 1e-9) && with.steps == 32);
     assert_true(near(without.rewards, 30 * 1.65, 4));
+    /* What is missed: the prize, once, when no key is taken; and each colour that is not named. */
+    const hth_outcomes lazy = play("key-door", NULL, NULL, first, 400);
+    assert_true(with.missed == 0 && near(without.missed, 10, 1e-9));
+    assert_true(near(lazy.rewards + lazy.missed, with.rewards, 1e-9));
 }
 
 static size_t recall(view *v) {
