@@ -195,7 +195,7 @@ class Run:
         -------
         dict of ndarray
             Arrays (trials, steps, numbers): "inputs", "z", each state by its name, "signals", "outputs", "targets",
-            "weights", "traces"; and "lengths" (trials).
+            "weights", "traces", of a store "reads" and "read_steps"; and "lengths" (trials).
 
         Raises
         ------

@@ -181,6 +181,7 @@ struct figure *cli_run_curves(const char *run, bool metric);
 size_t cli_run_references(const char *run, const char *quantity,
                           hth_reference out[HTH_MOST_REFERENCES]);
 int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
+int cli_plot_reach(const cli_arguments *arguments); /* reach_picture.c: plot --reach */
 /* RUN/trial.svg after training; *drawn: there is one; *watchable: there is a trial to draw (a validation split, a
  * network that runs forward). Silent where the task or the machine has no picture. */
 int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn,

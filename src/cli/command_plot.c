@@ -279,25 +279,51 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
     return CLI_OK;
 }
 
-/* Each kind of picture has options that mean nothing to the other. */
+/* Each kind of picture has options that mean nothing to the others. */
 static int check_kind(const cli_arguments *arguments) {
-    static const char *const of_trial[] = {"--split", "--phase", "--number", "--from",     "--to",
-                                           "--steps", "--layer", "--units",  "--synapses", "--csv"};
-    static const char *const of_curves[] = {"--x", "--metric", "--log", "--smooth"};
-    const bool trial = cli_value(arguments, "--trial") != NULL;
-    const char *const *others = trial ? of_curves : of_trial;
-    const size_t count = trial ? HTH_COUNT(of_curves) : HTH_COUNT(of_trial);
-    for (size_t i = 0; i < count; i++)
-        if (cli_value(arguments, others[i]))
-            return cli_complain(CLI_BAD_INPUT, "option %s is of %s", others[i],
-                                trial ? "learning curves, not of --trial"
-                                      : "the picture of a trial: it needs --trial");
+    enum { CURVES = 1, TRIAL = 2, REACH = 4 };
+    static const struct {
+        const char *flag;
+        int of;
+    } flags[] = {
+        {"--x", CURVES},
+        {"--metric", CURVES},
+        {"--log", CURVES},
+        {"--smooth", CURVES},
+        {"--number", TRIAL},
+        {"--phase", TRIAL},
+        {"--from", TRIAL},
+        {"--to", TRIAL},
+        {"--units", TRIAL},
+        {"--synapses", TRIAL},
+        {"--trials", REACH},
+        {"--csv", TRIAL | REACH},
+        {"--split", TRIAL | REACH},
+        {"--steps", TRIAL | REACH},
+        {"--layer", TRIAL | REACH},
+    };
+    const int kind = cli_value(arguments, "--reach")   ? REACH
+                     : cli_value(arguments, "--trial") ? TRIAL
+                                                       : CURVES;
+    if (kind == REACH && cli_value(arguments, "--trial"))
+        return cli_complain(CLI_BAD_INPUT, "--trial and --reach are two pictures: give one");
+    for (size_t i = 0; i < HTH_COUNT(flags); i++) {
+        if (!cli_value(arguments, flags[i].flag) || (flags[i].of & kind)) continue;
+        return cli_complain(CLI_BAD_INPUT, "option %s is of %s%s", flags[i].flag,
+                            flags[i].of == CURVES  ? "learning curves, not of "
+                            : flags[i].of == REACH ? "the picture of reach: it needs "
+                                                   : "the picture of a trial: it needs ",
+                            flags[i].of == CURVES  ? (kind == REACH ? "--reach" : "--trial")
+                            : flags[i].of == REACH ? "--reach"
+                                                   : "--trial");
+    }
     return CLI_OK;
 }
 
 int cli_plot(const cli_arguments *arguments) {
     const int fits = check_kind(arguments);
     if (fits != CLI_OK) return fits;
+    if (cli_value(arguments, "--reach")) return cli_plot_reach(arguments);
     if (cli_value(arguments, "--trial")) return cli_plot_trial(arguments);
     plot_request *plot = calloc(1, sizeof *plot);
     if (!plot) return cli_complain(CLI_FAILED, "not enough memory");

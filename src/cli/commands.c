@@ -163,7 +163,9 @@ static const cli_command commands[] = {
             "steps, numbers): inputs, z (spikes or outputs of the units), each state by its name "
             "(`hitherto list cell`: v, a, c, h), signals (the learning signal of each unit of the "
             "top layer), outputs, targets, weights and lengths; and traces, the eligibility traces "
-            "of the synapses that --synapses names. Signals and traces are those of the run's "
+            "of the synapses that --synapses names. Of a store also reads, the weights of the rows "
+            "that each head reads, and read_steps, the step that wrote each (-1: no row). Signals "
+            "and traces are those of the run's "
             "learner where it keeps traces, else those of eprop1-symmetric. The array synapses has "
             "what was named.\n\n"
             "  hitherto record runs/same --trials 20 --out r.npz\n"
@@ -259,7 +261,7 @@ static const cli_command commands[] = {
     },
     {
         .name = "plot",
-        .usage = "RUN... | --trial RUN [key=value...]",
+        .usage = "RUN... | --trial RUN [key=value...] | --reach RUN [key=value...]",
         .summary = "learning curves of one or several runs, or a trial of one",
         .text =
             "Draws loss (or, with --metric, the metric) in training and validation from the "
@@ -273,6 +275,9 @@ static const cli_command commands[] = {
             "each row has a mark. Learning signals and traces are those of the run's learner where "
             "it keeps traces, else those of eprop1-symmetric. key=value changes settings of the "
             "run for this picture.\n\n"
+            "With --reach: how far back errors reach, the size of dE/dz by the steps from there to "
+            "the error, of the last step of each trial that counts, by backpropagation through "
+            "the trained network; of a network with a store also without its rows.\n\n"
             "  hitherto plot runs/add-tbptt-s1\n"
             "  hitherto plot runs/add-* --out curves.svg --x seconds\n"
             "  hitherto plot --trial runs/pattern-eprop1-s1 --out trial.svg --csv trial.csv",
@@ -282,6 +287,8 @@ static const cli_command commands[] = {
                   {"--log", NULL, "logarithmic vertical axis"},
                   {"--smooth", "N", "lines of which each point is the mean, around it (1: none)"},
                   {"--trial", NULL, "one sequence of the trained network"},
+                  {"--reach", NULL, "the size of dE/dz over the lag"},
+                  {"--trials", "N", "with --reach: of so many trials the mean (32)"},
                   {"--split", "NAME", "of a trial: train, validation or test (validation)"},
                   PHASE,
                   {"--number", "N", "which sequence of the split (1)"},
@@ -290,12 +297,12 @@ static const cli_command commands[] = {
                   {"--steps", "N",
                    "at most so many of its steps (all; 200 where a sequence has no end or no one "
                    "length)"},
-                  {"--layer", "N", "from 0, the lowest (the top one)"},
+                  {"--layer", "N", "from 0, the lowest (the top one; with --reach the lowest)"},
                   {"--units", "LIST", "units to show, e.g. 0,7,12 (the three liveliest)"},
                   {"--synapses", "LIST",
                    "synapses whose traces to show, FROM:TO, e.g. x3:5,7:5 for input 3 and unit 7 "
                    "to unit 5"},
-                  {"--csv", "FILE", "all numbers of the trial, as a comma-separated table"}},
+                  {"--csv", "FILE", "all numbers of the picture, as a comma-separated table"}},
         .run = cli_plot,
     },
     {

@@ -16,7 +16,8 @@ enum { MOST_LINES = 8, PLAIN = 96, TALL = 360 };
 /* What a panel of a raster or a map shows: columns of the trial's table, or where a class is the target. */
 typedef struct shown {
     const hth_trial *t;
-    size_t at;
+    size_t at;    /* of reads: the weights of a head; */
+    size_t wrote; /* and when their rows were written */
 } shown;
 
 typedef struct drawing {
@@ -41,6 +42,23 @@ static double class_at(const void *context, size_t row, size_t step) {
            hth_trial_value(s->t, step, s->at) == (double)row;
 }
 
+/* The weight that a read gives to a row: rows are oldest first. */
+static double read_at(const void *context, size_t row, size_t step) {
+    const shown *s = context;
+    const double wanted = (double)((row + 1) * s->t->of.every - 1);
+    size_t low = 0, high = s->t->of.most;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        const double wrote = hth_trial_value(s->t, step, s->wrote + middle);
+        if (wrote == wanted) return hth_trial_value(s->t, step, s->at + middle);
+        if (wrote >= 0 && wrote < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
 static bool is_binary(const hth_trial *t, hth_stretch of) {
     for (size_t step = 0; step < t->steps; step++)
         for (size_t i = 0; i < of.count; i++) {
@@ -55,7 +73,7 @@ static figure_panel *add_grid(drawing *d, figure_kind kind, hth_stretch of, cons
     const double high = 1.6 * (double)of.count;
     figure_panel *p = figure_add_panel(d->f, title, fmin(fmax(high, 48), TALL));
     shown *s = &d->shown[d->f->count - 1];
-    *s = (shown){d->t, of.at};
+    *s = (shown){d->t, of.at, 0};
     p->kind = kind;
     p->rows = of.count;
     p->columns = d->t->steps;
@@ -157,6 +175,21 @@ static void add_traces(drawing *d) {
     }
 }
 
+/* A map for each head: time to the right, rows by age upwards. */
+static void add_reads(drawing *d) {
+    enum { MOST_HEADS = 4 };
+    const hth_trial *t = d->t;
+    const size_t rows = t->of.every ? (size_t)(t->first + t->steps) / t->of.every : 0;
+    char title[80];
+    for (size_t h = 0; h < t->of.heads && h < MOST_HEADS && rows > 0; h++) {
+        snprintf(title, sizeof title, "rows that head %zu reads, the oldest below", h);
+        figure_panel *p = add_grid(d, FIGURE_MAP, (hth_stretch){0, rows}, title);
+        shown *s = &d->shown[d->f->count - 1];
+        *s = (shown){t, t->read.at + h * t->of.most, t->wrote.at + h * t->of.most};
+        p->at = read_at;
+    }
+}
+
 static void add_outputs(drawing *d) {
     enum { OUTPUTS_HIGH = 150 };
     const hth_trial *t = d->t;
@@ -197,6 +230,7 @@ static void choose_panels(drawing *d) {
         return;
     }
     add_states(d);
+    add_reads(d);
     snprintf(title, sizeof title, "learning signals L%s%s", t->shape.own ? "" : " of ",
              t->shape.own || !t->shape.learner ? "" : t->shape.learner);
     if (t->signal.count) add_units(d, t->signal.at, title);

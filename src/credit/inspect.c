@@ -96,6 +96,10 @@ const hth_real *hth_learner_signal(const hth_learner *learner, size_t layer) {
     return learner->adjoint.layers[layer].q;
 }
 
+void hth_learner_watch(hth_learner *learner, size_t layer, hth_real *out) {
+    learner->adjoint.layers[layer].whole = out;
+}
+
 /* A local derivative of one unit. */
 static hth_real local(const hth_learner *learner, size_t l, hth_entry entry, size_t unit) {
     const hth_derivative d = hth_entry_at(&learner->network->layers[l],

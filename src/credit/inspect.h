@@ -108,6 +108,10 @@ void hth_learner_draw_on(hth_learner *learner, const hth_learner *from);
 /* The learning signals q[steps][batch][units] of a layer, of the tape that was last learned from. */
 const hth_real *hth_learner_signal(const hth_learner *learner, size_t layer);
 
+/* Keeps dE/dz of every step that is learned from, out[steps][batch][units] of a layer of units, in the caller's memory,
+ * from now on; NULL: no more. */
+void hth_learner_watch(hth_learner *learner, size_t layer, hth_real *out);
+
 /* e = sum_k Z[k] eps[k] + Q u (Bellec et al. 2019, eq. 4) of columns from..to-1 of a row of a layer's synapses, after
  * the last tape, which had one step of one item. For learners that keep traces. */
 void hth_learner_trace(const hth_learner *learner, size_t layer, size_t row, size_t from, size_t to,

@@ -28,6 +28,7 @@ static bool repeats(const hth_layer *layer) {
 
 hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
     const hth_layer *layer = &network->layers[l];
+    const hth_store_form *store = &layer->store;
     const hth_cell *cell = layer->cell;
     return (hth_layer_facts){.number = layer->number,
                              .units = layer->n,
@@ -43,6 +44,11 @@ hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
                              .cell = cell->part.name,
                              .options = &cell->part.options,
                              .stores = layer->kind->stores,
+                             .heads = layer->kind->stores ? store->heads : 0,
+                             .most = !layer->kind->stores                         ? 0
+                                     : store->top > 0 && store->top < store->rows ? store->top
+                                                                                  : store->rows,
+                             .every = layer->kind->stores ? store->every : 0,
                              .spikes = cell->spikes,
                              .has_voltage = cell->threshold.where != HTH_AT_ZERO,
                              .repeats = l > 0 && repeats(layer)};

@@ -32,6 +32,8 @@ typedef struct hth_layer_facts {
     const char *cell;               /* "alif" */
     const hth_options *options;     /* the settings that the cell has */
     bool stores;                    /* it is a store */
+    size_t heads, most, every;      /* of a store: reads a step, rows that one weighs at most, and
+                                     * steps from one row that is written to the next; else 0 */
     bool spikes, has_voltage;       /* state 0 is a membrane voltage */
     bool repeats;                   /* the layer below has the same cell with the same settings */
 } hth_layer_facts;

@@ -154,7 +154,10 @@ hth_record_layer hth_recorder_layer(const hth_recorder *r, size_t l) {
                             .rows = layer.rows,
                             .columns = layer.columns,
                             .spikes = layer.spikes,
-                            .has_voltage = layer.has_voltage};
+                            .has_voltage = layer.has_voltage,
+                            .heads = layer.heads,
+                            .most = layer.most,
+                            .every = layer.every};
     for (size_t k = 0; k < out.states && k < HTH_COUNT(out.state_names); k++)
         out.state_names[k] = layer.state_names[k];
     return out;
@@ -252,6 +255,13 @@ const hth_real *hth_recorder_z(const hth_recorder *r, size_t l) {
 
 const hth_real *hth_recorder_state(const hth_recorder *r, size_t l, size_t k) {
     return view(r, l, hth_layer_look(r->session.parts.network, l).state_names[k]);
+}
+
+size_t hth_recorder_reads(const hth_recorder *r, size_t l, size_t head, hth_row_read *rows) {
+    const size_t most = hth_layer_look(r->session.parts.network, l).most;
+    size_t count = 0;
+    hth_tape_reads(r->walk.parts.tape, l, 0, 0, head, rows, most, &count, NULL);
+    return count < most ? count : most;
 }
 
 /* ---- Traces ----------------------------------------------------------------------------------- */

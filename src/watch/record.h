@@ -39,6 +39,7 @@ typedef struct hth_record_layer {
     size_t rows,
         columns; /* synapses: one row for each drive of each unit, columns [z; x; 1], late copies before the 1 */
     bool spikes, has_voltage;   /* has_voltage: state 0 is a membrane voltage */
+    size_t heads, most, every;  /* of a store, as in hth_layer_facts; else 0 */
     const char *state_names[8]; /* the paper's letters: "v", "a" */
 } hth_record_layer;
 
@@ -92,6 +93,10 @@ double hth_recorder_threshold(const hth_recorder *recorder, size_t layer, size_t
 /* z_t and state k of the current step, [units]. */
 const hth_real *hth_recorder_z(const hth_recorder *recorder, size_t layer);
 const hth_real *hth_recorder_state(const hth_recorder *recorder, size_t layer, size_t k);
+/* Where the read of a head of a store pointed at the current step: rows[most] of the layer, oldest first, of which it
+ * returns how many there are. */
+size_t hth_recorder_reads(const hth_recorder *recorder, size_t layer, size_t head,
+                          hth_row_read *rows);
 /* The trace e_t = sum_k Z_t[k] eps_t[k] + Q_t u_t of one synapse (Bellec et al. 2019, eq. 4), or of all:
  * out[rows][columns], 0 without a connection. `column` is one of [z; x; 1], whatever the delay of its connection. */
 hth_real hth_recorder_trace(const hth_recorder *recorder, size_t layer, size_t row, size_t column);

@@ -12,10 +12,11 @@ enum { MOST_COLUMNS = 16 };
 /* One quantity, with `width` numbers for each step. */
 typedef struct column {
     const char *name;
-    /* REAL, or I32 for tokens and classes, which are one number and get no axis of their own */
+    /* REAL, or I32 for tokens, classes and steps */
     hth_dtype dtype;
     size_t width;
-    void *data; /* [rows][width] */
+    void *data;   /* [rows][width] */
+    bool is_flat; /* one number, without an axis of its own */
 } column;
 
 typedef struct recording {
@@ -27,6 +28,7 @@ typedef struct recording {
     size_t count;
     size_t rows, capacity; /* number of steps in the columns, and room */
     uint64_t *lengths;     /* [sequences] */
+    hth_row_read *read;    /* [rows that a read weighs], scratch */
     /* most: room in `lengths`; longest: steps of the longest sequence */
     size_t sequences, most, longest;
 } recording;
@@ -34,7 +36,11 @@ typedef struct recording {
 /* ---- Columns ------------------------------------------------------------------------------------ */
 
 static void add_column(recording *r, const char *name, hth_dtype dtype, size_t width) {
-    if (width > 0) r->columns[r->count++] = (column){name, dtype, width, NULL};
+    if (width > 0) r->columns[r->count++] = (column){name, dtype, width, NULL, false};
+}
+
+static void add_number(recording *r, const char *name, hth_dtype dtype) {
+    r->columns[r->count++] = (column){name, dtype, 1, NULL, true};
 }
 
 /* Chooses the columns, in the order in which put_step fills them. */
@@ -43,14 +49,14 @@ static void choose_columns(recording *r) {
     /* Add columns for outputs, targets and weights. */
     add_column(r, "outputs", HTH_DTYPE_REAL, s->outputs);
     if (s->target == HTH_TARGET_CLASSES)
-        add_column(r, "targets", HTH_DTYPE_I32, 1);
+        add_number(r, "targets", HTH_DTYPE_I32);
     else
         add_column(r, "targets", HTH_DTYPE_REAL, s->outputs);
-    add_column(r, "weights", HTH_DTYPE_REAL, 1);
+    add_number(r, "weights", HTH_DTYPE_REAL);
     if (!r->plan->inside) return;
     /* Add columns for inputs, z and states. */
     if (s->vocabulary)
-        add_column(r, "inputs", HTH_DTYPE_I32, 1);
+        add_number(r, "inputs", HTH_DTYPE_I32);
     else
         add_column(r, "inputs", HTH_DTYPE_REAL, s->inputs);
     add_column(r, "z", HTH_DTYPE_REAL, r->of.units);
@@ -61,6 +67,9 @@ static void choose_columns(recording *r) {
         add_column(r, "signals", HTH_DTYPE_REAL,
                    hth_recorder_layer(r->recorder, r->shape.layers - 1).units);
     add_column(r, "traces", HTH_DTYPE_REAL, r->plan->synapse_count);
+    /* Where the reads of a store point. */
+    add_column(r, "reads", HTH_DTYPE_REAL, r->of.heads * r->of.most);
+    add_column(r, "read_steps", HTH_DTYPE_I32, r->of.heads * r->of.most);
 }
 
 static size_t size_of(const column *c) {
@@ -108,6 +117,20 @@ static void put(recording *r, size_t *at, const hth_real *numbers, int32_t numbe
         memset((hth_real *)c->data + r->rows * c->width, 0, c->width * sizeof *numbers);
 }
 
+/* Fills the two columns of reads from `at` on: of each head the rows that have weight, oldest first; then 0 and -1. */
+static void put_reads(recording *r, size_t at) {
+    const size_t heads = r->of.heads, most = r->of.most;
+    hth_real *weights = (hth_real *)r->columns[at].data + r->rows * heads * most;
+    int32_t *steps = (int32_t *)r->columns[at + 1].data + r->rows * heads * most;
+    for (size_t h = 0; h < heads; h++, weights += most, steps += most) {
+        const size_t count = hth_recorder_reads(r->recorder, r->plan->layer, h, r->read);
+        for (size_t i = 0; i < most; i++) {
+            weights[i] = i < count ? (hth_real)r->read[i].weight : 0;
+            steps[i] = i < count ? (int32_t)r->read[i].step : -1;
+        }
+    }
+}
+
 static void put_step(recording *r, const hth_instant *now) {
     const size_t l = r->plan->layer;
     size_t at = 0;
@@ -129,6 +152,7 @@ static void put_step(recording *r, const hth_instant *now) {
             traces[r->rows * r->plan->synapse_count + i] =
                 hth_recorder_trace(r->recorder, l, s->row, s->from);
         }
+        if (r->of.heads) put_reads(r, at + (r->plan->synapse_count > 0));
     }
     r->rows++;
 }
@@ -184,10 +208,9 @@ static hth_status write_npz(recording *r, const char *path, hth_error *error) {
     /* Describe each column as an array. */
     for (; count < r->count && good; count++) {
         column *c = &r->columns[count];
-        const bool flat = c->dtype == HTH_DTYPE_I32 || strcmp(c->name, "weights") == 0;
         good = pad(r, c);
         arrays[count] = (hth_npz_array){
-            c->name, c->dtype, flat ? 2 : 3, {r->sequences, r->longest, c->width}, c->data};
+            c->name, c->dtype, c->is_flat ? 2 : 3, {r->sequences, r->longest, c->width}, c->data};
     }
     /* Add the arrays of lengths and synapses. */
     arrays[count++] =
@@ -252,6 +275,8 @@ static hth_status record(recording *r, const char *path, const hth_watch *watch,
     r->of = hth_recorder_layer(r->recorder, r->plan->layer);
     HTH_TRY(check_plan(r, error));
     choose_columns(r);
+    r->read = calloc(r->of.most + 1, sizeof *r->read);
+    if (!r->read) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a recording");
     HTH_TRY(collect(r, watch, stopped, error));
     if (*stopped) return HTH_OK;
     if (length > 4 && strcmp(path + length - 4, ".csv") == 0) return write_csv(r, path, error);
@@ -268,6 +293,7 @@ hth_status hth_recording_write(const hth_recording_plan *plan, const char *path,
     *out = (hth_recording_size){r.sequences, r.longest};
     for (size_t i = 0; i < r.count; i++) free(r.columns[i].data);
     free(r.lengths);
+    free(r.read);
     hth_recorder_close(r.recorder);
     return status;
 }

@@ -31,6 +31,8 @@ typedef struct hth_recording_size {
  *     inputs     [..][..][inputs], or [..][..] tokens as int32
  *     z, and each state by the cell's name for it (v, a, c, h): [..][..][units]
  *     signals    L_t = F^T dE/dy_t, [..][..][units of the top layer]
+ *     reads      of a store: weights of the rows that each head reads, oldest first, [..][..][heads times rows]
+ *     read_steps the step of the sequence that wrote each of these rows, as int32; -1: no row
  *     traces     e_t of each synapse (Bellec et al. 2019, eq. 4), [..][..][synapses]
  *     synapses   [synapses][2] as int32: drive row, column of [z; x; 1]
  *

@@ -26,10 +26,24 @@ static void lay_out(hth_trial *t, size_t synapses) {
     t->target = take(t, s->target == HTH_TARGET_CLASSES ? 1 : s->outputs);
     t->signal = take(t, t->shape.has_signals && top ? t->of.units : 0);
     t->trace = take(t, t->shape.has_traces ? synapses : 0);
+    t->read = take(t, t->of.heads * t->of.most);
+    t->wrote = take(t, t->of.heads * t->of.most);
 }
 
 static void copy(double *row, hth_stretch to, const hth_real *from) {
     for (size_t i = 0; i < to.count; i++) row[to.at + i] = (double)from[i];
+}
+
+/* Where the reads of a store point; `rows` is scratch. */
+static void fill_reads(const hth_trial *t, const hth_recorder *r, hth_row_read *rows, double *row) {
+    for (size_t h = 0; h < t->of.heads; h++) {
+        const size_t count = hth_recorder_reads(r, t->layer, h, rows);
+        for (size_t i = 0; i < t->of.most; i++) {
+            const size_t at = h * t->of.most + i;
+            row[t->read.at + at] = i < count ? rows[i].weight : 0;
+            row[t->wrote.at + at] = i < count ? (double)rows[i].step : -1;
+        }
+    }
 }
 
 static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instant *now,
@@ -55,6 +69,7 @@ static void fill_row(const hth_trial *t, const hth_recorder *r, const hth_instan
     for (size_t i = 0; i < t->trace.count; i++)
         row[t->trace.at + i] =
             (double)hth_recorder_trace(r, t->layer, t->synapses[i].row, t->synapses[i].from);
+    fill_reads(t, r, t->rows, row);
 }
 
 static hth_status check_synapses(const hth_trial *t, const hth_synapse *synapses, size_t count,
@@ -118,7 +133,8 @@ hth_status hth_trial_record(hth_recorder *r, size_t layer, uint64_t sequence, ui
     lay_out(out, synapse_count);
     out->synapses = calloc(synapse_count + 1, sizeof *synapses);
     out->thresholds = calloc(out->of.units + 1, sizeof *out->thresholds);
-    if (!out->synapses || !out->thresholds) return no_memory(error);
+    out->rows = calloc(out->of.most + 1, sizeof *out->rows);
+    if (!out->synapses || !out->thresholds || !out->rows) return no_memory(error);
     if (synapse_count) memcpy(out->synapses, synapses, synapse_count * sizeof *synapses);
     HTH_TRY(record(out, r, sequence, most_steps, error));
     for (size_t i = 0; i < out->of.units; i++)
@@ -130,6 +146,7 @@ void hth_trial_free(hth_trial *t) {
     free(t->synapses);
     free(t->values);
     free(t->thresholds);
+    free(t->rows);
     *t = (hth_trial){0};
 }
 
@@ -209,6 +226,14 @@ static void put_names(FILE *file, const char *name, size_t count) {
     for (size_t i = 0; i < count; i++) fprintf(file, ",%s%zu", name, i);
 }
 
+static void put_reads(FILE *file, const hth_trial *t, const char *name) {
+    char of_head[32];
+    for (size_t h = 0; h < t->of.heads; h++) {
+        snprintf(of_head, sizeof of_head, "%s%zu_", name, h);
+        put_names(file, of_head, t->of.most);
+    }
+}
+
 static void put_header(FILE *file, const hth_trial *t) {
     const hth_shape *s = &t->shape.stream;
     char name[32];
@@ -233,6 +258,9 @@ static void put_header(FILE *file, const hth_trial *t) {
     put_names(file, "L", t->signal.count);
     for (size_t i = 0; i < t->trace.count; i++)
         fprintf(file, ",e%zu_%zu", t->synapses[i].row, t->synapses[i].from);
+    /* And of the reads of a store. */
+    put_reads(file, t, "read");
+    put_reads(file, t, "wrote");
     fputc('\n', file);
 }
 

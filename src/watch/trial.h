@@ -25,7 +25,11 @@ typedef struct hth_trial {
     hth_stretch y, target; /* y: outputs; target: targets, or the class */
     /* weight: 1 number; signal: one for each unit of the top layer; trace: one for each synapse. count 0: none */
     hth_stretch weight, signal, trace;
+    /* Of a store: [heads][most] weights of the rows that are read, oldest first, then 0; and the step that wrote each,
+     * then -1. count 0: the layer is none */
+    hth_stretch read, wrote;
     hth_synapse *synapses;
+    hth_row_read *rows; /* [most], scratch */
     double *values;     /* [steps][width] */
     double *thresholds; /* [units]: thresholds of the voltages; NAN: none */
 } hth_trial;
@@ -50,7 +54,7 @@ size_t hth_trial_liveliest(const hth_trial *trial, hth_stretch of, size_t wanted
 size_t hth_trial_changing(const hth_trial *trial, size_t wanted, size_t *out);
 
 /* Writes the numbers as CSV: a header, then a line for each step. Columns: step, weight, x0.., z0.., s0_0.. (state
- * 0), y0.., target0.. or class, L0.., e<row>_<from>... */
+ * 0), y0.., target0.. or class, L0.., e<row>_<from>.., of a store read<head>_0.. and wrote<head>_0... */
 hth_status hth_trial_write_csv(const hth_trial *trial, const char *path, hth_error *error);
 
 #endif

@@ -222,12 +222,47 @@ static void test_decoding(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
 
+/* Of a store: errors reach back through its rows where the recurrence has lost them. */
+static void test_reach(void **state) {
+    (void)state;
+    double lag, with, alone;
+    RUN("train", "task=recall", "task.delay=150", "network.units=6,3", "network.layers=units,store",
+        "store.every=5", "store.top=4", "cell.alpha=0.5", "learner=bptt", "train.steps=175",
+        "--threads", "1", "--quiet", "--out", "s");
+    assert_int_equal(said.code, 0);
+    RUN("plot", "--reach", "s", "--trials", "8", "--csv", "r.csv", "--out", "r.svg");
+    assert_string_equal(said.err, "");
+    assert_string_equal(said.out, "r.svg\nr.csv\n");
+    read_whole("r.svg", said.out);
+    assert_non_null(strstr(said.out, "without rows"));
+    read_whole("r.csv", said.out);
+    assert_int_equal(count_lines(said.out), 176);
+    const char *line = strstr(said.out, "\n100,");
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "\n%lf,%lf,%lf", &lag, &with, &alone), 3);
+    assert_true(with > 1e-8 && alone < 1e-3 * with);
+    /* Without a store one line. */
+    RUN(PATTERN, "--out", "plain");
+    RUN("plot", "--reach", "plain", "--csv", "p.csv");
+    read_whole("p.csv", said.out);
+    assert_int_equal(count_lines(said.out), 51);
+    assert_int_equal(strncmp(said.out, "lag,size\n0,", 11), 0);
+    REFUSED("layer 1 is no layer of units: the network has layers 0..1, and z of one of units is "
+            "wanted (--layer)",
+            "plot", "--reach", "s", "--layer", "1");
+    REFUSED("option --number is of the picture of a trial: it needs --trial", "plot", "--reach", "s",
+            "--number", "2");
+    REFUSED("option --trials is of the picture of reach: it needs --reach", "plot", "--trial", "s",
+            "--trials", "2", "--csv", "r.csv");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_training_ends_with_the_picture),
         TEST(test_a_trial_as_numbers),
         TEST(test_a_part_of_a_trial),
         TEST(test_traces_are_not_flat),
+        TEST(test_reach),
         TEST(test_what_a_trial_refuses),
         TEST(test_decoding),
     };

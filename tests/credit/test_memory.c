@@ -5,6 +5,7 @@
  */
 #include "handles.h"
 
+#include "credit/inspect.h"
 #include "network/tape.h"
 
 #define STORE "network.units=5,4 network.layers=units,store "
@@ -228,6 +229,49 @@ static void of_equal_rows_the_oldest_count(void **state) {
     law_teardown(&rig);
 }
 
+/* ---- How far errors reach ---- */
+
+/* dE/dz_t takes the input's weights to dE/dx_t: of rate units W_in^T (alpha tanh' dE/dz), a step's rows and all. A
+ * step that nothing is added to would show in one of them alone. */
+static void errors_that_are_watched_are_those_of_the_inputs(void **state) {
+    (void)state;
+    enum { INPUTS = 3, BATCH = 2 };
+    static const law_case what = {
+        STORE "cell.alpha=0.4 store.keys=3 store.top=2", 3, 0, 2, STEPS, BATCH, false, false};
+    law_rig rig;
+    hth_error error;
+    hth_view dx, z;
+    hth_real watched[STEPS * BATCH * UNITS];
+    law_setup(&rig, &what);
+    handles h = handles_make(&rig, "learner.name=bptt learner.inputs=true", STEPS);
+    hth_learner_watch(h.learner, 0, watched);
+    handles_advance(&rig, &h, 0, STEPS);
+    must(hth_learner_inputs(h.learner, &dx, &error), &error);
+    must(hth_tape_view(h.tape, 0, "z", &z, &error), &error);
+    const hth_layer *layer = &rig.network->layers[0];
+    double largest = 0;
+    for (size_t i = 0; i < STEPS * BATCH; i++) {
+        const size_t t = i / BATCH, b = i % BATCH;
+        double expected[INPUTS] = {0};
+        for (size_t j = 0; j < UNITS; j++) {
+            const hth_real *now = z.data + t * z.step_stride + b * z.item_stride + j;
+            const double before = t > 0 ? (double)now[-(ptrdiff_t)z.step_stride] : 0;
+            const double phi = ((double)*now - 0.6 * before) / 0.4;
+            const double delta = 0.4 * (1 - phi * phi) * (double)watched[i * UNITS + j];
+            for (size_t k = 0; k < INPUTS; k++)
+                expected[k] += delta * (double)layer->W[j * layer->m + UNITS + k];
+        }
+        for (size_t k = 0; k < INPUTS; k++) {
+            const double found = (double)dx.data[t * dx.step_stride + b * dx.item_stride + k];
+            largest = fmax(largest, fabs(found));
+            assert_true(fabs(found - expected[k]) < tolerance(1e-12, 1e-4));
+        }
+    }
+    assert_true(largest > 1e-3);
+    handles_drop(&h);
+    law_teardown(&rig);
+}
+
 /* ---- What is refused ---- */
 
 static void a_full_store_is_refused(void **state) {
@@ -279,6 +323,7 @@ int main(void) {
         cmocka_unit_test(tapes_read_the_same),
         cmocka_unit_test(reads_say_where_they_point),
         cmocka_unit_test(of_equal_rows_the_oldest_count),
+        cmocka_unit_test(errors_that_are_watched_are_those_of_the_inputs),
         cmocka_unit_test(a_full_store_is_refused),
         cmocka_unit_test(settings_without_a_meaning_are_refused),
     };

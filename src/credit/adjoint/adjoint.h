@@ -47,6 +47,7 @@ typedef struct hth_adjoint_layer {
     /* [drives*n][n]: what takes delta to zbar, where crossing->multiplies. NULL: W_rec itself. */
     const hth_real *cross;
     hth_real *zetas; /* [K][rows][n]: zeta of every step; NULL: not kept */
+    hth_real *whole; /* the same of all of dE/dz, for whoever watches; NULL: nobody does */
     /* [K][rows][n]: adjoints from outside that are added to zbar, and to sbar of state `pushed`, of every step; NULL:
      * none. */
     const hth_real *push_z, *push_s;

@@ -32,7 +32,8 @@ bool hth_scan_is_one(const hth_adjoint *adjoint, size_t l) {
     const hth_cell *cell = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const hth_derivatives *c = &a->table;
-    if (adjoint->crossing->cross || adjoint->crossing->replace || a->zetas) return false;
+    if (adjoint->crossing->cross || adjoint->crossing->replace || a->zetas || a->whole)
+        return false;
     for (size_t g = 0; g < cell->drives; g++)
         if (!is_plain(c->B[0][g]) || !is_plain(c->Q[g]) || c->Q[g].where == HTH_AT_ONE)
             return false;

@@ -43,7 +43,8 @@ bool hth_scan_is_spiking(const hth_adjoint *adjoint, size_t l) {
     const hth_cell *cell = adjoint->tape->network->layers[l].cell;
     const hth_adjoint_layer *a = &adjoint->layers[l];
     const hth_derivatives *c = &a->table;
-    if (adjoint->crossing->cross || adjoint->crossing->replace || a->zetas || !a->q) return false;
+    if (adjoint->crossing->cross || adjoint->crossing->replace || a->zetas || a->whole || !a->q)
+        return false;
     return cell->drives == 1 && has_one_state(c) &&
            (cell->states == 1 || (cell->states == 2 && has_second_state(c)));
 }

@@ -132,6 +132,15 @@ static void back_row(const place *at, size_t row) {
         adjoint->crossing->cross(adjoint, at->layer, errors.delta, zbar);
 }
 
+/* dE/dz_t for whoever watches: zeta, or lambda of the state that z is. */
+static void keep_whole(const place *at, size_t t, size_t row, const hth_real *zeta,
+                       const hth_real *lambda) {
+    const hth_adjoint *adjoint = at->adjoint;
+    const hth_cell *cell = adjoint->tape->network->layers[at->layer].cell;
+    hth_real *out = adjoint->layers[at->layer].whole + (t * adjoint->rows + row) * at->n;
+    memcpy(out, cell->observable == HTH_Z_IS_STATE ? lambda : zeta, at->n * sizeof *out);
+}
+
 void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     const size_t item = adjoint->item == HTH_EVERY_ITEM ? row : adjoint->item;
     const place at = place_of(adjoint, l, t, item);
@@ -152,6 +161,7 @@ void hth_scan_step(const hth_adjoint *adjoint, size_t l, size_t t, size_t row) {
     }
     find_delta(&at, zeta, lambda, delta);
     if (a->zetas) memcpy(a->zetas + (t * adjoint->rows + row) * n, zeta, n * sizeof *zeta);
+    if (a->whole) keep_whole(&at, t, row, zeta, lambda[0]);
     /* What goes to the step before: sbar_{t-1} and zbar_{t-1}. */
     if (t == 0 && adjoint->skips_start) return;
     if (adjoint->crossing->replace) {
