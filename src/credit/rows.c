@@ -11,7 +11,8 @@ typedef struct rows_layer {
     size_t size;     /* numbers that the past keeps of a row */
     hth_real *u;     /* [batch][rows][m], of the step that wrote the row */
     hth_real *past;  /* [batch][rows][size] */
-    uint64_t *known; /* [rows]: 1 + the row that is kept at this place; 0: none */
+    uint64_t *known; /* [rows], where items differ [batch][rows]: 1 + the row that is kept at this
+                      * place; 0: none */
     hth_real *zbar;  /* [what the store reads], scratch */
 } rows_layer;
 
@@ -28,6 +29,17 @@ static size_t size_of(const hth_learner *learner, size_t l) {
     return learner->axes.past->row_size(learner, &learner->network->layers[l].reads);
 }
 
+/* Items differ where the least used row gives way. */
+static size_t count_known(const hth_learner *learner, const hth_layer *layer) {
+    const bool differ = layer->store.write == HTH_STORE_LEAST_USED;
+    return hth_times(differ ? learner->batch : 1, layer->store.rows);
+}
+
+static uint64_t *known_of(const rows_layer *at, const hth_layer *layer, size_t item) {
+    const bool differ = layer->store.write == HTH_STORE_LEAST_USED;
+    return at->known + (differ ? item : 0) * layer->store.rows;
+}
+
 void hth_rows_lay_out(hth_arena *arena, hth_learner *learner) {
     const hth_network *net = learner->network;
     if (!keeps_rows(learner)) return;
@@ -41,7 +53,7 @@ void hth_rows_lay_out(hth_arena *arena, hth_learner *learner) {
         to->size = size_of(learner, l);
         to->u = HTH_TAKE(arena, hth_real, hth_times(all, layer->m));
         to->past = HTH_TAKE(arena, hth_real, hth_times(all, to->size));
-        to->known = HTH_TAKE(arena, uint64_t, layer->store.rows);
+        to->known = HTH_TAKE(arena, uint64_t, count_known(learner, layer));
         to->zbar = HTH_TAKE(arena, hth_real, layer->reads.width);
     }
     if (kept) kept->layers = layers;
@@ -65,7 +77,7 @@ void hth_rows_reset(hth_learner *learner) {
     for (size_t l = 0; l < net->layer_count; l++)
         if (net->layers[l].kind->stores)
             memset(kept->layers[l].known, 0,
-                   net->layers[l].store.rows * sizeof *kept->layers[l].known);
+                   count_known(learner, &net->layers[l]) * sizeof *kept->layers[l].known);
 }
 
 /* ---- State ---- */
@@ -101,7 +113,9 @@ size_t hth_rows_state(hth_learner *learner, hth_field *fields, size_t capacity) 
                                 .data = at->past,
                                 .shape = {learner->batch, rows, at->size}});
         count = add(fields, capacity, count, "known", l,
-                    (hth_field){.dtype = HTH_DTYPE_U64, .count = rows, .data = at->known});
+                    (hth_field){.dtype = HTH_DTYPE_U64,
+                                .count = count_known(learner, layer),
+                                .data = at->known});
     }
     return add(fields, capacity, count, "lost", 0,
                (hth_field){.dtype = HTH_DTYPE_U64, .count = 1, .data = &kept->is_lost});
@@ -110,7 +124,10 @@ size_t hth_rows_state(hth_learner *learner, hth_field *fields, size_t capacity) 
 /* ---- Contraction ---- */
 
 /* The row of before the tape that stands at a place of the ring, plus 1. */
-static uint64_t row_at(const hth_store_form *store, uint64_t time, size_t place) {
+static uint64_t row_at(const hth_store_form *store, const hth_tape_store *on, size_t item,
+                       size_t place) {
+    const uint64_t time = *on->time;
+    if (on->wrote) return on->wrote[item * store->rows + place];
     const uint64_t last = time / store->every; /* rows of before the tape */
     const uint64_t behind = (last + store->rows - 1 - place) % store->rows;
     return last > behind ? last - behind : 0;
@@ -136,10 +153,11 @@ static void contract_layer(const hth_learner *learner, const hth_store_errors *e
     const hth_layer *layer = &learner->network->layers[l];
     const hth_store_form *store = &layer->store;
     const rows_layer *at = &learner->rows->layers[l];
-    const uint64_t time = learner->adjoint.tape->time;
+    const hth_tape_store *on = &learner->adjoint.tape->layers[l].store;
+    const uint64_t *known = known_of(at, layer, item);
     for (size_t i = 0; i < errors->count; i++) {
         const size_t place = errors->list[i], where = item * store->rows + place;
-        if (at->known[place] == 0 || at->known[place] != row_at(store, time, place)) continue;
+        if (known[place] == 0 || known[place] != row_at(store, on, item, place)) continue;
         through_weights(layer, errors->before + place * store->width, at->u + where * layer->m,
                         at->zbar, values);
         learner->axes.past->contract(learner, &layer->reads, at->past + where * at->size, at->zbar,
@@ -166,9 +184,12 @@ static void freeze_layer(hth_learner *learner, size_t l) {
     for (size_t t = 0; t < last; t++)
         if (hth_store_is_written(store, tape->time, t)) learner->rows->is_lost = 1;
     if (!hth_store_is_written(store, tape->time, last)) return;
-    at->known[j % store->rows] = j + 1;
+    const hth_tape_store *on = &tape->layers[l].store;
     for (size_t b = 0; b < learner->batch; b++) {
-        const size_t where = b * store->rows + j % store->rows;
+        const size_t place =
+            on->place ? hth_store_place(store, on, tape->batch, last, b) : j % store->rows;
+        const size_t where = b * store->rows + place;
+        known_of(at, layer, b)[place] = j + 1;
         memcpy(at->u + where * layer->m,
                tape->layers[l].u + (last * tape->batch + b) * layer->stride,
                layer->m * sizeof(hth_real));

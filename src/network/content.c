@@ -39,6 +39,9 @@ static void visit_layer(const hth_tape *tape, size_t l, const walk *to) {
           tape->capacity * tape->batch * layer->rows);
     visit(to, "ring", l, HTH_DTYPE_REAL, on->store.ring,
           tape->batch * layer->store.rows * layer->store.width);
+    visit(to, "usage", l, HTH_DTYPE_REAL, on->store.usage, rows * layer->store.rows);
+    visit(to, "place", l, HTH_DTYPE_I32, on->store.place, tape->capacity * tape->batch);
+    visit(to, "wrote", l, HTH_DTYPE_U64, on->store.wrote, tape->batch * layer->store.rows);
 }
 
 static void visit_readout(hth_tape *tape, const walk *to) {

@@ -58,6 +58,29 @@ static void add_field(hth_field *fields, size_t capacity, size_t *count, const c
     ++*count;
 }
 
+/* An array of a store's that is not of numbers of the library's kind. */
+static void add_of_store(hth_field *fields, size_t capacity, size_t *count, const char *name,
+                         size_t layer, hth_dtype dtype, void *data, size_t steps, size_t numbers) {
+    if (steps * numbers > 0 && *count < capacity) {
+        fields[*count] = (hth_field){
+            .dtype = dtype, .count = steps * numbers, .data = data, .shape = {steps, numbers}};
+        snprintf(fields[*count].name, sizeof fields->name, "tape%zu.%s", layer, name);
+    }
+    *count += steps * numbers > 0;
+}
+
+/* Which rows of a store have been used how much. */
+static void add_usage(hth_tape *tape, size_t l, hth_field *fields, size_t capacity, size_t *count) {
+    const hth_tape_store *on = &tape->layers[l].store;
+    const size_t rows = tape->network->layers[l].store.rows;
+    const size_t usage[] = {tape->keep + 1, tape->batch, rows};
+    if (!on->usage) return;
+    add_field(fields, capacity, count, "usage", l, on->usage, HTH_COUNT(usage), usage);
+    add_of_store(fields, capacity, count, "place", l, HTH_DTYPE_I32, on->place, tape->keep,
+                 tape->batch);
+    add_of_store(fields, capacity, count, "wrote", l, HTH_DTYPE_U64, on->wrote, tape->batch, rows);
+}
+
 /* The rows of a store, and what it said at the steps that stay. */
 static void add_store(hth_tape *tape, size_t l, hth_field *fields, size_t capacity, size_t *count) {
     const hth_layer *layer = &tape->network->layers[l];
@@ -67,6 +90,7 @@ static void add_store(hth_tape *tape, size_t l, hth_field *fields, size_t capaci
     if (!layer->kind->stores) return;
     add_field(fields, capacity, count, "ring", l, on->store.ring, HTH_COUNT(ring), ring);
     add_field(fields, capacity, count, "said", l, on->store.said, HTH_COUNT(said), said);
+    add_usage(tape, l, fields, capacity, count);
 }
 
 /* One slot of each array of a layer, or more: what was carried, and the steps that stay. */

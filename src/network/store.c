@@ -22,7 +22,7 @@ void hth_store_parts(const hth_layer *layer, const hth_tape_layer *on, size_t t,
     const size_t before = frozen > seen.first ? frozen - seen.first : 0;
     /* The ring from the oldest row to its end, and what has come round to its start. */
     const hth_real *ring = on->store.ring + item * store->rows * store->width;
-    const size_t place = seen.first % store->rows, to_end = store->rows - place;
+    const size_t place = hth_store_place_of(store, seen.first, 0), to_end = store->rows - place;
     const size_t old = before < to_end ? before : to_end;
     out[0] = (hth_store_part){ring + place * store->width, old, store->width};
     out[1] = (hth_store_part){ring, before - old, store->width};
@@ -33,11 +33,25 @@ void hth_store_parts(const hth_layer *layer, const hth_tape_layer *on, size_t t,
                               store->every * batch * step};
 }
 
-void hth_store_scratch_lay_out(hth_arena *arena, const hth_store_form *store,
+void hth_store_scratch_lay_out(hth_arena *arena, const hth_store_form *store, size_t steps,
                                hth_store_scratch *out) {
-    out->weights = HTH_TAKE(arena, double, store->rows);
-    out->scores = HTH_TAKE(arena, hth_real, store->rows);
+    const bool ages = store->write == HTH_STORE_LEAST_USED;
+    const size_t most = store->rows + (ages ? steps / store->every + 1 : 0);
+    out->weights = HTH_TAKE(arena, double, most);
+    out->scores = HTH_TAKE(arena, hth_real, most);
     out->best = HTH_TAKE(arena, uint32_t, store->rows);
+    out->age = HTH_TAKE(arena, uint64_t, ages ? most : 0);
+    if (!ages) out->age = NULL;
+}
+
+/* What says which rows have been used. */
+static void lay_out_usage(hth_arena *arena, const hth_store_form *store, size_t steps, size_t batch,
+                          hth_tape_store *out) {
+    if (store->write != HTH_STORE_LEAST_USED) return;
+    const size_t all = hth_times(batch, store->rows);
+    out->usage = HTH_TAKE(arena, hth_real, hth_times(steps + 1, all));
+    out->place = HTH_TAKE(arena, int32_t, hth_times(steps, batch));
+    out->wrote = HTH_TAKE(arena, uint64_t, all);
 }
 
 void hth_store_lay_out(hth_arena *arena, const hth_layer *layer, size_t steps, size_t batch,
@@ -51,9 +65,17 @@ void hth_store_lay_out(hth_arena *arena, const hth_layer *layer, size_t steps, s
     on->store.scratch = HTH_TAKE(arena, hth_store_scratch, batch);
     for (size_t b = 0; b < batch; b++) {
         hth_store_scratch counted;
-        hth_store_scratch_lay_out(arena, store,
+        hth_store_scratch_lay_out(arena, store, steps,
                                   on->store.scratch ? &on->store.scratch[b] : &counted);
     }
+    lay_out_usage(arena, store, steps, batch, &on->store);
+}
+
+void hth_store_reset(const hth_layer *layer, const hth_tape_layer *on, size_t batch) {
+    const size_t all = batch * layer->store.rows;
+    if (!on->store.usage) return;
+    memset(on->store.usage, 0, all * sizeof *on->store.usage);
+    memset(on->store.wrote, 0, all * sizeof *on->store.wrote);
 }
 
 void hth_store_forget(const hth_layer *layer, const hth_tape_layer *on, size_t steps, size_t left,
@@ -63,11 +85,17 @@ void hth_store_forget(const hth_layer *layer, const hth_tape_layer *on, size_t s
     for (size_t t = 0; t < steps; t++) {
         if (!hth_store_is_written(store, time, t)) continue;
         const size_t j = (size_t)((time + t) / store->every);
-        for (size_t b = 0; b < batch; b++)
-            memcpy(on->store.ring + (b * store->rows + j % store->rows) * store->width,
+        for (size_t b = 0; b < batch; b++) {
+            const size_t place =
+                on->store.place ? hth_store_place(store, &on->store, batch, t, b) : j % store->rows;
+            memcpy(on->store.ring + (b * store->rows + place) * store->width,
                    hth_store_row(layer, on, batch, b, j), store->width * sizeof(hth_real));
+            if (on->store.wrote) on->store.wrote[b * store->rows + place] = j + 1;
+        }
     }
     hth_move_slots(on->store.said, steps, left, batch * layer->rows * sizeof(hth_real));
+    hth_move_slots(on->store.usage, steps, left + 1, batch * store->rows * sizeof(hth_real));
+    hth_move_slots(on->store.place, steps, left, batch * sizeof *on->store.place);
 }
 
 hth_status hth_store_check(const hth_tape *tape, size_t steps, hth_error *error) {
@@ -75,13 +103,17 @@ hth_status hth_store_check(const hth_tape *tape, size_t steps, hth_error *error)
         const hth_layer *layer = &tape->network->layers[l];
         const hth_store_form *store = &layer->store;
         const uint64_t end = tape->time + tape->steps + steps;
-        if (!layer->kind->stores || store->ring || end / store->every <= store->rows) continue;
-        return hth_fail(error, HTH_INVALID,
-                        "the store of layer %zu is full: step %llu of the sequence would write "
-                        "row %zu of %zu; give it more (store.rows), write less often "
-                        "(store.every), or let the oldest give way (store.write = ring)",
-                        l, (unsigned long long)((store->rows + 1) * store->every), store->rows + 1,
-                        store->rows);
+        if (!layer->kind->stores || store->write != HTH_STORE_APPEND ||
+            end / store->every <= store->rows)
+            continue;
+        return hth_fail(
+            error, HTH_INVALID,
+            "the store of layer %zu is full: step %llu of the sequence would write "
+            "row %zu of %zu; give it more (store.rows), write less often "
+            "(store.every), or let the oldest give way (store.write = ring) or the least used "
+            "(least-used)",
+            l, (unsigned long long)((store->rows + 1) * store->every), store->rows + 1,
+            store->rows);
     }
     return HTH_OK;
 }

@@ -129,6 +129,7 @@ static void reset_layer(const hth_tape *tape, size_t l) {
     memset(on->state, 0, (cell->states + cell->counters) * slot * sizeof(hth_real));
     memset(on->field, 0, cell->fields * slot * sizeof(hth_real));
     if (on->before) memset(on->before, 0, tape->batch * layer->stride * sizeof(hth_real));
+    if (layer->kind->stores) hth_store_reset(layer, on, tape->batch);
     for (size_t b = 0; b < tape->batch; b++) {
         hth_real *z = on->u + b * layer->stride;
         memset(z, 0, n * sizeof *z);

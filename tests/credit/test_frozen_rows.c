@@ -12,6 +12,7 @@
 
 #define STORE "network.units=4,3 network.layers=units,store store.keys=2 "
 #define ONE STORE "store.every=1 "
+#define LEAST "store.write=least-used "
 #define SMOOTH                                                                                     \
     "cell.refractory=0 cell.spike=smooth cell.pseudo_derivative=gaussian cell.width=5 "            \
     "readout.kappa=0 "
@@ -46,6 +47,10 @@ static const rows_case flat[] = {
     {CASE(ONE "network.reads=below,below+input readout.reads=top+input", 2), 1},
     {CASE(ONE "store.feedback=true", 2), 1},
     {CASE(STORE "store.feedback=true store.every=2 store.rows=2 cell.name=lstm", 1), 2},
+    {CASE(ONE LEAST "store.rows=3 store.scale=3", 2), 1},
+    {CASE(STORE LEAST "store.rows=2 store.every=2 store.heads=3 store.scale=3 cell.name=lstm", 2),
+     2},
+    {CASE(ONE LEAST "store.rows=3 store.top=2 store.feedback=true store.scale=3", 2), 1},
 };
 
 /* More of them, which traces do not follow. */
@@ -244,7 +249,8 @@ static void cuts_change_nothing(void **state) {
                                            "learner.name=tbptt learner.past=window"};
     for (size_t i = 0; i < HTH_COUNT(learners); i++) {
         law_rig rig;
-        law_setup(&rig, &flat[i % 2 ? 0 : 7].what);
+        const size_t last = HTH_COUNT(flat) - 3; /* where the least used row gives way */
+        law_setup(&rig, &flat[i % 3 == 0 ? last : i % 2 ? 0 : 7].what);
         hth_real *through = malloc(rig.count * sizeof *through);
         hth_real *stopped = malloc(rig.count * sizeof *stopped);
         resumed(&rig, learners[i], 1, false, false, through);

@@ -26,7 +26,7 @@ static void lay_out_store(hth_arena *arena, const hth_layer *layer, size_t steps
         to->before = HTH_TAKE(arena, hth_real, hth_times(store->rows, store->width));
         to->reached = HTH_TAKE(arena, unsigned char, store->rows);
         to->list = HTH_TAKE(arena, uint32_t, store->rows);
-        hth_store_scratch_lay_out(arena, store, &to->scratch);
+        hth_store_scratch_lay_out(arena, store, steps, &to->scratch);
     }
     a->direct = HTH_TAKE(arena, hth_real, direct);
     if (!direct) a->direct = NULL;

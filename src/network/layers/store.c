@@ -16,12 +16,11 @@
 
 enum { DOT, COSINE };
 enum { STRENGTH_AUTO, STRENGTH_FIXED, STRENGTH_LEARNED };
-enum { RING, APPEND };
 
 typedef struct store_options {
     int64_t keys, heads, top, every, rows;
     int score, strength, write;
-    double scale;
+    double scale, decay;
     bool literal, feedback;
 } store_options;
 
@@ -84,11 +83,20 @@ static const hth_option options[] = {
      .max = 4e9,
      .offset = offsetof(store_options, rows)},
     {.name = "write",
-     .help = "when all rows are written: ring, the oldest gives way; append, no step more is taken",
+     .help =
+         "when all rows are written: ring, the oldest gives way; append, no step more is taken; "
+         "least-used, the row that has been read least gives way (Santoro et al. 2016)",
      .fallback = "ring",
      .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"ring", "append", NULL},
+     .choices = (const char *const[]){"ring", "append", "least-used", NULL},
      .offset = offsetof(store_options, write)},
+    {.name = "decay",
+     .help = "with store.write = least-used: how much of the usage of a row is left a step later",
+     .fallback = "0.99",
+     .kind = HTH_KIND_REAL,
+     .min = 0,
+     .max = 1,
+     .offset = offsetof(store_options, decay)},
     {.name = "literal",
      .help = "rows are what the layer reads, key and value in one (Lillicrap & Santoro 2019, "
              "eq. 5): nothing but queries is learned. The layer has as many units as it reads "
@@ -139,7 +147,8 @@ static hth_status shape(const void *given, hth_layer *layer, hth_error *error) {
                               .learned = o->strength == STRENGTH_LEARNED ||
                                          (o->strength == STRENGTH_AUTO && cosine),
                               .literal = o->literal,
-                              .ring = o->write == RING};
+                              .write = (hth_store_writing)o->write,
+                              .decay = o->decay};
     store->width = o->literal ? store->key : store->key + store->value;
     store->strength = o->scale > 0 ? o->scale : cosine ? 1 : 1 / sqrt((double)store->key);
     layer->rows = hth_store_writes(store) + (o->literal ? 0 : store->width);
@@ -178,8 +187,14 @@ static void step(const hth_layer *layer, const hth_tape_layer *on, size_t t, siz
                layer->rows * sizeof(hth_real));
         /* The reads. */
         read.scratch = on->store.scratch[item];
-        for (read.head = 0; read.head < store->heads; read.head++)
-            hth_store_read_out(&read, z + read.head * store->value);
+        if (on->store.usage) hth_store_fade(&read);
+        for (read.head = 0; read.head < store->heads; read.head++) {
+            const size_t count = hth_store_read_out(&read, z + read.head * store->value);
+            if (on->store.usage) hth_store_use(&read, count);
+        }
+        /* The row that this step writes. */
+        if (on->store.usage && hth_store_is_written(store, *on->store.time, t))
+            hth_store_take_place(&read);
     }
 }
 
@@ -226,6 +241,23 @@ static hth_status check_read(const hth_tape *tape, size_t layer, size_t step, si
     return HTH_OK;
 }
 
+/* Row i of those seen, which has weight: adds it to the list, which is in the order of age. */
+static void add_row(const hth_store_read *read, size_t i, hth_row_read *rows, size_t capacity,
+                    size_t *count) {
+    const hth_store_form *store = &read->layer->store;
+    const uint64_t j = read->scratch.age
+                           ? read->scratch.age[i] - 1
+                           : hth_store_seen(store, *read->on->store.time, read->t).first + i;
+    const hth_row_read row = {(j + 1) * store->every - 1, read->scratch.weights[i]};
+    size_t at = *count < capacity ? *count : capacity;
+    ++*count;
+    while (at > 0 && rows[at - 1].step > row.step) {
+        if (at < capacity) rows[at] = rows[at - 1];
+        at--;
+    }
+    if (at < capacity) rows[at] = row;
+}
+
 hth_status hth_tape_reads(const hth_tape *tape, size_t layer, size_t step, size_t item, size_t head,
                           hth_row_read *rows, size_t capacity, size_t *count, hth_error *error) {
     *count = 0;
@@ -235,16 +267,9 @@ hth_status hth_tape_reads(const hth_tape *tape, size_t layer, size_t step, size_
     hth_store_read read = read_at(of, on, step, tape->batch, item);
     read.head = head;
     read.scratch = on->store.scratch[item];
-    const double *p = read.scratch.weights;
     const size_t seen = hth_store_weigh(&read);
-    const size_t first = hth_store_seen(&of->store, tape->time, step).first;
-    for (size_t i = 0; i < seen; i++) {
-        if (!(p[i] > 0)) continue;
-        if (*count < capacity)
-            rows[*count] =
-                (hth_row_read){.step = (first + i + 1) * of->store.every - 1, .weight = p[i]};
-        ++*count;
-    }
+    for (size_t i = 0; i < seen; i++)
+        if (read.scratch.weights[i] > 0) add_row(&read, i, rows, capacity, count);
     return HTH_OK;
 }
 

@@ -3,7 +3,8 @@
  * k_i and values v_i:
  *
  *     l_i = f q . k_i,  or  f cos(q, k_i)     f fixed, or softplus(b) of a drive b of its own
- *     p = softmax(l) over all rows seen, or over the `top` of them with the largest l (of equal ones, the older)
+ *     p = softmax(l) over all rows seen, or over the `top` of them with the largest l (of equal ones, the older); a row
+ *         that another has taken the place of (store_used.c) counts as none
  *     r = sum p_i v_i
  *
  * and the adjoint of that, with rbar = dE/dr:
@@ -84,13 +85,23 @@ static void parts_of(const hth_store_read *read, hth_store_part parts[HTH_STORE_
 
 /* ---- The rows that count ---- */
 
+/* The scores, and where rows are not in the order of their age, that. */
+typedef struct scored {
+    const double *l;
+    const uint64_t *age; /* or NULL */
+} scored;
+
+static bool is_younger(const scored *of, uint32_t a, uint32_t b) {
+    return of->age ? of->age[a] > of->age[b] : a > b;
+}
+
 /* Whether row a has less weight than b. */
-static bool is_less(const double *l, uint32_t a, uint32_t b) {
-    return l[a] < l[b] || (l[a] == l[b] && a > b);
+static bool is_less(const scored *of, uint32_t a, uint32_t b) {
+    return of->l[a] < of->l[b] || (of->l[a] == of->l[b] && is_younger(of, a, b));
 }
 
 /* Moves heap[at] down until none below it is less. */
-static void sink(const double *l, uint32_t *heap, size_t count, size_t at) {
+static void sink(const scored *l, uint32_t *heap, size_t count, size_t at) {
     for (size_t child = 2 * at + 1; child < count; at = child, child = 2 * at + 1) {
         if (child + 1 < count && is_less(l, heap[child + 1], heap[child])) child++;
         if (!is_less(l, heap[child], heap[at])) return;
@@ -101,7 +112,7 @@ static void sink(const double *l, uint32_t *heap, size_t count, size_t at) {
 }
 
 /* The least of the `top` rows with the largest l: it and those that are not less count. */
-static uint32_t last_of_top(const double *l, size_t count, size_t top, uint32_t *heap) {
+static uint32_t last_of_top(const scored *l, size_t count, size_t top, uint32_t *heap) {
     for (size_t i = 0; i < top; i++) heap[i] = (uint32_t)i;
     for (size_t i = top / 2; i-- > 0;) sink(l, heap, top, i);
     for (size_t i = top; i < count; i++) {
@@ -114,16 +125,21 @@ static uint32_t last_of_top(const double *l, size_t count, size_t top, uint32_t 
 
 /* ---- Forward ---- */
 
-/* p from the scores l, of all rows or of those that count. */
-static void normalise(const hth_store_form *store, size_t count, double *p, uint32_t *best) {
-    const bool some = store->top > 0 && store->top < count;
-    const uint32_t last = some ? last_of_top(p, count, store->top, best) : 0;
+/* p from the scores l, of all rows that stand or of those of them that count. */
+static void normalise(const hth_store_form *store, size_t count, size_t standing,
+                      const hth_store_scratch *scratch) {
+    double *p = scratch->weights;
+    const scored of = {p, scratch->age};
+    const bool some = store->top > 0 && store->top < standing;
+    const uint32_t last = some ? last_of_top(&of, count, store->top, scratch->best) : 0;
     const double least = p[last];
     double largest = p[0], sum = 0;
     for (size_t i = 1; i < count; i++) largest = p[i] > largest ? p[i] : largest;
     for (size_t i = 0; i < count; i++) {
-        const bool counts = !some || p[i] > least || (p[i] == least && i <= last);
-        p[i] = counts ? hth_exp64(p[i] - largest) : 0;
+        const bool counts =
+            !some || p[i] > least || (p[i] == least && !is_younger(&of, (uint32_t)i, last));
+        const bool stands = !scratch->age || scratch->age[i] > 0;
+        p[i] = counts && stands ? hth_exp64(p[i] - largest) : 0;
         sum += p[i];
     }
     for (size_t i = 0; i < count; i++) p[i] /= sum;
@@ -134,7 +150,13 @@ static size_t weigh(const hth_store_read *read, const hth_store_part *parts) {
     const double f = strength(read);
     double *p = read->scratch.weights;
     for (size_t i = 0; i < count; i++) p[i] *= f;
-    if (count > 0) normalise(store_of(read), count, p, read->scratch.best);
+    size_t standing = count;
+    if (read->scratch.age && count > 0) {
+        standing = hth_store_find_ages(read, count);
+        for (size_t i = 0; i < count; i++)
+            if (read->scratch.age[i] == 0) p[i] = -(double)INFINITY;
+    }
+    if (count > 0) normalise(store_of(read), count, standing, &read->scratch);
     return count;
 }
 
@@ -144,31 +166,33 @@ size_t hth_store_weigh(const hth_store_read *read) {
     return weigh(read, parts);
 }
 
-void hth_store_read_out(const hth_store_read *read, hth_real *r) {
+size_t hth_store_read_out(const hth_store_read *read, hth_real *r) {
     const hth_store_form *store = store_of(read);
     const size_t value = place_of_value(store);
     hth_store_part parts[HTH_STORE_PARTS];
     const double *p = read->scratch.weights;
     parts_of(read, parts);
-    weigh(read, parts);
+    const size_t count = weigh(read, parts);
     memset(r, 0, store->value * sizeof *r);
     for (size_t k = 0; k < HTH_STORE_PARTS; k++)
         for (size_t i = 0; i < parts[k].count; i++, p++)
             if (*p > 0)
                 hth_add_scaled(store->value, (hth_real)*p,
                                parts[k].at + i * parts[k].stride + value, r);
+    return count;
 }
 
 /* ---- Backward ---- */
 
-/* Where errors of row j gather; NULL: they are not wanted. */
-static hth_real *errors_of(const hth_store_read *read, const hth_store_rows *seen, size_t j,
+/* Where errors of the i-th row that is seen gather; NULL: they are not wanted. */
+static hth_real *errors_of(const hth_store_read *read, const hth_store_rows *seen, size_t i,
                            hth_store_errors *errors) {
     const hth_store_form *store = store_of(read);
+    const size_t j = seen->first + i;
     if (j >= seen->frozen)
         return errors->written + hth_store_step(store, *read->on->store.time, j) * store->width;
     if (!errors->before) return NULL;
-    const size_t at = j % store->rows;
+    const size_t at = hth_store_place_of(store, seen->first, i);
     hth_real *to = errors->before + at * store->width;
     if (errors->reached[at]) return to;
     errors->reached[at] = 1;
@@ -224,13 +248,13 @@ void hth_store_read_back(const hth_store_read *read, const hth_real *rbar, hth_r
     const double f = strength(read), mean = mean_pbar(read, parts, rbar);
     const double *p = read->scratch.weights;
     double fbar = 0;
-    size_t j = seen.first;
+    size_t at = 0;
     for (size_t k = 0; k < HTH_STORE_PARTS; k++)
-        for (size_t i = 0; i < parts[k].count; i++, j++, p++) {
+        for (size_t i = 0; i < parts[k].count; i++, at++, p++) {
             if (!(*p > 0)) continue;
             const hth_real *row = parts[k].at + i * parts[k].stride;
             const double pbar = (double)hth_dot(store->value, rbar, row + value);
-            hth_real *bar = errors_of(read, &seen, j, errors);
+            hth_real *bar = errors_of(read, &seen, at, errors);
             if (bar) hth_add_scaled(store->value, (hth_real)*p, rbar, bar + value);
             fbar +=
                 score_back(read, f, *p * (pbar - mean), row, delta + read->head * store->key, bar);
