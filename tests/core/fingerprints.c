@@ -1,6 +1,7 @@
 /*
  * One seed, one result: fingerprints of all parameters and of everything that is carried on, after 200 updates, for
- * every learner, every cell and tapes of 1 and 5 steps.
+ * every learner, every cell and tapes of 1 and 5 steps; and of a few learners with a store over rate units, in the
+ * place of the cell: how it writes when it is full.
  *
  *     fingerprints [THREADS]          prints them, a line each: learner, cell, steps, fingerprint
  *     fingerprints THREADS FILE [LEARNER]
@@ -24,6 +25,12 @@ enum { FIELDS = 64, WIDTH = 100, CANNOT_RUN = 77 };
 static const char *const rate_settings[] = {"cell.alpha=0.5"};
 static const char *const spiking_settings[] = {"cell.v_th=0.6", "init.w_in_scale=2",
                                                "readout.kappa=0.9", "cell.refractory=0"};
+
+/* A store that is full after 6 rows, one at the end of each tape. */
+static const char *const stores[] = {"ring", "least-used"};
+static const char *const store_learners[] = {"bptt", "rtrl", "rflo", "uoro"};
+static const char *const store_settings[] = {"network.units=19,4", "network.layers=units,store",
+                                             "store.rows=6", "store.scale=2", "store.heads=2"};
 
 /* What a run is made of. */
 typedef struct run {
@@ -79,6 +86,10 @@ static hth_real draw(void) {
 
 /* ---- A run ---- */
 
+static bool is_store(const char *cell) {
+    return strcmp(cell, stores[0]) == 0 || strcmp(cell, stores[1]) == 0;
+}
+
 static bool is_spiking(const char *cell) {
     return strstr(cell, "lif") != NULL;
 }
@@ -92,17 +103,22 @@ static hth_setting setting_of(char *text) {
 
 static size_t settings_of(const char *learner, const char *cell, size_t steps, char texts[][WIDTH],
                           hth_setting *items) {
-    const bool spikes = is_spiking(cell);
+    const bool spikes = is_spiking(cell), store = is_store(cell);
     const char *const *more = spikes ? spiking_settings : rate_settings;
-    size_t more_count = spikes ? HTH_COUNT(spiking_settings) : strncmp(cell, "rate", 4) == 0, n = 0;
+    const bool rate = store || strncmp(cell, "rate", 4) == 0;
+    size_t more_count = spikes ? HTH_COUNT(spiking_settings) : rate, n = 0;
     snprintf(texts[n++], WIDTH, "learner.name=%s", learner);
-    snprintf(texts[n++], WIDTH, "cell.name=%s", cell);
+    snprintf(texts[n++], WIDTH, "cell.name=%s", store ? "rate" : cell);
     snprintf(texts[n++], WIDTH, "learner.steps=%zu", steps);
-    snprintf(texts[n++], WIDTH, "network.units=19");
+    if (!store) snprintf(texts[n++], WIDTH, "network.units=19");
     snprintf(texts[n++], WIDTH, "loss.name=mse");
     snprintf(texts[n++], WIDTH, "optimiser.name=%s", steps == 1 ? "sgd" : "adam");
     snprintf(texts[n++], WIDTH, "optimiser.lr=0.002");
     for (size_t i = 0; i < more_count; i++) snprintf(texts[n++], WIDTH, "%s", more[i]);
+    for (size_t i = 0; store && i < HTH_COUNT(store_settings); i++)
+        snprintf(texts[n++], WIDTH, "%s", store_settings[i]);
+    if (store) snprintf(texts[n++], WIDTH, "store.every=%zu", steps);
+    if (store) snprintf(texts[n++], WIDTH, "store.write=%s", cell);
     for (size_t i = 0; i < n; i++) items[i] = setting_of(texts[i]);
     return n;
 }
@@ -174,6 +190,13 @@ static size_t write_all(hth_compute *compute, const char *only, char lines[][WID
                 if (only && strcmp(only, hth_learners.at(l)->name) != 0) continue;
                 write_line(hth_learners.at(l)->name, hth_cells.at(c)->name, steps[k], compute,
                            lines[count]);
+                count += *lines[count] != 0;
+            }
+    for (size_t l = 0; l < HTH_COUNT(store_learners); l++)
+        for (size_t s = 0; s < HTH_COUNT(stores); s++)
+            for (size_t k = 0; k < HTH_COUNT(steps) && count < LINES; k++) {
+                if (only && strcmp(only, store_learners[l]) != 0) continue;
+                write_line(store_learners[l], stores[s], steps[k], compute, lines[count]);
                 count += *lines[count] != 0;
             }
     return count;
