@@ -243,7 +243,9 @@ hth_status hth_learner_signals(hth_learner *learner, const hth_real *signals, si
                         "learning signals are given, but learner.signal = %s makes its own; set "
                         "learner.signal = module",
                         signal->axis.part.name);
-    for (size_t i = 0; i < steps * learner->batch * learner->network->readout.n; i++)
+    const size_t count = steps * learner->batch * learner->network->readout.n;
+    const bool is_finite = hth_zero_or_nan(learner->compute, count, signals) == 0;
+    for (size_t i = 0; !is_finite && i < count; i++)
         if (!isfinite(signals[i]))
             return hth_fail(error, HTH_NOT_FINITE,
                             "learning signals: number %zu must be a finite number", i);

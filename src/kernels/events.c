@@ -54,7 +54,7 @@ bool hth_events_pay(const hth_events *events, size_t from, size_t to, size_t K) 
 }
 
 bool hth_events_add_pays(const hth_events_sum *s) {
-    const double total = (double)hth_events_total(s->events, 0, s->rows, s->K);
+    const double total = (double)hth_events_total(s->events, s->from, s->from + s->rows, s->K);
     const double N = (double)s->N, K = (double)s->K, rows = (double)s->rows;
     return total * TERMS * (N + TURNING) + TURNED * K * N <= rows * K * N;
 }
@@ -236,8 +236,12 @@ HTH_NO_SANITIZERS static void add_row(const terms *t, size_t N, const hth_real *
 
 void hth_events_times(const hth_events *events, size_t row, size_t N, size_t K, const hth_real *x,
                       const hth_real *packed, hth_real *y) {
-    const terms t = {events->count[row], events->at + row * events->stride, x, true};
-    set_row(&t, N, K, packed, y);
+    const size_t count = hth_events_listed(events, row, K);
+    const terms t = {count, events->at + row * events->stride, x, true};
+    if (count == SIZE_MAX)
+        hth_product_packed(1, N, K, hth_rows(x, K), packed, false, y, N);
+    else
+        set_row(&t, N, K, packed, y);
 }
 
 /* ---- Sums of outer products ----------------------------------------------------------------- */
@@ -267,9 +271,10 @@ static block block_in(const hth_compute *compute, int worker, size_t K) {
 static size_t events_of(const hth_events_sum *s, const block *b, size_t row, const uint32_t **at,
                         bool *ones) {
     const hth_events *e = s->events;
-    *at = e->at + row * e->stride;
-    *ones = e->ones[row];
-    if (e->count[row] <= e->most) return e->count[row];
+    const size_t listed = hth_events_listed(e, s->from + row, s->K);
+    *at = e->at + (s->from + row) * e->stride;
+    *ones = e->ones[s->from + row];
+    if (listed != SIZE_MAX) return listed;
     *at = b->search;
     return search(s->K, s->u + row * s->u_stride, s->K, b->search, ones);
 }
@@ -300,7 +305,7 @@ static void turn_lists(const hth_events_sum *s, const block *b, size_t from, siz
         sum += count;
     }
     for (size_t row = from; row < to; row++) {
-        const hth_real *u = s->u + row * s->u_stride, *next = d + row * s->N;
+        const hth_real *u = s->u + row * s->u_stride, *next = d + row * s->d_stride;
         const uint32_t *at;
         bool ones;
         const size_t count = events_of(s, b, row, &at, &ones);
@@ -353,14 +358,15 @@ static void sum_task(void *arg, size_t part, int worker) {
         for (size_t i = 0, begin = 0; i < s->K; begin = b.begin[i++]) {
             const terms t = {b.begin[i] - begin, b.row + begin, b.value + begin, false};
             if (t.count)
-                add_row(&t, N, s->d + from * s->N + j, s->N, turned + i * HTH_PANEL, panel);
+                add_row(&t, N, s->d + from * s->d_stride + j, s->d_stride, turned + i * HTH_PANEL,
+                        panel);
         }
     }
     turn_back(s, j, N, turned);
 }
 
 void hth_events_add(hth_compute *compute, const hth_events_sum *sum) {
-    const size_t total = hth_events_total(sum->events, 0, sum->rows, sum->K);
+    const size_t total = hth_events_total(sum->events, sum->from, sum->from + sum->rows, sum->K);
     const double work = 2 * (double)(total + sum->K) * (double)sum->N;
     const size_t panels = (sum->N + HTH_PANEL - 1) / HTH_PANEL, threads = (size_t)compute->threads;
     sum_job job = {compute, sum, 1, panels};
@@ -373,10 +379,11 @@ void hth_events_add(hth_compute *compute, const hth_events_sum *sum) {
 void hth_events_times(const hth_events *events, size_t row, size_t N, size_t K, const hth_real *x,
                       const hth_real *packed, hth_real *y) {
     const uint32_t *at = events->at + row * events->stride;
-    (void)K;
+    const size_t listed = hth_events_listed(events, row, K);
     memset(y, 0, N * sizeof *y);
-    for (size_t k = 0; k < events->count[row]; k++) {
-        const hth_real *B = packed + at[k] * N, value = x[at[k]];
+    for (size_t k = 0; k < (listed == SIZE_MAX ? K : listed); k++) {
+        const size_t i = listed == SIZE_MAX ? k : at[k];
+        const hth_real *B = packed + i * N, value = x[i];
         for (size_t j = 0; j < N; j++) y[j] = hth_fma(value, B[j], y[j]);
     }
 }
@@ -394,11 +401,12 @@ void hth_events_add(hth_compute *compute, const hth_events_sum *s) {
     const hth_events *e = s->events;
     (void)compute;
     for (size_t row = 0; row < s->rows; row++) {
-        const hth_real *u = s->u + row * s->u_stride, *d = s->d + row * s->N;
-        const uint32_t *at = e->at + row * e->stride;
-        const bool listed = e->count[row] <= e->most;
-        for (size_t k = 0; listed && k < e->count[row]; k++) add_column(s, d, at[k], u[at[k]]);
-        for (size_t i = 0; !listed && i < s->K; i++)
+        const hth_real *u = s->u + row * s->u_stride, *d = s->d + row * s->d_stride;
+        const uint32_t *at = e->at + (s->from + row) * e->stride;
+        const size_t listed = hth_events_listed(e, s->from + row, s->K);
+        for (size_t k = 0; listed != SIZE_MAX && k < listed; k++)
+            add_column(s, d, at[k], u[at[k]]);
+        for (size_t i = 0; listed == SIZE_MAX && i < s->K; i++)
             if (u[i] != 0) add_column(s, d, i, u[i]);
     }
 }

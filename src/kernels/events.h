@@ -56,19 +56,20 @@ HTH_VERB(size_t, hth_events_worth, (size_t K));
 HTH_VERB(bool, hth_events_pay, (const hth_events *events, size_t from, size_t to, size_t K));
 #define hth_events_pay HTH_NOW(hth_events_pay)
 
-/* y[N] = x[K] B, x being row `row` (which is listed) and B as hth_pack leaves it. On the calling thread. */
+/* y[N] = x[K] B, x being the first K numbers of row `row` and B as hth_pack leaves it; by all of x where the row is not
+ * listed. On the calling thread. */
 HTH_VERB(void, hth_events_times,
          (const hth_events *events, size_t row, size_t N, size_t K, const hth_real *x,
           const hth_real *packed, hth_real *y));
 #define hth_events_times HTH_NOW(hth_events_times)
 
-/* C[N][K] += sum over the rows t = 0, 1, ... of d[t][N] u[t][K]^T; rows of C ldc apart, those of u u_stride. Rows of u
- * that are not listed are searched. */
+/* C[N][K] += sum over the rows t = 0, 1, ... of d[t][N] u[t][K]^T; rows of C ldc apart, those of d and u by their
+ * strides. u[t] is the first K numbers of row `from` + t; where that is not listed it is searched. */
 typedef struct hth_events_sum {
     const hth_events *events;
-    size_t rows, N, K;
+    size_t from, rows, N, K;
     const hth_real *d, *u;
-    size_t u_stride;
+    size_t d_stride, u_stride;
     hth_real *C;
     size_t ldc;
     hth_real *scratch; /* hth_packed_size(K, N) numbers */
@@ -81,7 +82,7 @@ HTH_VERB(bool, hth_events_add_pays, (const hth_events_sum *sum));
 HTH_VERB(void, hth_events_add, (hth_compute * compute, const hth_events_sum *sum));
 #define hth_events_add HTH_NOW(hth_events_add)
 
-/* The first K numbers of rows from..from+rows-1, x[rows][stride], and few rows of another matrix, M of them. */
+/* The first K numbers of rows from..from+rows-1, x[rows][stride], and M rows of another matrix: few, where y is [M]. */
 typedef struct hth_events_rows {
     const hth_events *events;
     size_t from, rows, K, M, stride;
@@ -93,6 +94,11 @@ HTH_VERB(void, hth_events_outputs,
          (hth_compute * compute, const hth_events_rows *of, const hth_real *A, hth_real *y,
           size_t ldy));
 #define hth_events_outputs HTH_NOW(hth_events_outputs)
+/* y[rows][M] = x B, B[K][M] as hth_pack leaves it; rows of y ldy apart. */
+HTH_VERB(void, hth_events_product,
+         (hth_compute * compute, const hth_events_rows *of, const hth_real *packed, hth_real *y,
+          size_t ldy));
+#define hth_events_product HTH_NOW(hth_events_product)
 /* C[M][K] += d[M][rows] x. */
 HTH_VERB(void, hth_events_add_few,
          (hth_compute * compute, const hth_events_rows *of, const hth_real *d, hth_real *C));

@@ -1,5 +1,5 @@
 /*
- * Products of few rows with rows of events: see events.h. With up to 16 of them, the matrix of few rows is turned
+ * Products of rows of events with many rows, and with few: see events.h. With up to 16 of them, the matrix of few rows is turned
  * round, so that an event adds 16 neighbouring numbers at once; an element of the result is the same chain either way.
  *
  * Time: an event adds M numbers; memory 16 K numbers of the scratch of the handle.
@@ -22,6 +22,32 @@ typedef struct few_job {
     size_t parts;
     hth_real *turned; /* [K][16]: A^T or C^T */
 } few_job;
+
+/* ---- Row by row of those with events ---- */
+
+typedef struct rows_job {
+    const hth_events_rows *of;
+    const hth_real *packed;
+    hth_real *y;
+    size_t ldy, parts;
+} rows_job;
+
+static void rows_task(void *arg, size_t part, int worker) {
+    const rows_job *job = arg;
+    const hth_events_rows *of = job->of;
+    const size_t end = (part + 1) * of->rows / job->parts;
+    (void)worker;
+    for (size_t row = part * of->rows / job->parts; row < end; row++)
+        hth_events_times(of->events, of->from + row, of->M, of->K, of->x + row * of->stride,
+                         job->packed, job->y + row * job->ldy);
+}
+
+void hth_events_product(hth_compute *compute, const hth_events_rows *of, const hth_real *packed,
+                        hth_real *y, size_t ldy) {
+    const size_t threads = (size_t)hth_compute_threads(compute);
+    rows_job job = {of, packed, y, ldy, of->rows < threads ? of->rows : threads};
+    hth_parallel(compute, job.parts, few_work(of), rows_task, &job);
+}
 
 /* ---- Row by row of the few ---- */
 

@@ -26,16 +26,6 @@ static bool prefers_events(const hth_layer *layer, const hth_events *events, siz
     return layer->events == HTH_EVENTS_ALWAYS || hth_events_pay(events, from, to, layer->m);
 }
 
-/* a_t = W u_t by events, of one row; by all of u where it is not listed. */
-static void drive_row(const hth_layer *layer, const hth_real *packed, const hth_events *events,
-                      size_t row, const hth_real *u, hth_real *drive) {
-    if (events->count[row] <= events->most)
-        hth_events_times(events, row, layer->driven, layer->m, u, packed, drive);
-    else
-        hth_product_packed(1, layer->driven, layer->m, hth_rows(u, layer->stride), packed, false,
-                           drive, layer->rows);
-}
-
 /* a_t = W u_t by events, where that is faster. The lists of the rows are made in any case. */
 static bool drive_by_events(const hth_layer *layer, const hth_real *packed,
                             const hth_tape_layer *on, size_t t, size_t batch, size_t from,
@@ -47,8 +37,8 @@ static bool drive_by_events(const hth_layer *layer, const hth_real *packed,
         hth_events_list(events, t * batch + b, layer->m, u + b * layer->stride);
     if (!prefers_events(layer, events, t * batch + from, t * batch + to)) return false;
     for (size_t b = from; b < to; b++)
-        drive_row(layer, packed, events, t * batch + b, u + b * layer->stride,
-                  on->drive + b * layer->rows);
+        hth_events_times(events, t * batch + b, layer->driven, layer->m, u + b * layer->stride,
+                         packed, on->drive + b * layer->rows);
     return true;
 }
 

@@ -185,6 +185,7 @@ static void add_by_events(hth_compute *compute, sums *s, const hth_events *event
                                 .N = s->N,
                                 .K = s->K,
                                 .d = s->d,
+                                .d_stride = s->N,
                                 .u = s->u,
                                 .u_stride = s->stride,
                                 .C = s->found,

@@ -102,6 +102,7 @@ static bool gradient_by_events(const hth_adjoint *adjoint, size_t l, hth_real *w
                                 .N = layer->rows,
                                 .K = layer->m,
                                 .d = adjoint->layers[l].delta,
+                                .d_stride = layer->rows,
                                 .u = on->u,
                                 .u_stride = layer->stride,
                                 .C = weight,

@@ -4,6 +4,7 @@
 #include "base/functions64.h"
 #include "base/random.h"
 #include "kernels/vectors.h"
+#include "network/products.h"
 
 #include <string.h>
 
@@ -72,10 +73,10 @@ static void count_spikes(const hth_tape *tape, double *spikes) {
     }
 }
 
-/* z of a spiking module at all steps and tasks, [steps][batch] rows `*stride` apart; and its output weights. */
-static const hth_real *module_z(const hth_module *m, const hth_tape *tape, size_t *stride) {
-    *stride = m->network->layers[0].stride;
-    return tape->layers[0].u + m->batch * *stride;
+/* z of a spiking module at all steps and tasks; and its output weights. */
+static hth_tape_rows module_z(const hth_module *m, const hth_tape *tape) {
+    return (hth_tape_rows){tape->compute, tape, 0, m->batch, m->steps * m->batch,
+                           m->network->layers[0].n};
 }
 static hth_matrix output_weights(const hth_module *m) {
     const hth_readout *r = &m->network->readout;
@@ -85,10 +86,8 @@ static hth_matrix output_weights(const hth_module *m) {
 /* L = Psi q, before the filter. */
 static void weigh(const hth_module *m, const hth_tape *tape, hth_real *L) {
     const hth_matrix psi = output_weights(m);
-    size_t stride;
-    const hth_real *z = module_z(m, tape, &stride);
-    hth_product(tape->compute, m->steps * m->batch, m->n, m->network->layers[0].n,
-                hth_rows(z, stride), hth_transposed(psi.data, psi.row), false, L, m->n);
+    const hth_tape_rows z = module_z(m, tape);
+    hth_tape_times(&z, m->n, hth_transposed(psi.data, psi.row), m->packed, L, m->n);
 }
 
 /* to += kappa from, the signals of all tasks at a step. */
@@ -144,12 +143,10 @@ static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, con
                         hth_gradient *gradient) {
     const size_t units = m->network->layers[0].n, slot = m->batch * m->n;
     const size_t items = m->steps * m->batch;
-    size_t stride;
-    const hth_real *z = module_z(m, tape, &stride);
+    const hth_tape_rows z = module_z(m, tape);
     hth_real *dPsi = hth_gradient_edit(gradient) + m->network->readout.weight;
     for (size_t t = m->steps - 1; t > 0; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
-    hth_product(tape->compute, m->n, units, items, hth_transposed(Lbar, m->n), hth_rows(z, stride),
-                true, dPsi, units);
+    hth_tape_add_outer(&z, m->n, Lbar, m->n, m->packed, dPsi, units);
     hth_product(tape->compute, items, units, m->n, hth_rows(Lbar, m->n), output_weights(m), false,
                 m->q, units);
     for (size_t i = 0; pull && i < items; i++)

@@ -41,6 +41,7 @@ typedef struct hth_module {
     hth_learner *learner;
     hth_real *xi;       /* [steps][batch][width] */
     hth_real *q, *pull; /* [steps][batch][units]: Psi^T dC/dL and dE_reg/dz; spiking alone */
+    hth_real *packed;   /* scratch of products with Psi; spiking alone */
 } hth_module;
 
 /* What the module is told of a trial. */

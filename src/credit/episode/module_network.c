@@ -153,11 +153,14 @@ void hth_module_lay_out(hth_arena *arena, hth_module *m) {
     hth_real *xi = HTH_TAKE(arena, hth_real, hth_times(items, m->width));
     const size_t each = spikes ? hth_times(items, m->network->layers[0].n) : 0;
     hth_real *q = HTH_TAKE(arena, hth_real, each), *pull = HTH_TAKE(arena, hth_real, each);
+    hth_real *packed =
+        HTH_TAKE(arena, hth_real, spikes ? hth_packed_size(m->network->layers[0].n, m->n) : 0);
     if (!arena->base) return;
     m->tapes = tapes;
     m->xi = xi;
     m->q = q;
     m->pull = pull;
+    m->packed = packed;
 }
 
 hth_status hth_module_learner(const hth_module *m, hth_compute *compute,

@@ -2,6 +2,7 @@
 #include "credit/episode/update.h"
 
 #include "kernels/vectors.h"
+#include "network/products.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,7 @@ void hth_update_lay_out(hth_arena *arena, const hth_network *network, size_t ste
     hth_real *carry = HTH_TAKE(arena, hth_real, hth_times(2 * cell->states, items));
     hth_real *S = HTH_TAKE(arena, hth_real, hth_times(steps, items));
     hth_real *bend = HTH_TAKE(arena, hth_real, n);
+    hth_real *packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->m, items));
     if (!arena->base) return;
     *u = (hth_update){.layer = layer,
                       .steps = steps,
@@ -107,7 +109,8 @@ void hth_update_lay_out(hth_arena *arena, const hth_network *network, size_t ste
                       .ones = ones,
                       .carry = carry,
                       .S = S,
-                      .bend = bend};
+                      .bend = bend,
+                      .packed = packed};
     for (size_t j = 0; j < n; j++) ones[j] = 1;
     count_read(cell, &u->state);
     for (size_t i = 0; i < cell->states; i++) {
@@ -214,31 +217,21 @@ static void scan_back(const hth_update *u, hth_trial_tapes on, const hth_real *L
 
 /* ---- Products ---- */
 
-/* c and u of one tape: all tasks where they share it, else those of task b alone. */
-typedef struct part {
-    size_t rows; /* of weights: n, or batch n */
-    hth_matrix c, c_turned;
-    const hth_real *u;
-    size_t stride;
-} part;
-
-static part part_of(const hth_update *u, hth_trial_tapes on, size_t b, const hth_real *c) {
-    const size_t n = u->layer->n, slot = u->batch * n;
-    const hth_tape *tape = on.tapes[b];
-    return (part){.rows = on.shared ? slot : n,
-                  .c = hth_rows(c + b * n, slot),
-                  .c_turned = hth_transposed(c + b * n, slot),
-                  .u = tape->layers[0].u,
-                  .stride = u->layer->stride};
+/* What one tape read; and of how many rows the weights are that meet it: all tasks' where they share it. */
+static hth_tape_rows read_of(const hth_update *u, hth_trial_tapes on, size_t b) {
+    return (hth_tape_rows){u->compute, on.tapes[b], 0, 0, u->steps, u->layer->m};
+}
+static size_t rows_of(const hth_update *u, hth_trial_tapes on) {
+    return on.shared ? u->batch * u->layer->n : u->layer->n;
 }
 
 void hth_update_weights(const hth_update *u, hth_trial_tapes on, const hth_real *c,
                         hth_real *Delta) {
-    const size_t n = u->layer->n, m = u->layer->m;
+    const size_t n = u->layer->n, m = u->layer->m, slot = u->batch * n;
+    memset(Delta, 0, slot * m * sizeof *Delta);
     for (size_t b = 0; b < (on.shared ? 1 : u->batch); b++) {
-        const part p = part_of(u, on, b, c);
-        hth_product(u->compute, p.rows, m, u->steps, p.c_turned, hth_rows(p.u, p.stride), false,
-                    Delta + b * n * m, m);
+        const hth_tape_rows read = read_of(u, on, b);
+        hth_tape_add_outer(&read, rows_of(u, on), c + b * n, slot, u->packed, Delta + b * n * m, m);
     }
     for (size_t b = 0; b < u->batch; b++) hth_layer_mask(u->layer, Delta + b * n * m);
 }
@@ -246,18 +239,17 @@ void hth_update_weights(const hth_update *u, hth_trial_tapes on, const hth_real 
 void hth_update_back(const hth_update *u, hth_trial_tapes on, const hth_real *L, const hth_real *c,
                      const hth_real *Dbar, hth_real *Lbar, hth_real *push_z, hth_real *push_s) {
     const size_t n = u->layer->n, m = u->layer->m, slot = u->batch * n;
-    const size_t tapes = on.shared ? 1 : u->batch;
+    const size_t tapes = on.shared ? 1 : u->batch, rows = rows_of(u, on);
     memset(push_z, 0, tapes * u->steps * n * sizeof *push_z);
     memset(push_s, 0, tapes * u->steps * n * sizeof *push_s);
     for (size_t b = 0; b < tapes; b++) {
-        const part p = part_of(u, on, b, c);
+        const hth_tape_rows read = read_of(u, on, b);
         const hth_real *of = Dbar + b * n * m;
         /* S_t = Dbar u_t */
-        hth_product(u->compute, u->steps, p.rows, m, hth_rows(p.u, p.stride), hth_transposed(of, m),
-                    false, u->S + b * n, slot);
+        hth_tape_times(&read, rows, hth_transposed(of, m), u->packed, u->S + b * n, slot);
         /* zbar_{t-1} = Dbar^T c_t, of the columns of z */
         if (u->steps < 2) continue;
-        hth_product(u->compute, u->steps - 1, n, p.rows, (hth_matrix){p.c.data + slot, slot, 1},
+        hth_product(u->compute, u->steps - 1, n, rows, hth_rows(c + slot + b * n, slot),
                     hth_rows(of, m), false, push_z + b * u->steps * n, n);
     }
     scan_back(u, on, L, Lbar, push_s);

@@ -29,6 +29,7 @@ typedef struct hth_update {
     hth_real *carry; /* [2][states][batch][n] */
     hth_real *S;     /* [steps][batch][n] */
     hth_real *bend;  /* [n] */
+    hth_real *packed; /* scratch of products with Delta and Dbar */
 } hth_update;
 
 /* Why updates of this network cannot be differentiated, as a sentence in out[size]; false: they can. */
