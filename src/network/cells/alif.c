@@ -44,8 +44,8 @@ static void integrate(const hth_row *row) {
     }
 }
 
-/* All of a step in one loop. */
-static void step_plainly(const hth_row *row) {
+/* All of a step in one loop; whether units `rest` after a spike is a constant of each instance. */
+static inline void step_plainly(const hth_row *row, const bool rests) {
     const hth_spiking_options *o = row->options;
     const hth_real *a = row->drive[0], *v_in = row->state_in[0], *b_in = row->state_in[1];
     const hth_real *z_in = row->z_in, *alpha = row->constant[HTH_SPIKING_ALPHA];
@@ -56,19 +56,26 @@ static void step_plainly(const hth_row *row) {
     const hth_real edge = hth_spike_edge(o), w = (hth_real)(1 / o->width);
     hth_real *v = row->state_out[0], *b = row->state_out[1], *z = row->z_out;
     hth_real *psi = row->field[PSI];
+    const hth_real rest = hth_spike_rest(o), *counter = row->state_in[2];
+    hth_real *next = row->state_out[2];
     HTH_SIMD
     for (size_t j = 0; j < row->n; j++) {
         v[j] = alpha[j] * v_in[j] + gain[j] * a[j] - v_th[j] * z_in[j];
         b[j] = rho[j] * b_in[j] + z_in[j];
         const hth_real x = (v[j] - v_th[j] - beta[j] * b[j]) / v_th[j];
-        z[j] = x > edge ? HTH_C(1.0) : HTH_C(0.0);
-        psi[j] = hth_triangle(x, w) * height[j];
+        const hth_real free_now = rests && counter[j] > 0 ? HTH_C(0.0) : HTH_C(1.0);
+        z[j] = x > edge ? free_now : HTH_C(0.0);
+        psi[j] = hth_triangle(x, w) * height[j] * free_now;
+        if (rests) next[j] = hth_count_down(counter[j], rest, z[j]);
     }
 }
 
 static void step(const hth_row *row) {
     if (hth_spikes_plainly(row->options)) {
-        step_plainly(row);
+        if (hth_spike_rest(row->options) > 0)
+            step_plainly(row, true);
+        else
+            step_plainly(row, false);
         return;
     }
     hth_real *psi = row->field[PSI];

@@ -287,21 +287,25 @@ static void smooth_spikes(const hth_spiking_options *o, size_t n, const hth_real
     }
 }
 
-static void refractory(hth_real period, size_t n, const hth_real *counter_in, hth_real *counter_out,
+static void refractory(hth_real rest, size_t n, const hth_real *counter_in, hth_real *counter_out,
                        const hth_real *fired, hth_real *z, hth_real *psi) {
     HTH_SIMD
     for (size_t j = 0; j < n; j++) {
         hth_real free_now = counter_in[j] > 0 ? HTH_C(0.0) : HTH_C(1.0);
-        hth_real next = counter_in[j] + period * free_now * fired[j] - 1;
         z[j] *= free_now;
         psi[j] *= free_now;
-        counter_out[j] = next > 0 ? next : 0;
+        counter_out[j] = hth_count_down(counter_in[j], rest, free_now * fired[j]);
     }
 }
 
 bool hth_spikes_plainly(const hth_spiking_options *o) {
-    return o->spike == HTH_SPIKE_STEP && o->pseudo_derivative == TRIANGULAR && o->refractory == 0 &&
+    return o->spike == HTH_SPIKE_STEP && o->pseudo_derivative == TRIANGULAR &&
            o->reset == HTH_RESET_SUBTRACT;
+}
+
+hth_real hth_spike_rest(const hth_spiking_options *o) {
+    if (o->refractory == 0) return 0;
+    return (hth_real)(o->refractory + (o->refractory_rule == SILENT ? 1 : 0));
 }
 
 hth_real hth_spike_edge(const hth_spiking_options *o) {
@@ -322,8 +326,7 @@ void hth_spike(const hth_spiking_options *o, size_t n, const hth_real *x, const 
     HTH_SIMD
     for (size_t j = 0; j < n; j++) psi[j] *= height[j];
     if (o->refractory > 0)
-        refractory((hth_real)(o->refractory + (o->refractory_rule == SILENT ? 1 : 0)), n,
-                   counter_in, counter_out, counter_out, z, psi);
+        refractory(hth_spike_rest(o), n, counter_in, counter_out, counter_out, z, psi);
     else
         for (size_t j = 0; j < n; j++) counter_out[j] = 0;
 }

@@ -98,13 +98,17 @@ HTH_VERB(void, hth_spike,
           hth_real *psi));
 #define hth_spike HTH_NOW(hth_spike)
 
-/* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular, the reset a
- * subtraction and no unit is refractory. The counters then are 0, as they were made, and stay so unwritten. */
+/* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular and the
+ * reset a subtraction. Where no unit is ever refractory the counters are 0, as they were made, and stay so unwritten. */
 HTH_VERB(bool, hth_spikes_plainly, (const hth_spiking_options *options));
 #define hth_spikes_plainly HTH_NOW(hth_spikes_plainly)
 /* a spike: x above it */
 HTH_VERB(hth_real, hth_spike_edge, (const hth_spiking_options *options));
 #define hth_spike_edge HTH_NOW(hth_spike_edge)
+
+/* what a spike adds to a counter; 0: units are never refractory */
+HTH_VERB(hth_real, hth_spike_rest, (const hth_spiking_options *options));
+#define hth_spike_rest HTH_NOW(hth_spike_rest)
 
 /* dpsi/dv of a row whose voltage is state 0, after its step: 0 while a unit is refractory, as psi is. */
 HTH_VERB(void, hth_spiking_bend, (const hth_row *row, hth_real *out));
@@ -113,6 +117,12 @@ HTH_VERB(void, hth_spiking_bend, (const hth_row *row, hth_real *out));
 static inline hth_real hth_triangle(hth_real x, hth_real inverse_width) {
     const hth_real y = 1 - (hth_real)fabs(x) * inverse_width;
     return y > 0 ? y : 0;
+}
+
+/* A counter of steps to rest, after a step with spike z or none. */
+static inline hth_real hth_count_down(hth_real counter, hth_real rest, hth_real z) {
+    const hth_real next = counter + rest * z - 1;
+    return next > 0 ? next : 0;
 }
 
 #endif
