@@ -118,27 +118,43 @@ hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth
 
 /* ---- Backward ---- */
 
-/* dC/dxi of the linear module back through its filter, in place. */
-static void filter_back(const hth_module *m, hth_real *dxi) {
-    const size_t row = m->batch * m->width;
-    for (size_t t = m->steps - 1; t-- > 0;)
-        for (size_t b = 0; b < m->batch; b++) {
-            hth_real *of = dxi + (t * m->batch + b) * m->width + m->inputs;
-            hth_add_scaled(m->n, m->kappa, of + row, of);
-        }
+/* The trials that are there: one, where all tasks share it. */
+static size_t trials(const hth_module *m, hth_trial_tapes on) {
+    return on.shared ? 1 : m->batch;
 }
 
-/* dC/dz of the main network, from dC/dxi. */
-static void push_back(const hth_module *m, hth_trial_tapes on, const hth_real *dxi,
-                      hth_real *push_z) {
+/* dC/da of the units at all steps, [steps][trials][units], rows *stride apart. What several tasks give to a trial that
+ * they share is added up, in place. */
+static const hth_real *drive_errors(const hth_module *m, hth_trial_tapes on) {
+    const size_t units = m->network->layers[0].n;
+    hth_real *delta = m->learner->adjoint.layers[0].delta;
+    for (size_t t = 0; t < m->steps && on.shared; t++) {
+        hth_real *sum = delta + t * units;
+        const hth_real *of = delta + t * m->batch * units;
+        if (t > 0) memcpy(sum, of, units * sizeof *sum);
+        for (size_t b = 1; b < m->batch; b++) hth_add(units, of + b * units, sum);
+    }
+    return delta;
+}
+
+/* dC/dz of the main network: W^T of these errors, back through the filter that z passes in a linear module. xi has been
+ * read, and its memory serves the way back. */
+static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *push_z) {
+    const hth_layer *layer = &m->network->layers[0];
+    const size_t count = trials(m, on), slot = count * m->n;
+    const hth_real *delta = drive_errors(m, on), *w = layer->W + layer->n + m->inputs;
+    hth_real *dz = m->xi;
+    hth_product(m->learner->compute, m->steps * count, m->n, layer->n, hth_rows(delta, layer->n),
+                hth_rows(w, layer->m), false, dz, m->n);
+    for (size_t t = m->steps - 1; t-- > 0 && m->options.kind == HTH_MODULE_LINEAR;)
+        hth_add_scaled(slot, m->kappa, dz + (t + 1) * slot, dz + t * slot);
     for (size_t t = 0; t < m->steps; t++)
-        for (size_t b = 0; b < m->batch; b++)
-            hth_add(m->n, dxi + (t * m->batch + b) * m->width + m->inputs,
-                    push_z + ((on.shared ? 0 : b * m->steps) + t) * m->n);
+        for (size_t b = 0; b < count; b++)
+            hth_add(m->n, dz + (t * count + b) * m->n, push_z + (b * m->steps + t) * m->n);
 }
 
-/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and *q = Psi^T l. What
- * pulls at the rates is pushed. */
+/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and *q = Psi^T l + what pulls
+ * at the rates. */
 static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, const hth_real *pull,
                         hth_gradient *gradient) {
     const size_t units = m->network->layers[0].n, slot = m->batch * m->n;
@@ -147,28 +163,18 @@ static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, con
     hth_real *dPsi = hth_gradient_edit(gradient) + m->network->readout.weight;
     for (size_t t = m->steps - 1; t > 0; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
     hth_tape_add_outer(&z, m->n, Lbar, m->n, m->packed, dPsi, units);
-    hth_product(tape->compute, items, units, m->n, hth_rows(Lbar, m->n), output_weights(m), false,
+    for (size_t i = 0; pull && i < items; i++) memcpy(m->q + i * units, pull, units * sizeof *pull);
+    hth_product(tape->compute, items, units, m->n, hth_rows(Lbar, m->n), output_weights(m), pull,
                 m->q, units);
-    for (size_t i = 0; pull && i < items; i++)
-        memcpy(m->pull + i * units, pull, units * sizeof *pull);
-    if (pull) hth_learner_push(m->learner, 0, m->pull, 0, NULL);
 }
 
 hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, hth_real *Lbar,
                            const hth_real *pull, hth_gradient *gradient, hth_real *push_z,
                            hth_error *error) {
     const bool linear = m->options.kind == HTH_MODULE_LINEAR;
-    hth_view view;
     if (!linear) give_errors(m, m->tapes[k], Lbar, pull, gradient);
     HTH_TRY(hth_learner_signals(m->learner, linear ? Lbar : m->q, m->steps, error));
     HTH_TRY(hth_learn(m->learner, m->tapes[k], gradient, error));
-    HTH_TRY(hth_learner_inputs(m->learner, &view, error));
-    if (linear) {
-        /* xi has been read: its memory serves the way back. */
-        memcpy(m->xi, view.data, m->steps * m->batch * m->width * sizeof *m->xi);
-        filter_back(m, m->xi);
-        view.data = m->xi;
-    }
-    push_back(m, on, view.data, push_z);
+    push_back(m, on, push_z);
     return HTH_OK;
 }

@@ -39,9 +39,9 @@ typedef struct hth_module {
     uint64_t seed;
     hth_tape **tapes; /* [updates] */
     hth_learner *learner;
-    hth_real *xi;       /* [steps][batch][width] */
-    hth_real *q, *pull; /* [steps][batch][units]: Psi^T dC/dL and dE_reg/dz; spiking alone */
-    hth_real *packed;   /* scratch of products with Psi; spiking alone */
+    hth_real *xi;     /* [steps][batch][width] */
+    hth_real *q;      /* [steps][batch][units]: Psi^T dC/dL + dE_reg/dz; spiking alone */
+    hth_real *packed; /* scratch of products with Psi; spiking alone */
 } hth_module;
 
 /* What the module is told of a trial. */

@@ -152,14 +152,13 @@ void hth_module_lay_out(hth_arena *arena, hth_module *m) {
     hth_tape **tapes = HTH_TAKE(arena, hth_tape *, m->updates);
     hth_real *xi = HTH_TAKE(arena, hth_real, hth_times(items, m->width));
     const size_t each = spikes ? hth_times(items, m->network->layers[0].n) : 0;
-    hth_real *q = HTH_TAKE(arena, hth_real, each), *pull = HTH_TAKE(arena, hth_real, each);
+    hth_real *q = HTH_TAKE(arena, hth_real, each);
     hth_real *packed =
         HTH_TAKE(arena, hth_real, spikes ? hth_packed_size(m->network->layers[0].n, m->n) : 0);
     if (!arena->base) return;
     m->tapes = tapes;
     m->xi = xi;
     m->q = q;
-    m->pull = pull;
     m->packed = packed;
 }
 
@@ -167,8 +166,7 @@ hth_status hth_module_learner(const hth_module *m, hth_compute *compute,
                               const hth_allocator *allocator, hth_learner **out, hth_error *error) {
     /* Errors come by hth_learner_signals: nothing is said of the readout. */
     static const hth_setting bptt[] = {{"learner.name", "bptt", NULL},
-                                       {"learner.signal", "module", NULL},
-                                       {"learner.inputs", "true", NULL}};
+                                       {"learner.signal", "module", NULL}};
     const hth_settings settings = {bptt, HTH_COUNT(bptt)};
     return hth_learner_create(&settings, m->network, m->steps, m->batch, 0, compute, allocator, out,
                               error);
