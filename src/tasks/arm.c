@@ -14,10 +14,11 @@
  * A movement is a function of seed, split, item and number of the sequence: the position is one number. Memory: one
  * sequence; cost per step: ten sines an item.
  */
-#include "base/functions64.h"
 #include "base/random.h"
+#include "kernels/turns.h"
 #include "tasks/stream.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,9 @@ typedef struct arm_state {
     uint64_t seed, position; /* position: steps given so far */
     uint64_t drawn;          /* 1 + the sequence that the targets are of; 0: none */
     hth_real *x, *targets;   /* [steps][batch][inputs], [..][JOINTS] */
-    double *curve;           /* [steps], scratch */
+    double *speed;           /* [steps], scratch, as the rest: */
+    double *turns;           /* [JOINTS][steps]: angles, */
+    double *cosine, *sine;   /* and theirs */
 } arm_state;
 
 extern const hth_stream_kind hth_task_arm;
@@ -90,26 +93,28 @@ static void add_sine(const arm_state *arm, const hth_random *random, uint64_t se
     const double all = o->omega == OMEGA_INVERSE ? (double)(steps - 1) : (double)steps;
     double amplitude = o->amplitude * drawn(random, sequence, joint, m, AMPLITUDE);
     double least = INFINITY, most = -INFINITY;
-    for (size_t t = 0; t < steps; t++) {
-        arm->curve[t] = hth_sin_turns64(cycles * ((double)t / all) + phase);
-        least = fmin(least, arm->curve[t]);
-        most = fmax(most, arm->curve[t]);
-    }
+    for (size_t t = 0; t < steps; t++) arm->turns[t] = cycles * ((double)t / all) + phase;
+    hth_turns64(steps, arm->turns, arm->cosine, arm->sine);
     /* The second joint's sines are of one size. */
+    for (size_t t = 0; t < steps && joint == 1; t++) {
+        least = arm->sine[t] < least ? arm->sine[t] : least;
+        most = arm->sine[t] > most ? arm->sine[t] : most;
+    }
     if (joint == 1) amplitude = most > least ? 20 / (most - least) : 0;
-    for (size_t t = 0; t < steps; t++) speed[t] += amplitude * arm->curve[t];
+    for (size_t t = 0; t < steps; t++) speed[t] += amplitude * arm->sine[t];
 }
 
 /* The speed of one joint of an item; slower where it would turn by more than pi/2. */
-static void draw_joint(arm_state *arm, uint64_t sequence, size_t b, size_t joint, double *speed) {
+static void draw_joint(arm_state *arm, uint64_t sequence, size_t b, size_t joint) {
     const size_t steps = (size_t)arm->options.steps;
+    double *speed = arm->speed;
     const hth_random random = {arm->seed, HTH_RANDOM_TASK, (uint32_t)b * 3 + (uint32_t)arm->split};
     double turned = 0, furthest = 0;
     memset(speed, 0, steps * sizeof *speed);
     for (size_t m = 0; m < SINES; m++) add_sine(arm, &random, sequence, joint, m, speed);
     for (size_t t = 0; t < steps; t++) {
         turned += speed[t] * arm->options.dt / 1000;
-        furthest = fmax(furthest, fabs(turned));
+        furthest = fabs(turned) > furthest ? fabs(turned) : furthest;
     }
     const double scale = furthest > PI / 2 ? PI / 2 / furthest : 1;
     for (size_t t = 0; t < steps; t++)
@@ -117,9 +122,8 @@ static void draw_joint(arm_state *arm, uint64_t sequence, size_t b, size_t joint
 }
 
 static void draw_sequence(arm_state *arm, uint64_t sequence) {
-    double *speed = arm->curve + arm->options.steps;
     for (size_t b = 0; b < arm->batch; b++)
-        for (size_t joint = 0; joint < JOINTS; joint++) draw_joint(arm, sequence, b, joint, speed);
+        for (size_t joint = 0; joint < JOINTS; joint++) draw_joint(arm, sequence, b, joint);
     arm->drawn = sequence + 1;
 }
 
@@ -142,50 +146,49 @@ static void fill_inputs(arm_state *arm) {
 
 /* ---- The body ------------------------------------------------------------------------------- */
 
-/* Cosine and sine of phi_1, and of phi_1 + phi_2, from what the joints have turned. */
-static void find_angles(const double turned[JOINTS], double cosine[JOINTS], double sine[JOINTS]) {
-    hth_turn64(turned[0] / (2 * PI), &cosine[0], &sine[0]);
-    hth_turn64(0.25 + (turned[0] + turned[1]) / (2 * PI), &cosine[1], &sine[1]);
-}
-
-static void turn(const arm_options *o, const hth_real *y, double turned[JOINTS]) {
-    for (size_t i = 0; i < JOINTS; i++) turned[i] += (double)y[i] * o->dt / 1000;
+/* Cosine and sine of phi_1, and of phi_1 + phi_2, of an item at all steps, from the speeds of the joints. */
+static void find_angles(const arm_state *arm, size_t steps, size_t batch, size_t b,
+                        const hth_real *outputs) {
+    double turned[JOINTS] = {0};
+    for (size_t t = 0; t < steps; t++) {
+        const hth_real *y = outputs + (t * batch + b) * JOINTS;
+        for (size_t i = 0; i < JOINTS; i++) turned[i] += (double)y[i] * arm->options.dt / 1000;
+        arm->turns[t] = turned[0] / (2 * PI);
+        arm->turns[steps + t] = 0.25 + (turned[0] + turned[1]) / (2 * PI);
+    }
+    hth_turns64(JOINTS * steps, arm->turns, arm->cosine, arm->sine);
 }
 
 static void arm_move(const void *state, size_t steps, size_t batch, const hth_real *outputs,
                      hth_real *places) {
-    const arm_options *o = &((const arm_state *)state)->options;
+    const arm_state *arm = state;
+    const double length = arm->options.length, *cosine = arm->cosine, *sine = arm->sine;
     for (size_t b = 0; b < batch; b++) {
-        double turned[JOINTS] = {0}, cosine[JOINTS], sine[JOINTS];
+        find_angles(arm, steps, batch, b, outputs);
         for (size_t t = 0; t < steps; t++) {
-            const size_t item = t * batch + b;
-            turn(o, outputs + item * JOINTS, turned);
-            find_angles(turned, cosine, sine);
-            places[item * PLACES] = (hth_real)(o->length * (cosine[0] + cosine[1]));
-            places[item * PLACES + 1] = (hth_real)(o->length * (sine[0] + sine[1]));
+            hth_real *place = places + (t * batch + b) * PLACES;
+            place[0] = (hth_real)(length * (cosine[t] + cosine[steps + t]));
+            place[1] = (hth_real)(length * (sine[t] + sine[steps + t]));
         }
     }
 }
 
-/* A speed bears on the places of all steps from its own on: dE/dy_i = dt sum_{t'>=t} dE/dphi_i. The angles are taken
- * back from the last step to the first. */
+/* A speed bears on the places of all steps from its own on: dE/dy_i = dt sum_{t'>=t} dE/dphi_i. */
 static void arm_yield(const void *state, size_t steps, size_t batch, const hth_real *outputs,
                       const hth_real *pull, hth_real *errors) {
-    const arm_options *o = &((const arm_state *)state)->options;
+    const arm_state *arm = state;
+    const double length = arm->options.length, *cosine = arm->cosine, *sine = arm->sine;
     for (size_t b = 0; b < batch; b++) {
-        double turned[JOINTS] = {0}, cosine[JOINTS], sine[JOINTS], sum[JOINTS] = {0};
-        for (size_t t = 0; t < steps; t++) turn(o, outputs + (t * batch + b) * JOINTS, turned);
+        double sum[JOINTS] = {0};
+        find_angles(arm, steps, batch, b, outputs);
         for (size_t t = steps; t-- > 0;) {
             const size_t item = t * batch + b;
             const double x = (double)pull[item * PLACES], y = (double)pull[item * PLACES + 1];
-            find_angles(turned, cosine, sine);
-            const double both = o->length * (y * cosine[1] - x * sine[1]);
-            sum[0] += o->length * (y * cosine[0] - x * sine[0]) + both;
+            const double both = length * (y * cosine[steps + t] - x * sine[steps + t]);
+            sum[0] += length * (y * cosine[t] - x * sine[t]) + both;
             sum[1] += both;
-            for (size_t i = 0; i < JOINTS; i++) {
-                errors[item * JOINTS + i] += (hth_real)(sum[i] * o->dt / 1000);
-                turned[i] -= (double)outputs[item * JOINTS + i] * o->dt / 1000;
-            }
+            for (size_t i = 0; i < JOINTS; i++)
+                errors[item * JOINTS + i] += (hth_real)(sum[i] * arm->options.dt / 1000);
         }
     }
 }
@@ -199,7 +202,7 @@ static void arm_close(void *state) {
     if (!arm) return;
     free(arm->x);
     free(arm->targets);
-    free(arm->curve);
+    free(arm->speed);
     free(arm);
 }
 
@@ -233,14 +236,17 @@ static hth_status arm_open(const hth_stream_context *context, void **state, hth_
                            .seed = hth_draws(context)};
         arm->x = calloc(items, hth_times((size_t)o.inputs, sizeof *arm->x));
         arm->targets = calloc(items, JOINTS * sizeof *arm->targets);
-        arm->curve = calloc(2 * (size_t)o.steps, sizeof *arm->curve);
+        arm->speed = calloc((1 + 3 * JOINTS) * (size_t)o.steps, sizeof *arm->speed);
     }
-    if (!arm || !arm->x || !arm->targets || !arm->curve || context->batch > UINT32_MAX / 3) {
+    if (!arm || !arm->x || !arm->targets || !arm->speed || context->batch > UINT32_MAX / 3) {
         arm_close(arm);
         return hth_fail(error, HTH_NO_MEMORY,
                         "task arm: not enough memory for %lld steps x %zu items",
                         (long long)o.steps, context->batch);
     }
+    arm->turns = arm->speed + o.steps;
+    arm->cosine = arm->turns + JOINTS * o.steps;
+    arm->sine = arm->cosine + JOINTS * o.steps;
     fill_inputs(arm);
     *state = arm;
     *shape =

@@ -40,7 +40,8 @@ typedef struct hth_given {
 } hth_given;
 
 /* What the outputs of a task move: a place at each step, which may depend on all outputs of the sequence so far. Arrays
- * are [steps][batch][outputs] and [steps][batch][places], of whole sequences. */
+ * are [steps][batch][outputs] and [steps][batch][places], of whole sequences. The state may have scratch for them: one
+ * call at a time. */
 typedef struct hth_body {
     size_t places; /* numbers of a place */
     void (*move)(const void *state, size_t steps, size_t batch, const hth_real *outputs,
