@@ -12,6 +12,14 @@ HTH_VERB(void, hth_add, (size_t n, const hth_real *x, hth_real *y));
 HTH_VERB(void, hth_add_scaled, (size_t n, hth_real a, const hth_real *x, hth_real *y));
 #define hth_add_scaled HTH_NOW(hth_add_scaled)
 
+/* y[n] <- a x, elementwise */
+HTH_VERB(void, hth_multiply, (size_t n, const hth_real *a, const hth_real *x, hth_real *y));
+#define hth_multiply HTH_NOW(hth_multiply)
+
+/* y[n] += a x, elementwise */
+HTH_VERB(void, hth_add_product, (size_t n, const hth_real *a, const hth_real *x, hth_real *y));
+#define hth_add_product HTH_NOW(hth_add_product)
+
 /* y[n] <- a y */
 HTH_VERB(void, hth_scale, (size_t n, hth_real a, hth_real *y));
 #define hth_scale HTH_NOW(hth_scale)

@@ -92,7 +92,7 @@ static void weigh(const hth_module *m, const hth_tape *tape, hth_real *L) {
 
 /* to += kappa from, the signals of all tasks at a step. */
 static void leak(const hth_module *m, const hth_real *from, hth_real *to) {
-    for (size_t i = 0; i < m->batch * m->n; i++) to[i] += m->kappa * from[i];
+    hth_add_scaled(m->batch * m->n, m->kappa, from, to);
 }
 
 hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told,

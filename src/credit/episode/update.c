@@ -133,7 +133,7 @@ static const hth_real *Z_of(const hth_update *u, hth_trial_tapes on, size_t t, s
 
 /* y += a x, elementwise; a NULL: nothing. */
 static void add_product(size_t n, const hth_real *a, const hth_real *x, hth_real *y) {
-    for (size_t j = 0; a && j < n; j++) y[j] += a[j] * x[j];
+    if (a) hth_add_product(n, a, x, y);
 }
 
 /* Swaps the halves of carry: those of the step at hand, which become 0, and of the one before. */
@@ -203,7 +203,7 @@ static void scan_back(const hth_update *u, hth_trial_tapes on, const hth_real *L
         for (size_t b = 0; b < u->batch; b++) {
             const hth_real *Z = Z_of(u, on, t, b);
             hth_real *to = Lbar + t * slot + b * n;
-            for (size_t j = 0; j < n; j++) to[j] = Z[j] * l[b * n + j];
+            hth_multiply(n, Z, l + b * n, to);
             hth_real *sbar = push_s + ((on.shared ? 0 : b * u->steps) + t) * n;
             if (!u->first_order) add_product(n, L + t * slot + b * n, l + b * n, sbar);
         }
