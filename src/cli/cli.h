@@ -61,6 +61,7 @@ int cli_eval(const cli_arguments *arguments);
 int cli_predict(const cli_arguments *arguments);
 int cli_record(const cli_arguments *arguments);
 int cli_dream(const cli_arguments *arguments);
+int cli_stream(const cli_arguments *arguments);
 int cli_check(const cli_arguments *arguments);
 int cli_list(const cli_arguments *arguments);
 int cli_list_rules(const cli_arguments *arguments);    /* list --rules */

@@ -130,6 +130,65 @@ static const cli_command commands[] = {
         .run = cli_predict,
     },
     {
+        .name = "stream",
+        .usage = "[SETTINGS.yaml] [key=value...] --target COLUMN",
+        .summary = "learn from rows on the standard input, without end; predictions on the "
+                   "standard output",
+        .text = "Each row goes through the network at once and its prediction is written; then the "
+                "network learns from what "
+                "the row says of earlier ones. Rows are comma-separated values (also ; or tab), "
+                "values with blanks between, "
+                "JSON lines, raw 32-bit floats or .npy; a first line that is not all numbers names "
+                "the columns. With "
+                "--ahead K the prediction of a row is the target of the row K later; with --ahead "
+                "0 that of the row "
+                "itself, which is looked at afterwards. With --id a later row of the same name "
+                "brings the target. An empty "
+                "target is only predicted. Columns are standardised by their mean and deviation so "
+                "far (data.standardise); "
+                "'hitherto list settings rows' has the other settings.\n\n"
+                "Each prediction is a line: row, then the targets; with --classes the class and "
+                "the probability of each. "
+                "On the standard error stands how good they were, beside the forecast that the "
+                "last value stays and the "
+                "running mean. Memory does not grow with the rows.\n\n"
+                "A snapshot (--save) is whole at any moment and holds all: a stream that goes on "
+                "from it (--load) writes "
+                "the same predictions, to the last digit, as one that was not interrupted. "
+                "SIGTERM, Ctrl-C and the end of "
+                "the input save and end; SIGHUP and SIGUSR1 save and go on. After a crash, "
+                "--from-start passes over the "
+                "rows of the input that the snapshot has seen.\n\n"
+                "  hitherto stream cell=gru learner=snap1 --target OT --ahead 24 <ETTh1.csv "
+                ">forecasts.csv\n"
+                "  socat -u UDP-RECV:5005 - | hitherto stream pump.yaml --target 4 --save "
+                "pump.safetensors --every 60\n"
+                "  hitherto stream --load pump.safetensors --freeze <new.csv",
+        .flags =
+            {{"--target", "COLUMNS", "columns to predict, names or numbers from 1: data.target"},
+             {"--inputs", "COLUMNS", "columns to read: data.inputs"},
+             {"--ahead", "K", "how many rows ahead the target is: data.ahead (1)"},
+             {"--id", "COLUMN", "the column that names a row, for answers that come late: data.id"},
+             {"--classes", "LIST",
+              "the target is one of so many classes, or of these: data.classes"},
+             {"--save", "FILE", "where the snapshot goes"},
+             {"--every", "SECONDS", "time between two snapshots (only at the end)"},
+             {"--load", "FILE", "go on from that snapshot, with its settings and those given"},
+             {"--from-start", NULL, "the input begins with the rows that the snapshot has seen"},
+             {"--freeze", NULL, "predict and keep score, learn nothing"},
+             {"--score", "FILE", "add a line of JSON with the scores"},
+             {"--score-every", "N", "rows between two such lines (1000)"},
+             {"--drift", "THRESHOLD",
+              "say when the error has risen: its excess over the mean, in units of the mean, adds "
+              "up to this"},
+             SEED,
+             THREADS,
+             {"--progress-every", "SECONDS",
+              "time between two lines of progress when not on a terminal (5)"},
+             {"--quiet", NULL, "no progress and no table"}},
+        .run = cli_stream,
+    },
+    {
         .name = "dream",
         .usage = "RUN [key=value...]",
         .summary = "let a trained network go on by itself, on what it said before",

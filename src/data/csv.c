@@ -51,8 +51,7 @@ static char *unquote(char **at) {
     return NULL; /* the closing quote is missing */
 }
 
-/* Reads the next field of a line. *at becomes NULL after the last field. NULL: quotes do not match. */
-static char *next_field(char separator, char **at) {
+char *hth_csv_field(char separator, char **at) {
     char *c = *at;
     while (*c && *c != separator && is_blank(*c)) c++;
     if (*c == '"') {
@@ -72,7 +71,7 @@ static hth_status cut_line(const hth_csv *csv, char *line, size_t number, char *
                            hth_error *error) {
     size_t count = 0;
     for (char *at = line; at; count++) {
-        char *field = next_field(csv->separator, &at);
+        char *field = hth_csv_field(csv->separator, &at);
         if (!field)
             return hth_fail(error, HTH_INVALID, "%s: line %zu: the quotes do not match", csv->path,
                             number);
@@ -98,7 +97,7 @@ static char *end_line(char *line) {
     return end + 1;
 }
 
-static char separator_of(const char *header) {
+char hth_csv_separator(const char *header) {
     const char all[] = ",;\t";
     size_t counts[3] = {0}, most = 0;
     for (const char *c = header; *c; c++)
@@ -118,7 +117,7 @@ static size_t count_fields(const char *header, char separator) {
 }
 
 static hth_status read_names(hth_csv *csv, char *header, hth_error *error) {
-    csv->separator = separator_of(header);
+    csv->separator = hth_csv_separator(header);
     csv->columns = count_fields(header, csv->separator);
     csv->names = calloc(csv->columns, sizeof *csv->names);
     if (!csv->names) return no_memory(csv, error);

@@ -8,7 +8,8 @@
     X(images)                                                                                      \
     X(one_shot)                                                                                    \
     X(table)                                                                                       \
-    X(speech)
+    X(speech)                                                                                      \
+    X(rows)
 
 #define DECLARE(name) extern const hth_stream_kind hth_reader_##name;
 READERS(DECLARE)

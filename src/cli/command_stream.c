@@ -1,0 +1,296 @@
+/* hitherto stream: rows in, predictions out, learning in between. */
+#include "cli/cli.h"
+#include "cli/stream_report.h"
+#include "run/online.h"
+
+#include "files/clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+/* All of a stream that runs. */
+typedef struct stream_run {
+    hth_online *online;
+    const char *save, *id;
+    double every, last_save; /* seconds; every 0: only at the end */
+    uint64_t saved_rows;
+    bool quiet, failed_to_save;
+    cli_stream_report report;
+} stream_run;
+
+static volatile sig_atomic_t wants_save;
+
+static void ask_to_save(int number) {
+    (void)number;
+    wants_save = 1;
+}
+
+/* SIGINT and SIGTERM end the stream, SIGHUP and SIGUSR1 save it; a reader that has gone is seen by what is written. */
+static void catch_signals(void) {
+    struct sigaction save = {.sa_handler = ask_to_save}, ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&save.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    cli_catch_interrupts();
+    sigaction(SIGHUP, &save, NULL);
+    sigaction(SIGUSR1, &save, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* ---- Saving ------------------------------------------------------------------------------- */
+
+static int save(stream_run *s) {
+    hth_error error;
+    s->last_save = hth_clock();
+    if (!s->save) return CLI_OK;
+    if (hth_online_save(s->online, s->save, &error) != HTH_OK) return cli_fail(&error);
+    s->saved_rows = hth_online_count(s->online);
+    return CLI_OK;
+}
+
+/* Seconds until the next snapshot is due; negative: none will be before there is another row. */
+static double save_in(const stream_run *s) {
+    if (!s->online || s->every <= 0 || s->saved_rows == hth_online_count(s->online)) return -1;
+    const double left = s->last_save + s->every - hth_clock();
+    return left > 0 ? left : 0;
+}
+
+static int save_if_due(stream_run *s) {
+    const bool asked = wants_save != 0;
+    if (!s->online || (!asked && save_in(s) != 0)) return CLI_OK;
+    wants_save = 0;
+    return save(s);
+}
+
+/* Waits for bytes, a signal, or the time of a snapshot. A signal that comes after the look at its flag and before the
+ * wait ends the wait: signals are let in only there. */
+static void wait_for_bytes(const stream_run *s) {
+    sigset_t all, before;
+    fd_set input;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    FD_ZERO(&input);
+    FD_SET(STDIN_FILENO, &input);
+    const double left = save_in(s);
+    const struct timespec time = {(time_t)left, (long)(1e9 * (left - floor(left)))};
+    if (!cli_interrupted && !wants_save)
+        pselect(STDIN_FILENO + 1, &input, NULL, NULL, left < 0 ? NULL : &time, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static bool has_bytes(void) {
+    struct timeval none = {0, 0};
+    fd_set input;
+    FD_ZERO(&input);
+    FD_SET(STDIN_FILENO, &input);
+    return select(STDIN_FILENO + 1, &input, NULL, NULL, &none) !=
+           0; /* an error is told by whoever reads */
+}
+
+/* Before the stream waits for bytes, whoever reads its predictions gets all that there are. A snapshot that cannot be
+ * written ends the stream. */
+static bool wait_for_rows(void *context) {
+    stream_run *s = context;
+    fflush(stdout);
+    do {
+        if (save_if_due(s) != CLI_OK) s->failed_to_save = true;
+        if (cli_interrupted || s->failed_to_save || ferror(stdout)) return false;
+        wait_for_bytes(s);
+    } while (!has_bytes());
+    return !cli_interrupted;
+}
+
+/* ---- Predictions -------------------------------------------------------------------------- */
+
+static void print_header(const stream_run *s) {
+    const hth_rows *rows = hth_online_rows(s->online);
+    const size_t classes = hth_rows_classes(rows);
+    char name[80];
+    printf("row%s%s", *s->id ? "," : "", s->id);
+    if (classes) printf(",class");
+    for (size_t k = 0; k < (classes ? classes : hth_rows_targets(rows)); k++) {
+        if (classes)
+            hth_rows_class_name(rows, k, name, sizeof name);
+        else
+            hth_rows_target_name(rows, k, name, sizeof name);
+        printf(",%s%s", classes ? "p_" : "", name);
+    }
+    putchar('\n');
+}
+
+static void print_row(const stream_run *s, const hth_online_row *row) {
+    const hth_rows *rows = hth_online_rows(s->online);
+    const int digits = sizeof(hth_real) == sizeof(double) ? 17 : 9;
+    if (!row->predicted) return;
+    printf("%llu", (unsigned long long)row->row);
+    if (*s->id) printf(",%s", row->id);
+    if (hth_rows_classes(rows)) {
+        char name[80];
+        size_t best = 0;
+        for (size_t k = 1; k < row->count; k++)
+            best = row->forecast[k] > row->forecast[best] ? k : best;
+        hth_rows_class_name(rows, best, name, sizeof name);
+        printf(",%s", name);
+    }
+    for (size_t k = 0; k < row->count; k++) printf(",%.*g", digits, row->forecast[k]);
+    putchar('\n');
+}
+
+/* ---- The loop ----------------------------------------------------------------------------- */
+
+/* The exit code when a row could not be taken: what was learned before it is saved. */
+static int stop_at(stream_run *s, const hth_error *error) {
+    const int code = cli_fail(error);
+    if (error->status != HTH_NOT_FINITE) save(s);
+    return code;
+}
+
+static int take_rows(stream_run *s) {
+    hth_online_row row;
+    hth_error error;
+    bool found = true;
+    while (!cli_interrupted) {
+        if (hth_online_next(s->online, &row, &found, &error) != HTH_OK) return stop_at(s, &error);
+        if (!found) break;
+        print_row(s, &row);
+        if (row.drifted)
+            fprintf(stderr, "row %llu: the error has risen above its mean: drift\n",
+                    (unsigned long long)row.row);
+        if (!cli_stream_report_row(&s->report, s->online, row.seconds)) return CLI_BAD_INPUT;
+        const int code = save_if_due(s);
+        if (code != CLI_OK) return code;
+        if (ferror(stdout)) break;
+    }
+    if (s->failed_to_save) return CLI_BAD_INPUT;
+    return save(s);
+}
+
+/* Whoever read the predictions may have gone: that is an end like another. */
+static int check_output(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return CLI_OK;
+    if (errno == EPIPE) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "the predictions cannot be written: %s", strerror(errno));
+}
+
+static int run(stream_run *s, const cli_arguments *arguments, const hth_online_plan *plan) {
+    hth_error error;
+    catch_signals();
+    if (hth_online_open(plan, &s->online, &error) != HTH_OK) {
+        if (cli_interrupted) return CLI_OK; /* before the first row */
+        return cli_fail(&error);
+    }
+    if (!plan->load) print_header(s);
+    s->saved_rows = hth_online_count(s->online);
+    s->last_save = hth_clock();
+    int code = cli_stream_report_begin(&s->report, arguments, s->online);
+    if (code == CLI_OK) code = take_rows(s);
+    if (code == CLI_OK) code = check_output();
+    if (!s->quiet) cli_stream_report_sum(&s->report, s->online);
+    if (code == CLI_OK && s->save && !s->quiet)
+        cli_say(stderr, "Saved after row %llu; to go on: hitherto stream --load %s --save %s\n",
+                (unsigned long long)s->saved_rows, s->save, s->save);
+    cli_stream_report_end(&s->report);
+    hth_online_close(s->online);
+    return code;
+}
+
+/* ---- The command -------------------------------------------------------------------------- */
+
+static int read_number(const cli_arguments *arguments, const char *flag, const char *what,
+                       double *out) {
+    const char *text = cli_value(arguments, flag);
+    char *end;
+    *out = 0;
+    if (!text) return CLI_OK;
+    *out = strtod(text, &end);
+    if (end != text && !strcmp(end, "s")) end++; /* 60s */
+    if (end != text && !*end && *out > 0 && *out < 1e9) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "option %s is '%s', but must be %s", flag, text, what);
+}
+
+/* The settings of the snapshot, then those of files and words, then the flags that are settings. */
+static hth_status join_settings(const cli_arguments *arguments, const hth_config *given,
+                                hth_config *config, hth_error *error) {
+    static const char *const flags[][2] = {{"--inputs", "data.inputs"},
+                                           {"--target", "data.target"},
+                                           {"--ahead", "data.ahead"},
+                                           {"--id", "data.id"},
+                                           {"--classes", "data.classes"}};
+    const char *load = cli_value(arguments, "--load");
+    const hth_settings own = hth_config_given(given);
+    if (load) HTH_TRY(hth_online_settings(load, config, error));
+    for (size_t i = 0; i < own.count; i++)
+        HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
+                               error));
+    for (size_t i = 0; i < HTH_COUNT(flags); i++) {
+        const char *value = cli_value(arguments, flags[i][0]);
+        if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));
+    }
+    /* What a stream is where nothing else is said: rows, names that imply no horizon, classes that are probable. */
+    hth_settings all = hth_config_settings(config);
+    const hth_setting *id = hth_settings_find(&all, "data.id"),
+                      *classes = hth_settings_find(&all, "data.classes");
+    const bool names = id && *id->value, has_classes = classes && *classes->value;
+    if (!hth_settings_find(&all, "data.name") && !hth_settings_find(&all, "task.name") &&
+        !hth_settings_find(&all, "world.name"))
+        HTH_TRY(hth_config_set(config, "data.name", "rows", "hitherto stream", error));
+    all = hth_config_settings(config);
+    if (names && !hth_settings_find(&all, "data.ahead"))
+        HTH_TRY(hth_config_set(config, "data.ahead", "0", "data.id", error));
+    all = hth_config_settings(config);
+    if (has_classes && !hth_settings_find(&all, "loss.name"))
+        HTH_TRY(hth_config_set(config, "loss.name", "softmax", "data.classes", error));
+    HTH_TRY(hth_config_validate(config, error));
+    if (strcmp(cli_setting(config, "data.name"), "rows") == 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "'hitherto stream' learns from rows on its standard input: leave the task, "
+                    "world or data of the "
+                    "settings out, or say data=rows");
+}
+
+static int stream(const cli_arguments *arguments, const hth_config *config) {
+    stream_run s = {.save = cli_value(arguments, "--save"),
+                    .id = cli_setting(config, "data.id"),
+                    .quiet = cli_value(arguments, "--quiet") != NULL};
+    hth_online_plan plan = {.config = config,
+                            .source = {STDIN_FILENO, "standard input", wait_for_rows, &s},
+                            .load = cli_value(arguments, "--load"),
+                            .freeze = cli_value(arguments, "--freeze") != NULL,
+                            .from_start = cli_value(arguments, "--from-start") != NULL};
+    int code = read_number(arguments, "--every", "a number of seconds above 0", &s.every);
+    if (code == CLI_OK)
+        code = read_number(arguments, "--drift", "a number above 0, such as 50", &plan.drift);
+    if (code != CLI_OK) return code;
+    if (s.every > 0 && !s.save)
+        return cli_complain(CLI_BAD_INPUT,
+                            "option --every says how often to save: give --save FILE too");
+    if (plan.from_start && !plan.load)
+        return cli_complain(
+            CLI_BAD_INPUT,
+            "option --from-start passes over what a snapshot has seen: give --load FILE "
+            "too");
+    if (isatty(STDIN_FILENO) && !s.quiet)
+        fprintf(stderr, "Reading rows from the terminal; end with Ctrl-D.\n");
+    return run(&s, arguments, &plan);
+}
+
+int cli_stream(const cli_arguments *arguments) {
+    hth_config *given, *config;
+    hth_error error;
+    int code = cli_load_settings(arguments, &given);
+    if (code != CLI_OK) return code;
+    if (hth_config_create(&config, &error) != HTH_OK) {
+        hth_config_destroy(given);
+        return cli_fail(&error);
+    }
+    code = join_settings(arguments, given, config, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
+    hth_config_destroy(given);
+    if (code == CLI_OK) code = cli_match_precision(arguments, config);
+    if (code == CLI_OK) code = stream(arguments, config);
+    hth_config_destroy(config);
+    return code;
+}

@@ -1,0 +1,366 @@
+/* Bytes become lines and records; the settings and the first row decide which columns are read. */
+#include "data/csv.h"
+#include "data/row_formats.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = 1 << 16, LONGEST_LINE = 1 << 24, MOST_SELECTED = 10000 };
+
+static hth_status no_memory(const hth_rows *r, hth_error *error) {
+    return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for a row", r->source.name);
+}
+
+/* ---- Bytes ---- */
+
+/* Makes room for at least a block behind the bytes that wait. */
+static hth_status make_room(hth_rows *r, hth_error *error) {
+    if (r->from > 0) {
+        memmove(r->buffer, r->buffer + r->from, r->to - r->from);
+        r->to -= r->from;
+        r->from = 0;
+    }
+    if (r->capacity - r->to > BLOCK) return HTH_OK;
+    const size_t more = 2 * r->capacity + 2 * BLOCK;
+    char *buffer = more < LONGEST_LINE ? realloc(r->buffer, more) : NULL;
+    if (!buffer && more >= LONGEST_LINE)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: line %llu has more than %d bytes and no end: rows end by a line break",
+                        r->source.name, (unsigned long long)r->number + 1, LONGEST_LINE / 2);
+    if (!buffer) return no_memory(r, error);
+    r->buffer = buffer;
+    r->capacity = more;
+    return HTH_OK;
+}
+
+hth_status hth_rows_more(hth_rows *r, hth_error *error) {
+    HTH_TRY(make_room(r, error));
+    while (!r->at_end) {
+        if (r->source.wait && !r->source.wait(r->source.context)) {
+            r->stopped = r->at_end = true;
+            return HTH_OK;
+        }
+        const ssize_t got = read(r->source.file, r->buffer + r->to, r->capacity - r->to - 1);
+        if (got > 0) {
+            r->to += (size_t)got;
+            return HTH_OK;
+        }
+        if (got < 0 && errno != EINTR)
+            return hth_fail(error, HTH_FILE, "%s: %s", r->source.name, strerror(errno));
+        r->at_end = got == 0;
+    }
+    return HTH_OK;
+}
+
+hth_status hth_rows_bytes(hth_rows *r, size_t bytes, bool *found, hth_error *error) {
+    while (r->to - r->from < bytes && !r->at_end) HTH_TRY(hth_rows_more(r, error));
+    *found = !r->stopped && r->to - r->from >= bytes;
+    if (!*found && !r->stopped && r->to > r->from)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: row %llu is cut short: %zu of its %zu bytes are there", r->source.name,
+                        (unsigned long long)r->number + 1, r->to - r->from, bytes);
+    r->line = r->buffer ? r->buffer + r->from : NULL;
+    r->length = bytes;
+    if (!*found) return HTH_OK;
+    r->from += bytes;
+    r->number++;
+    return HTH_OK;
+}
+
+/* A line ends by \n, by \r\n, or with the input. Lines without content are passed over. */
+hth_status hth_rows_line(hth_rows *r, bool *found, hth_error *error) {
+    *found = true;
+    if (r->held) {
+        r->held = false;
+        return HTH_OK;
+    }
+    size_t looked = 0;
+    for (;;) {
+        char *start = r->buffer + r->from;
+        char *end = r->to > r->from + looked
+                        ? memchr(start + looked, '\n', r->to - r->from - looked)
+                        : NULL;
+        if (!end && !r->at_end) {
+            looked = r->to - r->from;
+            HTH_TRY(hth_rows_more(r, error));
+            continue;
+        }
+        /* What has no line break when reading stopped may be half a row; at the end of the input it is the last row. */
+        *found = !r->stopped && (end || r->to > r->from);
+        if (!*found) return HTH_OK;
+        if (!end) end = r->buffer + r->to;
+        r->number++;
+        r->from = (size_t)(end - r->buffer) + (r->to > (size_t)(end - r->buffer));
+        if (memchr(start, '\0', (size_t)(end - start)))
+            return hth_fail(error, HTH_INVALID,
+                            "%s: line %llu holds a byte 0, so that this is no text: for numbers "
+                            "in bytes give data.format=float32",
+                            r->source.name, (unsigned long long)r->number);
+        while (end > start && strchr(" \t\r", end[-1])) end--;
+        *end = '\0';
+        r->line = start;
+        r->length = (size_t)(end - start);
+        looked = 0;
+        if (r->length > 0) return HTH_OK;
+    }
+}
+
+/* ---- Which columns ---- */
+
+static void column_name(const hth_rows *r, size_t column, char *out, size_t size) {
+    if (r->names)
+        snprintf(out, size, "%s", r->names[column]);
+    else
+        snprintf(out, size, "%zu", column + 1);
+}
+
+void hth_rows_place(const hth_rows *r, size_t column, char *out, size_t size) {
+    char name[80];
+    column_name(r, column, name, sizeof name);
+    snprintf(out, size, "%s: %s %llu, column %s", r->source.name,
+             r->format == HTH_ROWS_FLOAT32 || r->format == HTH_ROWS_NPY ? "row" : "line",
+             (unsigned long long)r->number, name);
+}
+
+static hth_status unknown_column(const hth_rows *r, const char *setting, const char *name,
+                                 hth_error *error) {
+    const char *near =
+        r->names ? hth_nearest(name, (const char *const *)r->names, r->columns) : NULL;
+    if (near)
+        return hth_fail(error, HTH_INVALID,
+                        "%s: %s names the column '%.60s', which there is not; did you mean '%s'?",
+                        r->source.name, setting, name, near);
+    char all[200] = "1, 2, ...";
+    for (size_t c = 0, used = 0; r->names && c < r->columns && used < sizeof all; c++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", c ? ", " : "", r->names[c]);
+    return hth_fail(error, HTH_INVALID,
+                    "%s: %s names the column '%.60s', but the %zu columns are %s", r->source.name,
+                    setting, name, r->columns, all);
+}
+
+/* "load" or "3" or "3-7": the first and the last column. */
+static bool find_columns(const hth_rows *r, const char *name, size_t *first, size_t *last) {
+    for (size_t c = 0; r->names && c < r->columns; c++)
+        if (strcmp(r->names[c], name) == 0) {
+            *first = *last = c;
+            return true;
+        }
+    char *end;
+    const unsigned long long from = strtoull(name, &end, 10);
+    if (end == name || from < 1 || from > r->columns) return false;
+    unsigned long long to = from;
+    if (*end == '-') {
+        const char *second = end + 1;
+        to = strtoull(second, &end, 10);
+        if (end == second || to < from || to > r->columns) return false;
+    }
+    *first = (size_t)from - 1;
+    *last = (size_t)to - 1;
+    return *end == '\0';
+}
+
+/* Reads a list of columns; *out from malloc. */
+static hth_status select_columns(const hth_rows *r, const char *setting, const char *list,
+                                 size_t **out, size_t *count, hth_error *error) {
+    char *text = strdup(list);
+    *out = malloc(MOST_SELECTED * sizeof **out);
+    *count = 0;
+    hth_status status = text && *out ? HTH_OK : no_memory(r, error);
+    for (char *at = text; status == HTH_OK && at;) {
+        size_t first = 0, last = 0;
+        const char *name = hth_csv_field(',', &at);
+        if (!name || !*name || !find_columns(r, name, &first, &last)) {
+            status = unknown_column(r, setting, name ? name : list, error);
+            break;
+        }
+        for (size_t c = first; c <= last && *count < MOST_SELECTED; c++) (*out)[(*count)++] = c;
+    }
+    free(text);
+    return status;
+}
+
+static bool among(const size_t *columns, size_t count, size_t column) {
+    for (size_t i = 0; i < count; i++)
+        if (columns[i] == column) return true;
+    return false;
+}
+
+/* Without data.inputs: all columns that hold numbers in the first row, but not the targets of the same row. */
+static hth_status select_rest(hth_rows *r, hth_error *error) {
+    r->inputs = malloc((r->columns + 1) * sizeof *r->inputs);
+    if (!r->inputs) return no_memory(r, error);
+    for (size_t c = 0; c < r->columns; c++) {
+        const bool hidden =
+            c == r->id_column || (r->options->ahead == 0 && among(r->targets, r->target_count, c));
+        if (!hidden && hth_rows_first_is_number(r, c)) r->inputs[r->input_count++] = c;
+    }
+    if (r->input_count > 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "%s: no column is left to read beside the target; name some with data.inputs "
+                    "(--inputs)",
+                    r->source.name);
+}
+
+/* data.classes: a count, or names. */
+static hth_status read_classes(hth_rows *r, hth_error *error) {
+    const char *text = r->options->classes;
+    if (!*text) return HTH_OK;
+    char *end;
+    const unsigned long count = strtoul(text, &end, 10);
+    if (!*end && count >= 2 && count <= 10000) r->class_count = count;
+    r->class_text = strdup(text);
+    if (!*end && r->class_count == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "data.classes is '%s', but there must be 2 to 10000 classes", text);
+    r->classes = r->class_count ? NULL : calloc(strlen(text) + 1, sizeof *r->classes);
+    if (!r->class_text || (!r->class_count && !r->classes)) return no_memory(r, error);
+    for (char *at = r->class_text; r->classes && at;)
+        r->classes[r->class_count++] = hth_csv_field(',', &at);
+    if (r->target_count != 1)
+        return hth_fail(error, HTH_INVALID,
+                        "data.classes is given, so there is one target, the column with the class, "
+                        "but data.target "
+                        "names %zu: %s",
+                        r->target_count, r->options->target);
+    if (r->class_count >= 2) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "data.classes is '%s', but there must be at least 2 classes", text);
+}
+
+static hth_status choose_columns(hth_rows *r, hth_error *error) {
+    const hth_row_options *o = r->options;
+    size_t *ids = NULL, id_count = 0;
+    /* The column with names of rows, the targets, the inputs. */
+    r->id_column = HTH_NOT_READ;
+    if (*o->id) {
+        const hth_status status = select_columns(r, "data.id", o->id, &ids, &id_count, error);
+        if (status == HTH_OK) r->id_column = ids[0];
+        free(ids);
+        HTH_TRY(status);
+    }
+    HTH_TRY(select_columns(r, "data.target", o->target, &r->targets, &r->target_count, error));
+    if (*o->inputs)
+        HTH_TRY(select_columns(r, "data.inputs", o->inputs, &r->inputs, &r->input_count, error));
+    else
+        HTH_TRY(select_rest(r, error));
+    for (size_t i = 0; o->ahead == 0 && i < r->input_count; i++)
+        if (among(r->targets, r->target_count, r->inputs[i])) {
+            char name[80];
+            column_name(r, r->inputs[i], name, sizeof name);
+            return hth_fail(error, HTH_INVALID,
+                            "column %s is both input and target of the same row (data.ahead is 0): "
+                            "the network would "
+                            "only copy it; set data.ahead, or leave it out of data.inputs",
+                            name);
+        }
+    HTH_TRY(read_classes(r, error));
+    /* What is wanted of a row. */
+    r->values = calloc(r->input_count + r->target_count, sizeof *r->values);
+    r->wanted = calloc(r->columns, sizeof *r->wanted);
+    if (!r->values || !r->wanted) return no_memory(r, error);
+    for (size_t i = 0; i < r->input_count; i++) r->wanted[r->inputs[i]] = true;
+    for (size_t i = 0; i < r->target_count; i++) r->wanted[r->targets[i]] = true;
+    return HTH_OK;
+}
+
+/* ---- Opening, and the next row ---- */
+
+static hth_status open_rows(hth_rows *r, hth_error *error) {
+    bool found = true;
+    HTH_TRY(make_room(r, error));
+    HTH_TRY(hth_rows_begin(r, &found, error));
+    if (!found) return hth_fail(error, HTH_INVALID, "%s: there are no rows", r->source.name);
+    r->cells = calloc(r->columns, sizeof *r->cells);
+    if (!r->cells) return no_memory(r, error);
+    return choose_columns(r, error);
+}
+
+hth_status hth_rows_open(const hth_row_options *options, const hth_row_source *source,
+                         hth_rows **out, hth_error *error) {
+    hth_rows *r = calloc(1, sizeof *r);
+    if (!r) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for a row", source->name);
+    r->options = options;
+    r->source = *source;
+    const hth_status status = open_rows(r, error);
+    if (status == HTH_OK)
+        *out = r;
+    else
+        hth_rows_close(r);
+    return status;
+}
+
+void hth_rows_close(hth_rows *r) {
+    if (!r) return;
+    for (size_t c = 0; r->names && c < r->columns; c++) free(r->names[c]);
+    free(r->names);
+    free(r->buffer);
+    free(r->cells);
+    free(r->wanted);
+    free(r->inputs);
+    free(r->targets);
+    free(r->classes);
+    free(r->class_text);
+    free(r->values);
+    free(r);
+}
+
+size_t hth_rows_inputs(const hth_rows *r) {
+    return r->input_count;
+}
+size_t hth_rows_targets(const hth_rows *r) {
+    return r->target_count;
+}
+size_t hth_rows_classes(const hth_rows *r) {
+    return r->class_count;
+}
+
+void hth_rows_input_name(const hth_rows *r, size_t index, char *out, size_t size) {
+    column_name(r, r->inputs[index], out, size);
+}
+
+void hth_rows_target_name(const hth_rows *r, size_t index, char *out, size_t size) {
+    column_name(r, r->targets[index], out, size);
+}
+
+void hth_rows_class_name(const hth_rows *r, size_t index, char *out, size_t size) {
+    if (r->classes)
+        snprintf(out, size, "%s", r->classes[index]);
+    else
+        snprintf(out, size, "%zu", index);
+}
+
+static hth_status check_class(const hth_rows *r, double value, hth_error *error) {
+    if (!r->class_count || isnan(value) ||
+        (value >= 0 && value < (double)r->class_count && value == floor(value)))
+        return HTH_OK;
+    char place[300];
+    hth_rows_place(r, r->targets[0], place, sizeof place);
+    return hth_fail(error, HTH_INVALID,
+                    "%s: class %g, but with data.classes=%s classes are 0 to %zu", place, value,
+                    r->options->classes, r->class_count - 1);
+}
+
+hth_status hth_rows_next(hth_rows *r, hth_row *out, bool *found, hth_error *error) {
+    HTH_TRY(hth_rows_read(r, found, error));
+    if (!*found) return HTH_OK;
+    *out = (hth_row){.number = r->number,
+                     .inputs = r->values,
+                     .targets = r->values + r->input_count,
+                     .id = r->id};
+    /* The wanted numbers, in the order in which they were named. */
+    for (size_t i = 0; i < r->input_count; i++) {
+        r->values[i] = r->cells[r->inputs[i]];
+        out->has_input = out->has_input || !isnan(r->values[i]);
+    }
+    for (size_t i = 0; i < r->target_count; i++) {
+        const double value = r->cells[r->targets[i]];
+        HTH_TRY(check_class(r, value, error));
+        r->values[r->input_count + i] = value;
+        out->has_target = out->has_target || !isnan(value);
+    }
+    return HTH_OK;
+}

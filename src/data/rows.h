@@ -1,0 +1,79 @@
+/*
+ * Rows that arrive one after the other, from a file descriptor: a sensor, a pipe, a file. The settings of data=rows say
+ * which columns are inputs and targets. The reader waits for a row as long as it takes.
+ *
+ *   row_reader.c   the settings
+ *   rows.c         bytes become lines or records; which columns are read
+ *   row_formats.c  a line or a record becomes numbers
+ */
+#ifndef HTH_ROWS_H
+#define HTH_ROWS_H
+
+#include "base/options.h"
+
+typedef enum hth_row_format {
+    HTH_ROWS_AUTO, /* by the first bytes */
+    HTH_ROWS_CSV,
+    HTH_ROWS_BLANKS,
+    HTH_ROWS_JSON,
+    HTH_ROWS_FLOAT32,
+    HTH_ROWS_NPY
+} hth_row_format;
+
+typedef enum hth_row_missing {
+    HTH_MISSING_HOLD,
+    HTH_MISSING_MASK,
+    HTH_MISSING_REFUSE
+} hth_row_missing;
+
+/* The settings of data=rows. The texts belong to the settings. */
+typedef struct hth_row_options {
+    const char *inputs, *target, *id, *classes;
+    int64_t ahead, late, columns;
+    int format, missing;
+    bool standardise, change;
+} hth_row_options;
+
+/* HTH_INVALID for values without meaning, or that contradict each other. */
+hth_status hth_row_options_read(const hth_settings *settings, hth_row_options *out,
+                                hth_error *error);
+
+/* Where the bytes come from. */
+typedef struct hth_row_source {
+    int file;         /* descriptor, open for reading; the caller closes it */
+    const char *name; /* for messages: "standard input"; must outlive the rows */
+    /* Called before each wait for bytes, and after a signal broke one off; false: read no more. May be NULL. */
+    bool (*wait)(void *context);
+    void *context;
+} hth_row_source;
+
+/* One row; the rows own it until the next. A number that is missing is NAN. */
+typedef struct hth_row {
+    uint64_t number;            /* its line, or its place in a file of numbers; from 1 */
+    const double *inputs;       /* [inputs] */
+    const double *targets;      /* [targets]; with classes one number, the class */
+    const char *id;             /* "" if there is none */
+    bool has_input, has_target; /* a number among them is not missing */
+} hth_row;
+
+typedef struct hth_rows hth_rows;
+
+/* Waits for the first row, which decides what columns there are. HTH_INVALID for columns that there are not and for
+ * bytes that are no rows; HTH_FILE if the system cannot read; HTH_NO_MEMORY. `options` must outlive the rows. */
+hth_status hth_rows_open(const hth_row_options *options, const hth_row_source *source,
+                         hth_rows **out, hth_error *error);
+void hth_rows_close(hth_rows *rows);
+
+size_t hth_rows_inputs(const hth_rows *rows);
+size_t hth_rows_targets(const hth_rows *rows); /* 1 with classes */
+size_t hth_rows_classes(const hth_rows *rows); /* 0: targets are numbers */
+/* Its name in the first line; where there is none, its number from 1. */
+void hth_rows_input_name(const hth_rows *rows, size_t index, char *out, size_t size);
+void hth_rows_target_name(const hth_rows *rows, size_t index, char *out, size_t size);
+/* The name of a class as data.classes gives it; its number where that is a count. */
+void hth_rows_class_name(const hth_rows *rows, size_t index, char *out, size_t size);
+
+/* *found false: the input has ended, or `wait` said to stop. Errors are those of opening, with line and column. */
+hth_status hth_rows_next(hth_rows *rows, hth_row *out, bool *found, hth_error *error);
+
+#endif

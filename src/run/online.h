@@ -1,0 +1,60 @@
+/*
+ * Learning from rows that arrive one after the other, without end: predict, then learn. A row goes through the network
+ * at once; its answer comes with a later row (data.ahead), with the same row, or late under the row's name (data.id).
+ * Memory does not grow with the number of rows.
+ */
+#ifndef HTH_ONLINE_H
+#define HTH_ONLINE_H
+
+#include "data/rows.h"
+#include "run/online_score.h"
+#include "settings/config.h"
+
+typedef struct hth_online hth_online;
+
+typedef struct hth_online_plan {
+    const hth_config *config; /* checked settings, with data=rows; must outlive the stream */
+    hth_row_source source;
+    const char *load; /* snapshot to go on from; NULL: begin anew */
+    bool freeze;      /* predict and keep score, learn nothing */
+    bool
+        from_start; /* with load: the source begins with the rows that the snapshot has seen; pass over them */
+    double drift; /* threshold of hth_online_drifts; 0: do not look */
+} hth_online_plan;
+
+/* What came of a row; the stream owns what it points to until the next. */
+typedef struct hth_online_row {
+    uint64_t row;   /* counted from 1 since the first, over all snapshots */
+    const char *id; /* "" if rows have no names */
+    bool predicted; /* false: the row only brought the answer of an earlier one */
+    /* [count]: the targets of the row that is data.ahead later, in their own unit; with classes the probability of each */
+    const double *forecast;
+    size_t count;
+    bool drifted;   /* the error has risen (plan.drift) */
+    double seconds; /* that predicting and learning took */
+} hth_online_row;
+
+/* Makes the model and waits for the first row, or loads the snapshot. The caller closes *out. HTH_INVALID for settings
+ * without meaning, HTH_MISMATCH for a snapshot of another network or of other columns, HTH_DAMAGED, HTH_FILE,
+ * HTH_NO_MEMORY. */
+hth_status hth_online_open(const hth_online_plan *plan, hth_online **out, hth_error *error);
+void hth_online_close(hth_online *online);
+
+/* Takes the next row: predicts, then learns from the answers that it brings. *found false: there is none, or `wait` of
+ * the source said to stop. After an error the stream is as it was after the row before. */
+hth_status hth_online_next(hth_online *online, hth_online_row *out, bool *found, hth_error *error);
+
+/* Writes all that the stream is to one file, whole or not at all: parameters, tape, learner, optimiser, scales, score and
+ * answers that are awaited. A stream that loads it goes on with the same bits. Errors are those of
+ * hth_safetensors_write. */
+hth_status hth_online_save(hth_online *online, const char *path, hth_error *error);
+/* Adds the settings of a snapshot to an empty config. */
+hth_status hth_online_settings(const char *path, hth_config *config, hth_error *error);
+
+const hth_online_score *hth_online_score_of(const hth_online *online);
+const hth_rows *hth_online_rows(const hth_online *online);
+uint64_t hth_online_count(const hth_online *online); /* rows so far, over all snapshots */
+uint64_t hth_online_lost(const hth_online *online);  /* late answers whose row was forgotten */
+size_t hth_online_bytes(const hth_online *online);   /* of the model and the stream */
+
+#endif

@@ -1,0 +1,185 @@
+/* The snapshot of a stream: all of its state as named arrays, and its settings as metadata, in one safetensors file. */
+#include "run/online_state.h"
+
+#include "files/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Arrays of the stream; then the saved model, then the parameters by name, for other tools. */
+enum { OWN_FIELDS = 11 };
+static const char COLUMNS[] = "columns", KIND[] = "kind", STREAM[] = "stream";
+
+static hth_field list_of(const char *name, hth_dtype dtype, size_t count, void *data) {
+    hth_field field = {.dtype = dtype, .count = count, .data = data};
+    snprintf(field.name, sizeof field.name, "stream.%s", name);
+    return field;
+}
+
+#define NUMBERS(type, count) ((count) * sizeof(type) / sizeof(double))
+static size_t list_own(hth_online *o, hth_field fields[OWN_FIELDS]) {
+    const hth_field own[] = {
+        list_of("counters", HTH_DTYPE_U64, NUMBERS(hth_online_counters, 1), o->counters),
+        list_of("score", HTH_DTYPE_F64, NUMBERS(hth_online_score, 1), o->score),
+        list_of("input_scale", HTH_DTYPE_F64, NUMBERS(hth_scale, o->inputs), o->input_scale),
+        list_of("output_scale", HTH_DTYPE_F64, NUMBERS(hth_scale, o->targets), o->output_scale),
+        list_of("base_scale", HTH_DTYPE_F64, NUMBERS(hth_scale, o->targets), o->base_scale),
+        list_of("held", HTH_DTYPE_F64, o->inputs, o->held),
+        list_of("known", HTH_DTYPE_F64, o->targets, o->known),
+        list_of("waiting", HTH_DTYPE_F64, o->slots * o->slot_width, o->slot),
+        list_of("waiting_name", HTH_DTYPE_U64, o->slots, o->slot_name),
+        list_of("waiting_open", HTH_DTYPE_U64, o->slots, o->slot_open),
+        list_of("class_counts", HTH_DTYPE_F64, o->classes, o->class_counts),
+    };
+    memcpy(fields, own, sizeof own);
+    return o->classes ? OWN_FIELDS : OWN_FIELDS - 1;
+}
+
+static char *join_names(const hth_rows *rows, char *at, size_t count,
+                        void (*name)(const hth_rows *, size_t, char *, size_t)) {
+    for (size_t i = 0; i < count; i++) {
+        name(rows, i, at, 80);
+        at += strlen(at);
+        if (i + 1 < count) at += sprintf(at, ", ");
+    }
+    return at;
+}
+
+char *hth_online_columns(const hth_online *o) {
+    char *text = malloc(82 * (o->inputs + o->targets) + 4);
+    if (!text) return NULL;
+    char *at = join_names(o->rows, text, o->inputs, hth_rows_input_name);
+    at += sprintf(at, " | ");
+    join_names(o->rows, at, o->targets, hth_rows_target_name);
+    return text;
+}
+
+/* ---- Saving ------------------------------------------------------------------------------- */
+
+/* What a snapshot writes; free_saved frees it. */
+typedef struct saved {
+    hth_field *fields;
+    size_t count;
+    hth_metadata *metadata;
+    size_t metadata_count;
+    uint64_t *model;
+    char *columns;
+} saved;
+
+static void free_saved(saved *s) {
+    free(s->fields);
+    free(s->metadata);
+    free(s->model);
+    free(s->columns);
+}
+
+static bool gather_fields(hth_online *o, saved *s) {
+    hth_network *network = hth_model_parts_of(o->model)->network;
+    const size_t bytes = hth_model_save_bytes(o->model), words = (bytes + 7) / 8;
+    const size_t parameters = hth_network_state(network, NULL, 0);
+    s->fields = calloc(OWN_FIELDS + 1 + parameters, sizeof *s->fields);
+    s->model = calloc(words, sizeof *s->model);
+    if (!s->fields || !s->model) return false;
+    o->counters->model_bytes = bytes;
+    s->count = list_own(o, s->fields);
+    s->fields[s->count++] = list_of("model", HTH_DTYPE_U64, words, s->model);
+    s->count += hth_network_state(network, s->fields + s->count, parameters);
+    return true;
+}
+
+static bool gather_metadata(hth_online *o, saved *s) {
+    const hth_settings given = hth_config_given(o->config);
+    s->metadata = calloc(given.count + 3, sizeof *s->metadata);
+    s->columns = hth_online_columns(o);
+    if (!s->metadata || !s->columns) return false;
+    s->metadata[s->metadata_count++] = (hth_metadata){"hitherto", hth_version()};
+    s->metadata[s->metadata_count++] = (hth_metadata){KIND, STREAM};
+    s->metadata[s->metadata_count++] = (hth_metadata){COLUMNS, s->columns};
+    /* Of a setting that was given twice the last counts. */
+    for (size_t i = 0; i < given.count; i++)
+        if (hth_settings_find(&given, given.items[i].key) == &given.items[i])
+            s->metadata[s->metadata_count++] =
+                (hth_metadata){given.items[i].key, given.items[i].value};
+    return true;
+}
+
+hth_status hth_online_save(hth_online *o, const char *path, hth_error *error) {
+    saved s = {0};
+    hth_status status = HTH_NO_MEMORY;
+    if (!gather_fields(o, &s) || !gather_metadata(o, &s))
+        hth_fail(error, status, "%s: not enough memory to save the stream", path);
+    else
+        status = hth_model_save(o->model, s.model, o->counters->model_bytes, error);
+    if (status == HTH_OK)
+        status =
+            hth_safetensors_write(path, s.fields, s.count, s.metadata, s.metadata_count, error);
+    free_saved(&s);
+    return status;
+}
+
+/* ---- Loading ------------------------------------------------------------------------------ */
+
+static hth_status check_kind(const hth_safetensors *file, const char *path, hth_error *error) {
+    const char *kind = hth_safetensors_metadata(file, KIND);
+    if (kind && strcmp(kind, STREAM) == 0) return HTH_OK;
+    return hth_fail(
+        error, HTH_MISMATCH,
+        "%s is no snapshot of 'hitherto stream' (--save); a run's parameters are no stream's state",
+        path);
+}
+
+/* A snapshot of other columns would give numbers without meaning. */
+static hth_status check_columns(const hth_online *o, const hth_safetensors *file, const char *path,
+                                hth_error *error) {
+    const char *before = hth_safetensors_metadata(file, COLUMNS);
+    char *now = hth_online_columns(o);
+    if (!now) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
+    hth_status status = HTH_OK;
+    if (!before || strcmp(before, now) != 0)
+        status = hth_fail(error, HTH_MISMATCH,
+                          "%s has the columns (inputs | targets) '%.200s', but the rows '%.200s'",
+                          path, before ? before : "", now);
+    free(now);
+    return status;
+}
+
+static hth_status restore(hth_online *o, hth_safetensors *file, const char *path,
+                          hth_error *error) {
+    const size_t bytes = hth_model_save_bytes(o->model), words = (bytes + 7) / 8;
+    hth_field fields[OWN_FIELDS + 1];
+    uint64_t *model = calloc(words, sizeof *model);
+    if (!model) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
+    size_t count = list_own(o, fields);
+    fields[count++] = list_of("model", HTH_DTYPE_U64, words, model);
+    hth_status status = hth_safetensors_restore(file, fields, count, HTH_RESTORE_EXACT, error);
+    if (status == HTH_OK && o->counters->model_bytes != bytes)
+        status = hth_fail(error, HTH_MISMATCH,
+                          "%s: the model has %llu bytes, but with these settings %zu", path,
+                          (unsigned long long)o->counters->model_bytes, bytes);
+    if (status == HTH_OK) status = hth_model_load(o->model, model, bytes, error);
+    free(model);
+    return status;
+}
+
+hth_status hth_online_load(hth_online *o, const char *path, hth_error *error) {
+    hth_safetensors *file;
+    HTH_TRY(hth_safetensors_open(path, &file, error));
+    hth_status status = check_kind(file, path, error);
+    if (status == HTH_OK) status = check_columns(o, file, path, error);
+    if (status == HTH_OK) status = restore(o, file, path, error);
+    hth_safetensors_close(file);
+    return status;
+}
+
+hth_status hth_online_settings(const char *path, hth_config *config, hth_error *error) {
+    hth_safetensors *file;
+    hth_metadata entry;
+    HTH_TRY(hth_safetensors_open(path, &file, error));
+    hth_status status = check_kind(file, path, error);
+    for (size_t i = 0; status == HTH_OK && hth_safetensors_metadata_at(file, i, &entry); i++)
+        if (strchr(entry.key, '.'))
+            status = hth_config_set(config, entry.key, entry.value, path, error);
+    hth_safetensors_close(file);
+    return status;
+}

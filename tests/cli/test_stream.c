@@ -1,0 +1,183 @@
+/* hitherto stream: what it writes, what it refuses, and how it ends. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#include <fcntl.h>
+#include <math.h>
+
+static void feed(const char *path) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(file >= 0 && dup2(file, 0) == 0);
+    close(file);
+}
+
+static void write_sine(const char *path, size_t from, size_t to) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs("time,load\n", file);
+    for (size_t t = from; t < to; t++)
+        fprintf(file, "12:%02zu,%.4f\n", t % 60, sin(0.2 * (double)t));
+    fclose(file);
+}
+
+#define STREAM(...) RUN("stream", "network.units=6", "--threads", "1", __VA_ARGS__)
+#define REFUSED(sentence, ...)                                                                     \
+    do {                                                                                           \
+        STREAM("--quiet", __VA_ARGS__);                                                            \
+        assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
+        assert_string_equal(said.err, "hitherto: " sentence "\n");                                 \
+    } while (0)
+
+static size_t lines_of(const char *text) {
+    size_t count = 0;
+    for (; *text; text++) count += *text == '\n';
+    return count;
+}
+
+/* A line a row below the names; the table and the lines of JSON say the same. */
+static void predictions_and_scores_are_written(void **state) {
+    (void)state;
+    write_sine("t.csv", 0, 250);
+    feed("t.csv");
+    STREAM("--target", "load", "--ahead", "2", "--score", "s.jsonl", "--score-every", "100");
+    assert_int_equal(said.code, CLI_OK);
+    assert_int_equal(lines_of(said.out), 251);
+    assert_memory_equal(said.out, "row,load\n1,", 11);
+    assert_non_null(strstr(said.out, "\n250,"));
+    assert_non_null(strstr(said.err, "250 rows, 248 answers"));
+    assert_non_null(strstr(said.err, "persistence"));
+    read_whole("s.jsonl", said.out);
+    assert_int_equal(lines_of(said.out), 2);
+    assert_memory_equal(said.out, "{\"row\": 100, \"answers\": 98, \"all_network_squared\": ", 50);
+    assert_non_null(strstr(said.out, "\"p99_us\": "));
+}
+
+/* Cut in two, with a snapshot between, the parts together are the whole. */
+static void two_parts_are_the_whole(void **state) {
+    (void)state;
+    static char whole[SAID_LENGTH];
+    write_sine("t.csv", 0, 120);
+    write_sine("a.csv", 0, 50);
+    write_sine("b.csv", 50, 120);
+    feed("t.csv");
+    STREAM("--target", "load", "--quiet");
+    snprintf(whole, sizeof whole, "%s", said.out);
+    feed("a.csv");
+    STREAM("--target", "load", "--quiet", "--save", "s.safetensors");
+    const size_t first = strlen(said.out);
+    assert_memory_equal(said.out, whole, first);
+    feed("b.csv");
+    RUN("stream", "--load", "s.safetensors", "--quiet");
+    assert_string_equal(said.out, whole + first);
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
+    assert_string_equal(said.out, whole + first);
+    feed("b.csv"); /* the control: its first rows are others */
+    RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
+    assert_string_not_equal(said.out, whole + first);
+}
+
+/* A signal to end saves what there is; one to save goes on. The program reads from a pipe that stays open. */
+static void signals_save(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[0], 0), 0);
+    close(ends[0]);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    unlink("s.safetensors");
+    unlink("s.jsonl");
+    const pid_t child = start_program(
+        HTH_PROGRAM, (const char *const[]){"stream", "--target", "1", "--save", "s.safetensors",
+                                           "network.units=4", "--threads", "1", "--score",
+                                           "s.jsonl", "--score-every", "3", NULL});
+    assert_int_equal(write(ends[1], "1\n2\n3\n", 6), 6);
+    await_file(child, "s.jsonl");
+    kill(child, SIGUSR1);
+    await_file(child, "s.safetensors");
+    unlink("s.safetensors");
+    assert_int_equal(write(ends[1], "4\n5\n", 4), 4);
+    kill(child, SIGHUP);
+    await_file(child, "s.safetensors");
+    unlink("s.safetensors");
+    assert_int_equal(write(ends[1], "6\n", 2), 2);
+    kill(child, SIGTERM);
+    finish_program(child);
+    close(ends[1]);
+    assert_int_equal(said.code, CLI_OK);
+}
+
+/* After a row that is none, what was learned before it is saved. */
+static void a_bad_row_loses_nothing(void **state) {
+    (void)state;
+    write_whole("t.csv", "a,b\n1,2\n2,3\n3,x\n");
+    feed("t.csv");
+    REFUSED(
+        "standard input: line 4, column b: 'x' is not a number; one that is missing is left empty",
+        "--target", "a", "--save", "s.safetensors");
+    assert_int_equal(lines_of(said.out), 3);
+    write_whole("t.csv", "a,b\n3,4");
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors");
+    assert_int_equal(said.code, CLI_OK);
+    assert_memory_equal(said.out, "3,", 2);
+    assert_non_null(strstr(said.err, "3 rows, 2 answers"));
+}
+
+static void what_has_no_meaning_is_refused(void **state) {
+    (void)state;
+    write_whole("t.csv", "a;b\n1,5;2\n");
+    feed("t.csv");
+    REFUSED("standard input: no column is left to read beside the target; name some with "
+            "data.inputs (--inputs)",
+            "--target", "b", "--ahead", "0");
+    feed("t.csv");
+    REFUSED("standard input: line 2, column a: '1,5' has a decimal comma; numbers are written with "
+            "a point",
+            "--target", "a", "--inputs", "b");
+    feed("t.csv");
+    REFUSED("standard input: data.target names the column 'bb', but the 2 columns are a, b",
+            "--target", "bb");
+    feed("t.csv");
+    REFUSED("data.target must be given (--target): the columns to predict, such as load or 4",
+            "--ahead", "1");
+    feed("t.csv");
+    REFUSED("column b is both input and target of the same row (data.ahead is 0): the network "
+            "would only copy it; set "
+            "data.ahead, or leave it out of data.inputs",
+            "--target", "b", "--inputs", "b", "--ahead", "0");
+    feed("t.csv");
+    REFUSED("train.steps (command line) is of runs with an end ('hitherto train'), and nothing in "
+            "a stream: leave it out",
+            "--target", "b", "train.steps=5");
+    feed("t.csv");
+    REFUSED("'hitherto stream' learns from rows on its standard input: leave the task, world or "
+            "data of the settings out, "
+            "or say data=rows",
+            "task=add");
+    feed("t.csv");
+    REFUSED("t.csv: not a safetensors file, or damaged: its header is longer than the file", "--load", "t.csv");
+    write_whole("t.csv", "a,b\n1,2\n1,2,3\n");
+    feed("t.csv");
+    REFUSED("standard input: line 3 has 3 fields, but the first has 2", "--target", "b");
+    write_whole("t.csv", "");
+    feed("t.csv");
+    REFUSED("standard input: there are no rows", "--target", "b");
+    write_whole("t.csv", "[1, 2]\n{\"a\": 1}\n");
+    feed("t.csv");
+    REFUSED("standard input: line 2 is an object, but the first was not", "--target", "1");
+    RUN("train", "data=rows", "data.target=b");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "'hitherto stream' learns from them"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(predictions_and_scores_are_written),
+        cmocka_unit_test(two_parts_are_the_whole),
+        cmocka_unit_test(signals_save),
+        cmocka_unit_test(a_bad_row_loses_nothing),
+        cmocka_unit_test(what_has_no_meaning_is_refused),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
