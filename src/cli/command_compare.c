@@ -56,12 +56,89 @@ static int report(const char *out, const hth_config *overrides) {
     return code;
 }
 
-static int stop(const char *out) {
+static int stop(const char *out, hth_part_of part) {
+    char of[48] = "";
+    if (part.of) snprintf(of, sizeof of, " --part %zu/%zu", part.part, part.of);
     cli_say(
         stderr,
-        "Interrupted; what has been computed is saved. To go on:\n  hitherto compare --out %s\n",
-        out);
+        "Interrupted; what has been computed is saved. To go on:\n  hitherto compare --out %s%s\n",
+        out, of);
     return CLI_INTERRUPTED;
+}
+
+/* ---- Parts of a comparison ------------------------------------------------------------------- */
+
+static bool read_count(const char *name, size_t *out) {
+    const char *text = getenv(name);
+    char *end;
+    if (!text || !*text) return false;
+    *out = (size_t)strtoull(text, &end, 10);
+    return !*end;
+}
+
+/* Which of how many this process is, as Slurm (an array's task, or a task of a step), Open MPI, or a PMI (MPICH, Intel
+ * MPI) says it. */
+static bool part_of_cluster(hth_part_of *part) {
+    static const char *const ranks[][2] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                                           {"PMI_RANK", "PMI_SIZE"},
+                                           {"SLURM_PROCID", "SLURM_NTASKS"}};
+    size_t task, first, step = 1;
+    if (read_count("SLURM_ARRAY_TASK_ID", &task) && read_count("SLURM_ARRAY_TASK_MIN", &first) &&
+        read_count("SLURM_ARRAY_TASK_COUNT", &part->of)) {
+        read_count("SLURM_ARRAY_TASK_STEP", &step);
+        part->part = (task - first) / (step ? step : 1) + 1;
+        return part->part <= part->of;
+    }
+    for (size_t i = 0; i < HTH_COUNT(ranks); i++)
+        if (read_count(ranks[i][0], &task) && read_count(ranks[i][1], &part->of) &&
+            task < part->of) {
+            part->part = task + 1;
+            return true;
+        }
+    return false;
+}
+
+/* --part I/N or auto; of 0: not given. */
+static int read_part(const cli_arguments *arguments, hth_part_of *part) {
+    const char *text = cli_value(arguments, "--part");
+    char rest;
+    *part = (hth_part_of){0};
+    if (!text) return CLI_OK;
+    if (strcmp(text, "auto") == 0) {
+        if (part_of_cluster(part)) return CLI_OK;
+        return cli_complain(CLI_BAD_INPUT, "option --part is auto, but the environment names no "
+                                           "rank: neither SLURM_ARRAY_TASK_ID, "
+                                           "OMPI_COMM_WORLD_RANK, PMI_RANK nor SLURM_PROCID is set "
+                                           "with its count; give --part I/N");
+    }
+    if (sscanf(text, "%zu/%zu%c", &part->part, &part->of, &rest) == 2 && part->part >= 1 &&
+        part->part <= part->of && part->of <= 1000000)
+        return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT,
+                        "option --part is '%s', but must be I/N, such as 2/8, or auto", text);
+}
+
+static int end_part(hth_part_of part, const char *out) {
+    cli_say(stdout,
+            "Part %zu of %zu has ended. When the others have: hitherto compare --gather --out %s\n",
+            part.part, part.of, out);
+    return CLI_OK;
+}
+
+/* Puts the parts together and shows what there is. */
+static int gather(const cli_arguments *arguments, const char *out) {
+    hth_gathered gathered;
+    hth_error error;
+    if (!out || arguments->word_count || cli_value(arguments, "--part") ||
+        cli_value(arguments, "--table"))
+        return cli_complain(
+            CLI_BAD_INPUT,
+            "option --gather puts the parts in --out DIR together and takes nothing else: "
+            "hitherto compare --gather --out DIR");
+    if (hth_compare_gather(out, &gathered, &error) != HTH_OK) return cli_fail(&error);
+    printf("%zu of %zu parts, %zu runs have ended, %zu have not.\n", gathered.parts, gathered.of,
+           gathered.ended, gathered.unfinished);
+    return report(out, NULL);
 }
 
 /* ---- The command -------------------------------------------------------------------------------- */
@@ -82,18 +159,23 @@ static int read_jobs(const cli_arguments *arguments, int *jobs) {
 
 static int compare(const cli_arguments *arguments, const hth_config *config, const char *out) {
     cli_progress progress;
+    hth_part_of part;
     double every;
     int jobs, code = cli_read_interval(arguments, &every);
     if (code == CLI_OK) code = read_jobs(arguments, &jobs);
+    if (code == CLI_OK) code = read_part(arguments, &part);
     if (code != CLI_OK) return code;
     cli_progress_start(&progress, every);
     cli_catch_interrupts();
     const hth_compare_observer observer = {show, cli_progress_message, &progress, &cli_interrupted};
     hth_ending ending;
     hth_error error;
-    hth_status status = hth_compare(config, out, jobs, &observer, &ending, &error);
+    hth_status status = part.of
+                            ? hth_compare_part(config, out, part, jobs, &observer, &ending, &error)
+                            : hth_compare(config, out, jobs, &observer, &ending, &error);
     if (status != HTH_OK) return cli_fail(&error);
-    if (ending == HTH_INTERRUPTED) return stop(out);
+    if (ending == HTH_INTERRUPTED) return stop(out, part);
+    if (part.of) return end_part(part, out);
     return report(out, NULL);
 }
 
@@ -110,11 +192,17 @@ static void find_folder(const cli_arguments *arguments, const hth_config *config
 
 /* Without settings: what the directory has been asked for already. */
 static int go_on(const cli_arguments *arguments, const char *out) {
+    char folder[PATH_LENGTH * 4];
+    hth_part_of part;
     hth_config *stored;
     hth_error error;
+    int code = read_part(arguments, &part);
+    if (code != CLI_OK) return code;
+    snprintf(folder, sizeof folder, "%s", out);
+    if (part.of && hth_compare_part_folder(out, part, folder, &error) != HTH_OK)
+        return cli_fail(&error);
     if (hth_config_create(&stored, &error) != HTH_OK) return cli_fail(&error);
-    int code = CLI_OK;
-    if (hth_compare_stored(out, stored, &error) != HTH_OK) code = cli_fail(&error);
+    if (hth_compare_stored(folder, stored, &error) != HTH_OK) code = cli_fail(&error);
     if (code == CLI_OK) code = cli_match_precision(arguments, stored);
     hth_config_destroy(stored);
     return code == CLI_OK ? compare(arguments, NULL, out) : code;
@@ -124,6 +212,7 @@ int cli_compare(const cli_arguments *arguments) {
     const char *given = cli_value(arguments, "--out");
     char out[PATH_LENGTH];
     hth_config *config;
+    if (cli_value(arguments, "--gather")) return gather(arguments, given);
     /* Without settings there must be a folder, whose runs go on. */
     if (given && strlen(given) > PATH_LENGTH / 2)
         return cli_complain(CLI_BAD_INPUT, "the path given with --out is too long");

@@ -522,14 +522,30 @@ static hth_status compare(const hth_plan *plan, const char *out, int jobs,
     return status;
 }
 
-hth_status hth_compare(const hth_config *config, const char *out, int jobs,
-                       const hth_compare_observer *observer, hth_ending *ending, hth_error *error) {
+/* part.of 0: all runs. */
+static hth_status compare_share(const hth_config *config, const char *out, hth_part_of part,
+                                int jobs, const hth_compare_observer *observer, hth_ending *ending,
+                                hth_error *error) {
     static const hth_compare_observer nobody;
     hth_plan *plan = NULL;
     if (config) HTH_TRY(hth_plan_make(config, &plan, error));
+    if (plan) plan->part = part;
     hth_status status = compare(plan, out, jobs, observer ? observer : &nobody, ending, error);
     hth_plan_free(plan);
     return status;
+}
+
+hth_status hth_compare(const hth_config *config, const char *out, int jobs,
+                       const hth_compare_observer *observer, hth_ending *ending, hth_error *error) {
+    return compare_share(config, out, (hth_part_of){0}, jobs, observer, ending, error);
+}
+
+hth_status hth_compare_part(const hth_config *config, const char *out, hth_part_of part, int jobs,
+                            const hth_compare_observer *observer, hth_ending *ending,
+                            hth_error *error) {
+    char folder[HTH_PATH_LENGTH];
+    HTH_TRY(hth_compare_part_folder(out, part, folder, error));
+    return compare_share(config, folder, part, jobs, observer, ending, error);
 }
 
 hth_status hth_compare_stored(const char *out, hth_config *config, hth_error *error) {

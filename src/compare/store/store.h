@@ -59,6 +59,13 @@ hth_status hth_store_want_failed(hth_store *store, hth_error *error);
 hth_status hth_store_finish(hth_store *store, const hth_stored_run *run, const hth_line *lines,
                             size_t count, hth_error *error);
 
+/* Begins to add other files, of which hth_store_take reads one after the other; hth_store_taken then adds all that they
+ * hold, in one transaction. A run that has ended here stays; one that has ended there takes its place otherwise.
+ * HTH_MISMATCH, and nothing has changed, if an arm has other settings in another file. */
+hth_status hth_store_take_begin(hth_store *store, hth_error *error);
+hth_status hth_store_take(hth_store *store, const char *path, hth_error *error);
+hth_status hth_store_taken(hth_store *store, hth_error *error);
+
 /* A setting of the whole comparison; *out[0] '\0': none. */
 hth_status hth_store_option(hth_store *store, const char *key, char *out, size_t size,
                             hth_error *error);

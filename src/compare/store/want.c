@@ -159,18 +159,20 @@ static hth_status place_variant(const wanting *w, const hth_variant *v, size_t p
         "icci", (int64_t)position, (double)v->update_steps, (double)v->sequence_steps, *id);
 }
 
-static hth_status want_seeds(hth_store *store, const hth_plan *plan, int64_t variant,
+/* id: the row of variant number `variant` of the plan. */
+static hth_status want_seeds(hth_store *store, const hth_plan *plan, size_t variant, int64_t id,
                              hth_error *error) {
     for (size_t i = 0; i < plan->seed_count; i++) {
+        if (!hth_plan_has(plan, variant, i)) continue;
         const int64_t seed = (int64_t)plan->seeds[i];
         HTH_TRY(hth_sql_change(store, error,
-                               "INSERT OR IGNORE INTO runs (variant, seed) VALUES (?, ?)", "ii",
-                               variant, seed));
+                               "INSERT OR IGNORE INTO runs (variant, seed) VALUES (?, ?)", "ii", id,
+                               seed));
         HTH_TRY(hth_sql_change(
             store, error,
             "UPDATE runs SET status = 'waiting' WHERE variant = ? AND seed = ? AND status "
             "= 'failed'",
-            "ii", variant, seed));
+            "ii", id, seed));
     }
     return HTH_OK;
 }
@@ -247,10 +249,13 @@ static hth_status want_all(const wanting *w) {
     for (size_t i = 0; i < w->plan->count; i++) {
         int64_t id;
         HTH_TRY(place_variant(w, &w->plan->variants[i], i, &id));
-        HTH_TRY(want_seeds(store, w->plan, id, w->error));
+        HTH_TRY(want_seeds(store, w->plan, i, id, w->error));
     }
-    HTH_TRY(hth_sql_change(store, w->error,
-                           "DELETE FROM variants WHERE id NOT IN (SELECT variant FROM runs)", ""));
+    /* Variants of the plan stay, also those whose runs all belong to other parts. */
+    HTH_TRY(hth_sql_change(
+        store, w->error,
+        "DELETE FROM variants WHERE position >= ? AND id NOT IN (SELECT variant FROM runs)", "i",
+        (int64_t)w->plan->count));
     HTH_TRY(check_others(w));
     return put_options(store, w->plan, w->error);
 }

@@ -1,0 +1,164 @@
+/* hitherto compare --part and --gather: the parts together are the whole. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#define PLAN                                                                                       \
+    "task=add", "loss=softmax", "compare.learners=rtrl,rflo", "network.units=4",                   \
+        "train.steps=300", "train.report_every=50", "compare.seeds=3",                             \
+        "vary.optimiser.lr=1e-3,1e-2", "--jobs", "1", "--quiet"
+
+static char whole[SAID_LENGTH], curves[SAID_LENGTH];
+
+/* A comparison in one piece, made once. */
+static void make_whole(void) {
+    if (*whole) return;
+    RUN("compare", PLAN, "--out", "whole");
+    assert_int_equal(said.code, CLI_OK);
+    read_whole("whole/table.csv", whole);
+    read_whole("whole/curves.csv", curves);
+}
+
+static void check_same(const char *folder, bool same) {
+    static char text[SAID_LENGTH], path[64];
+    snprintf(path, sizeof path, "%s/table.csv", folder);
+    read_whole(path, text);
+    assert_true((strcmp(text, whole) == 0) == same);
+    snprintf(path, sizeof path, "%s/curves.csv", folder);
+    read_whole(path, text);
+    assert_true((strcmp(text, curves) == 0) == same);
+}
+
+static void run_part(const char *part, const char *out) {
+    RUN("compare", PLAN, "--part", part, "--out", out);
+    if (said.code != CLI_OK) fail_msg("%s", said.err);
+}
+
+/* Before the last part has ended, the table has what there is; then it is that of the whole, byte for byte. */
+static void parts_are_the_whole(void **state) {
+    (void)state;
+    make_whole();
+    run_part("2/3", "p");
+    assert_non_null(strstr(said.out, "Part 2 of 3 has ended"));
+    run_part("1/3", "p");
+    RUN("compare", "--gather", "--out", "p");
+    assert_int_equal(said.code, CLI_OK);
+    assert_memory_equal(said.out, "2 of 3 parts, 8 runs have ended, 0 have not.", 44);
+    check_same("p", false);
+    run_part("3/3", "p");
+    for (size_t twice = 0; twice < 2; twice++) {
+        RUN("compare", "--gather", "--out", "p");
+        assert_memory_equal(said.out, "3 of 3 parts, 12 runs have ended, 0 have not.", 45);
+        check_same("p", true);
+    }
+}
+
+/* A part that is killed goes on where it was, without settings; what it had not run is missing until then. */
+static void a_killed_part_goes_on(void **state) {
+    (void)state;
+    make_whole();
+    run_part("1/2", "k");
+    const pid_t child = start_program(
+        HTH_PROGRAM, (const char *const[]){"compare", PLAN, "--part", "2/2", "--out", "k", NULL});
+    await_file(child, "k/parts/2-of-2/runs");
+    kill(child, SIGKILL);
+    finish_program(child);
+    RUN("compare", "--gather", "--out", "k");
+    check_same("k", false);
+    RUN("compare", "--part", "2/2", "--jobs", "1", "--quiet", "--out", "k");
+    assert_int_equal(said.code, CLI_OK);
+    RUN("compare", "--gather", "--out", "k");
+    check_same("k", true);
+}
+
+/* The same arms with other settings are another comparison: nothing is mixed. */
+static void parts_of_something_else_are_refused(void **state) {
+    (void)state;
+    static char before[SAID_LENGTH], after[SAID_LENGTH];
+    run_part("1/2", "m");
+    RUN("compare", "--gather", "--out", "m");
+    read_whole("m/table.csv", before);
+    RUN("compare", PLAN, "network.units=5", "--part", "2/2", "--out", "m");
+    assert_int_equal(said.code, CLI_OK);
+    RUN("compare", "--gather", "--out", "m");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(
+        said.err,
+        "hitherto: m/results.db: the parts are not of one comparison: in arm 'rtrl' network.units "
+        "is '4' in one and '5' in another\n");
+    RUN("compare", "--table", "--out", "m");
+    read_whole("m/table.csv", after);
+    assert_string_equal(before, after);
+    RUN("compare", PLAN, "--part", "3/4", "--out", "m");
+    RUN("compare", "--gather", "--out", "m");
+    assert_string_equal(
+        said.err,
+        "hitherto: m/parts holds 1-of-2 and 3-of-4, which are not parts of one whole: remove the "
+        "folders of one of them\n");
+}
+
+static void clear_ranks(void) {
+    static const char *const names[] = {"SLURM_ARRAY_TASK_ID",
+                                        "SLURM_ARRAY_TASK_MIN",
+                                        "SLURM_ARRAY_TASK_COUNT",
+                                        "SLURM_ARRAY_TASK_STEP",
+                                        "OMPI_COMM_WORLD_RANK",
+                                        "OMPI_COMM_WORLD_SIZE",
+                                        "PMI_RANK",
+                                        "PMI_SIZE",
+                                        "SLURM_PROCID",
+                                        "SLURM_NTASKS"};
+    for (size_t i = 0; i < HTH_COUNT(names); i++) unsetenv(names[i]);
+}
+
+/* Part auto is the rank that the cluster gives. */
+static void a_rank_names_the_part(void **state) {
+    (void)state;
+    static const char *const ranks[][5] = {
+        {"OMPI_COMM_WORLD_RANK", "1", "OMPI_COMM_WORLD_SIZE", "6", "2-of-6"},
+        {"PMI_RANK", "0", "PMI_SIZE", "6", "1-of-6"},
+        {"SLURM_PROCID", "5", "SLURM_NTASKS", "6", "6-of-6"}};
+    char path[64];
+    for (size_t i = 0; i < HTH_COUNT(ranks); i++) {
+        clear_ranks();
+        setenv(ranks[i][0], ranks[i][1], 1);
+        setenv(ranks[i][2], ranks[i][3], 1);
+        run_part("auto", "r");
+        snprintf(path, sizeof path, "r/parts/%s/results.db", ranks[i][4]);
+        assert_true(is_there(path));
+    }
+    /* An array counts from its first task, in its steps. */
+    setenv("SLURM_ARRAY_TASK_ID", "14", 1);
+    setenv("SLURM_ARRAY_TASK_MIN", "10", 1);
+    setenv("SLURM_ARRAY_TASK_COUNT", "6", 1);
+    setenv("SLURM_ARRAY_TASK_STEP", "2", 1);
+    run_part("auto", "r");
+    assert_true(is_there("r/parts/3-of-6/results.db"));
+    clear_ranks();
+    RUN("compare", PLAN, "--part", "auto", "--out", "r");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "the environment names no rank"));
+}
+
+static void what_has_no_meaning_is_refused(void **state) {
+    (void)state;
+    RUN("compare", PLAN, "--part", "3/2", "--out", "x");
+    assert_string_equal(
+        said.err, "hitherto: option --part is '3/2', but must be I/N, such as 2/8, or auto\n");
+    RUN("compare", "--gather", "--out", "x");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "x holds no parts to gather"));
+    assert_false(is_there("x"));
+    RUN("compare", PLAN, "--gather", "--out", "x");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_are_the_whole),
+        cmocka_unit_test(a_killed_part_goes_on),
+        cmocka_unit_test(parts_of_something_else_are_refused),
+        cmocka_unit_test(a_rank_names_the_part),
+        cmocka_unit_test(what_has_no_meaning_is_refused),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
