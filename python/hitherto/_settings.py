@@ -128,7 +128,7 @@ class Task(_Task, total=False):
     """whether values are shown also in periods without a command, to be ignored (true)"""
 
 
-DataName = Literal["text", "arrays", "events", "images", "one-shot", "table", "speech"]
+DataName = Literal["text", "arrays", "events", "images", "one-shot", "table", "speech", "rows"]
 
 class Data(TypedDict, total=False):
     """Settings of the section `data`."""
@@ -165,9 +165,10 @@ class Data(TypedDict, total=False):
     """length of a step, in the unit of times; cell.dt is the same in ms, and set apart"""
     steps: int
     """steps of every recording, whose later events are left out; 0: each has as many as its last event asks for (0)"""
-    classes: int
+    classes: int | Texts
     """outputs for integer targets; 0: the training file's largest plus 1 (0); or: outputs; 0: the training file's
-    largest label plus 1 (0); or: of an episode (5)"""
+    largest label plus 1 (0); or: of an episode (5); or: the target is a class: how many there are (0, 1, ...), or their
+    names with commas between; "": it is a number"""
     bin: Literal["any", "count"]
     """input of a step: 1 where a unit has any event, or the count of its events (any)"""
     align: bool
@@ -185,21 +186,10 @@ class Data(TypedDict, total=False):
     """images of each class in an episode (10)"""
     rotate: bool
     """turn each class of an episode by 0, 90, 180 or 270 degrees (true)"""
-    target: Texts
-    """columns to predict: names with commas between"""
-    inputs: Texts
-    """columns that are read: names with commas between; "": all that are numbers in the first row"""
-    ahead: int
-    """forecast horizon: the target is so many rows later (1)"""
     rows: int
     """use only so many rows of the training file, its first; 0: all (0)"""
     test_fraction: float
     """without a test file: the share of the training file's rows that test, its last (0)"""
-    standardise: bool
-    """each column less its mean and divided by its deviation over the training rows; a constant one becomes 0 (true)"""
-    change: bool
-    """the target is how much the columns change until then, in place of their values; 0 is then the forecast that
-    nothing changes (false)"""
     features: Texts
     """folder below which the feature files (HTK, Sphinx) or the sound files lie"""
     labels: Texts
@@ -255,6 +245,35 @@ class Data(TypedDict, total=False):
     """sound: Hz, upper end; 0: half the rate (HTK: HIFREQ) (0)"""
     usepower: bool
     """sound: filter the power spectrum instead of its root (HTK: USEPOWER) (false)"""
+    target: Texts
+    """columns to predict: names with commas between; or: columns to predict: names or numbers from 1, with commas
+    between, such as load or 4-6"""
+    inputs: Texts
+    """columns that are read: names with commas between; "": all that are numbers in the first row; or: columns that are
+    read, as data.target; "": all that hold numbers in the first row, and with data.ahead=0 not the targets"""
+    ahead: int
+    """forecast horizon: the target is so many rows later (1); or: the target of a row is so many rows later; 0: it
+    stands in the same row and is looked at after the prediction (1)"""
+    id: Texts
+    """column that names a row; a later row with the same name brings its target late (with data.ahead=0)"""
+    late: int
+    """with data.id: how many rows late a target may come (100)"""
+    standardise: bool
+    """each column less its mean and divided by its deviation over the training rows; a constant one becomes 0 (true);
+    or: each column less the mean and divided by the deviation of all its rows so far; predictions come in the unit of
+    the target (true)"""
+    change: bool
+    """the target is how much the columns change until then, in place of their values; 0 is then the forecast that
+    nothing changes (false); or: learn how much the target changes within data.ahead rows in place of its value; 0 is
+    then the forecast that nothing changes (false)"""
+    missing: Literal["hold", "mask", "refuse"]
+    """an input that is missing (empty, NaN, NA, null): hold its last value; mask: hold it, and have an input for each
+    column that is 1 where there was a value; refuse (hold)"""
+    format: Literal["auto", "csv", "blanks", "json", "float32", "npy"]
+    """csv (, ; or tab between), blanks, json (a list or an object a line), float32 (raw, little-endian), npy; auto: by
+    the first bytes (auto)"""
+    columns: int
+    """with data.format=float32: numbers of a row (0)"""
 
 
 WorldName = (
@@ -288,6 +307,9 @@ class World(TypedDict, total=False):
     """cues of an episode, an odd number (7)"""
     dt: float
     """milliseconds of a step (1)"""
+    lean: float
+    """probability that a cue is on the side that its episode leans to; 0.5: none is leant to, and the two sides differ
+    by a single cue more often (0.7)"""
     cue: float
     """milliseconds of a cue (100)"""
     gap: float
@@ -440,8 +462,11 @@ class Store(TypedDict, total=False):
     """steps from one row that is written to the next (1)"""
     rows: int
     """rows that there is room for (128)"""
-    write: Literal["ring", "append"]
-    """when all rows are written: ring, the oldest gives way; append, no step more is taken (ring)"""
+    write: Literal["ring", "append", "least-used"]
+    """when all rows are written: ring, the oldest gives way; append, no step more is taken; least-used, the row that
+    has been read least gives way (Santoro et al. 2016) (ring)"""
+    decay: float
+    """with store.write = least-used: how much of the usage of a row is left a step later (0.99)"""
     literal: bool
     """rows are what the layer reads, key and value in one (Lillicrap & Santoro 2019, eq. 5): nothing but queries is
     learned. The layer has as many units as it reads numbers, times store.heads (false)"""
@@ -733,7 +758,7 @@ class Learner(TypedDict, total=False):
     itself (2)"""
     rho_epsilon: float
     """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
-    2017), 1e-7 in single precision (1e-5)"""
+    2017), 1e-7 in single precision (1e-7)"""
     noise: Literal["signs", "normal"]
     """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
     row_steps: int
@@ -957,7 +982,7 @@ class Train(_Train, total=False):
     """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
     work to do, fewer than cores are faster (0)"""
     precision: Literal["single", "double"]
-    """arithmetic: single (32 bits) or double (64 bits) (double)"""
+    """arithmetic: single (32 bits) or double (64 bits) (single)"""
     batch: int
     """sequences that advance together (1)"""
     epochs: int
@@ -974,8 +999,8 @@ class Train(_Train, total=False):
     """epochs between validations, or time steps for a task without epochs; 0: every epoch, or 10 times a run; -1: never
     (0)"""
     validation_steps: int
-    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, of a world 100 times
-    its longest episode, or 1000 where sequences do not end (0)"""
+    """time steps of one validation or test; 0: all data; of a task without epochs one sequence, of a world 100
+    episodes, or 1000 where sequences do not end (0)"""
     validation_batch: int
     """batch of validation and test; 0: as train.batch (0)"""
     checkpoint_every: float
@@ -1005,6 +1030,17 @@ class Train(_Train, total=False):
     with, that many steps later (50)"""
     align_learners: Texts
     """learners to compare: names with commas between; empty: the run's own"""
+
+
+class Phases(TypedDict, total=False):
+    """Settings of the section `phases`."""
+    reset_optimiser: bool
+    """whether the optimiser forgets its moments at the start of each phase after the first (false)"""
+    look_at: Texts
+    """the phase whose data eval, predict, record and pictures take (--phase); empty: the last"""
+    number: int
+    """which phase this is, counted from 0: training draws other trials and orders in each; set by the phases themselves
+    (0)"""
 
 
 class Check(TypedDict, total=False):
@@ -1067,6 +1103,7 @@ class RunSettings(ModelSettings, total=False):
     module: Module
     episode: Episode
     train: Train
+    phases: Phases
     check: Check
     compare: Compare
 

@@ -156,7 +156,8 @@ static void what_has_no_meaning_is_refused(void **state) {
             "or say data=rows",
             "task=add");
     feed("t.csv");
-    REFUSED("t.csv: not a safetensors file, or damaged: its header is longer than the file", "--load", "t.csv");
+    REFUSED("t.csv: not a safetensors file, or damaged: its header is longer than the file",
+            "--load", "t.csv");
     write_whole("t.csv", "a,b\n1,2\n1,2,3\n");
     feed("t.csv");
     REFUSED("standard input: line 3 has 3 fields, but the first has 2", "--target", "b");

@@ -250,8 +250,8 @@ static void test_reach(void **state) {
     REFUSED("layer 1 is no layer of units: the network has layers 0..1, and z of one of units is "
             "wanted (--layer)",
             "plot", "--reach", "s", "--layer", "1");
-    REFUSED("option --number is of the picture of a trial: it needs --trial", "plot", "--reach", "s",
-            "--number", "2");
+    REFUSED("option --number is of the picture of a trial: it needs --trial", "plot", "--reach",
+            "s", "--number", "2");
     REFUSED("option --trials is of the picture of reach: it needs --reach", "plot", "--trial", "s",
             "--trials", "2", "--csv", "r.csv");
 }

@@ -3,7 +3,8 @@
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const targets[] = {"1", "a", "2-3", "b"}, *const classes[] = {"", "", "2", "up,down"};
+    static const char *const targets[] = {"1", "a", "2-3", "b"}, *const classes[] = {"", "", "2",
+                                                                                     "up,down"};
     const size_t choice = fuzz_choose(&data, &size, 96), kind = choice % 4;
     const hth_row_options options = {.target = targets[kind],
                                      .inputs = choice & 4 ? "1" : "",
@@ -16,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_write("rows", data, size);
     hth_rows *rows = NULL;
     hth_error error = {.message = ""};
-    const hth_row_source source = {open(fuzz_path("rows"), O_RDONLY | O_CLOEXEC), "rows", NULL, NULL};
+    const hth_row_source source = {open(fuzz_path("rows"), O_RDONLY | O_CLOEXEC), "rows", NULL,
+                                   NULL};
     hth_status status = hth_rows_open(&options, &source, &rows, &error);
     for (bool found = status == HTH_OK; found;) {
         hth_row row;

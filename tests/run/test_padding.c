@@ -239,7 +239,8 @@ static double check_of(const char *file, const char *more, const char *run) {
              scratch_path(file), more);
     hth_config *config = configure(line);
     if (run) train_whole(line, run);
-    if (hth_check(config, run ? scratch_path(run) : NULL, NULL, NULL, add_error, &sum, &error) != HTH_OK)
+    if (hth_check(config, run ? scratch_path(run) : NULL, NULL, NULL, add_error, &sum, &error) !=
+        HTH_OK)
         fail_msg("%s", error.message);
     hth_config_destroy(config);
     return sum;
