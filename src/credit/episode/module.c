@@ -75,7 +75,7 @@ static void count_spikes(const hth_tape *tape, double *spikes) {
 
 /* z of a spiking module at all steps and tasks; and its output weights. */
 static hth_tape_rows module_z(const hth_module *m, const hth_tape *tape) {
-    return (hth_tape_rows){tape->compute, tape, 0, m->batch, m->steps * m->batch,
+    return (hth_tape_rows){tape->compute,          tape, 0, m->batch, m->steps * m->batch,
                            m->network->layers[0].n};
 }
 static hth_matrix output_weights(const hth_module *m) {

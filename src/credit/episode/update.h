@@ -25,10 +25,10 @@ typedef struct hth_update {
     size_t state;        /* the state that z is read from */
     /* [n] each; NULL: 0 */
     const hth_real *D[HTH_MAX_STATES][HTH_MAX_STATES], *B[HTH_MAX_STATES];
-    hth_real *ones;  /* [n] */
-    hth_real *carry; /* [2][states][batch][n] */
-    hth_real *S;     /* [steps][batch][n] */
-    hth_real *bend;  /* [n] */
+    hth_real *ones;   /* [n] */
+    hth_real *carry;  /* [2][states][batch][n] */
+    hth_real *S;      /* [steps][batch][n] */
+    hth_real *bend;   /* [n] */
     hth_real *packed; /* scratch of products with Delta and Dbar */
 } hth_update;
 
