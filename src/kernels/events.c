@@ -404,8 +404,7 @@ void hth_events_add(hth_compute *compute, const hth_events_sum *s) {
         const hth_real *u = s->u + row * s->u_stride, *d = s->d + row * s->d_stride;
         const uint32_t *at = e->at + (s->from + row) * e->stride;
         const size_t listed = hth_events_listed(e, s->from + row, s->K);
-        for (size_t k = 0; listed != SIZE_MAX && k < listed; k++)
-            add_column(s, d, at[k], u[at[k]]);
+        for (size_t k = 0; listed != SIZE_MAX && k < listed; k++) add_column(s, d, at[k], u[at[k]]);
         for (size_t i = 0; listed == SIZE_MAX && i < s->K; i++)
             if (u[i] != 0) add_column(s, d, i, u[i]);
     }
