@@ -177,6 +177,7 @@ double figure_scale(double most, const char **unit) {
 }
 
 static size_t logarithmic_ticks(double low, double high, double out[FIGURE_TICKS]) {
+    if (!isfinite(high)) return 0;
     const int from = (int)floor(log10(low)), to = (int)ceil(log10(high));
     const int stride = 1 + (to - from) / 8;
     const double factors[] = {1, 2, 5};

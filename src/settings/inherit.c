@@ -9,9 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The settings behind the first `count`; an empty list of none. */
+static hth_settings behind(const hth_config *config, size_t count) {
+    if (config->count == count) return (hth_settings){0};
+    return (hth_settings){config->items + count, config->count - count};
+}
+
 /* Whether a catalogue's part is chosen behind the first `count` settings. */
 static bool chosen_later(const hth_config *config, size_t count, const hth_catalogue *catalogue) {
-    const hth_settings later = {config->items + count, config->count - count};
+    const hth_settings later = behind(config, count);
     return hth_settings_find(&later, catalogue->key) != NULL;
 }
 
@@ -26,7 +32,7 @@ static bool is_of(const hth_catalogue *catalogue, const char *key) {
 /* Whether the settings behind the first `count` give `key` another value. */
 static bool changes(const hth_config *config, size_t count, const char *key) {
     const hth_settings before = {config->items, count};
-    const hth_settings later = {config->items + count, config->count - count};
+    const hth_settings later = behind(config, count);
     const hth_setting *was = hth_settings_find(&before, key), *is = hth_settings_find(&later, key);
     return is && !(was && strcmp(was->value, is->value) == 0);
 }
@@ -74,7 +80,7 @@ hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error
     /* From the last to the first: a setting of a layer that is no more hides those of the layers below it. */
     for (size_t i = count; i-- > 0;) {
         const hth_settings all = hth_config_settings(config);
-        const hth_settings later = {config->items + count, config->count - count};
+        const hth_settings later = behind(config, count);
         const char *key = config->items[i].key;
         /* A run has a task, a reader or a world: a new one of another kind replaces it. */
         const bool replaced =
