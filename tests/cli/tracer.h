@@ -10,7 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#if defined(__linux__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature) /* clang's word for what gcc has a macro for */
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#endif
+
+#if defined(__linux__) && defined(__x86_64__) && !defined(ADDRESS_SANITIZER)
 #define TRACER 1
 #else
 #define TRACER 0
