@@ -24,6 +24,7 @@ static hth_status append(hth_read_list *list, const hth_tape *tape, size_t layer
                          size_t item, size_t head, hth_error *error) {
     size_t count;
     HTH_TRY(hth_tape_reads(tape, layer, step, item, head, NULL, 0, &count, error));
+    if (count == 0) return HTH_OK;
     if (list->used + count > list->room) {
         const size_t more = 2 * list->room + count + 64;
         hth_row_read *longer = realloc(list->rows, hth_times(more, sizeof *longer));
