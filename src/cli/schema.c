@@ -136,13 +136,24 @@ static cJSON *reference(const char *key) {
     return schema;
 }
 
-/* The mapping below a section, such as `cell:`; made when its first setting comes. */
+/* Settings like those of a whole file, as arms and phases have them. */
+static cJSON *settings_within(void) {
+    cJSON *schema = cJSON_CreateObject();
+    cJSON_AddStringToObject(schema, "$ref", "#");
+    return schema;
+}
+
+/* The mapping below a section, such as `cell:`; made when its first setting comes. In that of phases each further name
+ * is a phase. */
 static cJSON *section_of(cJSON *sections, const char *name) {
     cJSON *section = cJSON_GetObjectItemCaseSensitive(sections, name);
     if (section) return section;
     section = of_type("object");
     cJSON_AddObjectToObject(section, "properties");
-    cJSON_AddBoolToObject(section, "additionalProperties", false);
+    if (strcmp(name, "phases") == 0)
+        cJSON_AddItemToObject(section, "additionalProperties", settings_within());
+    else
+        cJSON_AddBoolToObject(section, "additionalProperties", false);
     cJSON_AddItemToObject(sections, name, section);
     return section;
 }
@@ -178,13 +189,13 @@ static void add_properties(cJSON *schema, const cJSON *settings) {
 /* What `compare` reads beside the settings of a run: arms, each with settings of its own, and lists to vary over. */
 static void add_compare(cJSON *schema) {
     cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");
-    cJSON *arms = of_type("object"), *arm = cJSON_CreateObject();
-    cJSON_AddStringToObject(arm, "$ref", "#");
-    cJSON_AddItemToObject(arms, "additionalProperties", arm);
+    cJSON *arms = of_type("object");
+    cJSON_AddItemToObject(arms, "additionalProperties", settings_within());
     cJSON_AddItemToObject(properties, "arms", arms);
     cJSON_AddItemToObject(properties, "vary", of_type("object"));
     cJSON *layers = cJSON_AddObjectToObject(schema, "patternProperties");
     cJSON_AddItemToObject(layers, "^layer[0-9]+(\\..*)?$", cJSON_CreateObject());
+    cJSON_AddItemToObject(layers, "^phases\\..*\\..*$", cJSON_CreateObject());
 }
 
 int cli_list_schema(void) {

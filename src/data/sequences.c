@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "data/file.h"
+#include "tasks/view.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ typedef struct sequences {
     bool is_ragged; /* the split's sequences differ in length, or are to be treated so */
     bool shuffle;
     int incomplete;
-    uint64_t seed, draws; /* of the part that validates, and of the order */
+    hth_view_options view; /* which sequences are left */
+    uint64_t seed, draws;  /* of the part that validates, and of the order */
     /* the position: epochs done, batches done, step in the sequence */
     uint64_t epoch, batch_index, step;
     place *order;                    /* [count]: order of the current epoch */
@@ -125,6 +127,27 @@ static hth_status count_validating(const sequences *s, const hth_sequence_option
                     o->file, o->validation_fraction, all, *wanted ? "training" : "validation");
 }
 
+/* Keeps, of the chosen sequences, those of the classes of view.classes, and in training the first view.count of them. */
+static hth_status keep_viewed(sequences *s, hth_split split, hth_error *error) {
+    int32_t list[HTH_MOST_VIEWED];
+    size_t listed, kept = 0;
+    HTH_TRY(hth_view_classes(&s->view, list, &listed, error));
+    if (listed && !s->set.classes)
+        return hth_fail(error, HTH_INVALID,
+                        "view.classes is '%.60s', but these sequences have no class each: leave it "
+                        "out",
+                        s->view.classes);
+    const size_t most = s->view.count && split == HTH_TRAIN ? (size_t)s->view.count : s->count;
+    for (size_t i = 0; i < s->count && kept < most; i++) {
+        bool found = listed == 0;
+        for (size_t k = 0; k < listed && !found; k++)
+            found = s->set.classes[s->chosen[i]] == list[k];
+        if (found) s->chosen[kept++] = s->chosen[i];
+    }
+    s->count = kept;
+    return HTH_OK;
+}
+
 /* Chooses the split's sequences, in the order of the file. */
 static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split split,
                          hth_error *error) {
@@ -191,17 +214,21 @@ hth_status hth_sequences_open(const hth_stream_context *context, const hth_seque
                               hth_error *error) {
     /* Find the file of the split. */
     const char *path = file_of(o, context->split);
+    hth_view_options view;
     *state = NULL;
+    HTH_TRY(hth_options_read(&hth_view_section.common, context->settings, &view, error));
     HTH_TRY(check_options(context, o, error));
     if (!path) return HTH_OK; /* no such split: see stream.h */
     /* Load it, choose the sequences and plan the batches. */
     sequences *s = calloc(1, sizeof *s);
     if (!s) return no_memory(error);
     s->batch = context->batch;
+    s->view = view;
     s->seed = context->seed;
     s->draws = hth_draws(context);
     hth_status status = load(o, o->file, path, &s->set, error);
     if (status == HTH_OK) status = choose(s, o, context->split, error);
+    if (status == HTH_OK) status = keep_viewed(s, context->split, error);
     if (status == HTH_OK) status = plan(s, o, context->split, error);
     if (status != HTH_OK) {
         hth_sequences_close(s);

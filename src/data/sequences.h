@@ -107,7 +107,7 @@ void hth_sequences_close(void *state);
 /* The members of a reader's hth_stream_kind except part and open. */
 #define HTH_SEQUENCES_VERBS                                                                        \
     .next = hth_sequences_next, .state = hth_sequences_state, .extent = hth_sequences_extent,      \
-    .given = hth_sequences_given, .describe = hth_sequences_describe,                              \
+    .picks = true, .given = hth_sequences_given, .describe = hth_sequences_describe,               \
     .doubt = hth_sequences_doubt, .breaks = hth_sequences_breaks, .close = hth_sequences_close
 
 /* split.c: marks `wanted` sequences for validation, drawn by the seed, so that each class gives its share. */

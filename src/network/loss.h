@@ -46,6 +46,12 @@ typedef struct hth_loss {
     bool of_actions; /* outputs choose actions: targets are advantages, and a return */
     /* Optional: what the reported loss is counted in. Without it no metric can be made of the loss. */
     hth_loss_scale (*scale)(const void *options, size_t outputs);
+    /* Optional, of options that ask for it: puts outputs that do not compete for an item far below all others, before
+     * the largest is looked for. */
+    void (*mask)(const hth_loss_tile *tile, hth_real *y);
+    /* Optional: a sentence on why the options have no meaning for so many outputs, or for targets that are values;
+     * NULL: they have one. */
+    const char *(*refuses)(const void *options, size_t outputs, bool classes);
     /* Returns the tile's share of the loss, weighted; 0 if finish returns it. */
     double (*measure)(const hth_loss_tile *tile, hth_real *y);
     double (*finish)(const hth_loss_tile *tiles, size_t count);

@@ -507,8 +507,19 @@ static hth_status read_signs(const plan *p, const hth_layer *layer, hth_error *e
     return HTH_OK;
 }
 
+/* Reads the options of the loss, which must have a meaning for the targets. */
+static hth_status read_loss(hth_network *net, const hth_settings *settings, const hth_shape *shape,
+                            hth_error *error) {
+    const hth_readout *r = &net->readout;
+    HTH_TRY(hth_options_read(&r->loss->part.options, settings, (void *)r->loss_options, error));
+    const bool classes = shape->target == HTH_TARGET_CLASSES;
+    const char *reason =
+        r->loss->refuses ? r->loss->refuses(r->loss_options, r->outputs, classes) : NULL;
+    return reason ? hth_fail(error, HTH_INVALID, "%s", reason) : HTH_OK;
+}
+
 static hth_status read_parts(hth_network *net, const plan *p, const hth_settings *settings,
-                             hth_error *error) {
+                             const hth_shape *shape, hth_error *error) {
     if (net->readout.class_weights)
         HTH_TRY(hth_units_expand(p->loss.class_weights, net->readout.outputs, 0, 1e6,
                                  "loss.class_weights", net->readout.class_weights, error));
@@ -518,8 +529,7 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
     for (size_t l = 0; l < net->layer_count; l++) HTH_TRY(read_signs(p, &net->layers[l], error));
     for (size_t l = 0; net->squares && l < net->layer_count; l++)
         HTH_TRY(hth_orthogonal_check(&net->layers[l], error));
-    HTH_TRY(hth_options_read(&net->readout.loss->part.options, settings,
-                             (void *)net->readout.loss_options, error));
+    HTH_TRY(read_loss(net, settings, shape, error));
     hth_network_anneal(net, 0, false);
     return HTH_OK;
 }
@@ -541,7 +551,7 @@ hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *sha
     /* In one block: layers, options, connections, room for the parameters. */
     hth_network *net = lay_out(&arena, &p, shape, blocks, count);
     net->seed = seed;
-    hth_status status = read_parts(net, &p, settings, error);
+    hth_status status = read_parts(net, &p, settings, shape, error);
     for (size_t l = 0; l < net->layer_count; l++) {
         hth_layer_connect(&net->layers[l], p.stack.connections[l], p.network.density, seed, l);
         hth_wiring_draw(&net->layers[l], &p.delay, &p.input_delay, seed, l);

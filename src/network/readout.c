@@ -287,6 +287,7 @@ static void judge_tile(void *argument, size_t index, int worker) {
     hth_real *y = tape->readout.y + tile->first * tile->stride + task->from * tape->batch;
     (void)worker;
     outputs_of_tile(tape, tile, task->from, task->steps);
+    if (r->loss->mask) r->loss->mask(tile, y);
     if (hth_tape_is_single(tape))
         find_peak_of_one(tile, y);
     else

@@ -8,6 +8,7 @@
 
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "tasks/view.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -82,6 +83,13 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     if (!source.state) {
         *out = (hth_source){0};
         return HTH_OK;
+    }
+    /* See it as the settings say. */
+    const hth_status seen =
+        hth_view_open(settings, &source.kind, &source.state, &source.shape, error);
+    if (seen != HTH_OK) {
+        source.kind->close(source.state);
+        return seen;
     }
     /* Ask for the lengths, and note the position for rewinding. */
     if (source.kind->extent)

@@ -4,10 +4,11 @@
 
 #include "base/options.h"
 
-extern const hth_catalogue hth_tasks;   /* task.name and task.* */
-extern const hth_catalogue hth_readers; /* data.name and data.* */
-extern const hth_catalogue hth_worlds;  /* world.name and world.* */
-extern const hth_catalogue hth_agents;  /* agent.* */
+extern const hth_catalogue hth_tasks;        /* task.name and task.* */
+extern const hth_catalogue hth_readers;      /* data.name and data.* */
+extern const hth_catalogue hth_worlds;       /* world.name and world.* */
+extern const hth_catalogue hth_agents;       /* agent.* */
+extern const hth_catalogue hth_view_section; /* view.* */
 
 /* Writes how large a world is with its default settings: "2 actions, 4 numbers seen, up to 200 steps". "": they do not
  * suffice. */

@@ -139,6 +139,7 @@ typedef struct hth_stream_kind {
      * is true, but ..."; NULL: it does. NULL: it always does. */
     const char *(*breaks)(const void *state);
     void (*close)(void *state);
+    bool picks;                 /* view.classes and view.count choose among its sequences */
     const hth_body *body;       /* NULL: outputs move nothing */
     const hth_answers *answers; /* NULL: the stream takes no notice of the network */
     /* Of a task: what a network reaches that knows some part of it, for curves; NULL: nothing is known. */

@@ -14,6 +14,8 @@ WRONG = [
     {"task": "add", "train": {"steps": "many"}},
     {"task": "add", "train.steps": 2.5},
     {"arms": {"a": {"learner": {"stpes": 3}}}},
+    {"phases": {"a": {"train": {"stpes": 3}}}},
+    {"phases": {"reset_optimiser": "perhaps"}},
 ]
 
 

@@ -9,12 +9,16 @@
  *
  * With clip > 0 what is reported is - sum_k t_k log max(p_k, clip), as the code of Marschall et al. has
  * it (1e-4): one surprise then counts at most -log clip. The gradient is that of E in either case.
+ *
+ * With heads > 1 outputs k C .. k C + C - 1 are head k, and p is a softmax over the head of the target's class alone:
+ * of the other outputs p and dE/dy are exactly 0.
  */
 #include "kernels/elementwise.h"
 #include "network/losses/losses.h"
 
 typedef struct softmax_options {
     double clip;
+    int64_t heads;
 } softmax_options;
 
 static const hth_option options[] = {
@@ -27,6 +31,14 @@ static const hth_option options[] = {
      .min = 0,
      .max = 1,
      .offset = offsetof(softmax_options, clip)},
+    {.name = "heads",
+     .help = "outputs in so many groups of one size, of which only that of the target's class "
+             "competes: a head for each of several tasks (view.head)",
+     .fallback = "1",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     .offset = offsetof(softmax_options, heads)},
 };
 
 /* cross = sum_k t_k y_k; for a class that is y of the class, if it is in this tile. */
@@ -142,6 +154,29 @@ static void error_of(const hth_loss_tile *tile, const hth_real *y, size_t width,
     }
 }
 
+/* Outputs of other heads: so low that exp is 0, in either precision. */
+static void mask(const hth_loss_tile *tile, hth_real *y) {
+    const softmax_options *o = tile->options;
+    if (o->heads <= 1 || !tile->chunk->classes) return;
+    const size_t size = tile->outputs / (size_t)o->heads;
+    for (size_t i = 0; i < tile->items; i++) {
+        const int32_t class = tile->chunk->classes[i];
+        if (class < 0 || (size_t) class >= tile->outputs) continue; /* its weight is 0 */
+        const size_t first = (size_t) class / size * size;
+        for (size_t k = 0; k < tile->rows; k++)
+            if (tile->first + k - first >= size) y[k * tile->stride + i] = HTH_C(-1e30);
+    }
+}
+
+static const char *refuses(const void *given, size_t outputs, bool classes) {
+    const softmax_options *o = given;
+    if (o->heads <= 1) return NULL;
+    if (!classes) return "loss.heads is set, but the targets are no classes: leave it out";
+    if (outputs % (size_t)o->heads != 0)
+        return "loss.heads does not divide the number of outputs: heads are of one size";
+    return NULL;
+}
+
 static hth_loss_scale scale(const void *given, size_t outputs) {
     (void)given;
     (void)outputs;
@@ -156,6 +191,8 @@ HTH_PART_OF(const hth_loss, hth_loss_softmax) = {
     .options_size = sizeof(softmax_options),
     .least = 0,
     .most = 1e9, /* a target need not be a probability, only not negative */
+    .mask = mask,
+    .refuses = refuses,
     .scale = scale,
     .measure = measure,
     .finish = finish,
