@@ -84,7 +84,7 @@ void cli_compare_label(const hth_comparison *c, size_t row, char *out, size_t si
 
 /* ---- The table for people ----------------------------------------------------------------------- */
 
-enum { CELL = 160, OWN_COLUMNS = 9 /* beside those of settings that are varied */ };
+enum { CELL = 160, OWN_COLUMNS = 9 + HTH_TRANSFER_FACTS /* beside those of settings that are varied */ };
 
 /* Texts in rows and columns; row 0 is the heading. Columns from `numbers` on are set to the right. */
 typedef struct text_table {
@@ -212,7 +212,15 @@ static bool has_median(const hth_comparison *c) {
     return false;
 }
 
+/* Whether there are runs with phases. */
+static bool has_phases(const hth_comparison *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (c->rows[i].transfer[HTH_ACC].count) return true;
+    return false;
+}
+
 static void put_heading(const hth_comparison *c, text_table *table) {
+    static const char *const transfer[] = {"ACC", "LA", "BWT", "FWT", "forgetting"};
     size_t at = 0;
     snprintf(cell(table, 0, &at), CELL, "arm");
     for (size_t i = 0; i < c->key_count; i++)
@@ -223,6 +231,8 @@ static void put_heading(const hth_comparison *c, text_table *table) {
     if (*c->reference)
         put_over(cell(table, 0, &at), strstr(c->measure, "metric") ? c->metric : "loss",
                  c->reference);
+    for (size_t i = 0; i < HTH_TRANSFER_FACTS && has_phases(c); i++)
+        snprintf(cell(table, 0, &at), CELL, "%s", transfer[i]);
     if (c->updates_differ) snprintf(cell(table, 0, &at), CELL, "updates");
     snprintf(cell(table, 0, &at), CELL, "learner state");
     snprintf(cell(table, 0, &at), CELL, "steps/s");
@@ -241,6 +251,8 @@ static void put_row(const hth_comparison *c, const hth_compared *row, text_table
     format_mean(cell(table, at_row, &at), &row->final);
     if (has_median(c)) format_median(cell(table, at_row, &at), row);
     if (*c->reference) format_ratio(cell(table, at_row, &at), row->ratio);
+    for (size_t i = 0; i < HTH_TRANSFER_FACTS && has_phases(c); i++)
+        format_mean(cell(table, at_row, &at), &row->transfer[i]);
     if (c->updates_differ)
         snprintf(cell(table, at_row, &at), CELL, "%s", *row->updates ? row->updates : "-");
     text = cell(table, at_row, &at);
@@ -297,8 +309,11 @@ static int put_results(const hth_comparison *c, const char *folder) {
     fprintf(
         out,
         ",finished,diverged,failed,waiting,diverged_at,%s,standard_error,median,ratio,test_loss,"
-        "test_loss_error,test_metric,test_metric_error,parameters,learner_bytes\n",
+        "test_loss_error,test_metric,test_metric_error,parameters,learner_bytes",
         c->measure);
+    for (size_t k = 0; k < HTH_TRANSFER_FACTS && has_phases(c); k++)
+        fprintf(out, ",%s,%s_error", hth_transfer_names[k], hth_transfer_names[k]);
+    fputc('\n', out);
     for (size_t i = 0; i < c->count; i++) {
         const hth_compared *row = &c->rows[i];
         put_names(out, c, row);
@@ -310,6 +325,10 @@ static int put_results(const hth_comparison *c, const char *folder) {
                                   row->test_metric.mean, row->test_metric.error,
                                   row->parameters,       row->learner_bytes};
         for (size_t j = 0; j < HTH_COUNT(numbers); j++) cli_put_exact(out, numbers[j]);
+        for (size_t k = 0; k < HTH_TRANSFER_FACTS && has_phases(c); k++) {
+            cli_put_exact(out, row->transfer[k].count ? row->transfer[k].mean : (double)NAN);
+            cli_put_exact(out, row->transfer[k].error);
+        }
         fputc('\n', out);
     }
     return cli_close_beside(out, folder, "table.csv");

@@ -101,6 +101,7 @@ static void take_outcome(const hth_job_report *report, bool keep, hth_stored_run
     run->memory_bytes = (double)outcome->memory_bytes;
     run->test_loss = outcome->test_loss;
     run->test_metric = outcome->test_metric;
+    run->transfer = outcome->transfer;
     run->seconds = outcome->seconds;
     run->steps_per_second = NAN;
     run->kept = keep;

@@ -221,6 +221,13 @@ static void sum_up(const gathered *own, size_t count, double *values, hth_compar
     row->median = hth_median(values, collect(own, count, true, the_final, values));
     row->test_loss = mean_of(values, collect(own, count, true, the_test_loss, values));
     row->test_metric = mean_of(values, collect(own, count, true, the_test_metric, values));
+    for (size_t fact = 0; fact < HTH_TRANSFER_FACTS; fact++) {
+        size_t used = 0;
+        for (size_t i = 0; i < count; i++)
+            if (own[i].run->status == HTH_RUN_FINISHED)
+                values[used++] = own[i].run->transfer.of[fact];
+        row->transfer[fact] = mean_of(values, used);
+    }
     row->steps_per_second = hth_median(values, collect(own, count, true, the_rate, values));
     row->seconds = hth_median(values, collect(own, count, true, the_seconds, values));
     row->memory_bytes = largest(values, collect(own, count, false, the_memory, values));

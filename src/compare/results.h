@@ -2,6 +2,7 @@
 #ifndef HTH_RESULTS_H
 #define HTH_RESULTS_H
 
+#include "session/transfer.h"
 #include "settings/config.h"
 #include "tasks/catalogues.h"
 
@@ -35,6 +36,7 @@ typedef struct hth_compared {
     size_t finished, diverged, failed, waiting;
     char *diverged_at;                      /* steps at which runs diverged: "1200, 5400", or "" */
     hth_mean final, test_loss, test_metric; /* over finished runs */
+    hth_mean transfer[HTH_TRANSFER_FACTS];  /* of runs with phases; count 0: of others */
     double median;                          /* of the final values: one bad seed does not move it */
     double ratio;                           /* final relative to the reference's; NAN: none */
     double parameters, learner_bytes;       /* NAN: no run has ended */

@@ -120,6 +120,16 @@ static bool by_loss(const hth_run *r) {
     return !kind->value || kind->of_training;
 }
 
+/* Whether more is better. */
+static bool rises_of(const hth_run *r) {
+    return !by_loss(r) && r->session.metric.kind->rises;
+}
+
+hth_transfer_facts hth_run_transfer(const hth_run *r) {
+    if (r->session.transfer.phases == 0) return hth_transfer_nothing();
+    return hth_transfer_sum_up(&r->session.transfer, rises_of(r));
+}
+
 /* Scores an open scorer with the metric of its phase. */
 static hth_status score(hth_run *r, const hth_settings *settings, hth_scorer *scorer, double *value,
                         bool *stopped, hth_error *error) {
@@ -190,10 +200,8 @@ char *hth_run_phases_text(const hth_run *r) {
     enum { NUMBER = 34 };
     const hth_transfer *t = &r->session.transfer;
     const hth_metric *kind = r->session.metric.kind;
-    const bool rises = !by_loss(r) && kind->rises;
+    const bool rises = rises_of(r);
     const hth_transfer_facts sum = hth_transfer_sum_up(t, rises);
-    const double facts[] = {sum.acc, sum.la, sum.bwt, sum.fwt, sum.forgetting};
-    static const char *const names[] = {"acc", "la", "bwt", "fwt", "forgetting"};
     char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH], number[32];
     const size_t size =
         1000 + t->phases * HTH_PHASE_LENGTH + (t->phases + 1) * (t->phases + 2) * NUMBER;
@@ -206,8 +214,9 @@ char *hth_run_phases_text(const hth_run *r) {
     put(&w, "],\n    \"of\": \"%s\",\n    \"rises\": %s", by_loss(r) ? "loss" : kind->part.name,
         rises ? "true" : "false");
     /* The numbers. */
-    for (size_t i = 0; i < HTH_COUNT(names); i++)
-        put(&w, ",\n    \"%s\": %s", names[i], hth_json_number(facts[i], 12, number));
+    for (size_t i = 0; i < HTH_TRANSFER_FACTS; i++)
+        put(&w, ",\n    \"%s\": %s", hth_transfer_names[i],
+            hth_json_number(sum.of[i], 12, number));
     put(&w, ",\n    \"steps\": ");
     put_numbers(&w, t->steps + 1, t->phases);
     put(&w, ",\n    \"before\": ");

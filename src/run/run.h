@@ -63,6 +63,8 @@ void hth_run_set_walk(hth_run *run);
 /* Between phases: measures the row of the matrix that is due, before the first phase and at the end of each, and goes
  * on to the next phase. *stopped: interrupted; the next call begins with the same row. */
 hth_status hth_run_between(hth_run *run, bool *stopped, hth_error *error);
+/* What is said of the matrix so far; NAN without phases. */
+hth_transfer_facts hth_run_transfer(const hth_run *run);
 /* What came of the phases as a JSON object; the caller frees it. NULL: no memory. */
 char *hth_run_phases_text(const hth_run *run);
 

@@ -293,7 +293,10 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
                          hth_outcome *outcome, hth_error *error) {
     static const hth_observer nobody;
     hth_run *r = calloc(1, sizeof *r);
-    *outcome = (hth_outcome){.ending = HTH_INTERRUPTED, .test_loss = NAN, .test_metric = NAN};
+    *outcome = (hth_outcome){.ending = HTH_INTERRUPTED,
+                             .test_loss = NAN,
+                             .test_metric = NAN,
+                             .transfer = hth_transfer_nothing()};
     if (!r) {
         hth_fail(error, HTH_NO_MEMORY, "not enough memory for a run");
         return NULL;
@@ -353,6 +356,7 @@ static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) 
     outcome->step = r->counters.walked.step;
     outcome->steps_total = r->session.steps_total;
     outcome->memory_bytes = hth_peak_memory();
+    outcome->transfer = hth_run_transfer(r);
     if (r->begun > 0) outcome->seconds = r->before + hth_clock() - r->begun;
     if (status != HTH_OK && !outcome->cause.message[0] && error) outcome->cause = *error;
 }

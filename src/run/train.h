@@ -5,6 +5,7 @@
 #include "files/observer.h"
 #include "metrics/metric.h"
 #include "session/guest.h"
+#include "session/transfer.h"
 #include "settings/config.h"
 
 /* The outcome of a run; also filled in when the run ended with an error. NAN: not known. */
@@ -15,6 +16,7 @@ typedef struct hth_outcome {
     /* number of parameters; bytes of the learner's state; peak memory of the process in bytes */
     uint64_t parameters, learner_bytes, memory_bytes;
     double test_loss, test_metric;
+    hth_transfer_facts transfer; /* of a run with phases */
     /* the error that ended the run, without the advice in the returned sentence */
     hth_error cause;
 } hth_outcome;

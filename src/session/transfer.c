@@ -42,20 +42,27 @@ static double best_before(const hth_transfer *t, size_t of, double sign) {
     return best;
 }
 
+const char *const hth_transfer_names[HTH_TRANSFER_FACTS] = {"acc", "la", "bwt", "fwt",
+                                                            "forgetting"};
+
+hth_transfer_facts hth_transfer_nothing(void) {
+    return (hth_transfer_facts){{NAN, NAN, NAN, NAN, NAN}};
+}
+
 hth_transfer_facts hth_transfer_sum_up(const hth_transfer *t, bool rises) {
     const size_t count = t->phases;
     const double sign = rises ? 1 : -1, others = (double)count - 1; /* 0 / 0 is NAN */
-    hth_transfer_facts sum = {0, 0, 0, 0, 0};
+    hth_transfer_facts sum = {{0, 0, 0, 0, 0}};
     for (size_t j = 0; j < count; j++) {
         const double last = at(t, count, j), learned = at(t, j + 1, j);
-        sum.acc += last / (double)count;
-        sum.la += learned / (double)count;
-        if (j + 1 < count) sum.bwt += sign * (last - learned);
-        if (j + 1 < count) sum.forgetting += sign * (best_before(t, j, sign) - last);
-        if (j > 0) sum.fwt += sign * (at(t, j, j) - at(t, 0, j));
+        sum.of[HTH_ACC] += last / (double)count;
+        sum.of[HTH_LA] += learned / (double)count;
+        if (j + 1 < count) sum.of[HTH_BWT] += sign * (last - learned);
+        if (j + 1 < count) sum.of[HTH_FORGETTING] += sign * (best_before(t, j, sign) - last);
+        if (j > 0) sum.of[HTH_FWT] += sign * (at(t, j, j) - at(t, 0, j));
     }
-    sum.bwt /= others;
-    sum.forgetting /= others;
-    sum.fwt /= others;
+    sum.of[HTH_BWT] /= others;
+    sum.of[HTH_FWT] /= others;
+    sum.of[HTH_FORGETTING] /= others;
     return sum;
 }

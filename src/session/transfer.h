@@ -30,9 +30,13 @@ void hth_transfer_destroy(hth_transfer *transfer);
 size_t hth_transfer_state(const hth_transfer *transfer, hth_field *fields, size_t capacity);
 
 /* What is said of it; NAN where too little is known. */
+enum { HTH_ACC, HTH_LA, HTH_BWT, HTH_FWT, HTH_FORGETTING, HTH_TRANSFER_FACTS };
 typedef struct hth_transfer_facts {
-    double acc, la, bwt, fwt, forgetting;
+    double of[HTH_TRANSFER_FACTS];
 } hth_transfer_facts;
+extern const char *const hth_transfer_names[HTH_TRANSFER_FACTS]; /* "acc", ... */
+/* Nothing is known. */
+hth_transfer_facts hth_transfer_nothing(void);
 /* rises: more is better. */
 hth_transfer_facts hth_transfer_sum_up(const hth_transfer *transfer, bool rises);
 

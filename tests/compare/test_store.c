@@ -14,7 +14,12 @@ static void change_store(const char *name, const char *sql) {
     hth_store_close(store);
 }
 
+#define AS_OF_LAYOUT_3                                                                             \
+    "ALTER TABLE runs DROP COLUMN acc; ALTER TABLE runs DROP COLUMN la;"                           \
+    "ALTER TABLE runs DROP COLUMN bwt; ALTER TABLE runs DROP COLUMN fwt;"                          \
+    "ALTER TABLE runs DROP COLUMN forgetting;"
 #define AS_OF_LAYOUT_2                                                                             \
+    AS_OF_LAYOUT_3                                                                                 \
     "ALTER TABLE variants DROP COLUMN update_steps;"                                               \
     "ALTER TABLE variants DROP COLUMN sequence_steps; PRAGMA application_id = 0;"
 
@@ -54,7 +59,7 @@ static void a_store_of_an_older_layout_is_read(void **state) {
     free(lines);
     free(runs);
     compare_whole(ADD "compare.learners=tbptt compare.seeds=2", "old");
-    change_store("old", "PRAGMA user_version = 4");
+    change_store("old", "PRAGMA user_version = 5");
     snprintf(path, sizeof path, "%s/results.db", scratch_path("old"));
     assert_int_equal(hth_store_open(path, &store, &error), HTH_MISMATCH);
     assert_non_null(strstr(error.message, "another version of hitherto"));

@@ -171,25 +171,25 @@ static void test_sums_of_a_matrix_by_hand(void **state) {
                                     0.6, 0.7, 0.85}; /* after the third */
     hth_transfer t;
     assert_int_equal(hth_transfer_create(3, &t, NULL), HTH_OK);
-    assert_true(isnan(hth_transfer_sum_up(&t, true).acc));
+    assert_true(isnan(hth_transfer_sum_up(&t, true).of[HTH_ACC]));
     memcpy(t.values, values, sizeof values);
     hth_transfer_facts sum = hth_transfer_sum_up(&t, true);
-    assert_true(fabs(sum.acc - (0.6 + 0.7 + 0.85) / 3) < 1e-15);
-    assert_true(fabs(sum.la - (0.9 + 0.8 + 0.85) / 3) < 1e-15);
-    assert_true(fabs(sum.bwt - ((0.6 - 0.9) + (0.7 - 0.8)) / 2) < 1e-15);
-    assert_true(fabs(sum.fwt - ((0.4 - 0.2) + (0.45 - 0.3)) / 2) < 1e-15);
-    assert_true(fabs(sum.forgetting - ((0.9 - 0.6) + (0.8 - 0.7)) / 2) < 1e-15);
+    assert_true(fabs(sum.of[HTH_ACC] - (0.6 + 0.7 + 0.85) / 3) < 1e-15);
+    assert_true(fabs(sum.of[HTH_LA] - (0.9 + 0.8 + 0.85) / 3) < 1e-15);
+    assert_true(fabs(sum.of[HTH_BWT] - ((0.6 - 0.9) + (0.7 - 0.8)) / 2) < 1e-15);
+    assert_true(fabs(sum.of[HTH_FWT] - ((0.4 - 0.2) + (0.45 - 0.3)) / 2) < 1e-15);
+    assert_true(fabs(sum.of[HTH_FORGETTING] - ((0.9 - 0.6) + (0.8 - 0.7)) / 2) < 1e-15);
     /* Where less is better: what was a loss is a gain, and the best is the least. */
     sum = hth_transfer_sum_up(&t, false);
-    assert_true(fabs(sum.bwt - ((0.9 - 0.6) + (0.8 - 0.7)) / 2) < 1e-15);
-    assert_true(fabs(sum.forgetting - ((0.6 - 0.5) + (0.7 - 0.4)) / 2) < 1e-15);
+    assert_true(fabs(sum.of[HTH_BWT] - ((0.9 - 0.6) + (0.8 - 0.7)) / 2) < 1e-15);
+    assert_true(fabs(sum.of[HTH_FORGETTING] - ((0.6 - 0.5) + (0.7 - 0.4)) / 2) < 1e-15);
     hth_transfer_destroy(&t);
     /* One phase has nothing to forget. */
     assert_int_equal(hth_transfer_create(1, &t, NULL), HTH_OK);
     t.values[0] = 0.1;
     t.values[1] = 0.7;
     sum = hth_transfer_sum_up(&t, true);
-    assert_true(sum.acc == 0.7 && sum.la == 0.7 && isnan(sum.bwt) && isnan(sum.forgetting));
+    assert_true(sum.of[HTH_ACC] == 0.7 && sum.of[HTH_LA] == 0.7 && isnan(sum.of[HTH_BWT]) && isnan(sum.of[HTH_FORGETTING]));
     hth_transfer_destroy(&t);
 }
 

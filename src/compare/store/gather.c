@@ -64,7 +64,7 @@ static const char find_other_option[] =
 
 #define RESULTS                                                                                    \
     "steps, parameters, learner_bytes, memory_bytes, test_loss, test_metric, seconds, "            \
-    "steps_per_second, message, kept"
+    "steps_per_second, message, kept, acc, la, bwt, fwt, forgetting"
 
 /* Which run of the file a new one becomes: it is waiting or has failed here, and has begun to have results there. */
 static const char add_runs[] =

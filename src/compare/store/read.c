@@ -218,6 +218,7 @@ static hth_status read_run(const hth_store *store, sqlite3_stmt *row, void *item
     run->seconds = number_at(row, 10);
     run->steps_per_second = number_at(row, 11);
     run->kept = sqlite3_column_int(row, 13) != 0;
+    for (int i = 0; i < HTH_TRANSFER_FACTS; i++) run->transfer.of[i] = number_at(row, 14 + i);
     snprintf(run->message, sizeof run->message, "%s", message);
     return HTH_OK;
 }
@@ -229,8 +230,8 @@ hth_status hth_store_runs(hth_store *store, hth_stored_run **out, size_t *count,
     HTH_TRY(hth_sql_prepare(
         store, &row, error,
         "SELECT runs.id, variant, seed, status, steps, parameters, learner_bytes, "
-        "memory_bytes, test_loss, test_metric, seconds, steps_per_second, message, kept FROM "
-        "runs JOIN variants ON variants.id = variant ORDER BY seed, position, variant",
+        "memory_bytes, test_loss, test_metric, seconds, steps_per_second, message, kept, acc, "
+        "la, bwt, fwt, forgetting FROM runs JOIN variants ON variants.id = variant ORDER BY seed, position, variant",
         ""));
     HTH_TRY(read_rows(store, row, &kind, &list, error));
     *out = list.items;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA = 3, APPLICATION = 0x48544843 /* "HTHC" */ };
+enum { SCHEMA = 4, APPLICATION = 0x48544843 /* "HTHC" */ };
 
 static const char schema[] =
     "CREATE TABLE experiment (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -25,7 +25,8 @@ static const char schema[] =
     " CHECK (status IN ('waiting', 'finished', 'diverged', 'failed')),"
     " steps INTEGER NOT NULL DEFAULT 0, parameters INTEGER, learner_bytes INTEGER,"
     " memory_bytes INTEGER, test_loss REAL, test_metric REAL, seconds REAL, steps_per_second REAL,"
-    " message TEXT NOT NULL DEFAULT '', kept INTEGER NOT NULL DEFAULT 0, UNIQUE (variant, seed));"
+    " message TEXT NOT NULL DEFAULT '', kept INTEGER NOT NULL DEFAULT 0, acc REAL, la REAL,"
+    " bwt REAL, fwt REAL, forgetting REAL, UNIQUE (variant, seed));"
     "CREATE TABLE lines (run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,"
     " step INTEGER NOT NULL, epoch INTEGER NOT NULL, train_loss REAL, train_metric REAL,"
     " validation_loss REAL, validation_metric REAL, spike_rate REAL, learning_rate REAL,"
@@ -42,8 +43,8 @@ static const char schema[] =
     " experiment WHERE key = 'compare.final')) GROUP BY runs.id"
     " ORDER BY variants.position, runs.seed;";
 
-/* How to upgrade layout 1, which had neither the regulariser of a line nor `kept`, and layout 2, which did not
- * store how often a variant updates. */
+/* How to upgrade layout 1, which had neither the regulariser of a line nor `kept`, layout 2, which did not
+ * store how often a variant updates, and layout 3, which knew no phases. */
 static const char *const upgrades[] = {
     "ALTER TABLE lines ADD COLUMN regulariser REAL;"
     "ALTER TABLE runs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
@@ -51,6 +52,9 @@ static const char *const upgrades[] = {
     " EXISTS (SELECT 1 FROM experiment WHERE key = 'compare.keep' AND value = 'true');",
     "ALTER TABLE variants ADD COLUMN update_steps REAL;"
     "ALTER TABLE variants ADD COLUMN sequence_steps REAL;",
+    "ALTER TABLE runs ADD COLUMN acc REAL; ALTER TABLE runs ADD COLUMN la REAL;"
+    "ALTER TABLE runs ADD COLUMN bwt REAL; ALTER TABLE runs ADD COLUMN fwt REAL;"
+    "ALTER TABLE runs ADD COLUMN forgetting REAL;",
 };
 
 const char *const hth_run_statuses[] = {"waiting", "finished", "diverged", "failed", NULL};
@@ -285,14 +289,16 @@ void hth_store_close(hth_store *store) {
 /* ---- Storing results ---------------------------------------------------------------------- */
 
 static hth_status put_run(hth_store *store, const hth_stored_run *run, hth_error *error) {
+    const double *of = run->transfer.of;
     return hth_sql_change(
         store, error,
         "UPDATE runs SET status = ?, steps = ?, parameters = ?, learner_bytes = ?, "
         "memory_bytes = ?, test_loss = ?, test_metric = ?, seconds = ?, steps_per_second = "
-        "?, message = ?, kept = ? WHERE id = ?",
-        "ticccnnnntii", hth_run_statuses[run->status], (int64_t)run->steps, run->parameters,
+        "?, message = ?, kept = ?, acc = ?, la = ?, bwt = ?, fwt = ?, forgetting = ? WHERE id = ?",
+        "ticccnnnntinnnnni", hth_run_statuses[run->status], (int64_t)run->steps, run->parameters,
         run->learner_bytes, run->memory_bytes, run->test_loss, run->test_metric, run->seconds,
-        run->steps_per_second, run->message, (int64_t)run->kept, run->id);
+        run->steps_per_second, run->message, (int64_t)run->kept, of[HTH_ACC], of[HTH_LA],
+        of[HTH_BWT], of[HTH_FWT], of[HTH_FORGETTING], run->id);
 }
 
 static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines, size_t count,

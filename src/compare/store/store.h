@@ -8,6 +8,7 @@
 
 #include "compare/plan.h"
 #include "files/lines.h"
+#include "session/transfer.h"
 
 typedef struct hth_store hth_store;
 
@@ -26,6 +27,7 @@ typedef struct hth_stored_run {
     uint64_t steps;
     double parameters, learner_bytes, memory_bytes;
     double test_loss, test_metric, seconds, steps_per_second;
+    hth_transfer_facts transfer; /* of a run with phases */
     char message[480];
     bool kept; /* the run's folder stays, because compare.keep was set when it ran */
 } hth_stored_run;
