@@ -111,7 +111,7 @@ static void collect_phases(collector *to) {
         if (k) strcat(names, ", ");
         strcat(names, labels[k]);
     }
-    if (names) collect(to, phases_key, names, NULL);
+    if (names && !to->identity->whole) collect(to, phases_key, names, NULL);
     /* Of settings that are given twice the last counts. */
     for (size_t i = 0; i < all->count; i++) {
         const char *key = all->items[i].key;

@@ -363,6 +363,31 @@ static void folders_stay_when_asked(void **state) {
     assert_int_equal(access(scratch_path("kept/runs/tbptt-1-s1/checkpoint.safetensors"), F_OK), 0);
 }
 
+/* What came of phases is that of the run itself; other runs have none. */
+static void phases_are_summed_up(void **state) {
+    (void)state;
+    static const char line[] =
+        "task=copy-memory task.delay=3 train.batch=3 network.units=6 learner.steps=9 "
+        "phases.first.train.steps=46 phases.second.task.delay=5 phases.second.train.steps=50 ";
+    char text[600];
+    snprintf(text, sizeof text, "%scompare.learners=tbptt,readout-only compare.seeds=1", line);
+    compare_whole(text, "phases");
+    snprintf(text, sizeof text, "%slearner=tbptt train.seed=1 train.threads=1", line);
+    train_whole(text, "alone");
+    hth_comparison *c = results("phases", "");
+    for (size_t fact = 0; fact < HTH_TRANSFER_FACTS; fact++) {
+        const double alone = summary_number("alone", hth_transfer_names[fact]);
+        assert_int_equal(c->rows[0].transfer[fact].count, 1);
+        assert_true(fabs(c->rows[0].transfer[fact].mean - alone) < 1e-9);
+    }
+    assert_true(c->rows[0].transfer[HTH_ACC].mean > 0);
+    hth_comparison_free(c);
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=1", "plain");
+    c = results("plain", "");
+    assert_int_equal(c->rows[0].transfer[HTH_ACC].count, 0);
+    hth_comparison_free(c);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
 
 int main(void) {
@@ -379,6 +404,7 @@ int main(void) {
         TEST(a_run_that_diverges_is_kept_as_such),
         TEST(a_run_that_failed_is_tried_again),
         TEST(folders_stay_when_asked),
+        TEST(phases_are_summed_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
