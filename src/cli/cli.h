@@ -181,8 +181,10 @@ struct figure *cli_run_curves(const char *run, bool metric);
 /* The lines that the task of a run knows of its "loss" or "metric"; 0 where its settings cannot be read. */
 size_t cli_run_references(const char *run, const char *quantity,
                           hth_reference out[HTH_MOST_REFERENCES]);
-int cli_plot_trial(const cli_arguments *arguments); /* plot --trial */
-int cli_plot_reach(const cli_arguments *arguments); /* reach_picture.c: plot --reach */
+int cli_plot_trial(const cli_arguments *arguments);  /* plot --trial */
+struct figure *cli_phases_figure(const char *run);   /* NULL: it has none */
+int cli_plot_phases(const cli_arguments *arguments); /* phases_picture.c: plot --phases */
+int cli_plot_reach(const cli_arguments *arguments);  /* reach_picture.c: plot --reach */
 /* RUN/trial.svg after training; *drawn: there is one; *watchable: there is a trial to draw (a validation split, a
  * network that runs forward). Silent where the task or the machine has no picture. */
 int cli_trial_after_training(const char *run, const hth_config *config, bool *drawn,
@@ -215,6 +217,7 @@ int cli_run_trial(const char *run, bool brief, struct hth_trial *trial, struct f
 
 struct cJSON;
 /* A run's summary.json, and the last line of its metrics.jsonl; NULL: there is none. cJSON_Delete them. */
+struct cJSON *cli_read_json(const char *path);
 struct cJSON *cli_read_summary(const char *run);
 struct cJSON *cli_read_latest(const char *run);
 /* The rows of a run's summary.json; false if there is none. */

@@ -281,7 +281,7 @@ static int read_options(const cli_arguments *arguments, plot_request *plot) {
 
 /* Each kind of picture has options that mean nothing to the others. */
 static int check_kind(const cli_arguments *arguments) {
-    enum { CURVES = 1, TRIAL = 2, REACH = 4 };
+    enum { CURVES = 1, TRIAL = 2, REACH = 4, PHASES = 8 };
     static const struct {
         const char *flag;
         int of;
@@ -302,18 +302,24 @@ static int check_kind(const cli_arguments *arguments) {
         {"--steps", TRIAL | REACH},
         {"--layer", TRIAL | REACH},
     };
-    const int kind = cli_value(arguments, "--reach")   ? REACH
-                     : cli_value(arguments, "--trial") ? TRIAL
-                                                       : CURVES;
-    if (kind == REACH && cli_value(arguments, "--trial"))
-        return cli_complain(CLI_BAD_INPUT, "--trial and --reach are two pictures: give one");
+    static const char *const kinds[] = {"--trial", "--reach", "--phases"};
+    const char *own = "";
+    int kind = CURVES;
+    for (int i = 0; i < (int)HTH_COUNT(kinds); i++) {
+        if (!cli_value(arguments, kinds[i])) continue;
+        if (kind != CURVES)
+            return cli_complain(CLI_BAD_INPUT, "%s and %s are two pictures: give one", own,
+                                kinds[i]);
+        kind = TRIAL << i;
+        own = kinds[i];
+    }
     for (size_t i = 0; i < HTH_COUNT(flags); i++) {
         if (!cli_value(arguments, flags[i].flag) || (flags[i].of & kind)) continue;
         return cli_complain(CLI_BAD_INPUT, "option %s is of %s%s", flags[i].flag,
                             flags[i].of == CURVES  ? "learning curves, not of "
                             : flags[i].of == REACH ? "the picture of reach: it needs "
                                                    : "the picture of a trial: it needs ",
-                            flags[i].of == CURVES  ? (kind == REACH ? "--reach" : "--trial")
+                            flags[i].of == CURVES  ? own
                             : flags[i].of == REACH ? "--reach"
                                                    : "--trial");
     }
@@ -325,6 +331,7 @@ int cli_plot(const cli_arguments *arguments) {
     if (fits != CLI_OK) return fits;
     if (cli_value(arguments, "--reach")) return cli_plot_reach(arguments);
     if (cli_value(arguments, "--trial")) return cli_plot_trial(arguments);
+    if (cli_value(arguments, "--phases")) return cli_plot_phases(arguments);
     plot_request *plot = calloc(1, sizeof *plot);
     if (!plot) return cli_complain(CLI_FAILED, "not enough memory");
     int code = read_options(arguments, plot);

@@ -324,7 +324,7 @@ static const cli_command commands[] = {
     },
     {
         .name = "plot",
-        .usage = "RUN... | --trial RUN [key=value...] | --reach RUN [key=value...]",
+        .usage = "RUN... | --trial RUN [key=value...] | --reach RUN [key=value...] | --phases RUN",
         .summary = "learning curves of one or several runs, or a trial of one",
         .text =
             "Draws loss (or, with --metric, the metric) in training and validation from the "
@@ -341,6 +341,8 @@ static const cli_command commands[] = {
             "With --reach: how far back errors reach, the size of dE/dz by the steps from there to "
             "the error, of the last step of each trial that counts, by backpropagation through "
             "the trained network; of a network with a store also without its rows.\n\n"
+            "With --phases: of a run with phases the validation metric of each phase over the "
+            "phases that were learned.\n\n"
             "  hitherto plot runs/add-tbptt-s1\n"
             "  hitherto plot runs/add-* --out curves.svg --x seconds\n"
             "  hitherto plot --trial runs/pattern-eprop1-s1 --out trial.svg --csv trial.csv",
@@ -351,6 +353,7 @@ static const cli_command commands[] = {
                   {"--smooth", "N", "lines of which each point is the mean, around it (1: none)"},
                   {"--trial", NULL, "one sequence of the trained network"},
                   {"--reach", NULL, "the size of dE/dz over the lag"},
+                  {"--phases", NULL, "what each phase did to the others"},
                   {"--trials", "N", "with --reach: of so many trials the mean (32)"},
                   {"--split", "NAME", "of a trial: train, validation or test (validation)"},
                   PHASE,

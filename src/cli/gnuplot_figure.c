@@ -42,7 +42,7 @@ static void put_raster(FILE *out, const figure *f, const figure_panel *p, double
 static void put_map(FILE *out, const figure *f, const figure_panel *p, double scale) {
     for (size_t row = 0; row < p->rows; row++)
         for (size_t k = 0; k < p->columns; k++)
-            fprintf(out, "%.8g %zu %.4g\n", ((double)k + f->x_low) / scale, row,
+            fprintf(out, "%.8g %zu %.4g\n", ((double)k + 0.5 + f->x_low) / scale, row,
                     p->at(p->context, row, k));
 }
 

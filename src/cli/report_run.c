@@ -231,6 +231,11 @@ static int put_all(run_report *r) {
     report_heading(r->out, "Learning curves");
     report_figure(r->out, cli_run_curves(r->run, false));
     if (*metric && strcmp(metric, "none") != 0) report_figure(r->out, cli_run_curves(r->run, true));
+    figure *phases = cli_phases_figure(r->run);
+    if (phases) {
+        report_heading(r->out, "From phase to phase");
+        report_figure(r->out, phases);
+    }
     put_numbers(r);
     int code = put_trial(r);
     put_alignment(r);

@@ -9,7 +9,7 @@
 
 enum { LINE_LENGTH = 4096 };
 
-static cJSON *read_json(const char *path) {
+cJSON *cli_read_json(const char *path) {
     enum { MOST = 1 << 20 };
     FILE *file = fopen(path, "r");
     char *text = file ? calloc(1, MOST) : NULL;
@@ -122,7 +122,7 @@ static void print_phases(const cJSON *summary) {
 cJSON *cli_read_summary(const char *run) {
     char path[LINE_LENGTH];
     snprintf(path, sizeof path, "%s/summary.json", run);
-    return read_json(path);
+    return cli_read_json(path);
 }
 
 bool cli_print_summary(const char *run) {

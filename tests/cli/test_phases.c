@@ -1,0 +1,80 @@
+/* Phases, as typed: the table at the end, which phase a command looks at, the picture. */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#define TWO                                                                                        \
+    "train", "task=copy-memory", "task.delay=3", "network.units=6", "learner=tbptt",               \
+        "learner.steps=9", "train.batch=2", "phases.first.train.sequences=2",                      \
+        "phases.second.train.sequences=2", "phases.second.task.delay=5", "--threads", "1",         \
+        "--quiet"
+
+static void test_the_end_shows_the_matrix(void **state) {
+    (void)state;
+    RUN(TWO, "--out", "two");
+    assert_int_equal(said.code, 0);
+    const char *row = strstr(said.out, "\n  validation accuracy of         first    second\n");
+    assert_non_null(row);
+    row = strstr(row, "\n  before   ");
+    assert_non_null(row);
+    row = strstr(row, "\n  after first   ");
+    assert_non_null(row);
+    assert_non_null(strstr(row, "\n  after second   "));
+    assert_non_null(strstr(row, "\n  BWT, backward transfer   "));
+    assert_true(is_there("two/phases.json"));
+    /* Resumed after its end it says the same. */
+    RUN("train", "--resume", "--out", "two", "--quiet");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "\n  after second   "));
+}
+
+static void test_commands_look_at_a_phase(void **state) {
+    (void)state;
+    static const char *const lengths[][2] = {{"first", "23"}, {"second", "25"}};
+    RUN(TWO, "--out", "looked");
+    for (size_t i = 0; i < HTH_COUNT(lengths); i++) {
+        char steps[40];
+        snprintf(steps, sizeof steps, " %s\n", lengths[i][1]);
+        RUN("eval", "looked", "--phase", lengths[i][0], "--split", "validation");
+        assert_int_equal(said.code, 0);
+        assert_non_null(strstr(said.out, steps));
+    }
+    RUN("eval", "looked", "--split", "validation"); /* the last */
+    assert_non_null(strstr(said.out, " 25\n"));
+    RUN("eval", "looked", "--phase", "third");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err, "hitherto: there is no phase 'third'; there are first, second\n");
+    RUN("check", "looked");
+    assert_int_equal(said.code, 0);
+}
+
+static void test_the_picture(void **state) {
+    (void)state;
+    RUN(TWO, "--out", "drawn");
+    RUN("plot", "--phases", "drawn", "--out", "r.svg");
+    assert_int_equal(said.code, 0);
+    read_whole("r.svg", said.out);
+    assert_non_null(strstr(said.out, "validation accuracy of each phase"));
+    assert_non_null(strstr(said.out, ">first<"));
+    assert_non_null(strstr(said.out, ">second<"));
+    RUN("report", "drawn", "--out", "report.html");
+    assert_int_equal(said.code, 0);
+    assert_true(is_there("report.html"));
+    RUN("plot", "--phases", "--trial", "drawn", "--out", "r.svg");
+    assert_string_equal(said.err, "hitherto: --trial and --phases are two pictures: give one\n");
+    RUN("train", "task=add", "train.steps=50", "network.units=4", "learner=rflo", "--out", "plain",
+        "--quiet");
+    RUN("plot", "--phases", "plain", "--out", "r.svg");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "plain has no phases.json"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_the_end_shows_the_matrix),
+        TEST(test_commands_look_at_a_phase),
+        TEST(test_the_picture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
