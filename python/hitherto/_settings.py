@@ -380,6 +380,30 @@ class Agent(_Agent, total=False):
     """transport: the part of the value that is moved (0.9)"""
 
 
+class View(TypedDict, total=False):
+    """Settings of the section `view`."""
+    permute: int
+    """seed of an order in which the inputs of a whole sequence stand, all its steps together (pixels of an image that
+    is read by rows); 0: as they are (0)"""
+    rotate: float
+    """degrees by which the inputs of a whole sequence, taken as a square image, are turned to the right, before
+    view.permute; between four pixels (0)"""
+    classes: Texts
+    """of data with a class for each sequence: the classes that are left; empty: all"""
+    count: int
+    """of such data: training sees the first so many of the sequences that are left; 0: all (0)"""
+    relabel: bool
+    """whether the classes are numbered anew: 0 for the first of view.classes, 1 for the next (false)"""
+    modulo: int
+    """classes become their remainder after division by this; 0: as they are (0)"""
+    cues: int
+    """so many inputs more: each step says with a 1 which of so many tasks it is of; 0: none (0)"""
+    cue: int
+    """which of the cues is 1, from 0 (0)"""
+    head: int
+    """with loss.heads: which of the heads learns the classes, from 0 (0)"""
+
+
 class Network(TypedDict, total=False):
     """Settings of the section `network`."""
     units: Texts
@@ -583,6 +607,9 @@ class Loss(TypedDict, total=False):
     the sum in either case (sum)"""
     clip: float
     """least probability that is reported (Marschall et al. 2019: 1e-4); the gradient is not changed; 0: none (0)"""
+    heads: int
+    """outputs in so many groups of one size, of which only that of the target's class competes: a head for each of
+    several tasks (view.head) (1)"""
     unit: Literal["nats", "bits"]
     """unit of the loss, and of its gradient (nats)"""
     value: float
@@ -1099,6 +1126,7 @@ class RunSettings(ModelSettings, total=False):
     task: TaskName | Task
     world: WorldName | World | Callable[[], Any]
     agent: AgentName | Agent
+    view: View
     store: Store
     module: Module
     episode: Episode
