@@ -127,8 +127,10 @@ hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x) {
 hth_loss_scale hth_network_loss(const hth_network *network) {
     const hth_readout *r = &network->readout;
     /* Weights of classes leave no unit that exp, or bits, could be taken of. */
-    if (!r->loss->scale || r->class_weights) return (hth_loss_scale){.unit = "units of its own"};
-    return r->loss->scale(r->loss_options, r->outputs);
+    hth_loss_scale scale = {.unit = "units of its own"};
+    if (r->loss->scale) scale = r->loss->scale(r->loss_options, r->outputs);
+    if (!r->class_weights) return scale;
+    return (hth_loss_scale){.unit = "units of its own", .heads = scale.heads};
 }
 
 double hth_network_anneal(hth_network *network, double progress, bool as_reward) {

@@ -110,6 +110,7 @@ typedef struct hth_loss_scale {
         squares; /* sum over outputs of (y - y*)^2 in one unit of a squared error; 0: the loss is none */
     bool
         one_class; /* the cross-entropy is of one class out of many, so that its exp is a perplexity */
+    size_t heads; /* groups of outputs of which one competes; 0, 1: all do */
 } hth_loss_scale;
 
 hth_loss_scale hth_network_loss(const hth_network *network);

@@ -44,8 +44,11 @@ hth_status hth_confusion_add(hth_confusion *c, const hth_walk *walk, hth_error *
     for (size_t i = 0; i < items; i++) {
         const double weight = chunk->weights ? (double)chunk->weights[i] : 1;
         if (weight == 0) continue; /* its class may be any number */
-        const size_t said = largest(c->outputs + i * c->classes, c->classes);
-        c->weights[(size_t)chunk->classes[i] * c->classes + said] += weight;
+        const size_t class = (size_t)chunk->classes[i],
+                     size = c->classes / (c->heads ? c->heads : 1);
+        const size_t first = class / size * size;
+        const size_t said = first + largest(c->outputs + i * c->classes + first, size);
+        c->weights[class * c->classes + said] += weight;
     }
     return HTH_OK;
 }

@@ -8,6 +8,7 @@
  * largest, the first counts. */
 typedef struct hth_confusion {
     size_t classes;
+    size_t heads; /* loss.heads: only outputs of the head of a step's class count; 0, 1: all do */
     double *weights;   /* [classes][classes] */
     hth_real *outputs; /* scratch for the outputs of a tape */
     size_t room;       /* size of outputs, in numbers */

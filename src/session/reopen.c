@@ -175,6 +175,7 @@ hth_status hth_evaluate_classes(const char *run, const char *split, const hth_se
     hth_status status = HTH_OK;
     /* Score it; the matrix goes to the caller only without an error. */
     if (confusion) status = hth_confusion_create(&session.train.shape, confusion, error);
+    if (status == HTH_OK && confusion) confusion->heads = session.metric.loss.heads;
     if (status == HTH_OK && session.outer)
         status = score_episodes(&session, observer, score, error);
     else if (status == HTH_OK)

@@ -200,6 +200,7 @@ static void test_eval_says_the_last_row(void **state) {
     char path[320];
     size_t length;
     train_whole(COPY TWO "train.validation_steps=25", "looked-at");
+    assert_true(summary_number("looked-at", "steps") == 69 + 75);
     snprintf(path, sizeof path, "%s/summary.json", scratch_path("looked-at"));
     char *text = read_whole(path, &length);
     const char *row = strstr(strstr(text, "\"after\""), "],"); /* behind the first row */

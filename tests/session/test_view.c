@@ -295,6 +295,25 @@ static void test_interruptions_change_no_bit(void **state) {
                     "phases.other.view.permute=1 phases.other.view.head=1",
              scratch_path("images.npz"), scratch_path("images.npz"));
     assert_interruptions_change_no_bit(line, 0, 10);
+    /* One epoch and two, of three batches of four steps. */
+    assert_true(summary_number("whole0", "steps") == 3 * 3 * SIDE);
+    assert_true(summary_number("whole0", "epochs") == 3);
+    /* The confusion matrix is of the head alone: of its four classes none is taken for one of the other head's. */
+    hth_score score;
+    hth_confusion c;
+    double right = 0, all = 0;
+    assert_int_equal(
+        hth_evaluate_classes(scratch_path("whole0"), "validation", NULL, NULL, &score, &c, NULL),
+        HTH_OK);
+    assert_int_equal(c.classes, 8);
+    for (size_t i = 0; i < 8; i++)
+        for (size_t j = 0; j < 8; j++) {
+            if (i < 4 || j < 4) assert_true(c.weights[i * 8 + j] == 0);
+            all += c.weights[i * 8 + j];
+            right += i == j ? c.weights[i * 8 + j] : 0;
+        }
+    assert_true(fabs(right / all - score.metric) < 1e-12);
+    hth_confusion_destroy(&c);
 }
 
 int main(void) {

@@ -178,9 +178,10 @@ static const char *refuses(const void *given, size_t outputs, bool classes) {
 }
 
 static hth_loss_scale scale(const void *given, size_t outputs) {
-    (void)given;
+    const softmax_options *o = given;
     (void)outputs;
-    return (hth_loss_scale){.unit = "nats", .nats = 1, .one_class = true};
+    return (hth_loss_scale){
+        .unit = "nats", .nats = 1, .one_class = true, .heads = (size_t)o->heads};
 }
 
 HTH_PART_OF(const hth_loss, hth_loss_softmax) = {
