@@ -133,6 +133,22 @@ hth_loss_scale hth_network_loss(const hth_network *network) {
     return (hth_loss_scale){.unit = "units of its own", .heads = scale.heads};
 }
 
+bool hth_network_draws_targets(const hth_network *network) {
+    return network->readout.loss->draw != NULL;
+}
+
+void hth_network_draw_target(const hth_network *network, int32_t given, const hth_real *y,
+                             const hth_random *random, uint64_t index, hth_real *error) {
+    const hth_readout *r = &network->readout;
+    r->loss->draw(r->loss_options, r->outputs, given, y, random, index, error);
+}
+
+void hth_network_target_root(const hth_network *network, int32_t given, const hth_real *y, size_t k,
+                             hth_real *error) {
+    const hth_readout *r = &network->readout;
+    r->loss->root(r->loss_options, r->outputs, given, y, k, error);
+}
+
 double hth_network_anneal(hth_network *network, double progress, bool as_reward) {
     const hth_readout *r = &network->readout;
     return r->loss->anneal ? r->loss->anneal((void *)r->loss_options, progress, as_reward) : 0;

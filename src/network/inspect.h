@@ -3,6 +3,7 @@
 #define HTH_INSPECT_H
 
 #include "base/options.h"
+#include "base/random.h"
 #include "network/catalogues.h"
 
 /* What a network is like. Texts are those of tables, and stay. */
@@ -114,6 +115,13 @@ typedef struct hth_loss_scale {
 } hth_loss_scale;
 
 hth_loss_scale hth_network_loss(const hth_network *network);
+
+/* Whether the loss says what targets the outputs stand for; then the verbs `draw` and `root` of the loss (loss.h). */
+bool hth_network_draws_targets(const hth_network *network);
+void hth_network_draw_target(const hth_network *network, int32_t given, const hth_real *y,
+                             const hth_random *random, uint64_t index, hth_real *error);
+void hth_network_target_root(const hth_network *network, int32_t given, const hth_real *y, size_t k,
+                             hth_real *error);
 
 /* Sets what changes in the loss along a run, the weight of an entropy, as it is at `progress`, 0 to 1, of the run, and
  * returns it; 0 for a loss without. as_reward: the caller adds the entropy to rewards, so that the loss has none. */

@@ -14,6 +14,7 @@
 #define HTH_LOSS_H
 
 #include "base/options.h"
+#include "base/random.h"
 #include "network/inspect.h"
 
 /* Per item, found tile by tile. */
@@ -57,6 +58,14 @@ typedef struct hth_loss {
     double (*finish)(const hth_loss_tile *tiles, size_t count);
     /* error[rows][width] = dE/dy times the item's weight; never the same array as y. */
     void (*error)(const hth_loss_tile *tile, const hth_real *y, size_t width, hth_real *error);
+    /* Optional, together: the targets of one item and step as if they were what the outputs y say, for their Fisher
+     * information. `draw` writes dE/dy, in nats and without weights, for a target drawn from them; `given` is the class
+     * that the data have, or -1. `root` writes the k-th of as many vectors as there are outputs, whose products with
+     * themselves add up to the mean of such products of what `draw` gives. */
+    void (*draw)(const void *options, size_t outputs, int32_t given, const hth_real *y,
+                 const hth_random *random, uint64_t index, hth_real *error);
+    void (*root)(const void *options, size_t outputs, int32_t given, const hth_real *y, size_t k,
+                 hth_real *error);
     /* Optional: an option that changes along a run. Sets the weight of the entropy at `progress`, 0 to 1, and returns
      * it. as_reward: the caller adds the entropy to rewards, so the loss has none. Called with 0 when options have been
      * read. */

@@ -11,6 +11,26 @@ bool hth_gradient_settle(hth_gradient *gradient, size_t *rows);
 /* Forgets moments and the number of steps, as if the optimiser were new. */
 void hth_optimiser_reset(hth_optimiser *optimiser);
 
+/* What an optimiser asks of those who walk before it consolidates: gradients of sequences, to be noted. */
+typedef enum hth_importance {
+    HTH_OF_NOTHING,   /* it needs none */
+    HTH_OF_SAMPLED,   /* of targets drawn from the outputs */
+    HTH_OF_EXPECTED,  /* of all targets by their probability */
+    HTH_OF_EMPIRICAL, /* of the data's targets */
+    HTH_OF_UPDATES,   /* it needs none: those of the updates are noted already */
+    HTH_OF_OUTPUTS    /* of the outputs' squares, with errors 2 y */
+} hth_importance;
+typedef struct hth_keep_facts {
+    const char *name; /* keep.name */
+    hth_importance of;
+    size_t sequences;
+    const char *learner; /* of these gradients; "": the run's own */
+    uint64_t every,
+        updates; /* consolidate after so many, 0: never by itself; and how many there were */
+    uint64_t consolidations;
+} hth_keep_facts;
+hth_keep_facts hth_keep_look(const hth_optimiser *optimiser);
+
 /* What a part of `keep` keeps of each parameter, and its multiply-adds for each in an update. */
 typedef struct hth_keep_cost {
     const char *name;

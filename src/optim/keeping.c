@@ -1,5 +1,5 @@
 /* The catalogue of `keep`, and what an optimiser does with the chosen part: see keeping.h. */
-#include "optim/keeping.h"
+#include "optim/optimiser.h"
 
 #include "optim/catalogues.h"
 #include "optim/inspect.h"
@@ -143,6 +143,21 @@ bool hth_keeping_close(hth_keeping *k) {
 }
 
 /* ---- Between updates ---- */
+
+hth_keep_facts hth_keep_look(const hth_optimiser *optimiser) {
+    const hth_keeping *k = &optimiser->keep;
+    hth_keep_facts facts = {.name = k->kind->part.name,
+                            .learner = "",
+                            .every = (uint64_t)k->pull.every,
+                            .updates = k->updates,
+                            .consolidations = k->consolidations};
+    if (!k->kind->notes) return facts;
+    const hth_keep_pass *pass = (const hth_keep_pass *)((const hth_keep_pull *)k->options + 1);
+    facts.of = (hth_importance)((int)k->kind->of + pass->importance);
+    facts.sequences = (size_t)pass->sequences;
+    facts.learner = pass->learner;
+    return facts;
+}
 
 void hth_keeping_consolidate(hth_keeping *k, hth_real *theta, const hth_real *squares,
                              double correction) {

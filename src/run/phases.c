@@ -9,6 +9,7 @@
 #include "optim/inspect.h"
 #include "run/run.h"
 #include "run/stop.h"
+#include "session/importance.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -250,6 +251,7 @@ static hth_status end_of_phase(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
     HTH_TRY(measure_row(r, (size_t)c->phase + 1, stopped, error));
     if (*stopped) return HTH_OK;
+    HTH_TRY(hth_session_consolidate(&r->settings, &r->session, error));
     c->rows = c->phase + 2;
     return write_file(r, error);
 }

@@ -14,6 +14,7 @@
 #include "run/run.h"
 #include "run/stop.h"
 #include "session/adopt.h"
+#include "session/importance.h"
 #include "session/outer.h"
 
 #include <math.h>
@@ -87,10 +88,12 @@ static hth_status explain(const hth_run *r, hth_status status, hth_error *error)
 /* Takes one tape, or one step of the outer loop. */
 static hth_status step(hth_run *r, hth_error *error) {
     hth_counters *c = &r->counters;
-    const uint64_t before = c->walked.step;
-    const hth_status status = r->session.outer
-                                  ? hth_outer_step(&r->session, &c->walked, &c->places, error)
-                                  : hth_walk_tape(&r->walk, error);
+    const uint64_t before = c->walked.step, updates = c->walked.updates;
+    hth_status status = r->session.outer
+                            ? hth_outer_step(&r->session, &c->walked, &c->places, error)
+                            : hth_walk_tape(&r->walk, error);
+    if (status == HTH_OK && !r->session.outer)
+        status = hth_session_keep(&r->settings, &r->session, c->walked.updates > updates, error);
     if (status != HTH_OK) return explain(r, status, error);
     hth_run_find_due(r, (size_t)(c->walked.step - before));
     return HTH_OK;

@@ -9,6 +9,7 @@
 #include "credit/inspect.h"
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "session/importance.h"
 #include "session/outer.h"
 #include "session/reads.h"
 #include "session/score.h"
@@ -394,7 +395,8 @@ hth_status hth_session_check_course(const hth_settings *settings, hth_session *s
     HTH_TRY(open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
-    return check_world(s, error);
+    HTH_TRY(check_world(s, error));
+    return hth_importance_check(settings, s, error);
 }
 
 /* Opens a session for training, in order: options, data, lengths, model, guest. Cheap checks come before the model is

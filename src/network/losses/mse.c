@@ -53,6 +53,20 @@ static hth_loss_scale scale(const void *given, size_t outputs) {
     return (hth_loss_scale){.unit = "squared error", .squares = 2 * mean_of};
 }
 
+/* Targets y + N(0, 1). */
+static void draw(const void *given, size_t outputs, int32_t class, const hth_real *y,
+                 const hth_random *random, uint64_t index, hth_real *error) {
+    (void)given, (void)class, (void)y;
+    for (size_t k = 0; k < outputs; k++)
+        error[k] = (hth_real)hth_random_normal(random, index * outputs + k);
+}
+
+static void root(const void *given, size_t outputs, int32_t class, const hth_real *y, size_t at,
+                 hth_real *error) {
+    (void)given, (void)class, (void)y;
+    for (size_t k = 0; k < outputs; k++) error[k] = k == at;
+}
+
 HTH_PART_OF(const hth_loss, hth_loss_mse) = {
     .part = {.name = "mse",
              .summary = "half the squared error, summed over outputs",
@@ -62,4 +76,6 @@ HTH_PART_OF(const hth_loss, hth_loss_mse) = {
     .scale = scale,
     .measure = measure,
     .error = error_of,
+    .draw = draw,
+    .root = root,
 };

@@ -59,6 +59,24 @@ static hth_loss_scale scale(const void *given, size_t outputs) {
     return (hth_loss_scale){.unit = bits ? "bits" : "nats", .nats = bits ? 1 / per_nat : 1};
 }
 
+/* Each bit with its probability. */
+static void draw(const void *given, size_t outputs, int32_t class, const hth_real *y,
+                 const hth_random *random, uint64_t index, hth_real *error) {
+    (void)given, (void)class;
+    for (size_t k = 0; k < outputs; k++) {
+        const hth_real p = hth_sigmoid(y[k]);
+        error[k] = p - (hth_random_uniform(random, index * outputs + k) < (double)p);
+    }
+}
+
+static void root(const void *given, size_t outputs, int32_t class, const hth_real *y, size_t at,
+                 hth_real *error) {
+    (void)given, (void)class;
+    for (size_t k = 0; k < outputs; k++) error[k] = 0;
+    const double p = (double)hth_sigmoid(y[at]);
+    error[at] = (hth_real)sqrt(p * (1 - p));
+}
+
 HTH_PART_OF(const hth_loss, hth_loss_sigmoid) = {
     .part = {.name = "sigmoid",
              .summary = "cross-entropy of independent bits",
@@ -70,4 +88,6 @@ HTH_PART_OF(const hth_loss, hth_loss_sigmoid) = {
     .scale = scale,
     .measure = measure,
     .error = error_of,
+    .draw = draw,
+    .root = root,
 };

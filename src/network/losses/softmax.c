@@ -177,6 +177,47 @@ static const char *refuses(const void *given, size_t outputs, bool classes) {
     return NULL;
 }
 
+/* Whose outputs share the probability of a class: those of its head, or all. */
+typedef struct softmax_head {
+    size_t first, size;
+} softmax_head;
+
+static softmax_head head_of(const softmax_options *o, size_t outputs, int32_t class) {
+    if (o->heads <= 1 || class < 0 || (size_t) class >= outputs) return (softmax_head){0, outputs};
+    const size_t size = outputs / (size_t)o->heads;
+    return (softmax_head){(size_t) class / size * size, size};
+}
+
+/* p[outputs] = softmax(y) over a head; 0 outside. */
+static void probabilities(size_t outputs, softmax_head head, const hth_real *y, hth_real *p) {
+    hth_real peak = y[head.first], sum = 0;
+    for (size_t k = 0; k < outputs; k++) p[k] = 0;
+    y += head.first, p += head.first;
+    for (size_t k = 1; k < head.size; k++) peak = y[k] > peak ? y[k] : peak;
+    for (size_t k = 0; k < head.size; k++) sum += p[k] = hth_exp(y[k] - peak);
+    for (size_t k = 0; k < head.size; k++) p[k] /= sum;
+}
+
+/* A class with its probability: p - 1 at the class. */
+static void draw(const void *given, size_t outputs, int32_t class, const hth_real *y,
+                 const hth_random *random, uint64_t index, hth_real *error) {
+    const softmax_head head = head_of(given, outputs, class);
+    const size_t last = head.first + head.size - 1;
+    double left = hth_random_uniform(random, index);
+    size_t drawn = head.first;
+    probabilities(outputs, head, y, error);
+    while (drawn < last && (left -= (double)error[drawn]) >= 0) drawn++;
+    error[drawn] -= 1;
+}
+
+static void root(const void *given, size_t outputs, int32_t class, const hth_real *y, size_t at,
+                 hth_real *error) {
+    probabilities(outputs, head_of(given, outputs, class), y, error);
+    const hth_real share = (hth_real)sqrt((double)error[at]);
+    error[at] -= 1;
+    for (size_t k = 0; k < outputs; k++) error[k] *= share;
+}
+
 static hth_loss_scale scale(const void *given, size_t outputs) {
     const softmax_options *o = given;
     (void)outputs;
@@ -198,4 +239,6 @@ HTH_PART_OF(const hth_loss, hth_loss_softmax) = {
     .measure = measure,
     .finish = finish,
     .error = error_of,
+    .draw = draw,
+    .root = root,
 };

@@ -41,7 +41,7 @@ enum { IMPORTANCE, ANCHOR, SUM };
 
 static bool of_updates(const void *of) {
     const ewc_options *o = of;
-    return o->pass.importance == HTH_OF_UPDATES;
+    return HTH_OF_SAMPLED + o->pass.importance == HTH_OF_UPDATES;
 }
 
 /* Adds the squares of scale times the gradient. */
@@ -73,6 +73,7 @@ HTH_PART_OF(const hth_keep, hth_keep_ewc) = {
     .names = names,
     .operations = 3,
     .notes = true,
+    .of = HTH_OF_SAMPLED,
     .follows = of_updates,
     .after = note,
     .note = note,

@@ -16,6 +16,7 @@
 
 #include "base/options.h"
 #include "kernels/level.h"
+#include "optim/inspect.h"
 
 enum {
     HTH_MOST_KEPT = 15,    /* arrays of a part, a number a parameter each */
@@ -53,12 +54,10 @@ enum { HTH_ANCHOR_LAST, HTH_ANCHOR_MEAN };
 /* How the importance is found, for the pass over sequences that the caller makes: the options of a part that notes
  * have this behind hth_keep_pull. */
 typedef struct hth_keep_pass {
-    int importance; /* HTH_OF_EXPECTED, ... */
+    int importance; /* of ewc: 0 sampled, 1 expected, 2 empirical, 3 updates */
     int64_t sequences;
     const char *learner;
 } hth_keep_pass;
-
-enum { HTH_OF_SAMPLED, HTH_OF_EXPECTED, HTH_OF_EMPIRICAL, HTH_OF_UPDATES };
 
 /* What pulls. */
 enum { HTH_PULLS_NOT, HTH_PULLS_ALIKE, HTH_PULLS_BY_IMPORTANCE };
@@ -74,7 +73,9 @@ typedef struct hth_keep {
     size_t
         operations; /* multiply-adds of an update; of a part without names, for each array and theta */
     bool of_squares; /* needs a method that keeps the mean squared gradient */
-    bool notes;      /* `consolidate` needs what has been noted */
+    bool
+        notes; /* `consolidate` needs what has been noted; behind hth_keep_pull, options are hth_keep_pass */
+    hth_importance of; /* what is to be noted, the first of its choices */
     /* Computes `number` for a learning rate, once for all parameters of a stretch. NULL: none. */
     void (*prepare)(const void *options, double rate, hth_real *number);
     void (*begin)(const hth_keep_piece *piece); /* before the first update. NULL: nothing */

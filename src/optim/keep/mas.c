@@ -50,6 +50,7 @@ HTH_PART_OF(const hth_keep, hth_keep_mas) = {
     .names = names,
     .operations = 3,
     .notes = true,
+    .of = HTH_OF_OUTPUTS,
     .note = note,
     .consolidate = consolidate,
 };
