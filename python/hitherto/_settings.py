@@ -785,7 +785,7 @@ class Learner(TypedDict, total=False):
     itself (2)"""
     rho_epsilon: float
     """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
-    2017), 1e-7 in single precision (1e-7)"""
+    2017), 1e-7 in single precision (1e-5)"""
     noise: Literal["signs", "normal"]
     """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
     row_steps: int
@@ -1009,7 +1009,7 @@ class Train(_Train, total=False):
     """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
     work to do, fewer than cores are faster (0)"""
     precision: Literal["single", "double"]
-    """arithmetic: single (32 bits) or double (64 bits) (single)"""
+    """arithmetic: single (32 bits) or double (64 bits) (double)"""
     batch: int
     """sequences that advance together (1)"""
     epochs: int
