@@ -196,7 +196,7 @@ def dissimilarity(patterns: ArrayLike) -> Numbers:
     """
     array = np.asarray(patterns, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] < 2:
-        raise SettingError(f"patterns have the shape {array.shape}, but must be (conditions, units) of 2 units at least")
+        raise SettingError(f"patterns have the shape {array.shape}, but must be (conditions, units), 2 units at least")
     centred = array - array.mean(axis=1, keepdims=True)
     length = np.sqrt((centred ** 2).sum(axis=1, keepdims=True))
     with np.errstate(invalid="ignore", divide="ignore"):

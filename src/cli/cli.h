@@ -72,6 +72,7 @@ int cli_plot(const cli_arguments *arguments);
 int cli_probe(const cli_arguments *arguments);
 int cli_lesion(const cli_arguments *arguments);
 int cli_dynamics(const cli_arguments *arguments);
+int cli_fields(const cli_arguments *arguments);
 int cli_report(const cli_arguments *arguments);
 int cli_export(const cli_arguments *arguments);
 int cli_compare(const cli_arguments *arguments);

@@ -1,4 +1,4 @@
-/* hitherto dynamics: exponents, fixed points, and how far errors reach in a trained network; tables, a picture, arrays. */
+/* hitherto dynamics: how far errors reach in a trained network, exponents, fixed points; tables, a picture, arrays. */
 #include "cli/cli.h"
 #include "cli/figure.h"
 #include "files/npz.h"

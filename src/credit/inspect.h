@@ -149,8 +149,10 @@ void hth_step_put(hth_step_map *map, const hth_real *x);
 hth_status hth_step_take(hth_step_map *map, const hth_real *x, int32_t token, hth_error *error);
 /* X after it, x[units]. */
 void hth_step_get(const hth_step_map *map, hth_real *x);
-/* J[all][all] of it. */
-void hth_step_jacobian(hth_step_map *map, hth_real *J);
+/* J[all][all] of it, and dX_t/dx_t of its input, G[all][inputs]; G NULL: not wanted. Of tokens there is none. */
+void hth_step_jacobian(hth_step_map *map, hth_real *J, hth_real *G);
+/* Where z of a layer begins in X. */
+size_t hth_step_place(const hth_step_map *map, size_t layer);
 /* dE_t/dX_t of the loss of the step that was taken, out[all]; E as loss.time = sum has it. Once a step, by targets or
  * classes. Errors are those of hth_tape_judge and hth_learn. */
 hth_status hth_step_error(hth_step_map *map, const hth_verdict *verdict, hth_real *out,

@@ -34,6 +34,7 @@ static hth_step_map *lay_out(hth_arena *arena, const hth_network *net) {
     map->x = HTH_TAKE(arena, hth_real, map->sizes.all);
     hth_adjoint_lay_out(arena, &map->rows, net, 1, map->sizes.all,
                         hth_joint_readout_states(net) > 0);
+    hth_adjoint_lay_out_inputs(arena, &map->rows, net, 1);
     map->rows.crossing = &hth_crosses_fully;
     map->rows.item = 0;
     return placed;
@@ -123,7 +124,7 @@ void hth_step_get(const hth_step_map *map, hth_real *x) {
     hth_joint_values(map->tape, 1, 0, x);
 }
 
-void hth_step_jacobian(hth_step_map *map, hth_real *J) {
+void hth_step_jacobian(hth_step_map *map, hth_real *J, hth_real *G) {
     const size_t all = map->sizes.all, units = map->sizes.units;
     for (size_t i = 0; i < all; i++) {
         map->x[i] = 1;
@@ -136,6 +137,11 @@ void hth_step_jacobian(hth_step_map *map, hth_real *J) {
         hth_joint_gather(&map->rows, i, map->x + units, J + i * all);
         map->x[i] = 0;
     }
+    if (G) memcpy(G, map->rows.input, all * map->network->shape.inputs * sizeof *G);
+}
+
+size_t hth_step_place(const hth_step_map *map, size_t layer) {
+    return hth_joint_place_of_z(map->network, layer);
 }
 
 /* ---- Errors ---- */

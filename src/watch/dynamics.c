@@ -128,7 +128,7 @@ static hth_status step(dynamics *d, hth_error *error) {
     d->since++;
     hth_real *J = jacobian_at(d, d->since);
     HTH_TRY(hth_step_take(d->map, now.x, now.token, error));
-    hth_step_jacobian(d->map, J);
+    hth_step_jacobian(d->map, J, NULL);
     if (d->smooth) add_exponents(d, J);
     keep_start(d, &now);
     d->seen++;

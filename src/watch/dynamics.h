@@ -11,8 +11,9 @@
  *   - Fixed and slow points (Sussillo & Barak 2013): states X where q(X) = 1/2 |F(X, x) - X|^2 is least, x held, from
  *     states that the network was in; with the eigenvalues of J there.
  *
- * X is the joint state of the units (credit/inspect.h). For networks whose step is smooth; of spiking units, whose J has
- * a pseudo-derivative in it, the norms over the lag alone: they are those of the gradient that learners follow.
+ * X is the joint state of the units (credit/inspect.h). All three are for networks whose step is smooth. Of spiking
+ * units, whose J has a pseudo-derivative in it, there are the norms over the lag alone: they are those of the gradient
+ * that learners follow.
  */
 #ifndef HTH_DYNAMICS_H
 #define HTH_DYNAMICS_H

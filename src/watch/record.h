@@ -74,7 +74,7 @@ hth_status hth_recorder_next(hth_recorder *recorder, hth_instant *out, hth_error
  * the recorder. */
 hth_status hth_recorder_say(hth_recorder *recorder, const hth_real *x, int32_t token,
                             const hth_real **outputs, hth_error *error);
-/* The network's step as a map of its states (credit/inspect.h), which the caller destroys before the recorder. Errors are
+/* The network's step as a map of its states (credit/inspect.h); the caller destroys it before the recorder. Errors are
  * those of hth_step_map_create. */
 struct hth_step_map;
 hth_status hth_recorder_map(const hth_recorder *recorder, struct hth_step_map **out,

@@ -75,7 +75,7 @@ static hth_status look(hth_rest *r, const hth_real *input, int32_t token, const 
 
 /* A = J - shift I, of the step that was looked at last. */
 static void fill(hth_rest *r, double shift) {
-    hth_step_jacobian(r->map, r->J);
+    hth_step_jacobian(r->map, r->J, NULL);
     for (size_t i = 0; i < r->N; i++)
         for (size_t j = 0; j < r->N; j++)
             r->A[i * r->N + j] = (double)r->J[i * r->all + j] - (i == j ? shift : 0);

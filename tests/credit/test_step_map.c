@@ -43,7 +43,7 @@ static void the_jacobian_is_the_derivative(void **state) {
         hth_step_map *map = map_of(&rig);
         const hth_step_sizes sizes = hth_step_map_sizes(map);
         const size_t N = sizes.units, all = sizes.all;
-        hth_real x[MOST], high[MOST], low[MOST], J[MOST * MOST], of_whole[MOST];
+        hth_real x[MOST], high[MOST], low[MOST], J[MOST * MOST], G[MOST * 3], of_whole[MOST];
         hth_tape *tape;
         hth_error error;
         assert_true(N < MOST && sizes.sets);
@@ -54,7 +54,7 @@ static void the_jacobian_is_the_derivative(void **state) {
         for (size_t t = 0; t + 1 < STEPS; t++) take(map, &rig, t);
         hth_step_get(map, x);
         take(map, &rig, STEPS - 1);
-        hth_step_jacobian(map, J);
+        hth_step_jacobian(map, J, G);
         hth_step_get(map, high);
         for (size_t k = 0; k < N; k++)
             assert_true(fabs((double)(high[k] - of_whole[k])) <= tolerance(1e-13, 1e-5));
@@ -76,13 +76,29 @@ static void the_jacobian_is_the_derivative(void **state) {
                 size = fmax(size, fabs(difference));
             }
         }
+        /* And each input. */
+        hth_real in[3];
+        memcpy(in, rig.chunk.x + (STEPS - 1) * 3, sizeof in);
+        for (size_t j = 0; j < 3; j++) {
+            for (int side = 0; side < 2; side++) {
+                const hth_real kept = in[j];
+                in[j] += (hth_real)(side ? -h : h);
+                hth_step_put(map, x);
+                must(hth_step_take(map, in, -1, &error), &error);
+                hth_step_get(map, side ? low : high);
+                in[j] = kept;
+            }
+            for (size_t k = 0; k < N; k++)
+                worst =
+                    fmax(worst, fabs((double)(high[k] - low[k]) / (2 * h) - (double)G[k * 3 + j]));
+        }
         if (!(worst <= tolerance(1e-8, 3e-3) * size)) fail_msg("%s: %g", nets[i], worst / size);
         /* At another state it is another. */
         for (size_t k = 0; k < N; k++) x[k] += (hth_real)0.3;
         hth_step_put(map, x);
         take(map, &rig, STEPS - 1);
         hth_real K[MOST * MOST];
-        hth_step_jacobian(map, K);
+        hth_step_jacobian(map, K, NULL);
         double other = 0;
         for (size_t k = 0; k < all * all; k++) other = fmax(other, fabs((double)(J[k] - K[k])));
         assert_true(other > 1e-3 * size);
@@ -130,7 +146,7 @@ static void errors_go_back_as_in_backpropagation(void **state) {
         hth_step_reset(map);
         for (size_t t = 0; t < STEPS; t++) {
             take(map, &rig, t);
-            hth_step_jacobian(map, J[t]);
+            hth_step_jacobian(map, J[t], NULL);
         }
         verdict.from = 0;
         must(hth_step_error(map, &verdict, x, &error), &error);
