@@ -1057,6 +1057,20 @@ class Train(_Train, total=False):
     with, that many steps later (50)"""
     align_learners: Texts
     """learners to compare: names with commas between; empty: the run's own"""
+    interference: int
+    """with phases: every this many steps, what the next update adds to the loss of each phase that is over, to first
+    order, block by block (interference.jsonl); 0: never (0)"""
+
+
+class Phases(TypedDict, total=False):
+    """Settings of the section `phases`."""
+    reset_optimiser: bool
+    """whether the optimiser forgets its moments at the start of each phase after the first (false)"""
+    look_at: Texts
+    """the phase whose data eval, predict, record and pictures take (--phase); empty: the last"""
+    number: int
+    """which phase this is, counted from 0: training draws other trials and orders in each; set by the phases themselves
+    (0)"""
 
 
 class Phases(TypedDict, total=False):

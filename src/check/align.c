@@ -1,6 +1,7 @@
 /* Gradients of other learners beside those of the run's own: see align.h. */
 #include "check/align.h"
 
+#include "check/interference.h"
 #include "check/nearness.h"
 #include "credit/inspect.h"
 #include "files/draft.h"
@@ -360,4 +361,5 @@ const hth_guest_kind hth_align_guest = {
     .after_tape = after_tape,
     .state = state,
     .close = close_all,
+    .next = &hth_interference_guest,
 };

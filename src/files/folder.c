@@ -22,6 +22,7 @@ static const char *const run_files[] = {
     "settings.yaml",
     "metrics.jsonl",
     "align.jsonl",
+    "interference.jsonl",
     "phases.json",
     HTH_TENSORBOARD_FILE,
     "checkpoint.safetensors",

@@ -87,6 +87,18 @@ hth_status hth_run_check_phases(hth_run *r, hth_error *error) {
     return hth_transfer_create(r->phases, &r->session.transfer, error);
 }
 
+/* Tells the guest of the phases from the one at hand that are over. */
+static hth_status tell_guest(const hth_run *r, uint64_t phase, hth_error *error) {
+    const hth_guest *guest = &r->session.guest;
+    if (!guest->kind || !guest->kind->phase_over) return HTH_OK;
+    for (uint64_t k = r->at; k < phase; k++) {
+        char name[HTH_PHASE_LENGTH];
+        name_of(r, k, name);
+        HTH_TRY(guest->kind->phase_over(guest->state, &r->session, &r->all, name, error));
+    }
+    return HTH_OK;
+}
+
 hth_status hth_run_turn(void *run, uint64_t phase, hth_error *error) {
     hth_run *r = run;
     hth_phase_list own;
@@ -96,6 +108,7 @@ hth_status hth_run_turn(void *run, uint64_t phase, hth_error *error) {
     if (phase >= r->phases)
         return hth_fail(error, HTH_DAMAGED, "there is no phase number %llu",
                         (unsigned long long)phase);
+    HTH_TRY(tell_guest(r, phase, error));
     /* Open the new data, then close the old. */
     HTH_TRY(settings_of(r, phase, &own, error));
     const hth_status status = prepare(r, &own.settings, &next, &validation, error);

@@ -21,7 +21,13 @@ typedef struct hth_guest_kind {
                              hth_error *error);
     /* Lists the state fields of the guest, as hth_network_state does. */
     size_t (*state)(void *guest, hth_field *fields, size_t capacity);
+    /* Of a run with phases: the phase `label` of the settings `all` is over, and the next begins; after a restart, one
+     * call for each that is over. `all` outlives the guest. NULL: nothing happens. */
+    hth_status (*phase_over)(void *guest, const struct hth_session *session,
+                             const hth_settings *all, const char *label, hth_error *error);
     void (*close)(void *guest);
+    const struct hth_guest_kind
+        *next; /* the kind to try where the settings do not ask for this one; NULL: none */
 } hth_guest_kind;
 
 typedef struct hth_guest {

@@ -370,9 +370,21 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
 /* Makes the guest if the settings ask for one. HTH_INVALID when they do and there is no `kind`. */
 static hth_status open_guest(const hth_settings *settings, const hth_guest_kind *kind,
                              hth_session *s, hth_error *error) {
-    if (kind) HTH_TRY(kind->open(settings, s, &s->guest.state, error));
-    if (s->guest.state) s->guest.kind = kind;
-    if (kind || s->options.align == 0) return HTH_OK;
+    const hth_train_options *o = &s->options;
+    if (o->align && o->interference)
+        return hth_fail(error, HTH_INVALID,
+                        "train.align and train.interference are both set, but one guest at a time "
+                        "looks on: set one of them to 0");
+    for (const hth_guest_kind *k = kind; k && !s->guest.state; k = k->next) {
+        HTH_TRY(k->open(settings, s, &s->guest.state, error));
+        if (s->guest.state) s->guest.kind = k;
+    }
+    if (kind || (o->align == 0 && o->interference == 0)) return HTH_OK;
+    if (o->interference)
+        return hth_fail(error, HTH_INVALID,
+                        "train.interference is %lld, but here nothing looks on along a run: it "
+                        "must be 0",
+                        (long long)o->interference);
     return hth_fail(error, HTH_INVALID,
                     "train.align is %lld, but here nothing looks on that compares learners along a "
                     "run: it must be 0",

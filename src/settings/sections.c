@@ -184,6 +184,14 @@ static const hth_option train_options[] = {
      .fallback = "",
      .kind = HTH_KIND_TEXT,
      TRAIN(align_learners)},
+    {.name = "interference",
+     .help = "with phases: every this many steps, what the next update adds to the loss of each "
+             "phase that is over, to first order, block by block (interference.jsonl); 0: never",
+     .fallback = "0",
+     .kind = HTH_KIND_INTEGER,
+     .min = 0,
+     .max = 1e12,
+     TRAIN(interference)},
 };
 
 static const hth_option check_options[] = {

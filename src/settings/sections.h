@@ -16,7 +16,7 @@ typedef struct hth_train_options {
     int64_t report_every, validate_every, validation_steps, validation_batch, stop_over, patience;
     double checkpoint_every, stop_at;
     int precision;
-    int64_t align, align_window, align_horizon;
+    int64_t align, align_window, align_horizon, interference;
     const char *align_learners, *from;
     bool keep_state, picture, tensorboard;
 } hth_train_options;
