@@ -168,6 +168,9 @@ static void noise_has_its_spread(void **state) {
         sum += x / (200 * BATCH * UNITS);
         squares += x * x / (200 * BATCH * UNITS);
     }
+    /* Items, steps and units have numbers of their own. */
+    assert_true(z.data[0] != z.data[z.item_stride] && z.data[0] != z.data[z.step_stride] &&
+                z.data[0] != z.data[1]);
     assert_true(fabs(sum) < 4 * 0.5 / sqrt(200 * BATCH * UNITS));
     assert_true(fabs(squares / 0.25 - 1) < 4 * sqrt(2.0 / (200 * BATCH * UNITS)));
     hth_tape_destroy(tape);

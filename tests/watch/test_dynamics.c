@@ -1,8 +1,11 @@
 /* Dynamics of runs: the fixed point of a linear network is what its inverse says; exponents add up to the determinant;
  * credit is that of the Jacobians; spiking units have credit alone; what has no meaning is refused. */
+#include "credit/inspect.h"
 #include "network/inspect.h"
 #include "runs.h"
+#include "watch/dense.h"
 #include "watch/dynamics.h"
+#include "watch/record.h"
 
 #include "laws.h"
 
@@ -130,6 +133,55 @@ static void horizons_of_what_fades_evenly(void **state) {
     assert_true(isinf(hth_exponent_horizon(&d, 0.9)));
 }
 
+/* The same by hand, of few steps: determinants after the first `skip` of each sequence, and the errors at one lag. */
+static void assert_by_hand(const hth_dynamics_plan *plan, const hth_dynamics *d, size_t lag) {
+    enum { STEPS = 64, MOST = 16 };
+    const hth_record_plan record = {.run = plan->run, .split = plan->split};
+    static double J[STEPS][MOST * MOST];
+    hth_recorder *recorder;
+    hth_step_map *map;
+    hth_instant now;
+    hth_error error;
+    double determinant = 0, norms = 0, counted = 0, met = 0;
+    uint64_t since = 0;
+    must(hth_recorder_open(&record, &recorder, &error), &error);
+    must(hth_recorder_map(recorder, &map, &error), &error);
+    const size_t N = hth_step_map_sizes(map).units;
+    assert_true(N == hth_step_map_sizes(map).all && N <= MOST && plan->steps <= STEPS);
+    for (uint64_t t = 0; t < plan->steps; t++) {
+        hth_real state[MOST], of_step[MOST * MOST], x[MOST], before[MOST];
+        double work[MOST * MOST], square = 0;
+        /* The map and the recorder take the same step; of a gru z is X. */
+        must(hth_recorder_next(recorder, &now, &error), &error);
+        if (now.step == 0) hth_step_reset(map), since = 0;
+        must(hth_step_take(map, now.x, -1, &error), &error);
+        hth_step_get(map, state);
+        assert_true(state[0] == hth_recorder_z(recorder, 0)[0]);
+        hth_step_jacobian(map, of_step, NULL);
+        for (size_t i = 0; i < N * N; i++) work[i] = J[t][i] = (double)of_step[i];
+        if (++since > plan->skip) determinant += hth_dense_log_determinant(work, N), counted++;
+        /* The error goes back `lag` steps. */
+        if (!(now.weight > 0) || since < lag) continue;
+        const hth_verdict verdict = {
+            .steps = 1, .classes = &now.target_class, .weights = &now.weight};
+        must(hth_step_error(map, &verdict, x, &error), &error);
+        for (size_t k = 0; k < lag; k++) {
+            memset(before, 0, sizeof before);
+            for (size_t i = 0; i < N; i++)
+                for (size_t j = 0; j < N; j++) before[j] += x[i] * (hth_real)J[t - k][i * N + j];
+            memcpy(x, before, sizeof x);
+        }
+        for (size_t i = 0; i < N; i++) square += (double)x[i] * (double)x[i];
+        norms += sqrt(square);
+        met++;
+    }
+    assert_true(met > 1 && norms > 0);
+    assert_true(fabs(determinant / counted - d->log_determinant) <= tolerance(1e-11, 1e-4));
+    assert_true(fabs(norms / met - d->credit[lag]) <= tolerance(1e-12, 1e-4) * norms / met);
+    hth_step_map_destroy(map);
+    hth_recorder_close(recorder);
+}
+
 /* Sequences that begin anew: nothing goes back over their start, and the first steps of each do not count. */
 static void sequences_begin_anew(void **state) {
     (void)state;
@@ -144,6 +196,8 @@ static void sequences_begin_anew(void **state) {
     assert_true(isfinite(d.credit[11]) || isnan(d.credit[11]));
     assert_true(isnan(d.credit[13]) && isnan(d.credit[30]));
     assert_true(d.errors > 0 && d.errors < 60);
+    assert_by_hand(&plan, &d, 1);
+    assert_by_hand(&plan, &d, 5);
     hth_dynamics_free(&d);
     hth_error error;
     bool stopped;

@@ -126,6 +126,13 @@ static void blocks_come_back(void **state) {
     assert_int_equal(some.count, 9);
     assert_true(find(&all, "to 0..4 from 0..4")->loss == find(&some, "to 0..4 from 0..4")->loss);
     assert_true(find(&some, "to 0..1 from 2..4")->loss != find(&all, "to 0..4 from 0..4")->loss);
+    plan.groups = "0..4,1";
+    hth_lesion_result after = lesion(plan);
+    plan.groups = "1";
+    hth_lesion_result alone = lesion(plan);
+    assert_true(find(&after, "to 1 from 1")->loss == find(&alone, "to 1 from 1")->loss);
+    hth_lesion_free(&after);
+    hth_lesion_free(&alone);
     plan.groups = NULL;
     hth_lesion_result gates = lesion(plan);
     /* u and r have three parts each, cx and ch those that they read: x and the bias; z alone. */
