@@ -93,8 +93,8 @@ static void print_line(const lesion_request *q, const char *name, double loss, d
 
 static void print_table(const lesion_request *q) {
     const hth_lesion_result *r = &q->result;
-    printf("%s clamped to %s, one after the other, over %llu steps of %s\n\n",
-           q->plan.of == HTH_LESION_BLOCKS ? "weights" : "units", q->to,
+    printf("%s to %s, one after the other, over %llu steps of %s\n\n",
+           q->plan.of == HTH_LESION_BLOCKS ? "weights set" : "units clamped", q->to,
            (unsigned long long)r->steps, q->plan.split);
     printf("  %-36s  %10s", "", "loss");
     if (has_metric(q)) printf("  %10s", r->metric_name);
