@@ -288,6 +288,10 @@ int cli_dynamics(const cli_arguments *arguments) {
     int code = cli_find_runs(arguments, overrides, "hitherto dynamics RUN", &q.plan.run, 1, &count);
     if (code == CLI_OK) code = read_options(arguments, &q);
     if (code == CLI_OK) code = cli_need_double(arguments);
+    /* Runs of either precision: the checkpoint's numbers are converted. */
+    if (code == CLI_OK &&
+        hth_config_set(overrides, "train.precision", "double", NULL, &error) != HTH_OK)
+        code = cli_fail(&error);
     const hth_settings settings = hth_config_settings(overrides);
     q.plan.overrides = &settings;
     if (code == CLI_OK) code = look(arguments, &q);

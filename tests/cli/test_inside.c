@@ -15,7 +15,7 @@
 
 static int train_one(void **state) {
     if (enter_folder(state) != 0) return -1;
-    RUN(TRAIN, "train.precision=double", "--out", "run");
+    RUN(TRAIN, "--out", "run"); /* of single precision, but where there is double alone */
     assert_int_equal(said.code, 0);
     return 0;
 }
@@ -90,7 +90,7 @@ static void test_dynamics(void **state) {
     assert_picture("d.svg", words, HTH_COUNT(words));
     RUN("train", "task=pattern", "task.steps=50", "network.units=6", "learner=eprop1", "cell=lif",
         "train.sequences=2", "cell.v_th=0.5", "train.picture=false", "--threads", "1", "--quiet",
-        "train.precision=double", "--out", "spikes");
+        "--out", "spikes");
     RUN("dynamics", "spikes", "--quiet", "--steps", "50");
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.out, "There are no exponents and no fixed points"));
