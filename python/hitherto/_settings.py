@@ -277,8 +277,8 @@ class Data(TypedDict, total=False):
 
 
 WorldName = (
-    Literal["bandit", "two-step", "t-maze", "cues", "key-door", "cart-pole", "memory-chain", "harlow", "recorded",
-    "pipe"]
+    Literal["bandit", "two-step", "t-maze", "cues", "key-door", "cart-pole", "memory-chain", "harlow", "glimpse",
+    "recorded", "pipe"]
 )
 
 class World(TypedDict, total=False):
@@ -334,11 +334,25 @@ class World(TypedDict, total=False):
     """steps of the chain (20)"""
     trials: int
     """trials of an episode, a step each (100); or: trials of an episode (6)"""
+    labels: Texts
+    """its labels; "": the file of images, with labels for images and idx1 for idx3"""
+    test_file: Texts
+    """images of the test; "": those of validation"""
+    test_labels: Texts
+    """their labels"""
+    validation_fraction: float
+    """the share of the images that validate in place of training (0.1)"""
     size: int
-    """numbers of an object (8)"""
+    """numbers of an object (8); or: pixels of the window on a side (8)"""
+    grid: int
+    """places of the window on a side (7)"""
+    glimpses: int
+    """steps of an episode; the last one names the class (6)"""
+    side: int
+    """pixels of a drawn image on a side (20)"""
     file: Texts
-    """an .npz file, or a folder of .npy files, with inputs, and with an action and a reward of each step as targets
-    (docs/worlds.md)"""
+    """an IDX file of images, as MNIST's; "": lines among noise are drawn; or: an .npz file, or a folder of .npy files,
+    with inputs, and with an action and a reward of each step as targets (docs/worlds.md)"""
     command: Texts
     """the program, as a shell would be told it (docs/worlds.md says what it must answer); or unix:PATH, where one
     listens already, at a socket"""

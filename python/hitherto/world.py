@@ -9,7 +9,7 @@ import socketserver
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,8 +34,8 @@ def _act(world: Any, action: int) -> list[float]:
     """``step(action)``, which returns (seen, reward, ended) or Gymnasium's five."""
     answer = world.step(action)
     if not isinstance(answer, tuple) or len(answer) not in (3, 5):
-        raise TypeError(f"step must return (seen, reward, ended) or Gymnasium's (seen, reward, terminated, truncated, info), "
-                        f"but returned {answer!r:.80}")
+        raise TypeError("step must return (seen, reward, ended) or Gymnasium's (seen, reward, terminated, truncated, "
+                        f"info), but returned {answer!r:.80}")
     seen, reward, *rest = answer
     ended = rest[0] if len(answer) == 3 else rest[0] or rest[1]
     return [float(reward), float(bool(ended)), *_numbers(seen)]
@@ -62,12 +62,10 @@ def _name(make: Callable[[], Any]) -> str:
 class _Conversation(socketserver.StreamRequestHandler):
     """One item of a batch: a world of its own, in a thread of its own."""
 
-    server: _Server
-
     def handle(self) -> None:
-        line = ""
+        server, line = cast(_Server, self.server), b""
         try:
-            world = self.server.make()
+            world = server.make()
             for line in self.rfile:
                 word, number = line.decode().split()
                 numbers = _begin(world, int(number)) if word == "reset" else _act(world, int(number))
@@ -75,8 +73,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         except OSError:
             pass  # the program has ended
         except Exception as error:  # the connection closes, which ends the run
-            said = bytes(line).decode().strip() if line else "its start"
-            self.server.failure = self.server.failure or (said, error)
+            said = line.decode().strip() if line else "its start"
+            server.failure = server.failure or (said, error)
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

@@ -6,7 +6,8 @@
 #define WORLDS(X)                                                                                  \
     X(bandit)                                                                                      \
     X(two_step)                                                                                    \
-    X(t_maze) X(cues) X(key_door) X(cart_pole) X(memory_chain) X(harlow) X(recorded) X(pipe)
+    X(t_maze)                                                                                      \
+    X(cues) X(key_door) X(cart_pole) X(memory_chain) X(harlow) X(glimpse) X(recorded) X(pipe)
 
 #define DECLARE(name) extern const hth_stream_kind hth_world_##name;
 WORLDS(DECLARE)

@@ -207,6 +207,36 @@ static void harlow(void **state) {
     assert_true(near(left.rewards, 0, 0.4));
 }
 
+/* The kind of a line of bright pixels that the window holds as a whole, plus 1; 0: it holds none. */
+static size_t line_in(const hth_real *x) {
+    enum { SIZE = 8, LINE = 5 };
+    size_t rows[SIZE * SIZE], columns[SIZE * SIZE], count = 0;
+    for (size_t i = 0; i < SIZE * SIZE; i++)
+        if (x[i] == 1) {
+            rows[count] = i / SIZE;
+            columns[count++] = i % SIZE;
+        }
+    if (count < LINE) return 0;
+    if (rows[0] == rows[1]) return 1;
+    if (columns[0] == columns[1]) return 2;
+    return columns[1] > columns[0] ? 3 : 4;
+}
+
+/* Looks at one place after the other, and names what was there. */
+static size_t look_everywhere(view *v) {
+    const size_t found = line_in(v->x);
+    if (found) v->notes[0] = (double)found;
+    return v->x[66] > 0 ? (size_t)v->notes[0] - 1 : v->step;
+}
+
+static void glimpse(void **state) {
+    (void)state;
+    const hth_outcomes all = play("glimpse", "world.glimpses", "50", look_everywhere, 60);
+    const hth_outcomes flat = play("glimpse", NULL, NULL, first, 400);
+    assert_true(all.rewards == 1 && all.missed == 0 && all.steps == 50);
+    assert_true(near(flat.rewards, 0.25, 0.1) && near(flat.rewards + flat.missed, 1, 1e-9));
+}
+
 /* Pushes under the pole as it falls. */
 static size_t balance(view *v) {
     return (double)v->x[1] + 1.5 * (double)v->x[3] + 0.1 * (double)v->x[0] > 0;
@@ -236,9 +266,9 @@ static void cart_pole(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bandit), cmocka_unit_test(two_step),  cmocka_unit_test(t_maze),
-        cmocka_unit_test(cues),   cmocka_unit_test(key_door),  cmocka_unit_test(memory_chain),
-        cmocka_unit_test(harlow), cmocka_unit_test(cart_pole),
+        cmocka_unit_test(bandit), cmocka_unit_test(two_step), cmocka_unit_test(t_maze),
+        cmocka_unit_test(cues),   cmocka_unit_test(key_door), cmocka_unit_test(memory_chain),
+        cmocka_unit_test(harlow), cmocka_unit_test(glimpse),  cmocka_unit_test(cart_pole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,6 +217,69 @@ static void recordings_are_played_in_turn(void **state) {
     p.kind->close(p.state);
 }
 
+/* Ten images of one grey each; three classes. */
+static void write_images(void) {
+    enum { COUNT = 10, PIXELS = 64 };
+    unsigned char images[16 + COUNT * PIXELS] = {0, 0, 8, 3, 0, 0, 0, COUNT,
+                                                 0, 0, 0, 8, 0, 0, 0, 8};
+    unsigned char labels[8 + COUNT] = {0, 0, 8, 1, 0, 0, 0, COUNT};
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(images + 16 + i * PIXELS, (int)(20 * i), PIXELS);
+        labels[8 + i] = (unsigned char)(i % 3);
+    }
+    scratch_write("images-idx3-ubyte", images, sizeof images);
+    scratch_write("labels-idx1-ubyte", labels, sizeof labels);
+}
+
+static player open_glimpse(const char *size, hth_split split, hth_error *error) {
+    const hth_setting items[] = {{"world.file", scratch_path("images-idx3-ubyte"), NULL},
+                                 {"world.validation_fraction", "0.3", NULL},
+                                 {"world.size", size, NULL},
+                                 {"world.grid", "2", NULL},
+                                 {"world.glimpses", "2", NULL}};
+    const hth_settings settings = {items, HTH_COUNT(items)};
+    const hth_stream_context context = {&settings, split, BATCH, 1};
+    size_t w = 0;
+    while (strcmp(hth_worlds.at(w)->name, "glimpse") != 0) w++;
+    player p = {.kind = hth_world_at(w)};
+    if (p.kind->open(&context, &p.state, &p.shape, error) != HTH_OK) p.state = NULL;
+    return p;
+}
+
+/* The window shows the image, what pays is its label, and images that validate are none of those that train. */
+static void glimpses_are_of_the_files_images(void **state) {
+    (void)state;
+    hth_error error;
+    bool seen[2][10] = {{false}};
+    size_t paid = 0;
+    write_images();
+    for (int v = 0; v < 2; v++) {
+        player p = open_glimpse("8", v ? HTH_VALIDATE : HTH_TRAIN, &error);
+        assert_non_null(p.state);
+        for (size_t episode = 0; episode < 100; episode++) {
+            hth_chunk chunk;
+            hth_position_flags flags;
+            assert_int_equal(p.kind->next(p.state, 9, &chunk, &flags, &error), HTH_OK);
+            assert_int_equal(chunk.steps, 2);
+            for (size_t b = 0; b < BATCH; b++) {
+                const hth_real *x = chunk.x + (BATCH + b) * p.shape.inputs;
+                const hth_real *target = chunk.targets + (BATCH + b) * p.shape.outputs;
+                const size_t image = (size_t)((double)x[0] * 255 / 20 + 0.5);
+                assert_true(x[63] == x[0] && x[66] == 1);
+                seen[v][image] = true;
+                for (size_t k = 0; k + 1 < p.shape.outputs; k++)
+                    assert_true(target[k] == 0 || (target[k] == 1 && k == image % 3));
+                paid += target[image % 3] == 1;
+            }
+        }
+        p.kind->close(p.state);
+    }
+    for (size_t i = 0; i < 10; i++) assert_int_equal(seen[0][i] + seen[1][i], 1);
+    assert_true(paid > 60 && paid < 140); /* of 400 random answers of four */
+    assert_null(open_glimpse("9", HTH_TRAIN, &error).state);
+    assert_non_null(strstr(error.message, "world.size is 9, but must be at most the 8 x 8 pixels"));
+}
+
 /* What `hitherto list worlds` says. */
 static void sizes_are_told(void **state) {
     (void)state;
@@ -231,9 +294,11 @@ static void sizes_are_told(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tapes_of_any_length_and_copies_agree),
-        cmocka_unit_test(other_draws_differ), cmocka_unit_test(hostile_positions_are_survived),
-        cmocka_unit_test(recordings_are_played_in_turn), cmocka_unit_test(sizes_are_told)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tapes_of_any_length_and_copies_agree),
+                                       cmocka_unit_test(other_draws_differ),
+                                       cmocka_unit_test(hostile_positions_are_survived),
+                                       cmocka_unit_test(recordings_are_played_in_turn),
+                                       cmocka_unit_test(glimpses_are_of_the_files_images),
+                                       cmocka_unit_test(sizes_are_told)};
     return cmocka_run_group_tests(tests, write_episodes, scratch_remove);
 }
