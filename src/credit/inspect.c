@@ -7,26 +7,29 @@
 /* ---- What a learner is ---- */
 
 /* A past that is kept is carried; a future that learns predicts. */
-static hth_learner_kind kind_of(const hth_axes *axes) {
+static hth_learner_kind kind_of(const hth_axes *axes, const hth_least_squares_options *readout) {
     return (hth_learner_kind){.name = axes->preset->part.name,
                               .steps = axes->preset->steps,
                               .reaches_units = axes->signal->reaches_units,
                               .takes_feedback = axes->signal->give != NULL,
                               .keeps_past = axes->past->carry != NULL,
                               .keeps_traces = axes->past->traces != NULL,
-                              .predicts = axes->future->learn != NULL};
+                              .predicts = axes->future->learn != NULL,
+                              .least_squares = readout->readout == HTH_READOUT_BY_RLS};
 }
 
 hth_status hth_learner_choose(const hth_settings *settings, hth_learner_kind *out,
                               hth_error *error) {
     hth_axes axes;
+    hth_least_squares_options readout;
     HTH_TRY(hth_axes_read(settings, &axes, error));
-    *out = kind_of(&axes);
+    HTH_TRY(hth_least_squares_read(settings, axes.preset, &readout, error));
+    *out = kind_of(&axes, &readout);
     return HTH_OK;
 }
 
 hth_learner_kind hth_learner_look(const hth_learner *learner) {
-    return kind_of(&learner->axes);
+    return kind_of(&learner->axes, &learner->least_squares_options);
 }
 
 hth_bias hth_learner_bias(const hth_learner *learner, size_t steps, size_t total) {

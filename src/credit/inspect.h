@@ -15,6 +15,7 @@ typedef struct hth_learner_kind {
     bool keeps_past;         /* something of what was before the tape */
     bool keeps_traces;       /* one eligibility vector per synapse: hth_learner_trace */
     bool predicts;           /* losses after the tape */
+    bool least_squares;      /* the readout learns by them */
 } hth_learner_kind;
 
 /* Of settings, before there is a learner; and of a learner. */

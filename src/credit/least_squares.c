@@ -8,6 +8,10 @@
  * regression, of an echo state network (Jaeger 2001); with the output fed back FORCE (Sussillo & Abbott 2009). A class
  * is the target 1, other outputs 0. The loss does not matter to it; it is reported as ever.
  *
+ * With l < 1, P grows where no f has come for long: for a unit that is silent by 1/l a step. Where a diagonal entry is
+ * MOST times that of P_0, the unit's row and column are divided, d P d with a diagonal d, so that P stays symmetric and
+ * positive: by then its weight is as good as free.
+ *
  * Steps come one after the other, over a tape of any length, items of the batch in turn: the weights that a step meets
  * are those of the network less what the gradient holds already. So what is added up is not a gradient but a step, and
  * the optimiser takes it as it is (hth_gradient.readout_steps). Any number of outputs share P.
@@ -22,6 +26,7 @@
 #include "kernels/symmetric.h"
 #include "network/readout.h"
 
+#include <math.h>
 #include <string.h>
 
 struct hth_least_squares {
@@ -106,12 +111,30 @@ static void add(const hth_readout *r, hth_gradient *gradient, size_t k, double e
     if (r->has_bias) gradient->values[r->bias + k] += (hth_real)(e * gain[r->n]);
 }
 
+/* Keeps P, with the step that is pending, from growing beyond all numbers where nothing comes. */
+static void bound(hth_least_squares *ls) {
+    static const double MOST = 1e10;
+    const double most = MOST / ls->options.alpha, c = ls->pending[0], scale = ls->pending[1];
+    if (!(ls->options.forgetting < 1)) return;
+    for (size_t j = 0, at = 0; j < ls->n; at += ls->n - j++) {
+        const double grown = (ls->P[at] - c * ls->q[j] * ls->q[j]) * scale;
+        if (!(grown > most)) continue;
+        /* To half of it, for this not to be at every step: the column above the diagonal, then the row. */
+        const double d = sqrt(most / 2 / grown);
+        for (size_t i = 0, above = j; i < j; above += ls->n - ++i) ls->P[above] *= d;
+        for (size_t k = 1; k < ls->n - j; k++) ls->P[at + k] *= d;
+        ls->P[at] *= d * d;
+        ls->q[j] *= d;
+    }
+}
+
 /* A step of an item, with its weight. */
 static void update(hth_least_squares *ls, const hth_tape *tape, size_t item, const double *f,
                    double weight, hth_gradient *gradient) {
     const hth_readout *r = &tape->network->readout;
     const bool is_error = tape->said[item / tape->batch] == HTH_SAID_ERROR;
     /* The gain. */
+    bound(ls);
     hth_symmetric_pass(ls->n, ls->P, ls->pending[0], ls->q, ls->pending[1], f, ls->room);
     memcpy(ls->q, ls->room, ls->n * sizeof *ls->q);
     const double c = weight / (ls->options.forgetting + weight * hth_dot64(ls->n, f, ls->q));

@@ -3,7 +3,10 @@
  * are set.
  */
 #include "settings/config.h"
+#include "settings/identity.h"
 
+#include "credit/catalogues.h"
+#include "credit/inspect.h"
 #include "network/catalogues.h"
 #include "settings/phases.h"
 #include "tasks/catalogues.h"
@@ -46,6 +49,41 @@ static hth_status check_agent(const hth_settings *settings, const hth_setting *s
                     agent->key, agent->origin ? agent->origin : "set", stream->key, stream->value);
 }
 
+/* HTH_INVALID where one of the settings with this beginning, all among `options`, has another value than its default,
+ * which each run's own file has: it would go nowhere. */
+static hth_status check_idle(const hth_settings *settings, const hth_options *options,
+                             const char *beginning, const char *why, hth_error *error) {
+    for (size_t i = 0; i < options->count; i++) {
+        const hth_option *option = &options->items[i];
+        char key[HTH_KEY_LENGTH];
+        snprintf(key, sizeof key, "%s.%s", options->section, option->name);
+        const hth_setting *set = hth_settings_find(settings, key);
+        if (strncmp(option->name, beginning, strlen(beginning)) != 0 || !set ||
+            hth_same_value(set->value, option->fallback))
+            continue;
+        return hth_fail(error, HTH_INVALID, "%s (%s) is '%s', but %s, or leave it out", key,
+                        set->origin ? set->origin : "set", set->value, why);
+    }
+    return HTH_OK;
+}
+
+/* Settings of random connections and of least squares, where there are none. */
+static hth_status check_unused(const hth_settings *settings, hth_error *error) {
+    hth_learner_kind learner;
+    hth_stack stack;
+    bool random = false;
+    HTH_TRY(hth_stack_read(settings, &stack, error));
+    for (size_t l = 0; l < stack.layers; l++)
+        random = random || stack.connections[l] == HTH_CONNECT_RANDOM;
+    if (!random)
+        HTH_TRY(check_idle(settings, &hth_network_section.common, "density",
+                           "no connections are random: set network.connections=random", error));
+    HTH_TRY(hth_learner_choose(settings, &learner, error));
+    if (learner.least_squares) return HTH_OK;
+    return check_idle(settings, &hth_learners.common, "rls_",
+                      "nothing learns by least squares: set learner.readout=rls", error);
+}
+
 /* Requires exactly one source of numbers: a task, a reader or a world. */
 static hth_status check_stream(const hth_settings *settings, hth_error *error) {
     static const hth_catalogue *const all[] = {&hth_tasks, &hth_readers, &hth_worlds};
@@ -66,10 +104,12 @@ static hth_status check_stream(const hth_settings *settings, hth_error *error) {
                     "list data' and 'hitherto list worlds' show them");
 }
 
-/* Requires what a run needs of its settings: a source of numbers, and values of options without a default. */
+/* Requires what a run needs of its settings: a source of numbers, values of options without a default, and none that goes
+ * nowhere. */
 static hth_status check_whole(const hth_settings *settings, hth_error *error) {
     unmet_need need = {settings, HTH_OK, error};
     HTH_TRY(check_stream(settings, error));
+    HTH_TRY(check_unused(settings, error));
     hth_config_each_table(settings, check_given, &need);
     return need.status;
 }

@@ -145,7 +145,7 @@ static void test_many_columns(void **state) {
     (void)state;
     RUN(SMALL, "train.steps=100", "compare.seeds=1", "--out", "wide", "--quiet",
         "vary.optimiser.lr=1e-3", "vary.network.bias=true", "vary.train.batch=1",
-        "vary.optimiser.clip_norm=1", "vary.train.report_every=50", "vary.network.density=1",
+        "vary.optimiser.clip_norm=1", "vary.train.report_every=50", "vary.network.excitatory=-1",
         "vary.init.bias_scale=1", "vary.init.w_in_scale=1", "vary.init.w_out_scale=1",
         "vary.init.w_rec_scale=1", "vary.train.keep_state=false", "vary.task.lag1=2",
         "vary.task.lag2=3", "vary.optimiser.schedule=constant");

@@ -307,6 +307,57 @@ static void test_symmetric_pass(void **state) {
     }
 }
 
+/* ---- Units that are silent ---- */
+
+/* Steps of FORCE's rule on features of which the last one stays 0 for `silent` steps, then fires. The largest distance of
+ * the output from its target over the last 50 steps of either part. */
+static void fire_late(size_t silent, double distances[2]) {
+    enum { N = 3, LAST = N - 1 };
+    static const law_case what = {.settings = "network.units=3 cell.name=rate readout.bias=false",
+                                  .inputs = 1,
+                                  .outputs = 1,
+                                  .steps = 1,
+                                  .batch = 1};
+    run r;
+    open_run(&r, &what, "learner.rls_forgetting=0.9", 1);
+    const hth_readout *out = &r.rig.network->readout;
+    distances[0] = distances[1] = 0;
+    for (size_t t = 0; t < silent + 200; t++) {
+        /* Weights of the input and the constant; the last unit has none while it is silent. */
+        hth_real *theta = r.rig.network->theta;
+        const size_t columns = N + 1 + 1;
+        memset(theta, 0, N * columns * sizeof *theta);
+        for (size_t j = 0; j < N && (j < LAST || t >= silent); j++) {
+            theta[j * columns + N] = (hth_real)(0.5 + 0.3 * (double)j);
+            theta[j * columns + N + 1] = (hth_real)(0.4 * (double)j);
+        }
+        const hth_real x = (hth_real)sin(0.7 * (double)t);
+        hth_error error;
+        hth_chunk chunk = {.steps = 1, .batch = 1, .x = &x};
+        hth_real target = (hth_real)(0.5 * sin(0.7 * (double)t) + 0.2), y;
+        chunk.targets = &target;
+        must(hth_forward(r.tape, &chunk, &r.rig.report, &error), &error);
+        must(hth_tape_read(r.tape, 0, 1, &y, &error), &error);
+        const double off = fabs((double)(y - target));
+        if (t + 50 >= silent && t < silent && off > distances[0]) distances[0] = off;
+        if (t + 50 >= silent + 200 && off > distances[1]) distances[1] = off;
+        must(hth_learn_and_step(r.learner, r.tape, r.gradient, r.optimiser, r.rig.network, 1,
+                                &error),
+             &error);
+        for (size_t j = 0; j < N; j++) assert_true(isfinite(theta[out->weight + j]));
+    }
+    close_run(&r);
+}
+
+/* 0.9^-8000 is beyond all numbers. Until the unit fires the others fit the target, and afterwards all do. */
+static void silent_units_end_nothing(void **state) {
+    (void)state;
+    double few[2], many[2];
+    fire_late(100, few);
+    fire_late(8000, many);
+    for (int i = 0; i < 2; i++) assert_true(few[i] < 0.1 && many[i] < 2 * few[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_ridge_regression),
@@ -316,6 +367,7 @@ int main(void) {
         cmocka_unit_test(test_every_and_until),
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_symmetric_pass),
+        cmocka_unit_test(silent_units_end_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,31 @@ static void test_settings_that_are_refused(void **state) {
                "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "
                "list data' and 'hitherto list worlds' show them",
                "cell=lstm");
+    IS_INVALID("network.density (command line) is '0.2', but no connections are random: set "
+               "network.connections=random, or leave it out",
+               "task=add", "network.density=0.2", "network.connections=ring");
+    IS_INVALID("learner.rls_every (command line) is '2', but nothing learns by least squares: set "
+               "learner.readout=rls, or leave it out",
+               "task=add", "learner=rflo", "learner.rls_every=2");
+}
+
+/* The same where they mean something, and where they are the defaults, which each run's own file has. */
+static void test_settings_that_are_used_are_taken(void **state) {
+    fixture *f = *state;
+    static const char *const lines[] = {
+        "network: {connections: [all, random], density: 0.2, units: [3, 2]}\n",
+        "learner: {name: rls, rls_every: 2}\n",
+        "learner: {name: rflo, readout: rls, rls_alpha: 3, rls_until: 5, rls_forgetting: 0.9}\n",
+        "network: {density: 0.10}\nlearner: {rls_every: 1, rls_alpha: 1.0}\n",
+    };
+    for (size_t i = 0; i < HTH_COUNT(lines); i++) {
+        char text[200];
+        snprintf(text, sizeof text, "task: add\n%s", lines[i]);
+        assert_int_equal(load(f, text), HTH_OK);
+        if (hth_config_validate(f->config, &f->error) != HTH_OK) fail_msg("%s", f->error.message);
+        hth_config_destroy(f->config);
+        assert_int_equal(hth_config_create(&f->config, NULL), HTH_OK);
+    }
 }
 
 static void test_every_value_is_checked_also_one_that_is_overridden(void **state) {
@@ -340,6 +365,7 @@ int main(void) {
         TEST(test_files_that_are_refused),
         TEST(test_a_missing_file),
         TEST(test_settings_that_are_refused),
+        TEST(test_settings_that_are_used_are_taken),
         TEST(test_every_value_is_checked_also_one_that_is_overridden),
         TEST(test_a_written_file_loads_back),
         TEST(test_a_written_stack_loads_back),

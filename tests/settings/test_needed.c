@@ -28,7 +28,9 @@ static void typed_words_come_back(void **state) {
         {"task=add learner=rflo learner.steps=1 cell=rate optimiser=sgd", 4},
         {"task=pattern cell=lstm network.units=3,4 optimiser=adam optimiser.beta1=0.5", 4},
         {"task=add learner=uoro train.seed=4 train.threads=1 check.steps=9", 3},
-        {"task=add learner=eprop1 learner.signal=readout network.density=0.50", 4},
+        {"task=add learner=eprop1 learner.signal=readout network.connections=random "
+         "network.density=0.50",
+         5},
         {"task=store-recall conventions=bellec2020 cell=alif learner=eprop1", 4},
     };
     for (size_t i = 0; i < HTH_COUNT(cases); i++) {
