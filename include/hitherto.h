@@ -444,9 +444,9 @@ HTH_API hth_status hth_learner_signals(hth_learner *learner, const hth_real *sig
  * learner.window the tape may have slid since the last call; only new steps count, and late verdicts count as new. A
  * tape that begins a sequence begins one for the learner too.
  *
- * HTH_INVALID when the learner has already learned from one of the steps; when the sequence before ended without
- * `ends`, and the learner had predicted or waited for its later losses; or when loss.time divides by a number that is
- * not known (hth_tape_expect). */
+ * HTH_INVALID when there is no step on the tape, as after its state was restored; when the learner has already learned
+ * from one of the steps; when the sequence before ended without `ends`, and the learner had predicted or waited for its
+ * later losses; or when loss.time divides by a number that is not known (hth_tape_expect). */
 HTH_API hth_status hth_learn(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                              hth_error *error);
 

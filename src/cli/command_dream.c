@@ -68,7 +68,9 @@ static int write_to(const char *path, hth_dream *dream, uint64_t steps) {
     const hth_status ended = hth_draft_end(&draft, whole, &error);
     if (status != HTH_OK) return cli_fail(&why);
     if (cli_interrupted) return CLI_INTERRUPTED;
-    return ended == HTH_OK ? CLI_OK : cli_fail(&error);
+    if (ended != HTH_OK) return cli_fail(&error);
+    cli_say(stdout, "%llu step%s: %s\n", (unsigned long long)steps, steps == 1 ? "" : "s", path);
+    return CLI_OK;
 }
 
 static int run(const cli_arguments *arguments, hth_config *overrides) {

@@ -361,8 +361,12 @@ static hth_status check_end(hth_learner *learner, const hth_tape *tape, hth_erro
 
 static hth_status check_fit(const hth_learner *learner, const hth_tape *tape,
                             const hth_gradient *gradient, hth_error *error) {
+    if (tape->steps == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "there is no step on the tape: its state is that of its beginning, or has "
+                        "been restored; write steps (hth_tape_write), judge them, then learn");
     if (tape->network != learner->network || tape->batch != learner->batch ||
-        tape->steps > hth_window_length(learner) || tape->steps == 0)
+        tape->steps > hth_window_length(learner))
         return hth_fail(
             error, HTH_MISMATCH,
             "the tape (%zu steps written, %zu items) does not fit the learner (%zu, %zu)",

@@ -340,6 +340,23 @@ static void the_confusion_is_the_accuracy(void **state) {
     assert_true(*said.out == 0 && !is_there("none.csv"));
 }
 
+/* What it wrote, and nothing else, is said where the dream goes to a file. */
+static void a_dream_in_a_file_is_told(void **state) {
+    (void)state;
+    RUN("train", "task=sines", "network.units=6", "readout.feedback=true", "learner=rls",
+        "network.initial=learned", "train.steps=20", "train.validate_every=-1", "--threads", "1",
+        "--quiet", "--out", "fed");
+    assert_int_equal(said.code, 0);
+    RUN("dream", "fed", "--steps", "7", "--out", "dream.csv");
+    assert_int_equal(said.code, 0);
+    assert_string_equal(said.out, "7 steps: dream.csv\n");
+    char file[4096];
+    read_whole("dream.csv", file);
+    RUN("dream", "fed", "--steps", "7");
+    assert_int_equal(said.code, 0);
+    assert_string_equal(said.out, file);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     train();
@@ -361,11 +378,17 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
-        TEST(predictions_are_what_eval_scores),   TEST(recordings_show_the_inside),
-        TEST(shorter_sequences_are_filled_up),    TEST(new_data_need_no_targets),
-        TEST(a_table_is_forecast_to_its_end),     TEST(class_weights_of_data_stay),
-        TEST(another_cell_begins_with_what_fits), TEST(parameters_are_those_that_exist),
-        TEST(the_confusion_is_the_accuracy),      TEST(test_refusals),
+        TEST(predictions_are_what_eval_scores),
+        TEST(recordings_show_the_inside),
+        TEST(shorter_sequences_are_filled_up),
+        TEST(new_data_need_no_targets),
+        TEST(a_table_is_forecast_to_its_end),
+        TEST(class_weights_of_data_stay),
+        TEST(another_cell_begins_with_what_fits),
+        TEST(parameters_are_those_that_exist),
+        TEST(the_confusion_is_the_accuracy),
+        TEST(a_dream_in_a_file_is_told),
+        TEST(test_refusals),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,24 @@ static void test_totals_survive_a_resume(void **state) {
     law_teardown(&rig);
 }
 
+/* Between a state and the next step there is nothing to learn from, and the sentence says why. */
+static void test_a_restored_state_has_no_steps(void **state) {
+    law_rig rig;
+    hth_error error;
+    (void)state;
+    law_setup(&rig, &plain);
+    handles a = handles_make(&rig, "learner.name=f-bptt learner.window=6", 2);
+    handles b = handles_make(&rig, "learner.name=f-bptt learner.window=6", 2);
+    must(forward_and_learn(&rig, &a, 0, 2, false, &error), &error);
+    handles_copy_state(&a, &b);
+    refused(hth_learn(b.learner, b.tape, b.gradient, &error), &error,
+            "no step on the tape: its state is that of its beginning, or has been restored");
+    must(forward_and_learn(&rig, &b, 2, 2, false, &error), &error);
+    handles_drop(&a);
+    handles_drop(&b);
+    law_teardown(&rig);
+}
+
 /* Items that have ended on steps that stay have ended after a resume. */
 static void test_lengths_survive_a_resume(void **state) {
     static const uint32_t lengths[BATCH] = {2, 1}, more[BATCH] = {1, 1}, none[BATCH] = {1, 0};
@@ -360,6 +378,7 @@ int main(void) {
         cmocka_unit_test(test_a_sequence_begins_with_its_tape),
         cmocka_unit_test(test_a_refusal_survives_a_resume),
         cmocka_unit_test(test_totals_survive_a_resume),
+        cmocka_unit_test(test_a_restored_state_has_no_steps),
         cmocka_unit_test(test_lengths_survive_a_resume),
         cmocka_unit_test(test_an_ended_item_stays_ended),
         cmocka_unit_test(test_two_tapes_of_one_learner),
