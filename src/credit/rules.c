@@ -8,286 +8,12 @@
  */
 #include "credit/rules.h"
 
+#include "credit/asks.h"
 #include "credit/catalogues.h"
-#include "credit/joint.h"
-#include "credit/least_squares.h"
-#include "credit/past/clopath.h"
-#include "credit/past/scales.h"
 #include "credit/window.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- What rules ask ---- */
-
-/* A setting of a part's own that is one of several texts; NULL: the part has no such setting. */
-static const char *says(const hth_axis *axis, const hth_own *own, const char *name) {
-    const hth_options *options = &axis->part.options;
-    for (size_t i = 0; i < options->count; i++) {
-        const hth_option *o = &options->items[i];
-        if (strcmp(o->name, name) == 0)
-            return o->choices[*(const int *)((const char *)own->options + o->offset)];
-    }
-    return NULL;
-}
-
-static bool past_says(const hth_learner *plan, const char *name, const char *value) {
-    const char *said = says(&plan->axes.past->axis, &plan->past, name);
-    return said && strcmp(said, value) == 0;
-}
-
-/* A number among the settings of the future or the past; -1: there is none of that name. */
-static double number(const hth_axis *axis, const hth_own *own, const char *name) {
-    const hth_options *options = &axis->part.options;
-    for (size_t i = 0; i < options->count; i++) {
-        const hth_option *o = &options->items[i];
-        const void *at = (const char *)own->options + o->offset;
-        if (strcmp(o->name, name) == 0)
-            return o->kind == HTH_KIND_REAL ? *(const double *)at : (double)*(const int64_t *)at;
-    }
-    return -1;
-}
-
-static double future_number(const hth_learner *plan, const char *name) {
-    return number(&plan->axes.future->axis, &plan->future, name);
-}
-
-static bool runs_backwards(const hth_learner *plan) {
-    return plan->network->is_whole;
-}
-
-static bool readout_leaks(const hth_learner *plan) {
-    return plan->network->readout.kappa != 0;
-}
-
-static bool has_many_outputs(const hth_learner *plan) {
-    return plan->network->readout.outputs > HTH_READOUT_TILE;
-}
-
-static bool has_layers_below(const hth_learner *plan) {
-    return hth_is_deep(plan->network);
-}
-
-static bool has_layers_below_many(const hth_learner *plan) {
-    return has_layers_below(plan) && has_many_outputs(plan);
-}
-
-static bool has_tokens(const hth_learner *plan) {
-    return plan->network->embedding > 0;
-}
-
-static bool learns_initial(const hth_learner *plan) {
-    return plan->network->layers[0].learns_initial;
-}
-
-static bool has_layers(const hth_learner *plan) {
-    return plan->network->layer_count > 1;
-}
-
-static bool has_layers_or_tokens(const hth_learner *plan) {
-    return has_layers(plan) || has_tokens(plan);
-}
-
-static bool has_several_steps(const hth_learner *plan) {
-    return plan->steps > 1;
-}
-
-static bool feeds_outputs(const hth_learner *plan) {
-    return hth_network_fed(plan->network) > 0;
-}
-
-static bool has_least_squares(const hth_learner *plan) {
-    return plan->least_squares_options.readout == HTH_READOUT_BY_RLS;
-}
-
-static bool is_regularised(const hth_learner *plan) {
-    return plan->network->regulariser.rate > 0;
-}
-
-static bool loses_traces_below(const hth_learner *plan) {
-    const hth_network *net = plan->network;
-    return plan->steps > 1 && past_says(plan, "below", "exact") &&
-           (hth_is_deep(net) || net->embedding);
-}
-
-static bool scales_without_leak(const hth_learner *plan) {
-    const hth_network *net = plan->network;
-    bool fit = true;
-    for (size_t l = 0; l < net->layer_count; l++)
-        fit = fit && (!net->layers[l].is_top || hth_scales_fit(net->layers[l].cell));
-    return !fit && !past_says(plan, "scale_trace", "derivative");
-}
-
-static bool scales_lower_layers(const hth_learner *plan) {
-    return !past_says(plan, "scale_trace", "derivative") && hth_is_deep(plan->network);
-}
-
-static bool has_own_factor(const hth_learner *plan) {
-    return !past_says(plan, "postsynaptic", "derivative");
-}
-
-static bool has_own_traces(const hth_learner *plan) {
-    return has_own_factor(plan) || !past_says(plan, "trace", "full");
-}
-
-static bool has_factor_without_spikes(const hth_learner *plan) {
-    bool fits = true;
-    for (size_t l = 0; l < plan->network->layer_count; l++)
-        fits = fits && hth_clopath_fits(plan->network->layers[l].cell);
-    return !fits && has_own_factor(plan);
-}
-
-static bool drops_out_of_leaky(const hth_learner *plan) {
-    return plan->network->dropout > 0 && plan->network->readout.kappa > 0;
-}
-
-static bool reads_more_than_last(const hth_learner *plan) {
-    return !plan->network->is_whole && !hth_reads_last_alone(plan->network);
-}
-
-static bool runs_backwards_below(const hth_learner *plan) {
-    return plan->network->is_whole && hth_is_deep(plan->network);
-}
-
-static bool has_layers_without_table(const hth_learner *plan) {
-    bool any = false;
-    for (size_t l = 0; l < plan->network->layer_count; l++)
-        any = any || plan->network->layers[l].kind->back;
-    return any;
-}
-
-/* Of kinds other than stores, of which pasts keep rows. */
-static bool has_others_without_table(const hth_learner *plan) {
-    bool any = false;
-    for (size_t l = 0; l < plan->network->layer_count; l++) {
-        const hth_layer_kind *kind = plan->network->layers[l].kind;
-        any = any || (kind->back && !kind->stores);
-    }
-    return any;
-}
-
-static bool has_store(const hth_learner *plan) {
-    return hth_has_store(plan->network);
-}
-
-static bool stores_nothing_of_past(const hth_learner *plan) {
-    return has_store(plan) && !plan->axes.past->freeze;
-}
-
-static bool has_no_store(const hth_learner *plan) {
-    return !has_store(plan);
-}
-
-static bool stores_below_leak(const hth_learner *plan) {
-    return has_store(plan) && plan->network->readout.kappa > 0;
-}
-
-static bool stores_with_dropout(const hth_learner *plan) {
-    return has_store(plan) && plan->network->dropout > 0;
-}
-
-/* Whether a store reads a layer of which `is` holds, or the input (layer NULL). */
-static bool any_stored(const hth_learner *plan,
-                       bool (*is)(const hth_learner *plan, const hth_layer *layer)) {
-    const hth_network *net = plan->network;
-    bool any = false;
-    for (size_t l = 0; l < net->layer_count; l++)
-        for (size_t p = 0; net->layers[l].kind->stores && p < net->layers[l].reads.count; p++) {
-            const size_t of = net->layers[l].reads.parts[p].layer;
-            any = any || is(plan, of == HTH_OF_INPUT ? NULL : &net->layers[of]);
-        }
-    return any;
-}
-
-static bool is_store(const hth_learner *plan, const hth_layer *layer) {
-    (void)plan;
-    return layer && layer->kind->stores;
-}
-
-static bool is_of_tokens(const hth_learner *plan, const hth_layer *layer) {
-    return !layer && has_tokens(plan);
-}
-
-/* Reads other layers, of which it holds credit. */
-static bool is_above(const hth_learner *plan, const hth_layer *layer) {
-    (void)plan;
-    bool above = false;
-    for (size_t p = 0; layer && p < layer->reads.count; p++)
-        above =
-            above || (layer->reads.parts[p].layer != HTH_OF_INPUT && !layer->reads.parts[p].late);
-    return above;
-}
-
-static bool feeds_back(const hth_learner *plan) {
-    return plan->network->feeds_back;
-}
-
-static bool holds_reads(const hth_learner *plan) {
-    return hth_store_is_read(plan->network);
-}
-
-static bool stores_store(const hth_learner *plan) {
-    return any_stored(plan, is_store);
-}
-
-static bool stores_tokens(const hth_learner *plan) {
-    return any_stored(plan, is_of_tokens);
-}
-
-static bool stores_more_than_synapses(const hth_learner *plan) {
-    return has_store(plan) &&
-           (any_stored(plan, is_above) || has_tokens(plan) || learns_initial(plan));
-}
-
-static bool has_delays(const hth_learner *plan) {
-    bool any = false;
-    for (size_t l = 0; l < plan->network->layer_count; l++)
-        any = any || plan->network->layers[l].wiring.late_z;
-    return any;
-}
-
-static bool perturbs_spikes(const hth_learner *plan) {
-    return plan->network->layers[0].cell->spikes &&
-           number(&plan->axes.past->axis, &plan->past, "kernel_lr") > 0;
-}
-
-static bool readout_has_states(const hth_learner *plan) {
-    return hth_joint_readout_states(plan->network) > 0;
-}
-
-static bool activates_own_prediction(const hth_learner *plan) {
-    const char *said = says(&plan->axes.future->axis, &plan->future, "sg_activation");
-    return future_number(plan, "sg_scans") == 1 && said && strcmp(said, "identity") != 0;
-}
-
-static bool refreshes_own_prediction(const hth_learner *plan) {
-    return future_number(plan, "sg_scans") == 1 && future_number(plan, "sg_refresh") > 1;
-}
-
-static bool learns_by_own_error(const hth_learner *plan) {
-    return future_number(plan, "sg_loss") > 0;
-}
-
-static bool gives_out_own_error(const hth_learner *plan) {
-    return learns_by_own_error(plan) && plan->gives_inputs;
-}
-
-static bool carries_past(const hth_learner *plan) {
-    const hth_past *past = plan->axes.past;
-    return past->carry || past->before || past->weigh;
-}
-
-static bool predicts(const hth_learner *plan) {
-    return plan->axes.future->predicts;
-}
-
-static bool is_shorter(const hth_learner *plan) {
-    return hth_window_length(plan) < plan->steps;
-}
-
-static bool leaks_with_changing_feedback(const hth_learner *plan) {
-    return plan->network->readout.kappa > 0 && plan->axes.signal->feedback_at;
-}
 
 /* ---- The table ---- */
 
@@ -310,80 +36,80 @@ static const hth_rule rules[] = {
     /* A layer that runs against time */
     {.of = {.axis = RECURRENCE, .names = {"learned"}},
      .when = "network.direction = both",
-     .where = runs_backwards,
+     .where = hth_asks_runs_backwards,
      .why = WHOLE "set learner.recurrence to full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"none", "trace"}, .others = true},
      .when = "network.direction = both",
-     .where = runs_backwards,
+     .where = hth_asks_runs_backwards,
      .why = WHOLE "set learner.past to none or trace"},
     {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "network.direction = both",
-     .where = runs_backwards,
+     .where = hth_asks_runs_backwards,
      .why = WHOLE "set learner.future to zero"},
     {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "a readout that reads more than the last layer as it is",
-     .where = reads_more_than_last,
+     .where = hth_asks_reads_more_than_last,
      .why = "it predicts what enters by the last layer, but the readout reads more than that "
             "(network.reads, readout.reads, network.dropout); set learner.future to zero"},
     /* A layer that is not of units, and so has no table of derivatives */
     {.of = {.axis = RECURRENCE, .names = {"learned"}},
      .when = "a layer that is not of units (network.layers)",
-     .where = has_layers_without_table,
+     .where = hth_asks_has_layers_without_table,
      .why = NO_TABLE "set learner.recurrence to full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"none", "influence"}, .others = true},
      .when = "a layer that is neither of units nor a store (network.layers)",
-     .where = has_others_without_table,
+     .where = hth_asks_has_others_without_table,
      .why = NO_TABLE "set learner.past to none or influence"},
     {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "a layer that is not of units (network.layers)",
-     .where = has_layers_without_table,
+     .where = hth_asks_has_layers_without_table,
      .why = NO_TABLE "set learner.future to zero"},
     /* A store */
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store (network.layers), and a past of which rows cannot keep a copy",
-     .where = stores_nothing_of_past,
+     .where = hth_asks_stores_nothing_of_past,
      .why = "rows that a store wrote before the tape would have to keep a copy of it, and there is "
             "none; set learner.past to trace, influence, rank-one, kronecker or reverse-kronecker, "
             "or to none, for rows that are data"},
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store, and readout.kappa > 0",
-     .where = stores_below_leak,
+     .where = hth_asks_stores_below_leak,
      .why = "what a leaky readout holds of reads is not followed; it needs readout.kappa = 0 "
             "(above units that spike the default is another), or learner.past = none"},
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store, and network.dropout > 0",
-     .where = stores_with_dropout,
+     .where = hth_asks_stores_with_dropout,
      .why = "rows do not keep which units were left out when they were written; it needs "
             "network.dropout = 0, or learner.past = none"},
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store that reads another",
-     .where = stores_store,
+     .where = hth_asks_stores_store,
      .why = "rows keep the past of units, not of the reads of another store; give each store "
             "layers of units to read (network.reads), or set learner.past = none"},
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store that reads token vectors",
-     .where = stores_tokens,
+     .where = hth_asks_stores_tokens,
      .why = "rows keep the past of units, not which vectors were read; let the store read layers "
             "alone (network.reads = below), or set learner.past = none"},
     {.of = {.axis = RECURRENCE, .names = {"full", "diagonal", "none"}, .others = true},
      .when = "store.feedback = true",
-     .where = feeds_back,
+     .where = hth_asks_feeds_back,
      .why = "it has weights of its own for the way from a layer to itself, and none for that "
             "through the store; set learner.recurrence to full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"window"}},
      .when = "no store (network.layers)",
-     .where = has_no_store,
+     .where = hth_asks_has_no_store,
      .why =
          "it keeps steps for the rows of a store, and there is none; set learner.past = none, or "
          "learner.name = tbptt-k1-k2 for credit of some steps before the tape"},
     {.of = {.axis = PAST, .names = {"window"}},
      .when = "token vectors",
-     .where = has_tokens,
+     .where = hth_asks_has_tokens,
      .why = "rows keep steps of units, not which vectors were read; set learner.past = influence, "
             "rank-one or none"},
     {.of = {.axis = PAST, .names = {"window"}},
      .when = "store.feedback = true",
-     .where = feeds_back,
+     .where = hth_asks_feeds_back,
      .why = "the steps that rows keep hold reads of rows of before them, which it does not follow; "
             "set store.feedback = false, or learner.past = influence"},
     {.of = {.axis = PAST, .names = {"window"}},
@@ -392,46 +118,46 @@ static const hth_rule rules[] = {
             "= full, diagonal or none"},
     {.of = {.axis = PAST, .names = {"rank-one", "kronecker", "reverse-kronecker"}},
      .when = "a store that a layer of units reads (store.feedback too)",
-     .where = holds_reads,
+     .where = hth_asks_holds_reads,
      .why = "states hold what was read of rows that each keep another estimate, and estimates do "
             "not add up; set learner.past to influence or none"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "a store, and several layers of units below it, token vectors or network.initial = "
              "learned",
-     .where = stores_more_than_synapses,
+     .where = hth_asks_stores_more_than_synapses,
      .why = "rows keep the traces of the synapses of the layers that the store reads, and of "
             "nothing below them; take one layer of units, network.initial = zero and no token "
             "vectors, or learner.past = influence or rank-one"},
     {.of = {.axis = WINDOW},
      .when = "a store (network.layers)",
-     .where = has_store,
+     .where = hth_asks_has_store,
      .why = "rows come and go between the times that a step is learned from; it needs 0"},
     /* Signal */
     {.of = {.axis = SIGNAL, .names = {"readout", "none"}, .others = true},
      .when = "readout.kappa > 0",
-     .where = readout_leaks,
+     .where = hth_asks_readout_leaks,
      .without = {.axis = PAST, .names = {"none", "trace", "kernel"}},
      .why = "what learner.past keeps of a leaky readout goes by the readout's own weights; it "
             "needs learner.signal = readout, or readout.kappa = 0"},
     {.of = {.axis = SIGNAL, .names = {"resampled"}},
      .when = "more than 256 outputs",
-     .where = has_many_outputs,
+     .where = hth_asks_has_many_outputs,
      .why = "feedback that changes is there for at most 256 outputs; set learner.signal = random"},
     {.of = {.axis = SIGNAL, .names = {"direct"}},
      .when = "several layers, and more than 256 outputs",
-     .where = has_layers_below_many,
+     .where = hth_asks_has_layers_below_many,
      .why = "a lower layer gets its errors from all outputs at once, of which there may be at most "
             "256; set learner.signal = random"},
     {.of = {.axis = SIGNAL, .names = {"direct"}},
      .when = "several layers",
-     .where = has_layers_below,
+     .where = hth_asks_has_layers_below,
      .without = {.axis = PAST, .names = {"none", "trace", "instantaneous"}},
      .why = "no error passes down from layer to layer, but what is kept of the past goes by the "
             "true derivatives between them; it needs learner.past = none, trace or instantaneous, "
             "or one layer (network.units)"},
     {.of = {.axis = SIGNAL, .names = {"direct"}},
      .when = "several layers, and one that runs from the end",
-     .where = runs_backwards_below,
+     .where = hth_asks_runs_backwards_below,
      .why = "a layer that runs from the end has its steps in another order than the errors; set "
             "learner.signal = random"},
     {.of = {.axis = SIGNAL, .names = {"module"}},
@@ -463,7 +189,7 @@ static const hth_rule rules[] = {
             "none"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.steps > 1 and learner.below = exact, with several layers or token vectors",
-     .where = loses_traces_below,
+     .where = hth_asks_loses_traces_below,
      .without = {.axis = RECURRENCE, .names = {"full", "random", "sign"}},
      .why = "what upper states hold of the credit of a lower layer or of token vectors has no "
             "trace, so the gradient would depend on the length of a tape; take learner.steps = 1, "
@@ -471,18 +197,18 @@ static const hth_rule rules[] = {
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.scale_trace other than derivative, and a cell without a membrane of constant "
              "leak",
-     .where = scales_without_leak,
+     .where = hth_asks_scales_without_leak,
      .why = "learner.scale_trace speaks of the membrane's leak, which units of this cell do not "
             "have, not at every step (cell.reset = zero), or learn (cell.learn); it needs "
             "derivative, or cell lif or alif with cell.reset = subtract and no cell.learn"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.scale_trace other than derivative, and several layers",
-     .where = scales_lower_layers,
+     .where = hth_asks_scales_lower_layers,
      .why = "learner.scale_trace other than derivative would scale what lower layers learn too; "
             "it needs one layer (network.units)"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.trace other than full, or learner.postsynaptic other than derivative",
-     .where = has_own_traces,
+     .where = hth_asks_has_own_traces,
      .without = {.axis = RECURRENCE, .names = {"none"}},
      .why = "learner.trace and learner.postsynaptic make other rules of traces that belong to a "
             "synapse alone; they need learner.recurrence = none, or full and derivative; "
@@ -490,13 +216,13 @@ static const hth_rule rules[] = {
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.postsynaptic other than derivative, and a cell that does not spike, or one "
              "with cell.learn",
-     .where = has_factor_without_spikes,
+     .where = hth_asks_has_factor_without_spikes,
      .why = "learner.postsynaptic says what stands for the pseudo-derivative, which units of this "
             "cell do not have, or learn by in their own parameters too (cell.learn); it needs "
             "derivative, or a cell that spikes, such as lif, without cell.learn"},
     {.of = {.axis = PAST, .names = {"pattern", "kernel"}},
      .when = "network.dropout > 0 and readout.kappa > 0",
-     .where = drops_out_of_leaky,
+     .where = hth_asks_drops_out_of_leaky,
      .why = "what is kept of a leaky readout does not know which units were left out; it needs "
             "network.dropout = 0 or readout.kappa = 0"},
     {.of = {.axis = PAST, .names = {"pattern"}},
@@ -505,7 +231,7 @@ static const hth_rule rules[] = {
             "(for SnAp-1 alone, learner.name = snap1 is faster)"},
     {.of = {.axis = PAST, .names = {"pattern"}},
      .when = "several layers or token vectors",
-     .where = has_layers_or_tokens,
+     .where = hth_asks_has_layers_or_tokens,
      .why = "SnAp is defined for one recurrent layer whose input is not learned; take one layer "
             "and no token vectors, or learner.past = influence"},
     {.of = {.axis = PAST, .names = {"influence"}},
@@ -516,12 +242,12 @@ static const hth_rule rules[] = {
      .why = "an estimate of the influence tensor is unbiased only with learner.recurrence = full"},
     {.of = {.axis = PAST, .names = {"kronecker", "reverse-kronecker"}},
      .when = "token vectors",
-     .where = has_tokens,
+     .where = hth_asks_has_tokens,
      .why = "its factors are a weight matrix's rows and columns, and token vectors have neither; "
             "learner.past = rank-one takes tokens"},
     {.of = {.axis = PAST, .names = {"kronecker", "reverse-kronecker"}},
      .when = "network.initial = learned",
-     .where = learns_initial,
+     .where = hth_asks_learns_initial,
      .why = "its factors are a weight matrix's rows and columns, and initial states have neither; "
             "set network.initial = zero or learner.past = rank-one"},
     {.of = {.axis = PAST, .names = {"kernel"}},
@@ -530,26 +256,26 @@ static const hth_rule rules[] = {
             "none"},
     {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "learner.steps > 1",
-     .where = has_several_steps,
+     .where = hth_asks_has_several_steps,
      .why = "the kernel links each step to the next, also those of one tape; it needs "
             "learner.steps = 1"},
     {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "several layers",
-     .where = has_layers,
+     .where = hth_asks_has_layers,
      .why = "the kernel is of one layer's units on each other; a stack would need more: take one "
             "layer (network.units)"},
     {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "regulariser.rate > 0",
-     .where = is_regularised,
+     .where = hth_asks_is_regularised,
      .why = "the kernel takes the readout's errors to the units, not what the regulariser asks of "
             "them; it needs regulariser.rate = 0"},
     {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "network.initial = learned",
-     .where = learns_initial,
+     .where = hth_asks_learns_initial,
      .why = "there are traces of synapses only; it needs network.initial = zero"},
     {.of = {.axis = PAST, .names = {"kernel"}},
      .when = "learner.kernel_lr > 0, and a cell that spikes",
-     .where = perturbs_spikes,
+     .where = hth_asks_perturbs_spikes,
      .why = "a small perturbation changes all of a spike train or nothing, so that there is "
             "nothing to learn the kernel from; set learner.kernel_lr = 0"},
     /* Future */
@@ -564,36 +290,36 @@ static const hth_rule rules[] = {
             "learner.future = zero"},
     {.of = {.axis = PAST, .names = {"trace"}},
      .when = "learner.future other than zero",
-     .where = predicts,
+     .where = hth_asks_predicts,
      .without = {.axis = RECURRENCE, .names = {"full"}},
      .why = "without credit that crosses units the traces pay for all later losses, and a "
             "prediction would change nothing; past = trace needs learner.recurrence = full"},
     {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "readout.kappa > 0",
-     .where = readout_has_states,
+     .where = hth_asks_readout_has_states,
      .why = "the error of a leaky readout acts back beyond the tape, which no prediction of the "
             "units' adjoint covers; it needs readout.kappa = 0 (above units that spike the default "
             "is another)"},
     {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_scans = 1 and learner.sg_activation other than identity",
-     .where = activates_own_prediction,
+     .where = hth_asks_activates_own_prediction,
      .why = "learner.sg_activation acts on the prediction that the target is made with, not on the "
             "one of the gradient; it needs learner.sg_scans = 2"},
     {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_scans = 1 and learner.sg_refresh > 1",
-     .where = refreshes_own_prediction,
+     .where = hth_asks_refreshes_own_prediction,
      .why = "learner.sg_refresh is of the copy that the target is predicted with; it needs "
             "learner.sg_scans = 2"},
     {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_loss > 0",
-     .where = learns_by_own_error,
+     .where = hth_asks_learns_by_own_error,
      .without = {.axis = PAST, .names = {"trace"}},
      .why = "the error of a prediction is known when the tape that it was made on has gone, and "
             "only traces then still take it to the weights; learner.sg_loss > 0 needs "
             "learner.past = trace"},
     {.of = {.axis = FUTURE, .names = {"synthetic"}},
      .when = "learner.sg_loss > 0 and learner.inputs = true",
-     .where = gives_out_own_error,
+     .where = hth_asks_gives_out_own_error,
      .why = "the error of a prediction enters the adjoint at the start of the tape, which would be "
             "given out as that of the loss; set learner.sg_loss = 0 or learner.inputs = false"},
     /* A tape that slides */
@@ -603,7 +329,7 @@ static const hth_rule rules[] = {
             "learner.signal than none"},
     {.of = {.axis = WINDOW},
      .when = "several layers",
-     .where = has_layers_below,
+     .where = hth_asks_has_layers_below,
      .with = {.axis = SIGNAL, .names = {"direct"}},
      .why = "errors that wait are kept for the layers that the readout reads alone; it needs "
             "another learner.signal than direct, or one layer (network.units)"},
@@ -613,64 +339,64 @@ static const hth_rule rules[] = {
             "learner.signal than module"},
     {.of = {.axis = WINDOW},
      .when = "learner.past other than none",
-     .where = carries_past,
+     .where = hth_asks_carries_past,
      .why = "the steps that stay on the tape have their credit through it, and what is kept of "
             "the past would give it again; it needs learner.past = none"},
     {.of = {.axis = WINDOW},
      .when = "learner.future other than zero",
-     .where = predicts,
+     .where = hth_asks_predicts,
      .why = "the losses after a step are waited for, not predicted; it needs learner.future = "
             "zero"},
     {.of = {.axis = WINDOW},
      .when = "network.direction = both",
-     .where = runs_backwards,
+     .where = hth_asks_runs_backwards,
      .why = "the tape is the whole sequence, for a layer runs over it from its end "
             "(network.direction = both), so that nothing slides; it needs 0"},
     {.of = {.axis = WINDOW},
      .when = "regulariser.rate > 0",
-     .where = is_regularised,
+     .where = hth_asks_is_regularised,
      .why = "what the regulariser asks of a step is known for one tape at a time, not for a "
             "window; it needs regulariser.rate = 0"},
     {.of = {.axis = WINDOW},
      .when = "learner.steps > learner.window",
-     .where = is_shorter,
+     .where = hth_asks_is_shorter,
      .why = "it is shorter than the steps that are new each time; it needs learner.steps of at "
             "most learner.window"},
     {.of = {.axis = WINDOW},
      .when = "readout.kappa > 0, and a learner.signal that changes from step to step",
-     .where = leaks_with_changing_feedback,
+     .where = hth_asks_leaks_with_changing_feedback,
      .why = "through a leaky readout a step gets errors of later steps, whose feedback would be "
             "another; it needs readout.kappa = 0 or another learner.signal"},
     {.of = {.axis = SIGNAL, .names = {"none"}, .others = true},
      .when = "readout.feedback = true",
-     .where = feeds_outputs,
+     .where = hth_asks_feeds_outputs,
      .why = "credit would have to go back through the outputs that layer 0 reads; set "
             "learner.signal to none (learner=rls, learner=readout-only), or readout.feedback to "
             "false"},
     {.of = {.axis = WINDOW},
      .when = "learner.readout = rls",
-     .where = has_least_squares,
+     .where = hth_asks_has_least_squares,
      .why = "least squares take each step once, as it comes (learner.readout = rls); it needs 0"},
     {.of = {.axis = SIGNAL, .names = {"module"}},
      .when = "learner.readout = rls",
-     .where = has_least_squares,
+     .where = hth_asks_has_least_squares,
      .why = "an episode's update is differentiated, and least squares are not; it needs "
             "learner.readout = gradient"},
     /* Connections with delays */
     {.of = {.axis = RECURRENCE, .names = {"full", "none"}, .others = true},
      .when = "network.delay > 1",
-     .where = has_delays,
+     .where = hth_asks_has_delays,
      .why = "it takes credit from a unit to another, or to itself, at the next step, but that of "
             "a connection with a delay is some steps under way; set learner.recurrence to full or "
             "none"},
     {.of = {.axis = PAST, .names = {"none", "trace", "instantaneous", "influence"}, .others = true},
      .when = "network.delay > 1",
-     .where = has_delays,
+     .where = hth_asks_has_delays,
      .why = "it does not follow what is under way in connections with delays; set learner.past to "
             "none, trace, instantaneous or influence"},
     {.of = {.axis = FUTURE, .names = {"zero"}, .others = true},
      .when = "network.delay > 1",
-     .where = has_delays,
+     .where = hth_asks_has_delays,
      .why = "it predicts the credit of states and z, not of what is under way in connections with "
             "delays; set learner.future to zero"},
 };
