@@ -13,8 +13,8 @@ Numbers = Union[float, str, Sequence[float], NDArray[Any]]
 Texts = Union[str, float, "os.PathLike[str]", Sequence[str], Sequence[float], NDArray[Any]]
 
 TaskName = (
-    Literal["add", "adding", "arm", "associative-recall", "copy-memory", "copy-repeat", "mimic", "pattern", "recall",
-    "sines", "store-recall"]
+    Literal["add", "adding", "arm", "associative-recall", "copy-memory", "copy-repeat", "full-force", "mimic",
+    "pattern", "recall", "sines", "store-recall"]
 )
 
 _Task = TypedDict("_Task", {"from": 'int'}, total=False)
@@ -54,6 +54,16 @@ class Task(_Task, total=False):
     """what grows first, n_p or n_r, before they take turns; or which grows alone (pattern)"""
     longest: int
     """steps of the longest sequence, beyond which nothing grows; bptt has a tape of that many (120)"""
+    amplitude: float
+    """largest amplitude of a sine of joint 1, in rad/s (30); or: of the sum (0.8666666666666667)"""
+    dt: float
+    """milliseconds of a step (1); or: units of time of a step (0.1)"""
+    units: int
+    """N: units of the teacher, and so targets; those of the network are as many (200)"""
+    gain: float
+    """g: what its recurrent weights are multiplied by (1.5)"""
+    drive: float
+    """how strongly it is driven by what is to be said (1)"""
     target_units: int
     """units of the target network (32)"""
     inputs: int
@@ -66,8 +76,6 @@ class Task(_Task, total=False):
     """leak per step of the target network, in 0..1; the paper has that of the trained one (cell.alpha) (1)"""
     start: Literal["normal", "zero"]
     """first state of the target network: tanh of N(0,1) (2019), or zero (normal)"""
-    dt: float
-    """milliseconds of a step (1); or: units of time of a step (0.1)"""
     outputs: int
     """outputs of the target network (32); or: curves to follow (tutorial: 1) (3)"""
     frequencies: Texts
@@ -111,12 +119,10 @@ class Task(_Task, total=False):
     answer: Literal["class", "bits"]
     """target of the last step: class, one of four (two with two bits); bits, two outputs (one) that are 0 or 1, for
     loss sigmoid (class)"""
-    amplitude: float
-    """largest amplitude of a sine of joint 1, in rad/s (30); or: of the sum (0.8666666666666667)"""
-    periods: int
-    """periods of a trial (12)"""
     period: float | int
     """of the slowest sine, in units of time (60); or: steps of a period (200)"""
+    periods: int
+    """periods of a trial (12)"""
     group: int
     """input neurons of each of the four groups (25)"""
     probability: float

@@ -6,13 +6,13 @@
  * The network is told nothing: its one input is 0. It has to make the sines by itself, with its outputs fed back
  * (readout.feedback). Memory: one chunk.
  */
-#include "base/functions64.h"
+#include "tasks/sines.h"
 #include "tasks/stream.h"
 
 #include <stdlib.h>
 
 typedef struct sines_options {
-    double amplitude, period, dt;
+    hth_sines sines;
 } sines_options;
 
 typedef struct sines_state {
@@ -24,25 +24,7 @@ typedef struct sines_state {
 
 extern const hth_stream_kind hth_task_sines;
 
-#define OPTION(field, ...)                                                                         \
-    { .name = #field, .offset = offsetof(sines_options, field), .kind = HTH_KIND_REAL, __VA_ARGS__ }
-
-static const hth_option table[] = {
-    OPTION(amplitude, .help = "of the sum", .fallback = "0.8666666666666667", .min = 0, .max = 1e6),
-    OPTION(period, .help = "of the slowest sine, in units of time", .fallback = "60", .min = 1e-6,
-           .max = 1e9),
-    OPTION(dt, .help = "units of time of a step", .fallback = "0.1", .min = 1e-9, .max = 1e6),
-};
-
-static double target_of(const sines_options *o, uint64_t t) {
-    static const double weights[] = {1, 1 / 2.0, 1 / 6.0, 1 / 3.0};
-    double sum = 0;
-    for (size_t k = 0; k < HTH_COUNT(weights); k++) {
-        const double turns = (double)(k + 1) * (double)t * o->dt / o->period;
-        sum += weights[k] * hth_sin_turns64(turns - (double)(uint64_t)turns);
-    }
-    return o->amplitude * sum;
-}
+static const hth_option table[] = {HTH_SINES_OPTIONS(sines_options)};
 
 static void sines_close(void *state) {
     sines_state *s = state;
@@ -88,7 +70,7 @@ static hth_status sines_next(void *state, size_t max_steps, hth_chunk *chunk,
     HTH_TRY(reserve(s, max_steps, error));
     *flags = (hth_position_flags){.starts = s->position == 0};
     for (size_t i = 0; i < max_steps; i++, s->position++) {
-        const hth_real target = (hth_real)target_of(&s->options, s->position);
+        const hth_real target = (hth_real)hth_sines_at(&s->options.sines, s->position);
         for (size_t b = 0; b < s->batch; b++) s->targets[i * s->batch + b] = target;
     }
     *chunk = (hth_chunk){.steps = max_steps, .batch = s->batch, .x = s->x, .targets = s->targets};

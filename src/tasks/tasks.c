@@ -13,6 +13,7 @@
     X(associative_recall)                                                                          \
     X(copy_memory)                                                                                 \
     X(copy_repeat)                                                                                 \
+    X(full_force)                                                                                  \
     X(mimic)                                                                                       \
     X(pattern)                                                                                     \
     X(recall)                                                                                      \
