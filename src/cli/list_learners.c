@@ -12,6 +12,14 @@ enum { FORMULA_LENGTH = 200, OPERATIONS = 6 };
 
 /* ---- Cost ---------------------------------------------------------------------------------------- */
 
+/* Bytes of what is carried. */
+static double bytes_of(const hth_cost *costs) {
+    double bytes = 0;
+    for (size_t i = 0; i < HTH_COSTS; i++)
+        bytes += costs[i].memory * (double)(costs[i].in_double ? sizeof(double) : sizeof(hth_real));
+    return bytes;
+}
+
 /* "N + P": the formulae of the parts with plus signs between. Returns their value. */
 static double put_formula(const hth_cost *costs, bool memory, char *out, size_t size) {
     double total = 0;
@@ -46,7 +54,7 @@ static void print_cost(void *context, const hth_survey_row *row) {
     const double carried = put_formula(costs, true, memory, sizeof memory);
     cli_format_count(numbers, sizeof numbers, carried);
     cli_format_count(count, sizeof count, put_formula(costs, false, operations, sizeof operations));
-    cli_format_bytes(bytes, sizeof bytes, carried * sizeof(hth_real));
+    cli_format_bytes(bytes, sizeof bytes, bytes_of(costs));
     printf("%-13s %5zu  %-9s %10s %10s %10s\n", row->name, row->steps, bias_name(row->bias),
            numbers, bytes, count);
     printf("%15scarried: %s\n%15sa step: %s\n", "", memory, "", operations);
@@ -87,7 +95,9 @@ static int list_cost(const hth_config *config) {
         "Of a store: R rows, T of them weighed in a step, z numbers and W weights of the layers "
         "that it\n"
         "reads; L layers, M and G the sums of their m and g n, B numbers of a step, U weights in "
-        "all.\n\n"
+        "all.\n"
+        "Of least squares: r weights of an output; their numbers are doubles, and a step is each "
+        "learner.rls_every-th.\n\n"
         "%-13s %5s  %-9s %10s %10s %10s\n",
         "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
     hth_status status = hth_survey(config, print_cost, &parameters, &error);

@@ -1,6 +1,7 @@
 /* Evaluates the formulae of the parts for each layer, and asks the parts what they need. */
 #include "base/formula.h"
 #include "credit/joint.h"
+#include "credit/least_squares.h"
 #include "credit/window.h"
 
 #include <math.h>
@@ -178,11 +179,32 @@ static hth_cost cost_of_rows(const hth_learner *learner) {
     return cost;
 }
 
+/* r: weights of an output, the bias among them. */
+static bool look_up_readout(void *context, const char *name, size_t length, double *value) {
+    const hth_readout *readout = context;
+    *value = (double)(readout->n + readout->has_bias);
+    return is(name, length, "r");
+}
+
+/* P, its product with what the readout weighs, and that itself. A step that learns is each learner.rls_every-th. */
+static hth_cost cost_of_least_squares(const hth_learner *learner) {
+    void *readout = (void *)(uintptr_t)&learner->network->readout;
+    hth_cost cost = {.axis = "readout", .part = "rls", .in_double = true};
+    if (learner->least_squares_options.readout != HTH_READOUT_BY_RLS) return cost;
+    cost.memory_formula = "r*(r+1)/2 + 2*r";
+    cost.operations_formula = "3*r*r/2";
+    cost.memory = hth_formula(cost.memory_formula, look_up_readout, readout);
+    cost.operations = hth_formula(cost.operations_formula, look_up_readout, readout) /
+                      (double)learner->least_squares_options.every;
+    return cost;
+}
+
 void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_COSTS]) {
     place all[HTH_AXES];
     places(learner, all);
     for (size_t i = 0; i < HTH_AXES; i++) out[i] = cost_of(learner, &all[i]);
     out[HTH_AXES] = cost_of_rows(learner);
+    out[HTH_AXES + 1] = cost_of_least_squares(learner);
 }
 
 size_t hth_learner_needs(const hth_learner *learner, hth_need out[HTH_ALL_NEEDS]) {

@@ -62,7 +62,8 @@ hth_status hth_learner_bytes(const hth_settings *settings, const hth_network *ne
 
 enum { HTH_AXES = 5 }; /* the fifth is the window */
 
-enum { HTH_COSTS = HTH_AXES + 1 }; /* the sixth: what rows of stores keep of the past */
+/* Beside the axes: what rows of stores keep of the past; least squares of the readout. */
+enum { HTH_COSTS = HTH_AXES + 2 };
 
 /* One part at the sizes of the learner's network, per item of the batch: numbers carried from tape to tape, and
  * multiply-adds per step. NAN: its formula cannot be evaluated. */
@@ -70,6 +71,7 @@ typedef struct hth_cost {
     const char *axis, *part;                         /* "past", "trace" */
     const char *memory_formula, *operations_formula; /* NULL: nothing */
     double memory, operations;
+    bool in_double; /* its numbers are doubles in either precision */
 } hth_cost;
 /* Of a learner or of the plan of one. */
 void hth_learner_costs(const hth_learner *learner, hth_cost out[HTH_COSTS]);

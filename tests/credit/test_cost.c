@@ -39,7 +39,7 @@ static double stated(const hth_learner *learner) {
     for (size_t a = 0; a < HTH_COSTS; a++) {
         if (isnan(costs[a].memory) || isnan(costs[a].operations))
             fail_msg("%s: a formula cannot be evaluated", costs[a].part);
-        memory += costs[a].memory;
+        if (!costs[a].in_double) memory += costs[a].memory;
     }
     return memory;
 }
@@ -87,6 +87,31 @@ static void test_formulae(void **state) {
         law_teardown(&rig);
     }
     assert_true(compared >= 20);
+}
+
+/* Least squares carry doubles, and what a step is beside them: two numbers and a count. */
+static void test_least_squares(void **state) {
+    (void)state;
+    for (size_t i = 0; i < HTH_COUNT(networks); i++) {
+        law_case what = networks[i];
+        law_rig rig;
+        hth_kept kept;
+        hth_error error;
+        hth_cost costs[HTH_COSTS];
+        what.steps = 1, what.batch = 1;
+        law_setup(&rig, &what);
+        hth_learner *learner = make(&rig, "rls");
+        assert_non_null(learner);
+        must(hth_learner_kept(learner, &kept, &error), &error);
+        hth_learner_costs(learner, costs);
+        double doubles = 0, r = (double)(rig.network->readout.n + rig.network->readout.has_bias);
+        for (size_t a = 0; a < HTH_COSTS; a++) doubles += costs[a].in_double ? costs[a].memory : 0;
+        const double bytes = (double)kept.bytes - (double)kept.numbers * sizeof(hth_real);
+        assert_true(bytes == 8 * (doubles + 3) && doubles > 10);
+        assert_true(costs[HTH_COSTS - 1].operations == 1.5 * r * r);
+        hth_learner_destroy(learner);
+        law_teardown(&rig);
+    }
 }
 
 static void test_formulae_depend_on_the_network(void **state) {
@@ -156,6 +181,7 @@ static void test_verdicts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formulae),
+        cmocka_unit_test(test_least_squares),
         cmocka_unit_test(test_formulae_depend_on_the_network),
         cmocka_unit_test(test_verdicts),
     };
