@@ -69,8 +69,9 @@ static const hth_rule rules[] = {
      .when = "a store (network.layers), and a past of which rows cannot keep a copy",
      .where = hth_asks_stores_nothing_of_past,
      .why = "rows that a store wrote before the tape would have to keep a copy of it, and there is "
-            "none; set learner.past to trace, influence, rank-one, kronecker or reverse-kronecker, "
-            "or to none, for rows that are data"},
+            "none; set learner.past to trace (with learner.trace = instantaneous for each step's "
+            "own term alone), window, influence, rank-one, kronecker or reverse-kronecker, or to "
+            "none, for rows that are data"},
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store, and readout.kappa > 0",
      .where = hth_asks_stores_below_leak,

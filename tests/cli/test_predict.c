@@ -375,11 +375,57 @@ static void test_refusals(void **state) {
     assert_non_null(strstr(said.err, "hitherto: cannot write nowhere/y.npz: "));
 }
 
+/* Of a store: each read weighs at most two of the last three rows, one of which is written every second step; the
+ * weights add up to 1, and without them r, the sum of values that they weigh, is 0. */
+static void recordings_show_where_reads_point(void **state) {
+    (void)state;
+    enum { STEPS = 15, HEADS = 2, MOST = 2, EVERY = 2, ROWS = 3 };
+    RUN("train", "task=recall", "task.pairs=2", "task.shown=2", "task.delay=9", "network.units=5,4",
+        "network.layers=units,store", "store.every=2", "store.rows=3", "store.top=2",
+        "store.heads=2", "learner=bptt", "train.sequences=2", "--threads", "1", "--quiet", "--out",
+        "s");
+    assert_int_equal(said.code, 0);
+    RUN("record", "s", "--layer", "1", "--trials", "2", "--out", "s.npz");
+    assert_int_equal(said.code, 0);
+    const array z = read_array("s.npz", "z"), reads = read_array("s.npz", "reads"),
+                steps = read_array("s.npz", "read_steps");
+    assert_int_equal(reads.about.shape[1], STEPS);
+    assert_int_equal(reads.about.shape[2], HEADS * MOST);
+    assert_int_equal(steps.about.count, reads.about.count);
+    for (size_t i = 0; i < 2 * STEPS * HEADS; i++) {
+        const size_t t = i / HEADS % STEPS, rows = t / EVERY < ROWS ? t / EVERY : ROWS;
+        double sum = 0;
+        for (size_t k = 0; k < MOST; k++) {
+            const double weight = reads.x[i * MOST + k], wrote = steps.x[i * MOST + k];
+            const bool is_row = k < rows;
+            assert_true(is_row ? weight > 0 : weight == 0);
+            assert_true(is_row ? fmod(wrote, EVERY) == EVERY - 1 && wrote < (double)t &&
+                                     wrote >= (double)((t / EVERY - rows) * EVERY)
+                               : wrote == -1);
+            sum += weight;
+        }
+        assert_true(fabs(sum - (rows > 0)) < 1e-6);
+        assert_true((z.x[i * 2] != 0) == (rows > 0));
+    }
+    free(z.x);
+    free(reads.x);
+    free(steps.x);
+    /* A layer of units has none. */
+    RUN("record", "s", "--out", "u.npz");
+    hth_npz *npz;
+    hth_npy about;
+    hth_error error;
+    assert_int_equal(hth_npz_open("u.npz", &npz, &error), HTH_OK);
+    assert_int_not_equal(hth_npz_header(npz, "reads", &about, &error), HTH_OK);
+    hth_npz_close(npz);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
         TEST(predictions_are_what_eval_scores),
         TEST(recordings_show_the_inside),
+        TEST(recordings_show_where_reads_point),
         TEST(shorter_sequences_are_filled_up),
         TEST(new_data_need_no_targets),
         TEST(a_table_is_forecast_to_its_end),

@@ -241,6 +241,14 @@ static void test_reach(void **state) {
     assert_non_null(line);
     assert_int_equal(sscanf(line, "\n%lf,%lf,%lf", &lag, &with, &alone), 3);
     assert_true(with > 1e-8 && alone < 1e-3 * with);
+    /* Where its reads point. */
+    RUN("plot", "--trial", "s", "--csv", "t.csv", "--out", "t.svg");
+    read_whole("t.svg", said.out);
+    assert_non_null(strstr(said.out, "rows that head 0 reads, the oldest below"));
+    read_whole("t.csv", said.out);
+    assert_non_null(strstr(said.out, ",read0_0,read0_1,read0_2,read0_3,wrote0_0,"));
+    assert_non_null(strstr(said.out, ",0,0,0,0,-1,-1,-1,-1\n"));
+    assert_non_null(strstr(said.out, ",1,0,0,0,4,-1,-1,-1\n"));
     /* Without a store one line. */
     RUN(PATTERN, "--out", "plain");
     RUN("plot", "--reach", "plain", "--csv", "p.csv");
