@@ -115,6 +115,18 @@ static void put_ticks(FILE *out, const figure_panel *p) {
     fprintf(out, ")\n");
 }
 
+/* A map: white is 0, so that colours reach as far to either side. */
+static void plot_map(FILE *out, const figure_panel *p, size_t index) {
+    double most = 0;
+    for (size_t i = 0; i < p->rows * p->columns; i++) {
+        const double x = fabs(p->at(p->context, i / p->columns, i % p->columns));
+        if (isfinite(x)) most = fmax(most, x);
+    }
+    if (!(most > 0)) most = 1;
+    fprintf(out, "set cbrange [%.10g:%.10g]\nplot $p%zu using 1:2:3 with image notitle\n", -most,
+            most, index);
+}
+
 static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
     const figure_panel *p = &f->panels[index];
     bool first = true;
@@ -141,7 +153,7 @@ static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
         return;
     }
     if (p->kind == FIGURE_MAP) {
-        fprintf(out, "plot $p%zu using 1:2:3 with image notitle\n", index);
+        plot_map(out, p, index);
         return;
     }
     /* Curves lie above their bands and the reference levels. */

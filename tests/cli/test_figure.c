@@ -170,6 +170,27 @@ static void rasters_can_be_read(void **state) {
     }
 }
 
+static double weight_at(const void *context, size_t row, size_t step) {
+    (void)context;
+    return row == 1 && step == 2 ? 0.75 : 0;
+}
+
+/* A map of numbers that are all 0 or more is white where they are 0, in gnuplot's pictures too. */
+static void zero_is_white(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t size;
+    figure *f = raster(2, 3, NULL);
+    f->panels[0].kind = FIGURE_MAP;
+    f->panels[0].at = weight_at;
+    FILE *out = open_memstream(&text, &size);
+    figure_put_gnuplot(out, f, "map.png");
+    fclose(out);
+    assert_non_null(strstr(text, "set cbrange [-0.75:0.75]"));
+    free(text);
+    figure_destroy(f);
+}
+
 /* ---- Ticks ---------------------------------------------------------------------------------- */
 
 static void ticks_are_round(void **state) {
@@ -199,6 +220,7 @@ int main(void) {
         cmocka_unit_test(numbers_of_any_kind),
         cmocka_unit_test(size_does_not_grow_with_steps),
         cmocka_unit_test(rasters_can_be_read),
+        cmocka_unit_test(zero_is_white),
         cmocka_unit_test(ticks_are_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
