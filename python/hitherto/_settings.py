@@ -151,8 +151,8 @@ class Data(TypedDict, total=False):
     file: Texts
     """training data: an .npz file with inputs and targets, or a folder of .npy files; or: training data: an .npz file
     with times, units, starts and labels, or a folder of .npy files; or: training data: an IDX file of images, as
-    MNIST's; or: training images: an .npz file or a folder, with images and labels; or: training file: CSV with a
-    header, plain or compressed"""
+    MNIST's; or: training images: an .npz file or a folder, with images and labels, or an IDX file (idx3 in its name)
+    with the labels beside it; or: training file: CSV with a header, plain or compressed"""
     validate_file: Texts
     """validation data; "" for none; or: validation images, of other classes; "" for none; or: validation file; "" for
     none"""

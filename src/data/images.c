@@ -1,13 +1,10 @@
 /*
- * Reads images as sequences from IDX files (MNIST and similar), plain or compressed with gzip or xz:
- *
- *     images   00 00 08 03, N, height, width (32 bits, high byte first), then N height width bytes
- *     labels   00 00 08 01, N, then N bytes
+ * Reads images as sequences from IDX files (MNIST and similar; idx.h), plain or compressed with gzip or xz.
  *
  * An image is read row by row (data.by=rows: height steps of width inputs), column by column, or pixel by pixel
  * (height width steps of one input); a byte becomes byte / 255. Memory: one byte a pixel.
  */
-#include "data/file.h"
+#include "data/idx.h"
 #include "data/sequences.h"
 
 #include <stdio.h>
@@ -47,15 +44,8 @@ static const hth_option table[] = {
            .kind = HTH_KIND_INTEGER, .min = 0, .max = 256),
 };
 
-/* An IDX file in memory. */
-typedef struct idx {
-    hth_bytes file;
-    size_t shape[3];
-    const unsigned char *bytes; /* the first number */
-} idx;
-
 typedef struct images {
-    idx images, labels;
+    hth_idx images, labels;
     int by, weight;
 } images;
 
@@ -68,57 +58,18 @@ static void images_close(void *held) {
 
 /* ---- Reading ---- */
 
-static size_t word_at(const unsigned char *bytes) {
-    return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-}
-
-static hth_status fail_idx(const char *path, size_t rank, const char *what, hth_error *error) {
-    return hth_fail(error, HTH_FILE,
-                    "%s: %s; an IDX file of bytes with %zu %s, as MNIST's, is expected", path, what,
-                    rank, rank == 1 ? "axis (labels)" : "axes (images)");
-}
-
-static hth_status parse(const char *path, size_t rank, idx *out, hth_error *error) {
-    const unsigned char *bytes = (const unsigned char *)out->file.data;
-    const size_t header = 4 + 4 * rank, length = out->file.length;
-    const unsigned char magic[4] = {0, 0, 8, (unsigned char)rank};
-    size_t count = 1;
-    if (length < header || memcmp(bytes, magic, sizeof magic) != 0)
-        return fail_idx(path, rank, "it does not begin as one", error);
-    for (size_t i = 0; i < rank; i++) {
-        out->shape[i] = word_at(bytes + 4 + 4 * i);
-        count = out->shape[i] ? hth_times(count, out->shape[i]) : 0;
-        if (count == 0) return fail_idx(path, rank, "it is empty", error);
-    }
-    if (count != length - header)
-        return fail_idx(path, rank, "its length is not that of its shape", error);
-    out->bytes = bytes + header;
-    return HTH_OK;
-}
-
-static hth_status read_idx(const char *path, size_t rank, idx *out, hth_error *error) {
-    HTH_TRY(hth_file_read(path, &out->file, error));
-    return parse(path, rank, out, error);
-}
-
-/* Replaces the last `from` in a path by `to`, which must be as long. */
-static void replace_last(char *path, const char *from, const char *to) {
-    char *found = NULL;
-    for (char *at = path; (at = strstr(at, from)); at++) found = at;
-    if (found) memcpy(found, to, strlen(to));
-}
-
 static hth_status find_labels(const images_options *o, const char *path, char *out, size_t size,
                               hth_error *error) {
     const char *given = path == o->sequences.file            ? o->labels
                         : path == o->sequences.validate_file ? o->validate_labels
                                                              : o->test_labels;
-    if (snprintf(out, size, "%s", *given ? given : path) >= (int)size)
+    if (strlen(*given ? given : path) >= size)
         return hth_fail(error, HTH_INVALID, "%.200s...: the path is too long", path);
-    if (*given) return HTH_OK;
-    replace_last(out, "images", "labels");
-    replace_last(out, "idx3", "idx1");
-    if (strcmp(out, path) != 0) return HTH_OK;
+    if (*given) {
+        snprintf(out, size, "%s", given);
+        return HTH_OK;
+    }
+    if (hth_idx_labels(path, out, size)) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "%s: the name does not tell where the labels are: set data.labels (or "
                     "data.validate_labels, data.test_labels)",
@@ -130,11 +81,9 @@ static hth_status read_pair(const images_options *o, const char *path, images *o
                             hth_error *error) {
     char labels[4096];
     HTH_TRY(find_labels(o, path, labels, sizeof labels, error));
-    HTH_TRY(read_idx(path, 3, &out->images, error));
-    HTH_TRY(read_idx(labels, 1, &out->labels, error));
-    if (out->images.shape[0] == out->labels.shape[0]) return HTH_OK;
-    return hth_fail(error, HTH_MISMATCH, "%.300s has %zu images, but %.300s has %zu labels", path,
-                    out->images.shape[0], labels, out->labels.shape[0]);
+    HTH_TRY(hth_idx_read(path, 3, &out->images, error));
+    HTH_TRY(hth_idx_read(labels, 1, &out->labels, error));
+    return hth_idx_check_pair(&out->images, &out->labels, path, labels, error);
 }
 
 /* ---- Steps ---- */
@@ -184,7 +133,7 @@ static hth_status find_classes(const images_options *o, const char *train, const
     char labels[4096];
     images other = {0};
     HTH_TRY(find_labels(o, train, labels, sizeof labels, error));
-    hth_status status = read_idx(labels, 1, &other.labels, error);
+    hth_status status = hth_idx_read(labels, 1, &other.labels, error);
     if (status == HTH_OK) *classes = count_classes(&other);
     free(other.labels.file.data);
     return status;

@@ -1,6 +1,6 @@
 /*
- * Episodes of one-shot classification (Santoro et al. 2016) from images with labels, an .npz file or a folder with the
- * arrays `images` (count, ...) and `labels` (count). An episode takes data.classes of the classes, gives each a new
+ * Episodes of one-shot classification (Santoro et al. 2016) from images with labels: an .npz file or a folder with the
+ * arrays `images` (count, ...) and `labels` (count), or an IDX file as MNIST's (idx.h) with the labels beside it. An episode takes data.classes of the classes, gives each a new
  * label 0.. of its own, and shows data.showings images of each, all mixed. A step reads
  *
  *     x_t = [ image_t ; label of image_{t-1}, one-hot ]          and is to say the label of image_t
@@ -10,6 +10,7 @@
  * the splits should have different classes. Memory: all images of a split.
  */
 #include "data/archive.h"
+#include "data/idx.h"
 #include "tasks/trials.h"
 
 #include <math.h>
@@ -41,7 +42,10 @@ extern const hth_stream_kind hth_reader_one_shot;
     { .name = #field, .offset = offsetof(one_shot_options, field), __VA_ARGS__ }
 
 static const hth_option table[] = {
-    OPTION(file, .help = "training images: an .npz file or a folder, with images and labels",
+    OPTION(file,
+           .help =
+               "training images: an .npz file or a folder, with images and labels, or an IDX file "
+               "(idx3 in its name) with the labels beside it",
            .fallback = NULL, .kind = HTH_KIND_TEXT),
     OPTION(validate_file, .help = "validation images, of other classes; \"\" for none",
            .fallback = "", .kind = HTH_KIND_TEXT),
@@ -167,6 +171,40 @@ static hth_status read_arrays(hth_npz *npz, images *s, hth_error *error) {
     return hth_npz_read(npz, "labels", take_label, s, error);
 }
 
+/* ---- Reading IDX ---- */
+
+static hth_status copy_idx(const hth_idx *pixels, const hth_idx *labels, images *s,
+                           hth_error *error) {
+    s->count = labels->shape[0];
+    s->pixels = pixels->shape[1] * pixels->shape[2];
+    s->side = pixels->shape[1] == pixels->shape[2] ? pixels->shape[1] : 0;
+    s->x = calloc(s->count * s->pixels, sizeof *s->x);
+    s->label = calloc(s->count, sizeof *s->label);
+    if (!s->x || !s->label) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for images");
+    for (size_t i = 0; i < s->count * s->pixels; i++) s->x[i] = (hth_real)pixels->bytes[i] / 255;
+    for (size_t i = 0; i < s->count; i++) {
+        s->label[i] = labels->bytes[i];
+        if (s->label[i] >= s->kinds) s->kinds = s->label[i] + 1;
+    }
+    return HTH_OK;
+}
+
+static hth_status read_idx(const char *path, images *s, hth_error *error) {
+    char beside[4096];
+    hth_idx pixels = {0}, labels = {0};
+    if (!hth_idx_labels(path, beside, sizeof beside))
+        return hth_fail(error, HTH_INVALID, "%.200s...: the path is too long", path);
+    hth_status status = hth_idx_read(path, 3, &pixels, error);
+    if (status == HTH_OK) status = hth_idx_read(beside, 1, &labels, error);
+    if (status == HTH_OK) status = hth_idx_check_pair(&pixels, &labels, path, beside, error);
+    if (status == HTH_OK) status = copy_idx(&pixels, &labels, s, error);
+    free(pixels.file.data);
+    free(labels.file.data);
+    return status;
+}
+
+/* ---- The classes ---- */
+
 /* Puts the images in the order of their classes. */
 static hth_status sort(images *s, hth_error *error) {
     const size_t steps = s->classes * s->showings;
@@ -200,11 +238,16 @@ static hth_status check(const images *s, const char *path, hth_error *error) {
     return HTH_OK;
 }
 
-static hth_status read_images(const char *path, images *s, hth_error *error) {
+static hth_status read_npz(const char *path, images *s, hth_error *error) {
     hth_npz *npz;
     HTH_TRY(hth_npz_open(path, &npz, error));
-    hth_status status = read_arrays(npz, s, error);
+    const hth_status status = read_arrays(npz, s, error);
     hth_npz_close(npz);
+    return status;
+}
+
+static hth_status read_images(const char *path, images *s, hth_error *error) {
+    hth_status status = strstr(path, "idx3") ? read_idx(path, s, error) : read_npz(path, s, error);
     if (status == HTH_OK) status = sort(s, error);
     return status == HTH_OK ? check(s, path, error) : status;
 }

@@ -98,6 +98,46 @@ static void an_episode_is_what_it_should_be(void **state) {
     reader("one-shot")->close(stream);
 }
 
+/* The same images as bytes of IDX files give the same episodes, but that a byte is byte / 255. */
+static void idx_files_are_as_good(void **state) {
+    (void)state;
+    enum { OF_IMAGES = 16, OF_LABELS = 8, CHUNKS = 3 };
+    unsigned char pixels[OF_IMAGES + COUNT * PIXELS] = {0, 0, 8, 3,    0, 0, 0, COUNT,
+                                                        0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    unsigned char labels[OF_LABELS + COUNT] = {0, 0, 8, 1, 0, 0, 0, COUNT};
+    for (int i = 0; i < COUNT; i++) {
+        labels[OF_LABELS + i] = (unsigned char)(i % KINDS);
+        pixels[OF_IMAGES + i * PIXELS] = (unsigned char)(1 + i % KINDS);
+        pixels[OF_IMAGES + i * PIXELS + 4] = (unsigned char)(1 + i / KINDS);
+    }
+    scratch_write("o-images-idx3-ubyte", pixels, sizeof pixels);
+    scratch_write("o-labels-idx1-ubyte", labels, sizeof labels);
+    write_file("same.npz", "(42, 3, 3)", KINDS);
+    hth_shape shape, other;
+    void *idx = open_file("o-images-idx3-ubyte", "true", &shape);
+    void *npz = open_file("same.npz", "true", &other);
+    assert_true(shape.inputs == other.inputs && shape.outputs == other.outputs);
+    for (int k = 0; k < CHUNKS; k++) {
+        hth_position_flags flags;
+        const hth_chunk a = next_chunk("one-shot", idx, LENGTH, &flags);
+        const hth_chunk b = next_chunk("one-shot", npz, LENGTH, &flags);
+        for (size_t i = 0; i < LENGTH * BATCH; i++) {
+            assert_int_equal(a.classes[i], b.classes[i]);
+            for (size_t x = 0; x < WIDTH; x++) {
+                const hth_real from = b.x[i * WIDTH + x];
+                assert_true(a.x[i * WIDTH + x] == (x < PIXELS ? from / 255 : from));
+            }
+        }
+    }
+    reader("one-shot")->close(idx);
+    reader("one-shot")->close(npz);
+    /* As many labels as images. */
+    const char *const settings[] = {"data.file", scratch_path("o-images-idx3-ubyte"), NULL};
+    labels[7] = COUNT - 1;
+    scratch_write("o-labels-idx1-ubyte", labels, sizeof labels - 1);
+    open_badly("one-shot", settings, HTH_TRAIN, "has 41 labels");
+}
+
 static void mistakes_are_named(void **state) {
     (void)state;
     hth_shape shape;
@@ -119,6 +159,7 @@ static void mistakes_are_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_episode_is_what_it_should_be),
+                                       cmocka_unit_test(idx_files_are_as_good),
                                        cmocka_unit_test(mistakes_are_named)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
