@@ -47,47 +47,44 @@ static void tell_target(const hth_module *m, size_t k, size_t item, const hth_to
     }
 }
 
-/* xi of all steps; of the linear module x and z are filtered. */
-static void tell(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told) {
+/* xi of the steps from..to-1; of the linear module x and z are filtered, and xi of the step before is there still. */
+static void tell(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told, size_t from,
+                 size_t to) {
     const size_t row = m->batch * m->width, passed = m->inputs + m->n;
     const hth_real kappa = m->options.kind == HTH_MODULE_LINEAR ? m->kappa : 0;
-    for (size_t t = 0; t < m->steps; t++)
+    for (size_t t = from; t < to; t++)
         for (size_t b = 0; b < m->batch; b++) {
             const size_t item = t * m->batch + b;
-            hth_real *xi = m->xi + item * m->width;
+            const hth_real *before = m->xi + (t + m->block - 1) % m->block * row + b * m->width;
+            hth_real *xi = m->xi + t % m->block * row + b * m->width;
             memcpy(xi, told->x + item * m->inputs, m->inputs * sizeof *xi);
             memcpy(xi + m->inputs, z_of(on, t, b), m->n * sizeof *xi);
-            if (kappa != 0 && t > 0) hth_add_scaled(passed, kappa, xi - row, xi);
+            if (kappa != 0 && t > 0) hth_add_scaled(passed, kappa, before, xi);
             tell_target(m, k, item, told, xi + passed);
         }
 }
 
 /* ---- Forward ---- */
 
-/* Spikes of each unit over the whole tape. */
-static void count_spikes(const hth_tape *tape, double *spikes) {
-    const hth_layer *layer = &tape->network->layers[0];
-    for (size_t i = 0; i < tape->steps * tape->batch; i++) {
-        const hth_real *z = tape->layers[0].u + (i + tape->batch) * layer->stride;
-        for (size_t j = 0; j < layer->n; j++) spikes[j] += (double)z[j];
-    }
+/* Spikes of each unit in the steps from..to-1. */
+static void count_spikes(const hth_module *m, const hth_tape *tape, size_t from, size_t to,
+                         double *spikes) {
+    const hth_layer *layer = &m->network->layers[0];
+    memset(m->fired, 0, layer->n * sizeof *m->fired);
+    for (size_t i = (from + 1) * m->batch; i < (to + 1) * m->batch; i++)
+        hth_add(layer->n, tape->layers[0].u + i * layer->stride, m->fired);
+    for (size_t j = 0; j < layer->n; j++) spikes[j] += (double)m->fired[j];
 }
 
-/* z of a spiking module at all steps and tasks; and its output weights. */
-static hth_tape_rows module_z(const hth_module *m, const hth_tape *tape) {
-    return (hth_tape_rows){tape->compute,          tape, 0, m->batch, m->steps * m->batch,
-                           m->network->layers[0].n};
+/* z of a module in the steps from..to-1, of all tasks; and the output weights of a spiking one. */
+static hth_tape_rows module_z(const hth_module *m, const hth_tape *tape, size_t from, size_t to) {
+    return (hth_tape_rows){
+        tape->compute,          tape, 0, (from + 1) * m->batch, (to - from) * m->batch,
+        m->network->layers[0].n};
 }
 static hth_matrix output_weights(const hth_module *m) {
     const hth_readout *r = &m->network->readout;
     return hth_rows(m->network->theta + r->weight, r->n);
-}
-
-/* L = Psi q, before the filter. */
-static void weigh(const hth_module *m, const hth_tape *tape, hth_real *L) {
-    const hth_matrix psi = output_weights(m);
-    const hth_tape_rows z = module_z(m, tape);
-    hth_tape_times(&z, m->n, hth_transposed(psi.data, psi.row), m->packed, L, m->n);
 }
 
 /* to += kappa from, the signals of all tasks at a step. */
@@ -95,24 +92,37 @@ static void leak(const hth_module *m, const hth_real *from, hth_real *to) {
     hth_add_scaled(m->batch * m->n, m->kappa, from, to);
 }
 
+/* L of the steps from..to-1: of a spiking module Psi q, filtered; of a linear one z of its layer. */
+static void show(const hth_module *m, const hth_tape *tape, size_t from, size_t to, hth_real *L) {
+    const hth_layer *layer = &m->network->layers[0];
+    const hth_tape_rows z = module_z(m, tape, from, to);
+    const size_t slot = m->batch * m->n;
+    if (m->options.kind == HTH_MODULE_SPIKING) {
+        const hth_matrix psi = output_weights(m);
+        hth_tape_times(&z, m->n, hth_transposed(psi.data, psi.row), m->packed, L + from * slot,
+                       m->n);
+        for (size_t t = from > 0 ? from : 1; t < to; t++) leak(m, L + (t - 1) * slot, L + t * slot);
+        return;
+    }
+    for (size_t i = 0; i < z.rows; i++)
+        memcpy(L + from * slot + i * m->n, tape->layers[0].u + (z.from + i) * layer->stride,
+               m->n * sizeof *L);
+}
+
+/* A few steps at a time, so that what is made of them stays in the cache. */
 hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told,
                           hth_real *L, double *spikes, hth_error *error) {
     hth_tape *tape = m->tapes[k];
-    const size_t slot = m->batch * m->n;
-    const hth_inputs in = {.steps = m->steps, .batch = m->batch, .x = m->xi, .ends = true};
-    tell(m, k, on, told);
     hth_tape_reset(tape);
-    HTH_TRY(hth_tape_write(tape, &in, error));
-    if (m->options.kind == HTH_MODULE_SPIKING) {
-        count_spikes(tape, spikes);
-        weigh(m, tape, L);
-        for (size_t t = 1; t < m->steps; t++) leak(m, L + (t - 1) * slot, L + t * slot);
-        return HTH_OK;
+    for (size_t from = 0, to; from < m->steps; from = to) {
+        to = m->steps - from < m->block ? m->steps : from + m->block;
+        const hth_inputs in = {
+            .steps = to - from, .batch = m->batch, .x = m->xi, .ends = to == m->steps};
+        tell(m, k, on, told, from, to);
+        HTH_TRY(hth_tape_write(tape, &in, error));
+        if (m->options.kind == HTH_MODULE_SPIKING) count_spikes(m, tape, from, to, spikes);
+        show(m, tape, from, to, L);
     }
-    /* The signals are z of the dense layer. */
-    const hth_layer *layer = &m->network->layers[0];
-    for (size_t i = 0; i < m->steps * m->batch; i++)
-        memcpy(L + i * m->n, tape->layers[0].u + (i + m->batch) * layer->stride, m->n * sizeof *L);
     return HTH_OK;
 }
 
@@ -137,13 +147,12 @@ static const hth_real *drive_errors(const hth_module *m, hth_trial_tapes on) {
     return delta;
 }
 
-/* dC/dz of the main network: W^T of these errors, back through the filter that z passes in a linear module. xi has been
- * read, and its memory serves the way back. */
-static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *push_z) {
+/* dC/dz of the main network: W^T of these errors, back through the filter that z passes in a linear module. dz is
+ * scratch, [steps][trials][n]. */
+static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *dz, hth_real *push_z) {
     const hth_layer *layer = &m->network->layers[0];
     const size_t count = trials(m, on), slot = count * m->n;
     const hth_real *delta = drive_errors(m, on), *w = layer->W + layer->n + m->inputs;
-    hth_real *dz = m->xi;
     hth_product(m->learner->compute, m->steps * count, m->n, layer->n, hth_rows(delta, layer->n),
                 hth_rows(w, layer->m), false, dz, m->n);
     for (size_t t = m->steps - 1; t-- > 0 && m->options.kind == HTH_MODULE_LINEAR;)
@@ -159,7 +168,7 @@ static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, con
                         hth_gradient *gradient) {
     const size_t units = m->network->layers[0].n, slot = m->batch * m->n;
     const size_t items = m->steps * m->batch;
-    const hth_tape_rows z = module_z(m, tape);
+    const hth_tape_rows z = module_z(m, tape, 0, m->steps);
     hth_real *dPsi = hth_gradient_edit(gradient) + m->network->readout.weight;
     for (size_t t = m->steps - 1; t > 0; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
     hth_tape_add_outer(&z, m->n, Lbar, m->n, m->packed, dPsi, units);
@@ -175,6 +184,6 @@ hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, hth_real
     if (!linear) give_errors(m, m->tapes[k], Lbar, pull, gradient);
     HTH_TRY(hth_learner_signals(m->learner, linear ? Lbar : m->q, m->steps, error));
     HTH_TRY(hth_learn(m->learner, m->tapes[k], gradient, error));
-    push_back(m, on, push_z);
+    push_back(m, on, Lbar, push_z);
     return HTH_OK;
 }

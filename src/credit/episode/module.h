@@ -35,11 +35,13 @@ typedef struct hth_module {
     const hth_network *network;
     hth_real kappa;
     size_t steps, batch, updates;
+    size_t block;                     /* steps that are run at a time */
     size_t inputs, n, targets, width; /* x, z and y*; numbers of xi */
     uint64_t seed;
     hth_tape **tapes; /* [updates] */
     hth_learner *learner;
-    hth_real *xi;     /* [steps][batch][width] */
+    hth_real *xi;     /* [block][batch][width]: step t in place t % block */
+    hth_real *fired;  /* [units]: spikes of a block */
     hth_real *q;      /* [steps][batch][units]: Psi^T dC/dL + dE_reg/dz; spiking alone */
     hth_real *packed; /* scratch of products with Psi; spiking alone */
 } hth_module;

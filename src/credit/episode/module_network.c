@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { BLOCK_ROWS = 256 }; /* of a module that are run at a time, about; at least two steps */
+
 #define OPTION(field, ...)                                                                         \
     { .name = #field, .offset = offsetof(hth_module_options, field), __VA_ARGS__ }
 
@@ -132,6 +134,7 @@ hth_status hth_module_plan(const hth_settings *settings, const hth_network *main
                         .kappa = o.tau_out > 0 ? (hth_real)hth_exp64(-1 / o.tau_out) : 0,
                         .steps = steps,
                         .batch = batch,
+                        .block = batch < BLOCK_ROWS / 2 ? BLOCK_ROWS / batch : 2,
                         .updates = updates,
                         .inputs = main->shape.inputs,
                         .n = main->layers[0].n,
@@ -150,7 +153,8 @@ void hth_module_lay_out(hth_arena *arena, hth_module *m) {
     const size_t items = hth_times(m->steps, m->batch);
     const bool spikes = m->options.kind == HTH_MODULE_SPIKING;
     hth_tape **tapes = HTH_TAKE(arena, hth_tape *, m->updates);
-    hth_real *xi = HTH_TAKE(arena, hth_real, hth_times(items, m->width));
+    hth_real *xi = HTH_TAKE(arena, hth_real, hth_times(m->block * m->batch, m->width));
+    hth_real *fired = HTH_TAKE(arena, hth_real, m->network->layers[0].n);
     const size_t each = spikes ? hth_times(items, m->network->layers[0].n) : 0;
     hth_real *q = HTH_TAKE(arena, hth_real, each);
     hth_real *packed =
@@ -158,6 +162,7 @@ void hth_module_lay_out(hth_arena *arena, hth_module *m) {
     if (!arena->base) return;
     m->tapes = tapes;
     m->xi = xi;
+    m->fired = fired;
     m->q = q;
     m->packed = packed;
 }
