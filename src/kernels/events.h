@@ -94,7 +94,7 @@ HTH_VERB(void, hth_events_outputs,
          (hth_compute * compute, const hth_events_rows *of, const hth_real *A, hth_real *y,
           size_t ldy));
 #define hth_events_outputs HTH_NOW(hth_events_outputs)
-/* y[rows][M] = x B, B[K][M] as hth_pack leaves it; rows of y ldy apart. */
+/* y[rows][M] = x B, B[K][M] as hth_pack leaves it; rows of y ldy apart. events NULL: by all of x. Threaded. */
 HTH_VERB(void, hth_events_product,
          (hth_compute * compute, const hth_events_rows *of, const hth_real *packed, hth_real *y,
           size_t ldy));

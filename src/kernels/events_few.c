@@ -35,9 +35,13 @@ typedef struct rows_job {
 static void rows_task(void *arg, size_t part, int worker) {
     const rows_job *job = arg;
     const hth_events_rows *of = job->of;
-    const size_t end = (part + 1) * of->rows / job->parts;
+    const size_t from = part * of->rows / job->parts, end = (part + 1) * of->rows / job->parts;
     (void)worker;
-    for (size_t row = part * of->rows / job->parts; row < end; row++)
+    if (!of->events)
+        hth_product_packed(end - from, of->M, of->K,
+                           hth_rows(of->x + from * of->stride, of->stride), job->packed, false,
+                           job->y + from * job->ldy, job->ldy);
+    for (size_t row = from; of->events && row < end; row++)
         hth_events_times(of->events, of->from + row, of->M, of->K, of->x + row * of->stride,
                          job->packed, job->y + row * job->ldy);
 }

@@ -6,23 +6,17 @@ static const hth_real *first_of(const hth_tape_rows *u) {
     return u->tape->layers[u->layer].u + u->from * u->tape->network->layers[u->layer].stride;
 }
 
-void hth_tape_times(const hth_tape_rows *u, size_t N, hth_matrix B, hth_real *scratch, hth_real *y,
+void hth_tape_times(const hth_tape_rows *u, size_t N, const hth_real *packed, hth_real *y,
                     size_t ldy) {
     const hth_tape_layer *on = &u->tape->layers[u->layer];
-    const size_t stride = u->tape->network->layers[u->layer].stride;
-    const hth_events_rows rows = {.events = &on->events,
+    const hth_events_rows rows = {.events = on->is_sparse ? &on->events : NULL,
                                   .from = u->from,
                                   .rows = u->rows,
                                   .K = u->K,
                                   .M = N,
-                                  .stride = stride,
+                                  .stride = u->tape->network->layers[u->layer].stride,
                                   .x = first_of(u)};
-    if (!on->is_sparse) {
-        hth_product(u->compute, u->rows, N, u->K, hth_rows(rows.x, stride), B, false, y, ldy);
-        return;
-    }
-    hth_pack(u->K, N, B, scratch);
-    hth_events_product(u->compute, &rows, scratch, y, ldy);
+    hth_events_product(u->compute, &rows, packed, y, ldy);
 }
 
 void hth_tape_add_outer(const hth_tape_rows *u, size_t N, const hth_real *d, size_t d_stride,

@@ -15,8 +15,8 @@ typedef struct hth_tape_rows {
     size_t layer, from, rows, K;
 } hth_tape_rows;
 
-/* y[rows][N] = u B, B[K][N]; rows of y ldy apart; scratch[hth_packed_size(K, N)]. */
-void hth_tape_times(const hth_tape_rows *u, size_t N, hth_matrix B, hth_real *scratch, hth_real *y,
+/* y[rows][N] = u B, B[K][N] as hth_pack leaves it; rows of y ldy apart. */
+void hth_tape_times(const hth_tape_rows *u, size_t N, const hth_real *packed, hth_real *y,
                     size_t ldy);
 
 /* C[N][K] += sum over the rows of d[N] u^T; rows of d and C by their strides; scratch[hth_packed_size(K, N)]. */

@@ -98,6 +98,7 @@ static const char *const variants[] = {
     "module.kind=linear episode.updates=2",
     "episode.order=first",
     "cell.refractory=0 module.refractory=0",
+    "network.events=always episode.updates=2 episode.module_rate=2",
 };
 
 static void test_gradient_is_that_of_a_plain_implementation(void **state) {

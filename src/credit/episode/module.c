@@ -98,9 +98,7 @@ static void show(const hth_module *m, const hth_tape *tape, size_t from, size_t 
     const hth_tape_rows z = module_z(m, tape, from, to);
     const size_t slot = m->batch * m->n;
     if (m->options.kind == HTH_MODULE_SPIKING) {
-        const hth_matrix psi = output_weights(m);
-        hth_tape_times(&z, m->n, hth_transposed(psi.data, psi.row), m->packed, L + from * slot,
-                       m->n);
+        hth_tape_times(&z, m->n, m->packed, L + from * slot, m->n);
         for (size_t t = from > 0 ? from : 1; t < to; t++) leak(m, L + (t - 1) * slot, L + t * slot);
         return;
     }
@@ -113,7 +111,10 @@ static void show(const hth_module *m, const hth_tape *tape, size_t from, size_t 
 hth_status hth_module_run(hth_module *m, size_t k, hth_trial_tapes on, const hth_told *told,
                           hth_real *L, double *spikes, hth_error *error) {
     hth_tape *tape = m->tapes[k];
+    const hth_matrix psi = output_weights(m);
     hth_tape_reset(tape);
+    if (m->options.kind == HTH_MODULE_SPIKING)
+        hth_pack(m->network->layers[0].n, m->n, hth_transposed(psi.data, psi.row), m->packed);
     for (size_t from = 0, to; from < m->steps; from = to) {
         to = m->steps - from < m->block ? m->steps : from + m->block;
         const hth_inputs in = {

@@ -43,7 +43,7 @@ typedef struct hth_module {
     hth_real *xi;     /* [block][batch][width]: step t in place t % block */
     hth_real *fired;  /* [units]: spikes of a block */
     hth_real *q;      /* [steps][batch][units]: Psi^T dC/dL + dE_reg/dz; spiking alone */
-    hth_real *packed; /* scratch of products with Psi; spiking alone */
+    hth_real *packed; /* Psi^T, and scratch of its gradient; spiking alone */
 } hth_module;
 
 /* What the module is told of a trial. */

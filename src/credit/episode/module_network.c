@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BLOCK_ROWS = 256 }; /* of a module that are run at a time, about; at least two steps */
+enum { BLOCK_ROWS = 100 }; /* of a module that are run at a time, about; at least two steps */
 
 #define OPTION(field, ...)                                                                         \
     { .name = #field, .offset = offsetof(hth_module_options, field), __VA_ARGS__ }
@@ -76,10 +76,11 @@ static void add_number(list *l, const char *key, double value) {
     add(l, key, l->texts[l->used++]);
 }
 
-/* What spikes are like is that of the main network's cell; what a module has of its own counts more. */
+/* What spikes are like, and products with them, is as in the main network; what a module has of its own counts more. */
 static void list_spiking(const hth_module_options *o, const hth_settings *settings, list *l) {
     for (size_t i = 0; i < settings->count && l->count < MOST_TEXTS; i++)
-        if (strncmp(settings->items[i].key, "cell.", 5) == 0)
+        if (strncmp(settings->items[i].key, "cell.", 5) == 0 ||
+            strcmp(settings->items[i].key, "network.events") == 0)
             l->items[l->count++] = settings->items[i];
     add(l, "cell.name", "lif");
     add_number(l, "network.units", (double)o->units);

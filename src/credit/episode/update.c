@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { BLOCK_ROWS = 100 }; /* of S that are made at a time, about */
+
 /* ---- Which cells ---- */
 
 static bool is_constant(hth_entry entry) {
@@ -99,13 +101,15 @@ void hth_update_lay_out(hth_arena *arena, const hth_network *network, size_t ste
     const size_t n = layer->n, items = hth_times(batch, n);
     hth_real *ones = HTH_TAKE(arena, hth_real, n);
     hth_real *carry = HTH_TAKE(arena, hth_real, hth_times(2 * cell->states, items));
-    hth_real *S = HTH_TAKE(arena, hth_real, hth_times(steps, items));
+    const size_t block = batch < BLOCK_ROWS ? BLOCK_ROWS / batch : 1;
+    hth_real *S = HTH_TAKE(arena, hth_real, hth_times(block, items));
     hth_real *bend = HTH_TAKE(arena, hth_real, n);
-    hth_real *packed = HTH_TAKE(arena, hth_real, hth_packed_size(layer->m, items));
+    hth_real *packed = HTH_TAKE(arena, hth_real, hth_times(batch, hth_packed_size(layer->m, n)));
     if (!arena->base) return;
     *u = (hth_update){.layer = layer,
                       .steps = steps,
                       .batch = batch,
+                      .block = block,
                       .ones = ones,
                       .carry = carry,
                       .S = S,
@@ -190,20 +194,17 @@ static void find_bend(const hth_update *u, const hth_tape *tape, size_t t) {
     u->layer->cell->bend(&row, u->bend);
 }
 
-/* Lbar of all steps and, of second order, push_s. */
-static void scan_back(const hth_update *u, hth_trial_tapes on, const hth_real *L, hth_real *Lbar,
-                      hth_real *push_s) {
+/* Lbar of the steps from..to-1, whose S is there, and, of second order, push_s. */
+static void scan_back(const hth_update *u, hth_trial_tapes on, size_t from, size_t to,
+                      hth_real *carry[2], const hth_real *L, hth_real *Lbar, hth_real *push_s) {
     const size_t n = u->layer->n, slot = u->batch * n;
-    hth_real *now, *before;
-    clear(u, &now, &before);
-    for (size_t t = 0; t < u->steps; t++) {
-        turn(u, &now, &before);
-        advance(u, u->S + t * slot, before, now);
-        const hth_real *l = now + u->state * slot;
+    for (size_t t = from; t < to; t++) {
+        turn(u, &carry[0], &carry[1]);
+        advance(u, u->S + (t - from) * slot, carry[1], carry[0]);
+        const hth_real *l = carry[0] + u->state * slot;
         for (size_t b = 0; b < u->batch; b++) {
             const hth_real *Z = Z_of(u, on, t, b);
-            hth_real *to = Lbar + t * slot + b * n;
-            hth_multiply(n, Z, l + b * n, to);
+            hth_multiply(n, Z, l + b * n, Lbar + t * slot + b * n);
             hth_real *sbar = push_s + ((on.shared ? 0 : b * u->steps) + t) * n;
             if (!u->first_order) add_product(n, L + t * slot + b * n, l + b * n, sbar);
         }
@@ -217,9 +218,11 @@ static void scan_back(const hth_update *u, hth_trial_tapes on, const hth_real *L
 
 /* ---- Products ---- */
 
-/* What one tape read; and of how many rows the weights are that meet it: all tasks' where they share it. */
-static hth_tape_rows read_of(const hth_update *u, hth_trial_tapes on, size_t b) {
-    return (hth_tape_rows){u->compute, on.tapes[b], 0, 0, u->steps, u->layer->m};
+/* What one tape read in the steps from..to-1; and of how many rows the weights are that meet it: all tasks' where they
+ * share it. */
+static hth_tape_rows read_of(const hth_update *u, hth_trial_tapes on, size_t b, size_t from,
+                             size_t to) {
+    return (hth_tape_rows){u->compute, on.tapes[b], 0, from, to - from, u->layer->m};
 }
 static size_t rows_of(const hth_update *u, hth_trial_tapes on) {
     return on.shared ? u->batch * u->layer->n : u->layer->n;
@@ -230,27 +233,42 @@ void hth_update_weights(const hth_update *u, hth_trial_tapes on, const hth_real 
     const size_t n = u->layer->n, m = u->layer->m, slot = u->batch * n;
     memset(Delta, 0, slot * m * sizeof *Delta);
     for (size_t b = 0; b < (on.shared ? 1 : u->batch); b++) {
-        const hth_tape_rows read = read_of(u, on, b);
+        const hth_tape_rows read = read_of(u, on, b, 0, u->steps);
         hth_tape_add_outer(&read, rows_of(u, on), c + b * n, slot, u->packed, Delta + b * n * m, m);
     }
     for (size_t b = 0; b < u->batch; b++) hth_layer_mask(u->layer, Delta + b * n * m);
+}
+
+/* S_t = Dbar u_t of the steps from..to-1; Dbar^T has been packed, of each tape `each` numbers. */
+static void find_S(const hth_update *u, hth_trial_tapes on, size_t from, size_t to, size_t each) {
+    const size_t n = u->layer->n;
+    for (size_t b = 0; b < (on.shared ? 1 : u->batch); b++) {
+        const hth_tape_rows read = read_of(u, on, b, from, to);
+        hth_tape_times(&read, rows_of(u, on), u->packed + b * each, u->S + b * n, u->batch * n);
+    }
 }
 
 void hth_update_back(const hth_update *u, hth_trial_tapes on, const hth_real *L, const hth_real *c,
                      const hth_real *Dbar, hth_real *Lbar, hth_real *push_z, hth_real *push_s) {
     const size_t n = u->layer->n, m = u->layer->m, slot = u->batch * n;
     const size_t tapes = on.shared ? 1 : u->batch, rows = rows_of(u, on);
+    const size_t each = hth_packed_size(m, rows);
+    hth_real *carry[2];
     memset(push_z, 0, tapes * u->steps * n * sizeof *push_z);
     memset(push_s, 0, tapes * u->steps * n * sizeof *push_s);
     for (size_t b = 0; b < tapes; b++) {
-        const hth_tape_rows read = read_of(u, on, b);
         const hth_real *of = Dbar + b * n * m;
-        /* S_t = Dbar u_t */
-        hth_tape_times(&read, rows, hth_transposed(of, m), u->packed, u->S + b * n, slot);
+        hth_pack(m, rows, hth_transposed(of, m), u->packed + b * each);
         /* zbar_{t-1} = Dbar^T c_t, of the columns of z */
         if (u->steps < 2) continue;
         hth_product(u->compute, u->steps - 1, n, rows, hth_rows(c + slot + b * n, slot),
                     hth_rows(of, m), false, push_z + b * u->steps * n, n);
     }
-    scan_back(u, on, L, Lbar, push_s);
+    /* A few steps at a time, so that S stays in the cache. */
+    clear(u, &carry[0], &carry[1]);
+    for (size_t from = 0, to; from < u->steps; from = to) {
+        to = u->steps - from < u->block ? u->steps : from + u->block;
+        find_S(u, on, from, to, each);
+        scan_back(u, on, from, to, carry, L, Lbar, push_s);
+    }
 }

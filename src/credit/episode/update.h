@@ -21,15 +21,16 @@ typedef struct hth_update {
     const hth_layer *layer;
     hth_compute *compute;
     size_t steps, batch; /* batch: tasks, each with signals and an update of its own */
+    size_t block;        /* steps whose S is made at a time */
     bool first_order;    /* sbar is left out */
     size_t state;        /* the state that z is read from */
     /* [n] each; NULL: 0 */
     const hth_real *D[HTH_MAX_STATES][HTH_MAX_STATES], *B[HTH_MAX_STATES];
     hth_real *ones;   /* [n] */
     hth_real *carry;  /* [2][states][batch][n] */
-    hth_real *S;      /* [steps][batch][n] */
+    hth_real *S;      /* [block][batch][n] */
     hth_real *bend;   /* [n] */
-    hth_real *packed; /* scratch of products with Delta and Dbar */
+    hth_real *packed; /* Dbar^T, and scratch of Delta */
 } hth_update;
 
 /* Why updates of this network cannot be differentiated, as a sentence in out[size]; false: they can. */
