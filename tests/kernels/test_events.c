@@ -142,29 +142,89 @@ static void test_products(void **state) {
         }
 }
 
+/* Many rows, which come after others and have numbers after the K that count; rows with more than `most` events have no
+ * list. `skip`: begin a row too early. No lists: the product itself. */
+static bool same_rows(size_t rows, size_t M, size_t K, size_t most, bool skip, int threads) {
+    enum { FIRST = 2, MORE = 3 };
+    const size_t stride = K + MORE, ldy = M + 1;
+    hth_real *u = room((FIRST + rows) * stride), *B = room(K * M);
+    hth_real *packed = room(hth_packed_size(K, M)), *y[3];
+    hth_compute *compute;
+    hth_error error;
+    assert_int_equal(hth_compute_create(threads, NULL, &compute, &error), HTH_OK);
+    for (int i = 0; i < 3; i++) y[i] = room(rows * ldy);
+    fill_rows(u, FIRST + rows, K, stride, 0.1, REALS);
+    fill(B, K * M);
+    hth_pack(K, M, hth_rows(B, M), packed);
+    hth_events e = lists_of(u, FIRST + rows, stride, stride, most + MORE);
+    const hth_events_rows of = {.events = &e,
+                                .from = FIRST - skip,
+                                .rows = rows,
+                                .K = K,
+                                .M = M,
+                                .stride = stride,
+                                .x = u + FIRST * stride};
+    hth_events_rows densely = of;
+    densely.events = NULL;
+    hth_product(compute, rows, M, K, hth_rows(of.x, stride), hth_rows(B, M), false, y[0], ldy);
+    hth_events_product(compute, &of, packed, y[1], ldy);
+    hth_events_product(compute, &densely, packed, y[2], ldy);
+    const size_t bytes = rows * ldy * sizeof(hth_real);
+    assert_memory_equal(y[0], y[2], bytes);
+    const bool same = memcmp(y[0], y[1], bytes) == 0;
+    hth_compute_destroy(compute);
+    free_lists(&e);
+    free(u), free(B), free(packed);
+    for (int i = 0; i < 3; i++) free(y[i]);
+    return same;
+}
+
+static void test_products_of_rows(void **state) {
+    static const size_t Ms[] = {1, 17, 100, 270}, Ks[] = {1, 16, 60, 141};
+    (void)state;
+    for (size_t m = 0; m < HTH_COUNT(Ms); m++)
+        for (size_t k = 0; k < HTH_COUNT(Ks); k++)
+            for (int threads = 1; threads <= 3; threads++) {
+                assert_true(same_rows(30, Ms[m], Ks[k], Ks[k], false, threads));
+                assert_true(same_rows(30, Ms[m], Ks[k], Ks[k] / 8, false, threads));
+            }
+    assert_false(same_rows(30, 17, 60, 60, true, 1));
+}
+
 /* ---- Sums of outer products ---------------------------------------------------------------- */
 
+/* The rows that count come after others, and have numbers after the K that count: lists know those too. */
+enum { BEFORE = 2, AFTER = 2 };
+
 typedef struct sums {
-    size_t rows, N, K, stride, ldc, most;
-    hth_real *u, *d, *start, *expected, *found, *scratch;
+    size_t rows, N, K, stride, d_stride, ldc, most;
+    hth_real *all, *u, *d, *start, *expected, *found, *scratch;
 } sums;
 
 static sums make_sums(size_t rows, size_t N, size_t K, double density, size_t most) {
-    sums s = {.rows = rows, .N = N, .K = K, .stride = K + 2, .ldc = K + 5, .most = most};
-    s.u = room(rows * s.stride);
-    s.d = malloc(rows * N * sizeof *s.d); /* to the last number: nothing beyond may be read */
+    sums s = {.rows = rows,
+              .N = N,
+              .K = K,
+              .stride = K + AFTER,
+              .d_stride = N + 3,
+              .ldc = K + 5,
+              .most = most + AFTER};
+    s.all = room((BEFORE + rows) * s.stride);
+    s.u = s.all + BEFORE * s.stride;
+    /* to the last number: nothing beyond may be read */
+    s.d = malloc(((rows - 1) * s.d_stride + N) * sizeof *s.d);
     s.start = room(N * s.ldc);
     s.expected = room(N * s.ldc);
     s.found = room(N * s.ldc);
     s.scratch = room(hth_packed_size(K, N));
-    fill_rows(s.u, rows, K, s.stride, density, REALS);
-    fill(s.d, rows * N);
+    fill_rows(s.all, BEFORE + rows, K, s.stride, density, REALS);
+    fill(s.d, (rows - 1) * s.d_stride + N);
     fill(s.start, N * s.ldc);
     return s;
 }
 
 static void free_sums(sums *s) {
-    free(s->u);
+    free(s->all);
     free(s->d);
     free(s->start);
     free(s->expected);
@@ -174,18 +234,19 @@ static void free_sums(sums *s) {
 
 static void add_densely(hth_compute *compute, sums *s) {
     memcpy(s->expected, s->start, s->N * s->ldc * sizeof *s->start);
-    hth_product(compute, s->N, s->K, s->rows, hth_transposed(s->d, s->N), hth_rows(s->u, s->stride),
-                true, s->expected, s->ldc);
+    hth_product(compute, s->N, s->K, s->rows, hth_transposed(s->d, s->d_stride),
+                hth_rows(s->u, s->stride), true, s->expected, s->ldc);
 }
 
 static void add_by_events(hth_compute *compute, sums *s, const hth_events *events) {
     memcpy(s->found, s->start, s->N * s->ldc * sizeof *s->start);
     const hth_events_sum sum = {.events = events,
+                                .from = BEFORE,
                                 .rows = s->rows,
                                 .N = s->N,
                                 .K = s->K,
                                 .d = s->d,
-                                .d_stride = s->N,
+                                .d_stride = s->d_stride,
                                 .u = s->u,
                                 .u_stride = s->stride,
                                 .C = s->found,
@@ -200,7 +261,7 @@ static bool same_sums(const sums *s) {
 
 static void check_sums(size_t rows, size_t N, size_t K, double density, size_t most) {
     sums s = make_sums(rows, N, K, density, most);
-    hth_events e = lists_of(s.u, rows, K, s.stride, most);
+    hth_events e = lists_of(s.all, BEFORE + rows, s.stride, s.stride, s.most);
     for (int threads = 1; threads <= 3; threads++) {
         hth_compute *compute;
         hth_error error;
@@ -236,13 +297,16 @@ static void test_blocks_of_sums(void **state) {
 
 static void test_sums_can_differ(void **state) {
     sums s = make_sums(60, 20, 30, 0.2, 30);
-    hth_events e = lists_of(s.u, 60, 30, s.stride, 30);
+    hth_events e = lists_of(s.all, BEFORE + 60, s.stride, s.stride, s.most);
     hth_compute *compute;
     hth_error error;
     (void)state;
     assert_int_equal(hth_compute_create(1, NULL, &compute, &error), HTH_OK);
     add_densely(compute, &s);
-    e.count[0] = e.count[0] > 0 ? e.count[0] - 1 : 0; /* one event less */
+    /* One event less. */
+    uint32_t *at = e.at + BEFORE * e.stride;
+    assert_true(e.count[BEFORE] > AFTER);
+    memmove(at, at + 1, --e.count[BEFORE] * sizeof *at);
     add_by_events(compute, &s, &e);
     assert_false(same_sums(&s));
     hth_compute_destroy(compute);
@@ -295,9 +359,13 @@ static void test_few_rows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lists),          cmocka_unit_test(test_products),
-        cmocka_unit_test(test_few_rows),       cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_blocks_of_sums), cmocka_unit_test(test_sums_can_differ),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_products_of_rows),
+        cmocka_unit_test(test_few_rows),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_blocks_of_sums),
+        cmocka_unit_test(test_sums_can_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
