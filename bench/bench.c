@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_SETTINGS = 10, MAX_CHANGES = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
+enum { MAX_SETTINGS = 14, MAX_CHANGES = 8, WARM_UP = 3, MAX_SAMPLES = 1000, COIN_TAPES = 64 };
 enum { SEQUENCE = 1000, TAPE = 20, CLASSES = 10, HALVINGS = 40, MAX_FIELDS = 16 };
 static const double SAMPLE_SECONDS = 0.1, STEPS_A_SECOND = 1000, RATE_TOLERANCE = 0.2;
 /* Of weights that are exported after some updates: so large that their change is far above rounding. */
@@ -31,6 +31,8 @@ typedef struct work {
     bool words;                            /* the unit is a step of one item, not of the batch */
     bool coins;                            /* tapes of the Add task in turn, not one of noise */
     const char *settings[MAX_SETTINGS][2]; /* beside learner.steps, which is `steps` */
+    size_t rows;                           /* of a store, all of which are there from the start */
+    bool forward;                          /* nothing is learned */
     double input_hz, unit_hz; /* > 0: sequences of SEQUENCE steps of spikes, a class at each step */
 } work;
 
@@ -64,7 +66,7 @@ typedef struct work {
                 {"loss.name", "softmax"}, {"learner.name", preset}, {"optimiser.name", "sgd"},     \
                 {"optimiser.lr", "1e-4"},                                                          \
             },                                                                                     \
-            0, 0                                                                                   \
+            0, false, 0, 0                                                                         \
     }
 
 /* ALIF units with the default time constants, a threshold of 0.61 and no refractory period, below a leaky readout. */
@@ -97,24 +99,47 @@ typedef struct work {
             {"optimiser.lr", "1e-8"},                                                              \
         }                                                                                          \
     }
+/* 32 rate units write a row at each step and read all rows, or the best few; rows are data. */
+#define STORE_OF(label, count, best, learns)                                                       \
+    {                                                                                              \
+        .name = label, .inputs = 2, .outputs = 2, .steps = 1, .batch = 1, .updates = learns,       \
+        .coins = true, .rows = count, .forward = !learns, .settings = {                            \
+            {"network.units", "32, 16"},                                                           \
+            {"network.layers", "units, store"},                                                    \
+            {"cell.name", "rate"},                                                                 \
+            {"cell.alpha", "0.5"},                                                                 \
+            {"store.keys", "16"},                                                                  \
+            {"store.rows", #count},                                                                \
+            {"store.top", #best},                                                                  \
+            {"loss.name", "mse"},                                                                  \
+            {"learner.name", "rflo"},                                                              \
+            {"learner.past", "none"},                                                              \
+            {"optimiser.name", "sgd"},                                                             \
+            {"optimiser.lr", "1e-4"},                                                              \
+        }                                                                                          \
+    }
+#define STORE(count)                                                                               \
+    STORE_OF("store" #count, count, 0, false), STORE_OF("store" #count "-learn", count, 0, true),  \
+        STORE_OF("store" #count "-top", count, 8, false),                                          \
+        STORE_OF("store" #count "-top-learn", count, 8, true)
 #define AT_RATE(hz)                                                                                \
     SPIKING("events400-" #hz, "400", 100, SEQUENCE, 32, "eprop1", hz, hz),                         \
         SPIKING("events100-" #hz, "100", 40, SEQUENCE, 32, "eprop1", hz, hz)
 
 static const work works[] = {
-    {"word20", 0, 10000, 10000, 20, 20, true, true, false, {WORD_MODEL}, 0, 0},
-    {"word4", 0, 10000, 10000, 4, 20, true, true, false, {WORD_MODEL}, 0, 0},
-    {"copy4", 9, 0, 9, 4, 256, true, false, false, {COPY_REPEAT}, 0, 0},
+    {"word20", 0, 10000, 10000, 20, 20, true, true, false, {WORD_MODEL}, 0, false, 0, 0},
+    {"word4", 0, 10000, 10000, 4, 20, true, true, false, {WORD_MODEL}, 0, false, 0, 0},
+    {"copy4", 9, 0, 9, 4, 256, true, false, false, {COPY_REPEAT}, 0, false, 0, 0},
     /* One output number per item: as good as a given gradient of the LSTM's output. */
-    {"lstm20", 200, 0, 1, 20, 20, false, true, false, {LSTM_ALONE}, 0, 0},
-    {"rnn32b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("32", "bptt")}, 0, 0},
-    {"rnn100b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("100", "bptt")}, 0, 0},
-    {"rnn100b32", 2, 0, 2, 1000, 32, false, false, false, {RATE("100", "bptt")}, 0, 0},
-    {"rtrl32", 2, 0, 2, 1, 1, false, false, false, {RATE("32", "rtrl")}, 0, 0},
-    {"rtrl100", 2, 0, 2, 1, 1, false, false, false, {RATE("100", "rtrl")}, 0, 0},
-    {"rtrlblocks32", 2, 0, 2, 32, 1, false, false, false, {RATE("32", "rtrl")}, 0, 0},
-    {"rtrlblocks100", 2, 0, 2, 100, 1, false, false, false, {RATE("100", "rtrl")}, 0, 0},
-    {"tbptt32", 2, 0, 2, 20, 1, false, false, false, {RATE("32", "tbptt")}, 0, 0},
+    {"lstm20", 200, 0, 1, 20, 20, false, true, false, {LSTM_ALONE}, 0, false, 0, 0},
+    {"rnn32b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("32", "bptt")}, 0, false, 0, 0},
+    {"rnn100b1", 2, 0, 2, 1000, 1, false, false, false, {RATE("100", "bptt")}, 0, false, 0, 0},
+    {"rnn100b32", 2, 0, 2, 1000, 32, false, false, false, {RATE("100", "bptt")}, 0, false, 0, 0},
+    {"rtrl32", 2, 0, 2, 1, 1, false, false, false, {RATE("32", "rtrl")}, 0, false, 0, 0},
+    {"rtrl100", 2, 0, 2, 1, 1, false, false, false, {RATE("100", "rtrl")}, 0, false, 0, 0},
+    {"rtrlblocks32", 2, 0, 2, 32, 1, false, false, false, {RATE("32", "rtrl")}, 0, false, 0, 0},
+    {"rtrlblocks100", 2, 0, 2, 100, 1, false, false, false, {RATE("100", "rtrl")}, 0, false, 0, 0},
+    {"tbptt32", 2, 0, 2, 20, 1, false, false, false, {RATE("32", "tbptt")}, 0, false, 0, 0},
     ONLINE("uoro", "32"),
     ONLINE("uoro", "100"),
     ONLINE("kf-rtrl", "32"),
@@ -139,6 +164,9 @@ static const work works[] = {
     ALIF("alif100-bptt", "100", 40, SEQUENCE, "bptt"),
     ALIF_ONLINE("alif400-online", "400", 100),
     ALIF_ONLINE("alif100-online", "100", 40),
+    STORE(1000),
+    STORE(10000),
+    STORE(100000),
     AT_RATE(1),
     AT_RATE(5),
     AT_RATE(10),
@@ -159,6 +187,8 @@ typedef struct bench {
     hth_real *x, *targets, *feedback;
     int32_t *tokens, *classes;
     size_t units;
+    int threads;
+    bool learns;               /* what goes forward alone is to learn after all */
     double spikes, unit_steps; /* what the units have done since they were last counted */
 } bench;
 
@@ -177,9 +207,13 @@ static void *room(size_t count, size_t size) {
     return memory;
 }
 
-static double now(void) {
+/* The clock's time; of one thread the processor's, which others that load the machine add little to. */
+static double now(int threads) {
     struct timespec t;
-    timespec_get(&t, TIME_UTC);
+    if (threads == 1)
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    else
+        timespec_get(&t, TIME_UTC);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -261,6 +295,25 @@ static void make_feedback(bench *b, const char *rule) {
              &error);
 }
 
+/* A field of a state; count 0: it has none of that name. */
+static hth_field field_among(const hth_field *fields, size_t count, const char *name) {
+    for (size_t i = 0; i < count && i < MAX_FIELDS; i++)
+        if (!strcmp(fields[i].name, name)) return fields[i];
+    return (hth_field){.count = 0};
+}
+
+/* The rows of the store, as those of a tape that goes on. */
+static hth_field fill_rows(bench *b) {
+    hth_field fields[MAX_FIELDS];
+    const size_t count = hth_tape_state(b->tape, fields, MAX_FIELDS);
+    const hth_field ring = field_among(fields, count, "tape1.ring");
+    const hth_field time = field_among(fields, count, "tape.time");
+    if (ring.count == 0 || time.count == 0) stop("the tape has no rows");
+    fill_reals(ring.data, ring.count);
+    *(uint64_t *)time.data = b->work->rows;
+    return ring;
+}
+
 /* The next tape of data; spikes come as sequences, each from a reset. */
 static hth_chunk next_chunk(bench *b) {
     hth_chunk chunk = b->chunk;
@@ -287,7 +340,11 @@ static void run_forward(bench *b, const hth_chunk *chunk) {
 static void run_tape(bench *b) {
     hth_error error;
     const hth_chunk chunk = next_chunk(b);
-    if (!b->work->updates) {
+    if (b->work->forward && !b->learns) {
+        run_forward(b, &chunk);
+        return;
+    }
+    if (!b->work->updates && !b->learns) {
         hth_gradient_clear(b->gradient);
         run_forward(b, &chunk);
         must(hth_learn(b->learner, b->tape, b->gradient, &error), &error);
@@ -354,7 +411,8 @@ static const char *setting_of(const work *w, const char *key) {
 
 /* changes: texts KEY=VALUE, cut in two here. */
 static void open_bench(bench *b, const work *w, int threads, char **changes, int change_count) {
-    *b = (bench){.work = w, .units = strtoul(setting_of(w, "network.units"), NULL, 10)};
+    *b = (bench){
+        .work = w, .threads = threads, .units = strtoul(setting_of(w, "network.units"), NULL, 10)};
     char steps[32];
     snprintf(steps, sizeof steps, "%zu", w->steps);
     hth_setting items[MAX_SETTINGS + MAX_CHANGES + 1] = {{"learner.steps", steps, NULL}};
@@ -385,6 +443,7 @@ static void open_bench(bench *b, const work *w, int threads, char **changes, int
     make_data(b);
     make_feedback(b, setting_of(w, "learner.name"));
     if (is_spiking(w)) set_rate(b);
+    if (w->rows) fill_rows(b);
 }
 
 static void close_bench(bench *b) {
@@ -402,9 +461,9 @@ static void close_bench(bench *b) {
 }
 
 static double seconds_of(bench *b, size_t tapes) {
-    double start = now();
+    const double start = now(b->threads);
     for (size_t i = 0; i < tapes; i++) run_tape(b);
-    return now() - start;
+    return now(b->threads) - start;
 }
 
 /* The peak of this program alone: what getrusage tells counts the program that started it too. */
@@ -453,13 +512,11 @@ static void write_array(const char *folder, const char *name, const void *data, 
         stop("a file of the export cannot be written");
 }
 
-/* A field of the learner's state; count 0: it has none of that name. */
+/* A field of the learner's state. */
 static hth_field field_of(bench *b, const char *name) {
     hth_field fields[MAX_FIELDS];
     const size_t count = hth_learner_state(b->learner, fields, MAX_FIELDS);
-    for (size_t i = 0; i < count && i < MAX_FIELDS; i++)
-        if (!strcmp(fields[i].name, name)) return fields[i];
-    return (hth_field){.count = 0};
+    return field_among(fields, count, name);
 }
 
 /* The gradient of the first `steps`. */
@@ -496,7 +553,7 @@ static void export_trajectory(bench *b, size_t steps, const char *folder) {
 /* Numbers of 4 bytes: the float build alone is benched. */
 static void export_work(const work *w, size_t steps, const char *folder) {
     _Static_assert(sizeof(hth_real) == sizeof(float), "peers read floats");
-    const bool updates = w->updates && !is_spiking(w);
+    const bool updates = (w->updates || w->forward) && !is_spiking(w);
     char rate[] = "optimiser.lr=" EXPORTED_RATE, *changes[] = {rate};
     bench b;
     if (w->vocabulary) stop("the works with words cannot be exported");
@@ -509,14 +566,20 @@ static void export_work(const work *w, size_t steps, const char *folder) {
     write_array(folder, "x", b.x, items * w->inputs);
     write_array(folder, "targets", b.targets, items * w->outputs);
     write_array(folder, "classes", b.classes, items);
+    b.learns = w->forward;
+    if (w->rows) {
+        const hth_field rows = fill_rows(&b);
+        write_array(folder, "rows", rows.data, rows.count);
+    }
     if (updates)
         export_trajectory(&b, steps, folder);
     else
         export_gradient(&b, steps, folder);
     printf("{\"work\": \"%s\", \"units\": %zu, \"inputs\": %zu, \"outputs\": %zu, \"steps\": %zu, "
-           "\"batch\": %zu, \"spikes\": %.0f, \"checked_steps\": %zu, \"rate\": %s}\n",
+           "\"batch\": %zu, \"spikes\": %.0f, \"checked_steps\": %zu, \"rate\": %s, "
+           "\"rows\": %zu, \"top\": %lu}\n",
            w->name, b.units, w->inputs, w->outputs, length, w->batch, b.spikes, steps,
-           updates ? EXPORTED_RATE : "0");
+           updates ? EXPORTED_RATE : "0", w->rows, strtoul(setting_of(w, "store.top"), NULL, 10));
     close_bench(&b);
 }
 

@@ -40,9 +40,20 @@ static uint64_t *known_of(const rows_layer *at, const hth_layer *layer, size_t i
     return at->known + (differ ? item : 0) * layer->store.rows;
 }
 
+/* Rows of before the tape are data: nobody asks for their errors. */
+static void want_no_errors(const hth_learner *learner) {
+    const hth_adjoint *adjoint = &learner->adjoint;
+    for (size_t l = 0; adjoint->layers && l < learner->network->layer_count; l++)
+        for (size_t i = 0; adjoint->layers[l].rows && i < adjoint->rows; i++)
+            adjoint->layers[l].rows[i].before = NULL;
+}
+
 void hth_rows_lay_out(hth_arena *arena, hth_learner *learner) {
     const hth_network *net = learner->network;
-    if (!keeps_rows(learner)) return;
+    if (!keeps_rows(learner)) {
+        if (arena->base) want_no_errors(learner);
+        return;
+    }
     struct hth_rows *kept = HTH_TAKE(arena, struct hth_rows, 1);
     rows_layer *layers = HTH_TAKE(arena, rows_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++) {

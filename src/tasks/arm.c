@@ -15,7 +15,7 @@
  * sequence; cost per step: ten sines an item.
  */
 #include "base/random.h"
-#include "kernels/turns.h"
+#include "kernels/doubles.h"
 #include "tasks/stream.h"
 
 #include <math.h>

@@ -21,6 +21,7 @@
 #include "network/layers/store.h"
 
 #include "base/functions64.h"
+#include "kernels/doubles.h"
 #include "kernels/rows.h"
 #include "kernels/vectors.h"
 
@@ -125,23 +126,34 @@ static uint32_t last_of_top(const scored *l, size_t count, size_t top, uint32_t 
 
 /* ---- Forward ---- */
 
-/* p from the scores l, of all rows that stand or of those of them that count. */
-static void normalise(const hth_store_form *store, size_t count, size_t standing,
-                      const hth_store_scratch *scratch) {
-    double *p = scratch->weights;
+/* exp(l - largest) in the place of the scores l: of all rows that stand, or of the best of them; of others 0. Few are
+ * the best, so that theirs are taken one by one. */
+static void exponentiate(const hth_store_form *store, size_t count, size_t standing,
+                         const hth_store_scratch *scratch) {
+    double *p = scratch->weights, largest = p[0];
     const scored of = {p, scratch->age};
-    const bool some = store->top > 0 && store->top < standing;
-    const uint32_t last = some ? last_of_top(&of, count, store->top, scratch->best) : 0;
-    const double least = p[last];
-    double largest = p[0], sum = 0;
     for (size_t i = 1; i < count; i++) largest = p[i] > largest ? p[i] : largest;
+    if (store->top == 0 || store->top >= standing) {
+        hth_exps64(count, largest, p);
+        for (size_t i = 0; i < count && scratch->age; i++)
+            if (scratch->age[i] == 0) p[i] = 0;
+        return;
+    }
+    const uint32_t last = last_of_top(&of, count, store->top, scratch->best);
+    const double least = p[last];
     for (size_t i = 0; i < count; i++) {
-        const bool counts =
-            !some || p[i] > least || (p[i] == least && !is_younger(&of, (uint32_t)i, last));
+        const bool counts = p[i] > least || (p[i] == least && !is_younger(&of, (uint32_t)i, last));
         const bool stands = !scratch->age || scratch->age[i] > 0;
         p[i] = counts && stands ? hth_exp64(p[i] - largest) : 0;
-        sum += p[i];
     }
+}
+
+/* p from the scores. */
+static void normalise(const hth_store_form *store, size_t count, size_t standing,
+                      const hth_store_scratch *scratch) {
+    double *p = scratch->weights, sum = 0;
+    exponentiate(store, count, standing, scratch);
+    for (size_t i = 0; i < count; i++) sum += p[i];
     for (size_t i = 0; i < count; i++) p[i] /= sum;
 }
 
@@ -166,19 +178,49 @@ size_t hth_store_weigh(const hth_store_read *read) {
     return weigh(read, parts);
 }
 
+/* Rows that follow one another and all have weight, among all that are seen. */
+typedef struct row_run {
+    size_t first, count;
+    const hth_real *at; /* the first */
+    size_t stride;
+} row_run;
+
+/* A walk over such runs: it is at row i of a part, which `before` other rows come before. */
+typedef struct row_walk {
+    const hth_store_part *parts;
+    const double *p;
+    size_t part, before, i;
+} row_walk;
+
+/* The next run; false: there is none. */
+static bool next_run(row_walk *w, row_run *out) {
+    for (; w->part < HTH_STORE_PARTS; w->before += w->parts[w->part++].count, w->i = 0) {
+        const hth_store_part *part = &w->parts[w->part];
+        const double *p = w->p + w->before;
+        while (w->i < part->count && !(p[w->i] > 0)) w->i++;
+        const size_t first = w->i;
+        while (w->i < part->count && p[w->i] > 0) w->i++;
+        *out = (row_run){w->before + first, w->i - first, part->at + first * part->stride,
+                         part->stride};
+        if (out->count > 0) return true;
+    }
+    return false;
+}
+
 size_t hth_store_read_out(const hth_store_read *read, hth_real *r) {
     const hth_store_form *store = store_of(read);
-    const size_t value = place_of_value(store);
-    hth_store_part parts[HTH_STORE_PARTS];
     const double *p = read->scratch.weights;
+    hth_real *weights = read->scratch.scores;
+    hth_store_part parts[HTH_STORE_PARTS];
     parts_of(read, parts);
     const size_t count = weigh(read, parts);
     memset(r, 0, store->value * sizeof *r);
-    for (size_t k = 0; k < HTH_STORE_PARTS; k++)
-        for (size_t i = 0; i < parts[k].count; i++, p++)
-            if (*p > 0)
-                hth_add_scaled(store->value, (hth_real)*p,
-                               parts[k].at + i * parts[k].stride + value, r);
+    row_walk walk = {.parts = parts, .p = p};
+    for (row_run run; next_run(&walk, &run);) {
+        for (size_t j = 0; j < run.count; j++) weights[j] = (hth_real)p[run.first + j];
+        hth_vector_matrix(run.count, store->value, weights, run.at + place_of_value(store),
+                          run.stride, true, r);
+    }
     return count;
 }
 
@@ -201,65 +243,82 @@ static hth_real *errors_of(const hth_store_read *read, const hth_store_rows *see
     return to;
 }
 
-/* What lbar of a row gives to the query, to its key and to f. */
-static double score_back(const hth_store_read *read, double f, double lbar, const hth_real *key,
-                         hth_real *qbar, hth_real *keybar) {
-    const hth_store_form *store = store_of(read);
-    const size_t n = store->key;
-    const hth_real *q = query(read);
-    const double dot = (double)hth_dot(n, q, key), each = f * lbar;
-    if (!store->cosine) {
-        hth_add_scaled(n, (hth_real)each, key, qbar);
-        if (keybar) hth_add_scaled(n, (hth_real)each, q, keybar);
-        return lbar * dot;
-    }
-    const double of_q = norm(n, q), of_key = norm(n, key), like = dot / (of_q * of_key);
-    const double both = each / (of_q * of_key);
-    hth_add_scaled(n, (hth_real)both, key, qbar);
-    hth_add_scaled(n, (hth_real)(-each * like / (of_q * of_q)), q, qbar);
-    if (keybar) hth_add_scaled(n, (hth_real)both, q, keybar);
-    if (keybar) hth_add_scaled(n, (hth_real)(-each * like / (of_key * of_key)), key, keybar);
-    return lbar * like;
-}
-
-/* sum_j p_j pbar_j */
-static double mean_pbar(const hth_store_read *read, const hth_store_part *parts,
+/* sum_j p_j pbar_j; pbar of every row that has weight goes to the scratch's scores. */
+static double find_pbar(const hth_store_read *read, const hth_store_part *parts,
                         const hth_real *rbar) {
     const hth_store_form *store = store_of(read);
     const double *p = read->scratch.weights;
-    const size_t value = place_of_value(store);
     double mean = 0;
-    for (size_t k = 0; k < HTH_STORE_PARTS; k++)
-        for (size_t i = 0; i < parts[k].count; i++, p++)
-            if (*p > 0)
-                mean += *p * (double)hth_dot(store->value, rbar,
-                                             parts[k].at + i * parts[k].stride + value);
+    row_walk walk = {.parts = parts, .p = p};
+    for (row_run run; next_run(&walk, &run);) {
+        hth_real *pbar = read->scratch.scores + run.first;
+        hth_matrix_vector(run.count, store->value, run.at + place_of_value(store), run.stride, rbar,
+                          false, pbar);
+        for (size_t j = 0; j < run.count; j++) mean += p[run.first + j] * (double)pbar[j];
+    }
     return mean;
+}
+
+/* What a way back goes by, and what it adds up beside qbar: fbar, and (cosine) sum f lbar_i c_i. */
+typedef struct way_back {
+    const hth_store_read *read;
+    const hth_store_rows *seen;
+    const hth_real *rbar;
+    double f, mean, of_q; /* of_q: the norm of q, or 1 */
+    hth_store_errors *errors;
+    double fbar, turned;
+} way_back;
+
+/* One row: to its own errors, and the factor of its key in qbar. */
+static double row_back(way_back *way, size_t i, const hth_real *row) {
+    const hth_store_read *read = way->read;
+    const hth_store_form *store = store_of(read);
+    const size_t n = store->key;
+    const hth_real *q = query(read);
+    const double p = read->scratch.weights[i];
+    const double lbar = p * ((double)read->scratch.scores[i] - way->mean), each = way->f * lbar;
+    const bool needs_likeness = store->cosine || store->learned;
+    const double of_key = store->cosine ? norm(n, row) : 1, norms = way->of_q * of_key;
+    const double like = needs_likeness ? (double)hth_dot(n, q, row) / norms : 0;
+    hth_real *bar = errors_of(read, way->seen, i, way->errors);
+    if (bar) {
+        hth_add_scaled(store->value, (hth_real)p, way->rbar, bar + place_of_value(store));
+        hth_add_scaled(n, (hth_real)(each / norms), q, bar);
+        if (store->cosine)
+            hth_add_scaled(n, (hth_real)(-each * like / (of_key * of_key)), row, bar);
+    }
+    way->fbar += lbar * like;
+    way->turned += each * like;
+    return each / norms;
 }
 
 void hth_store_read_back(const hth_store_read *read, const hth_real *rbar, hth_real *delta,
                          hth_store_errors *errors) {
     const hth_store_form *store = store_of(read);
     const hth_store_rows seen = hth_store_seen(store, *read->on->store.time, read->t);
+    const double *p = read->scratch.weights;
+    hth_real *qbar = delta + read->head * store->key;
     hth_store_part parts[HTH_STORE_PARTS];
     parts_of(read, parts);
     weigh(read, parts);
-    const size_t value = place_of_value(store);
-    const double f = strength(read), mean = mean_pbar(read, parts, rbar);
-    const double *p = read->scratch.weights;
-    double fbar = 0;
-    size_t at = 0;
-    for (size_t k = 0; k < HTH_STORE_PARTS; k++)
-        for (size_t i = 0; i < parts[k].count; i++, at++, p++) {
-            if (!(*p > 0)) continue;
-            const hth_real *row = parts[k].at + i * parts[k].stride;
-            const double pbar = (double)hth_dot(store->value, rbar, row + value);
-            hth_real *bar = errors_of(read, &seen, at, errors);
-            if (bar) hth_add_scaled(store->value, (hth_real)*p, rbar, bar + value);
-            fbar +=
-                score_back(read, f, *p * (pbar - mean), row, delta + read->head * store->key, bar);
-        }
+    way_back way = {.read = read,
+                    .seen = &seen,
+                    .rbar = rbar,
+                    .f = strength(read),
+                    .mean = find_pbar(read, parts, rbar),
+                    .of_q = store->cosine ? norm(store->key, query(read)) : 1,
+                    .errors = errors};
+    row_walk walk = {.parts = parts, .p = p};
+    for (row_run run; next_run(&walk, &run);) {
+        hth_real *factors = read->scratch.scores + run.first; /* in the place of pbar */
+        for (size_t j = 0; j < run.count; j++)
+            factors[j] = (hth_real)row_back(&way, run.first + j, run.at + j * run.stride);
+        hth_vector_matrix(run.count, store->key, factors, run.at, run.stride, true, qbar);
+    }
+    if (store->cosine)
+        hth_add_scaled(store->key, (hth_real)(-way.turned / (way.of_q * way.of_q)), query(read),
+                       qbar);
     if (store->learned)
         delta[hth_store_strengths(store) + read->head] +=
-            (hth_real)(fbar * hth_sigmoid64(strength_drive(read)));
+            (hth_real)(way.fbar * hth_sigmoid64(strength_drive(read)));
 }
