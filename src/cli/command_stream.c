@@ -43,10 +43,12 @@ static void catch_signals(void) {
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
+/* Predictions go out before the snapshot that counts them as made: after a crash none is missing. */
 static int save(stream_run *s) {
     hth_error error;
     s->last_save = hth_clock();
     if (!s->save) return CLI_OK;
+    fflush(stdout);
     if (hth_online_save(s->online, s->save, &error) != HTH_OK) return cli_fail(&error);
     s->saved_rows = hth_online_count(s->online);
     return CLI_OK;

@@ -107,6 +107,27 @@ static void signals_save(void **state) {
     assert_int_equal(said.code, CLI_OK);
 }
 
+/* A stream that is killed has written every prediction that its snapshot counts. */
+static void a_killed_stream_has_written_its_predictions(void **state) {
+    (void)state;
+    write_sine("t.csv", 0, 20000);
+    unlink("s.safetensors");
+    feed("t.csv");
+    const pid_t child = start_program(
+        HTH_PROGRAM,
+        (const char *const[]){"stream", "--target", "load", "--save", "s.safetensors", "--every",
+                              "1e-6", "network.units=4", "--threads", "1", "--quiet", NULL});
+    await_file(child, "s.safetensors");
+    kill(child, SIGKILL);
+    finish_program(child);
+    const size_t written = lines_of(said.out) - 1;
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
+    assert_int_equal(said.code, CLI_OK);
+    const size_t next = strtoull(said.out, NULL, 10);
+    assert_true(next > 1 && written >= next - 1);
+}
+
 /* After a row that is none, what was learned before it is saved. */
 static void a_bad_row_loses_nothing(void **state) {
     (void)state;
@@ -177,6 +198,7 @@ int main(void) {
         cmocka_unit_test(predictions_and_scores_are_written),
         cmocka_unit_test(two_parts_are_the_whole),
         cmocka_unit_test(signals_save),
+        cmocka_unit_test(a_killed_stream_has_written_its_predictions),
         cmocka_unit_test(a_bad_row_loses_nothing),
         cmocka_unit_test(what_has_no_meaning_is_refused),
     };
