@@ -120,12 +120,12 @@ static void a_killed_stream_has_written_its_predictions(void **state) {
     await_file(child, "s.safetensors");
     kill(child, SIGKILL);
     finish_program(child);
-    const size_t written = lines_of(said.out) - 1;
+    const size_t written = lines_of(said.out); /* with the names of the columns */
     feed("t.csv");
     RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
     assert_int_equal(said.code, CLI_OK);
     const size_t next = strtoull(said.out, NULL, 10);
-    assert_true(next > 1 && written >= next - 1);
+    assert_true(next > 1 && written >= next);
 }
 
 /* After a row that is none, what was learned before it is saved. */
