@@ -805,7 +805,7 @@ class Learner(TypedDict, total=False):
     itself (2)"""
     rho_epsilon: float
     """added to both norms in rho = sqrt((|x| + e) / (|y| + e)); default 1e-5 in double (code of Tallec & Ollivier
-    2017), 1e-7 in single precision (1e-5)"""
+    2017), 1e-7 in single precision (1e-7)"""
     noise: Literal["signs", "normal"]
     """nu: random signs, of the smallest variance, or normal deviates; both unbiased (signs)"""
     row_steps: int
@@ -1029,7 +1029,7 @@ class Train(_Train, total=False):
     """threads; 0: one per core that the process may use. Changes the time, never the result; on a machine with other
     work to do, fewer than cores are faster (0)"""
     precision: Literal["single", "double"]
-    """arithmetic: single (32 bits) or double (64 bits) (double)"""
+    """arithmetic: single (32 bits) or double (64 bits) (single)"""
     batch: int
     """sequences that advance together (1)"""
     epochs: int
@@ -1080,17 +1080,6 @@ class Train(_Train, total=False):
     interference: int
     """with phases: every this many steps, what the next update adds to the loss of each phase that is over, to first
     order, block by block (interference.jsonl); 0: never (0)"""
-
-
-class Phases(TypedDict, total=False):
-    """Settings of the section `phases`."""
-    reset_optimiser: bool
-    """whether the optimiser forgets its moments at the start of each phase after the first (false)"""
-    look_at: Texts
-    """the phase whose data eval, predict, record and pictures take (--phase); empty: the last"""
-    number: int
-    """which phase this is, counted from 0: training draws other trials and orders in each; set by the phases themselves
-    (0)"""
 
 
 class Phases(TypedDict, total=False):

@@ -84,7 +84,10 @@ void cli_compare_label(const hth_comparison *c, size_t row, char *out, size_t si
 
 /* ---- The table for people ----------------------------------------------------------------------- */
 
-enum { CELL = 160, OWN_COLUMNS = 9 + HTH_TRANSFER_FACTS /* beside those of settings that are varied */ };
+enum {
+    CELL = 160,
+    OWN_COLUMNS = 9 + HTH_TRANSFER_FACTS /* beside those of settings that are varied */
+};
 
 /* Texts in rows and columns; row 0 is the heading. Columns from `numbers` on are set to the right. */
 typedef struct text_table {

@@ -229,8 +229,7 @@ char *hth_run_phases_text(const hth_run *r) {
         rises ? "true" : "false");
     /* The numbers. */
     for (size_t i = 0; i < HTH_TRANSFER_FACTS; i++)
-        put(&w, ",\n    \"%s\": %s", hth_transfer_names[i],
-            hth_json_number(sum.of[i], 12, number));
+        put(&w, ",\n    \"%s\": %s", hth_transfer_names[i], hth_json_number(sum.of[i], 12, number));
     put(&w, ",\n    \"steps\": ");
     put_numbers(&w, t->steps + 1, t->phases);
     put(&w, ",\n    \"before\": ");

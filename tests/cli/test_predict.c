@@ -423,18 +423,12 @@ static void recordings_show_where_reads_point(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
-        TEST(predictions_are_what_eval_scores),
-        TEST(recordings_show_the_inside),
-        TEST(recordings_show_where_reads_point),
-        TEST(shorter_sequences_are_filled_up),
-        TEST(new_data_need_no_targets),
-        TEST(a_table_is_forecast_to_its_end),
-        TEST(class_weights_of_data_stay),
-        TEST(another_cell_begins_with_what_fits),
-        TEST(parameters_are_those_that_exist),
-        TEST(the_confusion_is_the_accuracy),
-        TEST(a_dream_in_a_file_is_told),
-        TEST(test_refusals),
+        TEST(predictions_are_what_eval_scores),  TEST(recordings_show_the_inside),
+        TEST(recordings_show_where_reads_point), TEST(shorter_sequences_are_filled_up),
+        TEST(new_data_need_no_targets),          TEST(a_table_is_forecast_to_its_end),
+        TEST(class_weights_of_data_stay),        TEST(another_cell_begins_with_what_fits),
+        TEST(parameters_are_those_that_exist),   TEST(the_confusion_is_the_accuracy),
+        TEST(a_dream_in_a_file_is_told),         TEST(test_refusals),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,8 @@ static void test_sums_of_a_matrix_by_hand(void **state) {
     t.values[0] = 0.1;
     t.values[1] = 0.7;
     sum = hth_transfer_sum_up(&t, true);
-    assert_true(sum.of[HTH_ACC] == 0.7 && sum.of[HTH_LA] == 0.7 && isnan(sum.of[HTH_BWT]) && isnan(sum.of[HTH_FORGETTING]));
+    assert_true(sum.of[HTH_ACC] == 0.7 && sum.of[HTH_LA] == 0.7 && isnan(sum.of[HTH_BWT]) &&
+                isnan(sum.of[HTH_FORGETTING]));
     hth_transfer_destroy(&t);
 }
 

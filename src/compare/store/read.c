@@ -231,7 +231,8 @@ hth_status hth_store_runs(hth_store *store, hth_stored_run **out, size_t *count,
         store, &row, error,
         "SELECT runs.id, variant, seed, status, steps, parameters, learner_bytes, "
         "memory_bytes, test_loss, test_metric, seconds, steps_per_second, message, kept, acc, "
-        "la, bwt, fwt, forgetting FROM runs JOIN variants ON variants.id = variant ORDER BY seed, position, variant",
+        "la, bwt, fwt, forgetting FROM runs JOIN variants ON variants.id = variant ORDER BY seed, "
+        "position, variant",
         ""));
     HTH_TRY(read_rows(store, row, &kind, &list, error));
     *out = list.items;
