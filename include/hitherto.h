@@ -496,6 +496,10 @@ HTH_API hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_
  * HTH_NOT_FINITE; after an error nothing has been noted. */
 HTH_API hth_status hth_optimiser_note(hth_optimiser *optimiser, const hth_gradient *gradient,
                                       double sequences, hth_error *error);
+/* Notes what layers read at the steps on the tape, for keep.name = project: later updates leave what the layers' weights
+ * make of it. Does nothing for other keep.name. HTH_MISMATCH for the tape of another network. */
+HTH_API hth_status hth_optimiser_note_inputs(hth_optimiser *optimiser, const hth_tape *tape,
+                                             hth_error *error);
 /* A task ends: from now on parameters are pulled to where they are, as keep.name says. Does nothing for a part that
  * knows no tasks. HTH_INVALID when the part needs what is noted and nothing has been; HTH_MISMATCH for another
  * network. */

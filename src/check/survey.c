@@ -77,8 +77,7 @@ hth_status hth_survey(const hth_config *config,
     hth_status status = open_survey(&s, error);
     for (size_t i = 0; i < hth_learners.count && status == HTH_OK; i++) {
         hth_error reason;
-        hth_survey_row row = {.name = hth_learners.at(i)->name,
-                              .parameters = hth_network_parameter_count(s.network)};
+        hth_survey_row row = {.name = hth_learners.at(i)->name, .network = s.network};
         survey_visit at = {&s, &row, visit, context};
         if (survey_one(&at, &reason) == HTH_OK) continue;
         row.refusal = reason.message;

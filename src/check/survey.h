@@ -7,9 +7,9 @@
 
 typedef struct hth_survey_row {
     const char *name;
-    size_t parameters;   /* of the network */
-    const char *refusal; /* why this network cannot have it; NULL: it can */
-    size_t steps;        /* K; for an endless sequence the K of truncated backpropagation */
+    const hth_network *network; /* valid during `visit` */
+    const char *refusal;        /* why this network cannot have it; NULL: it can */
+    size_t steps;               /* K; for an endless sequence the K of truncated backpropagation */
     hth_bias bias; /* for sequences longer than a tape, unless the tape holds whole sequences */
     const hth_learner *learner; /* the plan of the learner, valid during `visit`; NULL: refused */
 } hth_survey_row;

@@ -40,49 +40,63 @@ static const char *bias_name(hth_bias bias) {
     return names[bias];
 }
 
+/* What is found of the network while learners are listed. */
+enum { MOST_KEEPS = 32 };
+typedef struct costs {
+    hth_settings settings;
+    size_t parameters; /* 0: not yet */
+    hth_keep_cost keeps[MOST_KEEPS];
+    hth_status status;
+    hth_error error;
+} costs;
+
+static void find_keeps(costs *all, const hth_network *network) {
+    if (all->parameters > 0) return;
+    all->parameters = hth_network_parameter_count(network);
+    for (size_t i = 0; i < hth_keeps.count && i < MOST_KEEPS && all->status == HTH_OK; i++)
+        all->status = hth_keep_cost_of(&all->settings, i, network, &all->keeps[i], &all->error);
+}
+
 static void print_cost(void *context, const hth_survey_row *row) {
-    size_t *parameters = context;
-    hth_cost costs[HTH_COSTS];
+    hth_cost found[HTH_COSTS];
     char memory[FORMULA_LENGTH], operations[FORMULA_LENGTH];
     char bytes[32], numbers[32], count[32];
-    *parameters = row->parameters;
+    find_keeps(context, row->network);
     if (row->refusal) {
         cli_say(stdout, "%-13s %s\n", row->name, row->refusal);
         return;
     }
-    hth_learner_costs(row->learner, costs);
-    const double carried = put_formula(costs, true, memory, sizeof memory);
+    hth_learner_costs(row->learner, found);
+    const double carried = put_formula(found, true, memory, sizeof memory);
     cli_format_count(numbers, sizeof numbers, carried);
-    cli_format_count(count, sizeof count, put_formula(costs, false, operations, sizeof operations));
-    cli_format_bytes(bytes, sizeof bytes, bytes_of(costs));
+    cli_format_count(count, sizeof count, put_formula(found, false, operations, sizeof operations));
+    cli_format_bytes(bytes, sizeof bytes, bytes_of(found));
     printf("%-13s %5zu  %-9s %10s %10s %10s\n", row->name, row->steps, bias_name(row->bias),
            numbers, bytes, count);
     printf("%15scarried: %s\n%15sa step: %s\n", "", memory, "", operations);
 }
 
-/* What the parts of `keep` cost. */
-static hth_status print_keeps(const hth_config *config, size_t parameters, hth_error *error) {
-    const hth_settings settings = hth_config_settings(config);
+/* A row of the table of `keep`. */
+static void print_keep(const hth_keep_cost *cost) {
+    char each[16], numbers[32], bytes[32], count[32];
+    snprintf(each, sizeof each, cost->each ? "%zu P" : "-", cost->each);
+    cli_format_count(numbers, sizeof numbers, cost->numbers);
+    cli_format_bytes(bytes, sizeof bytes, cost->numbers * sizeof(hth_real));
+    cli_format_count(count, sizeof count, cost->operations);
+    printf("%-13s %7s %10s %10s %10s\n", cost->name, each, numbers, bytes, count);
+}
+
+/* What the parts of `keep` cost, of the network that the table before was made for. */
+static void print_keeps(const costs *all) {
     printf("\nWhat keep.name keeps of earlier tasks, and does in an update, beside the optimiser; "
-           "P = %zu "
-           "parameters.\n\n%-13s %7s %10s %10s %10s\n",
-           parameters, "keep", "", "numbers", "bytes", "mul-adds");
-    for (size_t i = 0; i < hth_keeps.count; i++) {
-        hth_keep_cost cost;
-        char kept[16], numbers[32], bytes[32], count[32];
-        HTH_TRY(hth_keep_cost_of(&settings, i, &cost, error));
-        const double all = (double)cost.numbers * (double)parameters;
-        snprintf(kept, sizeof kept, cost.numbers ? "%zu P" : "-", cost.numbers);
-        cli_format_count(numbers, sizeof numbers, all);
-        cli_format_bytes(bytes, sizeof bytes, all * sizeof(hth_real));
-        cli_format_count(count, sizeof count, (double)cost.operations * (double)parameters);
-        printf("%-13s %7s %10s %10s %10s\n", cost.name, kept, numbers, bytes, count);
-    }
-    return HTH_OK;
+           "P = %zu\n"
+           "parameters. project keeps m^2 more numbers a layer.\n\n%-13s %7s %10s %10s %10s\n",
+           all->parameters, "keep", "", "numbers", "bytes", "mul-adds");
+    for (size_t i = 0; i < hth_keeps.count; i++) print_keep(&all->keeps[i]);
 }
 
 static int list_cost(const hth_config *config) {
-    size_t parameters = 0;
+    costs all = {.settings = hth_config_settings(config)};
     hth_error error;
     printf(
         "What a learner carries from tape to tape and does in a step, per item of the batch, "
@@ -100,9 +114,10 @@ static int list_cost(const hth_config *config) {
         "learner.rls_every-th.\n\n"
         "%-13s %5s  %-9s %10s %10s %10s\n",
         "learner", "K", "gradient", "numbers", "bytes", "mul-adds");
-    hth_status status = hth_survey(config, print_cost, &parameters, &error);
-    if (status == HTH_OK) status = print_keeps(config, parameters, &error);
-    return status == HTH_OK ? CLI_OK : cli_fail(&error);
+    if (hth_survey(config, print_cost, &all, &error) != HTH_OK) return cli_fail(&error);
+    if (all.status != HTH_OK) return cli_fail(&all.error);
+    print_keeps(&all);
+    return CLI_OK;
 }
 
 /* ---- Plausibility -------------------------------------------------------------------------------- */

@@ -18,7 +18,8 @@ typedef enum hth_importance {
     HTH_OF_EXPECTED,  /* of all targets by their probability */
     HTH_OF_EMPIRICAL, /* of the data's targets */
     HTH_OF_UPDATES,   /* it needs none: those of the updates are noted already */
-    HTH_OF_OUTPUTS    /* of the outputs' squares, with errors 2 y */
+    HTH_OF_OUTPUTS,   /* of the outputs' squares, with errors 2 y */
+    HTH_OF_INPUTS     /* no gradients, but what layers read: hth_optimiser_note_inputs */
 } hth_importance;
 typedef struct hth_keep_facts {
     const char *name; /* keep.name */
@@ -31,14 +32,15 @@ typedef struct hth_keep_facts {
 } hth_keep_facts;
 hth_keep_facts hth_keep_look(const hth_optimiser *optimiser);
 
-/* What a part of `keep` keeps of each parameter, and its multiply-adds for each in an update. */
+/* What a part of `keep` keeps, and its multiply-adds in an update. */
 typedef struct hth_keep_cost {
     const char *name;
-    size_t numbers, operations;
+    size_t each; /* numbers for each parameter */
+    double numbers, operations;
 } hth_keep_cost;
-/* The cost of part `index` of hth_keeps, with the options that settings give it. HTH_INVALID for those without meaning.
- */
-hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, hth_keep_cost *out,
-                            hth_error *error);
+/* The cost of part `index` of hth_keeps for a network, with the options that settings give it. HTH_INVALID for those
+ * without meaning. */
+hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, const hth_network *network,
+                            hth_keep_cost *out, hth_error *error);
 
 #endif

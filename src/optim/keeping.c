@@ -47,22 +47,59 @@ hth_status hth_keep_arrays(const hth_keep *kind, const hth_settings *settings, s
     return HTH_OK;
 }
 
-hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, hth_keep_cost *out,
-                            hth_error *error) {
+/* Weights that read something. */
+static bool is_projected(const hth_block *block) {
+    return strcmp(block->group, "recurrent") == 0;
+}
+
+hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, const hth_network *network,
+                            hth_keep_cost *out, hth_error *error) {
     const hth_keep *kind = hth_keep_at(index);
-    *out = (hth_keep_cost){.name = kind->part.name, .operations = kind->operations};
-    HTH_TRY(hth_keep_arrays(kind, settings, &out->numbers, error));
-    if (!kind->names) out->operations *= out->numbers + 1;
+    const double count = (double)hth_network_parameter_count(network);
+    size_t blocks;
+    const hth_block *block = hth_network_blocks(network, &blocks);
+    *out = (hth_keep_cost){.name = kind->part.name};
+    HTH_TRY(hth_keep_arrays(kind, settings, &out->each, error));
+    /* Arrays, or one for the gradient and the projectors. */
+    const size_t times = kind->names ? 1 : out->each + 1;
+    if (kind->span) out->each = 1;
+    out->numbers = (double)out->each * count;
+    out->operations = (double)(kind->operations * times) * count;
+    for (size_t i = 0; kind->span && i < blocks; i++) {
+        if (!is_projected(&block[i])) continue;
+        const double columns = (double)block[i].columns;
+        out->numbers += columns * columns;
+        out->operations += (double)block[i].rows * columns * columns;
+    }
     return HTH_OK;
 }
 
+/* The projectors of the layers' weights. */
+static void lay_out_spaces(hth_keeping *k, hth_arena *arena, const hth_block *blocks,
+                           size_t block_count) {
+    size_t most = 0;
+    k->spaces = HTH_TAKE(arena, hth_keep_space, block_count);
+    k->space_count = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        const hth_block *b = &blocks[i];
+        if (!is_projected(b)) continue;
+        hth_real *p = HTH_TAKE(arena, hth_real, hth_times(b->columns, b->columns));
+        if (p) k->spaces[k->space_count] = (hth_keep_space){b->offset, b->rows, b->columns, p};
+        k->space_count++;
+        most = b->columns > most ? b->columns : most;
+    }
+    k->projected = HTH_TAKE(arena, hth_real, k->count);
+    k->scratch = HTH_TAKE(arena, hth_real, most);
+}
+
 void hth_keeping_lay_out(hth_keeping *k, hth_arena *arena, const hth_keep *kind, size_t arrays,
-                         size_t count) {
+                         size_t count, const hth_block *blocks, size_t block_count) {
     k->kind = kind;
     k->arrays = arrays;
     k->count = count;
     k->options = hth_arena_take(arena, 1, kind->options_size);
     for (size_t i = 0; i < arrays; i++) k->kept[i] = HTH_TAKE(arena, hth_real, count);
+    if (kind->span) lay_out_spaces(k, arena, blocks, block_count);
 }
 
 hth_status hth_keeping_read(hth_keeping *k, const hth_settings *settings, hth_error *error) {
@@ -71,6 +108,10 @@ hth_status hth_keeping_read(hth_keeping *k, const hth_settings *settings, hth_er
     if (kind->pulls) k->pull = *(const hth_keep_pull *)k->options;
     k->follows = kind->after && (!kind->follows || kind->follows(k->options));
     k->acts = k->pull.strength > 0 || k->pull.every > 0 || k->follows;
+    /* Projectors begin as the identity. */
+    for (size_t s = 0; s < k->space_count; s++)
+        for (size_t i = 0; i < k->spaces[s].columns; i++)
+            k->spaces[s].p[i * k->spaces[s].columns + i] = 1;
     return HTH_OK;
 }
 
@@ -151,11 +192,11 @@ hth_keep_facts hth_keep_look(const hth_optimiser *optimiser) {
                             .every = (uint64_t)k->pull.every,
                             .updates = k->updates,
                             .consolidations = k->consolidations};
-    if (!k->kind->notes) return facts;
+    if (k->kind->of == HTH_OF_NOTHING) return facts;
     const hth_keep_pass *pass = (const hth_keep_pass *)((const hth_keep_pull *)k->options + 1);
     facts.of = (hth_importance)((int)k->kind->of + pass->importance);
     facts.sequences = (size_t)pass->sequences;
-    facts.learner = pass->learner;
+    facts.learner = pass->learner ? pass->learner : "";
     return facts;
 }
 
@@ -171,11 +212,44 @@ void hth_keeping_consolidate(hth_keeping *k, hth_real *theta, const hth_real *sq
     k->sequences = 0;
 }
 
+/* ---- Projection ---- */
+
+void hth_keeping_span(hth_keeping *k, size_t offset, const hth_real *u) {
+    for (size_t s = 0; s < k->space_count; s++)
+        if (k->spaces[s].offset == offset)
+            k->kind->span(k->options, k->spaces[s].columns, u, k->spaces[s].p, k->scratch);
+}
+
+hth_real *hth_keeping_project(hth_keeping *k, const hth_real *g) {
+    memcpy(k->projected, g, k->count * sizeof *g);
+    for (size_t i = 0; i < k->space_count; i++) {
+        const hth_keep_space *s = &k->spaces[i];
+        k->kind->project(s->rows, s->columns, s->p, g + s->offset, k->projected + s->offset);
+    }
+    return k->projected;
+}
+
+/* ---- State ---- */
+
+/* The projectors. */
+static size_t list_spaces(hth_keeping *k, hth_field *fields, size_t capacity) {
+    for (size_t i = 0; i < k->space_count && i < capacity; i++) {
+        const hth_keep_space *s = &k->spaces[i];
+        fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL,
+                                .count = s->columns * s->columns,
+                                .data = s->p,
+                                .shape = {s->columns, s->columns}};
+        snprintf(fields[i].name, sizeof fields->name, "keep.project%zu", i);
+    }
+    return k->space_count;
+}
+
 size_t hth_keeping_state(hth_keeping *k, hth_field *fields, size_t capacity) {
     const hth_field counts[] = {
         {.name = "keep.updates", .dtype = HTH_DTYPE_U64, .count = 1, .data = &k->updates},
         {.name = "keep.consolidations", HTH_DTYPE_U64, 1, &k->consolidations, {0}},
         {.name = "keep.sequences", .dtype = HTH_DTYPE_F64, .count = 1, .data = &k->sequences}};
+    if (k->space_count) return list_spaces(k, fields, capacity);
     const size_t more = k->kind->after || k->kind->consolidate ? HTH_COUNT(counts) : 0;
     /* The arrays by their names, then the counts of a part that has any. */
     for (size_t i = 0; i < k->arrays && i < capacity; i++) {

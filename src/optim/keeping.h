@@ -4,6 +4,12 @@
 
 #include "optim/keep/keep.h"
 
+/* The weights of a layer, [rows][columns] from `offset` on, and their projector. */
+typedef struct hth_keep_space {
+    size_t offset, rows, columns;
+    hth_real *p; /* [columns][columns] */
+} hth_keep_space;
+
 typedef struct hth_keeping {
     const hth_keep *kind;
     void *options;
@@ -12,6 +18,9 @@ typedef struct hth_keeping {
     bool follows;       /* `after` has something to do */
     size_t arrays, count;
     hth_real *kept[HTH_MOST_KEPT]; /* each [count] */
+    size_t space_count;            /* 0: it does not project */
+    hth_keep_space *spaces;
+    hth_real *projected, *scratch; /* [count], [the most columns] */
     /* Of the update under way: what is prepared for the rate of its parameters; the method sees own g + rest dP/dtheta;
      * scale g is the task's gradient before it is clipped. */
     hth_real number[HTH_KEEP_NUMBERS];
@@ -22,9 +31,9 @@ typedef struct hth_keeping {
     double sequences; /* noted since the last consolidation */
 } hth_keeping;
 
-/* Lays the arrays and options out. */
+/* Lays the arrays and options out, for a network of `count` parameters with these blocks. */
 void hth_keeping_lay_out(hth_keeping *keeping, hth_arena *arena, const hth_keep *kind,
-                         size_t arrays, size_t count);
+                         size_t arrays, size_t count, const hth_block *blocks, size_t block_count);
 
 /* Reads the options, once laid out. */
 hth_status hth_keeping_read(hth_keeping *keeping, const hth_settings *settings, hth_error *error);
@@ -49,6 +58,12 @@ void hth_keeping_before(const hth_keeping *keeping, const hth_keep_piece *piece,
 
 /* The method has made its step from piece->was to piece->theta. */
 void hth_keeping_after(const hth_keeping *keeping, const hth_keep_piece *piece);
+
+/* u is one more input of the weights at `offset` that updates are to leave. Does nothing where none are projected. */
+void hth_keeping_span(hth_keeping *keeping, size_t offset, const hth_real *u);
+
+/* The gradient g[count] as updates take it, in an array of its own. */
+hth_real *hth_keeping_project(hth_keeping *keeping, const hth_real *g);
 
 /* Whether the update, which ends, is one after which to consolidate; counts it. */
 bool hth_keeping_close(hth_keeping *keeping);

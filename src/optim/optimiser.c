@@ -113,7 +113,8 @@ typedef struct choice {
     const hth_method *method;
     const hth_schedule *schedule;
     const hth_keep *keep;
-    size_t arrays, blocks, count;
+    size_t arrays, block_count, count;
+    const hth_block *blocks;
 } choice;
 
 static hth_optimiser *lay_out(hth_arena *arena, const choice *c) {
@@ -123,10 +124,10 @@ static hth_optimiser *lay_out(hth_arena *arena, const choice *c) {
     o->schedule = c->schedule;
     o->count = c->count;
     o->method_options = hth_arena_take(arena, 1, c->method->options_size);
-    o->stretches = HTH_TAKE(arena, hth_stretch, c->blocks);
+    o->stretches = HTH_TAKE(arena, hth_stretch, c->block_count);
     for (size_t i = 0; i < c->method->moments; i++)
         o->moments[i] = HTH_TAKE(arena, hth_real, c->count);
-    hth_keeping_lay_out(&o->keep, arena, c->keep, c->arrays, c->count);
+    hth_keeping_lay_out(&o->keep, arena, c->keep, c->arrays, c->count, c->blocks, c->block_count);
     return out;
 }
 
@@ -179,6 +180,11 @@ static hth_status choose(const hth_settings *settings, choice *c, hth_error *err
                         "keep.name is %s, which needs the mean squared gradient, but "
                         "optimiser.name = %s keeps none: take optimiser.name = adam",
                         c->keep->part.name, c->method->part.name);
+    if (c->keep->span && c->method->squares)
+        return hth_fail(error, HTH_INVALID,
+                        "keep.name is %s, but optimiser.name = %s scales each parameter by itself, "
+                        "which leads out of the subspace again: take sgd or momentum",
+                        c->keep->part.name, c->method->part.name);
     return hth_keep_arrays(c->keep, settings, &c->arrays, error);
 }
 
@@ -198,7 +204,7 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
                                 hth_compute *compute, const hth_allocator *allocator,
                                 hth_optimiser **out, hth_error *error) {
     choice c = {.count = hth_network_parameter_count(network)};
-    const hth_block *blocks = hth_network_blocks(network, &c.blocks);
+    c.blocks = hth_network_blocks(network, &c.block_count);
     hth_optimiser_common options;
     hth_arena arena = {0};
     /* What there is to be kept. */
@@ -216,7 +222,7 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     hth_status status =
         hth_options_read(&c.method->part.options, settings, o->method_options, error);
     if (status == HTH_OK) status = hth_keeping_read(&o->keep, settings, error);
-    if (status == HTH_OK) find_stretches(o, blocks, c.blocks);
+    if (status == HTH_OK) find_stretches(o, c.blocks, c.block_count);
     if (status != HTH_OK)
         hth_release(o);
     else

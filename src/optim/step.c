@@ -208,7 +208,10 @@ hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth
     hth_real *theta = hth_network_parameters(network);
     update.factor = hth_keeping_open(&o->keep, theta, scale, update.factor);
     const double rate = next_rate(o, epoch);
-    update_from(o, &update, rate, theta, g, 0);
+    hth_gradient own = *g;
+    if (o->keep.space_count && !g->of_readout_only)
+        own.values = hth_keeping_project(&o->keep, g->values);
+    update_from(o, &update, rate, theta, &own, 0);
     hth_network_keep_signs(network);
     if (!g->of_readout_only && rate * o->options.lr_recurrent != 0)
         hth_network_keep_orthogonal(network, o->compute);
@@ -222,9 +225,9 @@ bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, 
                        hth_descent *d) {
     const size_t count = hth_network_parameter_count(network);
     const double rate = next_rate(o, epoch), of_layers = rate * o->options.lr_recurrent;
-    if (o->options.clip_norm > 0 || of_layers == 0 || hth_network_keep_signs(network) ||
-        hth_network_keep_orthogonal(network, NULL) || g->count != o->count || count != o->count ||
-        o->stretches[0].count < g->layers)
+    if (o->options.clip_norm > 0 || o->keep.space_count > 0 || of_layers == 0 ||
+        hth_network_keep_signs(network) || hth_network_keep_orthogonal(network, NULL) ||
+        g->count != o->count || count != o->count || o->stretches[0].count < g->layers)
         return false;
     d->optimiser = o;
     d->gradient = g;

@@ -86,6 +86,7 @@ hth_status hth_importance_check(const hth_settings *settings, const hth_session 
         return hth_fail(error, HTH_INVALID,
                         "keep.importance is empirical, but loss.time divides the loss, and with it "
                         "the importance: set loss.time = sum, or another importance");
+    if (keep.of == HTH_OF_INPUTS) return HTH_OK;
     HTH_TRY(settings_of(settings, keep.learner, &own, error));
     const hth_status status = check_learner(&own, s, &keep, error);
     free((void *)(uintptr_t)own.items);
@@ -198,6 +199,10 @@ static hth_status walk_sequence(pass *p, asked *a, double share, hth_error *erro
                                    .ends = flags.ends};
         hth_tape_begin(p->tape);
         HTH_TRY(hth_tape_write(p->tape, &inputs, error));
+        if (p->keep.of == HTH_OF_INPUTS) {
+            HTH_TRY(hth_optimiser_note_inputs(p->optimiser, p->tape, error));
+            continue;
+        }
         HTH_TRY(judge(p, a, &chunk, a->steps, error));
         HTH_TRY(hth_learn(p->learner, p->tape, p->gradient, error));
         a->steps += chunk.steps;

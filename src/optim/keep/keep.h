@@ -82,12 +82,16 @@ typedef struct hth_keep {
     void (*after)(const hth_keep_piece *piece); /* the method's step and the pull. NULL: nothing */
     void (*note)(const hth_keep_piece *piece);  /* a gradient. NULL: nothing */
     void (*consolidate)(const hth_keep_piece *piece); /* the end of a task. NULL: nothing */
+    /* Of a part that projects: u[m] is one more input that updates leave, with k[m] scratch; out[rows][m] = g P. */
+    void (*span)(const void *options, size_t m, const hth_real *u, hth_real *p, hth_real *k);
+    void (*project)(size_t rows, size_t m, const hth_real *p, const hth_real *g, hth_real *out);
     /* Whether `after` has something to do. NULL: whenever there is one. */
     bool (*follows)(const void *options);
 } hth_keep;
 
 /* <name>.c: a new part is a file in this folder and a name in this list. */
-#define HTH_KEEPS(X) X(none) X(anchor) X(ewc) X(si) X(moments) X(metaplastic) X(chain) X(mas)
+#define HTH_KEEPS(X)                                                                               \
+    X(none) X(anchor) X(ewc) X(si) X(moments) X(metaplastic) X(chain) X(mas) X(project)
 
 #define HTH_DECLARE_KEEP(name) HTH_DECLARE_PARTS(const hth_keep, hth_keep_##name)
 HTH_KEEPS(HTH_DECLARE_KEEP)

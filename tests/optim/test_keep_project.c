@@ -1,0 +1,200 @@
+/* Projection (optim/keep/project.c): recursive least squares are the inverse; an update leaves what weights made of
+ * inputs that were noted, in stacks and with gates; and the state says all. */
+#include "optim/keep.h"
+
+typedef struct span {
+    law_rig rig;
+    hth_tape *tape;
+    hth_learner *learner;
+    hth_gradient *gradient;
+    hth_optimiser *optimiser;
+} span;
+
+static void setup(span *s, const law_case *what) {
+    const hth_setting items[] = {{"learner.name", "bptt", NULL}};
+    const hth_settings settings = {items, 1};
+    hth_error error;
+    law_setup(&s->rig, what);
+    must(hth_learner_create(&settings, s->rig.network, what->steps, what->batch, 1, s->rig.compute,
+                            NULL, &s->learner, &error),
+         &error);
+    must(hth_learner_tape(s->learner, s->rig.compute, NULL, &s->tape, &error), &error);
+    must(hth_gradient_create(s->rig.network, NULL, &s->gradient, &error), &error);
+    must(hth_optimiser_create(&s->rig.settings, s->rig.network, s->rig.compute, NULL, &s->optimiser,
+                              &error),
+         &error);
+    must(hth_forward(s->tape, &s->rig.chunk, &s->rig.report, &error), &error);
+}
+
+static void teardown(span *s) {
+    hth_optimiser_destroy(s->optimiser);
+    hth_gradient_destroy(s->gradient);
+    hth_learner_destroy(s->learner);
+    hth_tape_destroy(s->tape);
+    law_teardown(&s->rig);
+}
+
+static hth_real *state_of(span *s, const char *name) {
+    hth_field fields[16];
+    const size_t count = hth_optimiser_state(s->optimiser, fields, 16);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].name, name) == 0) return fields[i].data;
+    fail_msg("no state %s", name);
+    return NULL;
+}
+
+/* P (sum u u^T + alpha I) = alpha I */
+static void test_least_squares_are_the_inverse(void **state) {
+    (void)state;
+    const law_case what = {"network.units=5 cell.alpha=0.5 optimiser.name=sgd keep.name=project "
+                           "keep.alpha=0.3",
+                           3,
+                           0,
+                           2,
+                           7,
+                           2,
+                           false,
+                           false};
+    span s;
+    hth_error error;
+    setup(&s, &what);
+    must(hth_optimiser_note_inputs(s.optimiser, s.tape, &error), &error);
+    const hth_layer *layer = &s.rig.network->layers[0];
+    const size_t m = layer->m, count = what.steps * what.batch;
+    const hth_real *p = state_of(&s, "keep.project0"), *u = s.tape->layers[0].u;
+    double off = 0, away = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < m; j++) {
+            double product = 0.3 * (double)p[i * m + j];
+            for (size_t n = 0; n < count; n++) {
+                double pu = 0;
+                for (size_t k = 0; k < m; k++)
+                    pu += (double)p[i * m + k] * (double)u[n * layer->stride + k];
+                product += pu * (double)u[n * layer->stride + j];
+            }
+            off = fmax(off, fabs(product - 0.3 * (i == j)));
+            away = fmax(away, fabs((double)p[i * m + j] - (i == j)));
+        }
+    assert_true(off < tolerance(1e-12, 1e-3));
+    assert_true(away > 0.5);
+    teardown(&s);
+}
+
+/* How far drives of the noted inputs move, over how far the weights do; the largest over the layers. */
+static double drives_moved(span *s, const hth_real *before) {
+    double moved = 0, largest = 0;
+    for (size_t l = 0; l < s->rig.network->layer_count; l++) {
+        const hth_layer *layer = &s->rig.network->layers[l];
+        for (size_t r = 0; r < layer->rows; r++) {
+            const size_t at = layer->weight + r * layer->m;
+            for (size_t i = 0; i < layer->m; i++)
+                largest = fmax(
+                    largest, fabs((double)s->rig.network->theta[at + i] - (double)before[at + i]));
+            for (size_t n = 0; n < s->rig.what.steps * s->rig.what.batch; n++) {
+                double sum = 0;
+                for (size_t i = 0; i < layer->m; i++)
+                    sum += ((double)s->rig.network->theta[at + i] - (double)before[at + i]) *
+                           (double)s->tape->layers[l].u[n * layer->stride + i];
+                moved = fmax(moved, fabs(sum));
+            }
+        }
+    }
+    assert_true(largest > 1e-4);
+    return moved / largest;
+}
+
+static void test_updates_leave_what_was_noted(void **state) {
+    (void)state;
+    static const char *const settings[] = {
+        "network.units=12 cell.alpha=0.5 optimiser.name=sgd optimiser.lr=0.1",
+        "network.units=9,8 cell.name=lstm optimiser.name=momentum optimiser.lr=0.1 "
+        "optimiser.clip_norm=0.5",
+    };
+    for (size_t c = 0; c < HTH_COUNT(settings); c++)
+        for (int noted = 0; noted < 2; noted++) {
+            char all[400];
+            span s;
+            hth_error error;
+            snprintf(all, sizeof all, "%s keep.name=project keep.alpha=%s", settings[c],
+                     sizeof(hth_real) == 8 ? "1e-9" : "1e-3");
+            const law_case what = {all, 3, 0, 2, 5, 1, false, false};
+            setup(&s, &what);
+            if (noted) must(hth_optimiser_note_inputs(s.optimiser, s.tape, &error), &error);
+            /* Of another task: gradients that have nothing to do with what was noted. */
+            hth_random r = {4, HTH_RANDOM_CHECK, 9};
+            hth_real *g = hth_gradient_edit(s.gradient);
+            for (size_t i = 0; i < s.rig.count; i++) g[i] = (hth_real)hth_random_normal(&r, i);
+            hth_real *before = malloc(s.rig.count * sizeof *before);
+            memcpy(before, s.rig.network->theta, s.rig.count * sizeof *before);
+            for (int i = 0; i < 2; i++)
+                must(hth_optimiser_step(s.optimiser, s.rig.network, s.gradient, 1, &error), &error);
+            const double moved = drives_moved(&s, before);
+            if (noted && !(moved < tolerance(1e-7, 1e-2))) fail_msg("%s: moved %g", all, moved);
+            if (!noted && !(moved > 0.5)) fail_msg("%s, control: moved %g", all, moved);
+            free(before);
+            teardown(&s);
+        }
+}
+
+/* Another optimiser goes on from the fields of the state, and from nothing less. */
+static void test_the_state_says_all(void **state) {
+    (void)state;
+    const law_case what = {"network.units=7,5 optimiser.name=sgd optimiser.lr=0.1 "
+                           "keep.name=project keep.alpha=0.01",
+                           3,
+                           0,
+                           2,
+                           6,
+                           1,
+                           false,
+                           false};
+    for (int copies = 0; copies < 2; copies++) {
+        span one, other;
+        hth_error error;
+        hth_field from[16], to[16];
+        setup(&one, &what);
+        setup(&other, &what);
+        must(hth_optimiser_note_inputs(one.optimiser, one.tape, &error), &error);
+        const size_t count = hth_optimiser_state(one.optimiser, from, 16);
+        assert_int_equal(hth_optimiser_state(other.optimiser, to, 16), count);
+        for (size_t i = 0; copies && i < count; i++)
+            memcpy(to[i].data, from[i].data, hth_field_bytes(&from[i]));
+        for (int run = 0; run < 2; run++) {
+            span *s = run ? &other : &one;
+            for (size_t i = 0; i < s->rig.count; i++)
+                hth_gradient_edit(s->gradient)[i] = (hth_real)(i % 7) - 3;
+            must(hth_optimiser_step(s->optimiser, s->rig.network, s->gradient, 1, &error), &error);
+        }
+        assert_int_equal(memcmp(one.rig.network->theta, other.rig.network->theta,
+                                one.rig.count * sizeof(hth_real)) == 0,
+                         copies);
+        teardown(&one);
+        teardown(&other);
+    }
+}
+
+static void test_an_adaptive_method_is_refused(void **state) {
+    (void)state;
+    const law_case what = {"network.units=4", 2, 0, 2, 1, 1, false, false};
+    const hth_setting items[] = {{"keep.name", "project", NULL}};
+    const hth_settings settings = {items, 1};
+    law_rig rig;
+    hth_optimiser *optimiser;
+    hth_error error;
+    law_setup(&rig, &what);
+    assert_int_equal(
+        hth_optimiser_create(&settings, rig.network, rig.compute, NULL, &optimiser, &error),
+        HTH_INVALID);
+    assert_non_null(strstr(error.message, "take sgd or momentum"));
+    law_teardown(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_least_squares_are_the_inverse),
+        cmocka_unit_test(test_updates_leave_what_was_noted),
+        cmocka_unit_test(test_the_state_says_all),
+        cmocka_unit_test(test_an_adaptive_method_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
