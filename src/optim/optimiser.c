@@ -249,7 +249,8 @@ size_t hth_optimiser_state(hth_optimiser *o, hth_field *fields, size_t capacity)
         fields[moments] = (hth_field){
             .name = "optimiser.step", .dtype = HTH_DTYPE_U64, .count = 1, .data = &o->step};
     const size_t used = moments + 1 < capacity ? moments + 1 : capacity;
-    return moments + 1 + hth_keeping_state(&o->keep, fields + used, capacity - used);
+    return moments + 1 +
+           hth_keeping_state(&o->keep, fields ? fields + used : NULL, capacity - used);
 }
 
 /* ---- Earlier tasks ---- */
