@@ -280,6 +280,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_optimiser_step_scaled": (c_int, [c_void_p, c_void_p, c_void_p, c_double, c_uint64, c_void_p]),
     "hth_learn_and_step": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_uint64, c_void_p]),
     "hth_optimiser_note": (c_int, [c_void_p, c_void_p, c_double, c_void_p]),
+    "hth_optimiser_note_inputs": (c_int, [c_void_p, c_void_p, c_void_p]),
     "hth_optimiser_consolidate": (c_int, [c_void_p, c_void_p, c_void_p]),
     "hth_optimiser_rate": (c_double, [c_void_p, c_uint64]),
     "hth_network_state": (c_size_t, [c_void_p, c_void_p, c_size_t]),

@@ -965,7 +965,7 @@ class Optimiser(TypedDict, total=False):
     """add epsilon before the bias correction, as TensorFlow and NEST do (false)"""
 
 
-KeepName = Literal["none", "anchor", "ewc", "si", "moments", "metaplastic", "chain", "mas"]
+KeepName = Literal["none", "anchor", "ewc", "si", "moments", "metaplastic", "chain", "mas", "project"]
 
 class Keep(TypedDict, total=False):
     """Settings of the section `keep`."""
@@ -1003,14 +1003,17 @@ class Keep(TypedDict, total=False):
     never (1)"""
     variables: int
     """m, of each synapse, with the weight itself (6)"""
-    alpha: float
-    """the shortest time scale, in updates times the learning rate, which must be less than half of it (1)"""
     beta: float
     """the longest time scale, in updates times the learning rate (1024)"""
     sequences: int
-    """of a run: how many sequences of the training data the importance is taken from when a task ends (200)"""
+    """of a run: how many sequences of the training data the importance is taken from when a task ends (200); or: of a
+    run: how many sequences of the training data are noted when a task ends (200)"""
     learner: Texts
     """of a run: the learner (learner.name) whose gradients give the importance; empty: the run's own"""
+    alpha: float
+    """the shortest time scale, in updates times the learning rate, which must be less than half of it (1); or: how
+    strongly inputs must be shared with earlier tasks before they are closed to new ones: the smaller, the fewer
+    directions are left (1)"""
 
 
 _Train = TypedDict("_Train", {"from": 'Texts'}, total=False)

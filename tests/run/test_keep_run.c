@@ -183,6 +183,7 @@ static void test_interruptions_change_no_bit(void **state) {
         COPY TWO "keep=si keep.step=proximal",
         COPY TWO "keep=mas keep.sequences=3 keep.every=4 keep.learner=rflo",
         COPY TWO "keep=chain keep.alpha=0.1 keep.beta=5",
+        COPY TWO "optimiser.name=sgd keep=project keep.sequences=3",
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++)
         assert_interruptions_change_no_bit(lines[i], i, 3);
@@ -262,6 +263,7 @@ static void test_nonsense_is_refused(void **state) {
     (void)state;
     refused(COPY "keep=ewc keep.learner=rtlr", "rtlr");
     refused(COPY "keep=moments optimiser.name=sgd", "take optimiser.name = adam");
+    refused(COPY "keep=project", "take sgd or momentum");
     refused(COPY "keep=mas learner.window=18 learner.steps=3", "name another with keep.learner");
     refused(COPY "keep=ewc keep.importance=empirical loss.time=mean", "set loss.time = sum");
     refused("world=bandit keep=ewc network.units=8", "world bandit has none that stay");
