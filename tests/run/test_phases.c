@@ -265,7 +265,8 @@ static void test_nonsense_is_refused(void **state) {
 static void test_other_phases_do_not_resume(void **state) {
     (void)state;
     static const char *const others[] = {
-        COPY "phases.second.train.steps=69 phases.first.train.steps=75 phases.first.task.delay=5",
+        /* the same in another order */
+        COPY "phases.second.task.delay=5 phases.second.train.steps=75 phases.first.train.steps=69",
         COPY "phases.first.train.steps=69 phases.second.task.delay=6 phases.second.train.steps=75",
         COPY TWO "phases.third.train.steps=23",
         COPY "train.steps=200",
