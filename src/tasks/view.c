@@ -253,11 +253,12 @@ static size_t view_state(void *state, hth_field *fields, size_t capacity) {
 /* Grows the buffers to `items` steps of sequences. */
 static hth_status reserve(view *v, size_t items, hth_error *error) {
     if (items <= v->room) return HTH_OK;
-    hth_real *x = realloc(v->x, hth_times(items, v->shape.inputs * sizeof *x));
+    const size_t row = v->shape.inputs * sizeof *v->x; /* 0: tokens */
+    hth_real *x = row ? realloc(v->x, hth_times(items, row)) : NULL;
     if (x) v->x = x;
     int32_t *classes = realloc(v->classes, hth_times(items, sizeof *classes));
     if (classes) v->classes = classes;
-    if ((!x && v->shape.inputs) || !classes)
+    if ((row && !x) || !classes)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a view of %zu steps", items);
     v->room = items;
     return HTH_OK;

@@ -22,7 +22,7 @@ static int set_up(void **state) {
     const array arrays[] = {{"inputs", "<f4", "(6, 4, 4)", false, inputs, sizeof inputs},
                             {"targets", "<i8", "(6, 4)", false, targets, sizeof targets}};
     npz_write(scratch_path("images.npz"), arrays, 2);
-    return 0;
+    return write_corpus();
 }
 
 /* ---- Opening and reading ------------------------------------------------------------------ */
@@ -176,6 +176,35 @@ static void test_classes_are_chosen_and_numbered(void **state) {
     }
 }
 
+/* Of tokens the classes alone change, in chunks of any size. */
+static void test_tokens_stay(void **state) {
+    (void)state;
+    char line[400];
+    hth_source plain, viewed;
+    hth_chunk a, b;
+    hth_position_flags flags;
+    snprintf(line, sizeof line, "data=text data.dir=%s", scratch_path("corpus"));
+    hth_config *config = configure(line);
+    hth_settings settings = hth_config_settings(config);
+    assert_int_equal(hth_source_open(&settings, HTH_TRAIN, 2, 1, &plain, NULL), HTH_OK);
+    assert_int_equal(hth_config_override(config, "view.modulo=3", NULL), HTH_OK);
+    settings = hth_config_settings(config);
+    assert_int_equal(hth_source_open(&settings, HTH_TRAIN, 2, 1, &viewed, NULL), HTH_OK);
+    assert_int_equal(viewed.shape.outputs, 3);
+    for (size_t steps = 1; steps < 9; steps += 3) {
+        assert_int_equal(plain.kind->next(plain.state, steps, &a, &flags, NULL), HTH_OK);
+        assert_int_equal(viewed.kind->next(viewed.state, steps, &b, &flags, NULL), HTH_OK);
+        assert_int_equal(a.steps, b.steps);
+        for (size_t i = 0; i < a.steps * 2; i++) {
+            assert_int_equal(a.tokens[i], b.tokens[i]);
+            assert_int_equal(a.classes[i] % 3, b.classes[i]);
+        }
+    }
+    hth_source_close(&plain);
+    hth_source_close(&viewed);
+    hth_config_destroy(config);
+}
+
 static void test_a_cue_stands_at_each_step(void **state) {
     (void)state;
     static const char *const lines[] = {"view.cues=3 view.cue=1",
@@ -322,6 +351,7 @@ int main(void) {
         cmocka_unit_test(test_rotation_turns_to_the_right),
         cmocka_unit_test(test_goes_on_in_the_middle),
         cmocka_unit_test(test_classes_are_chosen_and_numbered),
+        cmocka_unit_test(test_tokens_stay),
         cmocka_unit_test(test_a_cue_stands_at_each_step),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_other_heads_have_no_gradient),
