@@ -58,14 +58,13 @@ class Task(_Task, total=False):
     """largest amplitude of a sine of joint 1, in rad/s (30); or: of the sum (0.8666666666666667)"""
     dt: float
     """milliseconds of a step (1); or: units of time of a step (0.1)"""
-    units: int
-    """N: units of the teacher, and so targets; those of the network are as many (200)"""
     gain: float
     """g: what its recurrent weights are multiplied by (1.5)"""
     drive: float
     """how strongly it is driven by what is to be said (1)"""
     target_units: int
-    """units of the target network (32)"""
+    """N: units of the teacher, and so targets; those of the network are as many (200); or: units of the target network
+    (32)"""
     inputs: int
     """input neurons, a multiple of task.groups (the authors' code: 10) (20); or: channels of coins (32); or: input
     neurons, a multiple of task.groups (tutorial: 100) (20)"""

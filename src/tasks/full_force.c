@@ -20,7 +20,7 @@
 
 typedef struct full_force_options {
     hth_sines sines;
-    int64_t units;
+    int64_t target_units;
     double gain, drive;
 } full_force_options;
 
@@ -39,7 +39,7 @@ extern const hth_stream_kind hth_task_full_force;
 
 static const hth_option table[] = {
     HTH_SINES_OPTIONS(full_force_options),
-    OPTION(units,
+    OPTION(target_units,
            .help = "N: units of the teacher, and so targets; those of the network are as many",
            .fallback = "200", .kind = HTH_KIND_INTEGER, .min = 1, .max = 1e4),
     OPTION(gain, .help = "g: what its recurrent weights are multiplied by", .fallback = "1.5",
@@ -86,7 +86,7 @@ static hth_status full_force_open(const hth_stream_context *context, void **stat
     if (!s) return hth_fail(error, HTH_NO_MEMORY, "task full-force: not enough memory");
     hth_status status =
         hth_options_read(&hth_task_full_force.part.options, context->settings, &s->options, error);
-    s->n = (size_t)s->options.units;
+    s->n = (size_t)s->options.target_units;
     s->batch = context->batch;
     if (status == HTH_OK) status = draw(s, context->seed, error);
     if (status != HTH_OK) {

@@ -12,7 +12,8 @@
 enum { N = 40, BATCH = 2, STEPS = 30 };
 static const double DT = 0.1, GAIN = 1.5;
 
-static const hth_setting settings[] = {{"task.units", "40", NULL}, {"task.period", "20", NULL}};
+static const hth_setting settings[] = {{"task.target_units", "40", NULL},
+                                       {"task.period", "20", NULL}};
 
 static void *opened(size_t batch, uint64_t seed) {
     hth_shape shape;
@@ -111,7 +112,7 @@ static double error_alone(const char *until) {
     hth_line *lines;
     size_t count;
     snprintf(line, sizeof line,
-             "task=full-force task.units=60 task.gain=1.2 task.period=20 network.units=60 "
+             "task=full-force task.target_units=60 task.gain=1.2 task.period=20 network.units=60 "
              "network.connections=none network.bias=false network.initial=learned cell=rate-pre "
              "cell.alpha=0.9 cell.phi=tanh readout.feedback=true readout.bias=false "
              "init.w_fb=identity init.w_fb_scale=0.1 init.w_in=zero init.w_out=zero "
