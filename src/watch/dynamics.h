@@ -80,7 +80,7 @@ size_t hth_credit_horizon(const hth_dynamics *dynamics, double share);
  * not fade, NAN without exponents. */
 double hth_exponent_horizon(const hth_dynamics *dynamics, double share);
 
-/* rest.c: looks for a rest point from x[N], with the input held; x becomes it. False: nowhere. */
+/* rest.c: looks for a rest point from x[N], with the input held; x becomes it. *found: q is at most 1e-8 there. */
 struct hth_step_map;
 struct hth_rest;
 hth_status hth_rest_create(struct hth_step_map *map, struct hth_rest **out, hth_error *error);

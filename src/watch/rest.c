@@ -128,7 +128,7 @@ static hth_status try_step(hth_rest *r, const hth_real *input, int32_t token, do
 hth_status hth_rest_find(hth_rest *r, const hth_real *input, int32_t token, double *x, double *q,
                          bool *found, hth_error *error) {
     enum { MOST = 200, LAST = 3 };
-    const double least = 1e-16, largest = 1e12, slow_enough = 1e-3;
+    const double least = 1e-16, largest = 1e12, slow_enough = 1e-8;
     double mu = 1e-2;
     bool better = true;
     HTH_TRY(look(r, input, token, x, q, error));
