@@ -33,7 +33,7 @@ class Curves(NamedTuple):
     values: NDArray[np.generic]  #: (values), or the middles of bins
     mean: Numbers  #: (values, units)
     error: Numbers  #: (values, units), standard error of the mean
-    count: NDArray[np.int64]  #: (values), samples
+    samples: NDArray[np.int64]  #: (values), their number
 
 
 def _recorded(z: ArrayLike, name: str) -> Numbers:
@@ -137,7 +137,7 @@ def tuning(z: ArrayLike, by: ArrayLike, *, bins: int | None = None, lengths: Arr
     >>> from hitherto.analysis import tuning
     >>> z = np.array([[[1.0], [3.0]], [[2.0], [2.0]], [[5.0], [7.0]]])
     >>> curves = tuning(z, [0, 0, 1])
-    >>> curves.mean.ravel().tolist(), curves.count.tolist()
+    >>> curves.mean.ravel().tolist(), curves.samples.tolist()
     ([2.0, 6.0], [2, 1])
     """
     array = _recorded(z, "z")

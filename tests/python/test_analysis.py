@@ -39,12 +39,12 @@ def test_tuning_of_trials_and_of_steps():
     classes = np.arange(200) % 4
     z += classes[:, None, None] * np.array([1.0, 0.0, -2.0])
     curves = tuning(z, classes)
-    assert curves.values.tolist() == [0, 1, 2, 3] and curves.count.tolist() == [50] * 4
+    assert curves.values.tolist() == [0, 1, 2, 3] and curves.samples.tolist() == [50] * 4
     means = z.mean(axis=1)
     assert curves.mean[2] == pytest.approx(means[classes == 2].mean(axis=0), abs=1e-12)
     assert curves.error[2] == pytest.approx(means[classes == 2].std(axis=0, ddof=1) / np.sqrt(50), rel=1e-12)
     steps = tuning(z, np.broadcast_to(classes[:, None], (200, 10)))
-    assert steps.mean == pytest.approx(curves.mean, abs=1e-12) and steps.count.tolist() == [500] * 4
+    assert steps.mean == pytest.approx(curves.mean, abs=1e-12) and steps.samples.tolist() == [500] * 4
     assert steps.error[0, 0] != pytest.approx(curves.error[0, 0], rel=1e-3)
 
 
@@ -53,9 +53,9 @@ def test_tuning_in_bins():
     curves = tuning((angle ** 2)[..., None], angle, bins=10)
     assert curves.values == pytest.approx(np.arange(0.05, 1, 0.1), abs=1e-3)
     assert curves.mean[:, 0] == pytest.approx(curves.values ** 2, abs=0.01)
-    assert curves.count.sum() == 5000
+    assert curves.samples.sum() == 5000
     gap = tuning(np.ones((1, 3, 1)), [[0.0, 0.1, 1.0]], bins=4)
-    assert gap.count.tolist() == [2, 0, 0, 1] and np.isnan(gap.mean[1, 0])
+    assert gap.samples.tolist() == [2, 0, 0, 1] and np.isnan(gap.mean[1, 0])
 
 
 def test_dissimilarity_is_one_less_the_correlation():
