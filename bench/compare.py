@@ -1,10 +1,11 @@
 """Runs every work on our side and on the peers', in turn, and makes one table of the times.
 
 A round runs each side once with every thread setting, one after the other, so that both see the same
-moods of the machine. Of each side the thread setting with the lower median counts. A ratio is formed
-within a round; its median and its extremes are shown. With fewer than 5 rounds every sample counts, else
-the median of a round's samples. The floor is what the machine, measured in the same run, would need for
-the work's flops or bytes, whichever is more.
+moods of the machine. With one thread times are the processor's, with two the clock's. Of each side the
+thread setting with the lower median counts. A ratio is formed within a round; its median and its extremes
+are shown. With fewer than 5 rounds every sample counts, else the median of a round's samples. The floor
+is what the machine, measured in the same run, would need for the work's flops or
+bytes, whichever is more.
 
 A peer in JAX or on spikes gets our weights and data (`bench export`) and is not timed unless its gradient
 of the first steps, or its change of the weights in the first updates, is ours.
@@ -136,7 +137,7 @@ def check_rows(work, measured):
 
 
 CHECK_HEADS = ["work", "peer", "compared", "apart", "scan unrolled"]
-ONLINE_WORKS = [work for work in WORKS if work.name.split("-")[0] in ("rflo", "snap1", "uoro", "dni")]
+ONLINE_WORKS = [work for work in WORKS if work.name.startswith(("rflo", "snap1", "uoro", "dni", "store"))]
 
 
 def table(lines, heads):

@@ -22,7 +22,7 @@ class Peer:
     @property
     def reads_data(self) -> bool:
         """Gets our weights and data, and is held against us before it is timed."""
-        return self.package == "jax" or self.script == "torch_alif"
+        return self.package == "jax" or self.script in ("torch_alif", "torch_store")
 
 
 @dataclasses.dataclass
@@ -218,6 +218,23 @@ def alif_works(size):
     )
 
 
+KEYS = VALUES = 16
+
+
+def store(rows, top, learns):
+    """A step of 32 units and a store, every step written: the bytes are those of the keys and values that a read looks
+    at, and once more on the way back."""
+    passes = 2 if learns else 1
+    numbers = rows * KEYS + (top or rows) * VALUES
+    kind = ("-top" if top else "") + ("-learn" if learns else "")
+    what = "learn" if learns else "forward"
+    text = f"store, {rows} rows, {f'best {top}' if top else 'all'}, {what}"
+    peers = [Peer("torch_store", what, "PyTorch"), Peer("jax_store", what, "JAX")]
+    cache = "512" if rows < 10_000 else "8192"
+    flops, bytes_ = 2 * passes * numbers, 4 * passes * numbers
+    return Work(f"store{rows}{kind}", text, "step", flops, bytes_, cache, peers, checked=20)
+
+
 WORKS = [
     word_model(20, 2.5),
     word_model(4, None),
@@ -231,4 +248,10 @@ WORKS = [
     rtrl_blocks(100, 150, 40),
     *(online(preset, n) for preset in ONLINE for n in (32, 100)),
     *(work for size in ALIF for work in alif_works(size)),
+    *(
+        store(rows, top, learns)
+        for rows in (1000, 10_000, 100_000)
+        for top in (0, 8)
+        for learns in (False, True)
+    ),
 ]
