@@ -185,8 +185,8 @@ static void test_chain_flows_and_conserves(void **state) {
             now += pow(x, v) * (double)ours[i];
             if (v == VARIABLES - 1) moved = fmax(moved, fabs(u[v][i] - u[0][i]));
         }
-        free(u[v]);
     }
+    for (int v = 0; v < VARIABLES; v++) free(u[v]);
     assert_true(off < tolerance(1e-13, 1e-5));
     assert_true(moved > 0.1);
     assert_true(fabs(now - (content + stepped - leaked)) < tolerance(1e-10, 1e-2));

@@ -200,9 +200,10 @@ static bool next_run(row_walk *w, row_run *out) {
         while (w->i < part->count && !(p[w->i] > 0)) w->i++;
         const size_t first = w->i;
         while (w->i < part->count && p[w->i] > 0) w->i++;
+        if (w->i == first) continue;
         *out = (row_run){w->before + first, w->i - first, part->at + first * part->stride,
                          part->stride};
-        if (out->count > 0) return true;
+        return true;
     }
     return false;
 }
