@@ -136,8 +136,7 @@ static const cli_command commands[] = {
     {
         .name = "stream",
         .usage = "[SETTINGS.yaml] [key=value...] --target COLUMN",
-        .summary = "learn from rows on the standard input, without end; predictions on the "
-                   "standard output",
+        .summary = "learn from rows of the standard input, without end, and print predictions",
         .text = "Each row goes through the network at once and its prediction is written; then the "
                 "network learns from what "
                 "the row says of earlier ones. Rows are comma-separated values (also ; or tab), "
@@ -166,7 +165,7 @@ static const cli_command commands[] = {
                 "  hitherto stream cell=gru learner=snap1 --target OT --ahead 24 <ETTh1.csv "
                 ">forecasts.csv\n"
                 "  socat -u UDP-RECV:5005 - | hitherto stream pump.yaml --target 4 --save "
-                "pump.safetensors --every 60\n"
+                "pump.safetensors\n"
                 "  hitherto stream --load pump.safetensors --freeze <new.csv",
         .flags =
             {{"--target", "COLUMNS", "columns to predict, names or numbers from 1: data.target"},
@@ -324,7 +323,7 @@ static const cli_command commands[] = {
     },
     {
         .name = "plot",
-        .usage = "RUN... | --trial RUN [key=value...] | --reach RUN [key=value...] | --phases RUN",
+        .usage = "RUN... | --trial RUN | --reach RUN | --phases RUN [key=value...]",
         .summary = "learning curves of one or several runs, or a trial of one",
         .text =
             "Draws loss (or, with --metric, the metric) in training and validation from the "

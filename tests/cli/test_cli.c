@@ -199,7 +199,7 @@ static void test_completion(void **state) {
     offers("tr", "train\n");
     offers("train cell = ls", "lstm\n");
     offers("train learner.up", "learner.update=\n");
-    offers("plot --tr", "--trial\n");
+    offers("plot --tr", "--trial --trials\n");
     offers("train --tr", "\n");
     offers("train train.keep_state =", "true false\n");
 }
