@@ -207,7 +207,7 @@ static void test_refused(void **state) {
     (void)state;
     assert_true(open_run(&a, &what, "learner.name=rflo", 1) &&
                 open_run(&b, &other, "learner.name=rflo", 1));
-    assert_int_equal(update(&a, true, &error), HTH_MISMATCH); /* nothing on the tape */
+    assert_int_equal(update(&a, true, &error), HTH_INVALID); /* nothing on the tape */
     const hth_chunk chunk = law_cut(&a.rig, 0, 1);
     must(hth_forward(a.tape, &chunk, &a.report, &error), &error);
     assert_int_equal(
