@@ -4,8 +4,7 @@ A round runs each side once with every thread setting, one after the other, so t
 moods of the machine. With one thread times are the processor's, with two the clock's. Of each side the
 thread setting with the lower median counts. A ratio is formed within a round; its median and its extremes
 are shown. With fewer than 5 rounds every sample counts, else the median of a round's samples. The floor
-is what the machine, measured in the same run, would need for the work's flops or
-bytes, whichever is more.
+is what the machine, measured in the same run, would need for the work's flops or bytes, whichever is more.
 
 A peer in JAX or on spikes gets our weights and data (`bench export`) and is not timed unless its gradient
 of the first steps, or its change of the weights in the first updates, is ours.
