@@ -1,12 +1,13 @@
 /* Errors, the arena and allocation. */
 #include "base/base.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LONGEST_FORMAT = 512 };
 
 const char *hth_version(void) {
     return HTH_VERSION;
@@ -21,12 +22,33 @@ const char *hth_status_text(hth_status status) {
     return (size_t)status < HTH_COUNT(texts) ? texts[status] : "unknown status";
 }
 
+/* %zu becomes %u where both are of one size: small C libraries, such as newlib-nano, do not know it. */
+static int write_text(char *out, size_t size, const char *format, va_list arguments) {
+#if SIZE_MAX == UINT_MAX
+    char plain[LONGEST_FORMAT];
+    size_t used = 0;
+    for (const char *at = format; *at && used + 1 < sizeof plain; at++)
+        if (*at != 'z' || at == format || at[-1] != '%') plain[used++] = *at;
+    plain[used] = '\0';
+    format = plain;
+#endif
+    return vsnprintf(out, size, format, arguments);
+}
+
+int hth_text(char *out, size_t size, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = write_text(out, size, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
 hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...) {
     if (error) {
         va_list arguments;
         va_start(arguments, format);
         error->status = status;
-        vsnprintf(error->message, sizeof error->message, format, arguments);
+        write_text(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
     }
     return status;

@@ -2,6 +2,7 @@
 #ifndef HTH_BASE_H
 #define HTH_BASE_H
 
+#include "base/parts.h"
 #include "hitherto.h"
 
 #ifdef HTH_DOUBLE
@@ -22,6 +23,9 @@
 
 /* Writes the sentence and returns status, so that a check reads `return hth_fail(error, ...)`. */
 hth_status hth_fail(hth_error *error, hth_status status, const char *format, ...) HTH_PRINTF(3, 4);
+
+/* As snprintf, for text that holds a size_t (%zu): not every C library of a chip writes one. */
+int hth_text(char *out, size_t size, const char *format, ...) HTH_PRINTF(3, 4);
 
 #define HTH_TRY(call)                                                                              \
     do {                                                                                           \

@@ -334,7 +334,7 @@ hth_status hth_units_expand(const char *text, size_t units, double min, double m
         return complain_units(error, key, &setting, min, max);
     if (!single && total != units) {
         char right[TEXT_LENGTH];
-        snprintf(right, sizeof right, "one number or a list for %zu units; it has %zu", units,
+        hth_text(right, sizeof right, "one number or a list for %zu units; it has %zu", units,
                  total);
         return complain(error, key, &setting, right);
     }

@@ -7,6 +7,7 @@
 
 #include "credit/inspect.h"
 
+#ifndef HTH_SIGNALS
 #define HTH_SIGNALS(X)                                                                             \
     X(readout)                                                                                     \
     X(random)                                                                                      \
@@ -17,8 +18,12 @@
     X(adaptive)                                                                                    \
     X(module)                                                                                      \
     X(sign) /* signal/<name>.c */
+#endif
+#ifndef HTH_RECURRENCES
 #define HTH_RECURRENCES(X)                                                                         \
     X(full) X(diagonal) X(none) X(learned) X(random) X(sign) /* recurrence/<name>.c */
+#endif
+#ifndef HTH_PASTS
 #define HTH_PASTS(X)                                                                               \
     X(none)                                                                                        \
     X(trace)                                                                                       \
@@ -29,8 +34,11 @@
     X(kronecker)                                                                                   \
     X(reverse_kronecker)                                                                           \
     X(window)                                                                                      \
-    X(kernel)                               /* past/<name>.c */
+    X(kernel) /* past/<name>.c */
+#endif
+#ifndef HTH_FUTURES
 #define HTH_FUTURES(X) X(zero) X(synthetic) /* future/<name>.c */
+#endif
 
 /* What the chosen preset says of a setting, or NULL. */
 const char *hth_preset_value(const hth_preset *preset, const char *key);

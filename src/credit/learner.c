@@ -322,10 +322,10 @@ static hth_status check_once(const hth_learner *learner, const hth_tape *tape, h
     const bool same = learner->last == tape && learner->sequence == tape->sequence;
     if (learner->slides || !same || tape->time >= learner->end) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
-                    "the learner has learned from %llu of the %zu steps on the tape before: judge "
+                    "the learner has learned from %lu of the %zu steps on the tape before: judge "
                     "all of a tape, learn, then begin the next (hth_tape_begin); only with "
                     "learner.window may verdicts come later",
-                    (unsigned long long)(learner->end - tape->time), tape->steps);
+                    (unsigned long)(learner->end - tape->time), tape->steps);
 }
 
 /* A prediction of later losses was learned from, but none came: the sequence had ended. */

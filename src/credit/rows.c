@@ -98,7 +98,7 @@ static size_t add(hth_field *fields, size_t capacity, size_t count, const char *
     if (field.count == 0) return count;
     if (count < capacity) {
         fields[count] = field;
-        snprintf(fields[count].name, sizeof fields->name, "rows%zu.%s", l, what);
+        hth_text(fields[count].name, sizeof fields->name, "rows%zu.%s", l, what);
     }
     return count + 1;
 }

@@ -445,7 +445,7 @@ static hth_status fail(const hth_learner *plan, const char *axis, const char *wh
 
 static hth_status fail_by_rule(const hth_learner *plan, size_t index, hth_error *error) {
     char rule[64];
-    snprintf(rule, sizeof rule, " (rule %zu of `hitherto list --rules`)", index + 1);
+    hth_text(rule, sizeof rule, " (rule %zu of `hitherto list --rules`)", index + 1);
     return fail(plan, rules[index].of.axis, rules[index].why, rule, error);
 }
 

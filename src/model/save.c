@@ -226,17 +226,16 @@ static hth_status check_marks(const hth_model *m, const marks *k, hth_error *err
     const hth_block *sparse = m->parts.gradient ? m->parts.gradient->sparse : NULL;
     /* The same plan and seed? */
     if (k->steps != m->steps || k->batch != m->batch || k->late != m->late)
-        return hth_fail(
-            error, HTH_MISMATCH,
-            "the saved model has tapes of %llu steps of %llu items and answers %llu steps "
-            "late, but this one %zu, %zu and %zu",
-            (unsigned long long)k->steps, (unsigned long long)k->batch, (unsigned long long)k->late,
-            m->steps, m->batch, m->late);
+        return hth_fail(error, HTH_MISMATCH,
+                        "the saved model has tapes of %lu steps of %lu items and answers %lu steps "
+                        "late, but this one %zu, %zu and %zu",
+                        (unsigned long)k->steps, (unsigned long)k->batch, (unsigned long)k->late,
+                        m->steps, m->batch, m->late);
     if (k->seed != m->seed)
         return hth_fail(error, HTH_MISMATCH,
-                        "the saved model has seed %llu, but this one %llu: what they draw would be "
+                        "the saved model has seed %lu, but this one %lu: what they draw would be "
                         "another",
-                        (unsigned long long)k->seed, (unsigned long long)m->seed);
+                        (unsigned long)k->seed, (unsigned long)m->seed);
     /* All numbers in range? w[1..3] are the window's origin, seen and learned. */
     const uint64_t *w = k->window, most = m->window;
     const bool slides = w[1] <= k->tape.time && w[2] >= w[1] && w[2] - w[1] <= most &&
@@ -306,11 +305,10 @@ static void compare_field(void *context, const hth_field *field) {
     r->at += sizeof h;
     if (strncmp(h.name, field->name, sizeof h.name) != 0 || h.dtype != (uint64_t)field->dtype ||
         h.count != field->count)
-        r->status =
-            hth_fail(r->error, HTH_MISMATCH,
-                     "the saved model has a field %.39s of %llu where this one has %.39s of "
-                     "%zu: it was made by another plan",
-                     h.name, (unsigned long long)h.count, field->name, field->count);
+        r->status = hth_fail(r->error, HTH_MISMATCH,
+                             "the saved model has a field %.39s of %lu where this one has %.39s of "
+                             "%zu: it was made by another plan",
+                             h.name, (unsigned long)h.count, field->name, field->count);
     else if (!indices_fit(r, field))
         r->status = hth_fail(r->error, HTH_FILE, "a number in field %.39s is out of range", h.name);
     r->at += bytes;

@@ -198,11 +198,11 @@ static int name_row(const hth_layer *layer, size_t row, char *out, size_t size) 
         hth_store_name(layer, row, out, size);
         return (int)strlen(out);
     }
-    if (layer->driven == layer->n && row < layer->n) return snprintf(out, size, "unit %zu", unit);
+    if (layer->driven == layer->n && row < layer->n) return hth_text(out, size, "unit %zu", unit);
     if (row >= layer->driven)
-        return snprintf(out, size, "%s of unit %zu", layer->cell->drive_names[row / layer->n],
+        return hth_text(out, size, "%s of unit %zu", layer->cell->drive_names[row / layer->n],
                         unit);
-    return snprintf(out, size, "gate %s of unit %zu", layer->cell->drive_names[row / layer->n],
+    return hth_text(out, size, "gate %s of unit %zu", layer->cell->drive_names[row / layer->n],
                     unit);
 }
 
@@ -217,27 +217,27 @@ static void name_input(const hth_network *network, const hth_layer *layer, size_
                        size_t size) {
     const hth_reading *reads = &layer->reads;
     if (at >= reads->width - reads->fed) {
-        snprintf(out, size, ", from output %zu", at - (reads->width - reads->fed));
+        hth_text(out, size, ", from output %zu", at - (reads->width - reads->fed));
         return;
     }
     const hth_read_part *part = part_at(reads, at);
     if (part->layer == HTH_OF_INPUT)
-        snprintf(out, size, ", from %s %zu", network->embedding ? "embedded number" : "input",
+        hth_text(out, size, ", from %s %zu", network->embedding ? "embedded number" : "input",
                  at - part->at);
     else
-        snprintf(out, size, ", from unit %zu of layer %zu", at - part->at, part->layer);
+        hth_text(out, size, ", from unit %zu of layer %zu", at - part->at, part->layer);
 }
 
 /* A column of a late copy. */
 static void name_late(const hth_layer *layer, size_t column, char *out, size_t size) {
     const size_t first = hth_layer_late_z(layer), n = layer->n, width = layer->wiring.x_width;
     if (column >= first) {
-        snprintf(out, size, ", from unit %zu, delay %zu", (column - first) % n,
+        hth_text(out, size, ", from unit %zu, delay %zu", (column - first) % n,
                  (column - first) / n + 2);
         return;
     }
     const size_t at = column - n - layer->reads.width;
-    snprintf(out, size, ", from input %zu, delay %zu", at % width, at / width + 1);
+    hth_text(out, size, ", from input %zu, delay %zu", at % width, at / width + 1);
 }
 
 static void name_weight(const hth_network *network, size_t l, size_t at, char *out, size_t size) {
@@ -248,7 +248,7 @@ static void name_weight(const hth_network *network, size_t l, size_t at, char *o
     if (at / layer->m >= layer->driven && column == layer->m - 1) return; /* its only weight */
     out += used, size -= (size_t)used;
     if (column < layer->n)
-        snprintf(out, size, ", from unit %zu", column);
+        hth_text(out, size, ", from unit %zu", column);
     else if (column < layer->m - 1 && column >= layer->n + layer->reads.width)
         name_late(layer, column, out, size);
     else if (column == layer->m - 1)
@@ -260,7 +260,7 @@ static void name_weight(const hth_network *network, size_t l, size_t at, char *o
 static void name_initial(const hth_layer *layer, size_t at, char *out, size_t size) {
     const size_t row = at / layer->n;
     const char *state = row < layer->cell->states ? layer->cell->state_names[row] : "z";
-    snprintf(out, size, "initial %s of unit %zu", state, at % layer->n);
+    hth_text(out, size, "initial %s of unit %zu", state, at % layer->n);
 }
 
 /* The layer is named where the readout reads several; not the two of network.direction = both. */
@@ -269,16 +269,16 @@ static void name_readout(const hth_network *network, size_t at, char *out, size_
     const hth_read_part *part = part_at(&readout->reads, at % readout->n);
     const size_t output = at / readout->n, place = at % readout->n - part->at;
     if (part->layer == HTH_OF_INPUT) {
-        snprintf(out, size, "output %zu, from input %zu", output, place);
+        hth_text(out, size, "output %zu, from input %zu", output, place);
         return;
     }
     const hth_layer *layer = &network->layers[part->layer];
     const hth_layer *first = &network->layers[readout->reads.parts[0].layer];
     const hth_layer *last = &network->layers[network->layer_count - 1];
-    const int used = snprintf(out, size, "output %zu, from %sunit %zu", output,
+    const int used = hth_text(out, size, "output %zu, from %sunit %zu", output,
                               layer->backward ? "backward " : "", place);
     if (first->number != last->number && used > 0 && (size_t)used < size)
-        snprintf(out + used, size - (size_t)used, " of layer %zu", layer->number);
+        hth_text(out + used, size - (size_t)used, " of layer %zu", layer->number);
 }
 
 void hth_parameter_name(const hth_network *network, size_t index, char *out, size_t size) {
@@ -298,11 +298,11 @@ void hth_parameter_name(const hth_network *network, size_t index, char *out, siz
     }
     /* A token's vector, or the readout's. */
     if (index < network->recurrent_count)
-        snprintf(out, size, "symbol %zu, embedded number %zu",
+        hth_text(out, size, "symbol %zu, embedded number %zu",
                  (index - network->embedding_weight) / network->embedding,
                  (index - network->embedding_weight) % network->embedding);
     else if (readout->has_bias && index >= readout->bias)
-        snprintf(out, size, "output %zu, bias", index - readout->bias);
+        hth_text(out, size, "output %zu, bias", index - readout->bias);
     else
         name_readout(network, index - readout->weight, out, size);
 }

@@ -483,7 +483,7 @@ static hth_status blame_layer(const plan *p, const hth_layer *layer, hth_status 
     const bool alone = p->stack.layers == 1 || p->stack.mirrored;
     if (status == HTH_OK || alone || !error) return status;
     const size_t used = strlen(error->message);
-    snprintf(error->message + used, sizeof error->message - used,
+    hth_text(error->message + used, sizeof error->message - used,
              " (layer %zu, whose own settings are layer%zu.cell.<name>)", layer->number,
              layer->number);
     return status;

@@ -53,7 +53,7 @@ static void add_field(hth_field *fields, size_t capacity, size_t *count, const c
         if (layer == SIZE_MAX)
             snprintf(fields[*count].name, sizeof fields->name, "tape.%s", name);
         else
-            snprintf(fields[*count].name, sizeof fields->name, "tape%zu.%s", layer, name);
+            hth_text(fields[*count].name, sizeof fields->name, "tape%zu.%s", layer, name);
     }
     ++*count;
 }
@@ -64,7 +64,7 @@ static void add_of_store(hth_field *fields, size_t capacity, size_t *count, cons
     if (steps * numbers > 0 && *count < capacity) {
         fields[*count] = (hth_field){
             .dtype = dtype, .count = steps * numbers, .data = data, .shape = {steps, numbers}};
-        snprintf(fields[*count].name, sizeof fields->name, "tape%zu.%s", layer, name);
+        hth_text(fields[*count].name, sizeof fields->name, "tape%zu.%s", layer, name);
     }
     *count += steps * numbers > 0;
 }

@@ -108,12 +108,11 @@ hth_status hth_store_check(const hth_tape *tape, size_t steps, hth_error *error)
             continue;
         return hth_fail(
             error, HTH_INVALID,
-            "the store of layer %zu is full: step %llu of the sequence would write "
+            "the store of layer %zu is full: step %lu of the sequence would write "
             "row %zu of %zu; give it more (store.rows), write less often "
             "(store.every), or let the oldest give way (store.write = ring) or the least used "
             "(least-used)",
-            l, (unsigned long long)((store->rows + 1) * store->every), store->rows + 1,
-            store->rows);
+            l, (unsigned long)((store->rows + 1) * store->every), store->rows + 1, store->rows);
     }
     return HTH_OK;
 }

@@ -119,8 +119,6 @@ hth_real *hth_gradient_row(hth_gradient *g, size_t row) {
 
 /* ---- State ---- */
 
-_Static_assert(sizeof(size_t) == sizeof(uint64_t), "touched_count is given out as it is");
-
 size_t hth_gradient_state(hth_gradient *g, hth_field *fields, size_t capacity) {
     hth_gradient_fill(g);
     if (capacity > 0) fields[0] = (hth_field){"values", HTH_DTYPE_REAL, g->count, g->values, {0}};

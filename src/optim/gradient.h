@@ -16,7 +16,7 @@ struct hth_gradient {
     size_t
         put_off; /* values[0..put_off-1] are logically 0 but not yet written; see hth_gradient_fill */
     const hth_block *sparse; /* the embedding's block, or NULL */
-    size_t touched_count;
+    uint64_t touched_count;
     uint32_t
         *touched; /* rows of the sparse block that may differ from 0, in order of first touch */
     unsigned char *is_touched;

@@ -257,7 +257,7 @@ size_t hth_keeping_state(hth_keeping *k, hth_field *fields, size_t capacity) {
         if (k->kind->names)
             snprintf(fields[i].name, sizeof fields->name, "keep.%.30s", k->kind->names[i]);
         else
-            snprintf(fields[i].name, sizeof fields->name, "keep.u%zu", i + 2);
+            hth_text(fields[i].name, sizeof fields->name, "keep.u%zu", i + 2);
     }
     for (size_t i = 0; i < more && k->arrays + i < capacity; i++) fields[k->arrays + i] = counts[i];
     return k->arrays + more;

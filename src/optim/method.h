@@ -41,7 +41,9 @@ const hth_method *hth_method_at(size_t index);
 const hth_method *hth_method_named(const char *name); /* one that there is */
 
 /* <name>.c: a new method is a file in this folder and a name in this list. */
+#ifndef HTH_METHODS
 #define HTH_METHODS(X) X(sgd) X(momentum) X(adam)
+#endif
 
 #define HTH_DECLARE_METHOD(name) HTH_DECLARE_PARTS(const hth_method, hth_method_##name)
 HTH_METHODS(HTH_DECLARE_METHOD)

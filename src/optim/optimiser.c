@@ -243,7 +243,7 @@ size_t hth_optimiser_state(hth_optimiser *o, hth_field *fields, size_t capacity)
     const size_t moments = o->method->moments;
     for (size_t i = 0; i < moments && i < capacity; i++) {
         fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL, .count = o->count, .data = o->moments[i]};
-        snprintf(fields[i].name, sizeof fields->name, "optimiser.moment%zu", i + 1);
+        hth_text(fields[i].name, sizeof fields->name, "optimiser.moment%zu", i + 1);
     }
     if (moments < capacity)
         fields[moments] = (hth_field){

@@ -198,8 +198,8 @@ hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth
                         o->count, g->count, hth_network_parameter_count(network));
     const double sum = sum_over(o->compute, g, clips ? hth_sum_of_squares : hth_zero_or_nan);
     if (!isfinite(sum * scale))
-        return hth_fail(error, HTH_NOT_FINITE, "the gradient is not finite at update %llu",
-                        (unsigned long long)(o->step + 1));
+        return hth_fail(error, HTH_NOT_FINITE, "the gradient is not finite at update %lu",
+                        (unsigned long)(o->step + 1));
     if (!g->of_readout_only) hth_gradient_fill(g);
     hth_update update;
     begin(o, &update);

@@ -311,7 +311,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
                 fields[count] = (hth_field){
                     .dtype = HTH_DTYPE_REAL, .count = parts[i].numbers, .data = parts[i].data};
                 memcpy(fields[count].shape, parts[i].shape, sizeof fields->shape);
-                snprintf(fields[count].name, sizeof fields->name, "trace%zu.%s", l, parts[i].what);
+                hth_text(fields[count].name, sizeof fields->name, "trace%zu.%s", l, parts[i].what);
             }
             count++;
         }

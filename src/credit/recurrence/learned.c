@@ -164,7 +164,7 @@ static size_t state(hth_learner *learner, hth_field *fields, size_t capacity) {
         const size_t S = kept->layers[l].states;
         fields[l] = (hth_field){
             .dtype = HTH_DTYPE_REAL, .count = S * S, .data = kept->layers[l].J, .shape = {S, S}};
-        snprintf(fields[l].name, sizeof fields[l].name, "jacobian%zu", l);
+        hth_text(fields[l].name, sizeof fields[l].name, "jacobian%zu", l);
     }
     return count;
 }

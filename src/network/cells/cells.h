@@ -6,8 +6,10 @@
 #include "network/cell.h"
 
 /* <name>.c */
+#ifndef HTH_CELLS
 #define HTH_CELLS(X)                                                                               \
     X(rate) X(rate_pre) X(lstm) X(gru) X(lif) X(alif) X(cubalif) X(sublstm) X(modrelu)
+#endif
 
 #define HTH_DECLARE_CELL(name) HTH_DECLARE_PARTS(const hth_cell, hth_cell_##name)
 HTH_CELLS(HTH_DECLARE_CELL)

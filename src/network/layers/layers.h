@@ -6,7 +6,9 @@
 #include "network/tape.h"
 
 /* <name>.c */
+#ifndef HTH_LAYER_KINDS
 #define HTH_LAYER_KINDS(X) X(units) X(store)
+#endif
 
 #define HTH_DECLARE_LAYER_KIND(name) extern const hth_layer_kind hth_layer_kind_##name;
 HTH_LAYER_KINDS(HTH_DECLARE_LAYER_KIND)

@@ -159,13 +159,13 @@ void hth_store_name(const hth_layer *layer, size_t row, char *out, size_t size) 
     const hth_store_form *store = &layer->store;
     const size_t strengths = hth_store_strengths(store), writes = hth_store_writes(store);
     if (row < strengths)
-        snprintf(out, size, "query %zu of head %zu", row % store->key, row / store->key);
+        hth_text(out, size, "query %zu of head %zu", row % store->key, row / store->key);
     else if (row < writes)
-        snprintf(out, size, "strength of head %zu", row - strengths);
+        hth_text(out, size, "strength of head %zu", row - strengths);
     else if (row < writes + store->key)
-        snprintf(out, size, "key %zu", row - writes);
+        hth_text(out, size, "key %zu", row - writes);
     else
-        snprintf(out, size, "value %zu", row - writes - store->key);
+        hth_text(out, size, "value %zu", row - writes - store->key);
 }
 
 /* ---- One step ---- */

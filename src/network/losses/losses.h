@@ -6,7 +6,9 @@
 #include "network/loss.h"
 
 /* <name>.c */
+#ifndef HTH_LOSSES
 #define HTH_LOSSES(X) X(mse) X(softmax) X(sigmoid) X(actor_critic)
+#endif
 
 #define HTH_DECLARE_LOSS(name) HTH_DECLARE_PARTS(const hth_loss, hth_loss_##name)
 HTH_LOSSES(HTH_DECLARE_LOSS)

@@ -90,8 +90,10 @@ typedef struct hth_keep {
 } hth_keep;
 
 /* <name>.c: a new part is a file in this folder and a name in this list. */
+#ifndef HTH_KEEPS
 #define HTH_KEEPS(X)                                                                               \
     X(none) X(anchor) X(ewc) X(si) X(moments) X(metaplastic) X(chain) X(mas) X(project)
+#endif
 
 #define HTH_DECLARE_KEEP(name) HTH_DECLARE_PARTS(const hth_keep, hth_keep_##name)
 HTH_KEEPS(HTH_DECLARE_KEEP)
