@@ -25,7 +25,8 @@ set(chip_cortex-m0 arm "${cortex_m0}" mps2-an385 0 4M 0x20000000 4M)
 set(chip_microbit arm "${cortex_m0}" microbit 0 256K 0x20000000 16K)
 set(chip_rv32imafc riscv32 "-march=rv32imafc -mabi=ilp32f -mcmodel=medany" virt 0x80000000 4M 0x80400000 4M)
 if(NOT DEFINED chip_${HTH_CHIP})
-    message(FATAL_ERROR "HTH_CHIP is '${HTH_CHIP}'; it must be cortex-m4f, cortex-m33, cortex-m0, microbit or rv32imafc")
+    message(FATAL_ERROR "HTH_CHIP is '${HTH_CHIP}'; it must be cortex-m4f, cortex-m33, cortex-m0, microbit or "
+        "rv32imafc")
 endif()
 list(POP_FRONT chip_${HTH_CHIP} CMAKE_SYSTEM_PROCESSOR flags board flash flash_size ram ram_size)
 
@@ -42,8 +43,9 @@ set(CMAKE_CROSSCOMPILING_EMULATOR qemu-system-${CMAKE_SYSTEM_PROCESSOR} -M ${boa
 set(link "-Wl,--gc-sections")
 if(HTH_CHIP_LIBRARY STREQUAL picolibc)
     string(APPEND flags " --specs=picolibc.specs")
-    string(APPEND link " --crt0=hosted --oslib=semihost -Wl,--defsym=__flash=${flash},--defsym=__flash_size=${flash_size}"
-        ",--defsym=__ram=${ram},--defsym=__ram_size=${ram_size},--defsym=__stack_size=1K")
+    string(APPEND link " --crt0=hosted --oslib=semihost -Wl,--defsym=__flash=${flash}"
+        ",--defsym=__flash_size=${flash_size},--defsym=__ram=${ram},--defsym=__ram_size=${ram_size}"
+        ",--defsym=__stack_size=1K")
 elseif(HTH_CHIP_LIBRARY STREQUAL newlib)
     string(APPEND link " --specs=nano.specs --specs=nosys.specs -u _printf_float")
 else()

@@ -6,9 +6,13 @@
 
 #include <math.h>
 
+/* Numbers of the gradient at a time, on the stack: with W and the traces they fit the nearest cache. */
+#ifndef HTH_ROOM
+#define HTH_ROOM 2048
+#endif
+
 enum {
-    ROOM =
-        2048, /* numbers of the gradient at a time: with W and the traces they fit the nearest cache */
+    ROOM = HTH_ROOM,
     ALIGNED = 16 /* rows, if that many fit: then a part begins a line of the cache */
 };
 

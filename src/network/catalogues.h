@@ -13,7 +13,10 @@ extern const hth_catalogue hth_losses;              /* loss.name and loss.* */
 extern const hth_catalogue hth_regulariser_section; /* regulariser.* */
 extern const hth_catalogue hth_init_section;        /* init.* */
 
-enum { HTH_MAX_LAYERS = 16 };
+#ifndef HTH_MOST_LAYERS
+#define HTH_MOST_LAYERS 16
+#endif
+enum { HTH_MAX_LAYERS = HTH_MOST_LAYERS };
 enum { HTH_FORWARD, HTH_BOTH_WAYS }; /* network.direction */
 
 /* network.connections: which recurrent weights a layer has. */

@@ -1,8 +1,8 @@
 /*
- * Learning on a chip: networks of eight units learn online to say what they heard one or two steps ago, each in
- * the same static block of memory. Says the bytes of each model, its loss at the beginning and at the end, and a fingerprint of
- * what it has become. Exit code 1 if one has not learned, if its bits are not those that every processor with fused
- * multiply-add finds, or if malloc was called (the linker leads it here: --wrap=malloc).
+ * Learning on a chip: networks of eight units learn online to say what they heard one or two steps ago, each in the
+ * same static block of memory. Says the bytes of each model, its loss at the beginning and at the end, and a
+ * fingerprint of what it has become. Exit code 1 if one has not learned, if its bits are not those that every processor
+ * with fused multiply-add finds, or if malloc was called (the linker leads it here: --wrap=malloc).
  *
  * With HTH_ONLY_RFLO it makes one network, for a chip with 16 KB.
  */
@@ -68,6 +68,13 @@ static const network networks[] = {
       {"learner.name", "tbptt", NULL}}},
 #endif
 };
+
+/* Without floating point in hardware, picolibc's fmaf() rounds twice. */
+#if defined(__ARM_ARCH) && !defined(__ARM_FP)
+enum { FUSES = 0 };
+#else
+enum { FUSES = 1 };
+#endif
 
 #ifdef HTH_ONLY_RFLO
 static union {
@@ -149,7 +156,8 @@ static int run(const network *n) {
            (unsigned long)hth_model_sizes_of(model)->total, loss[0], loss[1], (unsigned long)bits);
     hth_model_destroy(model);
     if (loss[1] > n->most * loss[0]) return printf("it has not learned\n"), 0;
-    if (bits != n->bits) return printf("elsewhere it finds %08lx\n", (unsigned long)n->bits), 0;
+    if (FUSES && bits != n->bits)
+        return printf("elsewhere it finds %08lx\n", (unsigned long)n->bits), 0;
     return 1;
 }
 
