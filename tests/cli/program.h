@@ -2,6 +2,7 @@
 #ifndef HTH_TEST_PROGRAM_H
 #define HTH_TEST_PROGRAM_H
 
+#include "hitherto.h"
 #include "scratch.h"
 
 #include <signal.h>
@@ -90,6 +91,13 @@ static inline void await_file(pid_t child, const char *path) {
 
 static inline void run_program(const char *program, const char *const arguments[]) {
     finish_program(start_program(program, arguments));
+}
+
+/* Whether the program of double precision was built too, which some commands need. */
+static inline bool has_double(void) {
+    char beside[1024];
+    snprintf(beside, sizeof beside, "%s64", HTH_PROGRAM);
+    return sizeof(hth_real) == 8 || is_there(beside);
 }
 
 /* RUN("list", "cells") */

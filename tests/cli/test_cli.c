@@ -374,9 +374,7 @@ static void test_an_interrupted_run_says_how_to_resume(void **state) {
 
 static void test_check_shows_each_claim(void **state) {
     (void)state;
-    char beside[1024];
-    snprintf(beside, sizeof beside, "%s64", HTH_PROGRAM);
-    if (sizeof(hth_real) == 4 && !is_there(beside)) return; /* only one precision is built */
+    if (!has_double()) skip();
     RUN("check", SMALL, "check.steps=5");
     assert_string_equal(said.err, "");
     assert_int_equal(said.code, 0);

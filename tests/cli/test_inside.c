@@ -76,6 +76,7 @@ static void test_lesions_refused(void **state) {
 
 static void test_dynamics(void **state) {
     (void)state;
+    if (!has_double()) skip();
     static const char *const words[] = {"|dE_t/dX_{t-k}|", "exp(lambda_1 k)",
                                         "Lyapunov exponents, the largest first",
                                         "sizes of the eigenvalues at rest points"};
@@ -103,6 +104,7 @@ static void test_dynamics(void **state) {
 
 static void test_fields(void **state) {
     (void)state;
+    if (!has_double()) skip();
     static const char *const words[] = {"unit 3: input before activity", "unit 3: slope dz/dx",
                                         "unit 3: best input, z reaches"};
     RUN("fields", "run", "--quiet", "--units", "3,0", "--steps", "60", "--lags", "4", "--out",
