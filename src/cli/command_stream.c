@@ -1,6 +1,7 @@
 /* hitherto stream: rows in, predictions out, learning in between. */
 #include "cli/cli.h"
 #include "cli/stream_report.h"
+#include "files/draft.h"
 #include "run/online.h"
 
 #include "files/clock.h"
@@ -20,6 +21,8 @@ typedef struct stream_run {
     double every, last_save; /* seconds; every 0: only at the end */
     uint64_t saved_rows;
     bool quiet, failed_to_save;
+    bool reads_last; /* told to end: the bytes that have arrived are read once more */
+    int lost;        /* errno when predictions could not be written; 0: they were */
     cli_stream_report report;
 } stream_run;
 
@@ -43,12 +46,18 @@ static void catch_signals(void) {
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
+/* Writes out all predictions; false if they cannot be. */
+static bool flush_predictions(stream_run *s) {
+    if (!s->lost && fflush(stdout) != 0) s->lost = errno;
+    return !s->lost;
+}
+
 /* Predictions go out before the snapshot that counts them as made: after a crash none is missing. */
 static int save(stream_run *s) {
     hth_error error;
     s->last_save = hth_clock();
     if (!s->save) return CLI_OK;
-    fflush(stdout);
+    if (!flush_predictions(s) && s->lost != EPIPE) return CLI_OK; /* told at the end */
     if (hth_online_save(s->online, s->save, &error) != HTH_OK) return cli_fail(&error);
     s->saved_rows = hth_online_count(s->online);
     return CLI_OK;
@@ -63,6 +72,7 @@ static double save_in(const stream_run *s) {
 
 static int save_if_due(stream_run *s) {
     const bool asked = wants_save != 0;
+    if (!s->online) wants_save = 0; /* nothing has been learned */
     if (!s->online || (!asked && save_in(s) != 0)) return CLI_OK;
     wants_save = 0;
     return save(s);
@@ -94,16 +104,17 @@ static bool has_bytes(void) {
 }
 
 /* Before the stream waits for bytes, whoever reads its predictions gets all that there are. A snapshot that cannot be
- * written ends the stream. */
+ * written ends the stream. A signal to end does when the rows that have arrived are taken. */
 static bool wait_for_rows(void *context) {
     stream_run *s = context;
-    fflush(stdout);
+    flush_predictions(s);
     do {
         if (save_if_due(s) != CLI_OK) s->failed_to_save = true;
-        if (cli_interrupted || s->failed_to_save || ferror(stdout)) return false;
+        if (s->reads_last || s->failed_to_save || s->lost) return false;
         wait_for_bytes(s);
-    } while (!has_bytes());
-    return !cli_interrupted;
+        s->reads_last = cli_interrupted != 0;
+    } while (!has_bytes() && !s->reads_last);
+    return has_bytes();
 }
 
 /* ---- Predictions -------------------------------------------------------------------------- */
@@ -155,43 +166,58 @@ static int take_rows(stream_run *s) {
     hth_online_row row;
     hth_error error;
     bool found = true;
-    while (!cli_interrupted) {
+    for (;;) {
         if (hth_online_next(s->online, &row, &found, &error) != HTH_OK) return stop_at(s, &error);
         if (!found) break;
         print_row(s, &row);
         if (row.drifted)
             fprintf(stderr, "row %llu: the error has risen above its mean: drift\n",
                     (unsigned long long)row.row);
-        if (!cli_stream_report_row(&s->report, s->online, row.seconds)) return CLI_BAD_INPUT;
+        if (!cli_stream_report_row(&s->report, s->online, row.seconds)) {
+            save(s);
+            return CLI_BAD_INPUT;
+        }
         const int code = save_if_due(s);
         if (code != CLI_OK) return code;
-        if (ferror(stdout)) break;
+        if (s->lost) break;
     }
     if (s->failed_to_save) return CLI_BAD_INPUT;
     return save(s);
 }
 
 /* Whoever read the predictions may have gone: that is an end like another. */
-static int check_output(void) {
-    if (fflush(stdout) == 0 && !ferror(stdout)) return CLI_OK;
-    if (errno == EPIPE) return CLI_OK;
-    return cli_complain(CLI_BAD_INPUT, "the predictions cannot be written: %s", strerror(errno));
+static int check_output(stream_run *s) {
+    if (flush_predictions(s) || s->lost == EPIPE) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "the predictions cannot be written: %s", strerror(s->lost));
+}
+
+/* Complains before the first row of a snapshot that cannot be written at the end. */
+static int check_save(const char *path) {
+    hth_draft draft;
+    hth_error error;
+    if (!path) return CLI_OK;
+    if (hth_draft_begin(path, &draft, &error) != HTH_OK) return cli_fail(&error);
+    hth_draft_end(&draft, false, NULL);
+    return CLI_OK;
 }
 
 static int run(stream_run *s, const cli_arguments *arguments, const hth_online_plan *plan) {
     hth_error error;
+    int code = check_save(s->save);
+    if (code == CLI_OK) code = cli_stream_report_begin(&s->report, arguments);
+    if (code != CLI_OK) return code;
     catch_signals();
     if (hth_online_open(plan, &s->online, &error) != HTH_OK) {
+        cli_stream_report_end(&s->report);
         if (cli_interrupted) return CLI_OK; /* before the first row */
         return cli_fail(&error);
     }
     if (!plan->load) print_header(s);
     s->saved_rows = hth_online_count(s->online);
     s->last_save = hth_clock();
-    int code = cli_stream_report_begin(&s->report, arguments, s->online);
-    if (code == CLI_OK) code = take_rows(s);
-    if (code == CLI_OK) code = check_output();
-    if (!s->quiet) cli_stream_report_sum(&s->report, s->online);
+    code = take_rows(s);
+    if (code == CLI_OK) code = check_output(s);
+    if (!s->quiet && s->report.rows > 0) cli_stream_report_sum(&s->report, s->online);
     if (code == CLI_OK && s->save && !s->quiet)
         cli_say(stderr, "Saved after row %llu; to go on: hitherto stream --load %s --save %s\n",
                 (unsigned long long)s->saved_rows, s->save, s->save);
@@ -217,6 +243,7 @@ static int read_number(const cli_arguments *arguments, const char *flag, const c
 /* The settings of the snapshot, then those of files and words, then the flags that are settings. */
 static hth_status join_settings(const cli_arguments *arguments, const hth_config *given,
                                 hth_config *config, hth_error *error) {
+    static const char *const others[] = {"task.name", "world.name", "data.name"};
     static const char *const flags[][2] = {{"--inputs", "data.inputs"},
                                            {"--target", "data.target"},
                                            {"--ahead", "data.ahead"},
@@ -228,17 +255,27 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
     for (size_t i = 0; i < own.count; i++)
         HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
                                error));
+    /* Another stream of the settings comes first: rows are in its place. */
+    hth_settings all = hth_config_settings(config);
+    for (size_t i = 0; i < HTH_COUNT(others); i++) {
+        const hth_setting *other = hth_settings_find(&all, others[i]);
+        if (other && strcmp(other->value, "rows") != 0)
+            return hth_fail(error, HTH_INVALID,
+                            "%s is '%.60s', but 'hitherto stream' learns from rows on its standard "
+                            "input: leave it out, or "
+                            "say data=rows",
+                            others[i], other->value);
+    }
     for (size_t i = 0; i < HTH_COUNT(flags); i++) {
         const char *value = cli_value(arguments, flags[i][0]);
         if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));
     }
     /* What a stream is where nothing else is said: rows, names that imply no horizon, classes that are probable. */
-    hth_settings all = hth_config_settings(config);
+    all = hth_config_settings(config);
     const hth_setting *id = hth_settings_find(&all, "data.id"),
                       *classes = hth_settings_find(&all, "data.classes");
     const bool names = id && *id->value, has_classes = classes && *classes->value;
-    if (!hth_settings_find(&all, "data.name") && !hth_settings_find(&all, "task.name") &&
-        !hth_settings_find(&all, "world.name"))
+    if (!hth_settings_find(&all, "data.name"))
         HTH_TRY(hth_config_set(config, "data.name", "rows", "hitherto stream", error));
     all = hth_config_settings(config);
     if (names && !hth_settings_find(&all, "data.ahead"))
@@ -246,12 +283,7 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
     all = hth_config_settings(config);
     if (has_classes && !hth_settings_find(&all, "loss.name"))
         HTH_TRY(hth_config_set(config, "loss.name", "softmax", "data.classes", error));
-    HTH_TRY(hth_config_validate(config, error));
-    if (strcmp(cli_setting(config, "data.name"), "rows") == 0) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "'hitherto stream' learns from rows on its standard input: leave the task, "
-                    "world or data of the "
-                    "settings out, or say data=rows");
+    return hth_config_validate(config, error);
 }
 
 static int stream(const cli_arguments *arguments, const hth_config *config) {

@@ -74,16 +74,13 @@ static bool put_line(cli_stream_report *r, const hth_online *online) {
     return false;
 }
 
-int cli_stream_report_begin(cli_stream_report *r, const cli_arguments *arguments,
-                            const hth_online *online) {
+int cli_stream_report_begin(cli_stream_report *r, const cli_arguments *arguments) {
     double interval;
-    (void)online;
     r->path = cli_value(arguments, "--score");
     int code = cli_whole(arguments, "--score-every", 1, 1000, &r->every);
     if (code == CLI_OK) code = cli_read_interval(arguments, &interval);
     if (code != CLI_OK) return code;
     cli_progress_start(&r->progress, interval);
-    r->began = hth_clock();
     if (!r->path) return CLI_OK;
     r->file = fopen(r->path, "ae");
     return r->file
@@ -106,6 +103,7 @@ static void show_progress(cli_stream_report *r, const hth_online *online) {
 
 bool cli_stream_report_row(cli_stream_report *r, const hth_online *online, double seconds) {
     enum { LOOK = 64 }; /* rows between two looks at the clock */
+    if (r->rows == 0) r->began = hth_clock() - seconds;
     r->times[time_class(seconds)]++;
     r->rows++;
     if (r->rows % LOOK == 0) show_progress(r, online);

@@ -19,8 +19,7 @@ typedef struct cli_stream_report {
 } cli_stream_report;
 
 /* Reads --score, --score-every and --progress-every; prints and returns the exit code. */
-int cli_stream_report_begin(cli_stream_report *report, const cli_arguments *arguments,
-                            const hth_online *online);
+int cli_stream_report_begin(cli_stream_report *report, const cli_arguments *arguments);
 /* Counts a row that took so long, and writes a line if one is due. Complains and returns false if it cannot. */
 bool cli_stream_report_row(cli_stream_report *report, const hth_online *online, double seconds);
 /* The table. */

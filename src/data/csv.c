@@ -57,7 +57,10 @@ char *hth_csv_field(char separator, char **at) {
     if (*c == '"') {
         char *field = unquote(&c);
         while (field && is_blank(*c) && *c != separator) c++;
-        if (!field || (*c && *c != separator)) return NULL;
+        if (!field || (*c && *c != separator)) {
+            *at = NULL;
+            return NULL;
+        }
         *at = *c ? c + 1 : NULL;
         return field;
     }

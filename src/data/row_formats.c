@@ -16,8 +16,8 @@ static hth_status no_memory(const hth_rows *r, hth_error *error) {
 
 /* ---- Cells ---- */
 
-static bool is_missing(const char *text) {
-    static const char *const words[] = {"", "NaN", "nan", "NAN", "NA", "null", "?"};
+bool hth_rows_is_missing(const char *text) {
+    static const char *const words[] = {"", "NaN", "nan", "NAN", "-nan", "NA", "null", "?"};
     for (size_t i = 0; i < HTH_COUNT(words); i++)
         if (strcmp(text, words[i]) == 0) return true;
     return false;
@@ -25,7 +25,7 @@ static bool is_missing(const char *text) {
 
 bool hth_rows_is_number(const char *text) {
     char *end;
-    if (is_missing(text)) return true;
+    if (hth_rows_is_missing(text)) return true;
     const double value = strtod(text, &end);
     return end > text && !*end && isfinite(value);
 }
@@ -54,7 +54,7 @@ static hth_status bad_cell(const hth_rows *r, size_t column, const char *text, h
 static hth_status read_cell(hth_rows *r, size_t column, const char *text, hth_error *error) {
     double *out = &r->cells[column];
     *out = NAN;
-    if (is_missing(text)) return HTH_OK;
+    if (hth_rows_is_missing(text)) return HTH_OK;
     if (r->classes && column == r->targets[0]) {
         *out = class_of(r, text);
         return *out >= 0 ? HTH_OK : bad_cell(r, column, text, error);
@@ -65,12 +65,12 @@ static hth_status read_cell(hth_rows *r, size_t column, const char *text, hth_er
 }
 
 static hth_status read_id(hth_rows *r, const char *text, hth_error *error) {
-    if (strlen(text) < sizeof r->id) {
+    if (*text && strlen(text) < sizeof r->id) {
         snprintf(r->id, sizeof r->id, "%s", text);
         return HTH_OK;
     }
     return hth_fail(error, HTH_INVALID,
-                    "%s: line %llu: the name '%.70s...' of a row is too long: %d bytes at most",
+                    "%s: line %llu: the name of a row is '%.70s', but must have 1 to %d bytes",
                     r->source.name, (unsigned long long)r->number, text, HTH_ROW_ID - 1);
 }
 
@@ -142,8 +142,10 @@ static hth_status read_members(hth_rows *r, const cJSON *line, hth_error *error)
 }
 
 static cJSON *parse_line(const hth_rows *r) {
-    cJSON *line = cJSON_ParseWithLength(r->line, r->length);
-    if (line && (cJSON_IsArray(line) || cJSON_IsObject(line))) return line;
+    const char *end;
+    cJSON *line = cJSON_ParseWithLengthOpts(r->line, r->length, &end, 0);
+    const bool whole = line && end + strspn(end, " \t") >= r->line + r->length;
+    if (whole && (cJSON_IsArray(line) || cJSON_IsObject(line))) return line;
     cJSON_Delete(line);
     return NULL;
 }
@@ -198,10 +200,13 @@ hth_status hth_rows_read(hth_rows *r, bool *found, hth_error *error) {
 
 /* ---- The first bytes ---- */
 
+static hth_status too_many(const hth_rows *r, hth_error *error) {
+    return hth_fail(error, HTH_INVALID, "%s: there are more than %d columns", r->source.name,
+                    MOST_COLUMNS);
+}
+
 static hth_status add_name(hth_rows *r, const char *name, hth_error *error) {
-    if (r->columns == MOST_COLUMNS)
-        return hth_fail(error, HTH_INVALID, "%s: there are more than %d columns", r->source.name,
-                        MOST_COLUMNS);
+    if (r->columns == MOST_COLUMNS) return too_many(r, error);
     for (size_t c = 0; c < r->columns; c++)
         if (strcmp(r->names[c], name) == 0)
             return hth_fail(error, HTH_INVALID, "%s: columns %zu and %zu are both named '%.60s'",
@@ -210,38 +215,58 @@ static hth_status add_name(hth_rows *r, const char *name, hth_error *error) {
     return r->names[r->columns++] ? HTH_OK : no_memory(r, error);
 }
 
-static void forget_names(hth_rows *r) {
-    for (size_t c = 0; c < r->columns; c++) free(r->names[c]);
-    free(r->names);
-    r->names = NULL;
+/* Counts the fields of a line. */
+static hth_status count_fields(const hth_rows *r, size_t *count, bool *all_numbers,
+                               hth_error *error) {
+    char *copy = strdup(r->line);
+    if (!copy) return no_memory(r, error);
+    bool matched = true;
+    *count = 0;
+    *all_numbers = true;
+    for (char *at = copy; at; ++*count) {
+        const char *field = next_field(r, &at);
+        matched = matched && field;
+        *all_numbers = *all_numbers && field && hth_rows_is_number(field);
+    }
+    free(copy);
+    if (matched) return *count > MOST_COLUMNS ? too_many(r, error) : HTH_OK;
+    return hth_fail(error, HTH_INVALID, "%s: line %llu: the quotes do not match", r->source.name,
+                    (unsigned long long)r->number);
+}
+
+/* Takes the names of the columns from the first line. */
+static hth_status take_names(hth_rows *r, hth_error *error) {
+    char *copy = strdup(r->line);
+    r->names = calloc(MOST_COLUMNS, sizeof *r->names);
+    hth_status status = r->names && copy ? HTH_OK : no_memory(r, error);
+    r->columns = 0;
+    for (char *at = copy; status == HTH_OK && at;) status = add_name(r, next_field(r, &at), error);
+    free(copy);
+    return status;
 }
 
 /* A first line whose fields are not all numbers names the columns. */
 static hth_status begin_fields(hth_rows *r, bool *found, hth_error *error) {
-    bool all_numbers = true;
+    bool all_numbers, any;
+    size_t count;
     HTH_TRY(hth_rows_line(r, found, error));
     if (!*found) return HTH_OK;
     if (strncmp(r->line, "\xEF\xBB\xBF", 3) == 0) r->line += 3; /* the mark that says UTF-8 */
     if (r->format == HTH_ROWS_AUTO)
         r->format = strpbrk(r->line, ",;\t") ? HTH_ROWS_CSV : HTH_ROWS_BLANKS;
     r->separator = r->format == HTH_ROWS_BLANKS ? ' ' : hth_csv_separator(r->line);
-    r->names = calloc(MOST_COLUMNS, sizeof *r->names);
-    char *copy = strdup(r->line);
-    hth_status status = r->names && copy ? HTH_OK : no_memory(r, error);
-    for (char *at = copy; status == HTH_OK && at;) {
-        const char *field = next_field(r, &at);
-        char number[24];
-        snprintf(number, sizeof number, "%zu", r->columns + 1);
-        all_numbers = all_numbers && field && hth_rows_is_number(field);
-        status = add_name(r, all_numbers || !field ? number : field, error);
-    }
-    free(copy);
-    HTH_TRY(status);
-    if (all_numbers) forget_names(r);
+    if (strpbrk(r->line, ";\t") && strchr(r->line, ',') &&
+        strspn(r->line, "-+0123456789,.eE; \t") == strlen(r->line))
+        return hth_fail(error, HTH_INVALID,
+                        "%s: line %llu has commas beside another separator: '%.60s'; numbers are "
+                        "written with a point",
+                        r->source.name, (unsigned long long)r->number, r->line);
+    HTH_TRY(count_fields(r, &r->columns, &all_numbers, error));
+    if (!all_numbers) HTH_TRY(take_names(r, error));
     r->held = all_numbers;
     if (!all_numbers) HTH_TRY(hth_rows_line(r, found, error));
     r->held = *found;
-    return HTH_OK;
+    return *found ? count_fields(r, &count, &any, error) : HTH_OK;
 }
 
 static hth_status begin_json(hth_rows *r, bool *found, hth_error *error) {
@@ -259,6 +284,7 @@ static hth_status begin_json(hth_rows *r, bool *found, hth_error *error) {
     } else
         r->columns = (size_t)cJSON_GetArraySize(line);
     cJSON_Delete(line);
+    if (status == HTH_OK && r->columns > MOST_COLUMNS) status = too_many(r, error);
     return status;
 }
 
@@ -286,6 +312,11 @@ static hth_status begin_npy(hth_rows *r, hth_error *error) {
     r->columns = a->rank == 2 ? a->shape[1] : 1;
     r->rows_left = a->shape[0];
     r->number = 0;
+    if (*r->options->id)
+        return hth_fail(
+            error, HTH_INVALID,
+            "data.id is '%s', but the rows of a .npy have no names: leave it out, or send text",
+            r->options->id);
     if (r->columns >= 1 && r->columns <= MOST_COLUMNS) return HTH_OK;
     return hth_fail(error, HTH_INVALID, "%s: the .npy has %zu columns; up to %d can be read",
                     r->source.name, r->columns, MOST_COLUMNS);
@@ -293,13 +324,17 @@ static hth_status begin_npy(hth_rows *r, hth_error *error) {
 
 /* JSON begins with a bracket; .npy with a byte that is in no text. */
 static hth_status guess_format(hth_rows *r, bool *found, hth_error *error) {
-    while (r->to - r->from < 6 && !r->at_end) HTH_TRY(hth_rows_more(r, error));
+    static const char npy[] = "\x93NUMPY";
+    const bool open = r->format == HTH_ROWS_AUTO;
+    while (r->to == r->from && !r->at_end) HTH_TRY(hth_rows_more(r, error));
+    while (open && r->to - r->from < 6 && !r->at_end && r->buffer[r->from] == npy[0])
+        HTH_TRY(hth_rows_more(r, error));
     *found = r->to > r->from && !r->stopped;
     if (!*found) return HTH_OK;
     const char *first = r->buffer + r->from;
     r->buffer[r->to] = '\0'; /* there is always room for one byte more */
-    if (r->format != HTH_ROWS_AUTO) return HTH_OK;
-    if (r->to - r->from >= 6 && memcmp(first, "\x93NUMPY", 6) == 0) r->format = HTH_ROWS_NPY;
+    if (!open) return HTH_OK;
+    if (r->to - r->from >= 6 && memcmp(first, npy, 6) == 0) r->format = HTH_ROWS_NPY;
     const char begins = first[strspn(first, " \t\r\n")];
     if (begins == '{' || begins == '[') r->format = HTH_ROWS_JSON;
     return HTH_OK;

@@ -52,6 +52,8 @@ void hth_rows_place(const hth_rows *rows, size_t column, char *out, size_t size)
 hth_status hth_rows_begin(hth_rows *rows, bool *found, hth_error *error);
 /* Reads the next row to rows->cells and rows->id. */
 hth_status hth_rows_read(hth_rows *rows, bool *found, hth_error *error);
+/* Whether a field says that there is no value: "", NaN, ... */
+bool hth_rows_is_missing(const char *text);
 /* Whether the field of a first row is a number or missing. */
 bool hth_rows_is_number(const char *text);
 /* Whether column c of the row at rows->line, which hth_rows_begin has looked at, holds a number. */

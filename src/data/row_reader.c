@@ -70,6 +70,12 @@ static hth_status check(const hth_row_options *o, hth_error *error) {
                         "data.id is '%s', so targets name their row, but data.ahead is %lld: it "
                         "must be 0 (--ahead 0)",
                         o->id, (long long)o->ahead);
+    if (*o->id && (o->format == HTH_ROWS_FLOAT32 || o->format == HTH_ROWS_NPY))
+        return hth_fail(
+            error, HTH_INVALID,
+            "data.id is '%s', but rows of numbers in bytes have no names: leave it out, or "
+            "send text",
+            o->id);
     if (o->change && o->ahead == 0)
         return hth_fail(
             error, HTH_INVALID,

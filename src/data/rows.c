@@ -100,12 +100,12 @@ hth_status hth_rows_line(hth_rows *r, bool *found, hth_error *error) {
                             "%s: line %llu holds a byte 0, so that this is no text: for numbers "
                             "in bytes give data.format=float32",
                             r->source.name, (unsigned long long)r->number);
-        while (end > start && strchr(" \t\r", end[-1])) end--;
+        while (end > start && strchr(" \r", end[-1])) end--;
         *end = '\0';
         r->line = start;
         r->length = (size_t)(end - start);
         looked = 0;
-        if (r->length > 0) return HTH_OK;
+        if (start[strspn(start, " \t\r")]) return HTH_OK;
     }
 }
 
@@ -134,7 +134,7 @@ static hth_status unknown_column(const hth_rows *r, const char *setting, const c
         return hth_fail(error, HTH_INVALID,
                         "%s: %s names the column '%.60s', which there is not; did you mean '%s'?",
                         r->source.name, setting, name, near);
-    char all[200] = "1, 2, ...";
+    char all[200] = "named 1, 2, ..., for no line has names";
     for (size_t c = 0, used = 0; r->names && c < r->columns && used < sizeof all; c++)
         used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", c ? ", " : "", r->names[c]);
     return hth_fail(error, HTH_INVALID,
@@ -205,6 +205,21 @@ static hth_status select_rest(hth_rows *r, hth_error *error) {
                     r->source.name);
 }
 
+/* Takes the next name of data.classes, one that a cell can have. */
+static hth_status add_class(hth_rows *r, char **at, hth_error *error) {
+    const char *name = hth_csv_field(',', at);
+    bool good = name && !hth_rows_is_missing(name);
+    for (size_t i = 0; i < r->class_count && good; i++) good = strcmp(r->classes[i], name) != 0;
+    r->classes[r->class_count] = (char *)(uintptr_t)name;
+    r->class_count += good;
+    if (good) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "data.classes is '%.100s', but must be a number of classes or different names with "
+        "commas between, none of them empty, NaN, NA or null",
+        r->options->classes);
+}
+
 /* data.classes: a count, or names. */
 static hth_status read_classes(hth_rows *r, hth_error *error) {
     const char *text = r->options->classes;
@@ -218,8 +233,7 @@ static hth_status read_classes(hth_rows *r, hth_error *error) {
                         "data.classes is '%s', but there must be 2 to 10000 classes", text);
     r->classes = r->class_count ? NULL : calloc(strlen(text) + 1, sizeof *r->classes);
     if (!r->class_text || (!r->class_count && !r->classes)) return no_memory(r, error);
-    for (char *at = r->class_text; r->classes && at;)
-        r->classes[r->class_count++] = hth_csv_field(',', &at);
+    for (char *at = r->class_text; r->classes && at;) HTH_TRY(add_class(r, &at, error));
     if (r->target_count != 1)
         return hth_fail(error, HTH_INVALID,
                         "data.classes is given, so there is one target, the column with the class, "

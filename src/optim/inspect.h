@@ -24,6 +24,7 @@ typedef enum hth_importance {
 typedef struct hth_keep_facts {
     const char *name; /* keep.name */
     hth_importance of;
+    bool by_task; /* something happens at the end of a task */
     size_t sequences;
     const char *learner; /* of these gradients; "": the run's own */
     uint64_t every,

@@ -189,6 +189,7 @@ hth_keep_facts hth_keep_look(const hth_optimiser *optimiser) {
     const hth_keeping *k = &optimiser->keep;
     hth_keep_facts facts = {.name = k->kind->part.name,
                             .learner = "",
+                            .by_task = k->kind->consolidate || k->kind->of != HTH_OF_NOTHING,
                             .every = (uint64_t)k->pull.every,
                             .updates = k->updates,
                             .consolidations = k->consolidations};

@@ -2,8 +2,11 @@
 #include "run/online_state.h"
 
 #include "base/functions64.h"
+#include "credit/catalogues.h"
+#include "credit/inspect.h"
 #include "files/clock.h"
 #include "files/digest.h"
+#include "optim/inspect.h"
 #include "settings/sections.h"
 
 #include <stdlib.h>
@@ -86,6 +89,32 @@ static hth_status make_model(hth_online *o, const hth_settings *settings, hth_er
     return hth_model_create(&plan, NULL, &o->model, error);
 }
 
+/* HTH_INVALID for what waits for the end of something, of which a stream has none. */
+static hth_status check_endless(const hth_settings *settings, hth_error *error) {
+    hth_learner_kind learner;
+    int64_t steps;
+    HTH_TRY(hth_learner_choose(settings, &learner, error));
+    HTH_TRY(hth_common_option(&hth_learners, "steps", settings, &steps, error));
+    if (learner.steps != HTH_WHOLE_SEQUENCE || steps > 0) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "learner %s looks at whole sequences, but a stream has no end: take tbptt, rtrl "
+        "or rflo, or say with learner.steps how many steps it looks at together",
+        learner.name);
+}
+
+static hth_status check_keep(const hth_optimiser *optimiser, hth_error *error) {
+    const hth_keep_facts keep = hth_keep_look(optimiser);
+    const bool passes = keep.of != HTH_OF_NOTHING && keep.of != HTH_OF_UPDATES;
+    if (!keep.by_task || (keep.every > 0 && !passes)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    passes ? "keep.name is %s, which goes over sequences once more, but rows come "
+                             "once: set keep.importance = updates, or take si, chain or metaplastic"
+                           : "keep.name is %s, which acts at the end of a phase, but a stream has "
+                             "none: set keep.every",
+                    keep.name);
+}
+
 /* Passes over the rows that a snapshot has seen. */
 static hth_status pass_over(hth_online *o, hth_error *error) {
     hth_row row;
@@ -104,6 +133,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     const hth_settings settings = hth_config_settings(plan->config);
     HTH_TRY(check_train(plan->config, error));
     HTH_TRY(hth_row_options_read(&settings, &o->options, error));
+    HTH_TRY(check_endless(&settings, error));
     /* The first row says how many inputs there are. */
     HTH_TRY(hth_rows_open(&o->options, &plan->source, &o->rows, error));
     const bool masks = o->options.missing == HTH_MISSING_MASK;
@@ -116,6 +146,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     o->slot_width = o->outputs + 3 * o->targets;
     HTH_TRY(make_block(o, error));
     HTH_TRY(make_model(o, &settings, error));
+    HTH_TRY(check_keep(hth_model_parts_of(o->model)->optimiser, error));
     if (plan->load) HTH_TRY(hth_online_load(o, plan->load, error));
     return plan->from_start ? pass_over(o, error) : HTH_OK;
 }
@@ -161,21 +192,42 @@ size_t hth_online_bytes(const hth_online *o) {
 
 /* ---- Predicting --------------------------------------------------------------------------- */
 
+/* HTH_INVALID for numbers that cannot be taken, before anything has changed: one that is missing where that is refused, and
+ * one that is so large that its square would be no number. */
+static hth_status check_numbers(const hth_online *o, const hth_row *row, hth_error *error) {
+    const double most = 1e30;
+    const bool refuses = o->options.missing == HTH_MISSING_REFUSE && row->has_input;
+    char name[80];
+    for (size_t i = 0; i < o->inputs + o->targets; i++) {
+        const bool input = i < o->inputs;
+        const double value = input ? row->inputs[i] : row->targets[i - o->inputs];
+        const bool missing = isnan(value);
+        if (missing ? !(input && refuses) : fabs(value) <= most) continue;
+        if (input)
+            hth_rows_input_name(o->rows, i, name, sizeof name);
+        else
+            hth_rows_target_name(o->rows, i - o->inputs, name, sizeof name);
+        if (missing)
+            return hth_fail(error, HTH_INVALID,
+                            "line %llu, column %s: a value is missing; data.missing=hold or mask "
+                            "takes such rows",
+                            (unsigned long long)row->number, name);
+        return hth_fail(error, HTH_INVALID,
+                        "line %llu, column %s: %g is out of range; numbers may be up to %g, and "
+                        "one that is not known "
+                        "is left empty",
+                        (unsigned long long)row->number, name, value, most);
+    }
+    return HTH_OK;
+}
+
 /* Inputs with the last value where one is missing, standardised, and the mask. */
-static hth_status take_inputs(hth_online *o, const hth_row *row, hth_error *error) {
+static void take_inputs(hth_online *o, const hth_row *row) {
     const bool masks = o->options.missing == HTH_MISSING_MASK;
     for (size_t i = 0; i < o->inputs; i++) {
         const double value = row->inputs[i];
         hth_scale *scale = &o->input_scale[i];
         const bool there = !isnan(value);
-        if (!there && o->options.missing == HTH_MISSING_REFUSE) {
-            char name[80];
-            hth_rows_input_name(o->rows, i, name, sizeof name);
-            return hth_fail(error, HTH_INVALID,
-                            "row %llu, column %s: a value is missing; data.missing=hold or mask "
-                            "takes such rows",
-                            (unsigned long long)row->number, name);
-        }
         if (there) o->held[i] = value;
         if (there && !o->freeze) hth_scale_add(scale, value);
         /* Before the first value the input is 0, which is the mean where inputs are standardised. */
@@ -184,7 +236,6 @@ static hth_status take_inputs(hth_online *o, const hth_row *row, hth_error *erro
         o->x[i] = (hth_real)(o->options.standardise ? hth_scale_to(scale, last) : last);
         if (masks) o->x[o->inputs + i] = there ? 1 : 0;
     }
-    return HTH_OK;
 }
 
 /* Probabilities of the classes: softmax. */
@@ -244,7 +295,7 @@ static hth_status check_finite(const hth_online *o, uint64_t row, hth_error *err
 }
 
 static hth_status predict(hth_online *o, const hth_row *row, uint64_t name, hth_error *error) {
-    HTH_TRY(take_inputs(o, row, error));
+    take_inputs(o, row);
     HTH_TRY(hth_model_predict(o->model, o->x, NULL, o->y, error));
     HTH_TRY(check_finite(o, o->counters->rows + 1, error));
     remember(o, o->counters->steps++, name);
@@ -350,8 +401,9 @@ static hth_status take_named(hth_online *o, const hth_row *row, hth_online_row *
     const uint64_t name = name_of(row);
     uint64_t step;
     if (find_step(o, name, &step)) {
+        const bool answers = o->slot_open[step % o->slots] && all_there(o, row);
         HTH_TRY(answer_step(o, step, row, &out->drifted, error));
-        if (all_there(o, row)) note_targets(o, row);
+        if (answers) note_targets(o, row);
         return HTH_OK;
     }
     if (!row->has_input) {
@@ -384,6 +436,7 @@ hth_status hth_online_next(hth_online *o, hth_online_row *out, bool *found, hth_
     HTH_TRY(hth_rows_next(o->rows, &row, found, error));
     if (!*found) return HTH_OK;
     *out = (hth_online_row){.id = row.id, .forecast = o->forecast, .count = o->outputs};
+    HTH_TRY(check_numbers(o, &row, error));
     const double began = hth_clock();
     HTH_TRY(take_row(o, &row, out, error));
     out->seconds = hth_clock() - began;

@@ -41,7 +41,7 @@ hth_status hth_online_open(const hth_online_plan *plan, hth_online **out, hth_er
 void hth_online_close(hth_online *online);
 
 /* Takes the next row: predicts, then learns from the answers that it brings. *found false: there is none, or `wait` of
- * the source said to stop. After an error the stream is as it was after the row before. */
+ * the source said to stop. After HTH_INVALID the stream is as it was after the row before. */
 hth_status hth_online_next(hth_online *online, hth_online_row *out, bool *found, hth_error *error);
 
 /* Writes all that the stream is to one file, whole or not at all: parameters, tape, learner, optimiser, scales, score and

@@ -47,11 +47,15 @@ static char *join_names(const hth_rows *rows, char *at, size_t count,
 }
 
 char *hth_online_columns(const hth_online *o) {
-    char *text = malloc(82 * (o->inputs + o->targets) + 4);
+    const size_t size = 82 * (o->inputs + o->targets) + strlen(o->options.classes) + 100;
+    char *text = malloc(size);
     if (!text) return NULL;
     char *at = join_names(o->rows, text, o->inputs, hth_rows_input_name);
     at += sprintf(at, " | ");
-    join_names(o->rows, at, o->targets, hth_rows_target_name);
+    at = join_names(o->rows, at, o->targets, hth_rows_target_name);
+    snprintf(at, size - (size_t)(at - text), " | ahead %lld, standardise %d, change %d%s%s",
+             (long long)o->options.ahead, o->options.standardise, o->options.change,
+             *o->options.classes ? ", classes " : "", o->options.classes);
     return text;
 }
 
@@ -104,8 +108,24 @@ static bool gather_metadata(hth_online *o, saved *s) {
     return true;
 }
 
+/* Parameters that are no numbers must not take the place of some that were. */
+static hth_status check_parameters(const hth_online *o, const char *path, hth_error *error) {
+    hth_network *network = hth_model_parts_of(o->model)->network;
+    const hth_real *theta = hth_network_parameters(network);
+    const size_t count = hth_network_parameter_count(network);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite((double)theta[i]))
+            return hth_fail(error, HTH_NOT_FINITE,
+                            "row %llu: the parameters are no finite numbers any more: learning has "
+                            "diverged; %s stays as "
+                            "it was; take a smaller optimiser.lr, or optimiser.clip_norm=1",
+                            (unsigned long long)o->counters->rows, path);
+    return HTH_OK;
+}
+
 hth_status hth_online_save(hth_online *o, const char *path, hth_error *error) {
     saved s = {0};
+    HTH_TRY(check_parameters(o, path, error));
     hth_status status = HTH_NO_MEMORY;
     if (!gather_fields(o, &s) || !gather_metadata(o, &s))
         hth_fail(error, status, "%s: not enough memory to save the stream", path);
@@ -137,9 +157,10 @@ static hth_status check_columns(const hth_online *o, const hth_safetensors *file
     if (!now) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
     hth_status status = HTH_OK;
     if (!before || strcmp(before, now) != 0)
-        status = hth_fail(error, HTH_MISMATCH,
-                          "%s has the columns (inputs | targets) '%.200s', but the rows '%.200s'",
-                          path, before ? before : "", now);
+        status = hth_fail(
+            error, HTH_MISMATCH,
+            "%s is of other rows: its inputs | targets | settings are '%.200s', here '%.200s'",
+            path, before ? before : "", now);
     free(now);
     return status;
 }
@@ -157,6 +178,9 @@ static hth_status restore(hth_online *o, hth_safetensors *file, const char *path
         status = hth_fail(error, HTH_MISMATCH,
                           "%s: the model has %llu bytes, but with these settings %zu", path,
                           (unsigned long long)o->counters->model_bytes, bytes);
+    if (status == HTH_OK && !(o->score->count >= 0 && o->score->count < 0x1p53))
+        status =
+            hth_fail(error, HTH_DAMAGED, "%s: the score counts %g answers", path, o->score->count);
     if (status == HTH_OK) status = hth_model_load(o->model, model, bytes, error);
     free(model);
     return status;

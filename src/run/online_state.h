@@ -11,8 +11,6 @@
 #include "run/online.h"
 #include "run/online_scale.h"
 
-/* A prediction whose answer is awaited, as numbers: forecast[outputs], then [targets] each of the last value that was
- * known, of the mean so far, and of what the forecast was added to. */
 typedef struct hth_online_counters {
     uint64_t rows, steps, lost;
     uint64_t model_bytes; /* of the saved model */
@@ -37,18 +35,21 @@ struct hth_online {
     hth_scale *input_scale; /* [inputs] */
     hth_scale
         *output_scale; /* [targets]: of what the network learns, their values or their changes */
-    hth_scale *base_scale;    /* [targets]: of their values */
-    double *held;             /* [inputs]: last values; NAN: none yet */
-    double *known;            /* [targets]: last values; NAN: none yet */
-    double *class_counts;     /* [classes] */
-    double *slot;             /* [slots][slot_width] */
+    hth_scale *base_scale; /* [targets]: of their values */
+    double *held;          /* [inputs]: last values; NAN: none yet */
+    double *known;         /* [targets]: last values; NAN: none yet */
+    double *class_counts;  /* [classes] */
+    /* [slots][slot_width], predictions whose answer is awaited: forecast[outputs], then [targets] each of the last value
+     * that was known, of the mean so far, and of what the forecast was added to */
+    double *slot;
     uint64_t *slot_name;      /* [slots]: digest of the row's name */
     uint64_t *slot_open;      /* [slots]: 1: it awaits an answer */
     hth_real *x, *y, *answer; /* [width], [outputs], [targets]: scratch */
     double *forecast;         /* [outputs] of the last row */
 };
 
-/* "time, load | load": the names of the columns; free() it. NULL: no memory. */
+/* "time, load | load | standardise 1, ...": the names of the columns and what the numbers mean; free() it. NULL: no
+ * memory. */
 char *hth_online_columns(const hth_online *online);
 hth_status hth_online_load(hth_online *online, const char *path, hth_error *error);
 

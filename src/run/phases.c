@@ -268,6 +268,11 @@ static hth_status end_of_phase(hth_run *r, bool *stopped, hth_error *error) {
     return write_file(r, error);
 }
 
+static hth_status measure_again(hth_run *r, bool *stopped, hth_error *error) {
+    HTH_TRY(measure_row(r, (size_t)r->counters.phase + 1, stopped, error));
+    return *stopped ? HTH_OK : write_file(r, error);
+}
+
 /* Counts from the start of a phase. */
 static void start_counters(hth_counters *c, bool has_epochs) {
     c->phase_step = c->walked.step;
@@ -309,8 +314,11 @@ hth_status hth_run_between(hth_run *r, bool *stopped, hth_error *error) {
         if (!*stopped) c->rows = 1;
         return HTH_OK;
     }
-    /* The end of a phase, and the next. */
+    /* The end of a phase, and the next. The last one may go on after it had ended; then only its row is made anew. */
+    const hth_transfer *t = &r->session.transfer;
     if (c->rows < c->phase + 2) HTH_TRY(end_of_phase(r, stopped, error));
+    if (!*stopped && t->steps[c->phase + 1] != (double)c->walked.step)
+        HTH_TRY(measure_again(r, stopped, error));
     if (*stopped || c->phase + 1 == r->phases) return HTH_OK;
     return begin_phase(r, error);
 }

@@ -71,6 +71,12 @@ hth_status hth_importance_check(const hth_settings *settings, const hth_session 
     const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);
     const bool of_targets = keep.of == HTH_OF_SAMPLED || keep.of == HTH_OF_EXPECTED;
     hth_settings own;
+    if (keep.by_task && keep.every == 0 && !hth_settings_find(settings, "phases.number"))
+        return hth_fail(
+            error, HTH_INVALID,
+            "keep.name is %s, which keeps what was learned before the end of a phase, but "
+            "the run has no phases: give it some (docs/lifelong.md), or set keep.every",
+            keep.name);
     if (!needs_pass(&keep)) return HTH_OK;
     if (s->train.kind->answers)
         return hth_fail(error, HTH_INVALID,

@@ -195,7 +195,8 @@ static void francis(double *H, size_t n, size_t first, size_t last, double s, do
 static void sort(double *re, double *im, size_t n) {
     for (size_t i = 1; i < n; i++)
         for (size_t k = i; k > 0; k--) {
-            const double a = hypot(re[k - 1], im[k - 1]), b = hypot(re[k], im[k]);
+            const double a = re[k - 1] * re[k - 1] + im[k - 1] * im[k - 1],
+                         b = re[k] * re[k] + im[k] * im[k]; /* squares of the sizes */
             if (a > b || (a == b && im[k - 1] >= im[k])) break;
             swap(re + k - 1, re + k, 1);
             swap(im + k - 1, im + k, 1);

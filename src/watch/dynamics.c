@@ -173,7 +173,7 @@ static hth_status add_point(dynamics *d, struct hth_rest *rest, const hth_real *
     HTH_TRY(hth_rest_eigenvalues(rest, input, token, x, p->re, p->im, &found, error));
     for (size_t i = 0; i < N; i++) {
         if (!found) p->re[i] = p->im[i] = (double)NAN;
-        p->unstable += hypot(p->re[i], p->im[i]) > 1;
+        p->unstable += p->re[i] * p->re[i] + p->im[i] * p->im[i] > 1;
     }
     return HTH_OK;
 }

@@ -70,6 +70,25 @@ static void a_killed_part_goes_on(void **state) {
     check_same("k", true);
 }
 
+/* After an arm was added, parts share runs that have ended in one and the other: they are the same, and count once. */
+static void an_arm_is_added(void **state) {
+    (void)state;
+    static char first[SAID_LENGTH], all[SAID_LENGTH];
+    static const char *const parts[] = {"1/2", "2/2"};
+    for (size_t i = 0; i < 2; i++) run_part(parts[i], "g");
+    for (size_t i = 0; i < 2; i++) {
+        RUN("compare", PLAN, "compare.learners=uoro,rtrl,rflo", "--part", parts[i], "--out", "g");
+        assert_int_equal(said.code, CLI_OK);
+    }
+    RUN("compare", "--gather", "--out", "g");
+    if (said.code != CLI_OK) fail_msg("%s", said.err);
+    assert_memory_equal(said.out, "2 of 2 parts, 18 runs have ended, 0 have not.", 45);
+    RUN("compare", PLAN, "compare.learners=uoro,rtrl,rflo", "--out", "all");
+    read_whole("all/curves.csv", all);
+    read_whole("g/curves.csv", first);
+    assert_int_equal(strlen(first), strlen(all));
+}
+
 /* The same arms with other settings are another comparison: nothing is mixed. */
 static void parts_of_something_else_are_refused(void **state) {
     (void)state;
@@ -156,6 +175,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(a_killed_part_goes_on),
+        cmocka_unit_test(an_arm_is_added),
         cmocka_unit_test(parts_of_something_else_are_refused),
         cmocka_unit_test(a_rank_names_the_part),
         cmocka_unit_test(what_has_no_meaning_is_refused),

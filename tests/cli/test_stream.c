@@ -77,6 +77,17 @@ static void two_parts_are_the_whole(void **state) {
     assert_string_not_equal(said.out, whole + first);
 }
 
+/* Tabs may end a row: its last value is missing. Names of columns may be numbers. */
+static void rows_as_people_write_them(void **state) {
+    (void)state;
+    write_whole("t.csv", "2020\tb\n1\t2\n3\t\n4\t5\n");
+    feed("t.csv");
+    STREAM("--target", "2020", "--quiet");
+    assert_string_equal(said.err, "");
+    assert_int_equal(lines_of(said.out), 4);
+    assert_memory_equal(said.out, "row,2020\n", 9);
+}
+
 /* A signal to end saves what there is; one to save goes on. The program reads from a pipe that stays open. */
 static void signals_save(void **state) {
     (void)state;
@@ -105,6 +116,11 @@ static void signals_save(void **state) {
     finish_program(child);
     close(ends[1]);
     assert_int_equal(said.code, CLI_OK);
+    /* All six rows are in it. */
+    write_whole("t.csv", "7\n");
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--quiet");
+    assert_memory_equal(said.out, "7,", 2);
 }
 
 /* A stream that is killed has written every prediction that its snapshot counts. */
@@ -172,19 +188,55 @@ static void what_has_no_meaning_is_refused(void **state) {
             "a stream: leave it out",
             "--target", "b", "train.steps=5");
     feed("t.csv");
-    REFUSED("'hitherto stream' learns from rows on its standard input: leave the task, world or "
-            "data of the settings out, "
-            "or say data=rows",
-            "task=add");
+    REFUSED("task.name is 'add', but 'hitherto stream' learns from rows on its standard input: "
+            "leave it out, or say "
+            "data=rows",
+            "task=add", "--target", "b");
+    feed("t.csv");
+    REFUSED("learner bptt looks at whole sequences, but a stream has no end: take tbptt, rtrl or "
+            "rflo, or say with "
+            "learner.steps how many steps it looks at together",
+            "learner=bptt", "--target", "b");
+    feed("t.csv");
+    REFUSED("keep.name is ewc, which goes over sequences once more, but rows come once: set "
+            "keep.importance = updates, or "
+            "take si, chain or metaplastic",
+            "keep=ewc", "keep.every=10", "--target", "b");
+    feed("t.csv");
+    REFUSED("keep.name is anchor, which acts at the end of a phase, but a stream has none: set "
+            "keep.every",
+            "keep=anchor", "--target", "b");
     feed("t.csv");
     REFUSED("t.csv: not a safetensors file, or damaged: its header is longer than the file",
             "--load", "t.csv");
     write_whole("t.csv", "a,b\n1,2\n1,2,3\n");
     feed("t.csv");
     REFUSED("standard input: line 3 has 3 fields, but the first has 2", "--target", "b");
+    write_whole("t.csv", "0,5;1\n0,6;2\n");
+    feed("t.csv");
+    REFUSED("standard input: line 1 has commas beside another separator: '0,5;1'; numbers are "
+            "written with a point",
+            "--target", "1");
     write_whole("t.csv", "");
     feed("t.csv");
     REFUSED("standard input: there are no rows", "--target", "b");
+    write_whole("t.csv", "a,b\n\"1,2\n");
+    feed("t.csv");
+    REFUSED("standard input: line 2: the quotes do not match", "--target", "b");
+    write_whole("t.csv", "a,b\n1,2\n");
+    feed("t.csv");
+    REFUSED("data.classes is '\"a,b', but must be a number of classes or different names with "
+            "commas between, none of them "
+            "empty, NaN, NA or null",
+            "--target", "b", "--classes", "\"a,b");
+    write_whole("t.csv", "a,b\n1,2\n");
+    feed("t.csv");
+    REFUSED("nowhere/s.tmp: cannot be written: No such file or directory", "--target", "b",
+            "--save", "nowhere/s");
+    write_whole("t.csv", "{\"a\": 1}\n{\"a\": 2}{\"a\": 3}\n");
+    feed("t.csv");
+    REFUSED("standard input: line 2 is no list or object of JSON: '{\"a\": 2}{\"a\": 3}'",
+            "--target", "a");
     write_whole("t.csv", "[1, 2]\n{\"a\": 1}\n");
     feed("t.csv");
     REFUSED("standard input: line 2 is an object, but the first was not", "--target", "1");
@@ -198,6 +250,7 @@ int main(void) {
         cmocka_unit_test(predictions_and_scores_are_written),
         cmocka_unit_test(two_parts_are_the_whole),
         cmocka_unit_test(signals_save),
+        cmocka_unit_test(rows_as_people_write_them),
         cmocka_unit_test(a_killed_stream_has_written_its_predictions),
         cmocka_unit_test(a_bad_row_loses_nothing),
         cmocka_unit_test(what_has_no_meaning_is_refused),

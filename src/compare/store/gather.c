@@ -47,7 +47,10 @@ static const char add_variants[] =
                                 "known.variant = v.id AND known.key = s.key)"
                                 " ORDER BY s.file;"
                                 "INSERT OR IGNORE INTO experiment SELECT key, value FROM "
-                                "temp.new_experiment ORDER BY file;";
+                                "temp.new_experiment ORDER BY file;"
+                                "INSERT OR REPLACE INTO experiment SELECT key, value FROM "
+                                "temp.new_experiment WHERE key LIKE 'compare.%' ORDER BY "
+                                "file;";
 
 /* A setting of an arm that is not the same in two files. What never changes a number may differ. */
 static const char find_difference[] =
@@ -66,20 +69,23 @@ static const char find_other_option[] =
     "steps, parameters, learner_bytes, memory_bytes, test_loss, test_metric, seconds, "            \
     "steps_per_second, message, kept, acc, la, bwt, fwt, forgetting"
 
-/* Which run of the file a new one becomes: it is waiting or has failed here, and has begun to have results there. */
+/* Which run of the file a new one becomes: it is waiting or has failed here, and has ended there. Where two parts have it,
+ * as they do after arms were added, one that has not failed is taken. */
 static const char add_runs[] =
     "INSERT OR IGNORE INTO runs (variant, seed) SELECT v.id, r.seed FROM temp.new_runs AS r"
     " JOIN temp.new_variants AS n ON n.file = r.file AND n.id = r.variant JOIN variants AS v "
     "ON " SAME(
         "v",
         "n") " ORDER BY r.seed, v.position;"
-             "CREATE TEMP TABLE becomes AS SELECT r.rowid AS new_row, r.file, r.id AS old, m.id AS "
+             "CREATE TEMP TABLE becomes AS SELECT max(r.status <> 'failed'), r.rowid AS new_row, "
+             "r.file, r.id AS old, m.id AS "
              "new FROM temp.new_runs AS r"
              " JOIN temp.new_variants AS n ON n.file = r.file AND n.id = r.variant JOIN variants "
              "AS v ON " SAME(
                  "v",
                  "n") " JOIN runs AS m ON m.variant = v.id AND m.seed = r.seed"
-                      " WHERE m.status IN ('waiting', 'failed') AND r.status <> 'waiting';"
+                      " WHERE m.status IN ('waiting', 'failed') AND r.status <> 'waiting' GROUP BY "
+                      "m.id;"
                       "UPDATE runs SET (status, " RESULTS ") = (SELECT r.status, " RESULTS
                       " FROM temp.new_runs AS r"
                       " WHERE r.rowid = (SELECT new_row FROM temp.becomes WHERE new = runs.id))"
@@ -92,10 +98,14 @@ hth_status hth_store_take_begin(hth_store *store, hth_error *error) {
 
 hth_status hth_store_take(hth_store *store, const char *path, hth_error *error) {
     hth_store *other;
-    HTH_TRY(hth_store_open(path, &other, error)); /* ours, and of today's layout */
+    HTH_TRY(hth_store_view(path, &other, error)); /* ours, and not empty */
+    hth_store_close(other);
+    HTH_TRY(hth_store_open(path, &other, error)); /* of today's layout from here on */
     hth_store_close(other);
     HTH_TRY(hth_sql_change(store, error, "ATTACH DATABASE ? AS other", "t", path));
-    const hth_status status = hth_sql_execute(store, copy, error);
+    hth_status status = hth_sql_execute(store, "BEGIN", error);
+    if (status == HTH_OK)
+        status = hth_sql_conclude(store, hth_sql_execute(store, copy, error), error);
     const hth_status left =
         hth_sql_execute(store, "DETACH DATABASE other", status == HTH_OK ? error : NULL);
     return status == HTH_OK ? left : status;
