@@ -488,16 +488,16 @@ HTH_API hth_status hth_optimiser_step_scaled(hth_optimiser *optimiser, hth_netwo
 HTH_API hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient *gradient,
                                       hth_optimiser *optimiser, hth_network *network,
                                       uint64_t epoch, hth_error *error);
-/* Notes the gradient of a sequence, from which keep.name = ewc or mas finds how important each parameter is: they sum its
- * squares or magnitudes. The gradient is that of a batch of one. Where the steps of a sequence are noted one by one,
- * `sequences` is what part of a sequence each is: 1 for a whole one, 1/T for one of T steps. With labels that are drawn
- * from the outputs, both give the same mean (hth_tape_judge takes them once hth_tape_read has shown the outputs). Does
- * nothing for other keep.name. HTH_MISMATCH for another network's gradient, HTH_INVALID for sequences outside 0..1,
- * HTH_NOT_FINITE; after an error nothing has been noted. */
+/* Notes the gradient of a sequence, from which keep.name = ewc or mas finds how important each parameter is: they sum
+ * its squares or magnitudes. The gradient is that of a batch of one. Where the steps of a sequence are noted one by
+ * one, `sequences` is what part of a sequence each is: 1 for a whole one, 1/T for one of T steps. With labels that are
+ * drawn from the outputs, both give the same mean (hth_tape_judge takes them once hth_tape_read has shown the outputs).
+ * Does nothing for other keep.name. HTH_MISMATCH for another network's gradient, HTH_INVALID for sequences outside
+ * 0..1, HTH_NOT_FINITE; after an error nothing has been noted. */
 HTH_API hth_status hth_optimiser_note(hth_optimiser *optimiser, const hth_gradient *gradient,
                                       double sequences, hth_error *error);
-/* Notes what layers read at the steps on the tape, for keep.name = project: later updates leave what the layers' weights
- * make of it. Does nothing for other keep.name. HTH_MISMATCH for the tape of another network. */
+/* Notes what layers read at the steps on the tape, for keep.name = project: later updates leave what the layers'
+ * weights make of it. Does nothing for other keep.name. HTH_MISMATCH for the tape of another network. */
 HTH_API hth_status hth_optimiser_note_inputs(hth_optimiser *optimiser, const hth_tape *tape,
                                              hth_error *error);
 /* A task ends: from now on parameters are pulled to where they are, as keep.name says. Does nothing for a part that
@@ -551,9 +551,9 @@ typedef struct hth_model hth_model;
 /* The plan of a model. Every member but abi and shape may be 0. */
 typedef struct hth_model_plan {
     int abi; /* HTH_ABI */
-    /* Sections network, layer, cell, readout, loss, regulariser, init, learner, optimiser and keep. HTH_INVALID, with "did
-     * you mean", for any other setting, and for settings of a cell or learner that is not chosen. The texts need only
-     * live during the call. */
+    /* Sections network, layer, cell, readout, loss, regulariser, init, learner, optimiser and keep. HTH_INVALID, with
+     * "did you mean", for any other setting, and for settings of a cell or learner that is not chosen. The texts need
+     * only live during the call. */
     hth_settings settings;
     hth_shape shape;
     uint64_t seed;

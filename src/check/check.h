@@ -8,8 +8,8 @@
 /* Runs all comparisons and reports each as a row: the cells' tables first. Warnings (a silent or saturated network)
  * go to observer->message. run NULL: a fresh network. Otherwise a run folder: parameters, learner state and data
  * position come from its newest checkpoint, with the run's batch; config must hold the run's settings, check.* may
- * differ. out: a file for the gradients (gradients.h), written after the comparisons whether or not they held; NULL: none.
- * HTH_FAILED where a comparison failed. */
+ * differ. out: a file for the gradients (gradients.h), written after the comparisons whether or not they held; NULL:
+ * none. HTH_FAILED where a comparison failed. */
 hth_status hth_check(const hth_config *config, const char *run, const char *out,
                      const hth_observer *observer,
                      void (*row)(void *context, const hth_check_row *row), void *context,

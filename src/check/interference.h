@@ -14,8 +14,8 @@
 
 #include "session/guest.h"
 
-/* Active when train.interference is not 0. Writes to interference.jsonl, for each task and block, step, task, block, the
- * task's mean loss before the update, added, and the cosine between dtheta and dE_j/dtheta. */
+/* Active when train.interference is not 0. Writes to interference.jsonl, for each task and block, step, task, block,
+ * the task's mean loss before the update, added, and the cosine between dtheta and dE_j/dtheta. */
 extern const hth_guest_kind hth_interference_guest;
 
 #endif

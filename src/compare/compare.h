@@ -33,8 +33,8 @@ typedef struct hth_compare_observer {
 hth_status hth_compare(const hth_config *config, const char *out, int jobs,
                        const hth_compare_observer *observer, hth_ending *ending, hth_error *error);
 
-/* The same of one part of the comparison, in the folder OUT/parts/2-of-8, which hth_compare_part_folder names. Parts may
- * run at the same time, on many machines: each writes to its own folder alone. */
+/* The same of one part of the comparison, in the folder OUT/parts/2-of-8, which hth_compare_part_folder names. Parts
+ * may run at the same time, on many machines: each writes to its own folder alone. */
 hth_status hth_compare_part(const hth_config *config, const char *out, hth_part_of part, int jobs,
                             const hth_compare_observer *observer, hth_ending *ending,
                             hth_error *error);
@@ -47,9 +47,9 @@ typedef struct hth_gathered {
     size_t ended, unfinished; /* runs of these parts */
 } hth_gathered;
 
-/* Puts the runs of all parts in OUT/parts into OUT/results.db, in one transaction. It may be called at any time, and again:
- * results of runs that have ended since are added. HTH_MISMATCH, and nothing has changed, if parts have other settings
- * or are parts of another number; HTH_FILE if there are none. */
+/* Puts the runs of all parts in OUT/parts into OUT/results.db, in one transaction. It may be called at any time, and
+ * again: results of runs that have ended since are added. HTH_MISMATCH, and nothing has changed, if parts have other
+ * settings or are parts of another number; HTH_FILE if there are none. */
 hth_status hth_compare_gather(const char *out, hth_gathered *gathered, hth_error *error);
 
 /* Reads the settings of the first variant in the folder, from which callers learn the precision and the task. */

@@ -392,8 +392,8 @@ void hth_plan_free(hth_plan *plan) {
     free(plan);
 }
 
-/* Runs are dealt out one after the other. When that would give a part the same variants for every seed, the first part to
- * be dealt to moves on. */
+/* Runs are dealt out one after the other. When that would give a part the same variants for every seed, the first part
+ * to be dealt to moves on. */
 bool hth_plan_has(const hth_plan *plan, size_t variant, size_t seed) {
     const size_t of = plan->part.of, number = seed * plan->count + variant;
     if (of == 0) return true;

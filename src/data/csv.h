@@ -32,8 +32,8 @@ hth_status hth_csv_number(const hth_csv *csv, size_t row, size_t column, double 
 
 /* For lines that are read one by one. The separator of a header: the most frequent of , ; and tab. */
 char hth_csv_separator(const char *header);
-/* Takes the next field off the line at *at: ends it by '\0', without blanks around it and quotes. *at becomes NULL after
- * the last field. NULL, and *at too: quotes do not match. */
+/* Takes the next field off the line at *at: ends it by '\0', without blanks around it and quotes. *at becomes NULL
+ * after the last field. NULL, and *at too: quotes do not match. */
 char *hth_csv_field(char separator, char **at);
 
 #endif

@@ -16,7 +16,8 @@ typedef struct hth_idx {
     const unsigned char *bytes; /* the first number */
 } hth_idx;
 
-/* Reads a file of `rank` axes, 3: images, 1: labels; *out is zero before. HTH_FILE if it is missing, damaged or none. */
+/* Reads a file of `rank` axes, 3: images, 1: labels; *out is zero before. HTH_FILE if it is missing, damaged or none.
+ * */
 hth_status hth_idx_read(const char *path, size_t rank, hth_idx *out, hth_error *error);
 
 /* Writes where the labels beside a file of images are, its name with labels for images and idx1 for idx3, into

@@ -1,7 +1,8 @@
 /*
  * Episodes of one-shot classification (Santoro et al. 2016) from images with labels: an .npz file or a folder with the
- * arrays `images` (count, ...) and `labels` (count), or an IDX file as MNIST's (idx.h) with the labels beside it. An episode takes data.classes of the classes, gives each a new
- * label 0.. of its own, and shows data.showings images of each, all mixed. A step reads
+ * arrays `images` (count, ...) and `labels` (count), or an IDX file as MNIST's (idx.h) with the labels beside it. An
+ * episode takes data.classes of the classes, gives each a new label 0.. of its own, and shows data.showings images of
+ * each, all mixed. A step reads
  *
  *     x_t = [ image_t ; label of image_{t-1}, one-hot ]          and is to say the label of image_t
  *

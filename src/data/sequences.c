@@ -127,7 +127,8 @@ static hth_status count_validating(const sequences *s, const hth_sequence_option
                     o->file, o->validation_fraction, all, *wanted ? "training" : "validation");
 }
 
-/* Keeps, of the chosen sequences, those of the classes of view.classes, and in training the first view.count of them. */
+/* Keeps, of the chosen sequences, those of the classes of view.classes, and in training the first view.count of them.
+ * */
 static hth_status keep_viewed(sequences *s, hth_split split, hth_error *error) {
     int32_t list[HTH_MOST_VIEWED];
     size_t listed, kept = 0;

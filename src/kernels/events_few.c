@@ -1,6 +1,7 @@
 /*
- * Products of rows of events with many rows, and with few: see events.h. With up to 16 of them, the matrix of few rows is turned
- * round, so that an event adds 16 neighbouring numbers at once; an element of the result is the same chain either way.
+ * Products of rows of events with many rows, and with few: see events.h. With up to 16 of them, the matrix of few rows
+ * is turned round, so that an event adds 16 neighbouring numbers at once; an element of the result is the same chain
+ * either way.
  *
  * Time: an event adds M numbers; memory 16 K numbers of the scratch of the handle.
  */

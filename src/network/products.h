@@ -1,14 +1,14 @@
 /*
- * Products with what a layer read and what it showed, rows of u (tape.h) of all items and steps at once. Where the lists
- * of the tape make it faster only the events are multiplied; the bits are those of hth_product either way.
+ * Products with what a layer read and what it showed, rows of u (tape.h) of all items and steps at once. Where the
+ * lists of the tape make it faster only the events are multiplied; the bits are those of hth_product either way.
  */
 #ifndef HTH_PRODUCTS_H
 #define HTH_PRODUCTS_H
 
 #include "network/tape.h"
 
-/* The first K numbers of `rows` rows of u, from row `from` on: row i is item i % batch of slot i / batch. With K = n and
- * `from` = batch they are z of all steps; with K = m, from 0, what was read. */
+/* The first K numbers of `rows` rows of u, from row `from` on: row i is item i % batch of slot i / batch. With K = n
+ * and `from` = batch they are z of all steps; with K = m, from 0, what was read. */
 typedef struct hth_tape_rows {
     hth_compute *compute;
     const hth_tape *tape;

@@ -6,8 +6,8 @@
  * written before t, of a bounded memory the newest. So time alone says which rows there are. Rows written on the tape
  * are read from what the tape keeps of their step; when the tape forgets that step, its row goes to a ring.
  *
- * Where the row that has been used least gives way instead (layers/store_used.c), the places of the ring are the rows of
- * an item in any order, and each step that writes keeps which place its row takes.
+ * Where the row that has been used least gives way instead (layers/store_used.c), the places of the ring are the rows
+ * of an item in any order, and each step that writes keeps which place its row takes.
  */
 #ifndef HTH_STORE_H
 #define HTH_STORE_H

@@ -192,8 +192,8 @@ size_t hth_online_bytes(const hth_online *o) {
 
 /* ---- Predicting --------------------------------------------------------------------------- */
 
-/* HTH_INVALID for numbers that cannot be taken, before anything has changed: one that is missing where that is refused, and
- * one that is so large that its square would be no number. */
+/* HTH_INVALID for numbers that cannot be taken, before anything has changed: one that is missing where that is refused,
+ * and one that is so large that its square would be no number. */
 static hth_status check_numbers(const hth_online *o, const hth_row *row, hth_error *error) {
     const double most = 1e30;
     const bool refuses = o->options.missing == HTH_MISSING_REFUSE && row->has_input;

@@ -27,7 +27,8 @@ typedef struct hth_online_row {
     uint64_t row;   /* counted from 1 since the first, over all snapshots */
     const char *id; /* "" if rows have no names */
     bool predicted; /* false: the row only brought the answer of an earlier one */
-    /* [count]: the targets of the row that is data.ahead later, in their own unit; with classes the probability of each */
+    /* [count]: the targets of the row that is data.ahead later, in their own unit; with classes the probability of each
+     * */
     const double *forecast;
     size_t count;
     bool drifted;   /* the error has risen (plan.drift) */
@@ -44,8 +45,8 @@ void hth_online_close(hth_online *online);
  * the source said to stop. After HTH_INVALID the stream is as it was after the row before. */
 hth_status hth_online_next(hth_online *online, hth_online_row *out, bool *found, hth_error *error);
 
-/* Writes all that the stream is to one file, whole or not at all: parameters, tape, learner, optimiser, scales, score and
- * answers that are awaited. A stream that loads it goes on with the same bits. Errors are those of
+/* Writes all that the stream is to one file, whole or not at all: parameters, tape, learner, optimiser, scales, score
+ * and answers that are awaited. A stream that loads it goes on with the same bits. Errors are those of
  * hth_safetensors_write. */
 hth_status hth_online_save(hth_online *online, const char *path, hth_error *error);
 /* Adds the settings of a snapshot to an empty config. */

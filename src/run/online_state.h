@@ -39,8 +39,8 @@ struct hth_online {
     double *held;          /* [inputs]: last values; NAN: none yet */
     double *known;         /* [targets]: last values; NAN: none yet */
     double *class_counts;  /* [classes] */
-    /* [slots][slot_width], predictions whose answer is awaited: forecast[outputs], then [targets] each of the last value
-     * that was known, of the mean so far, and of what the forecast was added to */
+    /* [slots][slot_width], predictions whose answer is awaited: forecast[outputs], then [targets] each of the last
+     * value that was known, of the mean so far, and of what the forecast was added to */
     double *slot;
     uint64_t *slot_name;      /* [slots]: digest of the row's name */
     uint64_t *slot_open;      /* [slots]: 1: it awaits an answer */

@@ -41,8 +41,8 @@ hth_status hth_scorer_open(const hth_settings *settings, const hth_session *sess
 hth_status hth_scorer_take(hth_session *session, hth_scorer *out, hth_error *error);
 /* Closes the stream, the tape and the moments that the scorer owns. */
 void hth_scorer_close(hth_scorer *scorer);
-/* Scores the data from their first step on, for one epoch, so many episodes or up to walk.limit. *stopped: `watch` ended the pass early,
- * and tally and moments cover only a part. Errors are those of hth_walk_tape. */
+/* Scores the data from their first step on, for one epoch, so many episodes or up to walk.limit. *stopped: `watch`
+ * ended the pass early, and tally and moments cover only a part. Errors are those of hth_walk_tape. */
 hth_status hth_scorer_run(hth_scorer *scorer, const hth_watch *watch, bool *stopped,
                           hth_error *error);
 

@@ -104,8 +104,8 @@ static hth_status check_stream(const hth_settings *settings, hth_error *error) {
                     "list data' and 'hitherto list worlds' show them");
 }
 
-/* Requires what a run needs of its settings: a source of numbers, values of options without a default, and none that goes
- * nowhere. */
+/* Requires what a run needs of its settings: a source of numbers, values of options without a default, and none that
+ * goes nowhere. */
 static hth_status check_whole(const hth_settings *settings, hth_error *error) {
     unmet_need need = {settings, HTH_OK, error};
     HTH_TRY(check_stream(settings, error));

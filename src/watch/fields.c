@@ -51,7 +51,8 @@ static void note_inputs(fields *f, const hth_real *x) {
     }
 }
 
-/* out[slots][inputs] += dz/dx of the unit at X's place `at`, lag by lag back from step t; out may be the sum of many. */
+/* out[slots][inputs] += dz/dx of the unit at X's place `at`, lag by lag back from step t; out may be the sum of many.
+ * */
 static void add_slope(fields *f, size_t at, uint64_t t, double *out) {
     const size_t all = f->all;
     memset(f->row, 0, all * sizeof *f->row);

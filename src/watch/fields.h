@@ -3,7 +3,8 @@
  * being the step itself.
  *
  *   triggered   the input before the unit was active, as the data had it: the mean of x_{t-k} weighed by z_t, less the
- *               mean without weights; of a unit that spikes the spike-triggered average. z counts from the unit's least.
+ *               mean without weights; of a unit that spikes the spike-triggered average. z counts from the unit's
+ *               least.
  *   slope       the mean of dz_t/dx_{t-k}, by the exact Jacobians: what the input does to the unit
  *   best        the input of lags + 1 steps from the start of a sequence that makes z largest, within the range that
  *               each input has in the data; by ascent along dz/dx (activity maximisation, Erhan et al. 2009)

@@ -1,7 +1,7 @@
 /*
- * How far back errors reach (Lillicrap & Santoro 2019, Fig. 3): the size of dE/dz_t of a trained network by the lag, the
- * steps from t to the step of the error; once through all there is, and once without the rows of stores, through the
- * units' own recurrence alone.
+ * How far back errors reach (Lillicrap & Santoro 2019, Fig. 3): the size of dE/dz_t of a trained network by the lag,
+ * the steps from t to the step of the error; once through all there is, and once without the rows of stores, through
+ * the units' own recurrence alone.
  */
 #ifndef HTH_REACH_H
 #define HTH_REACH_H

@@ -221,7 +221,8 @@ static hth_status observe(void *state, const hth_real **x, bool *starts, hth_err
     return HTH_OK;
 }
 
-/* Draws an action from softmax(y), or takes the largest; without y all are alike. taken: that one, where there is one. */
+/* Draws an action from softmax(y), or takes the largest; without y all are alike. taken: that one, where there is one.
+ * */
 static int32_t choose(const hth_agent *a, size_t item, int32_t taken, const hth_real *y,
                       double *log_chance) {
     const size_t actions = a->shape.actions;

@@ -1,8 +1,8 @@
 /*
  * Reading an image through a small window that moves (Mnih et al. 2014, the recurrent attention model): each step shows
  * `size` x `size` pixels, and the action chooses one of `grid` x `grid` places for the next look; at the last of
- * `glimpses` steps the action is the class of the image, and the right one pays 1. What has been seen must be remembered,
- * and where to look be learned from that reward alone.
+ * `glimpses` steps the action is the class of the image, and the right one pays 1. What has been seen must be
+ * remembered, and where to look be learned from that reward alone.
  *
  * What is seen: the pixels, 0 to 1; the column and the row of the window, -1 to 1; and 1 at the last step. The first
  * place is drawn, and so is the image. An action beyond the places, where there are more classes, leaves the window.

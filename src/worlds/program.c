@@ -1,6 +1,7 @@
 /*
- * Starting a program, or connecting to one, and speaking to it. Its standard input and output are the two ends of one socket, so that writing
- * to a program that has ended is an error and no signal. What it writes to its standard error goes where ours goes.
+ * Starting a program, or connecting to one, and speaking to it. Its standard input and output are the two ends of one
+ * socket, so that writing to a program that has ended is an error and no signal. What it writes to its standard error
+ * goes where ours goes.
  */
 #include "worlds/program.h"
 

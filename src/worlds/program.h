@@ -18,8 +18,8 @@ typedef struct hth_program {
 } hth_program;
 
 /* Says a line, without its end, and waits for the answer, *answer, which is valid until the next call; starts the
- * program, or connects to it, if it does not run. HTH_FILE when it cannot be started, has ended, says nothing in time, or says more than
- * `most` bytes in a line; HTH_NO_MEMORY. It does not run any more then. */
+ * program, or connects to it, if it does not run. HTH_FILE when it cannot be started, has ended, says nothing in time,
+ * or says more than `most` bytes in a line; HTH_NO_MEMORY. It does not run any more then. */
 hth_status hth_program_ask(hth_program *program, const char *line, size_t most, const char **answer,
                            hth_error *error);
 /* Closes its input and, if it was started here, waits for it to end; after a second it is killed. */

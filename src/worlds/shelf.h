@@ -15,9 +15,9 @@ typedef struct hth_shelf {
     void *stream;
 } hth_shelf;
 
-/* Reads all sequences that the reader of this name has for the context's split; the context's settings are the reader's,
- * data.*, with data.shuffle=false for the order of the files. Memory: a number of the library's precision for each
- * number of the files. Errors are the reader's, and HTH_INVALID where it has none for the split. */
+/* Reads all sequences that the reader of this name has for the context's split; the context's settings are the
+ * reader's, data.*, with data.shuffle=false for the order of the files. Memory: a number of the library's precision for
+ * each number of the files. Errors are the reader's, and HTH_INVALID where it has none for the split. */
 hth_status hth_shelf_fill(const char *reader, const hth_stream_context *context, hth_shelf *out,
                           hth_error *error);
 void hth_shelf_clear(hth_shelf *shelf);

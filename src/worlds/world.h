@@ -58,7 +58,8 @@ typedef struct hth_world_kind {
     void (*close)(void *state); /* NULL: the state is freed */
 } hth_world_kind;
 
-/* Reads the settings of a world into `size` bytes of its own, *state. HTH_INVALID, HTH_NO_MEMORY; *state is then NULL. */
+/* Reads the settings of a world into `size` bytes of its own, *state. HTH_INVALID, HTH_NO_MEMORY; *state is then NULL.
+ * */
 hth_status hth_world_read(const hth_stream_context *context, const hth_options *options,
                           size_t size, void **state, hth_error *error);
 

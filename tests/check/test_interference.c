@@ -1,5 +1,5 @@
-/* The meter of interference: what it says that an update adds to the loss of an earlier task is what that loss grows by,
- * to first order; blocks add up; interruptions change no line; what has no meaning is refused. */
+/* The meter of interference: what it says that an update adds to the loss of an earlier task is what that loss grows
+ * by, to first order; blocks add up; interruptions change no line; what has no meaning is refused. */
 #include "laws.h"
 #include "runs.h"
 
@@ -74,8 +74,8 @@ static void what_is_added_is_what_the_loss_grows_by(void **state) {
     assert_true(other > 0.1 * size);
 }
 
-/* Two tasks are over in the third phase, and the update is looked at every 20 steps; that of step 140 is not waited for, for the
- * phase ends there. */
+/* Two tasks are over in the third phase, and the update is looked at every 20 steps; that of step 140 is not waited
+ * for, for the phase ends there. */
 static void every_phase_that_is_over_is_looked_at(void **state) {
     (void)state;
     static line lines[MOST];

@@ -309,8 +309,8 @@ static void test_symmetric_pass(void **state) {
 
 /* ---- Units that are silent ---- */
 
-/* Steps of FORCE's rule on features of which the last one stays 0 for `silent` steps, then fires. The largest distance of
- * the output from its target over the last 50 steps of either part. */
+/* Steps of FORCE's rule on features of which the last one stays 0 for `silent` steps, then fires. The largest distance
+ * of the output from its target over the last 50 steps of either part. */
 static void fire_late(size_t silent, double distances[2]) {
     enum { N = 3, LAST = N - 1 };
     static const law_case what = {.settings = "network.units=3 cell.name=rate readout.bias=false",

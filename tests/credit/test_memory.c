@@ -1,7 +1,8 @@
 /*
  * A store on the tape: its gradient = central differences, for every score, heads, top-k, bounded rows, rows that are
- * states, and stacks, and rows that give way where they are used least; reads by the equations, written out; tapes cut anywhere read the same; a full store and settings
- * without a meaning are refused. Reads see rows through all their scores: without them the gradient is another.
+ * states, and stacks, and rows that give way where they are used least; reads by the equations, written out; tapes cut
+ * anywhere read the same; a full store and settings without a meaning are refused. Reads see rows through all their
+ * scores: without them the gradient is another.
  */
 #include "handles.h"
 

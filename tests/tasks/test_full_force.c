@@ -1,6 +1,6 @@
-/* The teacher of full-FORCE, found from outside: its weights come out of states that are put into it, and the currents of
- * any state are then theirs. Chunks of any length and a stream that resumes give the same bits. And a network that learns
- * these currents goes on alone. */
+/* The teacher of full-FORCE, found from outside: its weights come out of states that are put into it, and the currents
+ * of any state are then theirs. Chunks of any length and a stream that resumes give the same bits. And a network that
+ * learns these currents goes on alone. */
 #include "files/lines.h"
 #include "runs.h"
 

@@ -1,5 +1,5 @@
-/* Receptive fields: of a linear network the slope is what its weights say, at every step, and the best input a corner of
- * the inputs' range; the input before activity is its definition, of a recording; what cannot be is refused. */
+/* Receptive fields: of a linear network the slope is what its weights say, at every step, and the best input a corner
+ * of the inputs' range; the input before activity is its definition, of a recording; what cannot be is refused. */
 #include "credit/inspect.h"
 #include "network/inspect.h"
 #include "runs.h"

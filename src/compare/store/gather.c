@@ -1,6 +1,6 @@
 /*
- * Adds the results of other files. SQLite reads another file only outside a transaction, and few at a time; so what they
- * hold first goes to tables of this connection alone (temp), and from there to the file, in one transaction.
+ * Adds the results of other files. SQLite reads another file only outside a transaction, and few at a time; so what
+ * they hold first goes to tables of this connection alone (temp), and from there to the file, in one transaction.
  */
 #include "compare/store/sql.h"
 
@@ -69,8 +69,8 @@ static const char find_other_option[] =
     "steps, parameters, learner_bytes, memory_bytes, test_loss, test_metric, seconds, "            \
     "steps_per_second, message, kept, acc, la, bwt, fwt, forgetting"
 
-/* Which run of the file a new one becomes: it is waiting or has failed here, and has ended there. Where two parts have it,
- * as they do after arms were added, one that has not failed is taken. */
+/* Which run of the file a new one becomes: it is waiting or has failed here, and has ended there. Where two parts have
+ * it, as they do after arms were added, one that has not failed is taken. */
 static const char add_runs[] =
     "INSERT OR IGNORE INTO runs (variant, seed) SELECT v.id, r.seed FROM temp.new_runs AS r"
     " JOIN temp.new_variants AS n ON n.file = r.file AND n.id = r.variant JOIN variants AS v "

@@ -163,8 +163,8 @@ static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *dz, hth
             hth_add(m->n, dz + (t * count + b) * m->n, push_z + (b * m->steps + t) * m->n);
 }
 
-/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and *q = Psi^T l + what pulls
- * at the rates. */
+/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and *q = Psi^T l + what
+ * pulls at the rates. */
 static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, const hth_real *pull,
                         hth_gradient *gradient) {
     const size_t units = m->network->layers[0].n, slot = m->batch * m->n;

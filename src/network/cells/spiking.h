@@ -99,7 +99,8 @@ HTH_VERB(void, hth_spike,
 #define hth_spike HTH_NOW(hth_spike)
 
 /* The same of one unit, for a loop that does all of a step at once: where spikes are steps, psi triangular and the
- * reset a subtraction. Where no unit is ever refractory the counters are 0, as they were made, and stay so unwritten. */
+ * reset a subtraction. Where no unit is ever refractory the counters are 0, as they were made, and stay so unwritten.
+ * */
 HTH_VERB(bool, hth_spikes_plainly, (const hth_spiking_options *options));
 #define hth_spikes_plainly HTH_NOW(hth_spikes_plainly)
 /* a spike: x above it */

@@ -1,7 +1,7 @@
 /*
- * Updates that leave what a layer did with earlier inputs (orthogonal weights modification: Zeng et al. 2019; Duncker et
- * al. 2020 for recurrent networks). Of a layer that reads u = [z; x; 1], with P the projector away from the u of earlier
- * tasks, by recursive least squares,
+ * Updates that leave what a layer did with earlier inputs (orthogonal weights modification: Zeng et al. 2019; Duncker
+ * et al. 2020 for recurrent networks). Of a layer that reads u = [z; x; 1], with P the projector away from the u of
+ * earlier tasks, by recursive least squares,
  *
  *     k = P u     P <- P - k k^T / (alpha + u^T k)          P = alpha (sum u u^T + alpha I)^-1, from I on
  *     G <- G P                                              so that G u is near 0 for every u that was noted
