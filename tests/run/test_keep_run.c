@@ -261,13 +261,18 @@ static void refused(const char *line, const char *because) {
 
 static void test_nonsense_is_refused(void **state) {
     (void)state;
-    refused(COPY "keep=ewc keep.learner=rtlr", "rtlr");
-    refused(COPY "keep=moments optimiser.name=sgd", "take optimiser.name = adam");
-    refused(COPY "keep=project", "take sgd or momentum");
-    refused(COPY "keep=mas learner.window=18 learner.steps=3", "name another with keep.learner");
-    refused(COPY "keep=ewc keep.importance=empirical loss.time=mean", "set loss.time = sum");
-    refused("world=bandit keep=ewc network.units=8", "world bandit has none that stay");
+#define PHASE "phases.a.train.steps=10 "
+    refused(COPY PHASE "keep=ewc keep.learner=rtlr", "rtlr");
+    refused(COPY PHASE "keep=moments optimiser.name=sgd", "take optimiser.name = adam");
+    refused(COPY PHASE "keep=project", "take sgd or momentum");
+    refused(COPY PHASE "keep=mas learner.window=18 learner.steps=3",
+            "name another with keep.learner");
+    refused(COPY PHASE "keep=ewc keep.importance=empirical loss.time=mean", "set loss.time = sum");
+    refused("world=bandit keep=ewc network.units=8 phases.a.train.steps=100",
+            "world bandit has none that stay");
     refused(COPY "keep.mu=3", "keep.mu");
+    refused(COPY "keep=anchor", "but the run has no phases");
+#undef PHASE
 }
 
 int main(void) {

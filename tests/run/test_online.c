@@ -417,11 +417,12 @@ static void a_stream_tells_of_drift(void **state) {
     const hth_online_plan plan = {.drift = 20};
     FILE *file = fopen(scratch_path("t.csv"), "wb");
     assert_non_null(file);
-    for (int t = 0; t < 400; t++) fprintf(file, "%d,%g\n", t % 7, t < 200 ? t % 2 : 50.0 * (t % 3));
+    for (int t = 0; t < MOST; t++)
+        fprintf(file, "%d,%g\n", t % 7, t < MOST / 2 ? t % 2 : 50.0 * (t % 3));
     fclose(file);
     assert_int_equal(
         run_plan("t.csv", "data.target=2 data.ahead=0 data.standardise=false", plan, NULL), HTH_OK);
-    assert_true(got.drifted && got.drifted_at > 200 && got.drifted_at < 210);
+    assert_true(got.drifted && got.drifted_at > MOST / 2 && got.drifted_at < MOST / 2 + 10);
     assert_int_equal(run_plan("t.csv", "data.target=2 data.ahead=0 data.standardise=false",
                               (hth_online_plan){0}, NULL),
                      HTH_OK);
