@@ -203,10 +203,10 @@ static int check_save(const char *path) {
 
 static int run(stream_run *s, const cli_arguments *arguments, const hth_online_plan *plan) {
     hth_error error;
+    catch_signals();
     int code = check_save(s->save);
     if (code == CLI_OK) code = cli_stream_report_begin(&s->report, arguments);
     if (code != CLI_OK) return code;
-    catch_signals();
     if (hth_online_open(plan, &s->online, &error) != HTH_OK) {
         cli_stream_report_end(&s->report);
         if (cli_interrupted) return CLI_OK; /* before the first row */

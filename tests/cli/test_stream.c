@@ -103,7 +103,11 @@ static void signals_save(void **state) {
                                            "network.units=4", "--threads", "1", "--score",
                                            "s.jsonl", "--score-every", "3", NULL});
     assert_int_equal(write(ends[1], "1\n2\n3\n", 6), 6);
+    /* The line of JSON after the third row. */
     await_file(child, "s.jsonl");
+    struct stat line = {0};
+    while (stat("s.jsonl", &line) == 0 && line.st_size == 0)
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
     kill(child, SIGUSR1);
     await_file(child, "s.safetensors");
     unlink("s.safetensors");
