@@ -119,7 +119,8 @@ typedef struct cli_progress {
     double every; /* seconds between plain lines; negative: none */
     double last;  /* when the last line came, seconds of the monotonic clock */
     hth_progress latest;
-    bool any; /* latest is filled */
+    bool any;           /* latest is filled */
+    const char *counts; /* of cli_progress_tick: "trial" */
     size_t line_length;
 } cli_progress;
 
@@ -130,6 +131,8 @@ void cli_progress_reading(void *context, bool reading); /* meanwhile a signal en
 void cli_progress_end(cli_progress *progress);          /* the last state, a line */
 /* Shows a line of one's own in the same ways; only when one is due, unless `last`. */
 void cli_progress_put(cli_progress *progress, const char *line, bool last);
+/* "trial 3/20", as such a line. The context is the progress. */
+void cli_progress_tick(void *context, uint64_t done, uint64_t all);
 extern volatile sig_atomic_t cli_interrupted;
 void cli_catch_interrupts(void);
 

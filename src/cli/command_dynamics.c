@@ -253,23 +253,17 @@ static int show(const dynamics_request *q) {
     return code;
 }
 
-static void tick(void *context, uint64_t done, uint64_t all) {
-    char line[80];
-    snprintf(line, sizeof line, "step %llu/%llu", (unsigned long long)done,
-             (unsigned long long)all);
-    cli_progress_put(context, line, done == all);
-}
-
 static int look(const cli_arguments *arguments, dynamics_request *q) {
     cli_progress progress;
     hth_error error;
     bool stopped;
     cli_progress_start(&progress, cli_value(arguments, "--quiet") ? -1 : 5);
+    progress.counts = "step";
     cli_catch_interrupts();
     const hth_observer observer = {
         .message = cli_progress_message, .context = &progress, .reading = cli_progress_reading};
     q->plan.observer = &observer;
-    q->plan.tick = tick;
+    q->plan.tick = cli_progress_tick;
     q->plan.context = &progress;
     q->plan.interrupted = &cli_interrupted;
     if (hth_dynamics_find(&q->plan, &q->result, &stopped, &error) != HTH_OK)

@@ -191,3 +191,11 @@ void cli_progress_end(cli_progress *progress) {
     if (progress->terminal) fputc('\n', stderr);
     progress->line_length = 0;
 }
+
+void cli_progress_tick(void *context, uint64_t done, uint64_t all) {
+    cli_progress *progress = context;
+    char line[80];
+    snprintf(line, sizeof line, "%s %llu/%llu", progress->counts, (unsigned long long)done,
+             (unsigned long long)all);
+    cli_progress_put(progress, line, done == all);
+}
