@@ -72,7 +72,10 @@ static void transport_by_hand(void **state) {
 
 /* ---- What estimates can know ---------------------------------------------------------------- */
 
-enum { MOST = 1100, ACTIONS = 3, PHASES = 3, FEATURES = ACTIONS * (PHASES + ACTIONS) };
+enum { MOST = 1100, ACTIONS = 3, PHASES = 3 };
+/* What is seen, as the agent has it (src/worlds/targets.c): phase, colour, last action, last reward / 10; and 1. */
+enum { COLOUR = PHASES, LAST = COLOUR + ACTIONS, PAID = LAST + ACTIONS, ONE, SEEN };
+enum { FEATURES = ACTIONS * SEEN };
 enum { PLAIN, TRANSPORT, REDISTRIBUTE };
 
 typedef struct episode {
@@ -101,6 +104,7 @@ static void play(uint64_t number, size_t delay, double gamma, episode *e) {
     memset(e->rewards, 0, (delay + 2) * sizeof *e->rewards);
     memset(e->phi, 0, (delay + 2) * FEATURES * sizeof *e->phi);
     e->values[delay + 2] = 0;
+    size_t last = 0;
     for (size_t t = 0; t < delay + 2; t++) {
         const size_t action = (size_t)hth_random_below(&random, base + 2 * t + 1, ACTIONS);
         const size_t colour = (size_t)hth_random_below(&random, base + 2 * t + 2, ACTIONS);
@@ -114,8 +118,12 @@ static void play(uint64_t number, size_t delay, double gamma, episode *e) {
         const double door = faded[left] * (t == 0 ? 10.0 / 9 : e->key ? 10.0 / 3 : 0);
         const size_t colours = t == 0 ? delay : left;
         e->values[t] = door + mean * geometric(gamma, colours) * (t == 0 ? gamma : 1);
-        e->phi[t * FEATURES + action * (PHASES + ACTIONS) + phase] = 1;
-        if (phase == 1) e->phi[t * FEATURES + action * (PHASES + ACTIONS) + PHASES + colour] = 1;
+        double *seen = e->phi + t * FEATURES + action * SEEN;
+        seen[phase] = seen[ONE] = 1;
+        if (phase == 1) seen[COLOUR + colour] = 1;
+        if (t > 0) seen[LAST + last] = 1;
+        if (t > 0) seen[PAID] = e->rewards[t - 1] / 10;
+        last = action;
     }
 }
 
@@ -137,7 +145,7 @@ static void change_rewards(int how, size_t delay, double gamma, const hth_additi
 static double episodes_needed(int how, size_t delay, double gamma) {
     /* Long episodes take long to play. */
     const uint64_t episodes = delay > 500 ? 1500 : delay > 200 ? 3000 : 6000;
-    const uint64_t fitted = delay > 200 ? 1000 : 4000;
+    const uint64_t fitted = 1000;
     static episode e;
     static double advantages[MOST];
     hth_additive predictor;
@@ -179,7 +187,7 @@ static void delays_cost_what_they_must(void **state) {
     } estimates[] = {{PLAIN, 1, {72, 690, 6000, 66000}, {108, 1030, 9000, 100000}},
                      {PLAIN, 0.92, {1600, 2.4e8}, {2400, 3.6e8}},
                      {TRANSPORT, 0.92, {10, 14, 14, 14}, {16, 22, 22, 22}},
-                     {REDISTRIBUTE, 0.92, {0, 0, 0, 0}, {60, 60, 60, 60}}};
+                     {REDISTRIBUTE, 0.92, {7, 9, 9, 8}, {11.5, 15.5, 15.5, 14}}};
     for (size_t i = 0; i < HTH_COUNT(estimates); i++)
         for (size_t d = 0; d < DELAYS; d++) {
             if (estimates[i].most[d] == 0) continue;
