@@ -20,8 +20,9 @@ enum {
 };
 
 typedef struct cli_flag {
-    const char *name;  /* "--out" */
-    const char *value; /* what it takes, as in the help: "DIR"; NULL: it is a switch */
+    const char *name; /* "--out" */
+    const char *
+        value; /* what it takes, as in the help: "DIR"; NULL: it is a switch. FILE is one that it writes */
     const char *help;
 } cli_flag;
 
@@ -120,7 +121,7 @@ typedef struct cli_progress {
     double last;  /* when the last line came, seconds of the monotonic clock */
     hth_progress latest;
     bool any;           /* latest is filled */
-    const char *counts; /* of cli_progress_tick: "trial" */
+    const char *counts; /* of cli_look_on: "trial" */
     size_t line_length;
 } cli_progress;
 
@@ -131,8 +132,14 @@ void cli_progress_reading(void *context, bool reading); /* meanwhile a signal en
 void cli_progress_end(cli_progress *progress);          /* the last state, a line */
 /* Shows a line of one's own in the same ways; only when one is due, unless `last`. */
 void cli_progress_put(cli_progress *progress, const char *line, bool last);
-/* "trial 3/20", as such a line. The context is the progress. */
-void cli_progress_tick(void *context, uint64_t done, uint64_t all);
+/* The observer of a command that looks inside runs. It tells "trial 3/20" where `counts` is "trial", nothing of this
+ * with --quiet, and Ctrl-C interrupts. */
+typedef struct cli_onlooker {
+    hth_observer observer;
+    cli_progress progress;
+} cli_onlooker;
+const hth_observer *cli_look_on(cli_onlooker *onlooker, const cli_arguments *arguments,
+                                const char *counts);
 extern volatile sig_atomic_t cli_interrupted;
 void cli_catch_interrupts(void);
 

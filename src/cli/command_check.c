@@ -67,8 +67,8 @@ static int find_run(const cli_arguments *arguments, const char **run) {
 static int check(const hth_config *config, const char *run, const char *out) {
     check_table table = {0};
     cli_catch_interrupts();
-    const hth_observer observer = {NULL, print_warning, NULL, &cli_interrupted,
-                                   cli_progress_reading};
+    const hth_observer observer = {
+        .message = print_warning, .interrupted = &cli_interrupted, .reading = cli_progress_reading};
     hth_error error;
     hth_status status = hth_check(config, run, out, &observer, print_row, &table, &error);
     if (cli_interrupted) return CLI_INTERRUPTED;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 typedef struct dynamics_request {
+    cli_onlooker onlooker;
     hth_dynamics_plan plan;
     const char *picture, *npz, *held;
     hth_dynamics result;
@@ -254,18 +255,9 @@ static int show(const dynamics_request *q) {
 }
 
 static int look(const cli_arguments *arguments, dynamics_request *q) {
-    cli_progress progress;
     hth_error error;
     bool stopped;
-    cli_progress_start(&progress, cli_value(arguments, "--quiet") ? -1 : 5);
-    progress.counts = "step";
-    cli_catch_interrupts();
-    const hth_observer observer = {
-        .message = cli_progress_message, .context = &progress, .reading = cli_progress_reading};
-    q->plan.observer = &observer;
-    q->plan.tick = cli_progress_tick;
-    q->plan.context = &progress;
-    q->plan.interrupted = &cli_interrupted;
+    q->plan.observer = cli_look_on(&q->onlooker, arguments, "step");
     if (hth_dynamics_find(&q->plan, &q->result, &stopped, &error) != HTH_OK)
         return cli_fail(&error);
     const int code = stopped ? CLI_INTERRUPTED : show(q);

@@ -117,8 +117,11 @@ static int evaluate(const cli_arguments *arguments, hth_config *overrides) {
     cli_progress progress;
     cli_progress_start(&progress, 5);
     cli_catch_interrupts();
-    const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
-                                   &cli_interrupted, cli_progress_reading};
+    const hth_observer observer = {.progress = cli_progress_show,
+                                   .message = cli_progress_message,
+                                   .context = &progress,
+                                   .interrupted = &cli_interrupted,
+                                   .reading = cli_progress_reading};
     const hth_settings settings = hth_config_settings(overrides);
     hth_score score;
     hth_error error;

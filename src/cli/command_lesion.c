@@ -9,6 +9,7 @@
 #include <string.h>
 
 typedef struct lesion_request {
+    cli_onlooker onlooker;
     hth_lesion_plan plan;
     const char *picture, *csv, *to;
     uint64_t top;
@@ -176,18 +177,9 @@ static int show(const lesion_request *q) {
 /* ---- All together --------------------------------------------------------------------------------- */
 
 static int hurt(const cli_arguments *arguments, lesion_request *q) {
-    cli_progress progress;
     hth_error error;
     bool stopped;
-    cli_progress_start(&progress, cli_value(arguments, "--quiet") ? -1 : 5);
-    progress.counts = "lesion";
-    cli_catch_interrupts();
-    const hth_observer observer = {
-        .message = cli_progress_message, .context = &progress, .reading = cli_progress_reading};
-    q->plan.observer = &observer;
-    q->plan.tick = cli_progress_tick;
-    q->plan.context = &progress;
-    q->plan.interrupted = &cli_interrupted;
+    q->plan.observer = cli_look_on(&q->onlooker, arguments, "lesion");
     if (hth_lesion_run(&q->plan, &q->result, &stopped, &error) != HTH_OK) return cli_fail(&error);
     const int code = stopped ? CLI_INTERRUPTED : show(q);
     hth_lesion_free(&q->result);

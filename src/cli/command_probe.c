@@ -10,6 +10,7 @@
 enum { MOST_RUNS = 16 };
 
 typedef struct probe_request {
+    cli_onlooker onlooker;
     hth_probe_plan plan;
     const char *picture, *csv, *of;
     const char *runs[MOST_RUNS];
@@ -70,18 +71,9 @@ static int read_options(const cli_arguments *arguments, probe_request *q) {
 /* ---- Trials ------------------------------------------------------------------------------------- */
 
 static int probe_all(const cli_arguments *arguments, probe_request *q) {
-    cli_progress progress;
     hth_error error;
     bool stopped;
-    cli_progress_start(&progress, cli_value(arguments, "--quiet") ? -1 : 5);
-    progress.counts = "trial";
-    cli_catch_interrupts();
-    const hth_observer observer = {
-        .message = cli_progress_message, .context = &progress, .reading = cli_progress_reading};
-    q->plan.observer = &observer;
-    q->plan.tick = cli_progress_tick;
-    q->plan.context = &progress;
-    q->plan.interrupted = &cli_interrupted;
+    q->plan.observer = cli_look_on(&q->onlooker, arguments, "trial");
     for (size_t i = 0; i < q->count; i++) {
         q->plan.run = q->runs[i];
         if (hth_probe(&q->plan, &q->results[i], &stopped, &error) != HTH_OK)

@@ -86,8 +86,11 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     if (code != CLI_OK) return code;
     cli_progress_start(&progress, every);
     cli_catch_interrupts();
-    const hth_observer observer = {cli_progress_show, cli_progress_message, &progress,
-                                   &cli_interrupted, cli_progress_reading};
+    const hth_observer observer = {.progress = cli_progress_show,
+                                   .message = cli_progress_message,
+                                   .context = &progress,
+                                   .interrupted = &cli_interrupted,
+                                   .reading = cli_progress_reading};
     hth_outcome outcome;
     hth_error error;
     bool resume = cli_value(arguments, "--resume") != NULL;

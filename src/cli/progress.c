@@ -192,10 +192,24 @@ void cli_progress_end(cli_progress *progress) {
     progress->line_length = 0;
 }
 
-void cli_progress_tick(void *context, uint64_t done, uint64_t all) {
+/* "trial 3/20" */
+static void tick(void *context, uint64_t done, uint64_t all) {
     cli_progress *progress = context;
     char line[80];
     snprintf(line, sizeof line, "%s %llu/%llu", progress->counts, (unsigned long long)done,
              (unsigned long long)all);
     cli_progress_put(progress, line, done == all);
+}
+
+const hth_observer *cli_look_on(cli_onlooker *onlooker, const cli_arguments *arguments,
+                                const char *counts) {
+    cli_progress_start(&onlooker->progress, cli_value(arguments, "--quiet") ? -1 : 5);
+    onlooker->progress.counts = counts;
+    cli_catch_interrupts();
+    onlooker->observer = (hth_observer){.message = cli_progress_message,
+                                        .context = &onlooker->progress,
+                                        .interrupted = &cli_interrupted,
+                                        .reading = cli_progress_reading,
+                                        .tick = tick};
+    return &onlooker->observer;
 }

@@ -114,7 +114,11 @@ static hth_status train(const hth_config *config, const char *folder, const hth_
 
 static void run(const hth_config *config, const char *folder,
                 const volatile sig_atomic_t *interrupted, int pipe) {
-    const hth_observer observer = {tell_progress, tell_message, &pipe, interrupted, tell_reading};
+    const hth_observer observer = {.progress = tell_progress,
+                                   .message = tell_message,
+                                   .context = &pipe,
+                                   .interrupted = interrupted,
+                                   .reading = tell_reading};
     hth_job_report report = {.ended = true};
     hth_error error = {0};
     report.status = train(config, folder, &observer, &report.outcome, &error);

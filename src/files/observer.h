@@ -31,7 +31,17 @@ typedef struct hth_observer {
     /* Tells that reading of the data starts or ends; it may take long. During it nobody checks `interrupted`, and
      * the process may end without loss: the run's folder holds all of the run. */
     void (*reading)(void *context, bool reading);
+    /* How much is done of what can be counted: trials of a probe, lesions, steps. */
+    void (*tick)(void *context, uint64_t done, uint64_t all);
 } hth_observer;
+
+static inline bool hth_is_interrupted(const hth_observer *observer) {
+    return observer && observer->interrupted && *observer->interrupted;
+}
+
+static inline void hth_tell_tick(const hth_observer *observer, uint64_t done, uint64_t all) {
+    if (observer && observer->tick) observer->tick(observer->context, done, all);
+}
 
 static inline void hth_tell_reading(const hth_observer *observer, bool reading) {
     if (observer && observer->reading) observer->reading(observer->context, reading);

@@ -198,7 +198,7 @@ static hth_status find_points(dynamics *d, hth_error *error) {
         const hth_real *input = d->plan->held == HTH_HELD_MET ? d->inputs + k * inputs : held;
         double q;
         bool found;
-        if (d->plan->interrupted && *d->plan->interrupted) break;
+        if (hth_is_interrupted(d->plan->observer)) break;
         for (size_t i = 0; i < d->N; i++) x[i] = (double)d->starts[k * d->N + i];
         status = hth_rest_find(rest, input, d->tokens[k], x, &q, &found, error);
         if (status == HTH_OK && found)
@@ -293,9 +293,9 @@ static hth_status run(dynamics *d, hth_error *error) {
     HTH_TRY(hth_recorder_map(d->recorder, &d->map, error));
     HTH_TRY(make(d, error));
     for (uint64_t t = 0; t < p->steps; t++) {
-        if (p->interrupted && *p->interrupted) return HTH_OK;
+        if (hth_is_interrupted(p->observer)) return HTH_OK;
         HTH_TRY(step(d, error));
-        if (p->tick) p->tick(p->context, t + 1, p->steps);
+        hth_tell_tick(p->observer, t + 1, p->steps);
     }
     HTH_TRY(finish(d, error));
     return d->smooth && p->points ? find_points(d, error) : HTH_OK;
@@ -315,7 +315,7 @@ hth_status hth_dynamics_find(const hth_dynamics_plan *plan, hth_dynamics *out, b
         .run = plan->run, .split = plan->split, .overrides = &joined, .observer = plan->observer};
     hth_status status = hth_recorder_open(&record, &d.recorder, error);
     if (status == HTH_OK) status = run(&d, error);
-    *stopped = plan->interrupted && *plan->interrupted;
+    *stopped = hth_is_interrupted(plan->observer);
     hth_step_map_destroy(d.map);
     hth_recorder_close(d.recorder);
     free(d.ring), free(d.back), free(d.Q), free(d.norm_counts), free(d.mean);

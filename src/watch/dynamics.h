@@ -21,8 +21,6 @@
 #include "base/options.h"
 #include "files/observer.h"
 
-#include <signal.h>
-
 /* The input that is held while fixed points are looked for. */
 typedef enum hth_held {
     HTH_HELD_ZERO,
@@ -33,15 +31,12 @@ typedef enum hth_held {
 typedef struct hth_dynamics_plan {
     const char *run, *split;
     const hth_settings *overrides; /* NULL: none */
-    const hth_observer *observer;  /* is told while data are read; NULL: nobody */
+    const hth_observer *observer;  /* is told while data are read, and each step; NULL: nobody */
     uint64_t steps;                /* of the split that are seen */
     uint64_t skip;                 /* first steps of each sequence that exponents leave out */
     uint64_t lags;                 /* the largest k, at least 1 */
     uint64_t points; /* states to begin from, evenly over the steps; 0: no fixed points */
     hth_held held;
-    void (*tick)(void *context, uint64_t done, uint64_t all); /* NULL: not called */
-    void *context;
-    const volatile sig_atomic_t *interrupted;
 } hth_dynamics_plan;
 
 typedef struct hth_rest_point {

@@ -263,9 +263,9 @@ static hth_status run(fields *f, hth_error *error) {
     HTH_TRY(check(f, error));
     HTH_TRY(make(f, error));
     for (uint64_t t = 0; t < p->steps; t++) {
-        if (p->interrupted && *p->interrupted) return HTH_OK;
+        if (hth_is_interrupted(p->observer)) return HTH_OK;
         HTH_TRY(step(f, error));
-        if (p->tick) p->tick(p->context, t + 1, p->steps);
+        hth_tell_tick(p->observer, t + 1, p->steps);
     }
     if (f->counted == 0)
         return hth_fail(error, HTH_INVALID,
@@ -273,7 +273,7 @@ static hth_status run(fields *f, hth_error *error) {
                         "take fewer lags",
                         (unsigned long long)p->lags, (unsigned long long)p->steps);
     for (size_t i = 0; i < p->count; i++) {
-        if (p->interrupted && *p->interrupted) return HTH_OK;
+        if (hth_is_interrupted(p->observer)) return HTH_OK;
         finish_unit(f, i);
         if (f->smooth) HTH_TRY(climb(f, i, error));
     }
@@ -291,7 +291,7 @@ hth_status hth_fields_find(const hth_fields_plan *plan, hth_fields *out, bool *s
     *stopped = false;
     HTH_TRY(hth_recorder_open(&record, &f.recorder, error));
     const hth_status status = run(&f, error);
-    *stopped = plan->interrupted && *plan->interrupted;
+    *stopped = hth_is_interrupted(plan->observer);
     for (size_t i = 0; f.sums && i < plan->count; i++) free(f.sums[i].before);
     free(f.J), free(f.G), free(f.x), free(f.row), free(f.next), free(f.low), free(f.trial);
     free(f.sums);

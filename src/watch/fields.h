@@ -17,19 +17,14 @@
 #include "base/options.h"
 #include "files/observer.h"
 
-#include <signal.h>
-
 typedef struct hth_fields_plan {
     const char *run, *split;
     const hth_settings *overrides; /* NULL: none */
-    const hth_observer *observer;  /* is told while data are read; NULL: nobody */
+    const hth_observer *observer;  /* is told while data are read, and each step; NULL: nobody */
     uint64_t steps, lags;
     uint64_t layer;
-    const size_t *units;                                      /* of the layer; borrowed */
-    size_t count;                                             /* at least 1 */
-    void (*tick)(void *context, uint64_t done, uint64_t all); /* NULL: not called */
-    void *context;
-    const volatile sig_atomic_t *interrupted;
+    const size_t *units; /* of the layer; borrowed */
+    size_t count;        /* at least 1 */
 } hth_fields_plan;
 
 typedef struct hth_field_of_unit {

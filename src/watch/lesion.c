@@ -44,7 +44,7 @@ typedef struct lesions {
 /* ---- Scores ----------------------------------------------------------------------------------- */
 
 static bool is_stopped(const lesions *l) {
-    return l->plan->interrupted && *l->plan->interrupted;
+    return hth_is_interrupted(l->plan->observer);
 }
 
 /* One pass over the split with the network as it is. */
@@ -126,7 +126,7 @@ static hth_status add(lesions *l, hth_lesion lesion, hth_error *error) {
 }
 
 static void tick(const lesions *l, uint64_t all) {
-    if (l->plan->tick && !is_stopped(l)) l->plan->tick(l->plan->context, l->result.count, all);
+    if (!is_stopped(l)) hth_tell_tick(l->plan->observer, l->result.count, all);
 }
 
 /* The units that are marked are hurt, scored and healed. */
@@ -372,12 +372,13 @@ static int compare(const void *a, const void *b) {
 }
 
 static hth_status run(lesions *l, hth_error *error) {
-    const hth_watch summing = {add_tape, l, l->plan->interrupted};
+    const hth_observer *observer = l->plan->observer;
     hth_lesion_result *r = &l->result;
+    l->watch = (hth_watch){.stop = observer ? observer->interrupted : NULL};
+    const hth_watch summing = {add_tape, l, l->watch.stop};
     HTH_TRY(make(l, error));
     HTH_TRY(hth_scorer_take(&l->session, &l->scorer, error));
     hth_tape_dropout(l->scorer.walk.parts.tape, false);
-    l->watch = (hth_watch){.stop = l->plan->interrupted};
     /* As it is, then without each. */
     HTH_TRY(score(l, &summing, &r->loss, &r->metric, error));
     r->steps = l->scorer.tally.step;

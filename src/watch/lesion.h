@@ -9,8 +9,6 @@
 #include "base/options.h"
 #include "files/observer.h"
 
-#include <signal.h>
-
 typedef enum hth_lesion_of { HTH_LESION_UNITS, HTH_LESION_GROUPS, HTH_LESION_BLOCKS } hth_lesion_of;
 
 /* What the output of a unit becomes at every step, or a weight of a block. */
@@ -33,11 +31,7 @@ typedef struct hth_lesion_plan {
      * are groups: the recurrent weights from each group to each; NULL: each gate's weights from units, from inputs, and
      * its biases, and those of the readout. */
     const char *groups;
-    const hth_observer *observer; /* is told while data are read; NULL: nobody */
-    void (*tick)(void *context, uint64_t done,
-                 uint64_t all); /* called after each lesion; NULL: not called */
-    void *context;
-    const volatile sig_atomic_t *interrupted;
+    const hth_observer *observer; /* is told while data are read, and each lesion; NULL: nobody */
 } hth_lesion_plan;
 
 typedef struct hth_lesion {

@@ -163,8 +163,8 @@ static hth_status run_trial(probe *p, size_t trial, hth_error *error) {
 static hth_status run_trials(probe *p, bool *stopped, hth_error *error) {
     for (size_t i = 0; i < p->trials; i++) {
         HTH_TRY(run_trial(p, i, error));
-        if (p->plan->tick) p->plan->tick(p->plan->context, i + 1, p->trials);
-        if ((*stopped = p->plan->interrupted && *p->plan->interrupted)) return HTH_OK;
+        hth_tell_tick(p->plan->observer, i + 1, p->trials);
+        if ((*stopped = hth_is_interrupted(p->plan->observer))) return HTH_OK;
     }
     return HTH_OK;
 }

@@ -8,8 +8,6 @@
 #include "base/options.h"
 #include "files/observer.h"
 
-#include <signal.h>
-
 /* Vectors: the components of a trace, one for each state of the unit, before they are weighed by dz/ds and added. */
 typedef enum hth_probe_of {
     HTH_PROBE_TRACES,
@@ -31,11 +29,7 @@ typedef struct hth_probe_plan {
     uint64_t trials, tests;   /* number of training trials and of test trials */
     uint64_t most;            /* most numbers to use, drawn with the run's seed; 0: all */
     double l2;                /* penalty: see logistic.h; the numbers have mean 0 and deviation 1 */
-    const hth_observer *observer; /* is told while data are read; NULL: nobody */
-    void (*tick)(void *context, uint64_t done,
-                 uint64_t all); /* called after each trial; NULL: not called */
-    void *context;
-    const volatile sig_atomic_t *interrupted;
+    const hth_observer *observer; /* is told while data are read, and each trial; NULL: nobody */
 } hth_probe_plan;
 
 typedef struct hth_probe_window {

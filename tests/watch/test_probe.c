@@ -267,7 +267,7 @@ static void refusals(void **state) {
     refused(&plan, "targets that are values; what is decoded is a class");
     static volatile sig_atomic_t stop = 1;
     plan = plan_of("run", &overrides, HTH_PROBE_SPIKES);
-    plan.interrupted = &stop;
+    plan.observer = &(const hth_observer){.interrupted = &stop};
     hth_probe_result r;
     bool stopped;
     assert_int_equal(hth_probe(&plan, &r, &stopped, NULL), HTH_OK);
