@@ -1,8 +1,13 @@
 /* From argv to a command: its flags, by the command's own table, and the words that remain. */
 #include "cli/cli.h"
 
+#include "files/draft.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const cli_command *find_command(const char *name) {
     size_t count;
@@ -76,6 +81,43 @@ static int read_flag(cli_arguments *arguments, int *at) {
     return CLI_OK;
 }
 
+/* Complains where no file can be written at the path that an option names. */
+static int check_writable(const char *flag, const char *path) {
+    char folder[HTH_PATH_LENGTH];
+    const char *slash = strrchr(path, '/');
+    struct stat found;
+    if (cli_is_folder(path))
+        return cli_complain(CLI_BAD_INPUT, "option %s is '%s', which is a folder: name a file",
+                            flag, path);
+    /* A file that is there is written anew beside itself, so its folder must be writable; a device is not. */
+    if (stat(path, &found) == 0 && !S_ISREG(found.st_mode)) return CLI_OK;
+    snprintf(folder, sizeof folder, "%s", path);
+    if (slash)
+        folder[slash == path ? 1 : slash - path] = '\0';
+    else
+        snprintf(folder, sizeof folder, ".");
+    if (!cli_is_folder(folder))
+        return cli_complain(CLI_BAD_INPUT,
+                            "option %s is '%s', but there is no folder %s: make it first", flag,
+                            path, folder);
+    if (access(folder, W_OK) == 0) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "option %s is '%s', but nothing can be written into %s: %s",
+                        flag, path, folder, strerror(errno));
+}
+
+/* A value that is called FILE is a file that the command writes. Whether it can be written is found before the work that
+ * it is for. */
+static int check_files(const cli_arguments *arguments) {
+    const cli_flag *flags = arguments->command->flags;
+    for (int i = 0; i < CLI_MAX_FLAGS && flags[i].name; i++) {
+        const char *path = arguments->values[i];
+        if (!path || !flags[i].value || strcmp(flags[i].value, "FILE") != 0) continue;
+        const int code = check_writable(flags[i].name, path);
+        if (code != CLI_OK) return code;
+    }
+    return CLI_OK;
+}
+
 static int read_words(cli_arguments *arguments, int argc, bool *help) {
     bool only_words = false;
     for (int i = 2; i < argc; i++) {
@@ -101,10 +143,12 @@ const char *cli_value(const cli_arguments *arguments, const char *flag) {
     return NULL;
 }
 
-/* "cell.units=100" is a setting, "./a=b.yaml" a file. */
+/* "cell.units=100" is a setting, "./a=b.yaml" a file. Names of phases and arms may have a '-'. */
 bool cli_is_assignment(const char *word) {
+    const bool named = strncmp(word, "phases.", 7) == 0 || strncmp(word, "arms.", 5) == 0;
     size_t length =
-        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+        strspn(word, named ? "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+                           : "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
     return length > 0 && word[length] == '=' && word[0] != '.';
 }
 
@@ -117,7 +161,8 @@ static int run(const cli_command *command, int argc, char **argv) {
     if (help)
         cli_print_help(stdout, command);
     else if (code == CLI_OK)
-        code = command->run(&arguments);
+        code = check_files(&arguments);
+    if (!help && code == CLI_OK) code = command->run(&arguments);
     free(arguments.words);
     return help ? CLI_OK : code;
 }

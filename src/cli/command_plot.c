@@ -291,7 +291,7 @@ static int check_kind(const cli_arguments *arguments) {
         {"--log", CURVES},
         {"--smooth", CURVES},
         {"--number", TRIAL},
-        {"--phase", TRIAL},
+        {"--phase", TRIAL | REACH},
         {"--from", TRIAL},
         {"--to", TRIAL},
         {"--units", TRIAL},

@@ -305,7 +305,7 @@ static int stream(const cli_arguments *arguments, const hth_config *config) {
     if (plan.from_start && !plan.load)
         return cli_complain(
             CLI_BAD_INPUT,
-            "option --from-start passes over what a snapshot has seen: give --load FILE "
+            "option --from-start passes over what a snapshot has seen: give --load SNAPSHOT "
             "too");
     if (isatty(STDIN_FILENO) && !s.quiet)
         fprintf(stderr, "Reading rows from the terminal; end with Ctrl-D.\n");

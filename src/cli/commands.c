@@ -176,7 +176,7 @@ static const cli_command commands[] = {
               "the target is one of so many classes, or of these: data.classes"},
              {"--save", "FILE", "where the snapshot goes"},
              {"--every", "SECONDS", "time between two snapshots (only at the end)"},
-             {"--load", "FILE", "go on from that snapshot, with its settings and those given"},
+             {"--load", "SNAPSHOT", "go on from that snapshot, with its settings and those given"},
              {"--from-start", NULL, "the input begins with the rows that the snapshot has seen"},
              {"--freeze", NULL, "predict and keep score, learn nothing"},
              {"--score", "FILE", "add a line of JSON with the scores"},
@@ -276,6 +276,7 @@ static const cli_command commands[] = {
             "  hitherto check task=add cell=gru learner=rtrl learner.steps=30\n"
             "  hitherto check world=recorded world.file=episodes.npz learner=bptt --out g.npz",
         .flags = {{"--out", "FILE", "FILE.npz for the gradients and what they are of"},
+                  PHASE,
                   SEED,
                   THREADS},
         .run = cli_check,
@@ -467,6 +468,7 @@ static const cli_command commands[] = {
                   {"--amount", "X", "of noise, in deviations of what it is added to (1)"},
                   {"--layer", "N", "from 0, the lowest (all)"},
                   {"--split", "NAME", "train, validation or test (validation)"},
+                  PHASE,
                   {"--top", "N", "lines of the table (20)"},
                   {"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
                   {"--csv", "FILE", "the whole table, comma-separated"},
@@ -502,6 +504,7 @@ static const cli_command commands[] = {
                    "that is held: zero; mean, over the steps; met, what each state was met with "
                    "(zero)"},
                   {"--split", "NAME", "train, validation or test (validation)"},
+                  PHASE,
                   {"--out", "FILE", "picture to write: FILE.svg or FILE.png"},
                   {"--npz", "FILE",
                    "arrays: credit, exponents, and of the points points, speeds, met and "
@@ -530,6 +533,7 @@ static const cli_command commands[] = {
                   {"--steps", "N", "steps of the split (1000)"},
                   {"--layer", "N", "from 0, the lowest (0)"},
                   {"--split", "NAME", "train, validation or test (validation)"},
+                  PHASE,
                   {"--out", "FILE",
                    "picture to write, of four units at most: FILE.svg or FILE.png"},
                   {"--npz", "FILE",

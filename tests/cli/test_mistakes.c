@@ -73,6 +73,15 @@ static const mistake mistakes[] = {
     {{TABLE, "data.file=good.csv"}, {"data.target must be given", "columns to predict"}},
     {{TABLE, "data.file=letters.csv", "data.target=a"},
      {"line 3, column a", "'x' is not a number"}},
+    /* Files to write, found before the work. */
+    {{"lesion", "run", "--csv", "nowhere/l.csv"},
+     {"--csv is 'nowhere/l.csv'", "there is no folder nowhere: make it"}},
+    {{"dynamics", "run", "--npz", "."}, {"--npz is '.'", "is a folder: name a file"}},
+    {{"predict", "run", "--out", "/nowhere/y.npz"}, {"there is no folder /nowhere: make it"}},
+    {{"stream", "--target", "a", "--save", "nowhere/s"}, {"--save", "there is no folder nowhere"}},
+    /* Names with a '-' in them. */
+    {{"train", "task=add", "phases.one-a.network.units=3"},
+     {"phases.one-a.network.units: network"}},
     /* Runs. */
     {{"plot", "nowhere"}, {"nowhere is not the folder of a run"}},
     {{"eval", "nowhere"}, {"nowhere is not the folder of a run"}},

@@ -44,8 +44,33 @@ static void test_commands_look_at_a_phase(void **state) {
     assert_int_equal(said.code, CLI_BAD_INPUT);
     assert_string_equal(said.err, "hitherto: there is no phase 'third'; there are first, second\n");
     if (!has_double()) return;
-    RUN("check", "looked");
+    RUN("check", "looked", "--phase", "first");
     assert_int_equal(said.code, 0);
+}
+
+/* Trials of 3 + 20 steps, and of 5 + 20; what looks inside takes the one or the other. */
+static void test_what_looks_inside_takes_a_phase(void **state) {
+    (void)state;
+    RUN(TWO, "--out", "looked");
+    RUN("lesion", "looked", "--phase", "first", "--quiet");
+    assert_non_null(strstr(said.out, " over 23 steps of validation"));
+    RUN("lesion", "looked", "--quiet");
+    assert_non_null(strstr(said.out, " over 25 steps of validation"));
+    for (int second = 0; second < 2; second++) {
+        RUN("plot", "--reach", "looked", "--phase", second ? "second" : "first", "--trials", "1",
+            "--csv", "r.csv");
+        assert_int_equal(said.code, 0);
+        read_whole("r.csv", said.out);
+        assert_int_equal(strstr(said.out, "\n24,") != NULL, second);
+    }
+    static const char *const commands[] = {"lesion", "dynamics", "fields", "check"};
+    for (size_t i = 0; i < HTH_COUNT(commands); i++) {
+        if (i > 0 && !has_double()) return;
+        RUN(commands[i], "looked", "--phase", "third");
+        assert_int_equal(said.code, CLI_BAD_INPUT);
+        assert_string_equal(said.err,
+                            "hitherto: there is no phase 'third'; there are first, second\n");
+    }
 }
 
 static void test_the_picture(void **state) {
@@ -75,6 +100,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_the_end_shows_the_matrix),
         TEST(test_commands_look_at_a_phase),
+        TEST(test_what_looks_inside_takes_a_phase),
         TEST(test_the_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

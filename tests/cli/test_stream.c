@@ -235,8 +235,8 @@ static void what_has_no_meaning_is_refused(void **state) {
             "--target", "b", "--classes", "\"a,b");
     write_whole("t.csv", "a,b\n1,2\n");
     feed("t.csv");
-    REFUSED("nowhere/s.tmp: cannot be written: No such file or directory", "--target", "b",
-            "--save", "nowhere/s");
+    REFUSED("option --save is 'nowhere/s', but there is no folder nowhere: make it first",
+            "--target", "b", "--save", "nowhere/s");
     write_whole("t.csv", "{\"a\": 1}\n{\"a\": 2}{\"a\": 3}\n");
     feed("t.csv");
     REFUSED("standard input: line 2 is no list or object of JSON: '{\"a\": 2}{\"a\": 3}'",
