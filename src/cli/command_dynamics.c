@@ -58,7 +58,8 @@ static void print_horizon(const hth_dynamics *r, double share) {
     const size_t measured = hth_credit_horizon(r, share);
     const double by_exponent = hth_exponent_horizon(r, share);
     printf("  %2.0f %% of it needs tapes of K = %zu%s", 100 * share, measured,
-           measured > r->lags ? " or more (--lags)" : "");
+           hth_credit_is_cut(r, share) ? " or more: at the last lag it has not faded (--lags)"
+                                       : "");
     if (isfinite(by_exponent))
         printf("; by the largest exponent %.1f", by_exponent);
     else if (!isnan(by_exponent))

@@ -336,14 +336,25 @@ void hth_dynamics_free(hth_dynamics *r) {
 
 /* ---- Horizons --------------------------------------------------------------------------------- */
 
-size_t hth_credit_horizon(const hth_dynamics *r, double share) {
-    double all = 0, sum = 0;
+/* The least K of a sum that has `more` behind the last lag. */
+static size_t horizon(const hth_dynamics *r, double share, double more) {
+    double all = more, sum = 0;
     for (size_t k = 0; k <= r->lags && isfinite(r->credit[k]); k++) all += r->credit[k];
     for (size_t k = 0; k <= r->lags && isfinite(r->credit[k]) && all > 0; k++) {
         sum += r->credit[k];
         if (sum >= share * all) return k + 1;
     }
     return 0;
+}
+
+size_t hth_credit_horizon(const hth_dynamics *r, double share) {
+    return horizon(r, share, 0);
+}
+
+bool hth_credit_is_cut(const hth_dynamics *r, double share) {
+    const double last = r->credit[r->lags];
+    if (!isfinite(last)) return true;
+    return horizon(r, share, (double)(r->lags + 1) * last) != horizon(r, share, 0);
 }
 
 double hth_exponent_horizon(const hth_dynamics *r, double share) {

@@ -71,6 +71,9 @@ void hth_dynamics_free(hth_dynamics *dynamics);
 
 /* The least K so that lags 0..K-1 hold this share of the sum of credit; 0: no error. */
 size_t hth_credit_horizon(const hth_dynamics *dynamics, double share);
+/* Whether lags behind the last could make that K larger: it would be if credit stayed as it is at the last lag for as
+ * many lags again, or is not finite. The K is then the least that can be. */
+bool hth_credit_is_cut(const hth_dynamics *dynamics, double share);
 /* The K that holds that share if the credit fades like exp(lambda_1 k): log(1 - share)/lambda_1; INFINITY where it does
  * not fade, NAN without exponents. */
 double hth_exponent_horizon(const hth_dynamics *dynamics, double share);

@@ -80,11 +80,16 @@ static void test_dynamics(void **state) {
     static const char *const words[] = {"|dE_t/dX_{t-k}|", "exp(lambda_1 k)",
                                         "Lyapunov exponents, the largest first",
                                         "sizes of the eigenvalues at rest points"};
-    RUN("dynamics", "run", "--quiet", "--steps", "60", "--lags", "8", "--starts", "4", "--out",
+    RUN("dynamics", "run", "--quiet", "--steps", "60", "--lags", "30", "--starts", "4", "--out",
         "d.svg", "--npz", "d.npz");
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.out, "mean over 60 steps with an error\n"));
     assert_non_null(strstr(said.out, "  90 % of it needs tapes of K = "));
+    assert_null(strstr(said.out, " or more"));
+    RUN("dynamics", "run", "--quiet", "--steps", "60", "--lags", "1", "--starts", "0");
+    assert_non_null(strstr(said.out, " or more: at the last lag it has not faded (--lags)"));
+    RUN("dynamics", "run", "--quiet", "--steps", "60", "--lags", "8", "--starts", "4", "--out",
+        "d.svg", "--npz", "d.npz");
     assert_non_null(strstr(said.out, "Lyapunov exponents, in nats a step, over 50 steps\n"));
     assert_non_null(strstr(said.out, "Rest points, the input held: zero; from 4 states"));
     assert_true(is_there("d.npz"));

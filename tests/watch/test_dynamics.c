@@ -128,7 +128,21 @@ static void horizons_of_what_fades_evenly(void **state) {
         const double share = 1 - pow(0.5, (double)K);
         assert_int_equal(hth_credit_horizon(&d, share - 1e-6), K);
         assert_true(fabs(hth_exponent_horizon(&d, share) - (double)K) < 1e-9);
+        assert_false(hth_credit_is_cut(&d, share - 1e-6));
     }
+    /* Too few lags: the K of those that there are is below their number, and yet too small. */
+    for (size_t lags = 1; lags < 10; lags++) {
+        const hth_dynamics few = {
+            .states = 1, .exponents = &exponent, .credit = credit, .lags = lags, .errors = 1};
+        assert_true(hth_credit_horizon(&few, 0.9) <= lags + 1);
+        assert_int_equal(hth_credit_is_cut(&few, 0.9), lags < 7);
+        if (lags < 3) assert_true(hth_credit_horizon(&few, 0.9) < hth_credit_horizon(&d, 0.9));
+    }
+    /* What explodes has no K. */
+    credit[39] = INFINITY;
+    assert_true(hth_credit_is_cut(&d, 0.9));
+    credit[39] = NAN;
+    assert_true(hth_credit_is_cut(&d, 0.9));
     exponent = 0.1;
     assert_true(isinf(hth_exponent_horizon(&d, 0.9)));
 }
