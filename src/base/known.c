@@ -184,6 +184,10 @@ static hth_status complain_section(const key_lookup *lookup, const char *where,
     for (size_t i = 0; known->sections && known->sections[i] && used < HTH_COUNT(names); i++)
         sections[used++] = known->sections[i];
     near = hth_nearest(section, sections, used);
+    /* "phase.first.train.steps": the first word alone may be near. */
+    char first[HTH_KEY_LENGTH];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(section, "."), section);
+    if (!near && strchr(section, '.')) near = hth_nearest(first, sections, used);
     return hth_fail(lookup->error, HTH_INVALID,
                     "%sunknown setting %.80s: there is no section %s%s%s%s", where,
                     lookup->setting->key, section, near ? "; did you mean '" : "", near ? near : "",
@@ -259,16 +263,22 @@ static bool has_section(const hth_known *known, const char *key) {
     return false;
 }
 
+hth_status hth_setting_check_name(const hth_known *known, const hth_settings *settings,
+                                  const hth_setting *setting, hth_error *error) {
+    key_lookup lookup = {.known = known, .settings = settings, .setting = setting};
+    HTH_TRY(check_form(setting, error));
+    look(&lookup); /* whoever reads the setting says what is wrong with its value */
+    lookup.error = error;
+    return lookup.found || lookup.stranger ? HTH_OK : complain_unknown(&lookup);
+}
+
 hth_status hth_settings_check_names(const hth_known *known, const hth_settings *settings,
                                     hth_error *error) {
     for (size_t i = 0; settings && i < settings->count; i++) {
         const hth_setting *setting = &settings->items[i];
-        key_lookup lookup = {.known = known, .settings = settings, .setting = setting};
         HTH_TRY(check_form(setting, error));
-        if (!has_section(known, setting->key)) continue;
-        look(&lookup); /* whoever reads the setting says what is wrong with its value */
-        lookup.error = error;
-        if (!lookup.found && !lookup.stranger) return complain_unknown(&lookup);
+        if (has_section(known, setting->key))
+            HTH_TRY(hth_setting_check_name(known, settings, setting, error));
     }
     return HTH_OK;
 }

@@ -48,6 +48,10 @@ const hth_part *hth_catalogue_chosen(const hth_catalogue *catalogue, const hth_s
 hth_status hth_setting_check(const hth_known *known, const hth_settings *settings,
                              const hth_setting *setting, hth_error *error);
 
+/* The first of these alone: HTH_INVALID if no table has a setting of that name, whatever is chosen. */
+hth_status hth_setting_check_name(const hth_known *known, const hth_settings *settings,
+                                  const hth_setting *setting, hth_error *error);
+
 /* HTH_INVALID if a setting belongs to a section of these catalogues but is in none of their tables. Ignores other
  * sections and settings of parts that are not chosen. For functions that read only some sections of a list. */
 hth_status hth_settings_check_names(const hth_known *known, const hth_settings *settings,

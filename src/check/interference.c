@@ -59,7 +59,7 @@ static hth_status open_all(const hth_settings *settings, const hth_session *sess
                            hth_error *error) {
     const hth_train_options *o = &session->options;
     if (o->interference == 0) return HTH_OK;
-    if (!hth_settings_find(settings, "phases.number") && !hth_has_phases(settings))
+    if (!hth_in_phase(settings) && !hth_has_phases(settings))
         return hth_fail(error, HTH_INVALID,
                         "train.interference is %lld, but the run has no phases: without tasks that "
                         "are over there is none to interfere with",

@@ -72,6 +72,7 @@ static hth_status load_files(const cli_arguments *arguments, hth_config *config,
 /* What is typed counts more than what a file says, wherever it stands. */
 static hth_status load_overrides(const cli_arguments *arguments, hth_config *config,
                                  hth_error *error) {
+    const size_t count = config->count;
     for (size_t i = 0; i < arguments->word_count; i++)
         if (cli_is_assignment(arguments->words[i]))
             HTH_TRY(hth_config_override(config, arguments->words[i], error));
@@ -83,7 +84,7 @@ static hth_status load_overrides(const cli_arguments *arguments, hth_config *con
         const char *value = cli_value(arguments, flags[i][0]);
         if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));
     }
-    return HTH_OK;
+    return hth_config_prevail(config, count, error);
 }
 
 /* *inherited: how many of the settings, the first, are those of a run that this one does not go on with. */

@@ -8,6 +8,7 @@
 #include "check/align.h"
 #include "credit/catalogues.h"
 #include "run/train.h"
+#include "settings/phases.h"
 
 #include <cJSON.h>
 #include <ctype.h>
@@ -281,8 +282,10 @@ static hth_status fill_variant(const planner *p, const hth_arm *arm, hth_variant
     snprintf(v->arm, sizeof v->arm, "%s", arm->label);
     HTH_TRY(hth_config_create(&v->config, p->error));
     HTH_TRY(copy_settings(p->config, v->config, p->error));
+    const size_t common = v->config->count;
     HTH_TRY(copy_settings(arm->own, v->config, p->error));
     HTH_TRY(set_varied(p, arm, v));
+    HTH_TRY(hth_config_prevail(v->config, common, p->error));
     HTH_TRY(try_variant(p, v));
     return check_alike(p, v);
 }

@@ -5,6 +5,7 @@
 #include "network/inspect.h"
 #include "optim/inspect.h"
 #include "settings/config.h"
+#include "settings/phases.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ hth_status hth_importance_check(const hth_settings *settings, const hth_session 
     const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);
     const bool of_targets = keep.of == HTH_OF_SAMPLED || keep.of == HTH_OF_EXPECTED;
     hth_settings own;
-    if (keep.by_task && keep.every == 0 && !hth_settings_find(settings, "phases.number"))
+    if (keep.by_task && keep.every == 0 && !hth_in_phase(settings))
         return hth_fail(
             error, HTH_INVALID,
             "keep.name is %s, which keeps what was learned before the end of a phase, but "

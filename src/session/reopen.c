@@ -31,6 +31,18 @@ static hth_status set_overrides(const hth_settings *overrides, bool of_phases, h
     return HTH_OK;
 }
 
+/* HTH_INVALID for a setting of a phase that the run does not have. */
+static hth_status check_phases(const hth_settings *overrides, const hth_config *config,
+                               hth_error *error) {
+    const hth_settings of_run = hth_config_given(config);
+    char label[HTH_PHASE_LENGTH];
+    size_t index;
+    for (size_t i = 0; overrides && i < overrides->count; i++)
+        if (hth_phase_key(overrides->items[i].key, label))
+            HTH_TRY(hth_phase_find(&of_run, label, &index, error));
+    return HTH_OK;
+}
+
 /* Loads the run's settings.yaml, then sets the overrides. Of phases it is the one that is to be looked at. */
 static hth_status load_settings(const char *run, const hth_settings *overrides, hth_config *config,
                                 hth_error *error) {
@@ -39,7 +51,11 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
     HTH_TRY(hth_rundir_of(run, folder, &by_file, error));
     HTH_TRY(hth_rundir_file(folder, "settings.yaml", path, error));
     HTH_TRY(hth_config_load(config, path, error));
+    HTH_TRY(check_phases(overrides, config, error));
     HTH_TRY(set_overrides(overrides, true, config, error));
+    /* Of phases all, also those that are not looked at. */
+    const hth_settings given = hth_config_given(config);
+    if (hth_has_phases(&given)) HTH_TRY(hth_config_validate(config, error));
     HTH_TRY(hth_config_enter_phase(config, error));
     HTH_TRY(set_overrides(overrides, false, config, error));
     return hth_config_validate(config, error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char before[] = "phases.";
+static const char by_phase[] = "phase"; /* where the number of a phase comes from */
 
 static const hth_option options[] = {
     {.name = "reset_optimiser",
@@ -90,6 +91,14 @@ hth_status hth_phase_check_name(const char *key, const char *origin, hth_error *
     bool good = length > 0 && length < HTH_PHASE_LENGTH;
     for (size_t i = 0; i < length; i++)
         good = good && (isalnum((unsigned char)name[i]) || name[i] == '-' || name[i] == '_');
+    /* "phases.number.train.steps" would be of a phase that is called as a setting is. */
+    for (size_t i = 0; i < HTH_COUNT(options); i++)
+        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
+            return hth_fail(
+                error, HTH_INVALID,
+                "%s%s%.150s: a phase cannot be called '%s', for phases.%s is a setting: "
+                "take another name",
+                origin ? origin : "", origin ? ": " : "", key, options[i].name, options[i].name);
     if (good) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
                     "%s%sthe name of a phase is '%.*s', but must be 1 to %d letters, digits, - or "
@@ -161,8 +170,31 @@ hth_status hth_phase_settings(const hth_settings *settings, const char *label, h
     }
     char *number = (char *)items + bytes;
     snprintf(number, DIGITS, "%u", (unsigned)index);
-    items[used++] = (hth_setting){"phases.number", number, NULL};
+    items[used++] = (hth_setting){"phases.number", number, by_phase};
     *out = (hth_phase_list){{items, used}, items};
+    return HTH_OK;
+}
+
+bool hth_in_phase(const hth_settings *settings) {
+    const hth_setting *number = hth_settings_find(settings, "phases.number");
+    return number && number->origin && strcmp(number->origin, by_phase) == 0;
+}
+
+hth_status hth_config_prevail(hth_config *config, size_t count, hth_error *error) {
+    const size_t end = config->count;
+    char label[HTH_PHASE_LENGTH];
+    for (size_t i = count; i < end; i++) {
+        const hth_settings later = {config->items + count, end - count};
+        const hth_setting typed = config->items[i];
+        /* Only the last of several counts. */
+        if (hth_settings_find(&later, typed.key) != &config->items[i]) continue;
+        for (size_t j = 0; j < count; j++) {
+            const hth_settings now = {config->items + count, end - count};
+            const char *whole = config->items[j].key, *key = hth_phase_key(whole, label);
+            if (!key || strcmp(key, typed.key) != 0 || hth_settings_find(&now, whole)) continue;
+            HTH_TRY(hth_config_set(config, whole, typed.value, typed.origin, error));
+        }
+    }
     return HTH_OK;
 }
 

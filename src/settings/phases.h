@@ -40,15 +40,21 @@ typedef struct hth_phase_list {
 } hth_phase_list;
 hth_status hth_phase_settings(const hth_settings *settings, const char *label, hth_phase_list *out,
                               hth_error *error);
+/* Whether the settings are those of one phase, as hth_phase_settings makes them. */
+bool hth_in_phase(const hth_settings *settings);
 /* *index: the phase with this name; "": the last. HTH_INVALID when there is none. */
 hth_status hth_phase_find(const hth_settings *settings, const char *name, size_t *index,
                           hth_error *error);
-/* HTH_INVALID unless a name is made of letters, digits, - and _, and not too long. */
+/* HTH_INVALID unless a name is made of letters, digits, - and _, not too long, and none of the settings of the section
+ * phases. */
 hth_status hth_phase_check_name(const char *key, const char *origin, hth_error *error);
 /* Adds the name of the phase to the sentence of an error, which keeps its status. */
 hth_status hth_phase_annotate(hth_status status, const char *label, hth_error *error);
 /* HTH_INVALID when a phase sets what holds for all: network, learner, optimiser, seed, batch and so on. */
 hth_status hth_phase_check_key(const hth_setting *setting, hth_error *error);
+/* Settings behind the first `count` hold for all phases: also for those that set the same otherwise, but behind the
+ * first `count` too. */
+hth_status hth_config_prevail(hth_config *config, size_t count, hth_error *error);
 /* Replaces the settings of a config by those of the phase that phases.look_at names, or the last. Does nothing where
  * there are no phases. */
 hth_status hth_config_enter_phase(hth_config *config, hth_error *error);

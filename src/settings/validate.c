@@ -122,17 +122,36 @@ hth_status hth_config_check_setting(const hth_settings *settings, const hth_sett
     hth_phase_list of_phase;
     own.key = hth_phase_key(setting->key, label);
     if (!own.key) return hth_setting_check(&known, settings, setting, error);
-    HTH_TRY(hth_phase_check_key(setting, error));
+    /* Of a phase: there is such a setting; a phase may have it; it fits. */
     HTH_TRY(hth_phase_settings(settings, label, &of_phase, error));
-    const hth_status status = hth_setting_check(&known, &of_phase.settings, &own, error);
+    hth_status status = hth_setting_check_name(&known, &of_phase.settings, &own, error);
+    const bool is_known = status == HTH_OK;
+    if (is_known) status = hth_phase_check_key(setting, error);
+    if (status == HTH_OK) status = hth_setting_check(&known, &of_phase.settings, &own, error);
     free(of_phase.items);
-    return status;
+    return is_known && hth_phase_check_key(setting, NULL) != HTH_OK
+               ? status
+               : hth_phase_annotate(status, label, error);
+}
+
+/* Settings of phases where there are none. */
+static hth_status check_no_phases(const hth_settings *settings, hth_error *error) {
+    static const char *const idle[] = {"look_at", "reset_optimiser"};
+    for (size_t i = 0; !hth_in_phase(settings) && i < HTH_COUNT(idle); i++)
+        HTH_TRY(check_idle(settings, &hth_phases_section.common, idle[i],
+                           "there are no phases: give them, such as "
+                           "phases.first.train.steps=1000",
+                           error));
+    return check_whole(settings, error);
 }
 
 /* Each phase is a run of its own settings. */
 static hth_status check_phases(const hth_settings *settings, hth_error *error) {
     char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH];
     const size_t count = hth_phases(settings, labels);
+    const hth_setting *at = hth_settings_find(settings, "phases.look_at");
+    size_t index;
+    if (at && *at->value) HTH_TRY(hth_phase_find(settings, at->value, &index, error));
     for (size_t k = 0; k < count; k++) {
         hth_phase_list own;
         HTH_TRY(hth_phase_settings(settings, labels[k], &own, error));
@@ -151,5 +170,5 @@ hth_status hth_config_validate(const hth_config *config, hth_error *error) {
     for (size_t i = 0; i < given.count; i++)
         HTH_TRY(hth_config_check_setting(&settings, &given.items[i], error));
     return hth_has_phases(&settings) ? check_phases(&settings, error)
-                                     : check_whole(&settings, error);
+                                     : check_no_phases(&settings, error);
 }

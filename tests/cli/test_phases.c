@@ -21,6 +21,10 @@ static void test_the_end_shows_the_matrix(void **state) {
     assert_non_null(strstr(row, "\n  after second   "));
     assert_non_null(strstr(row, "\n  BWT, backward transfer   "));
     assert_true(is_there("two/phases.json"));
+    /* What is typed holds for all phases of a file. */
+    RUN("train", "two/settings.yaml", "train.sequences=1", "--out", "shorter", "--quiet");
+    read_whole("shorter/phases.json", said.out);
+    assert_non_null(strstr(said.out, "\"steps\": [23, 48],"));
     /* Resumed after its end it says the same. */
     RUN("train", "--resume", "--out", "two", "--quiet");
     assert_int_equal(said.code, 0);
@@ -43,6 +47,16 @@ static void test_commands_look_at_a_phase(void **state) {
     RUN("eval", "looked", "--phase", "third");
     assert_int_equal(said.code, CLI_BAD_INPUT);
     assert_string_equal(said.err, "hitherto: there is no phase 'third'; there are first, second\n");
+    /* What is typed for phases is looked at, also of those that are not; none is added. */
+    RUN("eval", "looked", "phases.third.task.delay=7");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err, "hitherto: there is no phase 'third'; there are first, second\n");
+    RUN("eval", "looked", "phases.first.task.dely=7");
+    assert_non_null(strstr(said.err, "did you mean 'task.delay'? (phase 'first')"));
+    RUN("eval", "looked", "phases.second.task.delay=7", "--split", "validation");
+    assert_non_null(strstr(said.out, " 27\n"));
+    RUN("eval", "looked", "task.delay=7", "--split", "validation");
+    assert_non_null(strstr(said.out, " 27\n"));
     if (!has_double()) return;
     RUN("check", "looked", "--phase", "first");
     assert_int_equal(said.code, 0);

@@ -243,6 +243,14 @@ static void test_nonsense_is_refused(void **state) {
         {COPY "phases.a.train.steps=20 phases.b.train.epochs=2", "has no epochs"},
         {"network.units=4 phases.a.train.steps=20", "nothing to learn from"},
         {COPY "phases.reset_optimizer=true", "did you mean 'phases.reset_optimiser'"},
+        {COPY "phases.reset_optimiser=true", "there are no phases"},
+        {COPY "phases.look_at=first", "there are no phases"},
+        {COPY TWO "phases.look_at=third", "there is no phase 'third'; there are first, second"},
+        {COPY "phases.a.train.stps=9", "did you mean 'train.steps'? (phase 'a')"},
+        {COPY "phases.a.train.steps=many", "(phase 'a')"},
+        {COPY "phases.a.tain.steps=9", "did you mean 'train'? (phase 'a')"},
+        {COPY "phase.a.train.steps=9", "did you mean 'phases'?"},
+        {COPY "phases.a.cell.tau_m=9", "network, learner, optimiser"},
     };
     for (size_t i = 0; i < HTH_COUNT(cases); i++) {
         hth_ending ending;
@@ -258,6 +266,60 @@ static void test_nonsense_is_refused(void **state) {
     assert_int_equal(hth_config_create(&config, NULL), HTH_OK);
     assert_int_equal(hth_config_override(config, "phases.a b.train.steps=1", &error), HTH_INVALID);
     assert_non_null(strstr(error.message, "the name of a phase is 'a b'"));
+    static const char *const settings[] = {"number", "look_at", "reset_optimiser"};
+    for (size_t i = 0; i < HTH_COUNT(settings); i++) {
+        char text[80];
+        snprintf(text, sizeof text, "phases.%s.train.steps=1", settings[i]);
+        assert_int_equal(hth_config_override(config, text, &error), HTH_INVALID);
+        snprintf(text, sizeof text, "cannot be called '%s'", settings[i]);
+        assert_non_null(strstr(error.message, text));
+        snprintf(text, sizeof text, "phases.%ss.train.steps=1", settings[i]);
+        assert_int_equal(hth_config_override(config, text, &error), HTH_OK);
+    }
+    hth_config_destroy(config);
+}
+
+/* A keep that needs ends of tasks needs phases, also where settings.yaml of another run says phases.number. */
+static void test_a_keep_that_never_acts_is_refused(void **state) {
+    (void)state;
+    hth_ending ending;
+    hth_error error;
+    assert_int_equal(
+        train_line(COPY "keep=anchor phases.number=0", "never", false, NULL, &ending, &error),
+        HTH_INVALID);
+    assert_non_null(strstr(error.message, "keep.name is anchor"));
+    assert_int_equal(
+        train_line(COPY TWO "keep=anchor phases.number=0", "kept", false, NULL, &ending, &error),
+        HTH_OK);
+}
+
+/* Settings that are typed count more than those of a file, also where phases of the file set the same; but not more
+ * than those of a phase that are typed. */
+static void test_typed_settings_prevail(void **state) {
+    (void)state;
+    static const char *const of_file[] = {"task=copy-memory", "phases.a.train.steps=10",
+                                          "phases.b.train.steps=20", "phases.c.view.permute=1"};
+    static const char *const typed[] = {"train.steps=3", "phases.b.train.steps=4", "train.steps=5"};
+    static const char *const steps[] = {"5", "4", "5"};
+    char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH];
+    hth_config *config;
+    assert_int_equal(hth_config_create(&config, NULL), HTH_OK);
+    for (size_t i = 0; i < HTH_COUNT(of_file); i++)
+        assert_int_equal(hth_config_override(config, of_file[i], NULL), HTH_OK);
+    const size_t count = config->count;
+    for (size_t i = 0; i < HTH_COUNT(typed); i++)
+        assert_int_equal(hth_config_override(config, typed[i], NULL), HTH_OK);
+    assert_int_equal(hth_config_prevail(config, count, NULL), HTH_OK);
+    const hth_settings all = hth_config_settings(config);
+    assert_int_equal(hth_phases(&all, labels), 3);
+    for (size_t k = 0; k < 3; k++) {
+        hth_phase_list own;
+        assert_int_equal(hth_phase_settings(&all, labels[k], &own, NULL), HTH_OK);
+        assert_true(hth_in_phase(&own.settings));
+        assert_string_equal(hth_settings_find(&own.settings, "train.steps")->value, steps[k]);
+        free(own.items);
+    }
+    assert_false(hth_in_phase(&all));
     hth_config_destroy(config);
 }
 
@@ -311,6 +373,8 @@ int main(void) {
         cmocka_unit_test(test_sums_of_a_matrix_by_hand),
         cmocka_unit_test(test_eval_says_the_last_row),
         cmocka_unit_test(test_nonsense_is_refused),
+        cmocka_unit_test(test_a_keep_that_never_acts_is_refused),
+        cmocka_unit_test(test_typed_settings_prevail),
         cmocka_unit_test(test_other_phases_do_not_resume),
         cmocka_unit_test(test_settings_are_written),
     };
