@@ -67,6 +67,16 @@ static hth_status check_learner(const hth_settings *settings, const hth_session 
                                  : "fits the readout by least squares (learner.readout)");
 }
 
+hth_status hth_importance_check_episodes(const hth_session *s, hth_error *error) {
+    const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);
+    if (!keep.by_task || (keep.every > 0 && !needs_pass(&keep))) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "keep.name is %s, which keeps what was learned before the end of a phase, but a "
+        "run of episodes (learner.signal = module) has none: leave it out%s",
+        keep.name, needs_pass(&keep) ? "" : ", or set keep.every");
+}
+
 hth_status hth_importance_check(const hth_settings *settings, const hth_session *s,
                                 hth_error *error) {
     const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);

@@ -12,6 +12,9 @@
 hth_status hth_importance_check(const hth_settings *settings, const hth_session *session,
                                 hth_error *error);
 
+/* HTH_INVALID when a run of episodes, which has no ends of tasks and makes no pass, would never consolidate. */
+hth_status hth_importance_check_episodes(const hth_session *session, hth_error *error);
+
 /* Makes the pass, if there is one, and consolidates. Errors are those of hth_session_open. */
 hth_status hth_session_consolidate(const hth_settings *settings, hth_session *session,
                                    hth_error *error);

@@ -3,6 +3,7 @@
 
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "session/importance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,7 @@ static hth_status open_all(const hth_settings *settings, hth_split split, hth_se
     o->told = o->body ? o->body->places : o->outputs;
     HTH_TRY(open_networks(settings, s, error));
     HTH_TRY(open_learning(settings, s, error));
+    HTH_TRY(hth_importance_check_episodes(s, error));
     HTH_TRY(take_arrays(o, error));
     s->metric.kind = hth_metric_find("place");
     return hth_moments_create(&s->train.shape, &s->moments, error);

@@ -134,9 +134,9 @@ static hth_status check(const view *v, hth_error *error) {
                       error);
     if (o->relabel && v->listed == 0)
         return refuse(v, "view.relabel", "has no view.classes to number", error);
-    if (o->cues && o->cue >= o->cues)
+    if (o->cue && o->cue >= o->cues)
         return hth_fail(error, HTH_INVALID,
-                        "view.cue is %lld, but there are %lld cues, counted from 0",
+                        "view.cue is %lld, but view.cues is %lld, and the first cue is 0",
                         (long long)o->cue, (long long)o->cues);
     if (o->head && (size_t)o->head >= v->heads)
         return hth_fail(error, HTH_INVALID,
@@ -482,7 +482,8 @@ hth_status hth_view_open(const hth_settings *settings, const hth_stream_kind **k
     hth_view_options read;
     HTH_TRY(hth_options_read(&hth_view_section.common, settings, &read, error));
     const size_t heads = heads_of(settings);
-    if (!is_wanted(&read, heads) && !*read.classes && !read.count) return HTH_OK;
+    const bool is_given = *read.classes || read.count || read.cue || read.head;
+    if (!is_wanted(&read, heads) && !is_given) return HTH_OK;
     view *v = calloc(1, sizeof *v);
     if (!v) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a view");
     v->of = *kind;

@@ -364,6 +364,7 @@ static void settings_without_a_meaning_are_refused(void **state) {
     static const char *const refused[][2] = {
         {STORE "store.heads=3", "store.heads is 3"},
         {STORE "store.literal=true", "which are 5; network.units says 4"},
+        {STORE "store.decay=0.5", "store.decay is 0.5, but no row has a usage"},
         {STORE "store.key=3", "did you mean 'store.keys'"},
         {STORE "layer1.store.key=3", "did you mean 'layer1.store.keys'"},
     };

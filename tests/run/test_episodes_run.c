@@ -291,6 +291,10 @@ static void test_what_has_no_meaning_is_refused(void **state) {
                    "episode.updates is '2'");
     assert_refused("task=pattern network.units=6 cell=lif learner=eprop1 module.tau_m=10",
                    "module.tau_m");
+    assert_refused(ARM "keep=anchor", "keep.name is anchor");
+    assert_refused(ARM "keep=ewc keep.every=2", "keep.name is ewc");
+    assert_refused(ARM "keep=si", "leave it out, or set keep.every");
+    train_whole(ARM "keep=si keep.every=2", "kept");
     /* Controls: what says no more than episodes do, and what conventions say. */
     train_whole(ARM "learner.steps=30 learner.update=sequence", "same");
     train_whole(ARM "conventions=bellec2020", "by2020");

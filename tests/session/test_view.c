@@ -231,6 +231,8 @@ static void test_nonsense_is_refused(void **state) {
         {"view.cues=2 view.cue=2", "view.cue is 2"}, {"loss.heads=2 view.head=2", "view.head is 2"},
         {"view.relabel=true", "no view.classes"},    {"view.classes=two", "must be a list"},
         {"view.classes=9", "there are 0 sequences"},
+        {"view.cue=1", "view.cue is 1, but view.cues is 0"},
+        {"view.head=1", "view.head is 1, but loss.heads is 1"},
     };
     hth_error error;
     seen s;

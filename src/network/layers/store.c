@@ -132,10 +132,20 @@ static hth_status check_units(const hth_layer *layer, const store_options *o, ht
     return HTH_OK;
 }
 
+static hth_status check_decay(const store_options *o, hth_error *error) {
+    const double otherwise = 0.99;
+    if (o->write == HTH_STORE_LEAST_USED || o->decay == otherwise) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "store.decay is %g, but no row has a usage that fades: set "
+                    "store.write=least-used, or leave it out",
+                    o->decay);
+}
+
 static hth_status shape(const void *given, hth_layer *layer, hth_error *error) {
     const store_options *o = given;
     const bool cosine = o->score == COSINE;
     HTH_TRY(check_units(layer, o, error));
+    HTH_TRY(check_decay(o, error));
     hth_store_form *store = &layer->store;
     *store = (hth_store_form){.heads = (size_t)o->heads,
                               .key = o->literal ? layer->reads.width : (size_t)o->keys,
