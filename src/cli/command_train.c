@@ -148,6 +148,12 @@ int cli_train(const cli_arguments *arguments) {
         return cli_complain(CLI_BAD_INPUT, "cannot resume %s: there is no such folder", given);
     if (resume && !given && !arguments->word_count)
         return cli_complain(CLI_BAD_INPUT, "which run is to be resumed? --resume --out DIR");
+    const char *word = settings_word(arguments);
+    if (resume && !given && word && cli_is_folder(word))
+        return cli_complain(CLI_BAD_INPUT,
+                            "--resume goes on with the run that --out names: hitherto train "
+                            "--resume --out %s",
+                            word);
     if (resume && cli_value(arguments, "--from"))
         return cli_complain(CLI_BAD_INPUT,
                             "--from begins a run, --resume goes on with one: give one of them");

@@ -1,6 +1,7 @@
 /* Settings as the command line gives them: files, key=value, and the two flags that are settings. */
 #include "cli/cli.h"
 
+#include "settings/identity.h"
 #include "settings/phases.h"
 
 #include <errno.h>
@@ -93,8 +94,13 @@ static hth_status fill(const cli_arguments *arguments, const char *first_file, h
     *inherited = 0;
     if (first_file) HTH_TRY(hth_config_load(config, first_file, error));
     if (first_file && cli_value(arguments, "--from")) *inherited = config->count;
+    const size_t own = config->count;
     HTH_TRY(load_files(arguments, config, inherited, error));
-    return load_overrides(arguments, config, error);
+    HTH_TRY(load_overrides(arguments, config, error));
+    /* A run that goes on stays what it is. */
+    if (!first_file || !cli_value(arguments, "--resume")) return HTH_OK;
+    const hth_settings given = hth_config_given(config);
+    return hth_identity_keep(&given, own, error);
 }
 
 /* Checks the settings. Those of another run that have lost their meaning are removed. Training alone goes through

@@ -199,7 +199,7 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     if (resume)
         HTH_TRY(hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity,
                                     r->phases ? &turn : NULL, r->observer, &found, error));
-    if (found) return HTH_OK;
+    if (found) return hth_run_check_resumed(r, error);
     /* Otherwise begin, with the parameters of train.from if that is set. */
     if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
     warn_of_few_updates(r);

@@ -148,6 +148,24 @@ hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *o
     return make(settings, true, out, error);
 }
 
+hth_status hth_identity_keep(const hth_settings *settings, size_t count, hth_error *error) {
+    const hth_settings before = {settings->items, count};
+    const hth_identity identity = {.has_episodes = hth_episodes_wanted(&before)};
+    for (size_t i = count; i < settings->count; i++) {
+        const hth_setting *given = &settings->items[i],
+                          *own = hth_settings_find(&before, given->key);
+        if (!own || !hth_identity_counts(&identity, given->key) ||
+            hth_same_value(own->value, given->value))
+            continue;
+        return hth_fail(
+            error, HTH_MISMATCH,
+            "%s (%s) is '%.60s', but the run that is to go on has '%.60s': leave it out, or "
+            "begin another run with --from",
+            given->key, given->origin ? given->origin : "set", given->value, own->value);
+    }
+    return HTH_OK;
+}
+
 bool hth_same_value(const char *a, const char *b) {
     char *end_a, *end_b;
     double x = strtod(a, &end_a), y = strtod(b, &end_b);

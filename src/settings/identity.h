@@ -22,6 +22,9 @@ hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, ht
 /* hth_identity_make with `whole` set. */
 hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
                                    hth_error *error);
+/* HTH_MISMATCH where settings behind the first `count`, those of a run that is to go on, give one of the identity another
+ * value. */
+hth_status hth_identity_keep(const hth_settings *settings, size_t count, hth_error *error);
 /* Whether two values are equal; "0.5" and "0.50" are. */
 bool hth_same_value(const char *a, const char *b);
 /* Whether the setting belongs to the identity. */

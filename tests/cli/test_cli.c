@@ -368,7 +368,46 @@ static void test_an_interrupted_run_says_how_to_resume(void **state) {
     assert_int_equal(said.code, CLI_INTERRUPTED);
     assert_non_null(strstr(said.err, "Interrupted; the run is saved. To go on:\n"
                                      "  hitherto train --resume --out long\n"));
-    RUN("train", "--resume", "--out", "long", "train.steps=10");
+    /* It ends where it is, if it is told so; not before. */
+    char steps[60];
+    unsigned long long at;
+    RUN("train", "--resume", "--out", "long", "train.steps=1");
+    const char *step = strstr(said.err, "but the run is past that already, at step ");
+    assert_non_null(step);
+    assert_int_equal(sscanf(step, "%*[^0-9]%llu", &at), 1);
+    snprintf(steps, sizeof steps, "train.steps=%llu", at);
+    RUN("train", "--resume", "--out", "long", steps);
+    assert_int_equal(said.code, 0);
+    read_whole("long/settings.yaml", said.out);
+    snprintf(steps, sizeof steps, "\n  steps: %llu\n", at);
+    assert_non_null(strstr(said.out, steps));
+}
+
+/* A run that goes on stays what it is: what is typed is named, and settings.yaml stays as it is. */
+static void test_a_run_that_goes_on_stays_what_it_is(void **state) {
+    (void)state;
+    static char before[SAID_LENGTH];
+    static const char *const refused[][2] = {
+        {"train.steps=50",
+         "train.steps (command line) is '50', but the run is past that already, at "
+         "step 100; it was '100': give more, or leave it out"},
+        {"cell=lstm", "cell.name (command line) is 'lstm', but the run that is to go on has 'gru'"},
+        {"keep=si", "keep.name (command line) is 'si', but the run that is to go on has 'none'"},
+        {"network.units=5", "network.units (command line) is '5', but"},
+    };
+    RUN("train", "task=add", "network.units=3", "cell=gru", "learner=rflo", "train.steps=100",
+        "--out", "run", "--quiet");
+    read_whole("run/settings.yaml", before);
+    for (size_t i = 0; i < HTH_COUNT(refused); i++) {
+        RUN("train", "--resume", "--out", "run", refused[i][0], "--quiet");
+        assert_int_equal(said.code, CLI_BAD_INPUT);
+        if (!strstr(said.err, refused[i][1])) fail_msg("%s", said.err);
+        read_whole("run/settings.yaml", said.out);
+        assert_string_equal(said.out, before);
+    }
+    REFUSED("--resume goes on with the run that --out names: hitherto train --resume --out run",
+            "train", "--resume", "run");
+    RUN("train", "--resume", "--out", "run", "train.steps=120", "cell=gru", "--quiet");
     assert_int_equal(said.code, 0);
 }
 
@@ -513,6 +552,7 @@ int main(void) {
         TEST(test_a_silent_network_is_named),
         TEST(test_a_second_run_gets_a_number),
         TEST(test_an_interrupted_run_says_how_to_resume),
+        TEST(test_a_run_that_goes_on_stays_what_it_is),
         TEST(test_check_shows_each_claim),
         TEST(test_double_precision_without_its_program),
         TEST(test_plot_without_gnuplot),

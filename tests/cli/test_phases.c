@@ -21,6 +21,17 @@ static void test_the_end_shows_the_matrix(void **state) {
     assert_non_null(strstr(row, "\n  after second   "));
     assert_non_null(strstr(row, "\n  BWT, backward transfer   "));
     assert_true(is_there("two/phases.json"));
+    /* What is over stays as it was. */
+    RUN("train", "--resume", "--out", "two", "train.sequences=3");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(
+        said.err, "hitherto: train.sequences (command line) is '3', but phase 'first', which is "
+                  "over, had '2': leave it out, or set it in the phases that come, as "
+                  "phases.NAME.train.sequences\n");
+    RUN("train", "--resume", "--out", "two", "phases.second.train.sequences=3", "--quiet");
+    assert_int_equal(said.code, 0);
+    RUN("train", "--resume", "--out", "two", "phases.second.train.sequences=2", "--quiet");
+    assert_non_null(strstr(said.err, "is past that already, at step 121; it was '3'"));
     /* What is typed holds for all phases of a file. */
     RUN("train", "two/settings.yaml", "train.sequences=1", "--out", "shorter", "--quiet");
     read_whole("shorter/phases.json", said.out);
