@@ -88,6 +88,7 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     cli_catch_interrupts();
     const hth_observer observer = {.progress = cli_progress_show,
                                    .message = cli_progress_message,
+                                   .news = every < 0 ? NULL : cli_progress_message,
                                    .context = &progress,
                                    .interrupted = &cli_interrupted,
                                    .reading = cli_progress_reading};

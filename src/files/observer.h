@@ -26,6 +26,7 @@ typedef struct hth_progress {
 typedef struct hth_observer {
     void (*progress)(void *context, const hth_progress *progress); /* at least every second */
     void (*message)(void *context, const char *sentence);
+    void (*news)(void *context, const char *sentence); /* the same of what is as it should be */
     void *context;
     const volatile sig_atomic_t *interrupted; /* not 0: finish the step, save, return */
     /* Tells that reading of the data starts or ends; it may take long. During it nobody checks `interrupted`, and

@@ -302,7 +302,7 @@ static hth_status begin_phase(hth_run *r, hth_error *error) {
     name_of(r, c->phase, name);
     snprintf(sentence, sizeof sentence, "Phase %llu of %zu, %s, begins at step %llu.",
              (unsigned long long)c->phase + 1, r->phases, name, (unsigned long long)c->walked.step);
-    hth_run_tell(r, sentence);
+    if (r->observer->news) r->observer->news(r->observer->context, sentence);
     return HTH_OK;
 }
 

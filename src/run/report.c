@@ -49,6 +49,23 @@ hth_status hth_run_score(hth_run *r, hth_scorer *scorer, const hth_run_metric *m
     return HTH_OK;
 }
 
+/* Warns once per run when a validation counts so few targets that the part of them that was right says little. */
+static void warn_of_few(hth_run *r) {
+    enum { FEW = 10 };
+    const hth_scorer *scorer = &r->validation;
+    const double count = scorer->tally.sums.weight;
+    char sentence[300];
+    if (r->counted || scorer->source.shape.target != HTH_TARGET_CLASSES) return;
+    r->counted = true;
+    if (count >= FEW) return;
+    snprintf(sentence, sizeof sentence,
+             "Validation rests on %g target%s (%llu steps of %zu sequence%s), which says little: "
+             "train.validation_batch=100, or a larger train.validation_steps, takes more",
+             count, count == 1 ? "" : "s", (unsigned long long)scorer->tally.step,
+             scorer->walk.batch, scorer->walk.batch == 1 ? "" : "s");
+    hth_run_tell(r, sentence);
+}
+
 /* Runs a validation and updates the counters. *stopped: it was interrupted; the counters are unchanged. */
 static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
@@ -56,6 +73,7 @@ static hth_status validate(hth_run *r, bool *stopped, hth_error *error) {
     HTH_TRY(hth_run_score(r, &r->validation, &r->session.metric, &c->validation_loss,
                           &c->validation_metric, stopped, error));
     if (*stopped) return HTH_OK;
+    if (!r->session.outer) warn_of_few(r);
     hth_stop_note(c, c->validation_metric);
     c->validations++;
     note_best_metric(r);

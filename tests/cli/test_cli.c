@@ -383,6 +383,20 @@ static void test_an_interrupted_run_says_how_to_resume(void **state) {
     assert_non_null(strstr(said.out, steps));
 }
 
+/* A fraction of one target is 0 or 1; the second run counts enough. */
+static void test_a_validation_of_few_targets_says_so(void **state) {
+    (void)state;
+    RUN("train", "task=recall", "network.units=3", "learner=rflo", "train.sequences=1", "--out",
+        "one");
+    assert_non_null(strstr(said.err, "Validation rests on 1 target ("));
+    assert_non_null(
+        strstr(said.err, " steps of 1 sequence), which says little: train.validation_batch=100"));
+    RUN("train", "task=recall", "network.units=3", "learner=rflo", "train.sequences=1",
+        "train.validation_batch=10", "--out", "ten");
+    assert_int_equal(said.code, 0);
+    assert_null(strstr(said.err, "rests on"));
+}
+
 /* A run that goes on stays what it is: what is typed is named, and settings.yaml stays as it is. */
 static void test_a_run_that_goes_on_stays_what_it_is(void **state) {
     (void)state;
@@ -553,6 +567,7 @@ int main(void) {
         TEST(test_a_second_run_gets_a_number),
         TEST(test_an_interrupted_run_says_how_to_resume),
         TEST(test_a_run_that_goes_on_stays_what_it_is),
+        TEST(test_a_validation_of_few_targets_says_so),
         TEST(test_check_shows_each_claim),
         TEST(test_double_precision_without_its_program),
         TEST(test_plot_without_gnuplot),

@@ -12,6 +12,7 @@ static void test_the_end_shows_the_matrix(void **state) {
     (void)state;
     RUN(TWO, "--out", "two");
     assert_int_equal(said.code, 0);
+    assert_string_equal(said.err, "");
     const char *row = strstr(said.out, "\n  validation accuracy of         first    second\n");
     assert_non_null(row);
     row = strstr(row, "\n  before   ");
@@ -33,7 +34,8 @@ static void test_the_end_shows_the_matrix(void **state) {
     RUN("train", "--resume", "--out", "two", "phases.second.train.sequences=2", "--quiet");
     assert_non_null(strstr(said.err, "is past that already, at step 121; it was '3'"));
     /* What is typed holds for all phases of a file. */
-    RUN("train", "two/settings.yaml", "train.sequences=1", "--out", "shorter", "--quiet");
+    RUN("train", "two/settings.yaml", "train.sequences=1", "--out", "shorter");
+    assert_non_null(strstr(said.err, "Phase 2 of 2, second, begins at step 23.\n"));
     read_whole("shorter/phases.json", said.out);
     assert_non_null(strstr(said.out, "\"steps\": [23, 48],"));
     /* Resumed after its end it says the same. */
