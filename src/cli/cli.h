@@ -129,7 +129,8 @@ void cli_progress_start(cli_progress *progress, double every);
 void cli_progress_show(void *context, const hth_progress *progress); /* an observer's progress */
 void cli_progress_message(void *context, const char *sentence);      /* an observer's message */
 void cli_progress_reading(void *context, bool reading); /* meanwhile a signal ends the program */
-void cli_progress_end(cli_progress *progress);          /* the last state, a line */
+void cli_progress_clear(cli_progress *progress); /* takes the line away: another text comes */
+void cli_progress_end(cli_progress *progress);   /* the last state, a line */
 /* Shows a line of one's own in the same ways; only when one is due, unless `last`. */
 void cli_progress_put(cli_progress *progress, const char *line, bool last);
 /* The observer of a command that looks inside runs. It tells "trial 3/20" where `counts` is "trial", nothing of this

@@ -259,8 +259,10 @@ static int look(const cli_arguments *arguments, dynamics_request *q) {
     hth_error error;
     bool stopped;
     q->plan.observer = cli_look_on(&q->onlooker, arguments, "step");
-    if (hth_dynamics_find(&q->plan, &q->result, &stopped, &error) != HTH_OK)
+    if (hth_dynamics_find(&q->plan, &q->result, &stopped, &error) != HTH_OK) {
+        cli_progress_clear(&q->onlooker.progress);
         return cli_fail(&error);
+    }
     const int code = stopped ? CLI_INTERRUPTED : show(q);
     hth_dynamics_free(&q->result);
     return code;

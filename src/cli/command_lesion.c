@@ -180,7 +180,10 @@ static int hurt(const cli_arguments *arguments, lesion_request *q) {
     hth_error error;
     bool stopped;
     q->plan.observer = cli_look_on(&q->onlooker, arguments, "lesion");
-    if (hth_lesion_run(&q->plan, &q->result, &stopped, &error) != HTH_OK) return cli_fail(&error);
+    if (hth_lesion_run(&q->plan, &q->result, &stopped, &error) != HTH_OK) {
+        cli_progress_clear(&q->onlooker.progress);
+        return cli_fail(&error);
+    }
     const int code = stopped ? CLI_INTERRUPTED : show(q);
     hth_lesion_free(&q->result);
     return code;

@@ -76,8 +76,10 @@ static int probe_all(const cli_arguments *arguments, probe_request *q) {
     q->plan.observer = cli_look_on(&q->onlooker, arguments, "trial");
     for (size_t i = 0; i < q->count; i++) {
         q->plan.run = q->runs[i];
-        if (hth_probe(&q->plan, &q->results[i], &stopped, &error) != HTH_OK)
+        if (hth_probe(&q->plan, &q->results[i], &stopped, &error) != HTH_OK) {
+            cli_progress_clear(&q->onlooker.progress);
             return cli_fail(&error);
+        }
         if (stopped) return CLI_INTERRUPTED;
         if (q->results[i].count != q->results[0].count)
             return cli_complain(CLI_BAD_INPUT, "%s and %s have trials of different lengths",

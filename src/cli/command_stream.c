@@ -1,7 +1,6 @@
 /* hitherto stream: rows in, predictions out, learning in between. */
 #include "cli/cli.h"
 #include "cli/stream_report.h"
-#include "files/draft.h"
 #include "run/online.h"
 
 #include "files/clock.h"
@@ -49,6 +48,7 @@ static void catch_signals(void) {
 /* Writes out all predictions; false if they cannot be. */
 static bool flush_predictions(stream_run *s) {
     if (!s->lost && fflush(stdout) != 0) s->lost = errno;
+    if (!s->lost && ferror(stdout)) s->lost = EIO; /* of an earlier row */
     return !s->lost;
 }
 
@@ -119,18 +119,26 @@ static bool wait_for_rows(void *context) {
 
 /* ---- Predictions -------------------------------------------------------------------------- */
 
+static void put_cell(const char *text) {
+    putchar(',');
+    cli_put_csv(stdout, text);
+}
+
 static void print_header(const stream_run *s) {
     const hth_rows *rows = hth_online_rows(s->online);
     const size_t classes = hth_rows_classes(rows);
-    char name[80];
-    printf("row%s%s", *s->id ? "," : "", s->id);
-    if (classes) printf(",class");
+    char name[80], cell[84];
+    printf("row");
+    hth_rows_id_name(rows, name, sizeof name);
+    if (*name) put_cell(name);
+    if (classes) put_cell("class");
     for (size_t k = 0; k < (classes ? classes : hth_rows_targets(rows)); k++) {
         if (classes)
             hth_rows_class_name(rows, k, name, sizeof name);
         else
             hth_rows_target_name(rows, k, name, sizeof name);
-        printf(",%s%s", classes ? "p_" : "", name);
+        snprintf(cell, sizeof cell, "%s%s", classes ? "p_" : "", name);
+        put_cell(cell);
     }
     putchar('\n');
 }
@@ -140,14 +148,14 @@ static void print_row(const stream_run *s, const hth_online_row *row) {
     const int digits = sizeof(hth_real) == sizeof(double) ? 17 : 9;
     if (!row->predicted) return;
     printf("%llu", (unsigned long long)row->row);
-    if (*s->id) printf(",%s", row->id);
+    if (*s->id) put_cell(row->id);
     if (hth_rows_classes(rows)) {
         char name[80];
         size_t best = 0;
         for (size_t k = 1; k < row->count; k++)
             best = row->forecast[k] > row->forecast[best] ? k : best;
         hth_rows_class_name(rows, best, name, sizeof name);
-        printf(",%s", name);
+        put_cell(name);
     }
     for (size_t k = 0; k < row->count; k++) printf(",%.*g", digits, row->forecast[k]);
     putchar('\n');
@@ -157,9 +165,17 @@ static void print_row(const stream_run *s, const hth_online_row *row) {
 
 /* The exit code when a row could not be taken: what was learned before it is saved. */
 static int stop_at(stream_run *s, const hth_error *error) {
+    cli_progress_clear(&s->report.progress);
     const int code = cli_fail(error);
     if (error->status != HTH_NOT_FINITE) save(s);
     return code;
+}
+
+static void tell_drift(stream_run *s, uint64_t row) {
+    char sentence[100];
+    snprintf(sentence, sizeof sentence, "row %llu: the error has risen above its mean: drift",
+             (unsigned long long)row);
+    cli_progress_message(&s->report.progress, sentence);
 }
 
 static int take_rows(stream_run *s) {
@@ -170,9 +186,7 @@ static int take_rows(stream_run *s) {
         if (hth_online_next(s->online, &row, &found, &error) != HTH_OK) return stop_at(s, &error);
         if (!found) break;
         print_row(s, &row);
-        if (row.drifted)
-            fprintf(stderr, "row %llu: the error has risen above its mean: drift\n",
-                    (unsigned long long)row.row);
+        if (row.drifted) tell_drift(s, row.row);
         if (!cli_stream_report_row(&s->report, s->online, row.seconds)) {
             save(s);
             return CLI_BAD_INPUT;
@@ -191,21 +205,10 @@ static int check_output(stream_run *s) {
     return cli_complain(CLI_BAD_INPUT, "the predictions cannot be written: %s", strerror(s->lost));
 }
 
-/* Complains before the first row of a snapshot that cannot be written at the end. */
-static int check_save(const char *path) {
-    hth_draft draft;
-    hth_error error;
-    if (!path) return CLI_OK;
-    if (hth_draft_begin(path, &draft, &error) != HTH_OK) return cli_fail(&error);
-    hth_draft_end(&draft, false, NULL);
-    return CLI_OK;
-}
-
 static int run(stream_run *s, const cli_arguments *arguments, const hth_online_plan *plan) {
     hth_error error;
     catch_signals();
-    int code = check_save(s->save);
-    if (code == CLI_OK) code = cli_stream_report_begin(&s->report, arguments);
+    int code = cli_stream_report_begin(&s->report, arguments);
     if (code != CLI_OK) return code;
     if (hth_online_open(plan, &s->online, &error) != HTH_OK) {
         cli_stream_report_end(&s->report);
@@ -216,6 +219,7 @@ static int run(stream_run *s, const cli_arguments *arguments, const hth_online_p
     s->saved_rows = hth_online_count(s->online);
     s->last_save = hth_clock();
     code = take_rows(s);
+    cli_progress_clear(&s->report.progress);
     if (code == CLI_OK) code = check_output(s);
     if (!s->quiet && s->report.rows > 0) cli_stream_report_sum(&s->report, s->online);
     if (code == CLI_OK && s->save && !s->quiet)

@@ -177,11 +177,14 @@ void cli_progress_show(void *context, const hth_progress *report) {
     show(progress);
 }
 
-void cli_progress_message(void *context, const char *sentence) {
-    cli_progress *progress = context;
+void cli_progress_clear(cli_progress *progress) {
     if (progress->terminal && progress->line_length)
         fprintf(stderr, "\r%*s\r", (int)progress->line_length, "");
     progress->line_length = 0;
+}
+
+void cli_progress_message(void *context, const char *sentence) {
+    cli_progress_clear(context);
     cli_say(stderr, "%s\n", sentence);
 }
 

@@ -251,8 +251,12 @@ static hth_status choose_columns(hth_rows *r, hth_error *error) {
     /* The column with names of rows, the targets, the inputs. */
     r->id_column = HTH_NOT_READ;
     if (*o->id) {
-        const hth_status status = select_columns(r, "data.id", o->id, &ids, &id_count, error);
+        hth_status status = select_columns(r, "data.id", o->id, &ids, &id_count, error);
         if (status == HTH_OK) r->id_column = ids[0];
+        if (status == HTH_OK && id_count > 1)
+            status =
+                hth_fail(error, HTH_INVALID,
+                         "data.id is '%.60s', but must be one column: it names the rows", o->id);
         free(ids);
         HTH_TRY(status);
     }
@@ -338,6 +342,11 @@ void hth_rows_input_name(const hth_rows *r, size_t index, char *out, size_t size
 
 void hth_rows_target_name(const hth_rows *r, size_t index, char *out, size_t size) {
     column_name(r, r->targets[index], out, size);
+}
+
+void hth_rows_id_name(const hth_rows *r, char *out, size_t size) {
+    *out = '\0';
+    if (r->id_column != HTH_NOT_READ) column_name(r, r->id_column, out, size);
 }
 
 void hth_rows_class_name(const hth_rows *r, size_t index, char *out, size_t size) {

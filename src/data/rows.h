@@ -70,6 +70,8 @@ size_t hth_rows_classes(const hth_rows *rows); /* 0: targets are numbers */
 /* Its name in the first line; where there is none, its number from 1. */
 void hth_rows_input_name(const hth_rows *rows, size_t index, char *out, size_t size);
 void hth_rows_target_name(const hth_rows *rows, size_t index, char *out, size_t size);
+/* The same of the column that names rows; "" if there is none. */
+void hth_rows_id_name(const hth_rows *rows, char *out, size_t size);
 /* The name of a class as data.classes gives it; its number where that is a count. */
 void hth_rows_class_name(const hth_rows *rows, size_t index, char *out, size_t size);
 

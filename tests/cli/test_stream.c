@@ -88,6 +88,57 @@ static void rows_as_people_write_them(void **state) {
     assert_memory_equal(said.out, "row,2020\n", 9);
 }
 
+/* A name with a comma, quotes or blanks in it is written as the same cell. */
+static void names_are_written_as_they_were_read(void **state) {
+    (void)state;
+    write_whole(
+        "t.csv",
+        "\"the, id\",a,\"load \"\"x\"\", kW\"\n\"x,1\",1,\n\"y \"\"2\"\"\",2,\n\"x,1\",,0.5\n");
+    feed("t.csv");
+    STREAM("--id", "1", "--inputs", "2", "--target", "3", "--quiet");
+    assert_int_equal(said.code, CLI_OK);
+    static const char begin[] = "row,\"the, id\",\"load \"\"x\"\", kW\"\n1,\"x,1\",";
+    assert_memory_equal(said.out, begin, sizeof begin - 1);
+    assert_non_null(strstr(said.out, "\n2,\"y \"\"2\"\"\","));
+    write_whole("t.csv", "a,b\n1,\"up, fast\"\n2,\"down\"\n3,\"down\"\n");
+    feed("t.csv");
+    STREAM("--inputs", "a", "--target", "b", "--ahead", "0", "--classes", "\"up, fast\",down",
+           "--quiet");
+    assert_string_equal(said.err, "");
+    assert_memory_equal(said.out, "row,class,\"p_up, fast\",p_down\n", 30);
+}
+
+/* Predictions that cannot be written end the stream, and no snapshot counts them as made. */
+static void a_full_disk_ends_the_stream(void **state) {
+    (void)state;
+    if (!is_there("/dev/full")) skip();
+    write_sine("t.csv", 0, 3000);
+    feed("t.csv");
+    unlink("out.txt");
+    unlink("s.safetensors");
+    assert_int_equal(symlink("/dev/full", "out.txt"), 0);
+    STREAM("--target", "load", "--quiet", "--save", "s.safetensors");
+    unlink("out.txt");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err,
+                        "hitherto: the predictions cannot be written: No space left on device\n");
+    assert_false(is_there("s.safetensors"));
+}
+
+/* A line says so when the error has risen. */
+static void drift_is_told(void **state) {
+    (void)state;
+    FILE *file = fopen("t.csv", "wb");
+    assert_non_null(file);
+    for (size_t t = 0; t < 400; t++)
+        fprintf(file, "%.4f\n", (t < 300 ? 0.1 : 9) * sin((t < 300 ? 0.2 : 2.9) * (double)t));
+    fclose(file);
+    feed("t.csv");
+    STREAM("--target", "1", "--drift", "20", "--quiet");
+    assert_non_null(strstr(said.err, ": the error has risen above its mean: drift\n"));
+    assert_memory_equal(said.err, "row 30", 6);
+}
+
 /* A signal to end saves what there is; one to save goes on. The program reads from a pipe that stays open. */
 static void signals_save(void **state) {
     (void)state;
@@ -237,6 +288,10 @@ static void what_has_no_meaning_is_refused(void **state) {
     feed("t.csv");
     REFUSED("option --save is 'nowhere/s', but there is no folder nowhere: make it first",
             "--target", "b", "--save", "nowhere/s");
+    write_whole("t.csv", "a,b,c\n1,2,3\n");
+    feed("t.csv");
+    REFUSED("data.id is 'a,b', but must be one column: it names the rows", "--target", "c", "--id",
+            "a,b");
     write_whole("t.csv", "{\"a\": 1}\n{\"a\": 2}{\"a\": 3}\n");
     feed("t.csv");
     REFUSED("standard input: line 2 is no list or object of JSON: '{\"a\": 2}{\"a\": 3}'",
@@ -255,6 +310,9 @@ int main(void) {
         cmocka_unit_test(two_parts_are_the_whole),
         cmocka_unit_test(signals_save),
         cmocka_unit_test(rows_as_people_write_them),
+        cmocka_unit_test(names_are_written_as_they_were_read),
+        cmocka_unit_test(a_full_disk_ends_the_stream),
+        cmocka_unit_test(drift_is_told),
         cmocka_unit_test(a_killed_stream_has_written_its_predictions),
         cmocka_unit_test(a_bad_row_loses_nothing),
         cmocka_unit_test(what_has_no_meaning_is_refused),
