@@ -1015,6 +1015,33 @@ class Keep(TypedDict, total=False):
     directions are left (1)"""
 
 
+ReplayName = Literal["none", "reservoir", "ring"]
+
+class Replay(TypedDict, total=False):
+    """Settings of the section `replay`."""
+    name: ReplayName
+    """Sequences that were learned before are learned again (docs/replay.md). (none)"""
+    size: int
+    """sequences that the memory holds (500)"""
+    batch: int
+    """sequences of the memory that are replayed together; 0: none; -1: as train.batch (-1)"""
+    every: int
+    """updates from one replay to the next; 0: one with the update at the end of each sequence, or of each stretch of
+    replay.steps (0)"""
+    weight: float
+    """factor of the replayed gradient, which is added to that of the stream; with loss.batch = mean both are means, and
+    replay.batch/train.batch makes them the mixed batch's, up to a common factor (1)"""
+    project: bool
+    """whether the replayed gradient r is not added, but takes from the stream's gradient what points against it: g -
+    min(0, g.r)/(r.r) r (A-GEM, Chaudhry et al. 2019) (false)"""
+    learner: Texts
+    """the learner (learner.name) that learns from what is replayed; empty: one like the run's own"""
+    learner_steps: int
+    """of replay.learner: steps of its tape, as learner.steps; 0: what that learner takes by itself (0)"""
+    steps: int
+    """where sequences do not end: the steps of a stretch that is kept as one; 0: 100 (0)"""
+
+
 _Train = TypedDict("_Train", {"from": 'Texts'}, total=False)
 
 
@@ -1155,6 +1182,7 @@ class RunSettings(ModelSettings, total=False):
     store: Store
     module: Module
     episode: Episode
+    replay: ReplayName | Replay
     train: Train
     phases: Phases
     check: Check

@@ -24,7 +24,8 @@ typedef enum hth_purpose {
     HTH_RANDOM_DREAM = 12,
     HTH_RANDOM_LESION = 13,
     HTH_RANDOM_PHASE = 14,
-    HTH_RANDOM_KEEP = 15
+    HTH_RANDOM_KEEP = 15,
+    HTH_RANDOM_REPLAY = 16
 } hth_purpose;
 
 typedef struct hth_random {

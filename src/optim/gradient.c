@@ -109,6 +109,43 @@ void hth_gradient_fade(hth_gradient *g, double factor) {
     }
 }
 
+/* ---- Two gradients ---- */
+
+/* Numbers from..to-1. */
+static void add(hth_gradient *g, const hth_gradient *r, size_t from, size_t to, hth_real factor) {
+    for (size_t i = from; i < to; i++) g->values[i] += factor * r->values[i];
+}
+
+void hth_gradient_add(hth_gradient *g, hth_gradient *r, double factor) {
+    const hth_block *s = g->sparse;
+    hth_gradient_fill(g);
+    hth_gradient_fill(r);
+    g->of_readout_only = g->of_readout_only && r->of_readout_only;
+    add(g, r, 0, s ? s->offset : g->count, (hth_real)factor);
+    if (s) add(g, r, s->offset + s->rows * s->columns, g->count, (hth_real)factor);
+    /* Of an embedding, the rows that are not 0. */
+    for (size_t i = 0; i < r->touched_count; i++) {
+        const size_t at = s->offset + r->touched[i] * s->columns;
+        hth_gradient_row(g, r->touched[i]);
+        add(g, r, at, at + s->columns, (hth_real)factor);
+    }
+}
+
+/* All others of an embedding's rows are 0. */
+static double product(const hth_gradient *a, const hth_gradient *b) {
+    double sum = 0;
+    for (size_t i = 0; i < a->count; i++) sum += (double)a->values[i] * (double)b->values[i];
+    return sum;
+}
+
+double hth_gradient_turn(hth_gradient *g, hth_gradient *r) {
+    hth_gradient_fill(g);
+    hth_gradient_fill(r);
+    const double along = product(g, r), square = product(r, r);
+    if (along < 0 && square > 0) hth_gradient_add(g, r, -along / square);
+    return along;
+}
+
 hth_real *hth_gradient_row(hth_gradient *g, size_t row) {
     if (!g->is_touched[row]) {
         g->is_touched[row] = 1;

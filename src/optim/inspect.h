@@ -8,6 +8,11 @@
 size_t hth_gradient_state(hth_gradient *gradient, hth_field *fields, size_t capacity);
 /* False, and nothing is done, where they name rows of an embedding of *rows that are not there. */
 bool hth_gradient_settle(hth_gradient *gradient, size_t *rows);
+/* Adds factor times `other` to the gradient. */
+void hth_gradient_add(hth_gradient *gradient, hth_gradient *other, double factor);
+/* Takes from the gradient g what points against `other`, r, if anything does: g - min(0, g.r)/(r.r) r. Then a small step
+ * along -g does not add to the loss that r is the gradient of (Chaudhry et al. 2019, eq. 11). Returns g.r before. */
+double hth_gradient_turn(hth_gradient *gradient, hth_gradient *other);
 /* Forgets moments and the number of steps, as if the optimiser were new. */
 void hth_optimiser_reset(hth_optimiser *optimiser);
 

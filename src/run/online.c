@@ -8,6 +8,7 @@
 #include "files/digest.h"
 #include "optim/inspect.h"
 #include "settings/sections.h"
+#include "tasks/catalogues.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,15 @@ static hth_status check_keep(const hth_optimiser *optimiser, hth_error *error) {
                     keep.name);
 }
 
+static hth_status check_replay(const hth_settings *settings, hth_error *error) {
+    const hth_part *replay = hth_catalogue_chosen(&hth_replays, settings);
+    if (!replay || strcmp(replay->name, hth_replays.fallback) == 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "replay.name is %s, but a stream keeps no rows: leave it out, or learn from a "
+                    "file of them ('hitherto train')",
+                    replay->name);
+}
+
 /* Passes over the rows that a snapshot has seen. */
 static hth_status pass_over(hth_online *o, hth_error *error) {
     hth_row row;
@@ -134,6 +144,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     HTH_TRY(check_train(plan->config, error));
     HTH_TRY(hth_row_options_read(&settings, &o->options, error));
     HTH_TRY(check_endless(&settings, error));
+    HTH_TRY(check_replay(&settings, error));
     /* The first row says how many inputs there are. */
     HTH_TRY(hth_rows_open(&o->options, &plan->source, &o->rows, error));
     const bool masks = o->options.missing == HTH_MISSING_MASK;

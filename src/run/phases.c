@@ -10,6 +10,7 @@
 #include "run/run.h"
 #include "run/stop.h"
 #include "session/importance.h"
+#include "session/replay.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -297,6 +298,7 @@ static hth_status begin_phase(hth_run *r, hth_error *error) {
     /* Nothing of the last sequence goes on into the new data. */
     if (options.reset_optimiser) hth_optimiser_reset(parts->optimiser);
     hth_gradient_clear(parts->gradient);
+    hth_replayer_begin(r->session.replayer);
     hth_run_set_walk(r);
     hth_walk_begin(&r->walk);
     name_of(r, c->phase, name);

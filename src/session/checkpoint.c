@@ -13,6 +13,7 @@
 #include "network/inspect.h"
 #include "optim/inspect.h"
 #include "session/outer.h"
+#include "session/replay.h"
 
 #include <errno.h>
 #include <math.h>
@@ -89,9 +90,18 @@ static size_t list_transfer(const hth_handles *h, hth_field *fields, size_t capa
     return h->transfer ? hth_transfer_state(h->transfer, fields, capacity) : 0;
 }
 
+static size_t list_replay(const hth_handles *h, hth_field *fields, size_t capacity) {
+    return hth_replayer_state(h->replayer, fields, capacity);
+}
+
 /* Updates what the handles derive from restored fields. HTH_DAMAGED when a restored row index is out of range. */
 static hth_status settle(const hth_handles *h, const char *path, hth_error *error) {
     size_t rows;
+    if (!hth_replayer_is_sound(h->replayer))
+        return hth_fail(error, HTH_DAMAGED,
+                        "%s: replay.held, replay.lengths or replay.class_of are not those of a "
+                        "memory of sequences",
+                        path);
     if (!h->parts.gradient || hth_gradient_settle(h->parts.gradient, &rows)) return HTH_OK;
     return hth_fail(error, HTH_DAMAGED,
                     "%s: gradient.touched names rows of an embedding of %zu that are not there",
@@ -105,7 +115,7 @@ static const struct {
     {"", list_network},   {"", list_tape},           {"learner.", list_learner},
     {"", list_optimiser}, {"stream.", list_stream},  {"gradient.", list_gradient},
     {NULL, list_guest},   {"metric.", list_moments}, {"module.", list_module},
-    {"", list_transfer},
+    {"", list_transfer},  {"replay.", list_replay},
 };
 
 /* One counter: member of hth_counters, of its tally, or a double. */
@@ -243,6 +253,7 @@ static hth_handles handles_of(const hth_session *s) {
                            .source = &s->train,
                            .moments = &s->moments,
                            .guest = &s->guest,
+                           .replayer = s->replayer,
                            .outer = s->outer,
                            .transfer = &s->transfer};
     if (!s->update_sequence && !s->by_step) handles.parts.gradient = NULL;

@@ -64,6 +64,7 @@ typedef struct hth_handles {
     const hth_source *source;
     const hth_moments *moments;
     const hth_guest *guest;
+    struct hth_replayer *replayer;
     const struct hth_outer *outer; /* its module, and that one's optimiser */
     const hth_transfer *transfer;
 } hth_handles;

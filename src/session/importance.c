@@ -4,17 +4,19 @@
 #include "credit/inspect.h"
 #include "network/inspect.h"
 #include "optim/inspect.h"
+#include "session/second.h"
 #include "settings/config.h"
 #include "settings/phases.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct pass {
     hth_keep_facts keep;
     hth_network *network;
     hth_optimiser *optimiser;
-    hth_settings settings; /* with the learner that gives the gradients; owned */
+    hth_second with; /* settings with the learner that gives the gradients; owned */
     hth_source source;
     size_t steps; /* of a tape */
     hth_tape *tape;
@@ -31,40 +33,17 @@ static bool needs_pass(const hth_keep_facts *keep) {
     return keep->of != HTH_OF_NOTHING && keep->of != HTH_OF_UPDATES;
 }
 
-/* The settings, with keep.learner in the place of the run's learner. The caller frees out->items. */
-static hth_status settings_of(const hth_settings *settings, const char *learner, hth_settings *out,
-                              hth_error *error) {
-    const hth_setting items[] = {
-        {"learner.name", learner, NULL},        {"learner.signal", "preset", NULL},
-        {"learner.recurrence", "preset", NULL}, {"learner.past", "preset", NULL},
-        {"learner.future", "preset", NULL},     {"learner.window", "-1", NULL},
-        {"learner.window_of", "preset", NULL},  {"learner.steps", "0", NULL}};
-    const hth_settings overrides = {items, *learner ? HTH_COUNT(items) : 0};
-    return hth_settings_join(settings, &overrides, out, error);
-}
-
-/* Whether the learner of a pass has gradients to be noted. */
-typedef struct finding {
-    bool slides, fits;
-} finding;
-
-static void look(void *found, const hth_learner *plan) {
-    *(finding *)found = (finding){hth_learner_slides(plan), hth_learner_fits(plan)};
-}
-
+/* HTH_INVALID where the learner of the pass has no gradients to be noted. */
 static hth_status check_learner(const hth_settings *settings, const hth_session *s,
                                 const hth_keep_facts *keep, hth_error *error) {
-    finding found;
-    size_t steps;
-    HTH_TRY(hth_tape_steps(settings, &s->train, &steps, error));
-    HTH_TRY(hth_learner_plan_for(settings, s->parts.network, steps, 1, look, &found, error));
-    if (!found.slides && !found.fits) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "keep.name = %s notes gradients of whole sequences, but the learner %s: name "
-                    "another with keep.learner",
-                    keep->name,
-                    found.slides ? "gives them later than the losses (learner.window)"
-                                 : "fits the readout by least squares (learner.readout)");
+    char who[80];
+    hth_second own;
+    snprintf(who, sizeof who, "keep.name = %.40s notes", keep->name);
+    HTH_TRY(hth_second_settings(settings, keep->learner, 0, &own, error));
+    const hth_status status =
+        hth_second_check(&own.settings, s, &s->train, who, "keep.learner", error);
+    hth_second_free(&own);
+    return status;
 }
 
 hth_status hth_importance_check_episodes(const hth_session *s, hth_error *error) {
@@ -81,7 +60,6 @@ hth_status hth_importance_check(const hth_settings *settings, const hth_session 
                                 hth_error *error) {
     const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);
     const bool of_targets = keep.of == HTH_OF_SAMPLED || keep.of == HTH_OF_EXPECTED;
-    hth_settings own;
     if (keep.by_task && keep.every == 0 && !hth_in_phase(settings))
         return hth_fail(
             error, HTH_INVALID,
@@ -104,10 +82,7 @@ hth_status hth_importance_check(const hth_settings *settings, const hth_session 
                         "keep.importance is empirical, but loss.time divides the loss, and with it "
                         "the importance: set loss.time = sum, or another importance");
     if (keep.of == HTH_OF_INPUTS) return HTH_OK;
-    HTH_TRY(settings_of(settings, keep.learner, &own, error));
-    const hth_status status = check_learner(&own, s, &keep, error);
-    free((void *)(uintptr_t)own.items);
-    return status;
+    return check_learner(settings, s, &keep, error);
 }
 
 static void close_pass(pass *p) {
@@ -117,16 +92,16 @@ static void close_pass(pass *p) {
     hth_learner_destroy(p->learner);
     hth_tape_destroy(p->tape);
     hth_source_close(&p->source);
-    free((void *)(uintptr_t)p->settings.items);
+    hth_second_free(&p->with);
 }
 
 static hth_status open_handles(pass *p, const hth_session *s, hth_error *error) {
     const uint64_t seed = (uint64_t)s->options.seed;
     hth_compute *compute = s->parts.compute;
     /* The stream of training, for one sequence at a time, and the tape that its learner takes. */
-    HTH_TRY(hth_source_open(&p->settings, HTH_TRAIN, 1, seed, &p->source, error));
-    HTH_TRY(hth_tape_steps(&p->settings, &p->source, &p->steps, error));
-    HTH_TRY(hth_learner_create(&p->settings, p->network, p->steps, 1, seed, compute, NULL,
+    HTH_TRY(hth_source_open(&p->with.settings, HTH_TRAIN, 1, seed, &p->source, error));
+    HTH_TRY(hth_tape_steps(&p->with.settings, &p->source, &p->steps, error));
+    HTH_TRY(hth_learner_create(&p->with.settings, p->network, p->steps, 1, seed, compute, NULL,
                                &p->learner, error));
     HTH_TRY(hth_given_feedback(&p->source, p->learner, error));
     HTH_TRY(hth_learner_tape(p->learner, compute, NULL, &p->tape, error));
@@ -272,7 +247,7 @@ hth_status hth_session_consolidate(const hth_settings *settings, hth_session *s,
         /* Other targets are drawn at each end. */
         p.random = (hth_random){(uint64_t)s->options.seed, HTH_RANDOM_KEEP,
                                 (uint32_t)p.keep.consolidations};
-        status = settings_of(settings, p.keep.learner, &p.settings, error);
+        status = hth_second_settings(settings, p.keep.learner, 0, &p.with, error);
         if (status == HTH_OK) status = open_handles(&p, s, error);
         if (status == HTH_OK) status = walk_all(&p, error);
     }

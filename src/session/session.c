@@ -12,6 +12,7 @@
 #include "session/importance.h"
 #include "session/outer.h"
 #include "session/reads.h"
+#include "session/replay.h"
 #include "session/score.h"
 
 #include <math.h>
@@ -419,6 +420,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(open_model(settings, false, s, error));
     HTH_TRY(hth_session_check_course(settings, s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->parts.learner, error));
+    HTH_TRY(hth_replayer_open(settings, s, &s->replayer, error));
     return open_guest(settings, guest, s, error);
 }
 
@@ -481,11 +483,13 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
                       .batch = s->batch,
                       .by_step = s->by_step,
                       .fading = s->fading,
-                      .guest = s->guest.kind ? &s->guest : NULL};
+                      .guest = s->guest.kind ? &s->guest : NULL,
+                      .replayer = s->replayer};
 }
 
 void hth_session_close(hth_session *s) {
     if (s->guest.kind) s->guest.kind->close(s->guest.state);
+    hth_replayer_close(s->replayer);
     hth_outer_close(s);
     hth_model_destroy(s->model);
     hth_source_close(&s->train);

@@ -19,6 +19,7 @@ typedef struct hth_session {
     hth_model *model;
     hth_model_parts parts; /* the model's handles; the walk writes and learns with them */
     hth_guest guest;
+    struct hth_replayer *replayer; /* replay.h; NULL: nothing is replayed */
     /* Of a session of episodes (outer.h), which has no model, tape and learner; NULL: of any other */
     struct hth_outer *outer;
     hth_transfer transfer; /* of a run with phases: what came of them so far */

@@ -5,6 +5,7 @@
 #include "session/session.h"
 
 #include "network/inspect.h"
+#include "session/replay.h"
 
 #include <stdio.h>
 
@@ -69,6 +70,7 @@ static hth_status prepare(const hth_settings *settings, const hth_session *s, ht
     HTH_TRY(hth_session_open_course(settings, next, error));
     HTH_TRY(check_fit(s, next, error));
     HTH_TRY(hth_session_check_course(settings, next, error));
+    HTH_TRY(hth_replayer_fit(s->replayer, settings, next, error));
     return check_metric(s, next, error);
 }
 
@@ -77,6 +79,7 @@ hth_status hth_session_prepare(const hth_settings *settings, const hth_session *
     *next = (hth_session){.model = session->model,
                           .parts = session->parts,
                           .guest = session->guest,
+                          .replayer = session->replayer,
                           .transfer = session->transfer};
     const hth_status status = prepare(settings, session, next, error);
     if (status != HTH_OK) hth_session_discard(next);

@@ -1,4 +1,5 @@
 /* The walk: see walk.h. */
+#include "session/replay.h"
 #include "session/rollout.h"
 
 #include <stdlib.h>
@@ -50,17 +51,22 @@ static hth_status foresee(hth_walk *w, const void *noted, hth_error *error) {
 static hth_status learn(hth_walk *w, hth_error *error) {
     const hth_guest *guest = w->guest;
     const uint64_t epoch = w->tally->epoch ? w->tally->epoch : 1;
-    /* One tape is one update and there is no guest: the fused call is faster. */
-    if (w->parts.optimiser && !w->update_sequence && !guest)
+    const bool updates = w->parts.optimiser && (!w->update_sequence || w->flags.ends);
+    const bool replays =
+        updates && hth_replayer_is_due(w->replayer, w->tally->updates + 1, &w->chunk, &w->flags);
+    /* One tape is one update and nobody else sees the gradient: the fused call is faster. */
+    if (updates && !w->update_sequence && !guest && !replays)
         return hth_learn_and_step(w->parts.learner, w->parts.tape, w->parts.gradient,
                                   w->parts.optimiser, w->parts.network, epoch, error);
-    /* Learn; then the guest sees the tape. */
+    /* Learn; then the guest sees the tape. Between updates the fused call leaves numbers without a meaning. */
+    if (replays && !w->update_sequence) hth_gradient_clear(w->parts.gradient);
     HTH_TRY(hth_learn(w->parts.learner, w->parts.tape, w->parts.gradient, error));
     if (guest)
         HTH_TRY(guest->kind->after_tape(guest->state, w->parts.tape,
                                         w->tally->step + w->chunk.steps, guest->lines, error));
     /* Update, if it is time. */
-    if (!w->parts.optimiser || (w->update_sequence && !w->flags.ends)) return HTH_OK;
+    if (!updates) return HTH_OK;
+    if (replays) HTH_TRY(hth_replayer_learn(w->replayer, w->parts.gradient, error));
     HTH_TRY(
         hth_optimiser_step(w->parts.optimiser, w->parts.network, w->parts.gradient, epoch, error));
     hth_gradient_clear(w->parts.gradient);
@@ -110,6 +116,7 @@ hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     HTH_TRY(hth_forward(w->parts.tape, &w->chunk, &tally->sums, error));
     if (w->moments) hth_moments_add(w->moments, &w->chunk);
     if (w->parts.learner) HTH_TRY(learn(w, error));
+    hth_replayer_take(w->replayer, &w->chunk, &w->flags);
     /* Count the update, tell the stream its loss and count the steps. */
     tally->updates += w->parts.optimiser && (!w->update_sequence || w->flags.ends);
     if (w->parts.optimiser && stream->judge)

@@ -12,6 +12,7 @@
  *               announces the sequence to the tape and rewinds the stream
  *     forward   the network writes the tape; the walk sums losses and moments of the targets
  *     learn     the learner turns the tape into a gradient
+ *     replay    where it is due, the gradient of remembered sequences joins the gradient (replay.h)
  *     guest     the guest sees the tape before the weights change
  *     step      after each tape, or at the end of each sequence, the optimiser steps and the gradient is cleared
  *     judge     if weights change, the stream gets the loss of the tape, because it may have a curriculum
@@ -53,7 +54,8 @@ typedef struct hth_walk {
     bool by_step;
     double fading;
 
-    const hth_guest *guest; /* NULL: no guest */
+    const hth_guest *guest;        /* NULL: no guest */
+    struct hth_replayer *replayer; /* NULL: nothing is replayed (replay.h) */
 
     /* Set by hth_walk_tape: the steps of the last tape. The stream owns the arrays of the chunk. */
     hth_chunk chunk;

@@ -42,6 +42,7 @@ const hth_catalogue *const *hth_catalogues(size_t *count) {
         &hth_optimisers,
         &hth_schedules,
         &hth_keeps,
+        &hth_replays,
         &hth_metrics,
         &hth_phases_section,
         &hth_train_section,

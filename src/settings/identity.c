@@ -21,7 +21,7 @@ static const char *const kept[] = {
     "network.",    "layer.",          "cell.",          "readout.",   "loss.",
     "learner.",    "task.",           "data.name",      "data.level", "data.eos",
     "world.",      "agent.",          "optimiser.name", "keep.name",  "train.seed",
-    "train.batch", "train.precision", "regulariser.",   "view.",
+    "train.batch", "train.precision", "regulariser.",   "view.",      "replay.",
 };
 /* Of these, where something is, not what it is. */
 static const char *const places[] = {"world.command", "world.timeout", "world.file"};

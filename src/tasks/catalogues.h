@@ -9,6 +9,7 @@ extern const hth_catalogue hth_readers;      /* data.name and data.* */
 extern const hth_catalogue hth_worlds;       /* world.name and world.* */
 extern const hth_catalogue hth_agents;       /* agent.* */
 extern const hth_catalogue hth_view_section; /* view.* */
+extern const hth_catalogue hth_replays;      /* replay.name and replay.* */
 
 /* Writes how large a world is with its default settings: "2 actions, 4 numbers seen, up to 200 steps". "": they do not
  * suffice. */
