@@ -1015,7 +1015,7 @@ class Keep(TypedDict, total=False):
     directions are left (1)"""
 
 
-ReplayName = Literal["none", "reservoir", "ring"]
+ReplayName = Literal["none", "reservoir", "ring", "class", "prioritised"]
 
 class Replay(TypedDict, total=False):
     """Settings of the section `replay`."""
@@ -1040,6 +1040,11 @@ class Replay(TypedDict, total=False):
     """of replay.learner: steps of its tape, as learner.steps; 0: what that learner takes by itself (0)"""
     steps: int
     """where sequences do not end: the steps of a stretch that is kept as one; 0: 100 (0)"""
+    exponent: float
+    """a of p = loss^a, by which sequences are drawn; 0: all alike (0.6)"""
+    correction: float
+    """b of w = (N P)^-b, which the loss of a sequence that is drawn with probability P counts, beside the largest w; 1
+    takes back what the draws prefer, 0 nothing (0.4)"""
 
 
 _Train = TypedDict("_Train", {"from": 'Texts'}, total=False)

@@ -137,6 +137,27 @@ bool hth_network_draws_targets(const hth_network *network) {
     return network->readout.loss->draw != NULL;
 }
 
+double hth_network_loss_of(const hth_network *network, const hth_chunk *item, hth_real *y) {
+    const hth_readout *r = &network->readout;
+    hth_real peak, sum, cross, scale;
+    int32_t best = 0;
+    hth_loss_tile tile = {.options = r->loss_options,
+                          .rows = r->outputs,
+                          .items = 1,
+                          .stride = 1,
+                          .outputs = r->outputs,
+                          .class_weights = r->class_weights,
+                          .chunk = item,
+                          .statistics = {&peak, &best, &sum, &cross, &scale}};
+    if (r->loss->mask) r->loss->mask(&tile, y);
+    for (size_t k = 1; k < r->outputs; k++)
+        if (y[k] > y[best]) best = (int32_t)k;
+    peak = y[best];
+    const double loss = r->loss->measure(&tile, y);
+    tile.y = y;
+    return loss + (r->loss->finish ? r->loss->finish(&tile, 1) : 0);
+}
+
 void hth_network_draw_target(const hth_network *network, int32_t given, const hth_real *y,
                              const hth_random *random, uint64_t index, hth_real *error) {
     const hth_readout *r = &network->readout;

@@ -116,6 +116,10 @@ typedef struct hth_loss_scale {
 
 hth_loss_scale hth_network_loss(const hth_network *network);
 
+/* The loss of one item and step, as it is reported: `item` has its target or class and its weight, y[outputs] are its
+ * outputs, which this overwrites. */
+double hth_network_loss_of(const hth_network *network, const hth_chunk *item, hth_real *y);
+
 /* Whether the loss says what targets the outputs stand for; then the verbs `draw` and `root` of the loss (loss.h). */
 bool hth_network_draws_targets(const hth_network *network);
 void hth_network_draw_target(const hth_network *network, int32_t given, const hth_real *y,

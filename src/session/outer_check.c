@@ -71,6 +71,7 @@ typedef struct idle {
     "but the updates of episodes take traces as the derivative has them: leave it out"
 
 static const idle idles[] = {
+    {"replay.name", "none", "but each episode has tasks of its own: leave it out"},
     {"loss.batch", "mean", OWN_LOSS},
     {"loss.time", "sum", OWN_LOSS},
     {"loss.report", "sum", OWN_LOSS},

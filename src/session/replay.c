@@ -13,8 +13,13 @@
 
 struct hth_replayer {
     hth_replay_memory *memory;
-    hth_model_parts parts; /* tape, learner and gradient are its own; NULL: replay.batch is 0 */
-    size_t steps;          /* of the tape */
+    hth_model_parts
+        parts; /* tape, learner and gradient are its own; NULL: replay.batch is 0. The network is the run's */
+    size_t steps; /* of the tape */
+    /* Of a memory that draws by losses: outputs of a tape, [steps][batch][outputs]; sums over each sequence of losses
+     * and of weights, [batch]. */
+    hth_real *outputs;
+    double *losses, *weights;
 };
 
 /* ---- Opening ------------------------------------------------------------------------------ */
@@ -51,6 +56,11 @@ static void close_parts(hth_replayer *r) {
     hth_learner_destroy(r->parts.learner);
     hth_tape_destroy(r->parts.tape);
     r->parts = (hth_model_parts){0};
+    free(r->outputs);
+    free(r->losses);
+    free(r->weights);
+    r->outputs = NULL;
+    r->losses = r->weights = NULL;
 }
 
 void hth_replayer_close(hth_replayer *r) {
@@ -67,6 +77,17 @@ static hth_source source_of(const hth_replayer *r, const hth_session *s) {
     return source;
 }
 
+/* Makes room to find losses. */
+static hth_status open_losses(hth_replayer *r, const hth_session *s, hth_error *error) {
+    const size_t batch = (size_t)r->memory->options.batch;
+    if (!r->memory->kind->of_losses) return HTH_OK;
+    r->outputs = calloc(hth_times(r->steps, batch), s->train.shape.outputs * sizeof *r->outputs);
+    r->losses = calloc(batch, sizeof *r->losses);
+    r->weights = calloc(batch, sizeof *r->weights);
+    if (r->outputs && r->losses && r->weights) return HTH_OK;
+    return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the losses of what is replayed");
+}
+
 /* Makes tape, learner and gradient for the sequences of the memory. */
 static hth_status open_parts(hth_replayer *r, const hth_settings *settings, const hth_session *s,
                              hth_error *error) {
@@ -76,11 +97,13 @@ static hth_status open_parts(hth_replayer *r, const hth_settings *settings, cons
     const hth_source source = source_of(r, s);
     char who[80];
     close_parts(r);
+    r->parts.network = s->parts.network;
     if (batch == 0) return HTH_OK;
     snprintf(who, sizeof who, "replay.name = %.40s learns from", r->memory->kind->part.name);
     HTH_TRY(hth_second_check(settings, s, &source, who, "replay.learner", error));
     HTH_TRY(hth_tape_steps(settings, &source, &r->steps, error));
     if (r->steps > r->memory->steps) r->steps = r->memory->steps;
+    HTH_TRY(open_losses(r, s, error));
     HTH_TRY(hth_learner_create(settings, s->parts.network, r->steps, batch, seed, compute, NULL,
                                &r->parts.learner, error));
     HTH_TRY(hth_given_feedback(&s->train, r->parts.learner, error));
@@ -142,11 +165,41 @@ void hth_replayer_take(hth_replayer *r, const hth_chunk *chunk, const hth_positi
     if (r) hth_replay_memory_take(r->memory, chunk, flags);
 }
 
+/* Adds the losses of the steps on the tape to those of their sequences. */
+static hth_status add_losses(hth_replayer *r, const hth_chunk *piece, hth_error *error) {
+    const size_t outputs = hth_network_look(r->parts.network).shape.outputs;
+    if (!r->losses) return HTH_OK;
+    HTH_TRY(hth_tape_read(r->parts.tape, 0, piece->steps, r->outputs, error));
+    for (size_t i = 0; i < piece->steps * piece->batch; i++) {
+        const hth_chunk item = {.steps = 1,
+                                .batch = 1,
+                                .targets = piece->targets ? piece->targets + i * outputs : NULL,
+                                .classes = piece->classes ? piece->classes + i : NULL,
+                                .weights = piece->weights + i};
+        if (!(piece->weights[i] > 0)) continue;
+        r->losses[i % piece->batch] +=
+            hth_network_loss_of(r->parts.network, &item, r->outputs + i * outputs);
+        r->weights[i % piece->batch] += (double)piece->weights[i];
+    }
+    return HTH_OK;
+}
+
+/* Tells the memory the mean losses that were found. */
+static void tell_losses(hth_replayer *r) {
+    if (!r->losses) return;
+    for (size_t b = 0; b < (size_t)r->memory->options.batch; b++) {
+        const double loss = r->weights[b] > 0 ? r->losses[b] / r->weights[b] : 0;
+        r->losses[b] = loss > 0 ? loss : 0;
+    }
+    hth_replay_memory_tell(r->memory, r->losses);
+}
+
 /* Learns from whole sequences, in as many tapes as they take. */
 static hth_status run_through(hth_replayer *r, const hth_chunk *all, hth_error *error) {
     const hth_model_parts *p = &r->parts;
     hth_report report = {0};
     hth_tape_reset(p->tape);
+    for (size_t b = 0; r->losses && b < all->batch; b++) r->losses[b] = r->weights[b] = 0;
     /* A loss that is divided by the length of the sequence must know it. */
     for (size_t at = 0; hth_tape_divides(p->tape) && at < all->steps; at += r->steps) {
         const hth_chunk piece = hth_replay_memory_piece(r->memory, all, at, r->steps);
@@ -155,8 +208,10 @@ static hth_status run_through(hth_replayer *r, const hth_chunk *all, hth_error *
     for (size_t at = 0; at < all->steps; at += r->steps) {
         const hth_chunk piece = hth_replay_memory_piece(r->memory, all, at, r->steps);
         HTH_TRY(hth_forward(p->tape, &piece, &report, error));
+        HTH_TRY(add_losses(r, &piece, error));
         HTH_TRY(hth_learn(p->learner, p->tape, p->gradient, error));
     }
+    tell_losses(r);
     return HTH_OK;
 }
 

@@ -59,8 +59,8 @@ static hth_chunk part_of(const hth_chunk *all, size_t inputs, size_t from, size_
     return part;
 }
 
-/* The gradient of whole sequences by the session's tape and learner, in the session's tapes. */
-static void learn_whole(hth_session *s, const hth_chunk *all) {
+/* The gradient of whole sequences by the session's tape and learner, in the session's tapes. Returns their mean loss. */
+static double learn_whole(hth_session *s, const hth_chunk *all) {
     hth_error error;
     hth_report report = {0};
     hth_tape_reset(s->parts.tape);
@@ -69,6 +69,7 @@ static void learn_whole(hth_session *s, const hth_chunk *all) {
         must(hth_forward(s->parts.tape, &part, &report, &error), &error);
         must(hth_learn(s->parts.learner, s->parts.tape, s->parts.gradient, &error), &error);
     }
+    return report.loss / report.weight;
 }
 
 static hth_real *copy(const void *from, size_t bytes) {
@@ -229,6 +230,38 @@ static void test_asleep_another_learner(void **state) {
     assert_true(beside_alone("replay.learner=bptt", COPY "learner=rflo") > 1e-2);
 }
 
+/* ---- Priorities --------------------------------------------------------------------------- */
+
+/* The losses that a replay finds are those that the report of the same sequences has. */
+static void test_losses_are_those_of_the_report(void **state) {
+    (void)state;
+    static const char *const settings[] = {"", "loss.heads=2 view.head=1 ", "loss.name=sigmoid ",
+                                           "loss.name=mse "};
+    for (size_t i = 0; i < HTH_COUNT(settings); i++) {
+        opened o;
+        hth_error error;
+        hth_position_flags flags;
+        char line[600];
+        snprintf(line, sizeof line,
+                 COPY "train.batch=1 learner.steps=7 %sreplay=prioritised replay.size=1",
+                 settings[i]);
+        open_one(line, &o);
+        const hth_chunk first = next_sequence(&o.s, &flags);
+        const double loss = learn_whole(&o.s, &first);
+        hth_replayer_take(o.s.replayer, &first, &flags);
+        must(hth_replayer_learn(o.s.replayer, o.s.parts.gradient, &error), &error);
+        hth_field fields[64];
+        const size_t count = hth_replayer_state(o.s.replayer, fields, HTH_COUNT(fields));
+        double found = 0;
+        for (size_t k = 0; k < count && k < HTH_COUNT(fields); k++)
+            if (strcmp(fields[k].name, "losses") == 0) found = *(double *)fields[k].data;
+        if (!(fabs(found - loss) < (sizeof(hth_real) == 8 ? 1e-12 : 1e-5) * loss && loss > 0.01))
+            fail_msg("%s: %g, not %g", line, found, loss);
+        assert_true(fabs(loss - 1) > 1e-6); /* what there is before a replay */
+        close_one(&o);
+    }
+}
+
 /* Tensors of two last checkpoints with this beginning that differ, and how many there are. */
 static size_t differ(const char *run_a, const char *run_b, const char *beginning, size_t *seen) {
     const char *runs[2] = {run_a, run_b};
@@ -303,6 +336,8 @@ static void test_interruptions_change_no_bit(void **state) {
                  "replay.learner=rflo replay.every=2",
         COPY TWO "learner=eprop1 learner.steps=9 learner.update=sequence replay=reservoir "
                  "replay.size=5 replay.project=true",
+        COPY TWO "learner=tbptt learner.steps=9 replay=class replay.size=5",
+        COPY TWO "learner=tbptt learner.steps=9 replay=prioritised replay.size=5",
         "task=add network.units=4,3 train.batch=2 learner=tbptt learner.steps=3 train.steps=60 "
         "network.dropout=0.3 train.validate_every=-1 train.validation_steps=16 replay=reservoir "
         "replay.size=3 replay.steps=8 replay.batch=2 replay.learner=uoro replay.every=2",
@@ -345,6 +380,8 @@ static void test_nonsense_is_refused(void **state) {
     refused(COPY "replay=ring learner.window=18 learner.steps=3",
             "name another with replay.learner");
     refused("world=bandit network.units=8 train.steps=100 replay=ring", "world bandit gives");
+    refused("task=add replay=class learner=rflo", "take reservoir");
+    refused(COPY "replay=ring replay.exponent=1", "replay.exponent is a setting of replay prior");
     refused(COPY "phases.a.replay.batch=2 phases.a.train.steps=10", "one for all phases");
 }
 
@@ -352,6 +389,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replay_is_the_mixed_batch),
         cmocka_unit_test(test_asleep_another_learner),
+        cmocka_unit_test(test_losses_are_those_of_the_report),
         cmocka_unit_test(test_online_traces_are_unbroken),
         cmocka_unit_test(test_nothing_replayed_is_the_plain_run),
         cmocka_unit_test(test_interruptions_change_no_bit),

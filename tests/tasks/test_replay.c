@@ -158,12 +158,96 @@ static void test_stretches(void **state) {
     hth_replay_memory_close(m);
 }
 
+/* ---- Classes ------------------------------------------------------------------------------ */
+
+/* Of a stream in which each class comes half as often as the one before: members of the largest class beside those of
+ * the smallest, and how evenly those of the largest class are a sample of what came of it. */
+static void give_classes(const char *name, uint64_t seed, size_t counts[CLASSES],
+                         size_t held_of[64]) {
+    enum { ROUNDS = 64 };
+    size_t numbers[20];
+    hth_replay_memory *m = open_memory(name, "20", "1", seed, 1);
+    for (size_t k = 0; k < ROUNDS; k++)
+        for (size_t c = 0; c < CLASSES; c++)
+            if (k % ((size_t)1 << c) == 0) give(m, k * CLASSES + c, 0, 1, true);
+    held(m, numbers);
+    for (size_t i = 0; i < 20; i++) {
+        counts[numbers[i] % CLASSES]++;
+        if (numbers[i] % CLASSES == 0) held_of[numbers[i] / CLASSES]++;
+    }
+    hth_replay_memory_close(m);
+}
+
+static void test_classes_are_balanced(void **state) {
+    (void)state;
+    enum { SEEDS = 400 };
+    size_t counts[CLASSES] = {0}, control[CLASSES] = {0}, held_of[64] = {0}, unused[64] = {0};
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        give_classes("class", seed, counts, held_of);
+        give_classes("reservoir", seed, control, unused);
+    }
+    /* 4 of each, although 64 came of the first and 4 of the last. */
+    for (size_t c = 0; c < CLASSES; c++) assert_int_equal(counts[c], SEEDS * 4);
+    assert_true(control[0] > 4 * control[4]);
+    /* Each of the 64 with probability 1/16. */
+    const double mean = SEEDS / 16.0, spread = sqrt(mean * 15 / 16);
+    for (size_t k = 0; k < 64; k++)
+        if (!(fabs((double)held_of[k] - mean) < 4 * spread))
+            fail_msg("number %zu: %zu of %g", k, held_of[k], mean);
+}
+
+/* ---- Priorities --------------------------------------------------------------------------- */
+
+/* Draws follow loss^a, and factors are (N P)^-b beside the largest, to rounding. */
+static void test_priorities(void **state) {
+    (void)state;
+    enum { N = 4, BATCH = 2000 };
+    static const double loss[N] = {0.5, 2, 1, 0.1};
+    const double a = 0.6, b = 0.4;
+    double p[N], sum = 0, losses[BATCH], least = 1;
+    size_t counts[N] = {0};
+    hth_chunk all;
+    hth_replay_memory *m = open_memory("prioritised", "4", "2000", 5, 1);
+    for (size_t i = 0; i < N; i++) give(m, i, 0, 1, true);
+    /* Nothing is known yet: all alike. */
+    assert_true(hth_replay_memory_draw(m, &all));
+    for (size_t k = 0; k < BATCH; k++) {
+        assert_true(m->factors[k] == 1);
+        losses[k] = loss[m->picked[k]];
+    }
+    hth_replay_memory_tell(m, losses);
+    for (size_t i = 0; i < N; i++) sum += p[i] = pow(loss[i] + 1e-6, a);
+    for (size_t i = 0; i < N; i++) least = fmin(least, p[i] /= sum);
+    assert_true(hth_replay_memory_draw(m, &all));
+    for (size_t k = 0; k < BATCH; k++) {
+        const size_t i = (size_t)m->picked[k];
+        const double w = pow(N * p[i], -b) / pow(N * least, -b);
+        counts[i]++;
+        assert_true(fabs(m->slots.shares[i] - p[i] * sum) < 1e-12);
+        assert_true(fabs(m->factors[k] - w) < 1e-12);
+        assert_true(all.weights[k] == (hth_real)m->factors[k]);
+    }
+    for (size_t i = 0; i < N; i++)
+        assert_true(fabs((double)counts[i] - BATCH * p[i]) < 4 * sqrt(BATCH * p[i] * (1 - p[i])));
+    /* Control: they are not drawn alike. */
+    assert_true((double)counts[1] > 3 * (double)counts[3]);
+    /* One that comes is as likely as the most likely. */
+    hth_replay_memory_close(m);
+    m = open_memory("prioritised", "9", "2000", 5, 1);
+    for (size_t i = 0; i < N; i++) give(m, i, 0, 1, true);
+    assert_true(hth_replay_memory_draw(m, &all));
+    for (size_t k = 0; k < BATCH; k++) losses[k] = loss[m->picked[k]];
+    hth_replay_memory_tell(m, losses);
+    give(m, N, 0, 1, true);
+    assert_true(m->slots.losses[N] == 2);
+    hth_replay_memory_close(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reservoir_is_even),
-        cmocka_unit_test(test_ring_has_the_last),
-        cmocka_unit_test(test_draws_are_what_came),
-        cmocka_unit_test(test_stretches),
+        cmocka_unit_test(test_reservoir_is_even),    cmocka_unit_test(test_ring_has_the_last),
+        cmocka_unit_test(test_draws_are_what_came),  cmocka_unit_test(test_stretches),
+        cmocka_unit_test(test_classes_are_balanced), cmocka_unit_test(test_priorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

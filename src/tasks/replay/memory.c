@@ -82,6 +82,11 @@ void hth_replay_memory_close(hth_replay_memory *m) {
     if (!m) return;
     free_columns(m);
     free(m->slots.class_of);
+    free(m->slots.seen);
+    free(m->slots.full);
+    free(m->slots.losses);
+    free(m->slots.shares);
+    free(m->factors);
     free(m->lengths);
     free(m->classes);
     free(m->picked);
@@ -95,14 +100,28 @@ static hth_status no_memory(const hth_replay_memory *m, hth_error *error) {
                     m->slots.size, m->steps);
 }
 
+/* What the part knows of the slots. */
+static bool allocate_slots(hth_replay_slots *s, const hth_replay *kind) {
+    const size_t classes = kind->of_classes ? s->classes : 0,
+                 losses = kind->of_losses ? s->size : 0;
+    s->class_of = calloc(s->size, sizeof *s->class_of);
+    s->seen = calloc(classes + 1, sizeof *s->seen);
+    s->full = calloc(classes + 1, sizeof *s->full);
+    s->losses = calloc(losses + 1, sizeof *s->losses);
+    s->shares = calloc(losses + 1, sizeof *s->shares);
+    return s->class_of && s->seen && s->full && s->losses && s->shares;
+}
+
 static hth_status allocate(hth_replay_memory *m, hth_error *error) {
     const size_t size = m->slots.size, batch = (size_t)m->options.batch;
-    m->slots.class_of = calloc(size, sizeof *m->slots.class_of);
     m->lengths = calloc(size + m->items, sizeof *m->lengths);
     m->classes = calloc(m->items, sizeof *m->classes);
     m->picked = calloc(batch + 1, sizeof *m->picked);
     m->again = calloc(batch + 1, sizeof *m->again);
-    if (m->slots.class_of && m->lengths && m->classes && m->picked && m->again) return HTH_OK;
+    m->factors = calloc(batch + 1, sizeof *m->factors);
+    if (allocate_slots(&m->slots, m->kind) && m->lengths && m->classes && m->picked && m->again &&
+        m->factors)
+        return HTH_OK;
     return no_memory(m, error);
 }
 
@@ -116,6 +135,10 @@ static hth_status fill(const hth_settings *settings, const hth_shape *shape, siz
     m->slots.size = (size_t)m->options.size;
     m->slots.classes = shape->target == HTH_TARGET_CLASSES ? shape->outputs : 0;
     lay_out_columns(m, shape);
+    if (m->kind->of_classes && !m->slots.classes)
+        return hth_fail(error, HTH_INVALID,
+                        "replay.name is %s, but the targets are no classes: take reservoir",
+                        m->kind->part.name);
     return allocate(m, error);
 }
 
@@ -247,8 +270,12 @@ void hth_replay_memory_take(hth_replay_memory *m, const hth_chunk *chunk,
 
 static void draw_slots(hth_replay_memory *m) {
     hth_replay_slots *s = &m->slots;
-    for (size_t b = 0; b < (size_t)m->options.batch; b++)
+    const size_t batch = (size_t)m->options.batch;
+    if (m->kind->draw) m->kind->draw(s, batch, m->picked, m->factors);
+    for (size_t b = 0; b < batch && !m->kind->draw; b++) {
         m->picked[b] = hth_replay_below(s, HTH_REPLAY_DRAWS, s->draws++, s->held);
+        m->factors[b] = 1;
+    }
 }
 
 /* Puts the drawn sequences beside each other; what is behind the end of a shorter one is 0. */
@@ -264,6 +291,9 @@ static void lay_side_by_side(hth_replay_memory *m, size_t steps) {
                 memcpy((char *)c->again + (t * batch + b) * bytes,
                        kept_at(m, i, (size_t)m->picked[b], t), bytes);
     }
+    hth_real *weights = m->columns[WEIGHTS].again;
+    for (size_t i = 0; m->kind->draw && i < steps * batch; i++)
+        weights[i] *= (hth_real)m->factors[i % batch];
     const int32_t *decides = m->columns[DECIDES].again;
     for (size_t i = 0; decides && i < steps * batch; i++) m->marks[i] = decides[i] != 0;
 }
@@ -289,6 +319,11 @@ bool hth_replay_memory_draw(hth_replay_memory *m, hth_chunk *chunk) {
                          .lengths = ragged ? m->again : NULL,
                          .decides = m->marks};
     return true;
+}
+
+void hth_replay_memory_tell(hth_replay_memory *m, const double *losses) {
+    for (size_t b = 0; b < (size_t)m->options.batch && m->kind->of_losses; b++)
+        m->slots.losses[m->picked[b]] = losses[b];
 }
 
 hth_chunk hth_replay_memory_piece(hth_replay_memory *m, const hth_chunk *chunk, size_t at,
@@ -331,6 +366,12 @@ size_t hth_replay_memory_state(hth_replay_memory *m, hth_field *fields, size_t c
     add(fields, capacity, &count, "lengths", HTH_DTYPE_U64, s->size + m->items, m->lengths);
     add(fields, capacity, &count, "class_of", HTH_DTYPE_I32, s->size, s->class_of);
     add(fields, capacity, &count, "class_under_way", HTH_DTYPE_I32, m->items, m->classes);
+    if (m->kind->of_classes) {
+        add(fields, capacity, &count, "seen", HTH_DTYPE_U64, s->classes, s->seen);
+        add(fields, capacity, &count, "full", HTH_DTYPE_I32, s->classes, s->full);
+    }
+    if (m->kind->of_losses)
+        add(fields, capacity, &count, "losses", HTH_DTYPE_F64, s->size, s->losses);
     for (size_t i = 0; i < HTH_REPLAY_COLUMNS; i++) {
         const hth_replay_column *c = &m->columns[i];
         if (c->kept)
@@ -348,6 +389,10 @@ bool hth_replay_memory_is_sound(const hth_replay_memory *m) {
     for (size_t b = 0; b < m->items; b++) sound = sound && m->lengths[s->size + b] < m->steps;
     for (size_t i = 0; i < s->held && s->classes; i++)
         sound = sound && s->class_of[i] >= 0 && (size_t)s->class_of[i] < s->classes;
+    for (size_t c = 0; c < s->classes && m->kind->of_classes; c++)
+        sound = sound && s->seen[c] <= s->arrivals;
+    for (size_t i = 0; i < s->held && m->kind->of_losses; i++)
+        sound = sound && s->losses[i] >= 0 && s->losses[i] <= 1e300;
     for (size_t b = 0; b < m->items && s->classes; b++)
         sound = sound && m->classes[b] >= -1 && m->classes[b] < (int32_t)s->classes;
     return sound;

@@ -30,6 +30,7 @@ typedef struct hth_replay_memory {
     uint64_t *lengths; /* [size + items]: behind the slots, of sequences under way */
     int32_t *classes;  /* [items]: of the last step that counts; -1: none so far */
     uint64_t *picked;  /* [batch]: slots that were drawn */
+    double *factors;   /* [batch]: of their losses */
     uint32_t *again;   /* [batch]: steps of each that are still to come */
     uint8_t *marks;    /* [steps][batch]: hth_chunk.decides */
 } hth_replay_memory;
@@ -58,6 +59,8 @@ void hth_replay_memory_take(hth_replay_memory *memory, const hth_chunk *chunk,
 /* Draws replay.batch sequences, with replacement, and lays them side by side as one chunk of whole sequences, whose
  * arrays are the memory's until the next call. False: it is empty. */
 bool hth_replay_memory_draw(hth_replay_memory *memory, hth_chunk *chunk);
+/* Of a part that draws by losses: what the losses of the sequences that were drawn last are now, [batch]. */
+void hth_replay_memory_tell(hth_replay_memory *memory, const double *losses);
 /* Up to `most` steps of that chunk from step `at` on. */
 hth_chunk hth_replay_memory_piece(hth_replay_memory *memory, const hth_chunk *chunk, size_t at,
                                   size_t most);

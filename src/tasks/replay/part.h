@@ -11,7 +11,7 @@
 /* The section replay, for all parts. */
 typedef struct hth_replay_options {
     int64_t size, batch, every, steps, learner_steps;
-    double weight;
+    double weight, exponent, correction;
     const char *learner;
     bool project;
 } hth_replay_options;
@@ -24,6 +24,11 @@ typedef struct hth_replay_slots {
     /* State: sequences that have come; slots that are taken; numbers drawn to choose among them. */
     uint64_t arrivals, held, draws;
     int32_t *class_of; /* [size] */
+    /* Of a part that balances classes, [classes]: sequences that have come; 1: it has been the largest class. */
+    uint64_t *seen;
+    int32_t *full;
+    /* Of a part that draws by losses, [size]: the last that was found, a mean over steps that count; scratch. */
+    double *losses, *shares;
 } hth_replay_slots;
 
 enum { HTH_NOT_KEPT = -1 };
@@ -33,10 +38,14 @@ typedef struct hth_replay {
     /* Where the sequence goes that comes after `arrivals` others: a slot that is taken, whose sequence is forgotten, or
      * `held`, or HTH_NOT_KEPT. NULL: nothing is kept. */
     int64_t (*place)(hth_replay_slots *slots, int32_t class);
+    /* Draws `count` slots, and the factor that each sequence's loss is to have. NULL: each slot that is taken with the
+     * same probability, and factors of 1. */
+    void (*draw)(hth_replay_slots *slots, size_t count, uint64_t *picked, double *factors);
+    bool of_classes, of_losses; /* it needs sequences with classes; `losses` are to be found */
 } hth_replay;
 
 /* <name>.c: a new part is a file in this folder and a name in this list. */
-#define HTH_REPLAYS(X) X(none) X(reservoir) X(ring)
+#define HTH_REPLAYS(X) X(none) X(reservoir) X(ring) X(class) X(prioritised)
 
 #define HTH_DECLARE_REPLAY(name) extern const hth_replay hth_replay_##name;
 HTH_REPLAYS(HTH_DECLARE_REPLAY)
@@ -44,13 +53,21 @@ HTH_REPLAYS(HTH_DECLARE_REPLAY)
 const hth_replay *hth_replay_at(size_t index);
 
 /* What draws are for. */
-enum { HTH_REPLAY_KEEPS, HTH_REPLAY_DRAWS };
+enum { HTH_REPLAY_KEEPS, HTH_REPLAY_DRAWS, HTH_REPLAY_TAKES_OVER };
 
 /* Number `index` of the draws of one kind, in 0..bound-1. */
 static inline uint64_t hth_replay_below(const hth_replay_slots *s, uint32_t kind, uint64_t index,
                                         uint64_t bound) {
     const hth_random random = {s->seed, HTH_RANDOM_REPLAY, kind};
     return hth_random_below(&random, index, bound);
+}
+
+/* Where a sample of all that has come keeps the next: as long as there is room, and else with probability M/(i + 1)
+ * after i others, in the place of any (Vitter 1985, algorithm R). */
+static inline int64_t hth_replay_sample(const hth_replay_slots *s) {
+    if (s->held < s->size) return (int64_t)s->held;
+    const uint64_t slot = hth_replay_below(s, HTH_REPLAY_KEEPS, s->arrivals, s->arrivals + 1);
+    return slot < s->size ? (int64_t)slot : HTH_NOT_KEPT;
 }
 
 /* ---- Options that parts share ---- */
