@@ -1017,7 +1017,10 @@ class Keep(TypedDict, total=False):
 
 ReplayName = Literal["none", "reservoir", "ring", "class", "prioritised"]
 
-class Replay(TypedDict, total=False):
+_Replay = TypedDict("_Replay", {"from": 'Literal["stream", "dream"]'}, total=False)
+
+
+class Replay(_Replay, total=False):
     """Settings of the section `replay`."""
     name: ReplayName
     """Sequences that were learned before are learned again (docs/replay.md). (none)"""
@@ -1039,7 +1042,10 @@ class Replay(TypedDict, total=False):
     learner_steps: int
     """of replay.learner: steps of its tape, as learner.steps; 0: what that learner takes by itself (0)"""
     steps: int
-    """where sequences do not end: the steps of a stretch that is kept as one; 0: 100 (0)"""
+    """steps of a stretch that is kept as a sequence of its own; 0: sequences are whole, or 100 where they do not end or
+    have more than 1000 (0)"""
+    prime: int
+    """of replay.from = dream: steps of the data that are read before (1)"""
     exponent: float
     """a of p = loss^a, by which sequences are drawn; 0: all alike (0.6)"""
     correction: float

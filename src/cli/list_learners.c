@@ -4,8 +4,10 @@
 #include "cli/cli.h"
 #include "optim/catalogues.h"
 #include "optim/inspect.h"
+#include "session/replay.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FORMULA_LENGTH = 200, OPERATIONS = 6 };
@@ -95,6 +97,35 @@ static void print_keeps(const costs *all) {
     for (size_t i = 0; i < hth_keeps.count; i++) print_keep(&all->keeps[i]);
 }
 
+/* What replay takes, with the settings as they are or, of a run that replays nothing, by default. */
+static void print_replay(const hth_config *config) {
+    const hth_settings given = hth_config_settings(config);
+    const hth_part *chosen = hth_catalogue_chosen(&hth_replays, &given);
+    const bool none = strcmp(chosen->name, hth_replays.fallback) == 0;
+    const hth_setting items[] = {{hth_replays.key, "reservoir", NULL}};
+    const hth_settings own = {items, none ? HTH_COUNT(items) : 0};
+    hth_settings settings;
+    hth_session session;
+    hth_error error;
+    if (hth_settings_join(&given, &own, &settings, &error) != HTH_OK) return;
+    printf("\nWhat replay.name = %s keeps and takes: M sequences of up to T steps, and a second "
+           "tape, learner and\ngradient, which do the work of replay.batch sequences more.\n\n",
+           none ? items[0].value : chosen->name);
+    if (hth_session_open(&settings, NULL, &session, &error) != HTH_OK) {
+        cli_say(stdout, "%s\n", error.message);
+    } else {
+        const hth_replay_sizes sizes = hth_replayer_sizes(session.replayer);
+        char memory[32], second[32];
+        cli_format_bytes(memory, sizeof memory, (double)sizes.memory);
+        cli_format_bytes(second, sizeof second, (double)sizes.second);
+        printf("%-13s %7s %10s %10s %10s\n%-13s %7zu %10zu %10s %10s\n", "replay", "M", "T",
+               "memory", "second", none ? items[0].value : chosen->name, sizes.sequences,
+               sizes.steps, memory, second);
+        hth_session_close(&session);
+    }
+    free((void *)(uintptr_t)settings.items);
+}
+
 static int list_cost(const hth_config *config) {
     costs all = {.settings = hth_config_settings(config)};
     hth_error error;
@@ -117,6 +148,7 @@ static int list_cost(const hth_config *config) {
     if (hth_survey(config, print_cost, &all, &error) != HTH_OK) return cli_fail(&error);
     if (all.status != HTH_OK) return cli_fail(&all.error);
     print_keeps(&all);
+    print_replay(config);
     return CLI_OK;
 }
 

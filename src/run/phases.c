@@ -265,6 +265,8 @@ static hth_status end_of_phase(hth_run *r, bool *stopped, hth_error *error) {
     HTH_TRY(measure_row(r, (size_t)c->phase + 1, stopped, error));
     if (*stopped) return HTH_OK;
     HTH_TRY(hth_session_consolidate(&r->settings, &r->session, error));
+    if (c->phase + 1 < r->phases)
+        HTH_TRY(hth_replayer_dream(r->session.replayer, &r->settings, &r->session, error));
     c->rows = c->phase + 2;
     return write_file(r, error);
 }

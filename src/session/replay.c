@@ -4,6 +4,7 @@
 #include "credit/inspect.h"
 #include "network/inspect.h"
 #include "optim/inspect.h"
+#include "session/dreams.h"
 #include "session/second.h"
 #include "tasks/replay/memory.h"
 
@@ -20,12 +21,33 @@ struct hth_replayer {
      * and of weights, [batch]. */
     hth_real *outputs;
     double *losses, *weights;
+    size_t bytes; /* of tape, learner and gradient */
 };
+
+/* ---- Memory ------------------------------------------------------------------------------- */
+
+/* An allocator that counts. */
+static void *count_and_take(void *context, size_t bytes) {
+    size_t *counted = context;
+    *counted += bytes;
+    return malloc(bytes);
+}
+
+static void release(void *context, void *memory) {
+    (void)context; /* the replayer may no longer be there */
+    free(memory);
+}
+
+hth_replay_sizes hth_replayer_sizes(const hth_replayer *r) {
+    const hth_replay_memory *m = r->memory;
+    return (hth_replay_sizes){m->slots.size, m->steps, hth_replay_memory_bytes(m), r->bytes};
+}
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
 /* HTH_INVALID where there is nothing that could be replayed. */
-static hth_status check(const hth_replayer *r, const hth_session *s, hth_error *error) {
+static hth_status check(const hth_replayer *r, const hth_settings *settings, const hth_session *s,
+                        hth_error *error) {
     const hth_replay_options *o = &r->memory->options;
     const char *name = r->memory->kind->part.name;
     if (s->train.kind->answers)
@@ -33,11 +55,6 @@ static hth_status check(const hth_replayer *r, const hth_session *s, hth_error *
                         "replay.name is %s, but what world %s gives depends on what the network "
                         "does: it cannot be replayed",
                         name, s->train.kind->part.name);
-    if (o->steps && s->train.sequence_steps)
-        return hth_fail(error, HTH_INVALID,
-                        "replay.steps is %lld, but the sequences of %s end by themselves, and are "
-                        "kept as they are: leave it out",
-                        (long long)o->steps, s->train.kind->part.name);
     if (o->project && o->weight != 1)
         return hth_fail(error, HTH_INVALID,
                         "replay.weight is %g, but replay.project adds nothing that it could be a "
@@ -48,6 +65,12 @@ static hth_status check(const hth_replayer *r, const hth_session *s, hth_error *
                         "replay.learner_steps is %lld, but replay.learner is not given, and the "
                         "run's own learner has learner.steps: leave it out",
                         (long long)o->learner_steps);
+    if (o->from == HTH_FROM_DREAM) return hth_dreams_check(settings, s, error);
+    if (o->prime != 1)
+        return hth_fail(error, HTH_INVALID,
+                        "replay.prime is %lld, but replay.from is stream, and nothing is dreamt: "
+                        "leave it out",
+                        (long long)o->prime);
     return HTH_OK;
 }
 
@@ -95,8 +118,10 @@ static hth_status open_parts(hth_replayer *r, const hth_settings *settings, cons
     const uint64_t seed = (uint64_t)s->options.seed;
     hth_compute *compute = s->parts.compute;
     const hth_source source = source_of(r, s);
+    const hth_allocator counting = {count_and_take, release, &r->bytes};
     char who[80];
     close_parts(r);
+    r->bytes = 0;
     r->parts.network = s->parts.network;
     if (batch == 0) return HTH_OK;
     snprintf(who, sizeof who, "replay.name = %.40s learns from", r->memory->kind->part.name);
@@ -104,11 +129,11 @@ static hth_status open_parts(hth_replayer *r, const hth_settings *settings, cons
     HTH_TRY(hth_tape_steps(settings, &source, &r->steps, error));
     if (r->steps > r->memory->steps) r->steps = r->memory->steps;
     HTH_TRY(open_losses(r, s, error));
-    HTH_TRY(hth_learner_create(settings, s->parts.network, r->steps, batch, seed, compute, NULL,
-                               &r->parts.learner, error));
+    HTH_TRY(hth_learner_create(settings, s->parts.network, r->steps, batch, seed, compute,
+                               &counting, &r->parts.learner, error));
     HTH_TRY(hth_given_feedback(&s->train, r->parts.learner, error));
-    HTH_TRY(hth_learner_tape(r->parts.learner, compute, NULL, &r->parts.tape, error));
-    return hth_gradient_create(s->parts.network, NULL, &r->parts.gradient, error);
+    HTH_TRY(hth_learner_tape(r->parts.learner, compute, &counting, &r->parts.tape, error));
+    return hth_gradient_create(s->parts.network, &counting, &r->parts.gradient, error);
 }
 
 hth_status hth_replayer_fit(hth_replayer *r, const hth_settings *settings, const hth_session *next,
@@ -116,7 +141,7 @@ hth_status hth_replayer_fit(hth_replayer *r, const hth_settings *settings, const
     if (!r) return HTH_OK;
     hth_replay_memory *m = r->memory;
     const size_t steps = hth_replay_stretch(m, next->train.sequence_steps);
-    HTH_TRY(check(r, next, error));
+    HTH_TRY(check(r, settings, next, error));
     if (steps <= m->steps) return HTH_OK;
     hth_second with;
     HTH_TRY(hth_replay_memory_reserve(m, steps, error));
@@ -152,6 +177,12 @@ hth_status hth_replayer_open(const hth_settings *settings, const hth_session *s,
 
 void hth_replayer_begin(hth_replayer *r) {
     if (r) hth_replay_memory_begin(r->memory);
+}
+
+hth_status hth_replayer_dream(hth_replayer *r, const hth_settings *settings, const hth_session *s,
+                              hth_error *error) {
+    if (!r || r->memory->options.from != HTH_FROM_DREAM) return HTH_OK;
+    return hth_dream_sequences(settings, s, r->memory, error);
 }
 
 bool hth_replayer_is_due(const hth_replayer *r, uint64_t update, const hth_chunk *chunk,

@@ -27,6 +27,10 @@ hth_status hth_replayer_fit(hth_replayer *replayer, const hth_settings *settings
 
 /* A phase begins: what has come of the sequences under way is forgotten. */
 void hth_replayer_begin(hth_replayer *replayer);
+/* A phase is over, whose session and settings are still there: of replay.from = dream, the memory takes what the network
+ * dreams. Errors are those of hth_dream_sequences. */
+hth_status hth_replayer_dream(hth_replayer *replayer, const hth_settings *settings,
+                              const hth_session *session, hth_error *error);
 /* Whether there is a replay with update number `update`, from 1, which comes after these steps. */
 bool hth_replayer_is_due(const hth_replayer *replayer, uint64_t update, const hth_chunk *chunk,
                          const hth_position_flags *flags);
@@ -35,6 +39,13 @@ hth_status hth_replayer_learn(hth_replayer *replayer, hth_gradient *gradient, ht
 /* The memory takes the steps of a tape, once they have been learned from. */
 void hth_replayer_take(hth_replayer *replayer, const hth_chunk *chunk,
                        const hth_position_flags *flags);
+
+/* What it takes. */
+typedef struct hth_replay_sizes {
+    size_t sequences, steps; /* of the memory: M, and the most steps of a sequence */
+    size_t memory, second;   /* bytes of it; of the second tape, learner and gradient */
+} hth_replay_sizes;
+hth_replay_sizes hth_replayer_sizes(const hth_replayer *replayer);
 
 /* As hth_tape_state: memory, tape and learner. */
 size_t hth_replayer_state(hth_replayer *replayer, hth_field *fields, size_t capacity);

@@ -1,19 +1,16 @@
 /* Dreams: see dream.h. A token is drawn with a number that depends on seed and step alone. */
 #include "watch/dream.h"
 
-#include "base/functions64.h"
-#include "base/random.h"
+#include "session/say.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum way { BY_TOKENS, BY_VALUES, BY_FEEDBACK } way;
 
 struct hth_dream {
     hth_recorder *recorder;
     double temperature;
     uint64_t seed, step;
-    way way;
+    hth_way way;
     size_t outputs;
     hth_real *said; /* [outputs] of the last step */
     hth_real *out;  /* [outputs], what is handed out */
@@ -25,13 +22,8 @@ static hth_status choose_way(hth_dream *d, const char *run, hth_error *error) {
     const hth_shape s = hth_recorder_shape(d->recorder).stream;
     const char *strays = hth_recorder_strays(d->recorder);
     d->outputs = s.outputs;
-    if (hth_recorder_feeds_back(d->recorder))
-        d->way = BY_FEEDBACK;
-    else if (s.vocabulary && s.target == HTH_TARGET_CLASSES && s.outputs == s.vocabulary)
-        d->way = BY_TOKENS;
-    else if (!s.vocabulary && s.target == HTH_TARGET_VALUES && s.inputs == s.outputs)
-        d->way = BY_VALUES;
-    else
+    d->way = hth_recorder_feeds_back(d->recorder) ? HTH_WAY_FEEDBACK : hth_way_of(&s);
+    if (d->way == HTH_WAY_NONE)
         return hth_fail(error, HTH_INVALID,
                         "%s: what the network says cannot be its next input: it has %zu outputs"
                         "%s, but reads %zu %s; it takes a text, a series whose target is its own "
@@ -39,7 +31,7 @@ static hth_status choose_way(hth_dream *d, const char *run, hth_error *error) {
                         run, s.outputs, s.target == HTH_TARGET_VALUES ? " that are values" : "",
                         s.vocabulary ? s.vocabulary : s.inputs,
                         s.vocabulary ? "kinds of token" : "numbers");
-    if (d->way == BY_VALUES && strays)
+    if (d->way == HTH_WAY_VALUES && strays)
         return hth_fail(error, HTH_INVALID, "%s: what the network says is not its next input: %s",
                         run, strays);
     return HTH_OK;
@@ -48,7 +40,7 @@ static hth_status choose_way(hth_dream *d, const char *run, hth_error *error) {
 /* The network reads the data, until the sequence ends or it has read enough. */
 static hth_status prime(hth_dream *d, uint64_t steps, hth_error *error) {
     hth_instant now = {0};
-    if (d->way != BY_FEEDBACK && steps == 0)
+    if (d->way != HTH_WAY_FEEDBACK && steps == 0)
         return hth_fail(error, HTH_INVALID,
                         "the network must read one step at least before it goes on by itself");
     for (uint64_t k = 0; k < steps && !now.ends; k++) {
@@ -90,33 +82,10 @@ void hth_dream_close(hth_dream *d) {
 
 /* ---- A step ---- */
 
-static size_t largest(const hth_real *y, size_t count) {
-    size_t best = 0;
-    for (size_t k = 1; k < count; k++)
-        if (y[k] > y[best]) best = k;
-    return best;
-}
-
-/* A token by the probabilities exp(y/temperature), up to their sum. */
-static int32_t draw(const hth_dream *d) {
-    const hth_random random = {d->seed, HTH_RANDOM_DREAM, 0};
-    const size_t best = largest(d->said, d->outputs);
-    double sum = 0, below = 0;
-    if (!(d->temperature > 0)) return (int32_t)best;
-    for (size_t k = 0; k < d->outputs; k++)
-        sum += hth_exp64(((double)d->said[k] - (double)d->said[best]) / d->temperature);
-    const double at = sum * hth_random_uniform(&random, d->step);
-    for (size_t k = 0; k < d->outputs; k++) {
-        below += hth_exp64(((double)d->said[k] - (double)d->said[best]) / d->temperature);
-        if (at < below) return (int32_t)k;
-    }
-    return (int32_t)best;
-}
-
 /* The network takes a step: over its data, or over what it said. */
 static hth_status advance(hth_dream *d, int32_t token, hth_error *error) {
     const hth_real *y;
-    if (d->way == BY_FEEDBACK) {
+    if (d->way == HTH_WAY_FEEDBACK) {
         hth_instant now;
         HTH_TRY(hth_recorder_next(d->recorder, &now, error));
         y = now.outputs;
@@ -128,13 +97,17 @@ static hth_status advance(hth_dream *d, int32_t token, hth_error *error) {
 }
 
 hth_status hth_dream_next(hth_dream *d, hth_dreamt *out, hth_error *error) {
-    const int32_t token = d->way == BY_TOKENS ? draw(d) : -1;
+    const hth_random random = {d->seed, HTH_RANDOM_DREAM, 0};
+    const int32_t token =
+        d->way == HTH_WAY_TOKENS
+            ? hth_draw_token(d->said, d->outputs, d->temperature, &random, d->step)
+            : -1;
     d->text[0] = '\0';
     if (token >= 0) hth_recorder_spell(d->recorder, token, d->text, sizeof d->text);
     /* What is said by the steps before; where outputs are fed back inside, at this step. */
     memcpy(d->out, d->said, d->outputs * sizeof *d->out);
     HTH_TRY(advance(d, token, error));
-    if (d->way == BY_FEEDBACK) memcpy(d->out, d->said, d->outputs * sizeof *d->out);
+    if (d->way == HTH_WAY_FEEDBACK) memcpy(d->out, d->said, d->outputs * sizeof *d->out);
     *out = (hth_dreamt){
         .step = d->step++, .outputs = d->out, .count = d->outputs, .token = token, .text = d->text};
     return HTH_OK;

@@ -2,6 +2,7 @@
  * Replay in runs: on a tape of its own it is the gradient of the mixed batch; state and traces of an online learner go
  * on as without; without sequences to replay the run is the plain one; a run that is interrupted has the same bits.
  */
+#include "data/npz.h"
 #include "runs.h"
 #include "session/replay.h"
 #include "tasks/replay/memory.h"
@@ -262,6 +263,94 @@ static void test_losses_are_those_of_the_report(void **state) {
     }
 }
 
+/* ---- Dreams ------------------------------------------------------------------------------- */
+
+/* series.npz: sequences whose targets are the next inputs. */
+static void write_series(void) {
+    enum { S = 4, T = 7, N = 2 };
+    static double x[S][T][N], y[S][T][N];
+    for (size_t s = 0; s < S; s++)
+        for (size_t t = 0; t < T; t++)
+            for (size_t i = 0; i < N; i++) {
+                x[s][t][i] = sin(0.7 * (double)(t + s) + 1.5 * (double)i);
+                y[s][t][i] = sin(0.7 * (double)(t + s + 1) + 1.5 * (double)i);
+            }
+    const array all[] = {{"inputs", "<f8", "(4, 7, 2)", false, x, sizeof x},
+                         {"targets", "<f8", "(4, 7, 2)", false, y, sizeof y}};
+    npz_write(scratch_path("series.npz"), all, HTH_COUNT(all));
+}
+
+static hth_field field_named(hth_session *s, const char *name) {
+    hth_field fields[64];
+    const size_t count = hth_replayer_state(s->replayer, fields, HTH_COUNT(fields));
+    for (size_t k = 0; k < count && k < HTH_COUNT(fields); k++)
+        if (strcmp(fields[k].name, name) == 0) return fields[k];
+    fail_msg("no %s", name);
+    return fields[0];
+}
+
+static double largest_of(const hth_real *values, size_t count) {
+    double most = 0;
+    for (size_t i = 0; i < count; i++) most = fmax(most, fabs((double)values[i]));
+    return most;
+}
+
+/* A network has nothing to learn from its own dreams of values, but for rounding, until its weights change. */
+static void test_dreams_are_what_the_network_says(void **state) {
+    (void)state;
+    opened o;
+    hth_error error;
+    char line[600];
+    write_series();
+    snprintf(line, sizeof line,
+             "data=arrays data.file=%s network.units=5 cell=gru train.batch=2 learner=tbptt "
+             "learner.steps=3 replay=ring replay.size=4 replay.batch=3 replay.from=dream "
+             "replay.prime=1 phases.number=0",
+             scratch_path("series.npz"));
+    open_one(line, &o);
+    const hth_settings settings = hth_config_settings(o.config);
+    const size_t count = hth_network_parameter_count(o.s.parts.network);
+    must(hth_replayer_dream(o.s.replayer, &settings, &o.s, &error), &error);
+    assert_int_equal(*(uint64_t *)field_named(&o.s, "held").data, 4);
+    must(hth_replayer_learn(o.s.replayer, o.s.parts.gradient, &error), &error);
+    const double own = largest_of(hth_gradient_values(o.s.parts.gradient), count);
+    if (!(own < (sizeof(hth_real) == 8 ? 1e-15 : 1e-6))) fail_msg("%g", own);
+    /* Each input after the first is the target before it. */
+    const hth_real *x = field_named(&o.s, "x").data, *y = field_named(&o.s, "targets").data;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t t = 1; t < 7; t++)
+            assert_memory_equal(x + (i * 7 + t) * 2, y + (i * 7 + t - 1) * 2, 2 * sizeof *x);
+    assert_true(largest_of(y, 4 * 7 * 2) > 1e-2);
+    hth_network_parameters(o.s.parts.network)[3] += HTH_C(0.1);
+    must(hth_replayer_learn(o.s.replayer, o.s.parts.gradient, &error), &error);
+    assert_true(largest_of(hth_gradient_values(o.s.parts.gradient), count) > 1e-4);
+    close_one(&o);
+}
+
+/* Of tokens, each is the target before it, and they are drawn anew for each dream. */
+static void test_dreams_of_tokens(void **state) {
+    (void)state;
+    opened o;
+    hth_error error;
+    char line[600];
+    enum { SIZE = 4, STEPS = 12 };
+    snprintf(line, sizeof line,
+             "data=text data.dir=%s network.embedding=3 network.units=5 train.batch=2 "
+             "learner=tbptt learner.steps=5 replay=ring replay.size=4 replay.steps=12 "
+             "replay.from=dream replay.prime=2 phases.number=0",
+             scratch_path("corpus"));
+    open_one(line, &o);
+    const hth_settings settings = hth_config_settings(o.config);
+    must(hth_replayer_dream(o.s.replayer, &settings, &o.s, &error), &error);
+    const int32_t *token = field_named(&o.s, "tokens").data;
+    const int32_t *class = field_named(&o.s, "classes").data;
+    for (size_t i = 0; i < SIZE; i++)
+        for (size_t t = 1; t < STEPS; t++)
+            assert_int_equal(token[i * STEPS + t], class[i * STEPS + t - 1]);
+    assert_memory_not_equal(token + 2, token + STEPS + 2, (STEPS - 2) * sizeof *token);
+    close_one(&o);
+}
+
 /* Tensors of two last checkpoints with this beginning that differ, and how many there are. */
 static size_t differ(const char *run_a, const char *run_b, const char *beginning, size_t *seen) {
     const char *runs[2] = {run_a, run_b};
@@ -344,6 +433,14 @@ static void test_interruptions_change_no_bit(void **state) {
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++)
         assert_interruptions_change_no_bit(lines[i], i, 3);
+    /* Dreams, between two phases. */
+    char line[700];
+    snprintf(line, sizeof line,
+             "data=arrays data.file=%s network.units=4 train.batch=2 learner=tbptt learner.steps=3 "
+             "replay=reservoir replay.size=5 replay.batch=2 replay.from=dream replay.prime=2 "
+             "phases.first.train.epochs=2 phases.second.train.epochs=2",
+             scratch_path("series.npz"));
+    assert_interruptions_change_no_bit(line, HTH_COUNT(lines), 3);
 }
 
 static void test_threads_change_no_bit(void **state) {
@@ -373,7 +470,6 @@ static void refused(const char *line, const char *because) {
 static void test_nonsense_is_refused(void **state) {
     (void)state;
     refused(COPY "replay.size=10", "replay.size is a setting of replay");
-    refused(COPY "replay=ring replay.steps=10", "end by themselves");
     refused(COPY "replay=ring replay.project=true replay.weight=2", "adds nothing");
     refused(COPY "replay=ring replay.learner_steps=2", "replay.learner is not given");
     refused(COPY "replay=ring replay.learner=rtlr", "rtlr");
@@ -382,7 +478,14 @@ static void test_nonsense_is_refused(void **state) {
     refused("world=bandit network.units=8 train.steps=100 replay=ring", "world bandit gives");
     refused("task=add replay=class learner=rflo", "take reservoir");
     refused(COPY "replay=ring replay.exponent=1", "replay.exponent is a setting of replay prior");
+    refused(COPY "replay=ring replay.prime=2", "nothing is dreamt");
+    refused(COPY "replay=ring replay.from=dream", "the run has no phases");
+    refused(COPY "replay=ring replay.from=dream phases.a.train.steps=10", "but reads");
     refused(COPY "phases.a.replay.batch=2 phases.a.train.steps=10", "one for all phases");
+}
+
+static int make(void **state) {
+    return scratch_make(state) == 0 ? write_corpus() : -1;
 }
 
 int main(void) {
@@ -390,11 +493,13 @@ int main(void) {
         cmocka_unit_test(test_replay_is_the_mixed_batch),
         cmocka_unit_test(test_asleep_another_learner),
         cmocka_unit_test(test_losses_are_those_of_the_report),
+        cmocka_unit_test(test_dreams_are_what_the_network_says),
+        cmocka_unit_test(test_dreams_of_tokens),
         cmocka_unit_test(test_online_traces_are_unbroken),
         cmocka_unit_test(test_nothing_replayed_is_the_plain_run),
         cmocka_unit_test(test_interruptions_change_no_bit),
         cmocka_unit_test(test_threads_change_no_bit),
         cmocka_unit_test(test_nonsense_is_refused),
     };
-    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+    return cmocka_run_group_tests(tests, make, scratch_remove);
 }

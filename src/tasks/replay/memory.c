@@ -131,6 +131,7 @@ static hth_status fill(const hth_settings *settings, const hth_shape *shape, siz
     if (m->options.batch < 0) m->options.batch = (int64_t)items;
     m->items = items;
     m->decides = shape->decides;
+    m->is_shut = m->options.from == HTH_FROM_DREAM;
     m->slots.options = &m->options;
     m->slots.size = (size_t)m->options.size;
     m->slots.classes = shape->target == HTH_TARGET_CLASSES ? shape->outputs : 0;
@@ -162,9 +163,11 @@ hth_status hth_replay_memory_open(const hth_settings *settings, uint64_t seed,
 }
 
 size_t hth_replay_stretch(const hth_replay_memory *m, uint64_t sequence_steps) {
-    enum { ENDLESS = 100 };
-    if (sequence_steps) return (size_t)sequence_steps;
-    return m->options.steps ? (size_t)m->options.steps : ENDLESS;
+    enum { LONGEST_WHOLE = 1000, STRETCH = 100 };
+    const uint64_t given = (uint64_t)m->options.steps;
+    const bool is_long = sequence_steps == 0 || sequence_steps > LONGEST_WHOLE;
+    const uint64_t stretch = given ? given : is_long ? STRETCH : sequence_steps;
+    return (size_t)(sequence_steps && sequence_steps < stretch ? sequence_steps : stretch);
 }
 
 hth_status hth_replay_memory_reserve(hth_replay_memory *m, size_t steps, hth_error *error) {
@@ -172,7 +175,7 @@ hth_status hth_replay_memory_reserve(hth_replay_memory *m, size_t steps, hth_err
     if (steps <= m->steps) return HTH_OK;
     free_columns(m);
     m->steps = steps;
-    m->slots.arrivals = m->slots.held = m->slots.draws = 0;
+    m->slots.arrivals = m->slots.held = m->slots.draws = m->slots.dreams = 0;
     hth_replay_memory_begin(m);
     /* The slots, and the chunk that is replayed. */
     bool failed = false;
@@ -242,7 +245,7 @@ static void complete(hth_replay_memory *m, size_t b) {
     const int32_t class = m->classes[b];
     m->lengths[own] = 0;
     m->classes[b] = -1;
-    if (length == 0 || class < 0) return;
+    if (length == 0 || class < 0 || m->is_shut) return;
     const int64_t slot = m->kind->place(s, class);
     s->arrivals++;
     if (slot == HTH_NOT_KEPT) return;
@@ -363,6 +366,8 @@ size_t hth_replay_memory_state(hth_replay_memory *m, hth_field *fields, size_t c
     add(fields, capacity, &count, "arrivals", HTH_DTYPE_U64, 1, &s->arrivals);
     add(fields, capacity, &count, "held", HTH_DTYPE_U64, 1, &s->held);
     add(fields, capacity, &count, "draws", HTH_DTYPE_U64, 1, &s->draws);
+    if (m->options.from == HTH_FROM_DREAM)
+        add(fields, capacity, &count, "dreams", HTH_DTYPE_U64, 1, &s->dreams);
     add(fields, capacity, &count, "lengths", HTH_DTYPE_U64, s->size + m->items, m->lengths);
     add(fields, capacity, &count, "class_of", HTH_DTYPE_I32, s->size, s->class_of);
     add(fields, capacity, &count, "class_under_way", HTH_DTYPE_I32, m->items, m->classes);

@@ -1,7 +1,7 @@
 /*
  * A memory of sequences that have been learned from, to be replayed. It takes what a stream gives, as the network sees
  * it: inputs with their cues, classes with their heads. Sequences that come in pieces are put together; where they do
- * not end, stretches of replay.steps steps take their place.
+ * not end, or are long, stretches of replay.steps steps take their place.
  */
 #ifndef HTH_REPLAY_MEMORY_H
 #define HTH_REPLAY_MEMORY_H
@@ -26,6 +26,7 @@ typedef struct hth_replay_memory {
     size_t steps,
         items; /* the most of a sequence; of the stream's batch, whose sequences are under way */
     bool decides;
+    bool is_shut; /* what comes is not kept */
     hth_replay_column columns[HTH_REPLAY_COLUMNS];
     uint64_t *lengths; /* [size + items]: behind the slots, of sequences under way */
     int32_t *classes;  /* [items]: of the last step that counts; -1: none so far */
@@ -41,7 +42,7 @@ hth_status hth_replay_memory_open(const hth_settings *settings, uint64_t seed,
                                   const hth_shape *shape, size_t items, hth_replay_memory **out,
                                   hth_error *error);
 void hth_replay_memory_close(hth_replay_memory *memory);
-/* The most steps of a sequence of a source where they have this many (0: they do not end). */
+/* The most steps of what is kept as a sequence where those of the source have this many (0: they do not end). */
 size_t hth_replay_stretch(const hth_replay_memory *memory, uint64_t sequence_steps);
 /* Makes room for sequences of so many steps. It forgets everything if there was less room. HTH_NO_MEMORY. */
 hth_status hth_replay_memory_reserve(hth_replay_memory *memory, size_t steps, hth_error *error);

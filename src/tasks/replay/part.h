@@ -10,19 +10,22 @@
 
 /* The section replay, for all parts. */
 typedef struct hth_replay_options {
-    int64_t size, batch, every, steps, learner_steps;
+    int64_t size, batch, every, steps, learner_steps, prime;
+    int from; /* HTH_FROM_STREAM, HTH_FROM_DREAM */
     double weight, exponent, correction;
     const char *learner;
     bool project;
 } hth_replay_options;
+
+enum { HTH_FROM_STREAM, HTH_FROM_DREAM };
 
 /* What a part knows of the memory. Slots 0..held-1 have a sequence each. */
 typedef struct hth_replay_slots {
     const hth_replay_options *options;
     uint64_t seed;
     size_t size, classes; /* M; kinds of class, 0: targets are values */
-    /* State: sequences that have come; slots that are taken; numbers drawn to choose among them. */
-    uint64_t arrivals, held, draws;
+    /* State: sequences that have come; slots that are taken; numbers drawn to choose among them, and to dream. */
+    uint64_t arrivals, held, draws, dreams;
     int32_t *class_of; /* [size] */
     /* Of a part that balances classes, [classes]: sequences that have come; 1: it has been the largest class. */
     uint64_t *seen;
@@ -53,7 +56,7 @@ HTH_REPLAYS(HTH_DECLARE_REPLAY)
 const hth_replay *hth_replay_at(size_t index);
 
 /* What draws are for. */
-enum { HTH_REPLAY_KEEPS, HTH_REPLAY_DRAWS, HTH_REPLAY_TAKES_OVER };
+enum { HTH_REPLAY_KEEPS, HTH_REPLAY_DRAWS, HTH_REPLAY_TAKES_OVER, HTH_REPLAY_DREAMS };
 
 /* Number `index` of the draws of one kind, in 0..bound-1. */
 static inline uint64_t hth_replay_below(const hth_replay_slots *s, uint32_t kind, uint64_t index,
@@ -129,11 +132,27 @@ static inline int64_t hth_replay_sample(const hth_replay_slots *s) {
          .max = 1e9,                                                                               \
          HTH_REPLAY_OPTION(learner_steps)},                                                        \
         {.name = "steps",                                                                          \
-         .help = "where sequences do not end: the steps of a stretch that is kept as one; 0: 100", \
+         .help = "steps of a stretch that is kept as a sequence of its own; 0: sequences are "     \
+                 "whole, or 100 where they do not end or have more than 1000",                     \
          .fallback = "0",                                                                          \
          .kind = HTH_KIND_INTEGER,                                                                 \
          .min = 0,                                                                                 \
          .max = 1e9,                                                                               \
-         HTH_REPLAY_OPTION(steps)},
+         HTH_REPLAY_OPTION(steps)},                                                                \
+        {.name = "from",                                                                           \
+         .help = "what the memory takes: the sequences of the stream, or what the network dreams " \
+                 "at the end of each phase, as many as the memory holds: it reads the first "      \
+                 "replay.prime steps of a training sequence, and goes on with what it says",       \
+         .fallback = "stream",                                                                     \
+         .kind = HTH_KIND_CHOICE,                                                                  \
+         .choices = (const char *const[]){"stream", "dream", NULL},                                \
+         HTH_REPLAY_OPTION(from)},                                                                 \
+        {.name = "prime",                                                                          \
+         .help = "of replay.from = dream: steps of the data that are read before",                 \
+         .fallback = "1",                                                                          \
+         .kind = HTH_KIND_INTEGER,                                                                 \
+         .min = 1,                                                                                 \
+         .max = 1e9,                                                                               \
+         HTH_REPLAY_OPTION(prime)},
 
 #endif
