@@ -9,11 +9,8 @@
  */
 #include "session/checkpoint.h"
 
-#include "files/safetensors.h"
 #include "network/inspect.h"
-#include "optim/inspect.h"
-#include "session/outer.h"
-#include "session/replay.h"
+#include "session/checkpoint_fields.h"
 
 #include <errno.h>
 #include <math.h>
@@ -25,196 +22,6 @@
 static const char newest[] = "checkpoint.safetensors";
 static const char previous[] = "checkpoint.previous.safetensors";
 static const char best[] = "checkpoint.best.safetensors";
-
-/* ---- Gathering ---------------------------------------------------------------------------- */
-
-/* All fields of a checkpoint; the caller frees items. */
-typedef struct field_list {
-    hth_field *items;
-    size_t count;
-} field_list;
-
-/* Lists the fields of one handle, as hth_network_state does; 0 if `of` has no such handle. */
-typedef size_t (*lister)(const hth_handles *of, hth_field *fields, size_t capacity);
-
-static size_t list_network(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->parts.network ? hth_network_state(h->parts.network, fields, capacity) : 0;
-}
-static size_t list_tape(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->parts.tape ? hth_tape_state(h->parts.tape, fields, capacity) : 0;
-}
-static size_t list_learner(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->parts.learner ? hth_learner_state(h->parts.learner, fields, capacity) : 0;
-}
-static size_t list_optimiser(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->parts.optimiser ? hth_optimiser_state(h->parts.optimiser, fields, capacity) : 0;
-}
-static size_t list_stream(const hth_handles *h, hth_field *fields, size_t capacity) {
-    const hth_stream_kind *kind = h->source ? h->source->kind : NULL;
-    return kind && kind->state ? kind->state(h->source->state, fields, capacity) : 0;
-}
-static size_t list_guest(const hth_handles *h, hth_field *fields, size_t capacity) {
-    const hth_guest *guest = h->guest;
-    return guest && guest->kind ? guest->kind->state(guest->state, fields, capacity) : 0;
-}
-static size_t list_moments(const hth_handles *h, hth_field *fields, size_t capacity) {
-    const hth_moments *m = h->moments;
-    if (m && m->has_outcomes) {
-        if (capacity > 0)
-            fields[0] = (hth_field){"outcomes",
-                                    HTH_DTYPE_F64,
-                                    sizeof m->outcomes / sizeof(double),
-                                    (void *)&m->outcomes,
-                                    {0}};
-        return 1;
-    }
-    if (!m || !m->sums) return 0;
-    if (capacity > 0)
-        fields[0] = (hth_field){"targets", HTH_DTYPE_F64, m->outputs + 1, m->sums, {0}};
-    return 1;
-}
-static size_t list_module(const hth_handles *h, hth_field *fields, size_t capacity) {
-    const hth_outer *o = h->outer;
-    if (!o) return 0;
-    const size_t count = hth_network_state(o->module, fields, capacity);
-    const size_t used = count < capacity ? count : capacity;
-    if (!h->parts.optimiser) return count; /* the parameters alone */
-    return count +
-           hth_optimiser_state(o->optimiser, fields ? fields + used : NULL, capacity - used);
-}
-static size_t list_gradient(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->parts.gradient ? hth_gradient_state(h->parts.gradient, fields, capacity) : 0;
-}
-
-static size_t list_transfer(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return h->transfer ? hth_transfer_state(h->transfer, fields, capacity) : 0;
-}
-
-static size_t list_replay(const hth_handles *h, hth_field *fields, size_t capacity) {
-    return hth_replayer_state(h->replayer, fields, capacity);
-}
-
-/* Updates what the handles derive from restored fields. HTH_DAMAGED when a restored row index is out of range. */
-static hth_status settle(const hth_handles *h, const char *path, hth_error *error) {
-    size_t rows;
-    if (!hth_replayer_is_sound(h->replayer))
-        return hth_fail(error, HTH_DAMAGED,
-                        "%s: replay.held, replay.lengths or replay.class_of are not those of a "
-                        "memory of sequences",
-                        path);
-    if (!h->parts.gradient || hth_gradient_settle(h->parts.gradient, &rows)) return HTH_OK;
-    return hth_fail(error, HTH_DAMAGED,
-                    "%s: gradient.touched names rows of an embedding of %zu that are not there",
-                    path, rows);
-}
-
-static const struct {
-    const char *prefix; /* put before each name of the list; NULL: the guest's name */
-    lister list;
-} lists[] = {
-    {"", list_network},   {"", list_tape},           {"learner.", list_learner},
-    {"", list_optimiser}, {"stream.", list_stream},  {"gradient.", list_gradient},
-    {NULL, list_guest},   {"metric.", list_moments}, {"module.", list_module},
-    {"", list_transfer},  {"replay.", list_replay},
-};
-
-/* One counter: member of hth_counters, of its tally, or a double. */
-#define COUNTER(member)                                                                            \
-    { "run." #member, HTH_DTYPE_U64, offsetof(hth_counters, member), 1 }
-#define WALKED(member, dtype)                                                                      \
-    { "run." #member, dtype, offsetof(hth_counters, walked.member), 1 }
-#define NUMBER(member)                                                                             \
-    { "run." #member, HTH_DTYPE_F64, offsetof(hth_counters, member), 1 }
-static const struct {
-    const char *name;
-    hth_dtype dtype;
-    size_t offset, count;
-} counter_list[] = {
-    WALKED(step, HTH_DTYPE_U64),
-    WALKED(epoch, HTH_DTYPE_U64),
-    WALKED(epoch_over, HTH_DTYPE_U64),
-    COUNTER(line_due),
-    COUNTER(line_step),
-    COUNTER(best_step),
-    NUMBER(seconds),
-    WALKED(sums.loss, HTH_DTYPE_F64),
-    WALKED(sums.weight, HTH_DTYPE_F64),
-    WALKED(sums.correct, HTH_DTYPE_F64),
-    WALKED(sums.spikes, HTH_DTYPE_F64),
-    WALKED(sums.regulariser, HTH_DTYPE_F64),
-    WALKED(sums.decisions, HTH_DTYPE_F64),
-    WALKED(sums.right, HTH_DTYPE_F64),
-    NUMBER(train_loss),
-    NUMBER(train_metric),
-    NUMBER(validation_loss),
-    NUMBER(validation_metric),
-    NUMBER(best_loss),
-    NUMBER(best_metric),
-    {"run.recent", HTH_DTYPE_F64, offsetof(hth_counters, recent), HTH_STOP_MOST},
-    WALKED(updates, HTH_DTYPE_U64),
-    COUNTER(validations),
-    NUMBER(places),
-    COUNTER(phase),
-    COUNTER(phase_step),
-    COUNTER(phase_epochs),
-    COUNTER(rows),
-};
-/* The last LATER_COUNTERS counters of the list are missing in checkpoints of older versions; then they are 0. */
-enum { LATER_COUNTERS = 7 };
-_Static_assert(sizeof(hth_counters) ==
-                   (HTH_COUNT(counter_list) - 1 + HTH_STOP_MOST) * sizeof(uint64_t),
-               "every counter is in the list");
-
-/* Puts the prefix before the field's name. HTH_INVALID when the name gets too long. */
-static hth_status add_prefix(const char *prefix, hth_field *field, hth_error *error) {
-    char name[sizeof field->name];
-    int length = snprintf(name, sizeof name, "%s%s", prefix, field->name);
-    if (length < 0 || (size_t)length >= sizeof name)
-        return hth_fail(error, HTH_INVALID,
-                        "the name of the state '%s%s' is too long for a checkpoint", prefix,
-                        field->name);
-    memcpy(field->name, name, sizeof name);
-    return HTH_OK;
-}
-
-/* Lists the counters as fields, in the order of counter_list. */
-static void list_counters(hth_counters *counters, hth_field *fields) {
-    for (size_t i = 0; i < HTH_COUNT(counter_list); i++) {
-        fields[i] = (hth_field){.dtype = counter_list[i].dtype,
-                                .count = counter_list[i].count,
-                                .data = (char *)counters + counter_list[i].offset};
-        snprintf(fields[i].name, sizeof fields[i].name, "%s", counter_list[i].name);
-    }
-}
-
-/* Lists the fields of all handles, then the counters (NULL: left out). Make a new list before every save and load:
- * listing ends the tape (hth_tape_state). */
-static hth_status gather(const hth_handles *handles, hth_counters *counters, field_list *out,
-                         hth_error *error) {
-    /* Count the fields. */
-    size_t total = counters ? HTH_COUNT(counter_list) : 0, used = 0;
-    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(handles, NULL, 0);
-    hth_field *fields = calloc(total + 1, sizeof *fields);
-    hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
-    if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
-    /* List those of each handle, with its prefix. */
-    for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
-        const char *prefix = lists[i].prefix;
-        size_t count = lists[i].list(handles, fields + used, total - used);
-        for (size_t j = 0; j < count && status == HTH_OK; j++)
-            status =
-                add_prefix(prefix ? prefix : handles->guest->kind->name, &fields[used + j], error);
-        used += count;
-    }
-    /* Then the counters. */
-    if (status != HTH_OK) {
-        free(fields);
-        return status;
-    }
-    if (counters) list_counters(counters, fields + used);
-    *out = (field_list){fields, total};
-    return HTH_OK;
-}
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
@@ -229,7 +36,7 @@ static hth_status keep_previous(const char *now, const char *before, hth_error *
 }
 
 /* A `writer` for the newest checkpoint. */
-static hth_status write_newest(const char *run, const field_list *fields,
+static hth_status write_newest(const char *run, const hth_field_list *fields,
                                const hth_metadata *metadata, size_t count, hth_error *error) {
     char now[HTH_PATH_LENGTH], before[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(run, newest, now, error));
@@ -239,7 +46,7 @@ static hth_status write_newest(const char *run, const field_list *fields,
 }
 
 /* A `writer` for the best parameters. */
-static hth_status write_best(const char *run, const field_list *fields,
+static hth_status write_best(const char *run, const hth_field_list *fields,
                              const hth_metadata *metadata, size_t count, hth_error *error) {
     char path[HTH_PATH_LENGTH];
     HTH_TRY(hth_rundir_file(run, best, path, error));
@@ -261,7 +68,7 @@ static hth_handles handles_of(const hth_session *s) {
 }
 
 /* Writes fields and metadata to a file of the run folder. */
-typedef hth_status (*writer)(const char *run, const field_list *fields,
+typedef hth_status (*writer)(const char *run, const hth_field_list *fields,
                              const hth_metadata *metadata, size_t count, hth_error *error);
 
 /* Text of the number of the network's connections and delays; "": it has all, and none. */
@@ -277,9 +84,9 @@ static hth_status save(const char *run, const hth_handles *handles, hth_counters
                        uint64_t step, const hth_identity *identity, writer write,
                        hth_error *error) {
     char number[32], wiring[24], phase[24];
-    field_list fields;
+    hth_field_list fields;
     /* List the fields and the settings. */
-    HTH_TRY(gather(handles, counters, &fields, error));
+    HTH_TRY(hth_checkpoint_gather(handles, counters, &fields, error));
     hth_metadata *metadata = calloc(identity->count + 4, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
@@ -438,18 +245,18 @@ static hth_status turn_to_phase(const loading *l, const hth_safetensors *file, c
 static hth_status restore(const loading *l, hth_safetensors *file, const char *path,
                           hth_error *error) {
     const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
-    field_list fields;
+    hth_field_list fields;
     HTH_TRY(compare_identity(file, path, l->identity, error));
     if (!l->identity->network_only) HTH_TRY(compare_wiring(file, path, l->into, error));
     HTH_TRY(turn_to_phase(l, file, path, error));
     /* List the fields. Leave out counters that an older file lacks. */
-    HTH_TRY(gather(l->into, l->counters, &fields, error));
+    HTH_TRY(hth_checkpoint_gather(l->into, l->counters, &fields, error));
     size_t count = fields.count;
-    for (size_t i = 0; l->counters && i < LATER_COUNTERS; i++)
+    for (size_t i = 0; l->counters && i < HTH_LATER_COUNTERS; i++)
         count -= !has_tensor(file, fields.items[count - 1].name);
     const hth_status status = hth_safetensors_restore(file, fields.items, count, flags, error);
     free(fields.items);
-    return status == HTH_OK ? settle(l->into, path, error) : status;
+    return status == HTH_OK ? hth_checkpoint_settle(l->into, path, error) : status;
 }
 
 /* Restores the fields from one file. */
