@@ -80,6 +80,37 @@ static bool in_section(const char *key, const char *section) {
     return strncmp(key, section, length) == 0 && key[length] == '.';
 }
 
+/* Whether the key is in the section that a table describes, with the table's prefix before it. */
+static bool in_table(const char *key, const hth_table *table) {
+    const size_t prefix = strlen(table->prefix);
+    return table->options->section && strncmp(key, table->prefix, prefix) == 0 &&
+           in_section(key + prefix, table->options->section);
+}
+
+/* Whether parts have settings of the key's section: they may have one of their own. */
+static bool part_has_section(const hth_catalogue *catalogue, const char *key) {
+    bool any = false;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const char *section = catalogue->at(i)->options.section;
+        any = any || (section && in_section(key, section));
+    }
+    return any;
+}
+
+static bool catalogue_has_section(const hth_catalogue *catalogue, const char *key) {
+    char section[HTH_KEY_LENGTH];
+    hth_catalogue_section(catalogue, section, sizeof section);
+    const char *common = catalogue->common.section;
+    return in_section(key, section) || (common && in_section(key, common)) ||
+           part_has_section(catalogue, key);
+}
+
+/* Whether a catalogue may have the setting: "cell.beta", and "layer1.cell.beta". */
+static bool may_have(const hth_catalogue *catalogue, const char *key) {
+    return catalogue_has_section(catalogue, key) ||
+           (catalogue->each_table && catalogue_has_section(catalogue, strchr(key, '.') + 1));
+}
+
 static void add_name(key_lookup *lookup, const char *name) {
     if (lookup->name_count < MAX_NAMES) lookup->names[lookup->name_count++] = name;
 }
@@ -106,11 +137,9 @@ static hth_status check_value(const hth_option *option, const char *section,
 static void look_in_table(void *context, const hth_table *table) {
     key_lookup *lookup = context;
     const hth_options *options = table->options;
-    if (lookup->status != HTH_OK) return;
     char section[HTH_KEY_LENGTH];
-    if (!options->section) return;
+    if (lookup->status != HTH_OK || !in_table(lookup->setting->key, table)) return;
     snprintf(section, sizeof section, "%s%s", table->prefix, options->section);
-    if (!in_section(lookup->setting->key, section)) return;
     lookup->section_known = true;
     if (*table->prefix && table->active) lookup->own = table->part->name;
     for (size_t i = 0; i < options->count; i++) {
@@ -216,7 +245,11 @@ static hth_status complain_unknown(const key_lookup *lookup) {
 static void look(key_lookup *lookup) {
     lookup->name = strrchr(lookup->setting->key, '.') + 1;
     lookup->status = HTH_OK;
-    hth_each_table(lookup->known, lookup->settings, look_in_table, lookup);
+    for (size_t i = 0; i < lookup->known->count; i++) {
+        const hth_known one = {&lookup->known->catalogues[i], 1, NULL};
+        if (may_have(one.catalogues[0], lookup->setting->key))
+            hth_each_table(&one, lookup->settings, look_in_table, lookup);
+    }
     look_in_keys(lookup);
 }
 
@@ -238,31 +271,6 @@ hth_status hth_setting_check(const hth_known *known, const hth_settings *setting
     return lookup.found ? HTH_OK : complain_unknown(&lookup);
 }
 
-/* Parts may have their settings in a section of their own. */
-static bool part_has_section(const hth_catalogue *catalogue, const char *key) {
-    bool any = false;
-    for (size_t i = 0; i < catalogue->count; i++) {
-        const char *section = catalogue->at(i)->options.section;
-        any = any || (section && in_section(key, section));
-    }
-    return any;
-}
-
-/* "cell.beta", and "layer1.cell.beta". */
-static bool has_section(const hth_known *known, const char *key) {
-    char section[HTH_KEY_LENGTH];
-    const char *behind = strchr(key, '.') + 1;
-    for (size_t i = 0; i < known->count; i++) {
-        const bool each = known->catalogues[i]->each_table != NULL;
-        if (part_has_section(known->catalogues[i], key)) return true;
-        if (each && part_has_section(known->catalogues[i], behind)) return true;
-        hth_catalogue_section(known->catalogues[i], section, sizeof section);
-        if (in_section(key, section)) return true;
-        if (each && in_section(behind, section)) return true;
-    }
-    return false;
-}
-
 hth_status hth_setting_check_name(const hth_known *known, const hth_settings *settings,
                                   const hth_setting *setting, hth_error *error) {
     key_lookup lookup = {.known = known, .settings = settings, .setting = setting};
@@ -277,8 +285,10 @@ hth_status hth_settings_check_names(const hth_known *known, const hth_settings *
     for (size_t i = 0; settings && i < settings->count; i++) {
         const hth_setting *setting = &settings->items[i];
         HTH_TRY(check_form(setting, error));
-        if (has_section(known, setting->key))
-            HTH_TRY(hth_setting_check_name(known, settings, setting, error));
+        bool any = false;
+        for (size_t j = 0; j < known->count && !any; j++)
+            any = may_have(known->catalogues[j], setting->key);
+        if (any) HTH_TRY(hth_setting_check_name(known, settings, setting, error));
     }
     return HTH_OK;
 }

@@ -41,28 +41,15 @@ static void show(hth_comparing *c) {
 
 /* ---- The processes ------------------------------------------------------------------------ */
 
-/* A run's settings: the variant's, with the run's seed and one thread. */
-static hth_status settings_of(const hth_comparing *c, const hth_stored_run *run, hth_config **out,
-                              hth_error *error) {
-    char seed[24];
-    HTH_TRY(hth_config_create(out, error));
-    hth_status status = hth_store_settings(c->store, run->variant, *out, error);
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
-    if (status == HTH_OK) status = hth_config_set(*out, "train.seed", seed, NULL, error);
-    if (status == HTH_OK) status = hth_config_set(*out, "train.threads", "1", NULL, error);
-    if (status != HTH_OK) hth_config_destroy(*out);
-    return status;
-}
-
 static hth_status begin_run(hth_comparing *c, size_t index, hth_job *job, hth_error *error) {
     const hth_stored_run *run = &c->runs[index];
     char folder[HTH_PATH_LENGTH];
-    hth_config *config;
+    const hth_config *config;
     HTH_TRY(hth_folder_of(c, run, folder, error));
-    HTH_TRY(settings_of(c, run, &config, error));
-    hth_status status = hth_job_start(config, folder, c->observer->interrupted, job, error);
+    HTH_TRY(hth_run_settings(c, run, &config, error));
+    hth_status status =
+        hth_job_start(config, folder, c->keep, c->observer->interrupted, job, error);
     job->index = index;
-    hth_config_destroy(config);
     return status;
 }
 
@@ -113,6 +100,21 @@ static void pass_on(hth_comparing *c, hth_job *job) {
     if (first && c->observer->message) c->observer->message(c->observer->context, sentence);
 }
 
+/* Results of several runs are stored together: a transaction takes longer than a short run. Those of a run that took
+ * long are stored at once. */
+static bool must_store(const hth_comparing *c) {
+    const double long_run = 1; /* second */
+    for (size_t i = 0; i < c->result_count; i++)
+        if (c->results[i].run->seconds > long_run) return true;
+    return c->result_count && hth_clock() - c->waiting > 1e-3 * OFTEN;
+}
+
+/* Takes the results of a run that ended, and makes room for the next. */
+static hth_status end_run(hth_comparing *c, const hth_job *job, hth_error *error) {
+    HTH_TRY(hth_settle(c, job, error));
+    return c->result_count == HTH_MOST_UNSTORED ? hth_store_results(c, error) : HTH_OK;
+}
+
 /* Runs until no run is left. After an error or an interruption it waits until every process has ended. */
 static hth_status run_all(hth_comparing *c, struct pollfd *waiting, hth_error *error) {
     hth_status status = fill_slots(c, error);
@@ -126,13 +128,16 @@ static hth_status run_all(hth_comparing *c, struct pollfd *waiting, hth_error *e
             pass_on(c, &c->jobs[i]);
             if (!ended) continue;
             c->running--;
-            if (status == HTH_OK) status = hth_settle(c, &c->jobs[i], error);
+            if (status == HTH_OK) status = end_run(c, &c->jobs[i], error);
         }
-        /* Start runs in the free slots. */
+        /* Start runs in the free slots; store results. */
         if (status == HTH_OK) status = fill_slots(c, error);
+        if (status == HTH_OK && must_store(c)) status = hth_store_results(c, error);
         if (c->running) show(c);
     }
-    return status;
+    /* Results that came before an error stay. */
+    const hth_status stored = hth_store_results(c, status == HTH_OK ? error : NULL);
+    return status == HTH_OK ? stored : status;
 }
 
 static size_t processors(int jobs) {
@@ -198,30 +203,36 @@ static hth_status look_at(const char *out, bool stored, bool *resume, hth_error 
 
 /* ---- All of it ---------------------------------------------------------------------------- */
 
-static hth_status check_run(const hth_comparing *c, const hth_stored_run *run, hth_error *error) {
-    hth_config *config;
+static hth_status check_run(hth_comparing *c, const hth_stored_run *run, hth_error *error) {
+    const hth_config *config;
     hth_prospect prospect;
     hth_error reason = {0};
-    HTH_TRY(settings_of(c, run, &config, error));
+    HTH_TRY(hth_run_settings(c, run, &config, error));
     hth_status status = hth_train_check(config, &hth_align_guest, &prospect, &reason);
-    hth_config_destroy(config);
     if (status == HTH_OK) return HTH_OK;
     return hth_fail(error, status, "%s (arm '%s')", reason.message, hth_variant_of(c, run)->arm);
+}
+
+/* Checks the first run of each variant that has not ended. */
+static hth_status check_open(hth_comparing *c, hth_error *error) {
+    bool *checked = calloc(c->variant_count + 1, sizeof *checked);
+    hth_status status = HTH_OK;
+    if (!checked) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
+    for (size_t i = 0; i < c->run_count && status == HTH_OK; i++) {
+        const hth_stored_run *run = &c->runs[i];
+        bool *known = &checked[hth_variant_of(c, run) - c->variants];
+        const bool open = run->status == HTH_RUN_WAITING || run->status == HTH_RUN_FAILED;
+        if (open && !*known) status = check_run(c, run, error);
+        *known = *known || open;
+    }
+    free(checked);
+    return status;
 }
 
 /* Without a plan: all runs that have not ended go on. One run of each variant is checked first, as making a plan
  * does. */
 static hth_status go_on(hth_comparing *c, hth_error *error) {
-    /* Check the first unfinished run of each variant. */
-    for (size_t v = 0; v < c->variant_count; v++) {
-        const hth_stored_run *first = NULL;
-        for (size_t i = 0; i < c->run_count && !first; i++) {
-            const hth_stored_run *run = &c->runs[i];
-            const bool open = run->status == HTH_RUN_WAITING || run->status == HTH_RUN_FAILED;
-            if (open && run->variant == c->variants[v].id) first = run;
-        }
-        if (first) HTH_TRY(check_run(c, first, error));
-    }
+    HTH_TRY(check_open(c, error));
     /* Make failed runs wait again. */
     HTH_TRY(hth_store_want_failed(c->store, error));
     for (size_t i = 0; i < c->run_count; i++)
@@ -229,29 +240,40 @@ static hth_status go_on(hth_comparing *c, hth_error *error) {
     return HTH_OK;
 }
 
-/* Whether the plan wants the run. The plan's variants come first in the list of variants. */
-static bool is_planned(const hth_comparing *c, const hth_plan *plan, const hth_stored_run *run) {
-    bool variant = false, seed = false;
-    for (size_t i = 0; i < plan->count && i < c->variant_count; i++)
-        variant = variant || c->variants[i].id == run->variant;
-    for (size_t i = 0; i < plan->seed_count && variant; i++)
-        seed = seed || plan->seeds[i] == run->seed;
-    return variant && seed;
+static int by_number(const void *a, const void *b) {
+    const uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+    return (one > other) - (one < other);
+}
+
+/* Whether the plan wants the run. The plan's variants come first in the list of variants. seeds: the plan's, ordered. */
+static bool is_planned(const hth_comparing *c, const hth_plan *plan, const uint64_t *seeds,
+                       const hth_stored_run *run) {
+    const size_t variant = (size_t)(hth_variant_of(c, run) - c->variants);
+    return variant < plan->count &&
+           bsearch(&run->seed, seeds, plan->seed_count, sizeof *seeds, by_number);
 }
 
 /* Sorts the runs: those of this call come first, then those that wait for a later one. */
 static hth_status set_aside(hth_comparing *c, const hth_plan *plan, hth_error *error) {
     hth_stored_run *sorted = malloc((c->stored_count + 1) * sizeof *sorted);
-    if (!sorted) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
+    uint64_t *seeds = malloc((plan->seed_count + 1) * sizeof *seeds);
+    if (!sorted || !seeds) {
+        free(sorted);
+        free(seeds);
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
+    }
+    memcpy(seeds, plan->seeds, plan->seed_count * sizeof *seeds);
+    qsort(seeds, plan->seed_count, sizeof *seeds, by_number);
     size_t used = 0;
     for (int aside = 0; aside < 2; aside++) {
         for (size_t i = 0; i < c->stored_count; i++) {
             const hth_stored_run *run = &c->runs[i];
-            const bool waits = run->status == HTH_RUN_WAITING && !is_planned(c, plan, run);
+            const bool waits = run->status == HTH_RUN_WAITING && !is_planned(c, plan, seeds, run);
             if (waits == aside) sorted[used++] = *run;
         }
         if (!aside) c->run_count = used;
     }
+    free(seeds);
     free(c->runs);
     c->runs = sorted;
     return HTH_OK;
@@ -264,6 +286,7 @@ static hth_status prepare(hth_comparing *c, const hth_plan *plan, hth_error *err
     HTH_TRY(hth_store_option(c->store, "compare.keep", keep, sizeof keep, error));
     c->keep = strcmp(keep, "true") == 0;
     HTH_TRY(hth_store_variants(c->store, &c->variants, &c->variant_count, error));
+    HTH_TRY(hth_order_variants(c, error));
     HTH_TRY(hth_store_runs(c->store, &c->runs, &c->stored_count, error));
     c->run_count = c->stored_count;
     HTH_TRY(plan ? set_aside(c, plan, error) : go_on(c, error));
@@ -283,6 +306,9 @@ static hth_status compute(hth_comparing *c, const hth_plan *plan, int jobs, hth_
 }
 
 static void leave(hth_comparing *c) {
+    hth_drop_results(c);
+    hth_forget_settings(c);
+    free(c->by_id);
     hth_store_free_variants(c->variants, c->variant_count);
     free(c->runs);
     free(c->jobs);

@@ -1,4 +1,4 @@
-/* A comparison in progress; compare.c, settle.c and left.c share it. */
+/* A comparison in progress; compare.c, variants.c, settle.c and left.c share it. */
 #ifndef HTH_COMPARING_H
 #define HTH_COMPARING_H
 
@@ -7,7 +7,14 @@
 #include "compare/store/store.h"
 #include "files/folder.h"
 
-enum { HTH_MOST_HEARD = 64 };
+enum { HTH_MOST_HEARD = 64, HTH_MOST_UNSTORED = 64 };
+
+/* The settings of a variant, with one thread and the seed of a run. */
+typedef struct hth_known_settings {
+    hth_config *config; /* NULL: none */
+    int64_t variant;
+    size_t count; /* without the seed */
+} hth_known_settings;
 
 /* A comparison in progress. */
 typedef struct hth_comparing {
@@ -16,6 +23,8 @@ typedef struct hth_comparing {
     hth_store *store;
     hth_stored_run *runs;
     hth_stored_variant *variants;
+    const hth_stored_variant **by_id; /* the same, ordered by id */
+    hth_known_settings known[256];    /* of the latest variants, each at its number modulo 256 */
     /* run_count: runs of this call, which come first; after them stand runs that wait for a later call */
     size_t run_count, stored_count;
     size_t variant_count, next; /* next: the first run that may still have to start */
@@ -23,23 +32,41 @@ typedef struct hth_comparing {
     size_t job_count, running;
     bool keep, stopping;
     double begun, told;
+    /* Results that are to be stored together, and since when the first of them waits for that. */
+    hth_stored_result results[HTH_MOST_UNSTORED];
+    size_t result_count;
+    double waiting;
     uint64_t heard[HTH_MOST_HEARD]; /* digests of messages that runs have sent */
     size_t heard_count;
 } hth_comparing;
 
+/* ---- variants.c: variants and their settings ----------------------------------------------- */
+
+/* Fills in by_id. */
+hth_status hth_order_variants(hth_comparing *c, hth_error *error);
 /* The variant of a run. */
 const hth_stored_variant *hth_variant_of(const hth_comparing *c, const hth_stored_run *run);
+/* A run's settings: the variant's, with the run's seed and one thread. They are valid until the next call. */
+hth_status hth_run_settings(hth_comparing *c, const hth_stored_run *run, const hth_config **out,
+                            hth_error *error);
+/* Frees the settings that are known. */
+void hth_forget_settings(hth_comparing *c);
+
+/* ---- settle.c: what comes of a run that has ended ------------------------------------------- */
+
 /* The folder of a run. */
 hth_status hth_folder_of(const hth_comparing *c, const hth_stored_run *run, char *out,
                          hth_error *error);
 
-/* ---- settle.c: what comes of a run that has ended ------------------------------------------- */
-
 /* Whether the call is to end before all runs have. */
 bool hth_is_stopping(const hth_comparing *c);
-/* Stores the results of a run that ended; only then may its folder be removed. The folder of a failed run stays, so
- * that the next call goes on from it. */
+/* Takes the results of a run that ended. There must be room for them. */
 hth_status hth_settle(hth_comparing *c, const hth_job *job, hth_error *error);
+/* Stores the results that were taken; only then may the folders of their runs be removed. The folder of a failed run
+ * stays, so that the next call goes on from it. */
+hth_status hth_store_results(hth_comparing *c, hth_error *error);
+/* Frees them. */
+void hth_drop_results(hth_comparing *c);
 /* Removes the folders of runs whose results are stored: a call that was killed did not get to it. Folders of
  * unfinished runs, kept runs and unknown folders stay. */
 void hth_sweep(const hth_comparing *c);

@@ -2,57 +2,55 @@
 #include "compare/comparing.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-/* Seconds that one run of a variant takes; NAN: not known. From its finished runs, or else from its running ones. */
-static double typical_seconds(const hth_comparing *c, int64_t variant) {
-    const double short_while = 0.2; /* seconds of running that are too few for an estimate */
-    double sum = 0;
-    size_t count = 0;
-    /* Add up the seconds of finished runs. */
-    for (size_t i = 0; i < c->run_count; i++) {
-        const hth_stored_run *run = &c->runs[i];
-        if (run->variant != variant || run->status != HTH_RUN_FINISHED) continue;
-        sum += run->seconds;
-        count++;
-    }
-    /* Running ones: the time so far, extended to all of their steps. */
-    for (size_t i = 0; i < c->job_count && !count; i++) {
-        const hth_job *job = &c->jobs[i];
-        const hth_outcome *at = &job->latest.outcome;
-        if (!job->process || c->runs[job->index].variant != variant) continue;
-        if (!(at->seconds > short_while) || !at->steps_total) continue;
-        sum += at->seconds * (double)at->steps_total / (double)at->step;
-        count++;
-    }
-    return count && sum > 0 ? sum / (double)count : (double)NAN;
+/* What is known of the runs of one variant. */
+typedef struct pace {
+    double seconds,
+        runs;      /* of finished runs; if there are none, what running ones will have taken */
+    double left;   /* runs to be done, parts of runs included */
+    bool finished; /* there are finished runs */
+} pace;
+
+static void take_run(const hth_comparing *c, const hth_stored_run *run, pace *paces) {
+    pace *p = &paces[hth_variant_of(c, run) - c->variants];
+    p->left += run->status == HTH_RUN_WAITING;
+    if (run->status != HTH_RUN_FINISHED) return;
+    p->seconds += run->seconds;
+    p->runs++;
+    p->finished = true;
 }
 
-static double part_done(const hth_comparing *c, size_t index) {
-    for (size_t i = 0; i < c->job_count; i++) {
-        const hth_outcome *at = &c->jobs[i].latest.outcome;
-        if (c->jobs[i].process && c->jobs[i].index == index && at->steps_total)
-            return (double)at->step / (double)at->steps_total;
-    }
-    return 0;
+/* A running one: the time so far, extended to all of its steps. */
+static void take_job(const hth_comparing *c, const hth_job *job, pace *paces) {
+    const double short_while = 0.2; /* seconds of running that are too few for an estimate */
+    const hth_outcome *at = &job->latest.outcome;
+    if (!job->process || !at->steps_total) return;
+    pace *p = &paces[hth_variant_of(c, &c->runs[job->index]) - c->variants];
+    p->left -= (double)at->step / (double)at->steps_total;
+    if (p->finished || !(at->seconds > short_while)) return;
+    p->seconds += at->seconds * (double)at->steps_total / (double)at->step;
+    p->runs++;
 }
 
 double hth_seconds_left(const hth_comparing *c) {
     double known = 0, unknown = 0, sum = 0, variants = 0;
-    /* For each variant: how many runs are left, parts of runs included, and how long one takes. */
+    pace *paces = calloc(c->variant_count + 1, sizeof *paces);
+    if (!paces) return NAN;
+    for (size_t i = 0; i < c->run_count; i++) take_run(c, &c->runs[i], paces);
+    for (size_t i = 0; i < c->job_count; i++) take_job(c, &c->jobs[i], paces);
+    /* How long the runs of each variant take that are left. */
     for (size_t v = 0; v < c->variant_count; v++) {
-        const double seconds = typical_seconds(c, c->variants[v].id);
-        double left = 0;
-        for (size_t i = 0; i < c->run_count; i++)
-            if (c->runs[i].variant == c->variants[v].id && c->runs[i].status == HTH_RUN_WAITING)
-                left += 1 - part_done(c, i);
-        if (isfinite(seconds)) {
-            known += left * seconds;
-            sum += seconds;
-            variants++;
-        } else {
-            unknown += left;
+        const pace *p = &paces[v];
+        if (!(p->seconds > 0)) {
+            unknown += p->left;
+            continue;
         }
+        known += p->left * p->seconds / p->runs;
+        sum += p->seconds / p->runs;
+        variants++;
     }
+    free(paces);
     /* Runs are spread over the processes. */
     if (variants == 0 || !c->running) return NAN;
     return (known + unknown * sum / variants) / (double)c->running;

@@ -97,22 +97,24 @@ static bool is_useless(const hth_config *config, const char *folder) {
 
 /* Trains. If the checkpoint itself is unusable, it is renamed and the run starts over. Any other error (such as
  * data that are missing for a moment) must not touch it. */
-static hth_status train(const hth_config *config, const char *folder, const hth_observer *observer,
-                        hth_outcome *outcome, hth_error *error) {
+static hth_status train(const hth_config *config, const char *folder, bool keep,
+                        const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
+    hth_status (*const run)(const hth_config *, const char *, bool, const hth_guest_kind *,
+                            const hth_observer *, hth_outcome *, hth_error *) =
+        keep ? hth_train : hth_train_passing;
     bool begun;
     /* Train: go on if the folder exists, or start. */
     HTH_TRY(hth_file_look(folder, &begun, error));
-    hth_status status =
-        hth_train(config, folder, begun, &hth_align_guest, observer, outcome, error);
+    hth_status status = run(config, folder, begun, &hth_align_guest, observer, outcome, error);
     /* Start over if the checkpoint is unusable. */
     const bool refused = status == HTH_DAMAGED || status == HTH_MISMATCH;
     if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
     const hth_error reason = *error;
     HTH_TRY(hth_checkpoint_set_aside(folder, reason.message, observer, error));
-    return hth_train(config, folder, true, &hth_align_guest, observer, outcome, error);
+    return run(config, folder, true, &hth_align_guest, observer, outcome, error);
 }
 
-static void run(const hth_config *config, const char *folder,
+static void run(const hth_config *config, const char *folder, bool keep,
                 const volatile sig_atomic_t *interrupted, int pipe) {
     const hth_observer observer = {.progress = tell_progress,
                                    .message = tell_message,
@@ -121,14 +123,14 @@ static void run(const hth_config *config, const char *folder,
                                    .reading = tell_reading};
     hth_job_report report = {.ended = true};
     hth_error error = {0};
-    report.status = train(config, folder, &observer, &report.outcome, &error);
+    report.status = train(config, folder, keep, &observer, &report.outcome, &error);
     if (report.status != HTH_OK && !report.outcome.cause.message[0]) report.outcome.cause = error;
     tell(pipe, &report);
 }
 
 /* ---- In the process that starts it ----------------------------------------------------------- */
 
-hth_status hth_job_start(const hth_config *config, const char *folder,
+hth_status hth_job_start(const hth_config *config, const char *folder, bool keep,
                          const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error) {
     int ends[2];
     const pid_t parent = getpid();
@@ -140,7 +142,7 @@ hth_status hth_job_start(const hth_config *config, const char *folder,
     if (child == 0) {
         close(ends[0]);
         end_with(parent);
-        run(config, folder, interrupted, ends[1]);
+        run(config, folder, keep, interrupted, ends[1]);
         _exit(0);
     }
     /* In the parent: keep the reading end. */

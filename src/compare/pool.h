@@ -22,8 +22,8 @@ typedef struct hth_job {
 } hth_job;
 
 /* Starts a run of the settings in a process of its own, in the folder `folder`. It goes on from an earlier
- * process's checkpoint if there is one. */
-hth_status hth_job_start(const hth_config *config, const char *folder,
+ * process's checkpoint if there is one. keep: the folder stays when the run has ended. */
+hth_status hth_job_start(const hth_config *config, const char *folder, bool keep,
                          const volatile sig_atomic_t *interrupted, hth_job *job, hth_error *error);
 
 /* Reads one report of the process. A message stays in latest.said until the owner clears it. True when the process

@@ -2,6 +2,7 @@
 #include "compare/comparing.h"
 #include "compare/folder.h"
 #include "compare/results.h"
+#include "files/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,12 +14,6 @@ static const char runs_name[] = "runs";
 
 /* ---- Folders of runs ---------------------------------------------------------------------- */
 
-const hth_stored_variant *hth_variant_of(const hth_comparing *c, const hth_stored_run *run) {
-    for (size_t i = 0; i < c->variant_count; i++)
-        if (c->variants[i].id == run->variant) return &c->variants[i];
-    return &c->variants[0];
-}
-
 hth_status hth_folder_of(const hth_comparing *c, const hth_stored_run *run, char *out,
                          hth_error *error) {
     return hth_run_folder(c->dir.path, hth_variant_of(c, run)->arm, run, out, error);
@@ -28,6 +23,7 @@ void hth_sweep(const hth_comparing *c) {
     char path[HTH_PATH_LENGTH];
     if (hth_rundir_file(c->dir.path, runs_name, path, NULL) != HTH_OK || !hth_file_exists(path))
         return;
+    if (rmdir(path) == 0) return; /* only removed when empty */
     for (size_t i = 0; i < c->stored_count; i++) {
         const hth_stored_run *run = &c->runs[i];
         const bool ended = run->status == HTH_RUN_FINISHED || run->status == HTH_RUN_DIVERGED;
@@ -35,7 +31,7 @@ void hth_sweep(const hth_comparing *c) {
         if (ended && !run->kept && hth_folder_of(c, run, folder, NULL) == HTH_OK)
             hth_folder_remove(folder, NULL);
     }
-    rmdir(path); /* only removed when empty */
+    rmdir(path);
 }
 
 /* ---- Results ------------------------------------------------------------------------------ */
@@ -131,12 +127,31 @@ hth_status hth_settle(hth_comparing *c, const hth_job *job, hth_error *error) {
         HTH_TRY(read_lines(c, path, &lines, &count, error));
         status = median_rate(lines, count, &run->steps_per_second, error);
     }
-    /* Write outcome and lines to the store. */
-    if (status == HTH_OK) status = hth_store_finish(c->store, run, lines, count, error);
-    free(lines);
-    if (status != HTH_OK) return status;
-    /* Tell the user, and remove the folder. */
-    say(c, run);
-    if (!c->keep && run->status != HTH_RUN_FAILED) hth_folder_remove(folder, NULL);
+    /* Keep outcome and lines for the store. */
+    if (status != HTH_OK) {
+        free(lines);
+        return status;
+    }
+    if (c->result_count == 0) c->waiting = hth_clock();
+    c->results[c->result_count++] = (hth_stored_result){run, lines, count};
+    return HTH_OK;
+}
+
+void hth_drop_results(hth_comparing *c) {
+    while (c->result_count) free(c->results[--c->result_count].lines);
+}
+
+hth_status hth_store_results(hth_comparing *c, hth_error *error) {
+    char folder[HTH_PATH_LENGTH];
+    if (c->result_count == 0) return HTH_OK;
+    HTH_TRY(hth_store_finish(c->store, c->results, c->result_count, error));
+    /* Tell the user, and remove the folders. */
+    for (size_t i = 0; i < c->result_count; i++) {
+        const hth_stored_run *run = c->results[i].run;
+        say(c, run);
+        if (c->keep || run->status == HTH_RUN_FAILED) continue;
+        if (hth_folder_of(c, run, folder, NULL) == HTH_OK) hth_folder_remove(folder, NULL);
+    }
+    hth_drop_results(c);
     return HTH_OK;
 }

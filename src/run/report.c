@@ -15,13 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Writes the checkpoint of the best validation. An error is only told: a disk that is full for a while must not end a
- * run. */
+/* Writes the checkpoint of the best validation; a passing run holds it until its next checkpoint. An error is only
+ * told: a disk that is full for a while must not end a run. */
 static void keep_best(hth_run *r) {
+    const uint64_t step = r->counters.walked.step;
     hth_error error;
-    if (hth_checkpoint_save_best(r->dir.path, &r->session, r->counters.walked.step, &r->identity,
-                                 &error) != HTH_OK)
-        hth_run_tell(r, error.message);
+    const hth_status status =
+        r->passing ? hth_checkpoint_hold_best(&r->session, step, &r->best, &error)
+                   : hth_checkpoint_save_best(r->dir.path, &r->session, step, &r->identity, &error);
+    if (status != HTH_OK) hth_run_tell(r, error.message);
 }
 
 /* Notes the best metric so far; best_loss and best_step follow the loss, which may be best at another time. */
@@ -259,9 +261,10 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
         return HTH_OK;
     }
     HTH_TRY(tell_all_own(r, error));
-    /* Write the file. */
+    /* Write the file, if anybody is to read it. */
     r->outcome->test_loss = summary.test_loss;
     r->outcome->test_metric = summary.test_metric;
+    if (r->passing) return HTH_OK;
     HTH_TRY(hth_rundir_file(r->dir.path, "summary.json", path, error));
     char *phases = r->phases ? hth_run_phases_text(r) : NULL;
     if (r->phases && !phases)

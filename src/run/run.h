@@ -24,8 +24,11 @@ typedef struct hth_run {
     hth_rundir dir;
     hth_identity identity;
     hth_counters counters;
-    FILE *metrics;                         /* metrics.jsonl */
-    FILE *board;                           /* the event file for TensorBoard; NULL: not wanted */
+    bool passing;                /* hth_train_passing */
+    const hth_config *unwritten; /* settings.yaml is still to be written; NULL: it is there */
+    hth_held_best *best;         /* of a passing run, still to be written; NULL: none */
+    FILE *metrics;               /* metrics.jsonl */
+    FILE *board;                 /* the event file for TensorBoard; NULL: not wanted */
     uint64_t report_every, validate_every; /* in steps; 0: at the ends of epochs, or never */
     uint64_t validate_epochs;              /* in epochs; 0: validation does not follow epochs */
     /* begun: clock at the start of this process. before: seconds of earlier processes. */
@@ -89,12 +92,12 @@ void hth_run_tick(void *run);
 /* ---- report.c: what a run writes of itself ------------------------------------------------ */
 
 /* Writes the line of metrics.jsonl that is due; validates first if the line needs it. If the validation is interrupted,
- * the line stays due. HTH_FILE when the file cannot be written, and the errors of the validation. */
+ * the line stays due. The best parameters are written, or held if the run is passing. HTH_FILE when the file cannot be written, and the errors of the validation. */
 hth_status hth_run_report(hth_run *run, hth_error *error);
 /* Scores the data of a scorer, with the metric of these settings. *stopped: interrupted, without a result. */
 hth_status hth_run_score(hth_run *run, hth_scorer *scorer, const hth_run_metric *metric,
                          double *loss, double *value, bool *stopped, hth_error *error);
-/* Scores the test data, if there are any, and writes summary.json. If the test is interrupted, writes no summary and
+/* Scores the test data, if there are any, and writes summary.json, unless the run is passing. If the test is interrupted, writes no summary and
  * sets *ending to HTH_INTERRUPTED. HTH_FILE when the file cannot be written, and the errors of the test. */
 hth_status hth_run_sum_up(hth_run *run, hth_ending *ending, hth_error *error);
 

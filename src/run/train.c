@@ -28,13 +28,29 @@ static bool interrupted(const hth_run *r) {
 
 /* ---- Checkpoints -------------------------------------------------------------------------- */
 
-/* Saves a checkpoint. Lines first: a checkpoint must not be ahead of the files. */
+/* Writes what a passing run has put off: its settings, and the best parameters. */
+static hth_status catch_up(hth_run *r, hth_error *error) {
+    char path[HTH_PATH_LENGTH];
+    if (r->unwritten) {
+        HTH_TRY(hth_rundir_file(r->dir.path, "settings.yaml", path, error));
+        HTH_TRY(hth_config_write(r->unwritten, path, error));
+        r->unwritten = NULL;
+    }
+    if (!r->best) return HTH_OK;
+    HTH_TRY(hth_checkpoint_save_held(r->dir.path, r->best, &r->identity, error));
+    hth_held_best_free(r->best);
+    r->best = NULL;
+    return HTH_OK;
+}
+
+/* Saves a checkpoint. Lines and the rest first: a checkpoint must not be ahead of the files. */
 static hth_status save(hth_run *r, hth_error *error) {
     double now = hth_clock();
     r->counters.seconds = r->before + now - r->begun;
     hth_metrics_sync(r->metrics);
     if (r->session.guest.lines) hth_metrics_sync(r->session.guest.lines);
     if (r->board) hth_metrics_sync(r->board);
+    HTH_TRY(catch_up(r, error));
     HTH_TRY(hth_checkpoint_save(r->dir.path, &r->session, &r->counters, &r->identity, error));
     r->saved = hth_clock();
     return HTH_OK;
@@ -127,10 +143,16 @@ static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
 
 /* ---- The end ------------------------------------------------------------------------------ */
 
-/* Saves the last checkpoint, writes the summary of a finished run and reports progress once more. */
+/* Saves the last checkpoint, sums up a finished run and reports progress once more. Nobody needs the last checkpoint of
+ * a passing run, unless its test is interrupted. */
 static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
-    HTH_TRY(save(r, error));
-    if (*ending == HTH_FINISHED) HTH_TRY(hth_run_sum_up(r, ending, error));
+    const bool finished = *ending == HTH_FINISHED;
+    if (finished && r->passing)
+        save_now_and_then(r);
+    else
+        HTH_TRY(save(r, error));
+    if (finished) HTH_TRY(hth_run_sum_up(r, ending, error));
+    if (finished && r->passing && *ending == HTH_INTERRUPTED) HTH_TRY(save(r, error));
     if (r->observer->progress) {
         hth_progress progress = hth_run_describe(r, hth_clock());
         r->observer->progress(r->observer->context, &progress);
@@ -201,7 +223,8 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
                                     r->phases ? &turn : NULL, r->observer, &found, error));
     if (found) return hth_run_check_resumed(r, error);
     /* Otherwise begin, with the parameters of train.from if that is set. */
-    if (resume) hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
+    if (resume && !r->passing)
+        hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
     warn_of_few_updates(r);
     warn_of_time(r);
     if (!*r->session.options.from) return HTH_OK;
@@ -227,21 +250,21 @@ static hth_status open_board(hth_run *r, hth_error *error) {
     return hth_tensorboard_open(path, r->counters.walked.step, &r->board, error);
 }
 
-/* Opens the files of the run, starts its clock and saves the first checkpoint. */
+/* Opens the files of the run, starts its clock and saves settings and first checkpoint. */
 static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
     char path[HTH_PATH_LENGTH];
-    HTH_TRY(hth_rundir_file(r->dir.path, "settings.yaml", path, error));
-    HTH_TRY(hth_config_write(config, path, error));
+    r->unwritten = config;
+    if (!r->passing) HTH_TRY(catch_up(r, error));
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
     HTH_TRY(hth_metrics_open(path, r->counters.walked.step, r->observer, &r->metrics, error));
     HTH_TRY(open_guest_lines(r, error));
     HTH_TRY(open_board(r, error));
-    r->begun = r->line_time = hth_clock();
+    r->begun = r->line_time = r->saved = hth_clock();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.walked.step;
     hth_run_set_walk(r);
     /* The first checkpoint: a run that diverges at once still leaves one to look at. */
-    return r->counters.walked.step == 0 ? save(r, error) : HTH_OK;
+    return r->counters.walked.step == 0 && !r->passing ? save(r, error) : HTH_OK;
 }
 
 /* What the test trials of the tasks since the last line missed: the metric of a run of episodes. */
@@ -280,7 +303,7 @@ static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_erro
 /* Opens all of a run. The directory is made only when everything else can be opened. */
 static hth_status open_run(hth_run *r, const hth_config *config, const char *out, bool resume,
                            const hth_guest_kind *guest, hth_error *error) {
-    HTH_TRY(hth_config_validate(config, error));
+    if (!r->passing) HTH_TRY(hth_config_validate(config, error));
     HTH_TRY(hth_rundir_check(out, resume, error));
     hth_run_tell_reading(r, true);
     const hth_status status = open_handles(r, guest, error);
@@ -316,6 +339,7 @@ static void close_run(hth_run *r) {
     if (r->metrics) fclose(r->metrics);
     if (r->board) fclose(r->board);
     if (r->session.guest.lines) fclose(r->session.guest.lines);
+    hth_held_best_free(r->best);
     hth_identity_free(&r->identity);
     hth_scorer_close(&r->validation);
     hth_session_close(&r->session);
@@ -364,11 +388,13 @@ static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) 
     if (status != HTH_OK && !outcome->cause.message[0] && error) outcome->cause = *error;
 }
 
-hth_status hth_train(const hth_config *config, const char *out, bool resume,
-                     const hth_guest_kind *guest, const hth_observer *observer,
-                     hth_outcome *outcome, hth_error *error) {
+/* A passing run, or one whose folder stays. */
+static hth_status train(const hth_config *config, const char *out, bool resume, bool passing,
+                        const hth_guest_kind *guest, const hth_observer *observer,
+                        hth_outcome *outcome, hth_error *error) {
     hth_run *r = make_run(config, observer, outcome, error);
     if (!r) return HTH_NO_MEMORY;
+    r->passing = passing;
     /* Open, train, finish; the first error skips the rest. */
     hth_status status = open_run(r, config, out, resume, guest, error);
     if (status == HTH_OK) status = count_parameters(r, error);
@@ -379,6 +405,18 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
     tell_outcome(r, status, error);
     close_run(r);
     return status;
+}
+
+hth_status hth_train(const hth_config *config, const char *out, bool resume,
+                     const hth_guest_kind *guest, const hth_observer *observer,
+                     hth_outcome *outcome, hth_error *error) {
+    return train(config, out, resume, false, guest, observer, outcome, error);
+}
+
+hth_status hth_train_passing(const hth_config *config, const char *out, bool resume,
+                             const hth_guest_kind *guest, const hth_observer *observer,
+                             hth_outcome *outcome, hth_error *error) {
+    return train(config, out, resume, true, guest, observer, outcome, error);
 }
 
 hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest,

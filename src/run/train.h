@@ -31,6 +31,14 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
                      const hth_guest_kind *guest, const hth_observer *observer,
                      hth_outcome *outcome, hth_error *error);
 
+/* The same of a run whose folder is removed as soon as it has ended, as those of a comparison are. It writes its lines,
+ * and otherwise no more than going on needs: settings.yaml and checkpoints, also the one of the best validation, when
+ * train.checkpoint_every seconds have passed or the run is interrupted; no summary.json. The settings must be those that
+ * hth_train_check has accepted, but for the seed. */
+hth_status hth_train_passing(const hth_config *config, const char *out, bool resume,
+                             const hth_guest_kind *guest, const hth_observer *observer,
+                             hth_outcome *outcome, hth_error *error);
+
 /* What hth_train_check finds out about a run. The texts and the metric are static. */
 typedef struct hth_prospect {
     const hth_metric *metric;

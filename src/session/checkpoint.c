@@ -9,6 +9,7 @@
  */
 #include "session/checkpoint.h"
 
+#include "files/tensors.h"
 #include "network/inspect.h"
 #include "session/checkpoint_fields.h"
 
@@ -67,6 +68,11 @@ static hth_handles handles_of(const hth_session *s) {
     return handles;
 }
 
+/* The handles that have parameters, of which the checkpoint of the best validation is made. */
+static hth_handles parameters_of(const hth_session *s) {
+    return (hth_handles){.parts.network = s->parts.network, .outer = s->outer};
+}
+
 /* Writes fields and metadata to a file of the run folder. */
 typedef hth_status (*writer)(const char *run, const hth_field_list *fields,
                              const hth_metadata *metadata, size_t count, hth_error *error);
@@ -78,33 +84,52 @@ static void wiring_text(const hth_handles *handles, char out[24]) {
     if (number) snprintf(out, 24, "%016llx", (unsigned long long)number);
 }
 
-/* Saves the handles and counters (NULL: none). The metadata are the settings of the run's identity, the version, the
- * step, the phase and the number of the connections. */
-static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
-                       uint64_t step, const hth_identity *identity, writer write,
-                       hth_error *error) {
-    char number[32], wiring[24], phase[24];
-    hth_field_list fields;
-    /* List the fields and the settings. */
-    HTH_TRY(hth_checkpoint_gather(handles, counters, &fields, error));
+/* What is said of the run beside its fields. */
+typedef struct account {
+    const hth_identity *identity;
+    uint64_t step;
+    const hth_counters *counters; /* NULL: of the parameters alone */
+    const char *wiring;
+} account;
+
+/* Writes the fields. The metadata are the settings of the run's identity, the version, the step, the phase and the
+ * number of the connections. */
+static hth_status put(const char *run, const hth_field_list *fields, const account *of,
+                      writer write, hth_error *error) {
+    const hth_identity *identity = of->identity;
+    char number[32], phase[24];
+    /* List the settings. */
     hth_metadata *metadata = calloc(identity->count + 4, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
-    snprintf(number, sizeof number, "%llu", (unsigned long long)step);
-    wiring_text(handles, wiring);
+    snprintf(number, sizeof number, "%llu", (unsigned long long)of->step);
     /* Add version and step, and write the file. */
     hth_status status = HTH_NO_MEMORY;
     if (metadata) {
         metadata[identity->count] = (hth_metadata){"hitherto", hth_version()};
         metadata[identity->count + 1] = (hth_metadata){"step", number};
         size_t used = identity->count + 2;
-        snprintf(phase, sizeof phase, "%llu", (unsigned long long)(counters ? counters->phase : 0));
-        if (identity->phases && counters) metadata[used++] = (hth_metadata){"phase", phase};
-        if (*wiring) metadata[used++] = (hth_metadata){"connections", wiring};
-        status = write(run, &fields, metadata, used, error);
+        snprintf(phase, sizeof phase, "%llu",
+                 (unsigned long long)(of->counters ? of->counters->phase : 0));
+        if (identity->phases && of->counters) metadata[used++] = (hth_metadata){"phase", phase};
+        if (*of->wiring) metadata[used++] = (hth_metadata){"connections", of->wiring};
+        status = write(run, fields, metadata, used, error);
     } else
         hth_fail(error, status, "not enough memory for a checkpoint");
     free(metadata);
+    return status;
+}
+
+/* Saves the handles and counters (NULL: none). */
+static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
+                       uint64_t step, const hth_identity *identity, writer write,
+                       hth_error *error) {
+    char wiring[24];
+    hth_field_list fields;
+    HTH_TRY(hth_checkpoint_gather(handles, counters, &fields, error));
+    wiring_text(handles, wiring);
+    const account of = {identity, step, counters, wiring};
+    const hth_status status = put(run, &fields, &of, write, error);
     free(fields.items);
     return status;
 }
@@ -117,8 +142,61 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error) {
-    const hth_handles handles = {.parts.network = session->parts.network, .outer = session->outer};
+    const hth_handles handles = parameters_of(session);
     return save(run, &handles, NULL, step, identity, write_best, error);
+}
+
+/* ---- Holding the best -------------------------------------------------------------------- */
+
+struct hth_held_best {
+    hth_field_list fields; /* their data are copies */
+    uint64_t step;
+    char wiring[24];
+};
+
+void hth_held_best_free(hth_held_best *held) {
+    if (!held) return;
+    for (size_t i = 0; i < held->fields.count; i++) free(held->fields.items[i].data);
+    free(held->fields.items);
+    free(held);
+}
+
+/* Makes the data of the fields copies of their own; false without memory, when the rest has no data. */
+static bool copy_data(hth_field_list *fields) {
+    bool good = true;
+    for (size_t i = 0; i < fields->count; i++) {
+        hth_field *field = &fields->items[i];
+        const size_t size = field->count * hth_dtype_size(hth_dtype_name(field->dtype));
+        void *copy = good ? malloc(size + 1) : NULL;
+        if (copy) memcpy(copy, field->data, size);
+        field->data = copy;
+        good = copy != NULL;
+    }
+    return good;
+}
+
+hth_status hth_checkpoint_hold_best(const hth_session *session, uint64_t step, hth_held_best **held,
+                                    hth_error *error) {
+    const hth_handles handles = parameters_of(session);
+    hth_held_best *copy = calloc(1, sizeof *copy);
+    hth_status status = HTH_NO_MEMORY;
+    if (!copy) return hth_fail(error, status, "not enough memory for the best parameters");
+    /* List the fields, and copy what they hold. */
+    copy->step = step;
+    wiring_text(&handles, copy->wiring);
+    status = hth_checkpoint_gather(&handles, NULL, &copy->fields, error);
+    if (status == HTH_OK && !copy_data(&copy->fields))
+        status = hth_fail(error, HTH_NO_MEMORY, "not enough memory for the best parameters");
+    /* They take the place of those before. */
+    hth_held_best_free(status == HTH_OK ? *held : copy);
+    if (status == HTH_OK) *held = copy;
+    return status;
+}
+
+hth_status hth_checkpoint_save_held(const char *run, const hth_held_best *held,
+                                    const hth_identity *identity, hth_error *error) {
+    const account of = {identity, held->step, NULL, held->wiring};
+    return put(run, &held->fields, &of, write_best, error);
 }
 
 /* ---- Setting aside ------------------------------------------------------------------------ */

@@ -36,6 +36,18 @@ hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_
 hth_status hth_checkpoint_save_best(const char *run, const hth_session *session, uint64_t step,
                                     const hth_identity *identity, hth_error *error);
 
+/* The parameters of the best validation, to be written later. */
+typedef struct hth_held_best hth_held_best;
+
+/* Copies the parameters as they are now; *held, if it is not NULL, is replaced. `step`: the step of the validation.
+ * HTH_NO_MEMORY; *held is then what it was. The caller calls hth_held_best_free. */
+hth_status hth_checkpoint_hold_best(const hth_session *session, uint64_t step, hth_held_best **held,
+                                    hth_error *error);
+/* Writes what hth_checkpoint_save_best would have written then. HTH_FILE, HTH_NO_MEMORY. */
+hth_status hth_checkpoint_save_held(const char *run, const hth_held_best *held,
+                                    const hth_identity *identity, hth_error *error);
+void hth_held_best_free(hth_held_best *held);
+
 /* Called before a checkpoint is restored, with the phase that it was saved in: makes the session that of this phase. */
 typedef struct hth_phase_turn {
     hth_status (*to)(void *context, uint64_t phase, hth_error *error);

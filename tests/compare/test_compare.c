@@ -169,7 +169,8 @@ static void curves_are_means_of_the_same_steps(void **state) {
     for (size_t i = 0; i < 2; i++) lines[i] = lines_of("gap", runs[i].id, &count);
     lines[0][3].train_loss = INFINITY;
     hth_store *store = open_results("gap");
-    assert_int_equal(hth_store_finish(store, &runs[0], lines[0], count, NULL), HTH_OK);
+    assert_int_equal(
+        hth_store_finish(store, &(hth_stored_result){&runs[0], lines[0], count}, 1, NULL), HTH_OK);
     hth_store_close(store);
     hth_comparison *c = results("gap", "compare.smooth=1");
     assert_int_equal(c->rows[0].points, count);

@@ -51,7 +51,8 @@ static void a_store_of_an_older_layout_is_read(void **state) {
     assert_true(runs[0].kept);
     lines[4].regulariser = 0.25;
     store = open_results("old");
-    assert_int_equal(hth_store_finish(store, &runs[0], lines, count, NULL), HTH_OK);
+    assert_int_equal(hth_store_finish(store, &(hth_stored_result){&runs[0], lines, count}, 1, NULL),
+                     HTH_OK);
     hth_store_close(store);
     free(lines);
     lines = lines_of("old", runs[0].id, &count);
@@ -236,7 +237,7 @@ static char said_by_job[4096]; /* all messages of the last one */
 static hth_job_report run_job(const char *line, const char *folder) {
     hth_config *config = configure(line);
     hth_job job = {0};
-    assert_int_equal(hth_job_start(config, scratch_path(folder), NULL, &job, NULL), HTH_OK);
+    assert_int_equal(hth_job_start(config, scratch_path(folder), false, NULL, &job, NULL), HTH_OK);
     said_by_job[0] = '\0';
     for (bool ended = false; !ended;) {
         const size_t used = strlen(said_by_job);

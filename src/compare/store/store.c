@@ -331,10 +331,15 @@ static hth_status put_lines(hth_store *store, int64_t run, const hth_line *lines
     return status;
 }
 
-hth_status hth_store_finish(hth_store *store, const hth_stored_run *run, const hth_line *lines,
-                            size_t count, hth_error *error) {
+hth_status hth_store_finish(hth_store *store, const hth_stored_result *results, size_t count,
+                            hth_error *error) {
     HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
-    hth_status status = put_run(store, run, error);
-    if (status == HTH_OK) status = put_lines(store, run->id, lines, count, error);
+    hth_status status = HTH_OK;
+    for (size_t i = 0; i < count && status == HTH_OK; i++) {
+        const hth_stored_result *result = &results[i];
+        status = put_run(store, result->run, error);
+        if (status == HTH_OK)
+            status = put_lines(store, result->run->id, result->lines, result->count, error);
+    }
     return hth_sql_conclude(store, status, error);
 }

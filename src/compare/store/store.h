@@ -57,9 +57,16 @@ hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *ou
                           hth_error *error);
 /* Makes failed runs wait again. */
 hth_status hth_store_want_failed(hth_store *store, hth_error *error);
-/* Replaces the run's row and lines. */
-hth_status hth_store_finish(hth_store *store, const hth_stored_run *run, const hth_line *lines,
-                            size_t count, hth_error *error);
+/* What came of a run: its row, and its lines. */
+typedef struct hth_stored_result {
+    const hth_stored_run *run;
+    hth_line *lines;
+    size_t count;
+} hth_stored_result;
+
+/* Replaces the rows and lines of some runs, in one transaction. */
+hth_status hth_store_finish(hth_store *store, const hth_stored_result *results, size_t count,
+                            hth_error *error);
 
 /* Begins to add other files, of which hth_store_take reads one after the other; hth_store_taken then adds all that they
  * hold, in one transaction. A run that has ended here stays; one that has ended there takes its place otherwise.
