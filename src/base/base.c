@@ -65,6 +65,21 @@ size_t hth_times(size_t a, size_t b) {
     return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
 }
 
+void hth_on_chip(void *context, void *memory) {
+    (void)context;
+    (void)memory;
+}
+
+/* The chip for which the allocator counts. */
+static hth_chip chip_of(const hth_allocator *allocator) {
+    return allocator && allocator->release == hth_on_chip ? *(const hth_chip *)allocator->context
+                                                          : HTH_NO_CHIP;
+}
+
+hth_arena hth_arena_for(const hth_allocator *allocator) {
+    return (hth_arena){.chip = chip_of(allocator)};
+}
+
 void *hth_arena_take(hth_arena *arena, size_t count, size_t size) {
     const size_t bytes = hth_times(count, size);
     if (arena->used > SIZE_MAX / 2 || bytes > SIZE_MAX / 2) {
@@ -95,7 +110,7 @@ static void heap_release(void *context, void *memory) {
 void *hth_allocate(const hth_allocator *allocator, size_t bytes) {
     static const hth_allocator heap = {heap_allocate, heap_release, NULL};
     const hth_allocator *from = allocator ? allocator : &heap;
-    size_t overhead = sizeof(block_header) + ALIGNMENT;
+    size_t overhead = HTH_SIZE_ON(chip_of(allocator), block_header) + ALIGNMENT;
     if (bytes > SIZE_MAX / 2) return NULL;
     char *start = from->allocate(from->context, bytes + overhead);
     if (!start) return NULL;

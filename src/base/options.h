@@ -96,6 +96,9 @@ hth_status hth_option_parse(const hth_option *option, const char *section,
 hth_status hth_common_option(const hth_catalogue *catalogue, const char *name,
                              const hth_settings *settings, void *out, hth_error *error);
 
+/* Room in the arena for the struct of `size` bytes that a part's table describes. */
+void *hth_options_take(hth_arena *arena, const hth_options *options, size_t size);
+
 /* What is right for the option, in words: "a number of at least 0", "one of tanh, relu". */
 void hth_option_describe(const hth_option *option, char *out, size_t size);
 

@@ -68,6 +68,7 @@ int cli_list(const cli_arguments *arguments);
 int cli_list_rules(const cli_arguments *arguments);    /* list --rules */
 int cli_list_schema(void);                             /* list settings --schema */
 int cli_list_learners(const cli_arguments *arguments); /* list --cost, --plausibility */
+int cli_list_embedded(const hth_config *config);       /* list --cost --embedded */
 int cli_inspect(const cli_arguments *arguments);
 int cli_plot(const cli_arguments *arguments);
 int cli_probe(const cli_arguments *arguments);

@@ -258,7 +258,8 @@ static int list_part(const hth_catalogue *catalogue, const char *name) {
 }
 
 int cli_list(const cli_arguments *arguments) {
-    if (cli_value(arguments, "--cost") || cli_value(arguments, "--plausibility"))
+    if (cli_value(arguments, "--cost") || cli_value(arguments, "--embedded") ||
+        cli_value(arguments, "--plausibility"))
         return cli_list_learners(arguments);
     if (cli_value(arguments, "--rules")) return cli_list_rules(arguments);
     if (arguments->word_count == 0) return list_kinds();

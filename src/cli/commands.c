@@ -296,7 +296,10 @@ static const cli_command commands[] = {
             "--plausibility: which operations each learner needs that a circuit of neurons could "
             "or "
             "could not do (Marschall et al. 2019). Both are put together from what the parts of a "
-            "learner say of themselves. --rules: which choices on the axes of a learner do not go "
+            "learner say of themselves. --cost --embedded: what the network of the settings or of "
+            "a RUN takes "
+            "on a chip, to the byte (docs/chips.md). --rules: which choices on the axes of a "
+            "learner do not go "
             "together, by number, with the reason.\n\n"
             "  hitherto list\n"
             "  hitherto list cells\n"
@@ -307,6 +310,9 @@ static const cli_command commands[] = {
                   {"--schema", NULL,
                    "with 'settings': a JSON Schema of a settings file, for editors"},
                   {"--cost", NULL, "memory and operations of all learners"},
+                  {"--embedded", NULL,
+                   "with --cost: bytes of RAM and flash that the network of the settings takes on "
+                   "a chip"},
                   {"--plausibility", NULL, "what a circuit would need for each learner"},
                   {"--rules", NULL, "which choices of a learner do not go together, and why"}},
         .run = cli_list,

@@ -247,7 +247,10 @@ int cli_list_learners(const cli_arguments *arguments) {
     if (assumed)
         printf("No task, data or world is given, so this is for task=add (2 inputs, 2 outputs). "
                "For others add\ntask=NAME, data=NAME, world=NAME or a settings file.\n\n");
-    if (cli_value(arguments, "--cost")) code = list_cost(config);
+    if (cli_value(arguments, "--embedded"))
+        code = cli_list_embedded(config);
+    else if (cli_value(arguments, "--cost"))
+        code = list_cost(config);
     if (code == CLI_OK && cli_value(arguments, "--plausibility")) code = list_plausibility(config);
     hth_config_destroy(config);
     return code;

@@ -54,7 +54,8 @@ static hth_learner *lay_out(hth_arena *arena, const hth_learner *plan) {
     /* The parts: a copy of their options, and what they keep. */
     places(learner, all);
     for (size_t i = 0; i < HTH_AXES; i++) {
-        void *options = hth_arena_take(arena, 1, all[i].axis->options_size);
+        void *options =
+            hth_options_take(arena, &all[i].axis->part.options, all[i].axis->options_size);
         if (options) memcpy(options, all[i].own->options, all[i].axis->options_size);
         if (options) all[i].own->options = options;
         if (all[i].axis->lay_out)
@@ -120,10 +121,10 @@ static bool may_descend(const hth_learner *learner) {
 
 static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
                            hth_learner **out, hth_error *error) {
-    hth_arena arena = {0};
+    hth_arena arena = hth_arena_for(allocator);
     lay_out(&arena, plan);
     const size_t bytes = arena.used;
-    arena = (hth_arena){hth_allocate(allocator, bytes), 0};
+    arena = (hth_arena){.base = hth_allocate(allocator, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the learner (%zu MiB with learner.past = %s); fewer "

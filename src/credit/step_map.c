@@ -60,7 +60,7 @@ hth_status hth_step_map_create(const hth_network *network, hth_compute *compute,
     HTH_TRY(check(network, error));
     lay_out(&arena, network);
     const size_t bytes = arena.used;
-    arena = (hth_arena){hth_allocate(NULL, bytes), 0};
+    arena = (hth_arena){.base = hth_allocate(NULL, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the Jacobian of %zu states (%zu MiB)",

@@ -155,11 +155,11 @@ hth_status hth_mfcc_create(const hth_mfcc_options *options, int rate, hth_mfcc *
     plan.filters = (size_t)options->numchans;
     plan.cepstra = (size_t)options->numceps + 1;
     /* The memory: measured first, then laid out. */
-    hth_arena arena = {NULL, 0};
+    hth_arena arena = {0};
     lay_out(&plan, &arena);
     hth_mfcc *m = hth_allocate(NULL, arena.used);
     if (!m) return hth_fail(error, HTH_NO_MEMORY, "speech: not enough memory for the spectrum");
-    arena = (hth_arena){(char *)m, 0};
+    arena = (hth_arena){.base = (char *)m};
     *m = plan;
     lay_out(m, &arena);
     /* Fill the tables. */

@@ -8,8 +8,9 @@ enum { MAX_THREADS = 1024 };
 
 static hth_compute *place(hth_arena *arena, int threads, int cores) {
     hth_compute *compute = HTH_TAKE(arena, hth_compute, 1);
-    size_t count = (size_t)threads * (HTH_A_SCRATCH + HTH_B_SCRATCH);
-    hth_real *scratch = HTH_TAKE(arena, hth_real, count);
+    /* The kernels of a chip need no scratch. */
+    const size_t each = arena->chip ? 0 : HTH_A_SCRATCH + HTH_B_SCRATCH;
+    hth_real *scratch = HTH_TAKE(arena, hth_real, (size_t)threads * each);
     if (compute) *compute = (hth_compute){.threads = threads, .scratch = scratch};
 #ifdef HTH_THREADS
     if (threads > 1) {
@@ -34,14 +35,14 @@ hth_status hth_compute_create(int threads, const hth_allocator *allocator, hth_c
 #endif
     const int cores = threads == 1 ? 1 : hth_cores();
     if (threads == 0) threads = cores < MAX_THREADS ? cores : MAX_THREADS;
-    hth_arena arena = {NULL, 0};
+    hth_arena arena = hth_arena_for(allocator);
     place(&arena, threads, cores);
-    arena.base = hth_allocate(allocator, arena.used);
+    const size_t bytes = arena.used;
+    arena = (hth_arena){.base = hth_allocate(allocator, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the scratch of %d threads (%zu bytes)", threads,
-                        arena.used);
-    arena.used = 0;
+                        bytes);
     *out = place(&arena, threads, cores);
     return HTH_OK;
 }

@@ -3,12 +3,14 @@
  * hth_model_bytes finds all sizes in this way. A model then places its handles one after the other in a block of their
  * sum.
  */
+#include "model/inspect.h"
 #include "model/model.h"
 
 #include "base/known.h"
 #include "credit/axes.h"
 #include "credit/catalogues.h"
 #include "credit/window.h"
+#include "kernels/level.h"
 #include "network/network.h"
 #include "optim/catalogues.h"
 
@@ -25,6 +27,8 @@ int hth_abi(void) {
 /* The state of an allocator that counts every request, also those that it refuses. It gives out pieces of `block` one
  * after the other, or pieces of `heap`. */
 typedef struct bump {
+    hth_chip
+        chip; /* first: see hth_on_chip; set while the handles that a chip would have are counted */
     char *block;
     size_t bytes, used, last;  /* last: bytes of the latest request */
     const hth_allocator *heap; /* not NULL: pieces come from this allocator instead of the block */
@@ -59,6 +63,11 @@ static const hth_allocator heap = {heap_take, heap_release, NULL};
 static void keep(void *context, void *memory) {
     (void)context;
     (void)memory;
+}
+
+/* An allocator for the next handle. For one that is counted on a chip it refuses. */
+static hth_allocator next_of(bump *b, void (*release)(void *context, void *memory)) {
+    return (hth_allocator){take, b->chip ? hth_on_chip : release, b};
 }
 
 /* Release for pieces of the heap: frees each one. */
@@ -165,7 +174,7 @@ static hth_status make_base(const hth_model_plan *plan, hth_model *m, bump *b, h
     hth_status (*const make)(const hth_settings *, const hth_shape *, uint64_t,
                              const hth_allocator *, hth_network **, hth_error *) =
         b->heap ? hth_network_sketch : hth_network_create;
-    const hth_allocator from = {take, b->heap ? give_back : keep, b};
+    const hth_allocator from = next_of(b, b->heap ? give_back : keep);
     hth_model_parts *p = &m->parts;
     HTH_TRY(hth_compute_create(plan->threads, &from, &p->compute, error));
     m->sizes.compute = b->last;
@@ -183,7 +192,7 @@ static hth_status count(hth_status status, const bump *b, size_t *bytes) {
 
 /* Makes the tape: for H steps if it slides, otherwise for K + late steps. */
 static hth_status make_tape(hth_model *m, bump *b, hth_error *error) {
-    const hth_allocator from = {take, keep, b};
+    const hth_allocator from = next_of(b, keep);
     const size_t K = m->steps, on_tape = m->window ? m->window : K + m->late;
     hth_model_parts *p = &m->parts;
     const hth_status status =
@@ -196,7 +205,7 @@ static hth_status make_tape(hth_model *m, bump *b, hth_error *error) {
 
 /* With network.dropout, makes the second tape, which leaves no unit out. */
 static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
-    const hth_allocator from = {take, keep, b};
+    const hth_allocator from = next_of(b, keep);
     const hth_network *network = m->parts.network;
     size_t bytes;
     if (m->only_predicts || !(network->dropout > 0)) return HTH_OK;
@@ -210,7 +219,7 @@ static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
 
 /* Makes all handles that need the network. With only_predicts these are just the tapes. */
 static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
-    const hth_allocator from = {take, keep, b};
+    const hth_allocator from = next_of(b, keep);
     const hth_settings *settings = &plan->settings;
     hth_model_parts *p = &m->parts;
     HTH_TRY(make_tape(m, b, error));
@@ -256,8 +265,8 @@ static void drop(const hth_model *m) {
 }
 
 /* Bytes of struct hth_model with its lengths, including the loss to alignment in memory of any alignment. */
-static size_t own_bytes(const hth_model *m) {
-    return sizeof(hth_model) + m->batch * sizeof(uint32_t) + ALIGNMENT - 1;
+static size_t own_bytes(const hth_model *m, hth_chip chip) {
+    return HTH_SIZE_ON(chip, hth_model) + m->batch * sizeof(uint32_t) + ALIGNMENT - 1;
 }
 
 hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allocator,
@@ -266,7 +275,7 @@ hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allo
     bump b = {.heap = allocator ? allocator : &heap};
     HTH_TRY(read_plan(plan, &m, error));
     /* Make compute and network; only count the other handles. */
-    b.used = m.sizes.model = own_bytes(&m);
+    b.used = m.sizes.model = own_bytes(&m, HTH_NO_CHIP);
     hth_status status = make_base(plan, &m, &b, error);
     b.refuses = true;
     if (status == HTH_OK && !plan->initialise) status = initialise(plan, &m, error);
@@ -274,6 +283,47 @@ hth_status hth_model_bytes(const hth_model_plan *plan, const hth_allocator *allo
     /* Release them and return the sizes. */
     drop(&m);
     HTH_TRY(status);
+    m.sizes.total = b.used;
+    *out = m.sizes;
+    return HTH_OK;
+}
+
+/* ---- On a chip ---- */
+
+/* Counts compute handle and network as a chip has them. Then makes those of this machine, from which the sizes of the
+ * others follow. */
+static hth_status count_base(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    const hth_allocator from = next_of(b, keep);
+    hth_model_parts *p = &m->parts;
+    HTH_TRY(count(hth_compute_create(1, &from, &p->compute, error), b, &m->sizes.compute));
+    const hth_status status =
+        hth_network_sketch(&plan->settings, &plan->shape, plan->seed, &from, &p->network, error);
+    HTH_TRY(count(status, b, &m->sizes.network));
+    HTH_TRY(hth_compute_create(1, NULL, &p->compute, error));
+    return hth_network_sketch(&plan->settings, &plan->shape, plan->seed, NULL, &p->network, error);
+}
+
+/* All handles, counted. */
+static hth_status count_all(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
+    HTH_TRY(count_base(plan, m, b, error));
+    return make_others(plan, m, b, error);
+}
+
+hth_status hth_model_bytes_on(hth_chip chip, const hth_model_plan *plan, hth_model_sizes *out,
+                              size_t *parameters, hth_error *error) {
+    hth_model m;
+    hth_error found; /* errors that `count` ignores must not reach the caller */
+    bump b = {.chip = chip, .refuses = true};
+    HTH_TRY(read_plan(plan, &m, error));
+    b.used = m.sizes.model = own_bytes(&m, chip);
+    /* With the kernels of a chip, whose copies of matrices are smaller. */
+    const size_t level = hth_level;
+    hth_level = HTH_LEVEL_PLAIN;
+    const hth_status status = count_all(plan, &m, &b, &found);
+    if (status == HTH_OK) *parameters = hth_network_parameter_count(m.parts.network);
+    drop(&m);
+    hth_level = level;
+    if (status != HTH_OK) return hth_fail(error, status, "%s", found.message);
     m.sizes.total = b.used;
     *out = m.sizes;
     return HTH_OK;
@@ -306,7 +356,7 @@ hth_status hth_model_place(const hth_model_plan *plan, void *memory, size_t byte
     /* Read the plan and check that the struct itself fits. */
     hth_model planned, *m;
     HTH_TRY(read_plan(plan, &planned, error));
-    const size_t own = own_bytes(&planned), past = (uintptr_t)memory % ALIGNMENT;
+    const size_t own = own_bytes(&planned, HTH_NO_CHIP), past = (uintptr_t)memory % ALIGNMENT;
     if (own > bytes) return too_small(bytes, own, "more than ", error);
     /* Place the struct at the next aligned address. */
     bump b = {.block = memory, .bytes = bytes, .used = own};

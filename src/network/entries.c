@@ -412,7 +412,7 @@ hth_status hth_try_entries(const hth_network *network, size_t layer, bool z_is_s
     if (!memory)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory to try the table of cell %s",
                         of->cell->part.name);
-    arena = (hth_arena){memory, 0};
+    arena = (hth_arena){.base = memory};
     lay_out(&arena, &b);
     list_entries(of->cell, entries, &count);
     for (size_t draw = 0; draw < b.draws; draw++) {

@@ -360,7 +360,7 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->is_top = p->is_top[index];
     layer->number = number_of(p, index);
     /* Memory. */
-    layer->options = hth_arena_take(arena, 1, cell->options_size);
+    layer->options = hth_options_take(arena, &cell->part.options, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
     if (lists_signs(p) || p->excitatory >= 0) layer->excites = HTH_TAKE(arena, hth_real, n);
     if (connections != HTH_CONNECT_ALL)
@@ -393,7 +393,8 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
                        .mean_over_batch = p->loss.batch == 0,
                        .mean_over_time = p->loss.time == HTH_LOSS_MEAN,
                        .mean_over_window = p->loss.time == HTH_LOSS_WINDOW};
-    r->loss_options = hth_arena_take(arena, 1, p->loss_kind->options_size);
+    r->loss_options =
+        hth_options_take(arena, &p->loss_kind->part.options, p->loss_kind->options_size);
     if (p->weighs_classes) r->class_weights = HTH_TAKE(arena, hth_real, r->outputs);
 }
 
@@ -537,14 +538,14 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
 hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
                               const hth_allocator *allocator, hth_network **out, hth_error *error) {
     plan p = {0};
-    hth_arena arena = {0};
+    hth_arena arena = hth_arena_for(allocator);
     size_t blocks, count;
     /* What settings say, and how much memory it takes. */
     HTH_TRY(hth_level_check(error));
     HTH_TRY(read_plan(&p, settings, shape, error));
     counts(&p, shape, &blocks, &count);
     lay_out(&arena, &p, shape, blocks, count);
-    arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
+    arena = (hth_arena){.base = hth_allocate(allocator, arena.used)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a network of %zu parameters",
                         count);

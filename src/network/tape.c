@@ -95,11 +95,11 @@ hth_status hth_check_extent(size_t steps, size_t batch, hth_error *error) {
 hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batch,
                            hth_compute *compute, const hth_allocator *allocator, hth_tape **out,
                            hth_error *error) {
-    hth_arena arena = {0};
+    hth_arena arena = hth_arena_for(allocator);
     HTH_TRY(hth_check_extent(steps, batch, error));
     lay_out(&arena, network, steps, batch, compute);
     size_t bytes = arena.used;
-    arena = (hth_arena){hth_allocate(allocator, bytes), 0};
+    arena = (hth_arena){.base = hth_allocate(allocator, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for a tape of %zu steps and %zu items (%zu MiB)", steps,

@@ -38,9 +38,9 @@ static hth_gradient *lay_out(hth_arena *arena, const hth_network *network) {
 
 hth_status hth_gradient_create(const hth_network *network, const hth_allocator *allocator,
                                hth_gradient **out, hth_error *error) {
-    hth_arena arena = {0};
+    hth_arena arena = hth_arena_for(allocator);
     lay_out(&arena, network);
-    arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
+    arena = (hth_arena){.base = hth_allocate(allocator, arena.used)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a gradient of %zu parameters",
                         hth_network_parameter_count(network));

@@ -97,7 +97,7 @@ void hth_keeping_lay_out(hth_keeping *k, hth_arena *arena, const hth_keep *kind,
     k->kind = kind;
     k->arrays = arrays;
     k->count = count;
-    k->options = hth_arena_take(arena, 1, kind->options_size);
+    k->options = hth_options_take(arena, &kind->part.options, kind->options_size);
     for (size_t i = 0; i < arrays; i++) k->kept[i] = HTH_TAKE(arena, hth_real, count);
     if (kind->span) lay_out_spaces(k, arena, blocks, block_count);
 }

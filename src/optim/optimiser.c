@@ -123,7 +123,7 @@ static hth_optimiser *lay_out(hth_arena *arena, const choice *c) {
     o->method = c->method;
     o->schedule = c->schedule;
     o->count = c->count;
-    o->method_options = hth_arena_take(arena, 1, c->method->options_size);
+    o->method_options = hth_options_take(arena, &c->method->part.options, c->method->options_size);
     o->stretches = HTH_TAKE(arena, hth_stretch, c->block_count);
     for (size_t i = 0; i < c->method->moments; i++)
         o->moments[i] = HTH_TAKE(arena, hth_real, c->count);
@@ -206,12 +206,12 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     choice c = {.count = hth_network_parameter_count(network)};
     c.blocks = hth_network_blocks(network, &c.block_count);
     hth_optimiser_common options;
-    hth_arena arena = {0};
+    hth_arena arena = hth_arena_for(allocator);
     /* What there is to be kept. */
     HTH_TRY(read_common(settings, &options, error));
     HTH_TRY(choose(settings, &c, error));
     lay_out(&arena, &c);
-    arena = (hth_arena){hth_allocate(allocator, arena.used), 0};
+    arena = (hth_arena){.base = hth_allocate(allocator, arena.used)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the optimiser of %zu parameters", c.count);

@@ -1,7 +1,7 @@
 /*
  * Learning on a chip: networks of eight units learn online to say what they heard one or two steps ago, each in the
  * same static block of memory. Says the bytes of each model, its loss at the beginning and at the end, and a
- * fingerprint of what it has become. Exit code 1 if one has not learned, if its bits are not those that every processor
+ * fingerprint of what it has become, and its settings. Exit code 1 if one has not learned, if its bits are not those that every processor
  * with fused multiply-add finds, or if malloc was called (the linker leads it here: --wrap=malloc).
  *
  * With HTH_ONLY_RFLO it makes one network, for a chip with 16 KB.
@@ -138,6 +138,14 @@ static hth_status learn(hth_model *model, int steps, int lag, double loss[2], ht
     return status;
 }
 
+/* As `hitherto list --cost --embedded` takes them. */
+static void print_settings(const hth_settings *settings) {
+    printf("settings:");
+    for (size_t i = 0; i < settings->count; i++)
+        printf(" %s=%s", settings->items[i].key, settings->items[i].value);
+    printf("\n");
+}
+
 /* Whether one network learns as it must. */
 static int run(const network *n) {
     hth_model_plan plan = {
@@ -154,6 +162,7 @@ static int run(const network *n) {
     const uint32_t bits = fingerprint(model);
     printf("%-16s %6lu bytes, loss %.4f -> %.4f, bits %08lx\n", n->name,
            (unsigned long)hth_model_sizes_of(model)->total, loss[0], loss[1], (unsigned long)bits);
+    print_settings(&plan.settings);
     hth_model_destroy(model);
     if (loss[1] > n->most * loss[0]) return printf("it has not learned\n"), 0;
     if (FUSES && bits != n->bits)

@@ -26,7 +26,7 @@ static void assert_descends(law_rig *rig, size_t hidden, size_t rows, double dec
     hth_predictor counted = p;
     hth_predictor_lay_out(&arena, &counted);
     char *memory = calloc(1, arena.used + 64);
-    arena = (hth_arena){memory + (64 - (uintptr_t)memory % 64), 0};
+    arena = (hth_arena){.base = memory + (64 - (uintptr_t)memory % 64)};
     hth_predictor_lay_out(&arena, &p);
     hth_predictor_draw(&p, 0.2, 3, 1);
     const hth_random r = {9, HTH_RANDOM_CHECK, 3};
@@ -82,7 +82,7 @@ static void test_adam(void **state) {
         p[i] = counted;
         hth_predictor_lay_out(&arena, &p[i]);
         memory[i] = calloc(1, arena.used + 64);
-        arena = (hth_arena){memory[i] + (64 - (uintptr_t)memory[i] % 64), 0};
+        arena = (hth_arena){.base = memory[i] + (64 - (uintptr_t)memory[i] % 64)};
         hth_predictor_lay_out(&arena, &p[i]);
         hth_predictor_draw(&p[i], 0.2, 3, 1);
     }

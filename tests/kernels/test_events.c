@@ -55,7 +55,7 @@ static hth_events lists_of(const hth_real *u, size_t rows, size_t K, size_t stri
     hth_arena arena = {0};
     hth_events events;
     hth_events_lay_out(&arena, rows, most, &events);
-    arena = (hth_arena){calloc(1, arena.used), 0};
+    arena = (hth_arena){.base = calloc(1, arena.used)};
     hth_events_lay_out(&arena, rows, most, &events);
     for (size_t t = 0; t < rows; t++) hth_events_list(&events, t, K, u + t * stride);
     return events;

@@ -373,7 +373,7 @@ static void test_fewer_threads_will_do(void **state) {
 /* A handle stops sharing when it loses by it, and goes on later. */
 static void test_sharing_that_loses_rests(void **state) {
     (void)state;
-    hth_arena arena = {NULL, 0};
+    hth_arena arena = {0};
     hth_threads_place(&arena, 2, true);
     arena.base = hth_allocate(NULL, arena.used);
     arena.used = 0;

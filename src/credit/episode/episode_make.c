@@ -150,7 +150,7 @@ static hth_status allocate(hth_episodes *plan, bool truncated, hth_episodes **ou
     lay_out(&arena, plan, truncated);
     const size_t bytes = arena.used;
     HTH_TRY(hth_episode_count(plan, bytes, error));
-    arena = (hth_arena){hth_allocate(plan->allocator, bytes), 0};
+    arena = (hth_arena){.base = hth_allocate(plan->allocator, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the episodes (%zu MiB); fewer tasks in a batch "

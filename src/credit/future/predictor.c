@@ -35,7 +35,7 @@ void hth_predictor_lay_out(hth_arena *arena, hth_predictor *p) {
     p->gradient = HTH_TAKE(arena, hth_real, hth_predictor_count(p));
     for (size_t i = 0; i < p->method->moments; i++)
         p->moment[i] = HTH_TAKE(arena, hth_real, hth_predictor_count(p));
-    p->options = hth_arena_take(arena, 1, p->method->options_size);
+    p->options = hth_options_take(arena, &p->method->part.options, p->method->options_size);
     const hth_settings none = {NULL, 0};
     if (p->options && p->method->options_size)
         hth_options_read(&p->method->part.options, &none, p->options, NULL);

@@ -1,0 +1,13 @@
+/* What a model takes on a chip, asked on another machine. */
+#ifndef HTH_MODEL_INSPECT_H
+#define HTH_MODEL_INSPECT_H
+
+#include "base/base.h"
+
+/* Computes the sizes that hth_model_place would find on the chip, in a build of the core alone in single precision.
+ * *parameters: their number. While it counts, with the kernels of a chip, no other thread may use the library. Errors
+ * are those of hth_model_bytes. */
+hth_status hth_model_bytes_on(hth_chip chip, const hth_model_plan *plan, hth_model_sizes *out,
+                              size_t *parameters, hth_error *error);
+
+#endif
