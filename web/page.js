@@ -210,6 +210,7 @@ async function start() {
     attempt(() => {
         while (steps < +asked.get("steps")) step();
     });
+    measured.steps = steps;
     listen();
     requestAnimationFrame(frame);
 }
