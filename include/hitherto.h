@@ -281,9 +281,11 @@ HTH_API hth_real *hth_network_parameters(hth_network *network);
  * call it after changing parameters by hand. Returns whether the network has signs to keep; false: nothing changed. */
 HTH_API bool hth_network_keep_signs(hth_network *network);
 /* With network.orthogonal: makes the recurrent weights of each gate the orthogonal matrix that is nearest to them.
- * hth_optimiser_step does so after each update; a program with an optimiser of its own calls this. compute NULL:
- * changes nothing. Returns false without that setting. */
-HTH_API bool hth_network_keep_orthogonal(hth_network *network, hth_compute *compute);
+ * hth_optimiser_step does so after each update; a program with an optimiser of its own calls this. rates: a layer l with
+ * rates[l] = 0 stays as it is (optimiser.lr_layer); NULL: none does. compute NULL: changes nothing. Returns false
+ * without that setting. */
+HTH_API bool hth_network_keep_orthogonal(hth_network *network, const hth_real *rates,
+                                         hth_compute *compute);
 /* The blocks of the parameter array; *count is their number. The network owns the list. */
 HTH_API const hth_block *hth_network_blocks(const hth_network *network, size_t *count);
 

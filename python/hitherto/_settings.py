@@ -927,6 +927,10 @@ class Optimiser(TypedDict, total=False):
     """learning rate (0.001)"""
     lr_recurrent: float
     """factor of lr for the recurrent layers; 0 keeps them as they are (1)"""
+    lr_layer: Numbers
+    """factor of lr for each layer, from the input up, beside those of its groups: 0, 1 freezes the lower of two layers.
+    Of a frozen layer nothing changes: weights, initial states and moments stay, and neither weight_decay, keep nor
+    network.orthogonal acts on it (1)"""
     lr_cell: float
     """factor of lr for the parameters of the units themselves (cell.learn); 0 keeps them as they are (1)"""
     lr_readout: float
@@ -1107,6 +1111,9 @@ class Train(_Train, total=False):
     patience: int
     """stop after this many validations in a row whose loss is not below the best so far, whose parameters
     checkpoint.best.safetensors has; 0: never (0)"""
+    from_layers: Texts
+    """with train.from: a list of what is taken of that run, such as 0, 1 or layer0, readout, which must fit; the rest
+    begins as train.seed draws it. Empty: all that fits"""
     align: int
     """every this many steps compare other learners' gradients, on the same tapes and weights, with the exact one
     (align.jsonl); 0: never. Costs as much as RTRL at every step (0)"""

@@ -334,8 +334,7 @@ hth_status hth_units_expand(const char *text, size_t units, double min, double m
         return complain_units(error, key, &setting, min, max);
     if (!single && total != units) {
         char right[TEXT_LENGTH];
-        hth_text(right, sizeof right, "one number or a list for %zu units; it has %zu", units,
-                 total);
+        hth_text(right, sizeof right, "one number or a list of %zu; it has %zu", units, total);
         return complain(error, key, &setting, right);
     }
     walk_units(text, min, max, out, units, &total, &single);

@@ -52,6 +52,9 @@ static const cli_command commands[] = {
                    "layer where the shapes agree, and with its settings where no settings file is "
                    "given; or of a safetensors file with the names of torch.nn.LSTM, GRU or RNN; "
                    "the same as train.from=RUN"},
+                  {"--from-layers", "LIST",
+                   "of that run only these, which must fit, such as 0,1 or 0,readout; the rest "
+                   "begins anew; the same as train.from_layers=LIST"},
                   {"--progress-every", "SECONDS",
                    "time between two lines of progress when not on a terminal (5)"},
                   {"--quiet", NULL, "no progress"}},

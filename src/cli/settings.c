@@ -80,7 +80,8 @@ static hth_status load_overrides(const cli_arguments *arguments, hth_config *con
     static const char *const flags[][2] = {{"--seed", "train.seed"},
                                            {"--threads", "train.threads"},
                                            {"--from", "train.from"},
-                                           {"--phase", "phases.look_at"}};
+                                            {"--from-layers", "train.from_layers"},
+                                            {"--phase", "phases.look_at"}};
     for (size_t i = 0; i < HTH_COUNT(flags); i++) {
         const char *value = cli_value(arguments, flags[i][0]);
         if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));
@@ -93,7 +94,11 @@ static hth_status fill(const cli_arguments *arguments, const char *first_file, h
                        size_t *inherited, hth_error *error) {
     *inherited = 0;
     if (first_file) HTH_TRY(hth_config_load(config, first_file, error));
-    if (first_file && cli_value(arguments, "--from")) *inherited = config->count;
+    /* What that run itself took of another is not asked for again. */
+    if (first_file && cli_value(arguments, "--from")) {
+        HTH_TRY(hth_config_set(config, "train.from_layers", "", first_file, error));
+        *inherited = config->count;
+    }
     const size_t own = config->count;
     HTH_TRY(load_files(arguments, config, inherited, error));
     HTH_TRY(load_overrides(arguments, config, error));

@@ -57,11 +57,13 @@ static void make_orthogonal(hth_compute *compute, size_t n, hth_real *w, size_t 
     }
 }
 
-bool hth_network_keep_orthogonal(hth_network *network, hth_compute *compute) {
+bool hth_network_keep_orthogonal(hth_network *network, const hth_real *rates,
+                                 hth_compute *compute) {
     if (!network->squares || !compute) return network->squares != NULL;
     network->changes++;
     for (size_t l = 0; l < network->layer_count; l++) {
         const hth_layer *layer = &network->layers[l];
+        if (rates && rates[layer->number] == 0) continue;
         for (size_t g = 0; !layer->kind->shape && g < layer->cell->drives; g++)
             if (layer->cell->reads[g].z)
                 make_orthogonal(compute, layer->n,

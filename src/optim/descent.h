@@ -24,7 +24,7 @@ typedef struct hth_descent {
 
 /* Prepares the next update, without making it. `gradient` has just been cleared. False where it needs the whole
  * gradient first (clip_norm), weights must keep their signs or stay orthogonal, leaves the layers alone
- * (lr_recurrent = 0) or has two rates for them (lr_cell), or where the sizes do not fit. */
+ * (lr_recurrent = 0) or has two rates for them (lr_cell, lr_layer), or where the sizes do not fit. */
 bool hth_descent_begin(hth_optimiser *optimiser, hth_network *network, hth_gradient *gradient,
                        uint64_t epoch, hth_descent *descent);
 

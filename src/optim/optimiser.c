@@ -26,6 +26,16 @@ static const hth_option common[] = {
      .max = 1e6,
      .offset = offsetof(hth_optimiser_common, lr)},
     GROUP(lr_recurrent, "recurrent layers"),
+    {.name = "lr_layer",
+     .help = "factor of lr for each layer, from the input up, beside those of its groups: 0, 1 "
+             "freezes the lower of two layers. Of a frozen layer nothing changes: weights, initial "
+             "states and moments stay, and neither weight_decay, keep nor network.orthogonal acts "
+             "on it",
+     .fallback = "1",
+     .kind = HTH_KIND_UNITS,
+     .min = 0,
+     .max = 1e6,
+     .offset = offsetof(hth_optimiser_common, lr_layer)},
     GROUP(lr_cell, "parameters of the units themselves (cell.learn)"),
     GROUP(lr_readout, "readout"),
     GROUP(lr_embedding, "embedding"),
@@ -113,7 +123,7 @@ typedef struct choice {
     const hth_method *method;
     const hth_schedule *schedule;
     const hth_keep *keep;
-    size_t arrays, block_count, count;
+    size_t arrays, block_count, layer_count, count;
     const hth_block *blocks;
 } choice;
 
@@ -125,10 +135,25 @@ static hth_optimiser *lay_out(hth_arena *arena, const choice *c) {
     o->count = c->count;
     o->method_options = hth_options_take(arena, &c->method->part.options, c->method->options_size);
     o->stretches = HTH_TAKE(arena, hth_stretch, c->block_count);
+    o->layer_count = c->layer_count;
+    o->layer_rates = HTH_TAKE(arena, hth_real, c->layer_count);
     for (size_t i = 0; i < c->method->moments; i++)
         o->moments[i] = HTH_TAKE(arena, hth_real, c->count);
     hth_keeping_lay_out(&o->keep, arena, c->keep, c->arrays, c->count, c->blocks, c->block_count);
     return out;
+}
+
+/* The layer that a block belongs to, "layer<l>.weight"; -1: none. */
+static int layer_of(const hth_block *block) {
+    unsigned layer;
+    return sscanf(block->name, "layer%u.", &layer) == 1 ? (int)layer : -1;
+}
+
+static size_t count_layers(const hth_block *blocks, size_t count) {
+    int most = -1;
+    for (size_t i = 0; i < count; i++)
+        if (layer_of(&blocks[i]) > most) most = layer_of(&blocks[i]);
+    return (size_t)(most + 1);
 }
 
 static double group_rate(const hth_optimiser_common *o, const char *group) {
@@ -141,7 +166,10 @@ static double group_rate(const hth_optimiser_common *o, const char *group) {
 
 static hth_stretch stretch_of(const hth_optimiser *o, const hth_block *block) {
     hth_stretch s = {.offset = block->offset, .count = block->rows * block->columns};
+    const int layer = layer_of(block);
     s.rate = group_rate(&o->options, block->group);
+    if (layer >= 0) s.rate *= (double)o->layer_rates[layer];
+    s.is_frozen = layer >= 0 && o->layer_rates[layer] == 0;
     s.of_readout = strcmp(block->group, "readout") == 0;
     if (strcmp(block->group, "embedding") == 0 && o->method->moments == 0 &&
         o->options.weight_decay == 0 && !o->keep.acts)
@@ -154,7 +182,7 @@ static void find_stretches(hth_optimiser *o, const hth_block *blocks, size_t cou
         const hth_stretch s = stretch_of(o, &blocks[i]);
         hth_stretch *last = o->stretch_count ? &o->stretches[o->stretch_count - 1] : NULL;
         if (last && last->rate == s.rate && last->of_readout == s.of_readout &&
-            last->columns == 0 && s.columns == 0)
+            last->is_frozen == s.is_frozen && last->columns == 0 && s.columns == 0)
             last->count += s.count;
         else
             o->stretches[o->stretch_count++] = s;
@@ -205,6 +233,7 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
                                 hth_optimiser **out, hth_error *error) {
     choice c = {.count = hth_network_parameter_count(network)};
     c.blocks = hth_network_blocks(network, &c.block_count);
+    c.layer_count = count_layers(c.blocks, c.block_count);
     hth_optimiser_common options;
     hth_arena arena = hth_arena_for(allocator);
     /* What there is to be kept. */
@@ -222,6 +251,9 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     hth_status status =
         hth_options_read(&c.method->part.options, settings, o->method_options, error);
     if (status == HTH_OK) status = hth_keeping_read(&o->keep, settings, error);
+    if (status == HTH_OK)
+        status = hth_units_expand(options.lr_layer, o->layer_count, 0, 1e6, "optimiser.lr_layer",
+                                  o->layer_rates, error);
     if (status == HTH_OK) find_stretches(o, c.blocks, c.block_count);
     if (status != HTH_OK)
         hth_release(o);

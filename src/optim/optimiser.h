@@ -9,7 +9,7 @@
 typedef struct hth_optimiser_common {
     double lr, lr_recurrent, lr_cell, lr_readout, lr_embedding, lr_initial, weight_decay, clip_norm,
         clip_element;
-    const char *schedule;
+    const char *lr_layer, *schedule;
     hth_schedule_options shape;
 } hth_optimiser_common;
 
@@ -19,6 +19,7 @@ typedef struct hth_stretch {
     size_t columns;  /* of rows that only count when touched; 0: all counts */
     double rate;     /* factor of lr */
     bool of_readout; /* learned by every learner */
+    bool is_frozen;  /* of a layer whose factor is 0: its gradient does not count in clip_norm */
 } hth_stretch;
 
 struct hth_optimiser {
@@ -29,6 +30,8 @@ struct hth_optimiser {
     void *method_options;
     size_t count, stretch_count;
     hth_stretch *stretches;
+    size_t layer_count;
+    hth_real *layer_rates; /* [layer_count]: lr_layer */
     hth_real *moments[HTH_MAX_MOMENTS];
     uint64_t step; /* updates made */
     hth_keeping keep;

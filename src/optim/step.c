@@ -155,11 +155,12 @@ static void update_from(hth_optimiser *o, hth_update *update, double rate, hth_r
     }
 }
 
-/* The norm of the gradient, whose squares add up to `sum`; steps of the readout do not count. */
+/* The norm of the gradient, whose squares add up to `sum`; steps of the readout and frozen layers do not count. */
 static double norm_of(const hth_optimiser *o, const hth_gradient *g, double sum) {
-    for (size_t i = 0; g->readout_steps && i < o->stretch_count; i++) {
+    for (size_t i = 0; i < o->stretch_count; i++) {
         const hth_stretch *s = &o->stretches[i];
-        if (s->of_readout) sum -= hth_sum_of_squares(o->compute, s->count, g->values + s->offset);
+        if (s->of_readout ? g->readout_steps : s->is_frozen && !g->of_readout_only)
+            sum -= hth_sum_of_squares(o->compute, s->count, g->values + s->offset);
     }
     return sqrt(sum > 0 ? sum : 0);
 }
@@ -214,7 +215,7 @@ hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth
     update_from(o, &update, rate, theta, &own, 0);
     hth_network_keep_signs(network);
     if (!g->of_readout_only && rate * o->options.lr_recurrent != 0)
-        hth_network_keep_orthogonal(network, o->compute);
+        hth_network_keep_orthogonal(network, o->layer_rates, o->compute);
     finish(o, theta);
     return HTH_OK;
 }
@@ -224,9 +225,9 @@ hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth
 bool hth_descent_begin(hth_optimiser *o, hth_network *network, hth_gradient *g, uint64_t epoch,
                        hth_descent *d) {
     const size_t count = hth_network_parameter_count(network);
-    const double rate = next_rate(o, epoch), of_layers = rate * o->options.lr_recurrent;
+    const double rate = next_rate(o, epoch), of_layers = rate * o->stretches[0].rate;
     if (o->options.clip_norm > 0 || o->keep.space_count > 0 || of_layers == 0 ||
-        hth_network_keep_signs(network) || hth_network_keep_orthogonal(network, NULL) ||
+        hth_network_keep_signs(network) || hth_network_keep_orthogonal(network, NULL, NULL) ||
         g->count != o->count || count != o->count || o->stretches[0].count < g->layers)
         return false;
     d->optimiser = o;

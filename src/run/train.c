@@ -227,8 +227,13 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
         hth_run_tell(r, "there is no checkpoint yet: the run begins at its first step");
     warn_of_few_updates(r);
     warn_of_time(r);
-    if (!*r->session.options.from) return HTH_OK;
-    return hth_adopt(r->session.options.from, &r->settings, r->session.parts.network,
+    const hth_train_options *o = &r->session.options;
+    if (!*o->from && *o->from_layers)
+        return hth_fail(error, HTH_INVALID,
+                        "train.from_layers is '%.60s', but train.from names no run to take them of",
+                        o->from_layers);
+    if (!*o->from) return HTH_OK;
+    return hth_adopt(o->from, o->from_layers, &r->settings, r->session.parts.network,
                      r->session.outer ? r->session.outer->module : NULL, r->observer, error);
 }
 

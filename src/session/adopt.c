@@ -36,6 +36,34 @@ static hth_status open_source(const char *from, hth_safetensors **out, hth_error
     return hth_fail(error, HTH_FILE, "train.from is %.200s, but there is no checkpoint", from);
 }
 
+/* ---- Which layers are wanted -------------------------------------------------------------- */
+
+/* The next word of "0, readout", without the space around it; returns what follows its comma, NULL at the end. */
+static const char *next_word(const char *at, char out[64]) {
+    const size_t length = strcspn(at, ",");
+    const char *end = at + length, *last = end;
+    while (at < end && *at == ' ') at++;
+    while (last > at && last[-1] == ' ') last--;
+    snprintf(out, 64, "%.*s", (int)(last - at), at);
+    return *end ? end + 1 : NULL;
+}
+
+/* Whether a word of the list names the group: "layer0" or "0", "readout". */
+static bool names(const char *word, const char *group) {
+    return strcmp(word, group) == 0 ||
+           (strncmp(group, "layer", 5) == 0 && strcmp(word, group + 5) == 0);
+}
+
+static bool is_wanted(const char *list, const char *group) {
+    char word[64];
+    if (!*list) return true;
+    for (const char *at = list; at;) {
+        at = next_word(at, word);
+        if (names(word, group)) return true;
+    }
+    return false;
+}
+
 /* ---- Which layers fit --------------------------------------------------------------------- */
 
 /* The tensor with this name; NULL: the file has none. */
@@ -142,17 +170,59 @@ static bool takes(const hth_safetensors *file, const hth_field *fields, size_t c
     return true;
 }
 
+/* What is asked for: the file, and which layers of it. */
+typedef struct wish {
+    const char *from, *layers;
+    hth_safetensors *file;
+    bool other_delays;
+} wish;
+
+/* The name of a field's layer. */
+static void name_group(const hth_field *field, char out[sizeof field->name]) {
+    snprintf(out, sizeof field->name, "%.*s", (int)group_length(field->name), field->name);
+}
+
+/* Every word of the list must name a layer of the network. */
+static hth_status check_wish(const wish *w, const hth_field *fields, size_t count,
+                             hth_error *error) {
+    char word[64], group[sizeof fields->name];
+    note all = {"", 0};
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && same_group(fields[i].name, fields[i - 1].name)) continue;
+        name_group(&fields[i], group);
+        add(&all, group);
+    }
+    for (const char *at = *w->layers ? w->layers : NULL; at;) {
+        bool there = false;
+        at = next_word(at, word);
+        for (size_t i = 0; i < count && !there; i++) {
+            name_group(&fields[i], group);
+            there = names(word, group);
+        }
+        if (!there)
+            return hth_fail(error, HTH_INVALID,
+                            "train.from_layers names '%.40s', but this network has %.200s", word,
+                            all.text);
+    }
+    return HTH_OK;
+}
+
 /* Moves the fields that will be copied to the front and returns their number. Notes the names of copied layers in
- * *taken and of blocks that do not fit in *left. */
-static size_t choose(const hth_safetensors *file, bool other_delays, hth_field *fields,
-                     size_t count, note *taken, note *left) {
+ * *taken and of blocks that do not fit in *left. *all: everything that was wanted will be. */
+static size_t choose(const wish *w, hth_field *fields, size_t count, note *taken, note *left,
+                     bool *all) {
     size_t kept = 0;
+    *all = true;
     for (size_t i = 0, next; i < count; i = next) {
         char group[sizeof fields->name];
         for (next = i; next < count && same_group(fields[i].name, fields[next].name);) next++;
+        name_group(&fields[i], group);
+        if (!is_wanted(w->layers, group)) continue;
         /* Copy the layer only if all of its blocks fit. */
-        if (!takes(file, fields + i, next - i, other_delays, left)) continue;
-        snprintf(group, sizeof group, "%.*s", (int)group_length(fields[i].name), fields[i].name);
+        if (!takes(w->file, fields + i, next - i, w->other_delays, left)) {
+            *all = false;
+            continue;
+        }
         add(taken, group);
         for (size_t k = i; k < next; k++) fields[kept++] = fields[k];
     }
@@ -161,23 +231,25 @@ static size_t choose(const hth_safetensors *file, bool other_delays, hth_field *
 
 /* ---- Taking ------------------------------------------------------------------------------- */
 
-/* Copies the layers that fit and tells the observer. */
-static hth_status take(const char *from, hth_safetensors *file, bool other_delays,
-                       hth_field *fields, size_t count, const hth_observer *observer,
+/* Copies the layers that are wanted and fit, and tells the observer. */
+static hth_status take(const wish *w, hth_field *fields, size_t count, const hth_observer *observer,
                        hth_error *error) {
     char sentence[1100];
+    bool all;
     note taken = {"", 0}, left = {"", 0};
     /* Find the layers and copy them. */
-    const size_t kept = choose(file, other_delays, fields, count, &taken, &left);
-    if (kept == 0)
-        return hth_fail(error, HTH_MISMATCH,
-                        "train.from is %.100s, but none of its layers fits this network: %.300s",
-                        from, left.text);
-    HTH_TRY(hth_safetensors_restore(file, fields, kept, HTH_RESTORE_CONVERT, error));
+    HTH_TRY(check_wish(w, fields, count, error));
+    const size_t kept = choose(w, fields, count, &taken, &left, &all);
+    if (kept == 0 || (*w->layers && !all))
+        return hth_fail(error, HTH_MISMATCH, "train.from is %.100s, but %s: %.300s", w->from,
+                        *w->layers ? "it does not have all of train.from_layers as this network has"
+                                   : "none of its layers fits this network",
+                        left.text);
+    HTH_TRY(hth_safetensors_restore(w->file, fields, kept, HTH_RESTORE_CONVERT, error));
     /* Tell which were copied and which were not. */
-    const char *step = hth_safetensors_metadata(file, "step");
+    const char *step = hth_safetensors_metadata(w->file, "step");
     snprintf(sentence, sizeof sentence, "Begins with parameters of %.100s at step %.20s: %s%s%s",
-             from, step ? step : "?", taken.text, left.used ? "; not taken: " : "", left.text);
+             w->from, step ? step : "?", taken.text, left.used ? "; not taken: " : "", left.text);
     if (observer && observer->message) observer->message(observer->context, sentence);
     return HTH_OK;
 }
@@ -194,31 +266,43 @@ static void list_module(hth_network *module, hth_field *fields, size_t count) {
     }
 }
 
-/* Lists the blocks of both networks and takes those that fit. */
-static hth_status take_blocks(const char *from, hth_safetensors *file, const hth_settings *settings,
-                              hth_network *network, hth_network *module,
-                              const hth_observer *observer, hth_error *error) {
-    const bool other_delays = differs_in_delays(file, settings, network);
+/* Lists the blocks of both networks and takes those that are wanted and fit. */
+static hth_status take_blocks(wish *w, const hth_settings *settings, hth_network *network,
+                              hth_network *module, const hth_observer *observer, hth_error *error) {
+    w->other_delays = differs_in_delays(w->file, settings, network);
     const size_t own = hth_network_state(network, NULL, 0);
     const size_t count = own + (module ? hth_network_state(module, NULL, 0) : 0);
     hth_field *fields = calloc(count + 1, sizeof *fields);
     if (!fields)
-        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the parameters of %s", from);
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the parameters of %s",
+                        w->from);
     hth_network_state(network, fields, own);
     list_module(module, fields + own, count - own);
-    const hth_status status = take(from, file, other_delays, fields, count, observer, error);
+    const hth_status status = take(w, fields, count, observer, error);
     free(fields);
     return status;
 }
 
-hth_status hth_adopt(const char *from, const hth_settings *settings, hth_network *network,
-                     hth_network *module, const hth_observer *observer, hth_error *error) {
-    hth_safetensors *file;
-    HTH_TRY(open_source(from, &file, error));
-    const hth_status status =
-        hth_torch_has(file) ? hth_torch_adopt(from, file, settings, network, observer, error)
-                            : take_blocks(from, file, settings, network, module, observer, error);
-    hth_safetensors_close(file);
+/* A file with torch's names is taken as a whole. */
+static hth_status take_torch(const wish *w, const hth_settings *settings, hth_network *network,
+                             const hth_observer *observer, hth_error *error) {
+    if (*w->layers)
+        return hth_fail(error, HTH_INVALID,
+                        "train.from_layers is '%.60s', but %.200s has the names of torch, whose "
+                        "modules are taken as a whole: leave it out",
+                        w->layers, w->from);
+    return hth_torch_adopt(w->from, w->file, settings, network, observer, error);
+}
+
+hth_status hth_adopt(const char *from, const char *layers, const hth_settings *settings,
+                     hth_network *network, hth_network *module, const hth_observer *observer,
+                     hth_error *error) {
+    wish w = {.from = from, .layers = layers};
+    HTH_TRY(open_source(from, &w.file, error));
+    const hth_status status = hth_torch_has(w.file)
+                                  ? take_torch(&w, settings, network, observer, error)
+                                  : take_blocks(&w, settings, network, module, observer, error);
+    hth_safetensors_close(w.file);
     hth_network_keep_weights(network); /* the other run may have had other connections */
     if (module) hth_network_keep_weights(module);
     return status;

@@ -155,6 +155,13 @@ static const hth_option train_options[] = {
      .fallback = "",
      .kind = HTH_KIND_TEXT,
      TRAIN(from)},
+    {.name = "from_layers",
+     .help = "with train.from: a list of what is taken of that run, such as 0, 1 or layer0, "
+             "readout, which must fit; the rest begins as train.seed draws it. Empty: all that "
+             "fits",
+     .fallback = "",
+     .kind = HTH_KIND_TEXT,
+     TRAIN(from_layers)},
     {.name = "align",
      .help = "every this many steps compare other learners' gradients, on the same tapes and "
              "weights, with "

@@ -17,7 +17,7 @@ typedef struct hth_train_options {
     double checkpoint_every, stop_at;
     int precision;
     int64_t align, align_window, align_horizon, interference;
-    const char *align_learners, *from;
+    const char *align_learners, *from, *from_layers;
     bool keep_state, picture, tensorboard;
 } hth_train_options;
 

@@ -151,9 +151,8 @@ static void test_units_that_do_not_fit_change_nothing(void **state) {
     hth_real out[5] = {-1, -1, -1, -1, -1};
     hth_error error;
     assert_int_equal(hth_units_expand("1, 2", 3, 0, 0, "cell.tau", out, &error), HTH_INVALID);
-    assert_string_equal(
-        error.message,
-        "cell.tau is '1, 2', but must be one number or a list for 3 units; it has 2");
+    assert_string_equal(error.message,
+                        "cell.tau is '1, 2', but must be one number or a list of 3; it has 2");
     /* A count makes a list of it: "1 x 20" is one unit, not all. */
     assert_int_equal(hth_units_expand("1 x 20", 3, 0, 0, "k", out, NULL), HTH_INVALID);
     static const char *const wrong[] = {"",        ",",      "1,",  "1 2",    "x",    "0 x 1",

@@ -142,7 +142,7 @@ static void test_impossible_combinations(void **state) {
             "train", "--out", "run", "task=add", "learner=bptt");
     TRAIN("train.epochs is 3, but 'add' has no epochs: give train.steps instead", "task=add",
           "train.epochs=3");
-    TRAIN("cell.beta is '1,2', but must be one number or a list for 3 units; it has 2", "task=add",
+    TRAIN("cell.beta is '1,2', but must be one number or a list of 3; it has 2", "task=add",
           "cell=alif", "network.units=3", "cell.beta=1,2");
 }
 

@@ -131,6 +131,14 @@ static void a_run_as_settings_says_what_it_does(void **state) {
     assert_non_null(
         strstr(said.err, "Begins with parameters of first at step 50: layer0, readout\n"));
     assert_null(strstr(said.err, "The settings are those of"));
+    /* A run takes what its own command asks for, not what the run before it did. */
+    RUN("train", "--from", "first", "--from-layers", "readout", "train.seed=2", "--out", "part");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.err, "Begins with parameters of first at step 50: readout\n"));
+    RUN("train", "--from", "part", "train.seed=3", "--out", "whole");
+    assert_int_equal(said.code, 0);
+    assert_non_null(
+        strstr(said.err, "Begins with parameters of part at step 50: layer0, readout\n"));
     RUN("train", "--from", "first/checkpoint.safetensors", "train.seed=2", "--out", "fourth");
     assert_int_equal(said.code, 0);
     RUN("train", "--from", "first", "--resume", "--out", "third");

@@ -94,6 +94,61 @@ static void layers_that_fit_are_taken(void **state) {
     assert_non_null(strstr(error.message, "there is no checkpoint"));
 }
 
+/* With train.from_layers only what is listed is taken, by its number or its name, and it must fit. */
+static void layers_that_are_named_are_taken(void **state) {
+    (void)state;
+    char line[1024];
+    hth_ending ending;
+    hth_error error;
+    static const char two[] = ADD "learner=tbptt network.units=5,4 train.steps=20 ";
+    train_whole(ADD "learner=tbptt network.units=5,4 train.steps=60 train.seed=7", "named");
+    train_whole(two, "drawn2");
+    static const struct {
+        const char *list;
+        bool layer0, layer1, readout; /* taken */
+    } lists[] = {{"", true, true, true},
+                 {"0", true, false, false},
+                 {"layer1", false, true, false},
+                 {"1,readout", false, true, true}};
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) {
+        static const char *const names[] = {"layer0.weight", "layer1.weight", "readout.weight"};
+        const bool taken[] = {lists[i].layer0, lists[i].layer1, lists[i].readout};
+        char run[16];
+        snprintf(run, sizeof run, "named%zu", i);
+        /* The frozen layer is still that of the other run at the end. */
+        snprintf(line, sizeof line, "%s optimiser.lr_layer=0,1 train.from=%s train.from_layers=%s",
+                 two, scratch_path("named"), lists[i].list);
+        train_whole(line, run);
+        for (size_t k = 0; k < HTH_COUNT(names); k++) {
+            assert_true(same_tensor("named", LAST, run, FIRST, names[k]) == taken[k]);
+            assert_true(same_tensor("drawn2", FIRST, run, FIRST, names[k]) == !taken[k]);
+        }
+        assert_true(same_tensor("named", LAST, run, LAST, names[0]) == taken[0]);
+        assert_true(same_tensor(run, FIRST, run, LAST, names[0]));  /* frozen */
+        assert_false(same_tensor(run, FIRST, run, LAST, names[1])); /* the control */
+    }
+    static const struct {
+        const char *more, *because;
+        hth_status status;
+    } wrong[] = {
+        {"network.units=5,4 train.from_layers=2", "names '2', but this network has layer0, layer1",
+         HTH_INVALID},
+        {"network.units=5,3 train.from_layers=1,0", "layer1.weight (3 x 9 here, 4 x 10 there)",
+         HTH_MISMATCH},
+        {"network.units=5,4,3 train.from_layers=2", "layer2.weight (not there)", HTH_MISMATCH}};
+    for (size_t i = 0; i < HTH_COUNT(wrong); i++) {
+        snprintf(line, sizeof line, ADD "learner=tbptt train.steps=20 train.from=%s %s",
+                 scratch_path("named"), wrong[i].more);
+        assert_int_equal(train_line(line, "refused2", false, NULL, &ending, &error),
+                         wrong[i].status);
+        if (!strstr(error.message, wrong[i].because)) fail_msg("%s", error.message);
+    }
+    assert_int_equal(train_line(ADD "learner=tbptt train.steps=20 train.from_layers=0", "refused3",
+                                false, NULL, &ending, &error),
+                     HTH_INVALID);
+    assert_non_null(strstr(error.message, "train.from names no run"));
+}
+
 /* A weight of a connection with a delay stands in the column of that delay, so it means another connection where delays
  * are drawn by another seed, or are of other places: then the layer stays as it was drawn, and that is said. */
 static void weights_follow_their_delays(void **state) {
@@ -342,6 +397,7 @@ int main(void) {
         cmocka_unit_test(weights_follow_their_delays),
         cmocka_unit_test(what_is_lost_is_said),
         cmocka_unit_test(layers_that_fit_are_taken),
+        cmocka_unit_test(layers_that_are_named_are_taken),
         cmocka_unit_test(going_on_needs_no_source),
         cmocka_unit_test(patience_ends_a_run),
         cmocka_unit_test(the_best_are_kept),
