@@ -19,19 +19,19 @@ static const double begin = 0.05, period = 3;
 
 /* ---- Orthogonal matrices ---------------------------------------------------------------------- */
 
-/* q[n][n] by Gram and Schmidt, of normal numbers. */
-static void draw_orthogonal(size_t n, uint64_t seed, double q[n][n]) {
+/* q[n][n], whose rows are orthonormal, by Gram and Schmidt, of normal numbers. */
+static void draw_orthogonal(size_t n, uint64_t seed, double *q) {
     hth_random r = {seed, HTH_RANDOM_CHECK, 8};
     for (size_t i = 0; i < n; i++) {
         double square = 0;
-        for (size_t j = 0; j < n; j++) q[i][j] = hth_random_normal(&r, i * n + j);
+        for (size_t j = 0; j < n; j++) q[i * n + j] = hth_random_normal(&r, i * n + j);
         for (size_t k = 0; k < i; k++) {
             double dot = 0;
-            for (size_t j = 0; j < n; j++) dot += q[i][j] * q[k][j];
-            for (size_t j = 0; j < n; j++) q[i][j] -= dot * q[k][j];
+            for (size_t j = 0; j < n; j++) dot += q[i * n + j] * q[k * n + j];
+            for (size_t j = 0; j < n; j++) q[i * n + j] -= dot * q[k * n + j];
         }
-        for (size_t j = 0; j < n; j++) square += q[i][j] * q[i][j];
-        for (size_t j = 0; j < n; j++) q[i][j] /= sqrt(square);
+        for (size_t j = 0; j < n; j++) square += q[i * n + j] * q[i * n + j];
+        for (size_t j = 0; j < n; j++) q[i * n + j] /= sqrt(square);
     }
 }
 
@@ -67,6 +67,10 @@ static double curve(double s, double t, size_t layers) {
 
 typedef struct subject {
     law_rig rig;
+    hth_tape *tape;
+    hth_learner *learner;
+    hth_gradient *gradient;
+    hth_optimiser *optimiser;
     size_t layers; /* of weights, the readout's among them */
     double U[OUT][OUT], V[IN][IN];
 } subject;
@@ -92,7 +96,7 @@ static void set_weights(subject *s, double balance) {
     memset(net->theta, 0, net->count * sizeof *net->theta);
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
-        draw_orthogonal(HIDDEN, 20 + l, R[l]);
+        draw_orthogonal(HIDDEN, 20 + l, &R[l][0][0]);
         set_modes(l ? d : d * balance, HIDDEN, &R[l][0][0], layer->inputs,
                   l ? &R[l - 1][0][0] : &s->V[0][0], net->theta + layer->weight + layer->n,
                   layer->m);
@@ -105,7 +109,7 @@ static void set_weights(subject *s, double balance) {
 static void set_data(subject *s) {
     hth_real *x = (hth_real *)s->rig.chunk.x, *y = (hth_real *)s->rig.chunk.targets;
     double Q[IN][IN];
-    draw_orthogonal(IN, 11, Q);
+    draw_orthogonal(IN, 11, &Q[0][0]);
     for (size_t b = 0; b < IN; b++)
         for (size_t i = 0; i < IN; i++) x[b * IN + i] = (hth_real)(sqrt(IN) * Q[b][i]);
     for (size_t b = 0; b < IN; b++)
@@ -155,68 +159,80 @@ typedef struct kind {
     double balance;
 } kind;
 
-/* Largest distance of the modes from their curves at times 0..period, and in *mixed the largest strength of a mode in
- * another one's direction. */
-static double distance(const kind *of, double rate, double *mixed) {
-    subject s = {0};
+static void open_subject(subject *s, const kind *of, double rate) {
     char text[400], learning[200];
     hth_setting items[LAW_SETTINGS];
     hth_error error;
-    hth_tape *tape;
-    hth_learner *learner;
-    hth_gradient *gradient;
-    hth_optimiser *optimiser;
-    double worst = 0;
+    *s = (subject){0};
+    /* The network, at its balanced beginning, and the data. */
     snprintf(text, sizeof text,
              "network.units=%s cell.name=rate cell.alpha=1 cell.phi=%s network.connections=none "
              "network.bias=false readout.bias=false optimiser.name=sgd optimiser.lr=%.17g",
              of->units, of->phi, rate);
     const law_case what = {text, IN, 0, OUT, 1, IN, false, false};
-    law_setup(&s.rig, &what);
-    s.layers = s.rig.network->layer_count + 1;
-    draw_orthogonal(OUT, 12, s.U);
-    draw_orthogonal(IN, 13, s.V);
-    set_weights(&s, of->balance);
-    set_data(&s);
+    law_rig *rig = &s->rig;
+    law_setup(rig, &what);
+    s->layers = rig->network->layer_count + 1;
+    draw_orthogonal(OUT, 12, &s->U[0][0]);
+    draw_orthogonal(IN, 13, &s->V[0][0]);
+    set_weights(s, of->balance);
+    set_data(s);
+    rig->chunk.ends = true;
+    /* What learns. */
     snprintf(learning, sizeof learning, "learner.name=%s", of->learner);
     const hth_settings settings = law_split(learning, items);
-    must(hth_learner_create(&settings, s.rig.network, 1, IN, 1, s.rig.compute, NULL, &learner,
+    must(hth_learner_create(&settings, rig->network, 1, IN, 1, rig->compute, NULL, &s->learner,
                             &error),
          &error);
-    must(hth_learner_tape(learner, s.rig.compute, NULL, &tape, &error), &error);
-    must(hth_gradient_create(s.rig.network, NULL, &gradient, &error), &error);
-    must(hth_optimiser_create(&s.rig.settings, s.rig.network, s.rig.compute, NULL, &optimiser,
+    must(hth_learner_tape(s->learner, rig->compute, NULL, &s->tape, &error), &error);
+    must(hth_gradient_create(rig->network, NULL, &s->gradient, &error), &error);
+    must(hth_optimiser_create(&rig->settings, rig->network, rig->compute, NULL, &s->optimiser,
                               &error),
          &error);
-    hth_chunk chunk = s.rig.chunk;
-    chunk.ends = true;
+}
+
+static void close_subject(subject *s) {
+    hth_optimiser_destroy(s->optimiser);
+    hth_gradient_destroy(s->gradient);
+    hth_tape_destroy(s->tape);
+    hth_learner_destroy(s->learner);
+    law_teardown(&s->rig);
+}
+
+/* One update by the whole batch. */
+static void learn(subject *s) {
+    hth_report report = {0};
+    hth_error error;
+    hth_tape_reset(s->tape);
+    hth_gradient_clear(s->gradient);
+    must(hth_forward(s->tape, &s->rig.chunk, &report, &error), &error);
+    must(hth_learn(s->learner, s->tape, s->gradient, &error), &error);
+    must(hth_optimiser_step(s->optimiser, s->rig.network, s->gradient, 1, &error), &error);
+}
+
+/* Largest distance of the modes from their curves at times 0..period, and in *mixed the largest strength of a mode in
+ * another one's direction. */
+static double distance(const kind *of, double rate, double *mixed) {
+    subject s;
+    double worst = 0;
+    open_subject(&s, of, rate);
     *mixed = 0;
     const size_t between = (size_t)(period / POINTS / rate + 0.5);
     for (size_t point = 1; point <= POINTS; point++) {
         double M[OUT][IN];
-        for (size_t i = 0; i < between; i++) {
-            hth_report report = {0};
-            hth_tape_reset(tape);
-            hth_gradient_clear(gradient);
-            must(hth_forward(tape, &chunk, &report, &error), &error);
-            must(hth_learn(learner, tape, gradient, &error), &error);
-            must(hth_optimiser_step(optimiser, s.rig.network, gradient, 1, &error), &error);
-        }
+        for (size_t i = 0; i < between; i++) learn(&s);
         multiply_weights(s.rig.network, M);
         const double t = (double)(point * between) * rate;
         for (size_t k = 0; k < MODES; k++)
-            for (size_t l = 0; l < IN; l++)
+            for (size_t l = 0; l < IN; l++) {
+                const double is = strength(&s, M, k, l);
                 if (k == l)
-                    worst =
-                        fmax(worst, fabs(strength(&s, M, k, k) - curve(strengths[k], t, s.layers)));
+                    worst = fmax(worst, fabs(is - curve(strengths[k], t, s.layers)));
                 else
-                    *mixed = fmax(*mixed, fabs(strength(&s, M, k, l)));
+                    *mixed = fmax(*mixed, fabs(is));
+            }
     }
-    hth_optimiser_destroy(optimiser);
-    hth_gradient_destroy(gradient);
-    hth_tape_destroy(tape);
-    hth_learner_destroy(learner);
-    law_teardown(&s.rig);
+    close_subject(&s);
     return worst;
 }
 
