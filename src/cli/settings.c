@@ -80,8 +80,8 @@ static hth_status load_overrides(const cli_arguments *arguments, hth_config *con
     static const char *const flags[][2] = {{"--seed", "train.seed"},
                                            {"--threads", "train.threads"},
                                            {"--from", "train.from"},
-                                            {"--from-layers", "train.from_layers"},
-                                            {"--phase", "phases.look_at"}};
+                                           {"--from-layers", "train.from_layers"},
+                                           {"--phase", "phases.look_at"}};
     for (size_t i = 0; i < HTH_COUNT(flags); i++) {
         const char *value = cli_value(arguments, flags[i][0]);
         if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));

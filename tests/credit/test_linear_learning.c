@@ -4,7 +4,7 @@
  * begin balanced and decoupled, W_1 = R D V^T, W_2 = U D R^T with R orthogonal, so that each mode has the strength a_0.
  * Plain descent then learns each mode by itself; time t is steps times rate:
  *
- *     da/dt = 2 a (s - a)            a(t) = s e^{2st} / (e^{2st} - 1 + s / a_0)      one hidden layer
+ *     da/dt = 2 a (s - a)            a(t) = s g / (g - 1 + s / a_0), g = exp(2 s t)  one hidden layer
  *     da/dt = L a^{2 - 2/L} (s - a)  of L layers of weights; integrated here
  *
  * Descent with steps is off by O(rate): half the rate, half the error. A step is a sequence, and the units have no

@@ -14,14 +14,14 @@ typedef struct on_chip {
 
 #define RATE "cell.name=rate network.units=8 optimiser.name=sgd "
 static const on_chip cases[] = {
-    {RATE "learner.name=rflo", 9275, 9339},
-    {RATE "learner.name=rtrl", 11707, 11771},
-    {RATE "learner.name=rflo keep.name=si keep.every=500", 10463, 10527},
+    {RATE "learner.name=rflo", 9339, 9403},
+    {RATE "learner.name=rtrl", 11771, 11835},
+    {RATE "learner.name=rflo keep.name=si keep.every=500", 10527, 10591},
     {"cell.name=lif network.units=8 cell.v_th=0.6 readout.kappa=0 learner.name=eprop1 "
      "learner.steps=1",
-     10555, 10619},
-    {"cell.name=lstm network.units=8 optimiser.name=adam learner.name=tbptt learner.steps=4", 13895,
-     13959},
+     10619, 10683},
+    {"cell.name=lstm network.units=8 optimiser.name=adam learner.name=tbptt learner.steps=4", 13959,
+     14023},
 };
 
 static hth_model_sizes bytes_on(hth_chip chip, const char *settings) {

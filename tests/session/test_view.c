@@ -228,8 +228,10 @@ static void test_a_cue_stands_at_each_step(void **state) {
 static void test_nonsense_is_refused(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"view.cues=2 view.cue=2", "view.cue is 2"}, {"loss.heads=2 view.head=2", "view.head is 2"},
-        {"view.relabel=true", "no view.classes"},    {"view.classes=two", "must be a list"},
+        {"view.cues=2 view.cue=2", "view.cue is 2"},
+        {"loss.heads=2 view.head=2", "view.head is 2"},
+        {"view.relabel=true", "no view.classes"},
+        {"view.classes=two", "must be a list"},
         {"view.classes=9", "there are 0 sequences"},
         {"view.cue=1", "view.cue is 1, but view.cues is 0"},
         {"view.head=1", "view.head is 1, but loss.heads is 1"},
