@@ -35,7 +35,12 @@ int hth_text(char *out, size_t size, const char *format, ...) HTH_PRINTF(3, 4);
 
 /* Whose sizes count: this machine's, or those of a chip with pointers of 32 bits. Enumerations take as few bytes as
  * they need on ARM, and four on RISC-V and Xtensa. */
-typedef enum hth_chip { HTH_NO_CHIP, HTH_CHIP_ARM, HTH_CHIP_RISCV } hth_chip;
+typedef enum hth_chip {
+    HTH_NO_CHIP,
+    HTH_CHIP_ARM,
+    HTH_CHIP_RISCV,
+    HTH_CHIP_HERE /* the core alone, on a machine like this one */
+} hth_chip;
 
 /*
  * An arena lays a handle out in one block. A layout function is run twice: with base NULL it only

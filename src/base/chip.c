@@ -18,7 +18,8 @@ size_t hth_size_on(hth_chip chip, const char *type, size_t here) {
         HTH_CHIP_SIZES(HTH_CHIP_SIZE)
 #undef HTH_CHIP_SIZE
     };
-    for (size_t i = 0; chip != HTH_NO_CHIP && i < HTH_COUNT(known); i++)
+    const bool narrow = chip == HTH_CHIP_ARM || chip == HTH_CHIP_RISCV;
+    for (size_t i = 0; narrow && i < HTH_COUNT(known); i++)
         if (strcmp(known[i].type, type) == 0)
             return chip == HTH_CHIP_ARM ? known[i].arm : known[i].riscv;
     return here;
@@ -70,8 +71,9 @@ static size_t struct_bytes(const hth_options *options, size_t pointer) {
 
 void *hth_options_take(hth_arena *arena, const hth_options *options, size_t size) {
     const size_t chip = 4; /* bytes of a pointer there */
+    const bool narrow = arena->chip == HTH_CHIP_ARM || arena->chip == HTH_CHIP_RISCV;
     /* A struct that holds more than its table says is taken to be as large as here. */
-    const bool known = arena->chip && struct_bytes(options, sizeof(char *)) == size;
+    const bool known = narrow && struct_bytes(options, sizeof(char *)) == size;
     return hth_arena_take(arena, 1, known ? struct_bytes(options, chip) : size);
 }
 

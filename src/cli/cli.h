@@ -114,6 +114,9 @@ int cli_need_double(const cli_arguments *arguments);
 /* The same when the settings ask for it. */
 int cli_match_precision(const cli_arguments *arguments, const hth_config *config);
 
+/* The folder that has the core's sources and the templates of exports, to out[size]. Prints and returns the code. */
+int cli_find_sources(char *out, size_t size);
+
 /* ---- progress.c ----------------------------------------------------------------------------- */
 
 typedef struct cli_progress {

@@ -397,17 +397,27 @@ static const cli_command commands[] = {
     },
     {
         .name = "export",
-        .usage = "RUN [key=value...] --torch FILE.safetensors",
-        .summary = "the parameters of a run as PyTorch names and orders them",
+        .usage = "RUN [key=value...] --torch FILE.safetensors | --c FOLDER",
+        .summary = "a run for PyTorch, or as C that builds alone and learns on",
         .text =
-            "Writes a safetensors file with the names, shapes and gate order of torch.nn.LSTM "
+            "--torch: writes a safetensors file with the names, shapes and gate order of "
+            "torch.nn.LSTM "
             "(cell lstm), torch.nn.GRU (gru) or torch.nn.RNN (rate with alpha 1) as rnn.*, and of "
             "a torch.nn.Linear as readout.*, and prints how torch makes these modules. What torch "
             "does not have is refused with the reason. The other way: hitherto train --from "
             "FILE.safetensors. docs/files.md has the mapping.\n\n"
+            "--c: writes a folder with the trained network as C, for a chip or a program: its "
+            "settings, parameters and the scale of its data, functions that predict and learn, the "
+            "sources of the core with the parts that it needs, a Makefile and a program that reads "
+            "rows. It needs a C11 compiler alone (docs/chips.md).\n\n"
+            "  hitherto export runs/same --c firmware/same\n"
             "  hitherto export runs/same --torch same.safetensors\n"
             "  hitherto train --from same.safetensors task=add cell=lstm network.units=32",
-        .flags = {{"--torch", "FILE", "FILE.safetensors to write"}, THREADS},
+        .flags = {{"--torch", "FILE", "FILE.safetensors to write"},
+                  {"--c", "FOLDER", "a new folder to write"},
+                  {"--prefix", "NAME",
+                   "with --c: begins the names of functions and files (network)"},
+                  THREADS},
         .run = cli_export,
     },
     {

@@ -8,6 +8,36 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool own_folder(char *out, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", out, size - 1);
+    if (length <= 0) return false;
+    out[length] = '\0';
+    char *slash = strrchr(out, '/');
+    if (!slash) return false;
+    *slash = '\0';
+    return true;
+}
+
+/* In a build, and in an installation: of the program, and of the one that people do not call by name. */
+int cli_find_sources(char *out, size_t size) {
+    static const char *const shares[] = {"share/hitherto", "../share/hitherto",
+                                         "../../share/hitherto"};
+    char folder[4096], header[4200];
+    if (!own_folder(folder, sizeof folder))
+        return cli_complain(CLI_FAILED, "cannot find the folder of this program: %s",
+                            strerror(errno));
+    for (size_t i = 0; i < HTH_COUNT(shares); i++) {
+        snprintf(out, size, "%s/%s", folder, shares[i]);
+        snprintf(header, sizeof header, "%s/%s/include/hitherto.h", folder, shares[i]);
+        if (access(header, R_OK) == 0) return CLI_OK;
+    }
+    return cli_complain(
+        CLI_FAILED,
+        "the sources of the core are neither in %s/share/hitherto nor in "
+        "%s/../share/hitherto: install hitherto whole, or call the program of a build",
+        folder, folder);
+}
+
 #ifdef HTH_DOUBLE
 
 int cli_need_double(const cli_arguments *arguments) {
@@ -26,16 +56,6 @@ int cli_match_precision(const cli_arguments *arguments, const hth_config *config
 
 /* Beside this program, or where an installation puts what people do not call by name. */
 static const char *const places[] = {"hitherto64", "../libexec/hitherto/hitherto64"};
-
-static bool own_folder(char *out, size_t size) {
-    ssize_t length = readlink("/proc/self/exe", out, size - 1);
-    if (length <= 0) return false;
-    out[length] = '\0';
-    char *slash = strrchr(out, '/');
-    if (!slash) return false;
-    *slash = '\0';
-    return true;
-}
 
 int cli_need_double(const cli_arguments *arguments) {
     char folder[4096], path[4200];

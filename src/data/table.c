@@ -89,7 +89,8 @@ typedef struct table {
     size_t inputs, outputs, rows;
     hth_real *x, *y;             /* [rows][...]; y of row t + ahead is the target of step t */
     size_t ahead, batch, length; /* length: steps of a piece */
-    bool change;
+    bool change, standardised;
+    double *mean, *deviation; /* [inputs + outputs]; of a change the mean is 0 */
     uint64_t epoch, step;
     size_t capacity;
     hth_real *in, *out; /* [capacity][batch][...] */
@@ -249,6 +250,8 @@ static void table_close(void *state) {
     free(t->in);
     free(t->out);
     free(t->weights);
+    free(t->mean);
+    free(t->deviation);
     free(t);
 }
 
@@ -277,12 +280,34 @@ static hth_status load_part(const table_options *o, hth_csv *train, hth_split sp
     return status;
 }
 
+/* Remembers the scale of the columns. */
+static hth_status keep_scale(const table_options *o, const plan *p, table *t, hth_error *error) {
+    const size_t columns = p->inputs + p->outputs;
+    t->standardised = o->standardise;
+    t->mean = calloc(columns, sizeof *t->mean);
+    t->deviation = calloc(columns, sizeof *t->deviation);
+    if (!t->mean || !t->deviation) return no_memory(error);
+    for (size_t i = 0; i < columns; i++) {
+        t->mean[i] = o->change && i >= p->inputs ? 0 : p->columns[i].mean;
+        t->deviation[i] = p->columns[i].deviation;
+    }
+    return HTH_OK;
+}
+
+static bool table_scale(const void *state, const double **mean, const double **deviation) {
+    const table *t = state;
+    *mean = t->mean;
+    *deviation = t->deviation;
+    return t->standardised;
+}
+
 static hth_status load(const table_options *o, hth_split split, table *t, hth_error *error) {
     hth_csv train = {0};
     plan p = {0};
     HTH_TRY(hth_csv_read(o->file, &train, error));
     hth_status status = make_plan(o, &train, &p, error);
     if (status == HTH_OK) status = load_part(o, &train, split, &p, t, error);
+    if (status == HTH_OK) status = keep_scale(o, &p, t, error);
     plan_free(&p);
     hth_csv_free(&train);
     return status;
@@ -424,6 +449,7 @@ const hth_stream_kind hth_reader_table = {
     .extent = table_extent,
     .go_beyond = table_go_beyond,
     .describe = table_describe,
+    .scale = table_scale,
     .strays = table_strays,
     .close = table_close,
 };

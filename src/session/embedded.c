@@ -43,10 +43,14 @@ static hth_status count(const hth_settings *settings, const hth_source *source,
                                  .settings = *settings,
                                  .shape = source->shape,
                                  .steps = out->steps,
+                                 .seed = out->seed,
                                  .threads = 1,
                                  .checked = true};
     HTH_TRY(hth_model_bytes_on(HTH_CHIP_ARM, &plan, &out->arm, &out->parameters, error));
     HTH_TRY(hth_model_bytes_on(HTH_CHIP_RISCV, &plan, &out->riscv, &out->parameters, error));
+    hth_model_sizes here;
+    HTH_TRY(hth_model_bytes_on(HTH_CHIP_HERE, &plan, &here, &out->parameters, error));
+    out->here = here.total;
     HTH_TRY(find_keep(HTH_CHIP_ARM, &plan, out->arm.optimiser, &out->arm_keep, error));
     return find_keep(HTH_CHIP_RISCV, &plan, out->riscv.optimiser, &out->riscv_keep, error);
 }
@@ -54,8 +58,11 @@ static hth_status count(const hth_settings *settings, const hth_source *source,
 hth_status hth_embedded_count(const hth_settings *settings, hth_embedded_size *out,
                               hth_error *error) {
     hth_source source = {0};
+    hth_train_options options;
     HTH_TRY(check(settings, error));
-    HTH_TRY(hth_source_open(settings, HTH_TRAIN, 1, 1, &source, error));
+    HTH_TRY(hth_options_read(&hth_train_section.common, settings, &options, error));
+    out->seed = (uint64_t)options.seed;
+    HTH_TRY(hth_source_open(settings, HTH_TRAIN, 1, out->seed, &source, error));
     if (!source.kind) return hth_source_absent(settings, HTH_TRAIN, error);
     const hth_status status = count(settings, &source, out, error);
     hth_source_close(&source);

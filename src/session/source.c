@@ -85,12 +85,14 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
         return HTH_OK;
     }
     /* See it as the settings say. */
+    const hth_stream_kind *plain = source.kind;
     const hth_status seen =
         hth_view_open(settings, &source.kind, &source.state, &source.shape, error);
     if (seen != HTH_OK) {
         source.kind->close(source.state);
         return seen;
     }
+    source.viewed = source.kind != plain;
     /* Ask for the lengths, and note the position for rewinding. */
     if (source.kind->extent)
         source.kind->extent(source.state, &source.sequence_steps, &source.epoch_steps);
@@ -102,6 +104,14 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     }
     *out = source;
     return HTH_OK;
+}
+
+bool hth_source_scale(const hth_source *source, const double **mean, const double **deviation) {
+    return source->kind->scale && source->kind->scale(source->state, mean, deviation);
+}
+
+bool hth_source_is_viewed(const hth_source *source) {
+    return source->viewed;
 }
 
 void hth_source_go_beyond(hth_source *source) {
@@ -315,6 +325,15 @@ static bool is_feedback(const hth_given *given) {
 /* Class weights are not parameters; they become a setting. */
 static bool is_class_weights(const hth_given *given) {
     return strcmp(given->name, "class_weights") == 0;
+}
+
+bool hth_source_is_wired(const hth_source *source) {
+    hth_given given[MOST_GIVEN];
+    hth_wires wires;
+    bool any = false;
+    for (size_t i = list_given(source, given); i-- > 0;)
+        any = any || is_wires(&given[i], &wires) || is_feedback(&given[i]);
+    return any;
 }
 
 /* Checks that the data alone bring class weights, one for each class. Of a run that goes on, settings.yaml says 1, the

@@ -12,6 +12,7 @@ typedef struct hth_source {
     uint64_t sequence_steps, epoch_steps;
     void *start;    /* owned: the position at opening, as hth_source_note writes it */
     double seconds; /* time that opening took */
+    bool viewed;    /* through a view */
 } hth_source;
 
 /* Opens the stream that task.name or data.name or world.name chooses, for `batch` sequences that advance together.
@@ -29,6 +30,12 @@ void hth_source_describe(const hth_source *source, char *out, size_t size);
 const char *hth_source_doubt(const hth_source *source);
 /* Returns HTH_INVALID with a sentence that says that the settings name no data for this split. */
 hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_error *error);
+/* What a number v of the data is to the network: (v - mean) / deviation; arrays [inputs + outputs] that the stream owns.
+ * False: numbers are taken as they are. */
+bool hth_source_scale(const hth_source *source, const double **mean, const double **deviation);
+/* Whether the data are seen through a view (view.*), and whether they bring connections, delays or feedback weights. */
+bool hth_source_is_viewed(const hth_source *source);
+bool hth_source_is_wired(const hth_source *source);
 /* Closes the stream; a source with kind NULL too. */
 void hth_source_close(hth_source *source);
 /* hth_source_note copies the position of the stream to *out, which the caller frees (NULL: the stream has no position).

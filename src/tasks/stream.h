@@ -123,6 +123,9 @@ typedef struct hth_stream_kind {
     /* From now on next() also gives the steps at the end of the data whose target lies beyond it, with weight 0 and
      * target 0. Called before the first step. NULL: there are none. */
     void (*go_beyond)(void *state);
+    /* What a number v of the data is to a network: (v - mean) / deviation; arrays [inputs + outputs]. False, or NULL:
+     * numbers are taken as they are. */
+    bool (*scale)(const void *state, const double **mean, const double **deviation);
     /* Initial values that the data brings along, or NULL. */
     size_t (*given)(const void *state, hth_given *out, size_t capacity);
     /* What was read, for a person: "270 sequences of 7 to 26 steps, 12 inputs (205 kB), 9 classes". NULL: nothing

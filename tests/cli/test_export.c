@@ -1,0 +1,175 @@
+/*
+ * hitherto export --c: the folder is whole or not there, and its program says what `hitherto predict` says. Here it is
+ * linked with the library of this build; .ci/run builds it alone, and for a chip.
+ */
+#include "cli/cli.h"
+#include "cli/program.h"
+
+#include <math.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { ROWS = 48, TESTED = 12 };
+
+/* Two columns to read and one to forecast; the last rows alone, without the header. */
+static void write_tables(void) {
+    FILE *whole = fopen("table.csv", "wb"), *rows = fopen("rows.csv", "wb");
+    assert_non_null(whole);
+    assert_non_null(rows);
+    fprintf(whole, "a,b,y\n");
+    for (int t = 0; t < ROWS; t++) {
+        char line[100];
+        snprintf(line, sizeof line, "%.3f,%d.5,%.4f\n", 10 + 3 * sin(t / 3.0), t * 7 % 11,
+                 5 * cos(t / 4.0) - 2);
+        fputs(line, whole);
+        if (t >= ROWS - TESTED) fputs(line, rows);
+    }
+    fclose(whole);
+    fclose(rows);
+}
+
+static void must_run(const char *command) {
+    if (system(command) != 0) fail_msg("%s", command);
+}
+
+static void export_one(const char *folder, const char *prefix, const char *const more[5]) {
+    RUN("train", "data=table", "data.file=table.csv", "data.inputs=a,b", "data.target=y",
+        "data.test_fraction=0.25", "loss=mse", "network.units=4", "train.epochs=2",
+        "train.threads=1", "--quiet", "--out", "run", more[0], more[1], more[2], more[3], more[4]);
+    assert_int_equal(said.code, 0);
+    RUN("predict", "run", "--out", "predicted.csv");
+    assert_int_equal(said.code, 0);
+    RUN("export", "run", "--c", folder, "--prefix", prefix);
+    if (said.code != 0) fail_msg("%s", said.err);
+    must_run("rm -r run");
+}
+
+/* The lines of the program are the last column of what predict wrote, below the header. */
+static void compare(const char *folder, const char *prefix) {
+    char command[2048];
+    snprintf(
+        command, sizeof command,
+        "cc -std=c11 -Wall -Wextra -Wdouble-promotion -pedantic -Werror -I%s -I%s/core/include "
+        "'-D%s_BYTES=4000000' %s/%s.c %s/main.c \"$(dirname '%s')/libhitherto.a\" -lm -pthread "
+        "-o %s.bin && ./%s.bin <rows.csv >said.txt && sed 1d predicted.csv | "
+        "sed 's/.*,//' >expected.txt && cmp said.txt expected.txt",
+        folder, folder, strcmp(prefix, "pump") == 0 ? "PUMP" : "NETWORK", folder, prefix, folder,
+        HTH_PROGRAM, folder, folder);
+    must_run(command);
+    /* Learning changes what comes next. */
+    snprintf(command, sizeof command,
+             "./%s.bin learn <rows.csv >learned.txt && ! cmp -s said.txt learned.txt && "
+             "[ \"$(wc -l <learned.txt)\" = %d ] && head -n 1 said.txt >first.txt && "
+             "head -n 1 learned.txt | cmp - first.txt",
+             folder, TESTED);
+    must_run(command);
+}
+
+static void test_exported_networks_say_what_predict_says(void **state) {
+    (void)state;
+    const char *const cases[][5] = {
+        {"cell=rate", "learner=rflo", "optimiser=sgd", "keep=si", "keep.every=20"},
+        {"cell=lstm", "learner=tbptt", "learner.steps=4", "data.standardise=false"},
+        {"cell=lif", "learner=eprop1", "learner.steps=2", "data.change=true", "cell.v_th=0.3"},
+    };
+    if (sizeof(hth_real) == 8) skip(); /* chips compute in single precision */
+    write_tables();
+    for (size_t i = 0; i < HTH_COUNT(cases); i++) {
+        char folder[20];
+        const char *prefix = i ? "network" : "pump";
+        snprintf(folder, sizeof folder, "c%zu", i);
+        export_one(folder, prefix, cases[i]);
+        if (!SANITIZED) compare(folder, prefix);
+    }
+    /* The parts that the first needs, and no other. */
+    assert_true(is_there("c0/core/src/network/cells/rate.c"));
+    assert_false(is_there("c0/core/src/network/cells/lstm.c"));
+    assert_false(is_there("c0/core/src/credit/past/rank_one.c"));
+    assert_true(is_there("c0/core/src/credit/recurrence/full.c"));
+    assert_false(is_there("c0.tmp"));
+}
+
+static void test_what_is_in_the_way_stays(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == 8) skip();
+    write_tables();
+    RUN("train", "data=table", "data.file=table.csv", "data.target=y", "cell=rate", "loss=mse",
+        "network.units=2", "train.epochs=1", "train.threads=1", "--quiet", "--out", "kept");
+    assert_int_equal(said.code, 0);
+    /* A folder with files, a file, and a draft of another process. */
+    must_run("mkdir mine other.tmp && echo mine >mine/note && echo mine >file");
+    const char *const in_the_way[][2] = {{"mine", "mine is there already"},
+                                         {"file", "file is there already"},
+                                         {"other", "other.tmp is there"}};
+    for (size_t i = 0; i < HTH_COUNT(in_the_way); i++) {
+        RUN("export", "kept", "--c", in_the_way[i][0]);
+        assert_int_not_equal(said.code, 0);
+        assert_non_null(strstr(said.err, in_the_way[i][1]));
+    }
+    must_run("[ \"$(cat mine/note)\" = mine ] && [ \"$(ls mine)\" = note ] && [ ! -e other ] && "
+             "[ ! -e mine.tmp ] && [ \"$(cat file)\" = mine ]");
+    /* An empty folder is no reason. */
+    must_run("mkdir empty");
+    RUN("export", "kept", "--c", "empty/");
+    assert_int_equal(said.code, 0);
+    assert_true(is_there("empty/network.h"));
+}
+
+static void refused(const char *reason) {
+    assert_int_not_equal(said.code, 0);
+    if (!strstr(said.err, reason)) fail_msg("'%s' is not in: %s", reason, said.err);
+    assert_false(is_there("no"));
+    assert_false(is_there("no.tmp"));
+}
+
+static void test_what_no_chip_can_run_is_refused(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == 8) skip();
+    RUN("list", "--cost", "--embedded", "world=bandit", "cell=rate");
+    refused("world.name is bandit");
+    RUN("train", "task=pattern", "task.steps=10", "cell=lstm", "network.direction=both",
+        "network.units=2", "learner=bptt", "train.sequences=1", "train.picture=false",
+        "train.threads=1", "--quiet", "--out", "both");
+    assert_int_equal(said.code, 0);
+    RUN("export", "both", "--c", "no");
+    refused("network.direction is both");
+    RUN("export", "both", "--c", "no", "--prefix", "a-b");
+    refused("--prefix is 'a-b'");
+    RUN("export", "both", "--c", "no", "--torch", "x.safetensors");
+    refused("for which program");
+    RUN("export", "nothing", "--c", "no");
+    refused("nothing");
+}
+
+static void test_embedded_says_what_it_takes(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == 8) skip();
+    write_tables();
+    RUN("list", "--cost", "--embedded", "data=table", "data.file=table.csv", "data.inputs=a",
+        "data.target=y", "cell=rate", "network.units=8", "optimiser=sgd", "learner=rflo",
+        "loss=mse");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "RAM in all                             9275       9339\n"));
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_exported_networks_say_what_predict_says),
+        TEST(test_what_is_in_the_way_stays),
+        TEST(test_what_no_chip_can_run_is_refused),
+        TEST(test_embedded_says_what_it_takes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
