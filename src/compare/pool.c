@@ -8,8 +8,6 @@
 
 #include "check/align.h"
 #include "session/checkpoint.h"
-#include "session/outer.h"
-#include "settings/phases.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -72,29 +70,6 @@ static void end_with(pid_t parent) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Whether the checkpoint alone prevents going on: the data and settings are in order, but the checkpoint is damaged
- * or has other settings. A checkpoint that cannot be read at the moment is not useless. */
-static bool is_useless(const hth_config *config, const char *folder) {
-    const hth_settings settings = hth_config_settings(config);
-    hth_session session;
-    hth_identity identity;
-    hth_counters counters;
-    hth_status status = HTH_OK;
-    bool found;
-    if (hth_has_phases(&settings)) return false; /* the data of its phase would have to be opened */
-    status = hth_episodes_wanted(&settings)
-                 ? hth_outer_open(&settings, HTH_TRAIN, &session, NULL)
-                 : hth_session_open(&settings, &hth_align_guest, &session, NULL);
-    if (status != HTH_OK) return false;
-    if (hth_identity_make(&settings, &identity, NULL) == HTH_OK) {
-        status =
-            hth_checkpoint_load(folder, &session, &counters, &identity, NULL, NULL, &found, NULL);
-        hth_identity_free(&identity);
-    }
-    hth_session_close(&session);
-    return status == HTH_DAMAGED || status == HTH_MISMATCH;
-}
-
 /* Trains. If the checkpoint itself is unusable, it is renamed and the run starts over. Any other error (such as
  * data that are missing for a moment) must not touch it. */
 static hth_status train(const hth_config *config, const char *folder, bool keep,
@@ -107,8 +82,7 @@ static hth_status train(const hth_config *config, const char *folder, bool keep,
     HTH_TRY(hth_file_look(folder, &begun, error));
     hth_status status = run(config, folder, begun, &hth_align_guest, observer, outcome, error);
     /* Start over if the checkpoint is unusable. */
-    const bool refused = status == HTH_DAMAGED || status == HTH_MISMATCH;
-    if (!begun || !refused || outcome->step > 0 || !is_useless(config, folder)) return status;
+    if (!begun || status == HTH_OK || !outcome->is_useless) return status;
     const hth_error reason = *error;
     HTH_TRY(hth_checkpoint_set_aside(folder, reason.message, observer, error));
     return run(config, folder, true, &hth_align_guest, observer, outcome, error);

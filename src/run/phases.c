@@ -114,6 +114,7 @@ hth_status hth_run_turn(void *run, uint64_t phase, hth_error *error) {
     HTH_TRY(settings_of(r, phase, &own, error));
     const hth_status status = prepare(r, &own.settings, &next, &validation, error);
     if (status != HTH_OK) free(own.items);
+    r->away = status != HTH_OK;
     HTH_TRY(status);
     hth_session_turn(&r->session, &next);
     hth_scorer_close(&r->validation);

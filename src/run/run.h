@@ -36,6 +36,7 @@ typedef struct hth_run {
     double line_time, saved, told; /* clock of the last line, checkpoint and progress report */
     uint64_t begun_step;           /* counters.walked.step at the start of this process */
     bool warned;                   /* warn_of_rate has warned */
+    bool away;                     /* data of the checkpoint's phase could not be opened */
     bool counted;                  /* warn_of_few has looked */
     double rates;                  /* sum of spike rates since warn_of_rate last looked */
     unsigned reports;              /* number of reports in that sum */

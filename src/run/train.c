@@ -218,9 +218,13 @@ static hth_status take_up(hth_run *r, bool resume, hth_error *error) {
     for (size_t i = 0; i < HTH_STOP_MOST; i++) c->recent[i] = NAN;
     /* Continue from a checkpoint. */
     HTH_TRY(hth_identity_make(&r->all, &r->identity, error));
-    if (resume)
-        HTH_TRY(hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity,
-                                    r->phases ? &turn : NULL, r->observer, &found, error));
+    if (resume) {
+        const hth_status status =
+            hth_checkpoint_load(r->dir.path, &r->session, c, &r->identity, r->phases ? &turn : NULL,
+                                r->observer, &found, error);
+        r->outcome->is_useless = (status == HTH_DAMAGED || status == HTH_MISMATCH) && !r->away;
+        HTH_TRY(status);
+    }
     if (found) return hth_run_check_resumed(r, error);
     /* Otherwise begin, with the parameters of train.from if that is set. */
     if (resume && !r->passing)

@@ -19,6 +19,8 @@ typedef struct hth_outcome {
     hth_transfer_facts transfer; /* of a run with phases */
     /* the error that ended the run, without the advice in the returned sentence */
     hth_error cause;
+    /* the checkpoint alone prevents going on: data and settings are in order, but it is damaged or of other settings */
+    bool is_useless;
 } hth_outcome;
 
 /* Trains in the run directory `out` and writes settings.yaml, metrics.jsonl, checkpoint files and summary.json there.

@@ -279,6 +279,10 @@ static void data_that_are_away_cost_nothing(void **state) {
     assert_true(same_lines("still", "away"));
 }
 
+#define PHASES                                                                                     \
+    "task=copy-memory task.delay=3 network.units=4 learner=tbptt learner.steps=9 "                 \
+    "phases.a.train.sequences=2 phases.b.train.sequences=2 phases.b.task.delay=4 "
+
 /* Checkpoints that are damaged, or of other settings, are no reason not to run. */
 static void useless_checkpoints_are_given_up(void **state) {
     (void)state;
@@ -292,6 +296,12 @@ static void useless_checkpoints_are_given_up(void **state) {
     }
     compare_whole(NULL, "torn");
     assert_true(same_lines("two", "torn"));
+    /* The same in a later phase, whose data must be opened for it to be read. */
+    train_whole(PHASES, "phased");
+    assert_int_equal(truncate(scratch_path("phased/checkpoint.safetensors"), 2000), 0);
+    unlink(scratch_path("phased/checkpoint.previous.safetensors"));
+    assert_int_equal(run_job(PHASES, "phased").status, HTH_OK);
+    assert_non_null(strstr(said_by_job, "the run begins at its first step"));
     train_whole(ADD "train.seed=1", "alone");
     const hth_job_report report = run_job(ADD "train.seed=1 cell=lstm", "alone");
     assert_int_equal(report.status, HTH_OK);
