@@ -152,6 +152,31 @@ bool cli_is_assignment(const char *word) {
     return length > 0 && word[length] == '=' && word[0] != '.';
 }
 
+/* A number, and the rest of the text behind it. Not of a sign. */
+static bool take_number(const char **at, size_t *out) {
+    char *end;
+    if (**at < '0' || **at > '9') return false;
+    *out = (size_t)strtoull(*at, &end, 10);
+    *at = end;
+    return true;
+}
+
+bool cli_read_numbers(const char *text, size_t out[], size_t most, size_t *count) {
+    size_t first, last;
+    for (*count = 0;; text++) {
+        if (!take_number(&text, &first)) return false;
+        last = first;
+        if (strncmp(text, "..", 2) == 0) {
+            text += 2;
+            if (!take_number(&text, &last) || last < first) return false;
+        }
+        if (last - first >= most - *count) return false;
+        for (size_t i = first; i <= last; i++) out[(*count)++] = i;
+        if (!*text) return true;
+        if (*text != ',') return false;
+    }
+}
+
 static int run(const cli_command *command, int argc, char **argv) {
     cli_arguments arguments = {.command = command, .argv = argv};
     arguments.words = calloc((size_t)argc, sizeof *arguments.words);

@@ -88,6 +88,8 @@ int cli_main(int argc, char **argv);
 /* The value of a flag of the command, "" for a switch that is on, NULL when it is not given. */
 const char *cli_value(const cli_arguments *arguments, const char *flag);
 bool cli_is_assignment(const char *word);
+/* "0,7..9": numbers, and ranges with both ends, into out[most]. False for another text, and where they are more. */
+bool cli_read_numbers(const char *text, size_t out[], size_t most, size_t *count);
 bool cli_ends_in(const char *path, const char *ending);
 
 /* ---- settings.c ----------------------------------------------------------------------------- */

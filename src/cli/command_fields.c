@@ -20,19 +20,12 @@ typedef struct fields_request {
 
 /* ---- Options ------------------------------------------------------------------------------------ */
 
-/* "0,7,12" */
 static int read_units(const char *text, fields_request *q) {
     q->plan.units = q->units;
-    for (const char *at = text ? text : "0"; q->plan.count < MOST_UNITS; at++) {
-        char *end;
-        if (*at < '0' || *at > '9') break;
-        q->units[q->plan.count++] = (size_t)strtoull(at, &end, 10);
-        if (!*end) return CLI_OK;
-        if (*end != ',') break;
-        at = end;
-    }
+    if (cli_read_numbers(text ? text : "0", q->units, MOST_UNITS, &q->plan.count)) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT,
-                        "option --units is '%s', but must be at most %d units with commas between",
+                        "option --units is '%s', but must be at most %d units with commas between, "
+                        "such as 0,7..9",
                         text, MOST_UNITS);
 }
 

@@ -297,7 +297,7 @@ static int check_kind(const cli_arguments *arguments) {
         {"--units", TRIAL},
         {"--synapses", TRIAL},
         {"--trials", REACH},
-        {"--csv", TRIAL | REACH},
+        {"--csv", TRIAL | REACH | PHASES},
         {"--split", TRIAL | REACH},
         {"--steps", TRIAL | REACH},
         {"--layer", TRIAL | REACH},
@@ -315,13 +315,15 @@ static int check_kind(const cli_arguments *arguments) {
     }
     for (size_t i = 0; i < HTH_COUNT(flags); i++) {
         if (!cli_value(arguments, flags[i].flag) || (flags[i].of & kind)) continue;
-        return cli_complain(CLI_BAD_INPUT, "option %s is of %s%s", flags[i].flag,
-                            flags[i].of == CURVES  ? "learning curves, not of "
-                            : flags[i].of == REACH ? "the picture of reach: it needs "
-                                                   : "the picture of a trial: it needs ",
-                            flags[i].of == CURVES  ? own
-                            : flags[i].of == REACH ? "--reach"
-                                                   : "--trial");
+        if (flags[i].of == CURVES)
+            return cli_complain(CLI_BAD_INPUT, "option %s is of learning curves, not of %s",
+                                flags[i].flag, own);
+        return cli_complain(CLI_BAD_INPUT, "option %s is not of %s: it needs %s", flags[i].flag,
+                            kind == CURVES ? "learning curves" : own,
+                            flags[i].of == TRIAL           ? "--trial"
+                            : flags[i].of == REACH         ? "--reach"
+                            : flags[i].of == TRIAL + REACH ? "--trial or --reach"
+                                                           : "--trial, --reach or --phases");
     }
     return CLI_OK;
 }

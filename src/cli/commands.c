@@ -373,7 +373,7 @@ static const cli_command commands[] = {
                    "at most so many of its steps (all; 200 where a sequence has no end or no one "
                    "length)"},
                   {"--layer", "N", "from 0, the lowest (the top one; with --reach the lowest)"},
-                  {"--units", "LIST", "units to show, e.g. 0,7,12 (the three liveliest)"},
+                  {"--units", "LIST", "units to show, e.g. 0,7..9 (the three liveliest)"},
                   {"--synapses", "LIST",
                    "synapses whose traces to show, FROM:TO, e.g. x3:5,7:5 for input 3 and unit 7 "
                    "to unit 5"},
@@ -547,7 +547,7 @@ static const cli_command commands[] = {
             "unit would like. Of spiking units there is the first.\n\n"
             "  hitherto fields runs/same --units 0,7,12 --out fields.svg\n"
             "  hitherto fields runs/same --lags 30 --npz fields.npz",
-        .flags = {{"--units", "LIST", "units of the layer, with commas between (0)"},
+        .flags = {{"--units", "LIST", "units of the layer, such as 0,7..9 (0)"},
                   {"--lags", "N", "the largest lag (10)"},
                   {"--steps", "N", "steps of the split (1000)"},
                   {"--layer", "N", "from 0, the lowest (0)"},

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli/figure.h"
+#include "files/draft.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -50,12 +51,15 @@ static double cell_at(const void *context, size_t row, size_t column) {
     return isfinite(value) ? value : 0;
 }
 
+static const char *name_at(const cJSON *names, size_t index) {
+    const cJSON *name = cJSON_GetArrayItem(names, (int)index);
+    return cJSON_IsString(name) ? name->valuestring : "";
+}
+
 /* A line for each phase: its points lie above the columns of the map. */
 static bool add_lines(figure_panel *panel, const cJSON *names, const matrix *m) {
     for (size_t j = 0; j < m->phases; j++) {
-        const cJSON *name = cJSON_GetArrayItem(names, (int)j);
-        figure_line *line = figure_add_line(panel, cJSON_IsString(name) ? name->valuestring : "",
-                                            m->phases + 1, false);
+        figure_line *line = figure_add_line(panel, name_at(names, j), m->phases + 1, false);
         if (!line) return false;
         line->dots = true;
         for (size_t i = 0; i <= m->phases; i++) {
@@ -108,8 +112,37 @@ struct figure *cli_phases_figure(const char *run) {
     return f;
 }
 
+/* A line for each row of the matrix: after,A,B,... */
+static void put_csv(FILE *out, const cJSON *names, const matrix *m) {
+    fprintf(out, "after");
+    for (size_t j = 0; j < m->phases; j++) fprintf(out, ",%s", name_at(names, j));
+    for (size_t i = 0; i <= m->phases; i++) {
+        fprintf(out, "\n%s", i ? name_at(names, i - 1) : "");
+        for (size_t j = 0; j < m->phases; j++) cli_put_exact(out, m->values[i * m->phases + j]);
+    }
+    fputc('\n', out);
+}
+
+static int write_csv(const char *run, const char *path) {
+    char from[PATH];
+    hth_draft draft;
+    hth_error error;
+    snprintf(from, sizeof from, "%.4000s/phases.json", run);
+    cJSON *phases = cli_read_json(from);
+    matrix *m = phases ? read_matrix(phases) : NULL;
+    int code = m ? CLI_OK : cli_complain(CLI_BAD_INPUT, "%s cannot be read", from);
+    if (m && hth_draft_begin(path, &draft, &error) != HTH_OK) code = cli_fail(&error);
+    if (code == CLI_OK) {
+        put_csv(draft.file, item_of(phases, "names"), m);
+        if (hth_draft_end(&draft, true, &error) != HTH_OK) code = cli_fail(&error);
+    }
+    free(m);
+    cJSON_Delete(phases);
+    return code;
+}
+
 int cli_plot_phases(const cli_arguments *arguments) {
-    const char *picture = cli_value(arguments, "--out");
+    const char *picture = cli_value(arguments, "--out"), *csv = cli_value(arguments, "--csv");
     if (arguments->word_count != 1)
         return cli_complain(CLI_BAD_INPUT,
                             "which run? hitherto plot --phases RUN, with the folder of one run");
@@ -122,8 +155,10 @@ int cli_plot_phases(const cli_arguments *arguments) {
                             "%s has no phases.json: it is no run with phases, or none of them has "
                             "ended",
                             run);
-    code = figure_draw(f, picture);
+    if (csv) code = write_csv(run, csv);
+    if (code == CLI_OK && (picture || !csv)) code = figure_draw(f, picture);
     figure_destroy(f);
     if (code == CLI_OK && picture) cli_say(stdout, "%s\n", picture);
+    if (code == CLI_OK && csv) cli_say(stdout, "%s\n", csv);
     return code;
 }

@@ -34,15 +34,9 @@ typedef struct choice {
 /* ---- Choosing ----------------------------------------------------------------------------------- */
 
 static int read_units(const request *q, const hth_trial *t, choice *c) {
-    const char *at = q->units;
-    char *end;
-    for (c->unit_count = 0; c->unit_count < MOST_UNITS; at = end + 1) {
-        const unsigned long long unit = strtoull(at, &end, 10);
-        if (end == at || *at == '-' || unit >= t->of.units) break;
-        c->units[c->unit_count++] = (size_t)unit;
-        if (!*end) return CLI_OK;
-        if (*end != ',') break;
-    }
+    bool good = cli_read_numbers(q->units, c->units, MOST_UNITS, &c->unit_count);
+    for (size_t i = 0; good && i < c->unit_count; i++) good = c->units[i] < t->of.units;
+    if (good) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT,
                         "option --units is '%s', but must be at most %d units of 0..%zu, with "
                         "commas between",

@@ -118,8 +118,18 @@ static void test_fields(void **state) {
     assert_non_null(strstr(said.out, "Fields of units over 2 inputs and lags 0 to 4"));
     assert_true(is_there("f.npz"));
     assert_picture("f.svg", words, HTH_COUNT(words));
-    REFUSED("option --units is '0;1', but must be at most 64 units with commas between", "fields",
-            "run", "--units", "0;1");
+    RUN("fields", "run", "--quiet", "--units", "3,0..2", "--steps", "60");
+    assert_int_equal(count_lines(said.out), 3 + 4);
+    static const char *const lists[] = {"0;1", "2..1", "0..", "0...2", "-1", "1,", "0..64"};
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) {
+        char sentence[200];
+        RUN("fields", "run", "--units", lists[i]);
+        snprintf(sentence, sizeof sentence,
+                 "hitherto: option --units is '%s', but must be at most 64 units with commas "
+                 "between, such as 0,7..9\n",
+                 lists[i]);
+        assert_string_equal(said.err, sentence);
+    }
     REFUSED("there is no unit 4: layer 0 has 0..3", "fields", "run", "--units", "4", "--quiet");
 }
 

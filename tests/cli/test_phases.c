@@ -109,9 +109,19 @@ static void test_the_picture(void **state) {
     assert_non_null(strstr(said.out, "validation accuracy of each phase"));
     assert_non_null(strstr(said.out, ">first<"));
     assert_non_null(strstr(said.out, ">second<"));
+    RUN("plot", "--phases", "drawn", "--csv", "r.csv");
+    assert_int_equal(said.code, 0);
+    assert_string_equal(said.out, "r.csv\n");
+    read_whole("r.csv", said.out);
+    assert_int_equal(strncmp(said.out, "after,first,second\n,0.", 22), 0);
+    assert_non_null(strstr(said.out, "\nfirst,0."));
+    assert_non_null(strstr(said.out, "\nsecond,0."));
     RUN("report", "drawn", "--out", "report.html");
     assert_int_equal(said.code, 0);
     assert_true(is_there("report.html"));
+    RUN("plot", "--phases", "drawn", "--steps", "3");
+    assert_string_equal(
+        said.err, "hitherto: option --steps is not of --phases: it needs --trial or --reach\n");
     RUN("plot", "--phases", "--trial", "drawn", "--out", "r.svg");
     assert_string_equal(said.err, "hitherto: --trial and --phases are two pictures: give one\n");
     RUN("train", "task=add", "train.steps=50", "network.units=4", "learner=rflo", "--out", "plain",

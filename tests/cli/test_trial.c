@@ -131,7 +131,7 @@ static void test_a_part_of_a_trial(void **state) {
             "s.csv", "--from", "9", "--to", "5");
     REFUSED("trial 1 has 60 steps, and none from 60 on", "plot", "--trial", "r", "--csv", "s.csv",
             "--from", "60");
-    REFUSED("option --from is of the picture of a trial: it needs --trial", "plot", "r", "--from",
+    REFUSED("option --from is not of learning curves: it needs --trial", "plot", "r", "--from",
             "1");
 }
 
@@ -165,7 +165,7 @@ static void test_what_a_trial_refuses(void **state) {
     REFUSED("a trial has too much in it for letters on a terminal: say with --out FILE.svg, "
             "FILE.png or --csv FILE where it goes",
             "plot", "--trial", "r");
-    REFUSED("option --units is of the picture of a trial: it needs --trial", "plot", "r", "--units",
+    REFUSED("option --units is not of learning curves: it needs --trial", "plot", "r", "--units",
             "1");
     REFUSED("option --log is of learning curves, not of --trial", "plot", "--trial", "r", "--log");
     REFUSED("option --out is 'a.pdf', but must be a file that ends in .svg or .png", "plot",
@@ -258,9 +258,9 @@ static void test_reach(void **state) {
     REFUSED("layer 1 is no layer of units: the network has layers 0..1, and z of one of units is "
             "wanted (--layer)",
             "plot", "--reach", "s", "--layer", "1");
-    REFUSED("option --number is of the picture of a trial: it needs --trial", "plot", "--reach",
-            "s", "--number", "2");
-    REFUSED("option --trials is of the picture of reach: it needs --reach", "plot", "--trial", "s",
+    REFUSED("option --number is not of --reach: it needs --trial", "plot", "--reach", "s",
+            "--number", "2");
+    REFUSED("option --trials is not of --trial: it needs --reach", "plot", "--trial", "s",
             "--trials", "2", "--csv", "r.csv");
 }
 
