@@ -1,6 +1,7 @@
 /* A stream of rows: it does what a plain loop over a model does, whatever the rows look like, and goes on from a
  * snapshot with the same bits. */
-#include "run/online.h"
+#include "network/inspect.h"
+#include "run/online_state.h"
 
 #include "scratch.h"
 
@@ -46,9 +47,17 @@ static told got;
 
 /* A stream over a file; settings "key=value key=value". The error is left in `error`. */
 static hth_error error;
+static bool diverged; /* before a snapshot is made, a parameter becomes infinite */
+
+static void save(hth_online *online, const char *name) {
+    const hth_model_parts *parts = hth_model_parts_of(online->model);
+    if (diverged) hth_network_parameters(parts->network)[7] = (hth_real)INFINITY;
+    assert_int_equal(hth_online_save(online, scratch_path(name), &error),
+                     diverged ? HTH_NOT_FINITE : HTH_OK);
+}
 
 static hth_status run_plan(const char *file, const char *settings, hth_online_plan plan,
-                           const char *save) {
+                           const char *snapshot) {
     hth_config *config;
     hth_online *online;
     hth_online_row row;
@@ -73,8 +82,7 @@ static hth_status run_plan(const char *file, const char *settings, hth_online_pl
         }
         got.score = *hth_online_score_of(online);
         got.lost = hth_online_lost(online);
-        if ((status == HTH_OK || status == HTH_INVALID) && save)
-            assert_int_equal(hth_online_save(online, scratch_path(save), NULL), HTH_OK);
+        if ((status == HTH_OK || status == HTH_INVALID) && snapshot) save(online, snapshot);
         hth_online_close(online);
     }
     close(plan.source.file);
@@ -266,6 +274,28 @@ static void a_snapshot_of_something_else_is_refused(void **state) {
         "settings are 'a, b, y | y | ahead 1, standardise 1, change 0', here 'b, a, y | y |"));
     assert_int_equal(run_plan("t.csv", "data.target=y network.units=6", on, NULL), HTH_MISMATCH);
     assert_int_equal(run_plan("t.csv", "data.target=y", on, NULL), HTH_OK);
+}
+
+/* Parameters that are no numbers do not take the place of some that were. */
+static void a_snapshot_that_diverged_is_not_made(void **state) {
+    (void)state;
+    static told whole;
+    const hth_online_plan on = {.load = scratch_path("s.safetensors")};
+    write_rows("t.csv", "%.17g,%.17g,%.17g\n", "a,b,y\n", 0, ROWS);
+    write_rows("part.csv", "%.17g,%.17g,%.17g\n", "a,b,y\n", 0, 31);
+    write_rows("rest.csv", "%.17g,%.17g,%.17g\n", "a,b,y\n", 31, ROWS);
+    run_stream("t.csv", "data.target=y");
+    whole = got;
+    assert_int_equal(run_plan("part.csv", "data.target=y", (hth_online_plan){0}, "s.safetensors"),
+                     HTH_OK);
+    diverged = true;
+    assert_int_equal(run_plan("t.csv", "data.target=y", (hth_online_plan){0}, "s.safetensors"),
+                     HTH_OK);
+    diverged = false;
+    assert_non_null(strstr(error.message, "row 60: the parameters are no finite numbers any more"));
+    assert_non_null(strstr(error.message, "s.safetensors stays as it was"));
+    assert_int_equal(run_plan("rest.csv", "data.target=y", on, NULL), HTH_OK);
+    assert_true(same_forecasts(&whole, 31, ROWS - 31));
 }
 
 /* ---- Answers that come late, and what is missing ------------------------------------------- */
@@ -503,6 +533,7 @@ int main(void) {
         cmocka_unit_test(all_formats_say_the_same),
         cmocka_unit_test(a_snapshot_goes_on_with_the_same_bits),
         cmocka_unit_test(a_snapshot_of_something_else_is_refused),
+        cmocka_unit_test(a_snapshot_that_diverged_is_not_made),
         cmocka_unit_test(late_answers_find_their_row),
         cmocka_unit_test(missing_numbers_are_held_or_masked),
         cmocka_unit_test(scores_are_sums_by_hand),

@@ -341,6 +341,28 @@ static void test_other_phases_do_not_resume(void **state) {
     assert_int_equal(train_line(COPY TWO, "own", true, NULL, &ending, &error), HTH_OK);
 }
 
+/* The last phase may go on after its end: then its row is that of the longer run, and no other row changes. */
+static void test_the_last_phase_may_go_on(void **state) {
+    (void)state;
+    char longer[400], path[320];
+    size_t length;
+    char *of[3];
+    snprintf(longer, sizeof longer, "%sphases.second.train.steps=150", COPY TWO);
+    train_whole(longer, "longer");
+    train_whole(COPY TWO, "on");
+    for (int i = 0; i < 3; i++) {
+        hth_ending ending;
+        hth_error error;
+        if (i == 2) assert_int_equal(train_line(longer, "on", true, NULL, &ending, &error), HTH_OK);
+        snprintf(path, sizeof path, "%s/phases.json", scratch_path(i == 0 ? "longer" : "on"));
+        of[i] = read_whole(path, &length);
+    }
+    assert_string_equal(of[0], of[2]);
+    assert_string_not_equal(of[0], of[1]);
+    assert_int_equal(different_tensors("longer", "on"), 0);
+    for (int i = 0; i < 3; i++) free(of[i]);
+}
+
 /* settings.yaml has the phases, in their order. */
 static void test_settings_are_written(void **state) {
     (void)state;
@@ -376,6 +398,7 @@ int main(void) {
         cmocka_unit_test(test_a_keep_that_never_acts_is_refused),
         cmocka_unit_test(test_typed_settings_prevail),
         cmocka_unit_test(test_other_phases_do_not_resume),
+        cmocka_unit_test(test_the_last_phase_may_go_on),
         cmocka_unit_test(test_settings_are_written),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
