@@ -3,6 +3,7 @@
 
 #include "network/inspect.h"
 #include "session/say.h"
+#include "settings/phases.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ hth_status hth_dreams_check(const hth_settings *settings, const hth_session *s, 
     const hth_stream_kind *kind = s->train.kind;
     const char *strays = kind->strays ? kind->strays(s->train.state) : NULL;
     const hth_way way = hth_way_of(shape);
-    if (!hth_settings_find(settings, "phases.number"))
+    if (!hth_in_phase(settings))
         return hth_fail(error, HTH_INVALID,
                         "replay.from is dream, but a network dreams for the memory at the end of a "
                         "phase, and the run has no phases: give it some, or leave it out");

@@ -349,17 +349,18 @@ static void test_the_last_phase_may_go_on(void **state) {
     char *of[3];
     snprintf(longer, sizeof longer, "%sphases.second.train.steps=150", COPY TWO);
     train_whole(longer, "longer");
-    train_whole(COPY TWO, "on");
+    train_whole(COPY TWO, "extended");
     for (int i = 0; i < 3; i++) {
         hth_ending ending;
         hth_error error;
-        if (i == 2) assert_int_equal(train_line(longer, "on", true, NULL, &ending, &error), HTH_OK);
-        snprintf(path, sizeof path, "%s/phases.json", scratch_path(i == 0 ? "longer" : "on"));
+        if (i == 2)
+            assert_int_equal(train_line(longer, "extended", true, NULL, &ending, &error), HTH_OK);
+        snprintf(path, sizeof path, "%s/phases.json", scratch_path(i == 0 ? "longer" : "extended"));
         of[i] = read_whole(path, &length);
     }
     assert_string_equal(of[0], of[2]);
     assert_string_not_equal(of[0], of[1]);
-    assert_int_equal(different_tensors("longer", "on"), 0);
+    assert_int_equal(different_tensors("longer", "extended"), 0);
     for (int i = 0; i < 3; i++) free(of[i]);
 }
 
