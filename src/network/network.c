@@ -1,293 +1,14 @@
 /*
- * Making a network: settings are read and checked, parameters are laid out as named blocks of one
- * array (first those that states depend on, then the readout's), and drawn.
+ * Making a network by its plan (plan.h): parameters are laid out as named blocks of one array (first those that states
+ * depend on, then the readout's), and drawn.
  */
 #include "network/network.h"
 
 #include "base/functions64.h"
-#include "base/known.h"
-#include "network/catalogues.h"
-#include "network/sections.h"
+#include "network/plan.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Everything that is known before memory is asked for. */
-typedef struct plan {
-    hth_network_options network;
-    hth_readout_options readout;
-    hth_loss_common loss;
-    hth_regulariser regulariser;
-    hth_delays delay, input_delay;
-    const hth_loss *loss_kind;
-    const hth_settings *settings;
-    hth_stack stack;                 /* the two layers of both directions count */
-    bool is_adapted[HTH_MAX_LAYERS]; /* the layer's options change its cell's table */
-    size_t rows[HTH_MAX_LAYERS];     /* of W, by that table or the layer's own shape */
-    hth_reading reads[HTH_MAX_LAYERS], readout_reads;
-    bool is_top[HTH_MAX_LAYERS]; /* the readout reads it */
-    bool feeds_back;             /* a layer reads one above it */
-    size_t fed;                  /* outputs that layer 0 reads: all, or 0 */
-    bool weighs_classes;
-    double excitatory; /* the fraction; -1: none, or a list */
-} plan;
-
-/* Whether network.excitatory says of each unit whether it excites; else it is a fraction, or -1. */
-static bool lists_signs(const plan *p) {
-    return strpbrk(p->network.excitatory, ",x") != NULL;
-}
-
-static const hth_layer_kind *kind_of(const plan *p, size_t layer) {
-    return hth_layer_kind_at(p->stack.kinds[layer]);
-}
-
-static const hth_cell *cell_of(const plan *p, size_t layer) {
-    const hth_layer_kind *kind = kind_of(p, layer);
-    return kind->has_cell ? hth_cell_at(p->stack.cells[layer]) : &kind->form;
-}
-
-/* "layer<number>." before the names of a layer's blocks and settings: the second direction has those of the first. */
-static size_t number_of(const plan *p, size_t layer) {
-    return p->stack.mirrored ? 0 : layer;
-}
-
-/* An options struct of any cell. */
-typedef union drawer {
-    char bytes[HTH_MAX_CELL_OPTIONS];
-    double number;
-    void *place;
-} drawer;
-
-static hth_status read_options(const hth_cell *cell, size_t number, const hth_settings *settings,
-                               void *out, hth_error *error) {
-    char prefix[32];
-    snprintf(prefix, sizeof prefix, "layer%u.", (unsigned)number);
-    return hth_options_read_own(&cell->part.options, prefix, settings, out, error);
-}
-
-/* Layer `reader` reads layer k too: to others that do it gives its errors first. */
-static void mark_readers(plan *p, size_t k, size_t reader) {
-    for (size_t l = 0; l < reader; l++)
-        for (size_t i = 0; i < p->reads[l].count; i++)
-            if (p->reads[l].parts[i].layer == k) p->reads[l].parts[i].adds = true;
-}
-
-/* The layers below that nobody has read. A store leaves them to others, too. */
-static void read_below(plan *p, size_t l) {
-    for (size_t k = 0; k < l; k++) {
-        if (!p->is_top[k]) continue;
-        hth_read_add(&p->reads[l], k, p->stack.units[k]);
-        p->is_top[k] = kind_of(p, l)->stores;
-        if (!p->is_top[k]) mark_readers(p, k, l);
-    }
-}
-
-/* What the layer above gave at the step before, if it feeds back. */
-static hth_status read_above(plan *p, size_t l, hth_error *error) {
-    const size_t above = l + 1;
-    drawer options;
-    if (above == p->stack.layers || !kind_of(p, above)->feeds_back) return HTH_OK;
-    HTH_TRY(read_options(cell_of(p, above), number_of(p, above), p->settings, &options, error));
-    if (!kind_of(p, above)->feeds_back(&options)) return HTH_OK;
-    hth_read_add(&p->reads[l], above, p->stack.units[above]);
-    p->reads[l].parts[p->reads[l].count - 1].late = true;
-    p->feeds_back = true;
-    return HTH_OK;
-}
-
-/* What each layer and the readout read. */
-static hth_status plan_reads(plan *p, size_t inputs, hth_error *error) {
-    for (size_t l = 0; l < p->stack.layers; l++) {
-        const hth_reads_what what = p->stack.reads[l];
-        const bool below = l > 0 && (what == HTH_READS_BELOW || what == HTH_READS_BELOW_INPUT);
-        if (below) read_below(p, l);
-        HTH_TRY(read_above(p, l, error));
-        if (!below || what == HTH_READS_BELOW_INPUT)
-            hth_read_add(&p->reads[l], HTH_OF_INPUT, inputs);
-        p->is_top[l] = true;
-    }
-    p->reads[0].fed = p->fed;
-    p->reads[0].width += p->fed;
-    for (size_t l = 0; l < p->stack.layers; l++)
-        if (p->is_top[l]) hth_read_add(&p->readout_reads, l, p->stack.units[l]);
-    if (p->readout.reads == HTH_TOP_AND_INPUT)
-        hth_read_add(&p->readout_reads, HTH_OF_INPUT, inputs);
-    return HTH_OK;
-}
-
-static bool any_spikes(const plan *p) {
-    bool any = false;
-    for (size_t l = 0; l < p->stack.layers; l++) any = any || cell_of(p, l)->spikes;
-    return any;
-}
-
-/* Refuses settings that do not go with the data or with each other. */
-static hth_status check_shape(const plan *p, const hth_shape *shape, hth_error *error) {
-    /* Settings alone. */
-    if (p->readout.kappa > -1 && p->readout.kappa < 0)
-        return hth_fail(error, HTH_INVALID,
-                        "readout.kappa is %g; it must be a number from 0 to 1, or -1",
-                        p->readout.kappa);
-    if (p->excitatory > -1 && p->excitatory < 0)
-        return hth_fail(error, HTH_INVALID,
-                        "network.excitatory is %g; it must be a number from 0 to 1, or -1",
-                        p->excitatory);
-    if (p->regulariser.rate > 0 && !any_spikes(p))
-        return hth_fail(error, HTH_INVALID,
-                        "regulariser.rate is %g, but units of cell %s have no firing rate: it must "
-                        "be 0, or the cell one that spikes, such as lif or alif",
-                        p->regulariser.rate, cell_of(p, 0)->part.name);
-    if (p->feeds_back && (p->stack.backward || p->network.dropout > 0 || p->regulariser.rate > 0 ||
-                          p->delay.most > 1))
-        return hth_fail(error, HTH_INVALID,
-                        "store.feedback is true: it needs layers that all run with time "
-                        "(network.direction, network.reads), network.dropout = 0, "
-                        "network.delay = 1 and regulariser.rate = 0");
-    if (p->fed && p->stack.backward)
-        return hth_fail(error, HTH_INVALID,
-                        "readout.feedback is true: it needs layers that all run with time "
-                        "(network.direction, network.reads)");
-    if (p->readout.scale && p->readout.kappa >= 1 && p->readout.tau_out <= 0)
-        return hth_fail(
-            error, HTH_INVALID,
-            "readout.kappa is 1 and readout.scale true: the readout's input would be scaled "
-            "by 0; take a smaller kappa or scale = false");
-    /* The data alone. */
-    if (shape->outputs < 1)
-        return hth_fail(error, HTH_MISMATCH,
-                        "the data have no outputs, but a network must have at least one");
-    if (shape->decides && shape->target != HTH_TARGET_CLASSES)
-        return hth_fail(error, HTH_MISMATCH,
-                        "the data mark where decisions end, but their targets are values; a "
-                        "decision is for a class");
-    if ((shape->inputs == 0) == (shape->vocabulary == 0))
-        return hth_fail(error, HTH_MISMATCH,
-                        "the data must have either numbers (inputs) or tokens (vocabulary)");
-    /* Tokens have learned vectors, numbers have none. */
-    if (shape->vocabulary && !p->network.embedding)
-        return hth_fail(error, HTH_INVALID,
-                        "network.embedding is 0, but the input is tokens; give the width of their "
-                        "vectors, such as 200");
-    if (shape->vocabulary && p->readout.reads == HTH_TOP_AND_INPUT)
-        return hth_fail(error, HTH_INVALID,
-                        "readout.reads is top+input, but the input is tokens, which the readout "
-                        "cannot weigh: take readout.reads = top");
-    if (shape->vocabulary && p->input_delay.most > 0)
-        return hth_fail(error, HTH_INVALID,
-                        "network.input_delay is '%s', but the input is tokens, whose vectors are "
-                        "learned at the step that reads them: it must be 0",
-                        p->network.input_delay);
-    if (!shape->vocabulary && p->network.embedding)
-        return hth_fail(
-            error, HTH_INVALID,
-            "network.embedding is %lld, but the input is numbers, not tokens; leave it 0",
-            (long long)p->network.embedding);
-    return HTH_OK;
-}
-
-/* The sections that a network reads. */
-static hth_status check_names(const hth_settings *settings, hth_error *error) {
-    static const hth_catalogue *const all[] = {
-        &hth_network_section, &hth_layer_kinds,         &hth_cells,       &hth_readout_section,
-        &hth_losses,          &hth_regulariser_section, &hth_init_section};
-    const hth_known known = {all, HTH_COUNT(all), NULL};
-    return hth_settings_check_names(&known, settings, error);
-}
-
-/* A layer's table, as its options change it. */
-static hth_status adapt_cell(const plan *p, size_t layer, hth_cell *cell, bool *changed,
-                             hth_error *error) {
-    drawer options;
-    *cell = *cell_of(p, layer);
-    *changed = false;
-    if (!cell->adapt) return HTH_OK;
-    HTH_TRY(read_options(cell, number_of(p, layer), p->settings, &options, error));
-    *changed = cell->adapt(&options, cell);
-    return HTH_OK;
-}
-
-/* Rows of W: n for each drive, or what the layer's kind says. */
-static hth_status shape_layer(const plan *p, size_t index, hth_layer *layer, hth_error *error) {
-    drawer options;
-    layer->rows = layer->cell->drives * layer->n;
-    if (!layer->kind->shape) return HTH_OK;
-    HTH_TRY(read_options(layer->cell, number_of(p, index), p->settings, &options, error));
-    return layer->kind->shape(&options, layer, error);
-}
-
-/* A weight for each class needs targets that are classes. */
-static hth_status check_class_weights(plan *p, const hth_shape *shape, hth_error *error) {
-    p->weighs_classes = strcmp(p->loss.class_weights, "1") != 0;
-    if (!p->weighs_classes || shape->target == HTH_TARGET_CLASSES) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "loss.class_weights is '%s', but the targets are values, not classes: leave it "
-                    "out",
-                    p->loss.class_weights);
-}
-
-/* The loss that settings leave open. */
-static const char *usual_loss(const hth_shape *shape) {
-    if (shape->target == HTH_TARGET_ACTIONS) return "actor-critic";
-    return shape->target == HTH_TARGET_CLASSES ? "softmax" : "mse";
-}
-
-/* HTH_INVALID for a loss that has no meaning for such targets, or for so many outputs. */
-static hth_status check_loss(const hth_loss *loss, const hth_shape *shape, hth_error *error) {
-    const char *name = loss->part.name;
-    if (shape->target == HTH_TARGET_ACTIONS && !loss->of_actions)
-        return hth_fail(error, HTH_INVALID,
-                        "loss.name is '%s', but the outputs choose actions in a world: it must be "
-                        "actor-critic",
-                        name);
-    if (shape->target == HTH_TARGET_CLASSES && loss->of_actions)
-        return hth_fail(error, HTH_INVALID,
-                        "loss.name is '%s', but the targets are classes: it takes targets that are "
-                        "values, an advantage for each action and a return",
-                        name);
-    if (shape->outputs >= loss->least_outputs &&
-        (!loss->most_outputs || shape->outputs <= loss->most_outputs))
-        return HTH_OK;
-    return hth_fail(
-        error, HTH_INVALID,
-        "loss.name is '%s', which takes %zu to %zu outputs, the last of them the value, "
-        "but there are %zu",
-        name, loss->least_outputs, loss->most_outputs, shape->outputs);
-}
-
-static hth_status read_plan(plan *p, const hth_settings *settings, const hth_shape *shape,
-                            hth_error *error) {
-    size_t loss;
-    hth_catalogue losses = hth_losses;
-    losses.fallback = usual_loss(shape);
-    HTH_TRY(check_names(settings, error));
-    HTH_TRY(hth_options_read(&hth_network_section.common, settings, &p->network, error));
-    p->excitatory = lists_signs(p) ? -1 : strtod(p->network.excitatory, NULL);
-    HTH_TRY(hth_options_read(&hth_readout_section.common, settings, &p->readout, error));
-    HTH_TRY(hth_options_read(&losses.common, settings, &p->loss, error));
-    HTH_TRY(hth_options_read(&hth_regulariser_section.common, settings, &p->regulariser, error));
-    HTH_TRY(hth_part_choose(&losses, settings, &loss, error));
-    p->loss_kind = hth_loss_at(loss);
-    HTH_TRY(check_class_weights(p, shape, error));
-    HTH_TRY(check_loss(p->loss_kind, shape, error));
-    HTH_TRY(hth_delays_read(settings, "network.delay", p->network.delay, 1, &p->delay, error));
-    HTH_TRY(hth_delays_read(settings, "network.input_delay", p->network.input_delay, 0,
-                            &p->input_delay, error));
-    HTH_TRY(hth_stack_read(settings, &p->stack, error));
-    hth_stack_mirror(&p->stack);
-    p->settings = settings;
-    p->fed = p->readout.feedback ? shape->outputs : 0;
-    HTH_TRY(plan_reads(p, shape->vocabulary ? (size_t)p->network.embedding : shape->inputs, error));
-    for (size_t l = 0; l < p->stack.layers; l++) {
-        hth_cell cell;
-        HTH_TRY(adapt_cell(p, l, &cell, &p->is_adapted[l], error));
-        hth_layer layer = {.kind = kind_of(p, l), .cell = &cell, .n = p->stack.units[l]};
-        layer.reads = p->reads[l];
-        HTH_TRY(shape_layer(p, l, &layer, error));
-        p->rows[l] = layer.rows;
-    }
-    return check_shape(p, shape, error);
-}
 
 size_t hth_layer_initial_rows(const hth_layer *layer) {
     bool free_z = layer->cell->observable == HTH_Z_SEPARATE && !layer->cell->spikes;
@@ -308,7 +29,7 @@ static void add_block(hth_network *net, const char *name, const char *group, siz
 }
 
 /* What the layer reads of the input, and how much more u holds for connections with delays. */
-static hth_wiring wiring_of(const plan *p, size_t layer) {
+static hth_wiring wiring_of(const hth_network_plan *p, size_t layer) {
     const hth_reading *reads = &p->reads[layer];
     const hth_read_part *last = &reads->parts[reads->count - 1];
     hth_wiring out = {.late_z = p->delay.most - 1,
@@ -322,29 +43,31 @@ static hth_wiring wiring_of(const plan *p, size_t layer) {
 }
 
 /* Numbers of u between z and the constant. */
-static size_t inputs_of(const plan *p, size_t layer) {
+static size_t inputs_of(const hth_network_plan *p, size_t layer) {
     const hth_wiring w = wiring_of(p, layer);
     return p->reads[layer].width + w.late_x * w.x_width + w.late_z * p->stack.units[layer];
 }
 
-static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_t index) {
-    const hth_cell *cell = cell_of(p, index);
+static void place_layer(hth_arena *arena, const hth_network_plan *p, hth_layer *layer,
+                        size_t index) {
+    const hth_cell *cell = hth_plan_cell(p, index);
     hth_cell adapted, *own = NULL;
     enum { unit = 64 / sizeof(float) }; /* in both precisions, so that state has the same size */
     /* The table, and a copy of it where options change it. */
     if (p->is_adapted[index]) {
         bool changed;
         own = HTH_TAKE(arena, hth_cell, 1);
-        if (adapt_cell(p, index, &adapted, &changed, NULL) == HTH_OK) cell = &adapted;
+        if (hth_plan_adapt(p, index, &adapted, &changed, NULL) == HTH_OK) cell = &adapted;
         if (own) *own = *cell;
     }
     /* Sizes. */
     const size_t n = p->stack.units[index], inputs = inputs_of(p, index);
-    *layer = (hth_layer){.kind = kind_of(p, index), .n = n, .inputs = inputs, .m = n + inputs + 1};
-    layer->cell = own ? own : cell_of(p, index);
+    *layer =
+        (hth_layer){.kind = hth_plan_kind(p, index), .n = n, .inputs = inputs, .m = n + inputs + 1};
+    layer->cell = own ? own : hth_plan_cell(p, index);
     layer->stride = (layer->m + unit - 1) / unit * unit;
     layer->reads = p->reads[index];
-    if (shape_layer(p, index, layer, NULL) != HTH_OK) layer->rows = p->rows[index];
+    if (hth_plan_shape(p, index, layer, NULL) != HTH_OK) layer->rows = p->rows[index];
     for (size_t g = 0; g < cell->drives; g++)
         if (!hth_reads_nothing(&cell->reads[g])) layer->driven = (g + 1) * n;
     if (layer->kind->shape) layer->driven = layer->rows;
@@ -358,11 +81,12 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
     layer->learns_initial = p->network.initial == HTH_INITIAL_LEARNED && !layer->kind->stores;
     layer->backward = p->stack.reads[index] == HTH_READS_BACKWARD;
     layer->is_top = p->is_top[index];
-    layer->number = number_of(p, index);
+    layer->number = hth_plan_number(p, index);
     /* Memory. */
     layer->options = hth_options_take(arena, &cell->part.options, cell->options_size);
     layer->constants = HTH_TAKE(arena, hth_real, cell->constants * n);
-    if (lists_signs(p) || p->excitatory >= 0) layer->excites = HTH_TAKE(arena, hth_real, n);
+    if (hth_plan_lists_signs(p) || p->excitatory >= 0)
+        layer->excites = HTH_TAKE(arena, hth_real, n);
     if (connections != HTH_CONNECT_ALL)
         layer->connected = HTH_TAKE(arena, unsigned char, hth_times(n, n));
     layer->wiring = wiring_of(p, index);
@@ -370,16 +94,16 @@ static void place_layer(hth_arena *arena, const plan *p, hth_layer *layer, size_
 }
 
 /* Spikes become smooth outputs by a filter, so that is what they have unless another is asked for. */
-static double kappa_of(const plan *p) {
+static double kappa_of(const hth_network_plan *p) {
     bool spikes = false;
     if (p->readout.tau_out > 0) return hth_exp64(-1 / p->readout.tau_out);
     if (p->readout.kappa >= 0) return p->readout.kappa;
     for (size_t l = 0; l < p->stack.layers; l++)
-        spikes = spikes || (p->is_top[l] && cell_of(p, l)->spikes);
+        spikes = spikes || (p->is_top[l] && hth_plan_cell(p, l)->spikes);
     return spikes ? hth_exp64(-1 / 30.0) : 0;
 }
 
-static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
+static void place_readout(hth_arena *arena, const hth_network_plan *p, hth_network *net) {
     hth_readout *r = &net->readout;
     const double kappa = kappa_of(p);
     *r = (hth_readout){.outputs = net->shape.outputs,
@@ -399,21 +123,22 @@ static void place_readout(hth_arena *arena, const plan *p, hth_network *net) {
 }
 
 /* "layer0.weight"; "layer0.backward.weight" of the layer that a mirrored one has beside it. */
-static void name_block(char name[32], const plan *p, const hth_layer *layer, const char *what) {
+static void name_block(char name[32], const hth_network_plan *p, const hth_layer *layer,
+                       const char *what) {
     const char *way = p->stack.mirrored && layer->backward ? "backward." : "";
     snprintf(name, 32, "layer%u.%s%s", (unsigned)layer->number, way, what);
 }
 
 /* Scratch of network.orthogonal: two matrices of the widest layer. */
-static size_t squares(const plan *p) {
+static size_t squares(const hth_network_plan *p) {
     size_t n = 0;
     for (size_t l = 0; l < p->stack.layers; l++) n = n > p->stack.units[l] ? n : p->stack.units[l];
     return hth_times(2 * n, n);
 }
 
 /* Lays the network out; run once to count and once to place. */
-static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *shape, size_t blocks,
-                            size_t count) {
+static hth_network *lay_out(hth_arena *arena, const hth_network_plan *p, const hth_shape *shape,
+                            size_t blocks, size_t count) {
     hth_network counted = {0}, *net = HTH_TAKE(arena, hth_network, 1), *placed = net;
     hth_layer scratch[HTH_MAX_LAYERS];
     if (!net) net = &counted;
@@ -460,26 +185,28 @@ static hth_network *lay_out(hth_arena *arena, const plan *p, const hth_shape *sh
 }
 
 /* Upper bounds of the number of blocks and of parameters. */
-static void counts(const plan *p, const hth_shape *shape, size_t *blocks, size_t *count) {
+static void counts(const hth_network_plan *p, const hth_shape *shape, size_t *blocks,
+                   size_t *count) {
     *blocks = 3 * p->stack.layers + 3;
     *count = shape->vocabulary * (size_t)p->network.embedding +
              shape->outputs * (p->readout_reads.width + 1);
     for (size_t l = 0; l < p->stack.layers; l++) {
         const size_t n = p->stack.units[l];
-        *count += p->rows[l] * (n + inputs_of(p, l) + 1) + (cell_of(p, l)->states + 1) * n;
+        *count += p->rows[l] * (n + inputs_of(p, l) + 1) + (hth_plan_cell(p, l)->states + 1) * n;
     }
 }
 
 /* The cell's options, and what it makes of them for the layer's units. */
 static hth_status read_cell(const hth_layer *layer, const hth_settings *settings,
                             hth_error *error) {
-    HTH_TRY(read_options(layer->cell, layer->number, settings, (void *)layer->options, error));
+    HTH_TRY(
+        hth_plan_read_cell(layer->cell, layer->number, settings, (void *)layer->options, error));
     if (!layer->cell->prepare) return HTH_OK;
     return layer->cell->prepare(layer->options, layer->n, layer->constants, error);
 }
 
 /* Adds to the message on a cell of a stack which layer has it, and how a setting is given to that layer alone. */
-static hth_status blame_layer(const plan *p, const hth_layer *layer, hth_status status,
+static hth_status blame_layer(const hth_network_plan *p, const hth_layer *layer, hth_status status,
                               hth_error *error) {
     const bool alone = p->stack.layers == 1 || p->stack.mirrored;
     if (status == HTH_OK || alone || !error) return status;
@@ -491,14 +218,15 @@ static hth_status blame_layer(const plan *p, const hth_layer *layer, hth_status 
 }
 
 /* Which units excite: the first of them, or those that are listed. */
-static hth_status read_signs(const plan *p, const hth_layer *layer, hth_error *error) {
+static hth_status read_signs(const hth_network_plan *p, const hth_layer *layer, hth_error *error) {
     const size_t n = layer->n;
     if (!layer->excites) return HTH_OK;
-    if (lists_signs(p))
+    if (hth_plan_lists_signs(p))
         HTH_TRY(hth_units_expand(p->network.excitatory, n, 0, 1, "network.excitatory",
                                  layer->excites, error));
     for (size_t j = 0; j < n; j++) {
-        if (!lists_signs(p)) layer->excites[j] = j < (size_t)(p->excitatory * (double)n + 0.5);
+        if (!hth_plan_lists_signs(p))
+            layer->excites[j] = j < (size_t)(p->excitatory * (double)n + 0.5);
         if (layer->excites[j] > 0 && layer->excites[j] < 1)
             return hth_fail(error, HTH_INVALID,
                             "network.excitatory lists %g for unit %zu; in a list each unit has 1 "
@@ -519,8 +247,9 @@ static hth_status read_loss(hth_network *net, const hth_settings *settings, cons
     return reason ? hth_fail(error, HTH_INVALID, "%s", reason) : HTH_OK;
 }
 
-static hth_status read_parts(hth_network *net, const plan *p, const hth_settings *settings,
-                             const hth_shape *shape, hth_error *error) {
+static hth_status read_parts(hth_network *net, const hth_network_plan *p,
+                             const hth_settings *settings, const hth_shape *shape,
+                             hth_error *error) {
     if (net->readout.class_weights)
         HTH_TRY(hth_units_expand(p->loss.class_weights, net->readout.outputs, 0, 1e6,
                                  "loss.class_weights", net->readout.class_weights, error));
@@ -537,12 +266,12 @@ static hth_status read_parts(hth_network *net, const plan *p, const hth_settings
 
 hth_status hth_network_sketch(const hth_settings *settings, const hth_shape *shape, uint64_t seed,
                               const hth_allocator *allocator, hth_network **out, hth_error *error) {
-    plan p = {0};
+    hth_network_plan p = {0};
     hth_arena arena = hth_arena_for(allocator);
     size_t blocks, count;
     /* What settings say, and how much memory it takes. */
     HTH_TRY(hth_level_check(error));
-    HTH_TRY(read_plan(&p, settings, shape, error));
+    HTH_TRY(hth_plan_read(&p, settings, shape, error));
     counts(&p, shape, &blocks, &count);
     lay_out(&arena, &p, shape, blocks, count);
     arena = (hth_arena){.base = hth_allocate(allocator, arena.used)};
