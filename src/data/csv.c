@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_COLUMNS = 10000 };
-
 static hth_status no_memory(const hth_csv *csv, hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for the table", csv->path);
 }
@@ -124,9 +122,9 @@ static hth_status read_names(hth_csv *csv, char *header, hth_error *error) {
     csv->columns = count_fields(header, csv->separator);
     csv->names = calloc(csv->columns, sizeof *csv->names);
     if (!csv->names) return no_memory(csv, error);
-    if (csv->columns > MOST_COLUMNS)
+    if (csv->columns > HTH_MOST_COLUMNS)
         return hth_fail(error, HTH_INVALID, "%s: the header has %zu columns; up to %d can be read",
-                        csv->path, csv->columns, MOST_COLUMNS);
+                        csv->path, csv->columns, HTH_MOST_COLUMNS);
     HTH_TRY(cut_line(csv, header, 1, csv->names, error));
     for (size_t i = 0; i < csv->columns; i++)
         for (size_t k = 0; k < i; k++)

@@ -4,6 +4,8 @@
 
 #include "data/file.h"
 
+enum { HTH_MOST_COLUMNS = 10000 };
+
 typedef struct hth_csv {
     const char *path; /* the caller's; for messages */
     hth_bytes file;   /* its fields end by '\0' after reading */

@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_COLUMNS = 10000 };
-
-static hth_status no_memory(const hth_rows *r, hth_error *error) {
+hth_status hth_rows_no_memory(const hth_rows *r, hth_error *error) {
     return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for a row", r->source.name);
 }
 
@@ -202,24 +200,24 @@ hth_status hth_rows_read(hth_rows *r, bool *found, hth_error *error) {
 
 static hth_status too_many(const hth_rows *r, hth_error *error) {
     return hth_fail(error, HTH_INVALID, "%s: there are more than %d columns", r->source.name,
-                    MOST_COLUMNS);
+                    HTH_MOST_COLUMNS);
 }
 
 static hth_status add_name(hth_rows *r, const char *name, hth_error *error) {
-    if (r->columns == MOST_COLUMNS) return too_many(r, error);
+    if (r->columns == HTH_MOST_COLUMNS) return too_many(r, error);
     for (size_t c = 0; c < r->columns; c++)
         if (strcmp(r->names[c], name) == 0)
             return hth_fail(error, HTH_INVALID, "%s: columns %zu and %zu are both named '%.60s'",
                             r->source.name, c + 1, r->columns + 1, name);
     r->names[r->columns] = strdup(name);
-    return r->names[r->columns++] ? HTH_OK : no_memory(r, error);
+    return r->names[r->columns++] ? HTH_OK : hth_rows_no_memory(r, error);
 }
 
 /* Counts the fields of a line. */
 static hth_status count_fields(const hth_rows *r, size_t *count, bool *all_numbers,
                                hth_error *error) {
     char *copy = strdup(r->line);
-    if (!copy) return no_memory(r, error);
+    if (!copy) return hth_rows_no_memory(r, error);
     bool matched = true;
     *count = 0;
     *all_numbers = true;
@@ -229,7 +227,7 @@ static hth_status count_fields(const hth_rows *r, size_t *count, bool *all_numbe
         *all_numbers = *all_numbers && field && hth_rows_is_number(field);
     }
     free(copy);
-    if (matched) return *count > MOST_COLUMNS ? too_many(r, error) : HTH_OK;
+    if (matched) return *count > HTH_MOST_COLUMNS ? too_many(r, error) : HTH_OK;
     return hth_fail(error, HTH_INVALID, "%s: line %llu: the quotes do not match", r->source.name,
                     (unsigned long long)r->number);
 }
@@ -237,8 +235,8 @@ static hth_status count_fields(const hth_rows *r, size_t *count, bool *all_numbe
 /* Takes the names of the columns from the first line. */
 static hth_status take_names(hth_rows *r, hth_error *error) {
     char *copy = strdup(r->line);
-    r->names = calloc(MOST_COLUMNS, sizeof *r->names);
-    hth_status status = r->names && copy ? HTH_OK : no_memory(r, error);
+    r->names = calloc(HTH_MOST_COLUMNS, sizeof *r->names);
+    hth_status status = r->names && copy ? HTH_OK : hth_rows_no_memory(r, error);
     r->columns = 0;
     for (char *at = copy; status == HTH_OK && at;) status = add_name(r, next_field(r, &at), error);
     free(copy);
@@ -277,14 +275,14 @@ static hth_status begin_json(hth_rows *r, bool *found, hth_error *error) {
     if (!line) return not_json(r, error);
     hth_status status = HTH_OK;
     if (cJSON_IsObject(line)) {
-        r->names = calloc(MOST_COLUMNS, sizeof *r->names);
-        if (!r->names) status = no_memory(r, error);
+        r->names = calloc(HTH_MOST_COLUMNS, sizeof *r->names);
+        if (!r->names) status = hth_rows_no_memory(r, error);
         for (const cJSON *item = line->child; item && status == HTH_OK; item = item->next)
             status = add_name(r, item->string, error);
     } else
         r->columns = (size_t)cJSON_GetArraySize(line);
     cJSON_Delete(line);
-    if (status == HTH_OK && r->columns > MOST_COLUMNS) status = too_many(r, error);
+    if (status == HTH_OK && r->columns > HTH_MOST_COLUMNS) status = too_many(r, error);
     return status;
 }
 
@@ -317,9 +315,9 @@ static hth_status begin_npy(hth_rows *r, hth_error *error) {
             error, HTH_INVALID,
             "data.id is '%s', but the rows of a .npy have no names: leave it out, or send text",
             r->options->id);
-    if (r->columns >= 1 && r->columns <= MOST_COLUMNS) return HTH_OK;
+    if (r->columns >= 1 && r->columns <= HTH_MOST_COLUMNS) return HTH_OK;
     return hth_fail(error, HTH_INVALID, "%s: the .npy has %zu columns; up to %d can be read",
-                    r->source.name, r->columns, MOST_COLUMNS);
+                    r->source.name, r->columns, HTH_MOST_COLUMNS);
 }
 
 /* JSON begins with a bracket; .npy with a byte that is in no text. */

@@ -45,6 +45,8 @@ hth_status hth_rows_bytes(hth_rows *rows, size_t bytes, bool *found, hth_error *
 /* Waits for some more bytes; rows->at_end if there are none. */
 hth_status hth_rows_more(hth_rows *rows, hth_error *error);
 
+/* HTH_NO_MEMORY, with its sentence. */
+hth_status hth_rows_no_memory(const hth_rows *rows, hth_error *error);
 /* "standard input: line 12, column load" */
 void hth_rows_place(const hth_rows *rows, size_t column, char *out, size_t size);
 

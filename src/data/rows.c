@@ -9,11 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = 1 << 16, LONGEST_LINE = 1 << 24, MOST_SELECTED = 10000 };
-
-static hth_status no_memory(const hth_rows *r, hth_error *error) {
-    return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for a row", r->source.name);
-}
+enum { BLOCK = 1 << 16, LONGEST_LINE = 1 << 24 };
 
 /* ---- Bytes ---- */
 
@@ -31,7 +27,7 @@ static hth_status make_room(hth_rows *r, hth_error *error) {
         return hth_fail(error, HTH_INVALID,
                         "%s: line %llu has more than %d bytes and no end: rows end by a line break",
                         r->source.name, (unsigned long long)r->number + 1, LONGEST_LINE / 2);
-    if (!buffer) return no_memory(r, error);
+    if (!buffer) return hth_rows_no_memory(r, error);
     r->buffer = buffer;
     r->capacity = more;
     return HTH_OK;
@@ -167,9 +163,9 @@ static bool find_columns(const hth_rows *r, const char *name, size_t *first, siz
 static hth_status select_columns(const hth_rows *r, const char *setting, const char *list,
                                  size_t **out, size_t *count, hth_error *error) {
     char *text = strdup(list);
-    *out = malloc(MOST_SELECTED * sizeof **out);
+    *out = malloc(HTH_MOST_COLUMNS * sizeof **out);
     *count = 0;
-    hth_status status = text && *out ? HTH_OK : no_memory(r, error);
+    hth_status status = text && *out ? HTH_OK : hth_rows_no_memory(r, error);
     for (char *at = text; status == HTH_OK && at;) {
         size_t first = 0, last = 0;
         const char *name = hth_csv_field(',', &at);
@@ -177,7 +173,7 @@ static hth_status select_columns(const hth_rows *r, const char *setting, const c
             status = unknown_column(r, setting, name ? name : list, error);
             break;
         }
-        for (size_t c = first; c <= last && *count < MOST_SELECTED; c++) (*out)[(*count)++] = c;
+        for (size_t c = first; c <= last && *count < HTH_MOST_COLUMNS; c++) (*out)[(*count)++] = c;
     }
     free(text);
     return status;
@@ -192,7 +188,7 @@ static bool among(const size_t *columns, size_t count, size_t column) {
 /* Without data.inputs: all columns that hold numbers in the first row, but not the targets of the same row. */
 static hth_status select_rest(hth_rows *r, hth_error *error) {
     r->inputs = malloc((r->columns + 1) * sizeof *r->inputs);
-    if (!r->inputs) return no_memory(r, error);
+    if (!r->inputs) return hth_rows_no_memory(r, error);
     for (size_t c = 0; c < r->columns; c++) {
         const bool hidden =
             c == r->id_column || (r->options->ahead == 0 && among(r->targets, r->target_count, c));
@@ -232,7 +228,7 @@ static hth_status read_classes(hth_rows *r, hth_error *error) {
         return hth_fail(error, HTH_INVALID,
                         "data.classes is '%s', but there must be 2 to 10000 classes", text);
     r->classes = r->class_count ? NULL : calloc(strlen(text) + 1, sizeof *r->classes);
-    if (!r->class_text || (!r->class_count && !r->classes)) return no_memory(r, error);
+    if (!r->class_text || (!r->class_count && !r->classes)) return hth_rows_no_memory(r, error);
     for (char *at = r->class_text; r->classes && at;) HTH_TRY(add_class(r, &at, error));
     if (r->target_count != 1)
         return hth_fail(error, HTH_INVALID,
@@ -279,7 +275,7 @@ static hth_status choose_columns(hth_rows *r, hth_error *error) {
     /* What is wanted of a row. */
     r->values = calloc(r->input_count + r->target_count, sizeof *r->values);
     r->wanted = calloc(r->columns, sizeof *r->wanted);
-    if (!r->values || !r->wanted) return no_memory(r, error);
+    if (!r->values || !r->wanted) return hth_rows_no_memory(r, error);
     for (size_t i = 0; i < r->input_count; i++) r->wanted[r->inputs[i]] = true;
     for (size_t i = 0; i < r->target_count; i++) r->wanted[r->targets[i]] = true;
     return HTH_OK;
@@ -293,7 +289,7 @@ static hth_status open_rows(hth_rows *r, hth_error *error) {
     HTH_TRY(hth_rows_begin(r, &found, error));
     if (!found) return hth_fail(error, HTH_INVALID, "%s: there are no rows", r->source.name);
     r->cells = calloc(r->columns, sizeof *r->cells);
-    if (!r->cells) return no_memory(r, error);
+    if (!r->cells) return hth_rows_no_memory(r, error);
     return choose_columns(r, error);
 }
 
