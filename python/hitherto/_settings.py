@@ -1133,6 +1133,9 @@ class Phases(TypedDict, total=False):
     """Settings of the section `phases`."""
     reset_optimiser: bool
     """whether the optimiser forgets its moments at the start of each phase after the first (false)"""
+    joint: bool
+    """whether all phases are learned together, as one: batches of their data take turns. It bounds what can be kept
+    when they are learned one after the other (false)"""
     look_at: Texts
     """the phase whose data eval, predict, record and pictures take (--phase); empty: the last"""
     number: int

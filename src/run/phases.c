@@ -37,9 +37,17 @@ static hth_status settings_of(const hth_run *r, uint64_t phase, hth_phase_list *
 
 hth_status hth_run_open_phases(hth_run *r, hth_error *error) {
     char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH];
+    hth_phases_options options;
     r->phases = hth_phases(&r->all, labels);
+    HTH_TRY(hth_options_read(&hth_phases_section.common, &r->all, &options, error));
+    r->joint = options.joint;
+    if (r->joint && (r->phases == 0 || options.reset_optimiser))
+        return hth_fail(error, HTH_INVALID, "phases.joint is true, but %s: leave it out",
+                        r->phases ? "phases.reset_optimiser is of phases one after the other"
+                                  : "the run has no phases that it could learn together");
     if (r->phases == 0) return HTH_OK;
-    HTH_TRY(hth_phase_settings(&r->all, labels[0], &r->own, error));
+    HTH_TRY(r->joint ? hth_phase_settings_joint(&r->all, &r->own, error)
+                     : hth_phase_settings(&r->all, labels[0], &r->own, error));
     r->settings = r->own.settings;
     if (!hth_episodes_wanted(&r->all)) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
@@ -68,6 +76,18 @@ static hth_status prepare(hth_run *r, const hth_settings *settings, hth_session 
     return status;
 }
 
+/* A run of all phases together is as long as they are one after the other. */
+static hth_status lengthen(hth_run *r, const hth_session *next, hth_error *error) {
+    hth_session *s = &r->session;
+    if (!r->joint) return HTH_OK;
+    s->steps_total = next->steps_total ? s->steps_total + next->steps_total : 0;
+    if (s->epochs_total == next->epochs_total) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "phases.joint is true, but its train.epochs is %llu and that of the first "
+                    "phase %llu: give all the same",
+                    (unsigned long long)next->epochs_total, (unsigned long long)s->epochs_total);
+}
+
 hth_status hth_run_check_phases(hth_run *r, hth_error *error) {
     if (r->phases == 0) return HTH_OK;
     for (uint64_t k = 1; k < r->phases; k++) {
@@ -79,12 +99,14 @@ hth_status hth_run_check_phases(hth_run *r, hth_error *error) {
         HTH_TRY(settings_of(r, k, &own, error));
         hth_status status = prepare(r, &own.settings, &next, &validation, error);
         if (status == HTH_OK) {
+            status = lengthen(r, &next, error);
             hth_scorer_close(&validation);
             hth_session_discard(&next);
         }
         free(own.items);
         HTH_TRY(hth_phase_annotate(status, name, error));
     }
+    if (r->joint) hth_run_set_intervals(r);
     return hth_transfer_create(r->phases, &r->session.transfer, error);
 }
 
@@ -188,6 +210,19 @@ static hth_status measure_row(hth_run *r, size_t row, bool *stopped, hth_error *
     return HTH_OK;
 }
 
+/* Measures the row of a phase that has ended. What a run of all phases together came to is that after each. */
+static hth_status measure_end(hth_run *r, bool *stopped, hth_error *error) {
+    hth_transfer *t = &r->session.transfer;
+    const size_t row = (size_t)r->counters.phase + 1;
+    HTH_TRY(measure_row(r, row, stopped, error));
+    for (size_t i = row + 1; r->joint && !*stopped && i <= r->phases; i++) {
+        memcpy(t->values + i * r->phases, t->values + row * r->phases,
+               r->phases * sizeof *t->values);
+        t->steps[i] = t->steps[row];
+    }
+    return HTH_OK;
+}
+
 /* ---- What is written of it ---------------------------------------------------------------- */
 
 /* A text that grows within its room. */
@@ -263,17 +298,17 @@ static hth_status write_file(const hth_run *r, hth_error *error) {
  * again, so nothing may have changed before the last line that can be interrupted. */
 static hth_status end_of_phase(hth_run *r, bool *stopped, hth_error *error) {
     hth_counters *c = &r->counters;
-    HTH_TRY(measure_row(r, (size_t)c->phase + 1, stopped, error));
+    HTH_TRY(measure_end(r, stopped, error));
     if (*stopped) return HTH_OK;
     HTH_TRY(hth_session_consolidate(&r->settings, &r->session, error));
-    if (c->phase + 1 < r->phases)
+    if (c->phase + 1 < r->phases && !r->joint)
         HTH_TRY(hth_replayer_dream(r->session.replayer, &r->settings, &r->session, error));
-    c->rows = c->phase + 2;
+    c->rows = r->joint ? r->phases + 1 : c->phase + 2;
     return write_file(r, error);
 }
 
 static hth_status measure_again(hth_run *r, bool *stopped, hth_error *error) {
-    HTH_TRY(measure_row(r, (size_t)r->counters.phase + 1, stopped, error));
+    HTH_TRY(measure_end(r, stopped, error));
     return *stopped ? HTH_OK : write_file(r, error);
 }
 
@@ -324,6 +359,6 @@ hth_status hth_run_between(hth_run *r, bool *stopped, hth_error *error) {
     if (c->rows < c->phase + 2) HTH_TRY(end_of_phase(r, stopped, error));
     if (!*stopped && t->steps[c->phase + 1] != (double)c->walked.step)
         HTH_TRY(measure_again(r, stopped, error));
-    if (*stopped || c->phase + 1 == r->phases) return HTH_OK;
+    if (*stopped || r->joint || c->phase + 1 == r->phases) return HTH_OK;
     return begin_phase(r, error);
 }

@@ -16,6 +16,7 @@ typedef struct hth_run {
     hth_outcome *outcome;
     hth_settings all, settings; /* of the run, and of its phase; without phases they are the same */
     size_t phases;              /* 0: a run without */
+    bool joint;                 /* all phases are learned together, as one */
     uint64_t at;                /* the phase that session and validation are opened for */
     hth_phase_list own;         /* holds the list `settings` of a phase */
     hth_session session;

@@ -8,6 +8,7 @@
 
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "session/together.h"
 #include "tasks/view.h"
 
 #include <math.h>
@@ -77,6 +78,8 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     hth_source source = {0};
     hth_stream_context context = {settings, split, batch, seed};
     const double begun = hth_clock();
+    if (split == HTH_TRAIN && hth_together_wanted(settings))
+        return hth_together_open(settings, batch, seed, out, error);
     /* Open the stream; without a state the split is left out. */
     HTH_TRY(choose_kind(settings, &source.kind, error));
     HTH_TRY(source.kind->open(&context, &source.state, &source.shape, error));

@@ -15,6 +15,12 @@ static const hth_option options[] = {
      .fallback = "false",
      .kind = HTH_KIND_BOOL,
      .offset = offsetof(hth_phases_options, reset_optimiser)},
+    {.name = "joint",
+     .help = "whether all phases are learned together, as one: batches of their data take turns. "
+             "It bounds what can be kept when they are learned one after the other",
+     .fallback = "false",
+     .kind = HTH_KIND_BOOL,
+     .offset = offsetof(hth_phases_options, joint)},
     {.name = "look_at",
      .help = "the phase whose data eval, predict, record and pictures take (--phase); empty: the "
              "last",
@@ -195,6 +201,23 @@ hth_status hth_config_prevail(hth_config *config, size_t count, hth_error *error
             HTH_TRY(hth_config_set(config, whole, typed.value, typed.origin, error));
         }
     }
+    return HTH_OK;
+}
+
+hth_status hth_phase_settings_joint(const hth_settings *settings, hth_phase_list *out,
+                                    hth_error *error) {
+    char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH];
+    hth_phase_list first;
+    hth_settings both;
+    hth_phases(settings, labels);
+    HTH_TRY(hth_phase_settings(settings, labels[0], &first, error));
+    const hth_status status = hth_settings_join(settings, &first.settings, &both, error);
+    free(first.items);
+    HTH_TRY(status);
+    /* The number of the phase, the last of its settings, whose text is no more. */
+    hth_setting *items = (void *)(uintptr_t)both.items;
+    items[both.count - 1].value = "0";
+    *out = (hth_phase_list){both, items};
     return HTH_OK;
 }
 

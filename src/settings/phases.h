@@ -18,7 +18,7 @@ enum { HTH_PHASE_LENGTH = 25, HTH_MOST_PHASES = 100 };
 
 /* The section phases. */
 typedef struct hth_phases_options {
-    bool reset_optimiser;
+    bool reset_optimiser, joint;
     const char *look_at;
     int64_t number;
 } hth_phases_options;
@@ -42,6 +42,10 @@ hth_status hth_phase_settings(const hth_settings *settings, const char *label, h
                               hth_error *error);
 /* Whether the settings are those of one phase, as hth_phase_settings makes them. */
 bool hth_in_phase(const hth_settings *settings);
+/* The settings of a run that learns all phases together: those of the first phase, and behind them all others as they
+ * are. */
+hth_status hth_phase_settings_joint(const hth_settings *settings, hth_phase_list *out,
+                                    hth_error *error);
 /* *index: the phase with this name; "": the last. HTH_INVALID when there is none. */
 hth_status hth_phase_find(const hth_settings *settings, const char *name, size_t *index,
                           hth_error *error);

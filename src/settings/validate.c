@@ -136,7 +136,7 @@ hth_status hth_config_check_setting(const hth_settings *settings, const hth_sett
 
 /* Settings of phases where there are none. */
 static hth_status check_no_phases(const hth_settings *settings, hth_error *error) {
-    static const char *const idle[] = {"look_at", "reset_optimiser"};
+    static const char *const idle[] = {"look_at", "reset_optimiser", "joint"};
     for (size_t i = 0; !hth_in_phase(settings) && i < HTH_COUNT(idle); i++)
         HTH_TRY(check_idle(settings, &hth_phases_section.common, idle[i],
                            "there are no phases: give them, such as "

@@ -93,6 +93,7 @@ static void test_costs_say_of_what_task(void **state) {
     assert_memory_equal(said.out, note, strlen(note));
     RUN("list", "--cost", "task=mimic", "network.units=8");
     assert_null(strstr(said.out, "No task"));
+    assert_non_null(strstr(said.out, "What replay.name = reservoir keeps"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
