@@ -41,11 +41,11 @@ hth_status hth_run_open_phases(hth_run *r, hth_error *error) {
     r->phases = hth_phases(&r->all, labels);
     HTH_TRY(hth_options_read(&hth_phases_section.common, &r->all, &options, error));
     r->joint = options.joint;
-    if (r->joint && (r->phases == 0 || options.reset_optimiser))
-        return hth_fail(error, HTH_INVALID, "phases.joint is true, but %s: leave it out",
-                        r->phases ? "phases.reset_optimiser is of phases one after the other"
-                                  : "the run has no phases that it could learn together");
     if (r->phases == 0) return HTH_OK;
+    if (r->joint && options.reset_optimiser)
+        return hth_fail(error, HTH_INVALID,
+                        "phases.joint is true, but phases.reset_optimiser is of phases one after "
+                        "the other: leave one of them out");
     HTH_TRY(r->joint ? hth_phase_settings_joint(&r->all, &r->own, error)
                      : hth_phase_settings(&r->all, labels[0], &r->own, error));
     r->settings = r->own.settings;

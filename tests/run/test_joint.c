@@ -1,6 +1,7 @@
 /* All phases together: batches take turns; of one phase it is the run of that phase; interruptions change no bit. */
 #include "runs.h"
 #include "session/together.h"
+#include "settings/phases.h"
 
 #define COPY                                                                                       \
     "task=copy-memory task.delay=3 train.batch=3 network.units=8 learner=tbptt learner.steps=9 "   \
@@ -14,6 +15,8 @@ static void must(hth_status status, const hth_error *error) {
 static void open_source(const char *line, hth_config **config, hth_source *source) {
     hth_error error;
     *config = configure(line);
+    /* Of phases one after the other, the last. */
+    if (!strstr(line, "joint")) must(hth_config_enter_phase(*config, &error), &error);
     const hth_settings settings = hth_config_settings(*config);
     must(hth_source_open(&settings, HTH_TRAIN, 3, 1, source, &error), &error);
 }
@@ -29,8 +32,8 @@ static hth_chunk next(const hth_source *source) {
 
 static void test_batches_take_turns(void **state) {
     (void)state;
-    static const char *const lines[] = {COPY TWO "phases.joint=true", COPY "phases.number=0",
-                                        COPY "task.delay=5 phases.number=1"};
+    static const char *const lines[] = {COPY TWO "phases.joint=true", COPY "phases.a.train.steps=9",
+                                        COPY "phases.a.train.steps=9 phases.b.task.delay=5"};
     hth_config *configs[3];
     hth_source sources[3];
     for (size_t i = 0; i < 3; i++) open_source(lines[i], &configs[i], &sources[i]);
@@ -78,8 +81,8 @@ static void refused(const char *line, const char *because) {
 
 static void test_nonsense_is_refused(void **state) {
     (void)state;
-    refused(COPY "phases.joint=true", "no phases that it could learn together");
-    refused(COPY TWO "phases.joint=true phases.reset_optimiser=true", "leave it out");
+    refused(COPY "phases.joint=true", "there are no phases");
+    refused(COPY TWO "phases.joint=true phases.reset_optimiser=true", "leave one of them out");
     refused("task=add phases.a.train.steps=9 phases.joint=true", "sequences without an end");
     refused("world=bandit phases.a.train.steps=9 phases.joint=true", "is a world");
 }

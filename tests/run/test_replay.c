@@ -5,6 +5,7 @@
 #include "data/npz.h"
 #include "runs.h"
 #include "session/replay.h"
+#include "settings/phases.h"
 #include "tasks/replay/memory.h"
 
 #include <math.h>
@@ -30,6 +31,8 @@ typedef struct opened {
 static void open_one(const char *line, opened *o) {
     hth_error error;
     o->config = configure(line);
+    /* Of phases, the last. */
+    must(hth_config_enter_phase(o->config, &error), &error);
     const hth_settings settings = hth_config_settings(o->config);
     must(hth_session_open(&settings, NULL, &o->s, &error), &error);
 }
@@ -305,7 +308,7 @@ static void test_dreams_are_what_the_network_says(void **state) {
     snprintf(line, sizeof line,
              "data=arrays data.file=%s network.units=5 cell=gru train.batch=2 learner=tbptt "
              "learner.steps=3 replay=ring replay.size=4 replay.batch=3 replay.from=dream "
-             "replay.prime=1 phases.number=0",
+             "replay.prime=1 phases.only.train.steps=9",
              scratch_path("series.npz"));
     open_one(line, &o);
     const hth_settings settings = hth_config_settings(o.config);
@@ -337,7 +340,7 @@ static void test_dreams_of_tokens(void **state) {
     snprintf(line, sizeof line,
              "data=text data.dir=%s network.embedding=3 network.units=5 train.batch=2 "
              "learner=tbptt learner.steps=5 replay=ring replay.size=4 replay.steps=12 "
-             "replay.from=dream replay.prime=2 phases.number=0",
+             "replay.from=dream replay.prime=2 phases.only.train.steps=9",
              scratch_path("corpus"));
     open_one(line, &o);
     const hth_settings settings = hth_config_settings(o.config);
