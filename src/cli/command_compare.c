@@ -76,19 +76,32 @@ static bool read_count(const char *name, size_t *out) {
     return !*end;
 }
 
-/* Which of how many this process is, as Slurm (an array's task, or a task of a step), Open MPI, or a PMI (MPICH, Intel
- * MPI) says it. */
+/* Which of how many this task of a Slurm array is; of 0: there is no array. Tasks are counted from the first one in its
+ * steps, so the array must have no gaps. */
+static int part_of_array(hth_part_of *part) {
+    size_t task, first, last, count, step = 1;
+    if (!read_count("SLURM_ARRAY_TASK_ID", &task) || !read_count("SLURM_ARRAY_TASK_MIN", &first) ||
+        !read_count("SLURM_ARRAY_TASK_COUNT", &count))
+        return CLI_OK;
+    if (!read_count("SLURM_ARRAY_TASK_STEP", &step) || step == 0) step = 1;
+    if (!read_count("SLURM_ARRAY_TASK_MAX", &last)) last = first + (count - 1) * step;
+    if (task < first || task > last || (task - first) % step != 0 ||
+        last - first != (count - 1) * step)
+        return cli_complain(CLI_BAD_INPUT,
+                            "option --part is auto, but the job array has gaps (%zu tasks from %zu "
+                            "to %zu), so that task %zu names no part: give --array=1-%zu, or "
+                            "--part I/N",
+                            count, first, last, task, count);
+    *part = (hth_part_of){(task - first) / step + 1, count};
+    return CLI_OK;
+}
+
+/* Which of how many this process is, as Open MPI, a PMI (MPICH, Intel MPI), or Slurm (a task of a step) says it. */
 static bool part_of_cluster(hth_part_of *part) {
     static const char *const ranks[][2] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
                                            {"PMI_RANK", "PMI_SIZE"},
                                            {"SLURM_PROCID", "SLURM_NTASKS"}};
-    size_t task, first, step = 1;
-    if (read_count("SLURM_ARRAY_TASK_ID", &task) && read_count("SLURM_ARRAY_TASK_MIN", &first) &&
-        read_count("SLURM_ARRAY_TASK_COUNT", &part->of)) {
-        read_count("SLURM_ARRAY_TASK_STEP", &step);
-        part->part = (task - first) / (step ? step : 1) + 1;
-        return part->part <= part->of;
-    }
+    size_t task;
     for (size_t i = 0; i < HTH_COUNT(ranks); i++)
         if (read_count(ranks[i][0], &task) && read_count(ranks[i][1], &part->of) &&
             task < part->of) {
@@ -105,7 +118,8 @@ static int read_part(const cli_arguments *arguments, hth_part_of *part) {
     *part = (hth_part_of){0};
     if (!text) return CLI_OK;
     if (strcmp(text, "auto") == 0) {
-        if (part_of_cluster(part)) return CLI_OK;
+        const int code = part_of_array(part);
+        if (code != CLI_OK || part->of || part_of_cluster(part)) return code;
         return cli_complain(CLI_BAD_INPUT, "option --part is auto, but the environment names no "
                                            "rank: neither SLURM_ARRAY_TASK_ID, "
                                            "OMPI_COMM_WORLD_RANK, PMI_RANK nor SLURM_PROCID is set "
@@ -130,7 +144,7 @@ static int gather(const cli_arguments *arguments, const char *out) {
     hth_gathered gathered;
     hth_error error;
     if (!out || arguments->word_count || cli_value(arguments, "--part") ||
-        cli_value(arguments, "--table"))
+        cli_value(arguments, "--table") || cli_value(arguments, "--jobs"))
         return cli_complain(
             CLI_BAD_INPUT,
             "option --gather puts the parts in --out DIR together and takes nothing else: "

@@ -358,6 +358,7 @@ hth_status hth_compare_part(const hth_config *config, const char *out, hth_part_
                             const hth_compare_observer *observer, hth_ending *ending,
                             hth_error *error) {
     char folder[HTH_PATH_LENGTH];
+    HTH_TRY(hth_compare_part_fits(out, part, error));
     HTH_TRY(hth_compare_part_folder(out, part, folder, error));
     return compare_share(config, folder, part, jobs, observer, ending, error);
 }

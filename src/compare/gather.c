@@ -82,6 +82,21 @@ static hth_status check_parts(const char *out, const hth_part_of *parts, size_t 
     return HTH_OK;
 }
 
+hth_status hth_compare_part_fits(const char *out, hth_part_of part, hth_error *error) {
+    hth_part_of *parts;
+    size_t count;
+    hth_status status = list_parts(out, &parts, &count, error);
+    for (size_t i = 0; i < count && status == HTH_OK; i++)
+        if (parts[i].of != part.of)
+            status =
+                hth_fail(error, HTH_MISMATCH,
+                         "%s/parts holds part %zu-of-%zu, so part %zu of %zu is not of the same "
+                         "whole: give --part I/%zu, or another directory",
+                         out, parts[i].part, parts[i].of, part.part, part.of, parts[i].of);
+    free(parts);
+    return status;
+}
+
 static hth_status take_parts(const char *out, hth_store *store, const hth_part_of *parts,
                              size_t count, hth_error *error) {
     char path[HTH_PATH_LENGTH];

@@ -70,6 +70,21 @@ static void a_killed_part_goes_on(void **state) {
     check_same("k", true);
 }
 
+/* A number is the same in any spelling. */
+static void parts_may_spell_numbers_in_their_own_way(void **state) {
+    (void)state;
+    make_whole();
+    RUN("compare", PLAN, "optimiser.clip_norm=0.0", "--part", "1/2", "--out", "n");
+    if (said.code != CLI_OK) fail_msg("%s", said.err);
+    RUN("compare", PLAN, "vary.optimiser.lr=0.001,1.0e-2", "optimiser.clip_norm=0", "--part", "2/2",
+        "--out", "n");
+    if (said.code != CLI_OK) fail_msg("%s", said.err);
+    RUN("compare", "--gather", "--out", "n");
+    if (said.code != CLI_OK) fail_msg("%s", said.err);
+    assert_memory_equal(said.out, "2 of 2 parts, 12 runs have ended, 0 have not.", 45);
+    check_same("n", true);
+}
+
 /* After an arm was added, parts share runs that have ended in one and the other: they are the same, and count once. */
 static void an_arm_is_added(void **state) {
     (void)state;
@@ -107,7 +122,15 @@ static void parts_of_something_else_are_refused(void **state) {
     RUN("compare", "--table", "--out", "m");
     read_whole("m/table.csv", after);
     assert_string_equal(before, after);
+    /* Of another whole: refused before it runs. Where two that knew nothing of each other have run, nothing is put
+     * together. */
     RUN("compare", PLAN, "--part", "3/4", "--out", "m");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err,
+                        "hitherto: m/parts holds part 1-of-2, so part 3 of 4 is not of the same "
+                        "whole: give --part I/2, or another directory\n");
+    assert_false(is_there("m/parts/3-of-4"));
+    assert_int_equal(rename("m/parts/2-of-2", "m/parts/3-of-4"), 0);
     RUN("compare", "--gather", "--out", "m");
     assert_string_equal(
         said.err,
@@ -118,6 +141,7 @@ static void parts_of_something_else_are_refused(void **state) {
 static void clear_ranks(void) {
     static const char *const names[] = {"SLURM_ARRAY_TASK_ID",
                                         "SLURM_ARRAY_TASK_MIN",
+                                        "SLURM_ARRAY_TASK_MAX",
                                         "SLURM_ARRAY_TASK_COUNT",
                                         "SLURM_ARRAY_TASK_STEP",
                                         "OMPI_COMM_WORLD_RANK",
@@ -152,6 +176,20 @@ static void a_rank_names_the_part(void **state) {
     setenv("SLURM_ARRAY_TASK_STEP", "2", 1);
     run_part("auto", "r");
     assert_true(is_there("r/parts/3-of-6/results.db"));
+    /* A list with gaps: 1,5,9, whatever Slurm takes for its step. */
+    setenv("SLURM_ARRAY_TASK_ID", "5", 1);
+    setenv("SLURM_ARRAY_TASK_MIN", "1", 1);
+    setenv("SLURM_ARRAY_TASK_MAX", "9", 1);
+    setenv("SLURM_ARRAY_TASK_COUNT", "3", 1);
+    setenv("SLURM_ARRAY_TASK_STEP", "1", 1);
+    RUN("compare", PLAN, "--part", "auto", "--out", "r");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err,
+                        "hitherto: option --part is auto, but the job array has gaps (3 tasks from "
+                        "1 to 9), so that task 5 names no part: give --array=1-3, or --part I/N\n");
+    setenv("SLURM_ARRAY_TASK_STEP", "4", 1);
+    run_part("auto", "s");
+    assert_true(is_there("s/parts/2-of-3/results.db"));
     clear_ranks();
     RUN("compare", PLAN, "--part", "auto", "--out", "r");
     assert_int_equal(said.code, CLI_BAD_INPUT);
@@ -169,12 +207,16 @@ static void what_has_no_meaning_is_refused(void **state) {
     assert_false(is_there("x"));
     RUN("compare", PLAN, "--gather", "--out", "x");
     assert_int_equal(said.code, CLI_BAD_INPUT);
+    RUN("compare", "--gather", "--jobs", "2", "--out", "x");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "takes nothing else"));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(a_killed_part_goes_on),
+        cmocka_unit_test(parts_may_spell_numbers_in_their_own_way),
         cmocka_unit_test(an_arm_is_added),
         cmocka_unit_test(parts_of_something_else_are_refused),
         cmocka_unit_test(a_rank_names_the_part),

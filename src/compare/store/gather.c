@@ -6,59 +6,57 @@
 
 #include <stdlib.h>
 
-/* Rows of the tables of other files; `file` tells these apart. */
+/* Rows of the tables of other files; `file` tells these apart. They may be many, so they are not kept in memory. */
 static const char tables[] =
-    "PRAGMA temp_store = MEMORY;"
     "CREATE TEMP TABLE new_experiment (file INTEGER, key TEXT, value TEXT);"
-    "CREATE TEMP TABLE new_variants AS SELECT 0 AS file, * FROM main.variants WHERE 0;"
+    "CREATE TEMP TABLE new_variants AS SELECT 0 AS file, '' AS same, * FROM main.variants WHERE 0;"
     "CREATE TEMP TABLE new_settings AS SELECT 0 AS file, * FROM main.settings WHERE 0;"
     "CREATE TEMP TABLE new_runs AS SELECT 0 AS file, * FROM main.runs WHERE 0;"
-    "CREATE TEMP TABLE new_lines AS SELECT 0 AS file, * FROM main.lines WHERE 0;"
-    "CREATE INDEX temp.new_runs_id ON new_runs (file, id);"
-    "CREATE INDEX temp.new_variants_id ON new_variants (file, id);";
+    "CREATE TEMP TABLE new_lines AS SELECT 0 AS file, * FROM main.lines WHERE 0;";
 
-static const char copy[] = "INSERT INTO temp.new_experiment SELECT (SELECT count(DISTINCT file) "
-                           "FROM temp.new_variants), key, value FROM "
-                           "other.experiment;"
-                           "INSERT INTO temp.new_settings SELECT (SELECT count(DISTINCT file) FROM "
-                           "temp.new_variants), * FROM other.settings;"
-                           "INSERT INTO temp.new_runs SELECT (SELECT count(DISTINCT file) FROM "
-                           "temp.new_variants), * FROM other.runs;"
-                           "INSERT INTO temp.new_lines SELECT (SELECT count(DISTINCT file) FROM "
-                           "temp.new_variants), * FROM other.lines;"
-                           "INSERT INTO temp.new_variants SELECT (SELECT count(DISTINCT file) FROM "
-                           "temp.new_variants), * FROM other.variants;";
+#define FILE_NUMBER "(SELECT count(DISTINCT file) FROM temp.new_variants)"
 
-/* A variant is known by its arm and what is varied in it. */
-#define SAME(a, b) a ".arm = " b ".arm AND " a ".varied = " b ".varied"
+static const char copy[] =
+    "INSERT INTO temp.new_experiment SELECT " FILE_NUMBER ", key, value FROM other.experiment;"
+    "INSERT INTO temp.new_settings SELECT " FILE_NUMBER ", * FROM other.settings;"
+    "INSERT INTO temp.new_runs SELECT " FILE_NUMBER ", * FROM other.runs;"
+    "INSERT INTO temp.new_lines SELECT " FILE_NUMBER ", * FROM other.lines;"
+    "INSERT INTO temp.new_variants SELECT " FILE_NUMBER
+    ", canonical_varied(varied), * FROM other.variants;";
 
+/* The variants of the file. A variant is known by its arm and what is varied in it. */
+static const char know_variants[] =
+    "DROP TABLE IF EXISTS temp.known;"
+    "CREATE TEMP TABLE known AS SELECT id, arm, canonical_varied(varied) AS same FROM variants;"
+    "CREATE INDEX temp.known_same ON known (arm, same);";
+
+/* The first spelling of each one that is new. */
 static const char add_variants[] =
     "INSERT INTO variants (position, arm, learner, varied, update_steps, sequence_steps)"
-    " SELECT position, arm, learner, varied, update_steps, sequence_steps FROM temp.new_variants "
-    "AS n"
-    " WHERE NOT EXISTS (SELECT 1 FROM variants AS v WHERE " SAME(
-        "v", "n") ")"
-                  " GROUP BY arm, varied ORDER BY position;"
-                  "INSERT OR IGNORE INTO settings SELECT v.id, s.key, s.value FROM "
-                  "temp.new_settings AS s"
-                  " JOIN temp.new_variants AS n ON n.file = s.file AND n.id = s.variant"
-                  " JOIN variants AS v ON " SAME(
-                      "v", "n") " WHERE NOT EXISTS (SELECT 1 FROM settings AS known WHERE "
-                                "known.variant = v.id AND known.key = s.key)"
-                                " ORDER BY s.file;"
-                                "INSERT OR IGNORE INTO experiment SELECT key, value FROM "
-                                "temp.new_experiment ORDER BY file;"
-                                "INSERT OR REPLACE INTO experiment SELECT key, value FROM "
-                                "temp.new_experiment WHERE key LIKE 'compare.%' ORDER BY "
-                                "file;";
+    " SELECT position, arm, learner, varied, update_steps, sequence_steps FROM"
+    " (SELECT *, min(file) FROM temp.new_variants AS n WHERE NOT EXISTS"
+    " (SELECT 1 FROM temp.known AS k WHERE k.arm = n.arm AND k.same = n.same) GROUP BY arm, same)"
+    " ORDER BY position;";
+
+/* Which variant of the file each of the others is; then settings that the file does not have. */
+static const char match_variants[] =
+    "CREATE TEMP TABLE matches AS SELECT n.file, n.id AS old, k.id AS new"
+    " FROM temp.new_variants AS n JOIN temp.known AS k ON k.arm = n.arm AND k.same = n.same;"
+    "CREATE INDEX temp.matches_old ON matches (file, old);"
+    "INSERT OR IGNORE INTO settings SELECT m.new, s.key, s.value FROM temp.new_settings AS s"
+    " JOIN temp.matches AS m ON m.file = s.file AND m.old = s.variant ORDER BY s.file;"
+    "INSERT OR IGNORE INTO experiment SELECT key, value FROM temp.new_experiment ORDER BY file;"
+    "INSERT OR REPLACE INTO experiment SELECT key, value FROM temp.new_experiment"
+    " WHERE key LIKE 'compare.%' ORDER BY file;";
 
 /* A setting of an arm that is not the same in two files. What never changes a number may differ. */
 static const char find_difference[] =
     "SELECT v.arm, s.key, kept.value, s.value FROM temp.new_settings AS s"
-    " JOIN temp.new_variants AS n ON n.file = s.file AND n.id = s.variant"
-    " JOIN variants AS v ON " SAME(
-        "v", "n") " LEFT JOIN settings AS kept ON kept.variant = v.id AND kept.key = s.key"
-                  " WHERE s.key <> 'train.checkpoint_every' AND kept.value IS NOT s.value LIMIT 1";
+    " JOIN temp.matches AS m ON m.file = s.file AND m.old = s.variant"
+    " JOIN variants AS v ON v.id = m.new"
+    " LEFT JOIN settings AS kept ON kept.variant = v.id AND kept.key = s.key"
+    " WHERE s.key <> 'train.checkpoint_every' AND kept.value IS NOT s.value"
+    " AND canonical(kept.value) IS NOT canonical(s.value) LIMIT 1";
 
 static const char find_other_option[] =
     "SELECT n.key, kept.value, n.value FROM temp.new_experiment AS n JOIN experiment AS kept ON "
@@ -72,27 +70,23 @@ static const char find_other_option[] =
 /* Which run of the file a new one becomes: it is waiting or has failed here, and has ended there. Where two parts have
  * it, as they do after arms were added, one that has not failed is taken. */
 static const char add_runs[] =
-    "INSERT OR IGNORE INTO runs (variant, seed) SELECT v.id, r.seed FROM temp.new_runs AS r"
-    " JOIN temp.new_variants AS n ON n.file = r.file AND n.id = r.variant JOIN variants AS v "
-    "ON " SAME(
-        "v",
-        "n") " ORDER BY r.seed, v.position;"
-             "CREATE TEMP TABLE becomes AS SELECT max(r.status <> 'failed'), r.rowid AS new_row, "
-             "r.file, r.id AS old, m.id AS "
-             "new FROM temp.new_runs AS r"
-             " JOIN temp.new_variants AS n ON n.file = r.file AND n.id = r.variant JOIN variants "
-             "AS v ON " SAME(
-                 "v",
-                 "n") " JOIN runs AS m ON m.variant = v.id AND m.seed = r.seed"
-                      " WHERE m.status IN ('waiting', 'failed') AND r.status <> 'waiting' GROUP BY "
-                      "m.id;"
-                      "UPDATE runs SET (status, " RESULTS ") = (SELECT r.status, " RESULTS
-                      " FROM temp.new_runs AS r"
-                      " WHERE r.rowid = (SELECT new_row FROM temp.becomes WHERE new = runs.id))"
-                      " WHERE id IN (SELECT new FROM temp.becomes);"
-                      "DELETE FROM lines WHERE run IN (SELECT new FROM temp.becomes);";
+    "INSERT OR IGNORE INTO runs (variant, seed) SELECT m.new, r.seed FROM temp.new_runs AS r"
+    " JOIN temp.matches AS m ON m.file = r.file AND m.old = r.variant"
+    " JOIN variants AS v ON v.id = m.new ORDER BY r.seed, v.position;"
+    "CREATE TEMP TABLE becomes AS SELECT max(r.status <> 'failed'), r.rowid AS new_row, r.file,"
+    " r.id AS old, h.id AS new FROM temp.new_runs AS r"
+    " JOIN temp.matches AS m ON m.file = r.file AND m.old = r.variant"
+    " JOIN runs AS h ON h.variant = m.new AND h.seed = r.seed"
+    " WHERE h.status IN ('waiting', 'failed') AND r.status <> 'waiting' GROUP BY h.id;"
+    "CREATE INDEX temp.becomes_old ON becomes (file, old);"
+    "CREATE INDEX temp.becomes_new ON becomes (new);"
+    "UPDATE runs SET (status, " RESULTS ") = (SELECT r.status, " RESULTS " FROM temp.new_runs AS r"
+    " WHERE r.rowid = (SELECT new_row FROM temp.becomes WHERE new = runs.id))"
+    " WHERE id IN (SELECT new FROM temp.becomes);"
+    "DELETE FROM lines WHERE run IN (SELECT new FROM temp.becomes);";
 
 hth_status hth_store_take_begin(hth_store *store, hth_error *error) {
+    HTH_TRY(hth_sql_know_canonical(store, error));
     return hth_sql_execute(store, tables, error);
 }
 
@@ -147,11 +141,13 @@ static hth_status add_lines(hth_store *store, hth_error *error) {
 }
 
 static hth_status add_all(hth_store *store, hth_error *error) {
+    HTH_TRY(hth_sql_execute(store, know_variants, error));
     HTH_TRY(hth_sql_execute(store, add_variants, error));
+    HTH_TRY(hth_sql_execute(store, know_variants, error));
+    HTH_TRY(hth_sql_execute(store, match_variants, error));
     HTH_TRY(refuse_difference(store, find_difference, true, error));
     HTH_TRY(refuse_difference(store, find_other_option, false, error));
     HTH_TRY(hth_sql_execute(store, add_runs, error));
-    HTH_TRY(hth_sql_execute(store, "CREATE INDEX temp.becomes_old ON becomes (file, old)", error));
     return add_lines(store, error);
 }
 

@@ -16,24 +16,11 @@ typedef struct wanting {
     const hth_plan *plan;
     const char *out; /* the folder of the comparison */
     hth_stored_variant *variants;
+    char **varied; /* what each varies, in one spelling: 1e-4 and 0.0001 are the same */
     hth_stored_run *runs;
     size_t variant_count, run_count;
     hth_error *error;
 } wanting;
-
-/* Whether both vary the same: {"optimiser.lr":"1e-4"} and {"optimiser.lr":"0.0001"} do. */
-static bool same_varied(const char *a, const char *b) {
-    cJSON *one = cJSON_Parse(a), *other = cJSON_Parse(b);
-    bool same = one && other && cJSON_GetArraySize(one) == cJSON_GetArraySize(other);
-    const cJSON *item;
-    cJSON_ArrayForEach(item, one) {
-        const cJSON *twin = cJSON_GetObjectItemCaseSensitive(other, item->string);
-        same = same && cJSON_IsString(twin) && hth_same_value(item->valuestring, twin->valuestring);
-    }
-    cJSON_Delete(one);
-    cJSON_Delete(other);
-    return same;
-}
 
 static bool has_ended(const hth_stored_run *run) {
     return run->status == HTH_RUN_FINISHED || run->status == HTH_RUN_DIVERGED;
@@ -136,21 +123,44 @@ static hth_status refresh(hth_store *store, int64_t id, const hth_variant *v, ht
     return HTH_OK;
 }
 
+static hth_status no_memory(const wanting *w) {
+    return hth_fail(w->error, HTH_NO_MEMORY, "not enough memory for the plan of a comparison");
+}
+
+/* Fills in w->varied. */
+static hth_status spell_varied(wanting *w) {
+    w->varied = calloc(w->variant_count + 1, sizeof *w->varied);
+    if (!w->varied) return no_memory(w);
+    for (size_t i = 0; i < w->variant_count; i++)
+        if (!(w->varied[i] = hth_canonical_varied(w->variants[i].varied))) return no_memory(w);
+    return HTH_OK;
+}
+
+static void free_varied(const wanting *w) {
+    for (size_t i = 0; w->varied && i < w->variant_count; i++) cJSON_free(w->varied[i]);
+    free(w->varied);
+}
+
 /* Finds or makes the row of a variant and puts it at its position. *id: the row. */
 static hth_status place_variant(const wanting *w, const hth_variant *v, size_t position,
                                 int64_t *id) {
     bool found = false;
+    char *varied = hth_canonical_varied(v->varied);
+    if (!varied) return no_memory(w);
     /* A stored variant with the same arm and varied values: keep it if its settings are the same, otherwise delete
      * it. */
-    for (size_t i = 0; i < w->variant_count && !found; i++) {
+    hth_status status = HTH_OK;
+    for (size_t i = 0; i < w->variant_count && !found && status == HTH_OK; i++) {
         const hth_stored_variant *stored = &w->variants[i];
-        if (strcmp(stored->arm, v->arm) != 0 || !same_varied(stored->varied, v->varied)) continue;
+        if (strcmp(stored->arm, v->arm) != 0 || strcmp(w->varied[i], varied) != 0) continue;
         *id = stored->id;
-        HTH_TRY(compare_settings(w, stored, v, &found));
-        if (!found)
-            HTH_TRY(
-                hth_sql_change(w->store, w->error, "DELETE FROM variants WHERE id = ?", "i", *id));
+        status = compare_settings(w, stored, v, &found);
+        if (status == HTH_OK && !found)
+            status =
+                hth_sql_change(w->store, w->error, "DELETE FROM variants WHERE id = ?", "i", *id);
     }
+    cJSON_free(varied);
+    HTH_TRY(status);
     /* Refresh or add, and store the position. */
     HTH_TRY(found ? refresh(w->store, *id, v, w->error) : add_variant(w->store, v, id, w->error));
     return hth_sql_change(
@@ -247,7 +257,7 @@ static hth_status want_all(const wanting *w) {
     HTH_TRY(hth_sql_change(store, w->error, "UPDATE variants SET position = position + ?", "i",
                            (int64_t)w->plan->count));
     for (size_t i = 0; i < w->plan->count; i++) {
-        int64_t id;
+        int64_t id = 0;
         HTH_TRY(place_variant(w, &w->plan->variants[i], i, &id));
         HTH_TRY(want_seeds(store, w->plan, i, id, w->error));
     }
@@ -266,7 +276,9 @@ hth_status hth_store_want(hth_store *store, const hth_plan *plan, const char *ou
     HTH_TRY(hth_sql_execute(store, "BEGIN IMMEDIATE", error));
     hth_status status = hth_store_variants(store, &w.variants, &w.variant_count, error);
     if (status == HTH_OK) status = hth_store_runs(store, &w.runs, &w.run_count, error);
+    if (status == HTH_OK) status = spell_varied(&w);
     if (status == HTH_OK) status = want_all(&w);
+    free_varied(&w);
     hth_store_free_variants(w.variants, w.variant_count);
     free(w.runs);
     return hth_sql_conclude(store, status, error);
