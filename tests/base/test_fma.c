@@ -1,7 +1,7 @@
 /*
- * Multiply-add where no instruction rounds once (base/fma.h): the one of float that is made of double has the bits of the
- * C library's, on numbers of all magnitudes, and on sums that lie in the middle of two floats or next to it, large and
- * subnormal. A sum in double that is rounded to float has not: the test has such sums.
+ * Multiply-add where no instruction rounds once (base/fma.h): the one of float that is made of double has the bits of
+ * the C library's, on numbers of all magnitudes, and on sums that lie in the middle of two floats or next to it, large
+ * and subnormal. A sum in double that is rounded to float has not: the test has such sums.
  */
 #include "base/fma.h"
 #include "base/random.h"
@@ -48,8 +48,8 @@ static void any_floats(void **state) {
     assert_int_equal(all.wrong, 0);
 }
 
-/* c +- (1 - 2^-2k) of half its last place: the sum in double is the middle of two floats, and the right one is the nearer.
- * `whole` is c in units of its last place, 2^exponent. */
+/* c +- (1 - 2^-2k) of half its last place: the sum in double is the middle of two floats, and the right one is the
+ * nearer. `whole` is c in units of its last place, 2^exponent. */
 static void near_middle(uint32_t whole, int exponent, int k, counts *all) {
     const int half = exponent - 1, first = half / 2;
     const float c = ldexpf((float)whole, exponent), tiny = ldexpf(1, -k);
