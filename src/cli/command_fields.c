@@ -29,6 +29,17 @@ static int read_units(const char *text, fields_request *q) {
                         text, MOST_UNITS);
 }
 
+/* --norm R */
+static int read_norm(const cli_arguments *arguments, double *norm) {
+    const char *text = cli_value(arguments, "--norm");
+    char *end;
+    if (!text) return CLI_OK;
+    *norm = strtod(text, &end);
+    if (end > text && !*end && *norm > 0 && isfinite(*norm)) return CLI_OK;
+    return cli_complain(CLI_BAD_INPUT, "option --norm is '%s', but must be a positive number",
+                        text);
+}
+
 static int read_options(const cli_arguments *arguments, fields_request *q) {
     hth_fields_plan *p = &q->plan;
     const struct {
@@ -41,6 +52,7 @@ static int read_options(const cli_arguments *arguments, fields_request *q) {
     q->picture = cli_value(arguments, "--out");
     q->npz = cli_value(arguments, "--npz");
     int code = read_units(cli_value(arguments, "--units"), q);
+    if (code == CLI_OK) code = read_norm(arguments, &p->norm);
     for (size_t i = 0; code == CLI_OK && i < HTH_COUNT(numbers); i++)
         code = cli_whole(arguments, numbers[i].flag, numbers[i].least, numbers[i].fallback,
                          numbers[i].out);

@@ -541,24 +541,28 @@ static const cli_command commands[] = {
             "the input some steps before, weighed by what the unit does, less its mean; of a unit "
             "that spikes the spike-triggered average. Slope: the mean of dz_t/dx_{t-k}, by the "
             "exact Jacobians. Best input: the sequence that makes the unit's z largest, within the "
-            "range that each input has in the data, by ascent along dz/dx; beside it stands what z "
-            "reaches.\n\n"
+            "range that each input has in the data (--norm: within a distance of the mean input), "
+            "by "
+            "ascent along dz/dx; beside it stands what z reaches.\n\n"
             "The first is what came before, the second what the input does, and the third what the "
             "unit would like. Of spiking units there is the first.\n\n"
             "  hitherto fields runs/same --units 0,7,12 --out fields.svg\n"
             "  hitherto fields runs/same --lags 30 --npz fields.npz",
-        .flags = {{"--units", "LIST", "units of the layer, such as 0,7..9 (0)"},
-                  {"--lags", "N", "the largest lag (10)"},
-                  {"--steps", "N", "steps of the split (1000)"},
-                  {"--layer", "N", "from 0, the lowest (0)"},
-                  {"--split", "NAME", "train, validation or test (validation)"},
-                  PHASE,
-                  {"--out", "FILE",
-                   "picture to write, of four units at most: FILE.svg or FILE.png"},
-                  {"--npz", "FILE",
-                   "arrays: units, triggered, slope, best (units, lags + 1, inputs) and reached"},
-                  {"--quiet", NULL, "no progress"},
-                  THREADS},
+        .flags =
+            {{"--units", "LIST", "units of the layer, such as 0,7..9 (0)"},
+             {"--lags", "N", "the largest lag (10)"},
+             {"--steps", "N", "steps of the split (1000)"},
+             {"--layer", "N", "from 0, the lowest (0)"},
+             {"--norm", "R",
+              "the best input is at most so far from the mean input, in Euclidean distance over "
+              "all its steps; without it the ranges of the data bound each input"},
+             {"--split", "NAME", "train, validation or test (validation)"},
+             PHASE,
+             {"--out", "FILE", "picture to write, of four units at most: FILE.svg or FILE.png"},
+             {"--npz", "FILE",
+              "arrays: units, triggered, slope, best (units, lags + 1, inputs) and reached"},
+             {"--quiet", NULL, "no progress"},
+             THREADS},
         .run = cli_fields,
     },
     {

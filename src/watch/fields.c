@@ -142,7 +142,30 @@ static hth_status run_input(fields *f, const hth_real *x, size_t at, double *z, 
     return HTH_OK;
 }
 
-/* The way up at the input that was run last, of length 1 where each input is counted in its range. False: none. */
+/* How far an input may go, in which steps are counted. */
+static double reach_of(const fields *f, size_t input) {
+    return f->plan->norm > 0 ? f->plan->norm : f->high[input] - f->low[input];
+}
+
+/* Puts an input back where it may be: into the ranges, or as near to the mean as it has to be. */
+static void hold(const fields *f, hth_real *x) {
+    const size_t count = f->slots * f->inputs;
+    const bool by_norm = f->plan->norm > 0;
+    double square = 0;
+    for (size_t j = 0; !by_norm && j < count; j++)
+        x[j] = (hth_real)fmin(fmax((double)x[j], f->low[j % f->inputs]), f->high[j % f->inputs]);
+    for (size_t j = 0; by_norm && j < count; j++) {
+        const double from = (double)x[j] - f->mean[j % f->inputs];
+        square += from * from;
+    }
+    const double shrink = by_norm && square > 0 ? f->plan->norm / sqrt(square) : 1;
+    for (size_t j = 0; shrink < 1 && j < count; j++) {
+        const double mean = f->mean[j % f->inputs];
+        x[j] = (hth_real)(mean + shrink * ((double)x[j] - mean));
+    }
+}
+
+/* The way up at the input that was run last, of length 1 where each input is counted in its reach. False: none. */
 static bool find_way(fields *f, size_t at, hth_real *way) {
     const size_t inputs = f->inputs, last = f->slots - 1;
     double square = 0, *slope = calloc(f->slots * inputs, sizeof *slope);
@@ -150,14 +173,14 @@ static bool find_way(fields *f, size_t at, hth_real *way) {
     add_slope(f, at, last, slope);
     for (size_t k = 0; k < f->slots; k++)
         for (size_t i = 0; i < inputs; i++) {
-            const double by_range = slope[k * inputs + i] * (f->high[i] - f->low[i]);
-            square += by_range * by_range;
+            const double by_reach = slope[k * inputs + i] * reach_of(f, i);
+            square += by_reach * by_reach;
         }
     for (size_t k = 0; k < f->slots && square > 0; k++)
         for (size_t i = 0; i < inputs; i++) {
-            const double range = f->high[i] - f->low[i];
+            const double reach = reach_of(f, i);
             way[(last - k) * inputs + i] =
-                (hth_real)(slope[k * inputs + i] * range * range / sqrt(square));
+                (hth_real)(slope[k * inputs + i] * reach * reach / sqrt(square));
         }
     free(slope);
     return square > 0;
@@ -174,10 +197,9 @@ static hth_status climb(fields *f, size_t i, hth_error *error) {
     HTH_TRY(run_input(f, x, at, &u->reached, error));
     for (int k = 0; k < MOST && rate > 1e-6 && find_way(f, at, way); k++) {
         double z;
-        for (size_t j = 0; j < count; j++) {
-            const double moved = (double)x[j] + rate * (double)way[j];
-            better[j] = (hth_real)fmin(fmax(moved, f->low[j % f->inputs]), f->high[j % f->inputs]);
-        }
+        for (size_t j = 0; j < count; j++)
+            better[j] = (hth_real)((double)x[j] + rate * (double)way[j]);
+        hold(f, better);
         HTH_TRY(run_input(f, better, at, &z, error));
         if (z > u->reached) {
             memcpy(x, better, count * sizeof *x);

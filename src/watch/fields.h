@@ -7,7 +7,8 @@
  *               least.
  *   slope       the mean of dz_t/dx_{t-k}, by the exact Jacobians: what the input does to the unit
  *   best        the input of lags + 1 steps from the start of a sequence that makes z largest, within the range that
- *               each input has in the data; by ascent along dz/dx (activity maximisation, Erhan et al. 2009)
+ *               each input has in the data, or within a distance from the data's mean input; by ascent along dz/dx
+ *               (activity maximisation, Erhan et al. 2009, who hold the norm)
  *
  * The last two are of networks whose step is smooth.
  */
@@ -25,6 +26,7 @@ typedef struct hth_fields_plan {
     uint64_t layer;
     const size_t *units; /* of the layer; borrowed */
     size_t count;        /* at least 1 */
+    double norm; /* largest distance of `best` from the mean input; 0: the ranges bound it */
 } hth_fields_plan;
 
 typedef struct hth_field_of_unit {

@@ -130,6 +130,9 @@ static void test_fields(void **state) {
                  lists[i]);
         assert_string_equal(said.err, sentence);
     }
+    RUN("fields", "run", "--quiet", "--norm", "0.5", "--steps", "60", "--lags", "4");
+    assert_int_equal(said.code, 0);
+    REFUSED("option --norm is '-1', but must be a positive number", "fields", "run", "--norm=-1");
     REFUSED("there is no unit 4: layer 0 has 0..3", "fields", "run", "--units", "4", "--quiet");
 }
 

@@ -14,13 +14,16 @@
 
 enum { UNITS = 5, LAGS = 4 };
 
+static double norm; /* of the best input; 0: within the ranges */
+
 static hth_fields look(const char *name, const size_t *units, size_t count, uint64_t steps) {
     const hth_fields_plan plan = {.run = scratch_path(name),
                                   .split = "validation",
                                   .steps = steps,
                                   .lags = LAGS,
                                   .units = units,
-                                  .count = count};
+                                  .count = count,
+                                  .norm = norm};
     hth_fields out;
     hth_error error;
     bool stopped;
@@ -73,6 +76,45 @@ static void of_a_linear_network(void **state) {
     hth_fields_free(&found);
     hth_session_close(&session);
     hth_config_destroy(config);
+}
+
+/* The same unit's fields at three bounds of the best input. */
+static void look_three_times(const char *run, size_t unit, hth_fields *near, hth_fields *far,
+                             hth_fields *corners) {
+    norm = 0.4;
+    *near = look(run, &unit, 1, 50);
+    norm = 0.8;
+    *far = look(run, &unit, 1, 50);
+    norm = 0;
+    *corners = look(run, &unit, 1, 50);
+}
+
+/* Within a distance of the mean input, the best one of a linear network is its receptive field, made so long: what twice
+ * the distance adds is that field, whatever the mean is. Controls: within ranges it is a corner, and a network that is
+ * not linear has another field there. */
+static void the_best_of_a_norm_is_the_field(void **state) {
+    (void)state;
+    static const char *const runs[] = {"linear", "gru2"};
+    train_whole(COMMON "cell=gru", "gru2");
+    for (size_t r = 0; r < 2; r++) {
+        hth_fields near, far, corners;
+        look_three_times(runs[r], 4, &near, &far, &corners);
+        const size_t count = (LAGS + 1) * near.inputs;
+        const hth_field_of_unit *u = near.units;
+        double length = 0, worst = 0, of_corners = 0;
+        for (size_t k = 0; k < count; k++) length += u->slope[k] * u->slope[k];
+        for (size_t k = 0; k < count; k++) {
+            const double field = 0.4 * u->slope[k] / sqrt(length);
+            worst = fmax(worst, fabs(far.units->best[k] - u->best[k] - field));
+            of_corners = fmax(of_corners, fabs(corners.units->best[k] - u->best[k] - field));
+        }
+        assert_true(far.units->reached > u->reached + 0.01);
+        assert_true(r == 0 ? worst < tolerance(1e-8, 1e-4) : worst > 1e-3);
+        assert_true(of_corners > 0.1);
+        hth_fields_free(&near);
+        hth_fields_free(&far);
+        hth_fields_free(&corners);
+    }
 }
 
 /* What is reached is reached: the best input, run from the start, leads there, and it is more than the mean input does
@@ -180,6 +222,7 @@ static void what_cannot_be_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_a_linear_network),
+        cmocka_unit_test(the_best_of_a_norm_is_the_field),
         cmocka_unit_test(the_best_input_reaches_what_is_said),
         cmocka_unit_test(input_before_activity_is_its_definition),
         cmocka_unit_test(what_cannot_be_is_refused),
