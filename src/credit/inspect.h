@@ -37,6 +37,11 @@ hth_status hth_learner_plan_for(const hth_settings *settings, const hth_network 
                                 void (*show)(void *context, const hth_learner *plan), void *context,
                                 hth_error *error);
 
+/* The first layers, below `lowest`, do not learn. The learner leaves them out where nothing but their own gradient asks
+ * for their errors: nothing is kept of the past, predicted or asked of inputs. Then that gradient is 0; else nothing
+ * changes. */
+void hth_learner_freeze(hth_learner *learner, size_t lowest);
+
 /* ---- A tape that slides ---- */
 
 /* Whether the tape slides (learner.window), and whether the gradient of a step is then given later than its loss. */

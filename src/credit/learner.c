@@ -254,6 +254,18 @@ hth_status hth_learner_signals(hth_learner *learner, const hth_real *signals, si
     return HTH_OK;
 }
 
+void hth_learner_freeze(hth_learner *learner, size_t lowest) {
+    const hth_network *net = learner->network;
+    const hth_axes *axes = &learner->axes;
+    const hth_past *past = axes->past;
+    const bool keeps = past->before || past->boundary || past->weigh || past->carry;
+    const bool learns = axes->future->learn || axes->recurrence->learn;
+    if (keeps || learns || learner->gives_inputs || learner->slides || learner->rows ||
+        net->embedding || net->feeds_back || net->is_whole || hth_has_store(net))
+        return;
+    learner->adjoint.lowest = lowest;
+}
+
 void hth_learner_push(hth_learner *learner, size_t l, const hth_real *z, size_t state,
                       const hth_real *s) {
     hth_adjoint_layer *a = &learner->adjoint.layers[l];

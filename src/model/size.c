@@ -13,6 +13,7 @@
 #include "kernels/level.h"
 #include "network/network.h"
 #include "optim/catalogues.h"
+#include "optim/inspect.h"
 
 #include <stdlib.h>
 
@@ -231,6 +232,8 @@ static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b,
     status = hth_gradient_create(p->network, &from, &p->gradient, error);
     HTH_TRY(count(status, b, &m->sizes.gradient));
     status = hth_optimiser_create(settings, p->network, p->compute, &from, &p->optimiser, error);
+    if (status == HTH_OK && p->learner)
+        hth_learner_freeze(p->learner, hth_optimiser_frozen(p->optimiser));
     return count(status, b, &m->sizes.optimiser);
 }
 

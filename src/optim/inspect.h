@@ -16,6 +16,9 @@ double hth_gradient_turn(hth_gradient *gradient, hth_gradient *other);
 /* Forgets moments and the number of steps, as if the optimiser were new. */
 void hth_optimiser_reset(hth_optimiser *optimiser);
 
+/* How many layers, the first, have a learning rate of 0 (optimiser.lr_layer). */
+size_t hth_optimiser_frozen(const hth_optimiser *optimiser);
+
 /* What an optimiser asks of those who walk before it consolidates: gradients of sequences, to be noted. */
 typedef enum hth_importance {
     HTH_OF_NOTHING,   /* it needs none */

@@ -331,6 +331,12 @@ hth_status hth_optimiser_note(hth_optimiser *o, const hth_gradient *gradient, do
     return HTH_OK;
 }
 
+size_t hth_optimiser_frozen(const hth_optimiser *o) {
+    size_t lowest = 0;
+    while (lowest < o->layer_count && o->layer_rates[lowest] == 0) lowest++;
+    return lowest;
+}
+
 void hth_optimiser_reset(hth_optimiser *o) {
     for (size_t i = 0; i < o->method->moments; i++)
         memset(o->moments[i], 0, o->count * sizeof *o->moments[i]);

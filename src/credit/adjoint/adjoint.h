@@ -64,6 +64,7 @@ typedef struct hth_adjoint {
     const hth_crossing *crossing;
     void *across; /* what the recurrence keeps, for `cross` and `replace` */
     size_t rows;
+    size_t lowest;   /* layers below it are left out: they do not learn (hth_learner_freeze) */
     size_t from, to; /* the steps that the gradient is of, as far as the tape has them */
     size_t item; /* of which item all rows are adjoints; HTH_EVERY_ITEM: row b belongs to item b */
     bool is_filled;   /* q of all layers is there before the scan: none passes down to another */

@@ -159,6 +159,7 @@ static void pass_down(hth_adjoint *adjoint, size_t l, bool *given) {
     const hth_reading *reads = &adjoint->tape->network->layers[l].reads;
     for (size_t p = 0; p < reads->count; p++) {
         const bool of_input = reads->parts[p].layer == HTH_OF_INPUT;
+        if (!of_input && reads->parts[p].layer < adjoint->lowest) continue;
         const bool adds =
             of_input ? *given
                      : reads->parts[p].adds || adjoint->layers[reads->parts[p].layer].is_given;
@@ -277,7 +278,7 @@ void hth_scan(hth_adjoint *adjoint) {
         scan_across(adjoint);
         return;
     }
-    for (size_t l = tape->network->layer_count; l-- > 0;) {
+    for (size_t l = tape->network->layer_count; l-- > adjoint->lowest;) {
         const hth_layer *layer = &tape->network->layers[l];
         const double work =
             (double)(tape->steps * adjoint->rows) * (double)(layer->n * layer->rows);

@@ -84,7 +84,7 @@ void hth_tape_gradient_row(const hth_adjoint *adjoint, size_t row, hth_real *val
 void hth_tape_gradient_rest(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_network *net = adjoint->tape->network;
     const bool begins = adjoint->tape->fresh && adjoint->from == 0;
-    for (size_t l = 0; begins && l < net->layer_count; l++)
+    for (size_t l = adjoint->lowest; begins && l < net->layer_count; l++)
         if (net->layers[l].learns_initial)
             initial_gradient(adjoint, l, 0, adjoint->rows,
                              gradient->values + net->layers[l].initial);
@@ -146,7 +146,7 @@ static void weight_gradient(const hth_adjoint *adjoint, size_t l, hth_real *weig
 
 void hth_tape_gradient_weights(const hth_adjoint *adjoint, hth_gradient *gradient) {
     const hth_tape *tape = adjoint->tape;
-    for (size_t l = 0; l < tape->network->layer_count; l++) {
+    for (size_t l = adjoint->lowest; l < tape->network->layer_count; l++) {
         const hth_layer *layer = &tape->network->layers[l];
         hth_real *weight = gradient->values + layer->weight;
         weight_gradient(adjoint, l, weight);
