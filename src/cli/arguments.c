@@ -47,9 +47,12 @@ static int unknown_flag(const cli_command *command, const char *typed) {
             "%s=VALUE",
             typed, command->name, full);
     const char *near = hth_nearest(typed, names, count);
-    return cli_complain(CLI_BAD_INPUT, "unknown option '%s' of hitherto %s%s%s%s", typed,
-                        command->name, near ? "; did you mean '" : "", near ? near : "",
-                        near ? "'?" : "");
+    if (near)
+        return cli_complain(CLI_BAD_INPUT, "unknown option '%s' of hitherto %s; did you mean '%s'?",
+                            typed, command->name, near);
+    return cli_complain(CLI_BAD_INPUT,
+                        "unknown option '%s' of hitherto %s; 'hitherto help %s' shows them all",
+                        typed, command->name, command->name);
 }
 
 /* Which flag of the command this is, "--out" or "--out=DIR"; *value: what follows '=', or NULL. */

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/stream_report.h"
 #include "run/online.h"
+#include "settings/identity.h"
 
 #include "files/clock.h"
 
@@ -256,9 +257,12 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
     const char *load = cli_value(arguments, "--load");
     const hth_settings own = hth_config_given(given);
     if (load) HTH_TRY(hth_online_settings(load, config, error));
+    const size_t of_snapshot = config->count;
     for (size_t i = 0; i < own.count; i++)
         HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
                                error));
+    const hth_settings joined = hth_config_given(config);
+    if (load) HTH_TRY(hth_identity_keep(&joined, of_snapshot, error));
     /* Another stream of the settings comes first: rows are in its place. */
     hth_settings all = hth_config_settings(config);
     for (size_t i = 0; i < HTH_COUNT(others); i++) {

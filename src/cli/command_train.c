@@ -163,6 +163,14 @@ int cli_train(const cli_arguments *arguments) {
         return cli_complain(CLI_BAD_INPUT, "cannot begin with %s: there is no such run or file",
                             from);
     const char *own = own_settings(arguments, path, sizeof path);
+    char results[PATH_LENGTH];
+    snprintf(results, sizeof results, "%s/results.db", given ? given : "");
+    if (resume && given && !own && exists(results))
+        return cli_complain(
+            CLI_BAD_INPUT,
+            "%s holds a comparison, and no run: 'hitherto compare --out %s' goes on "
+            "with it",
+            given, given);
     if (resume && given && !own)
         return cli_complain(CLI_BAD_INPUT,
                             "cannot resume %s: it has no settings.yaml, so no run has begun there: "

@@ -20,13 +20,18 @@ bool cli_ends_in(const char *path, const char *ending) {
 }
 
 /* Refuses a word that is data, or no file at all: a setting with a space or a colon in it. */
-static hth_status check_word(const char *path, hth_error *error) {
+static hth_status check_word(const char *path, bool of_stream, hth_error *error) {
     static const char *const readers[][2] = {{".npz", "data=arrays data.file"},
                                              {".npy", "data=arrays data.file"},
                                              {".csv", "data=table data.target=COLUMN data.file"},
                                              {".idx3-ubyte", "data=images data.file"}};
     for (size_t i = 0; i < HTH_COUNT(readers); i++)
-        if (cli_ends_in(path, readers[i][0]))
+        if (of_stream && cli_ends_in(path, readers[i][0]))
+            return hth_fail(error, HTH_INVALID,
+                            "%s is no settings file; rows come on the standard input: hitherto "
+                            "stream --target COLUMN <%s",
+                            path, path);
+        else if (cli_ends_in(path, readers[i][0]))
             return hth_fail(error, HTH_INVALID,
                             "%s is no settings file; data are named by settings: %s=%s", path,
                             readers[i][1], path);
@@ -40,9 +45,10 @@ static hth_status check_word(const char *path, hth_error *error) {
 }
 
 /* The folder of a run stands for the run's settings. */
-static hth_status load_file(const char *path, hth_config *config, hth_error *error) {
+static hth_status load_file(const char *path, bool of_stream, hth_config *config,
+                            hth_error *error) {
     char inside[1024];
-    HTH_TRY(check_word(path, error));
+    HTH_TRY(check_word(path, of_stream, error));
     if (!cli_is_folder(path)) return hth_config_load(config, path, error);
     snprintf(inside, sizeof inside, "%s/settings.yaml", path);
     struct stat found;
@@ -64,7 +70,7 @@ static hth_status load_files(const cli_arguments *arguments, hth_config *config,
         const char *word = arguments->words[i];
         const bool first = *inherited == config->count;
         if (cli_is_assignment(word)) continue;
-        HTH_TRY(load_file(word, config, error));
+        HTH_TRY(load_file(word, arguments->command->run == cli_stream, config, error));
         if (begins && first && cli_is_folder(word)) *inherited = config->count;
     }
     return HTH_OK;

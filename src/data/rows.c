@@ -138,7 +138,7 @@ static hth_status unknown_column(const hth_rows *r, const char *setting, const c
                     setting, name, r->columns, all);
 }
 
-/* "load" or "3" or "3-7": the first and the last column. */
+/* "load" or "3" or "3-7", also "3..7": the first and the last column. */
 static bool find_columns(const hth_rows *r, const char *name, size_t *first, size_t *last) {
     for (size_t c = 0; r->names && c < r->columns; c++)
         if (strcmp(r->names[c], name) == 0) {
@@ -149,14 +149,27 @@ static bool find_columns(const hth_rows *r, const char *name, size_t *first, siz
     const unsigned long long from = strtoull(name, &end, 10);
     if (end == name || from < 1 || from > r->columns) return false;
     unsigned long long to = from;
-    if (*end == '-') {
-        const char *second = end + 1;
+    if (*end == '-' || strncmp(end, "..", 2) == 0) {
+        const char *second = end + (*end == '-' ? 1 : 2);
         to = strtoull(second, &end, 10);
         if (end == second || to < from || to > r->columns) return false;
     }
     *first = (size_t)from - 1;
     *last = (size_t)to - 1;
     return *end == '\0';
+}
+
+static bool among(const size_t *columns, size_t count, size_t column) {
+    for (size_t i = 0; i < count; i++)
+        if (columns[i] == column) return true;
+    return false;
+}
+
+static hth_status twice(const hth_rows *r, const char *setting, size_t column, hth_error *error) {
+    char name[80];
+    column_name(r, column, name, sizeof name);
+    return hth_fail(error, HTH_INVALID, "%s: %s names the column %s twice: leave one out",
+                    r->source.name, setting, name);
 }
 
 /* Reads a list of columns; *out from malloc. */
@@ -173,16 +186,13 @@ static hth_status select_columns(const hth_rows *r, const char *setting, const c
             status = unknown_column(r, setting, name ? name : list, error);
             break;
         }
-        for (size_t c = first; c <= last && *count < HTH_MOST_COLUMNS; c++) (*out)[(*count)++] = c;
+        for (size_t c = first; c <= last && *count < HTH_MOST_COLUMNS && status == HTH_OK; c++) {
+            if (among(*out, *count, c)) status = twice(r, setting, c, error);
+            (*out)[(*count)++] = c;
+        }
     }
     free(text);
     return status;
-}
-
-static bool among(const size_t *columns, size_t count, size_t column) {
-    for (size_t i = 0; i < count; i++)
-        if (columns[i] == column) return true;
-    return false;
 }
 
 /* Without data.inputs: all columns that hold numbers in the first row, but not the targets of the same row. */

@@ -148,22 +148,31 @@ hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *o
     return make(settings, true, out, error);
 }
 
+/* The value that an identity has for a key; NULL: none. */
+static const char *value_of(const hth_identity *identity, const char *key) {
+    for (size_t i = 0; i < identity->count; i++)
+        if (strcmp(identity->items[i].key, key) == 0) return identity->items[i].value;
+    return NULL;
+}
+
 hth_status hth_identity_keep(const hth_settings *settings, size_t count, hth_error *error) {
-    const hth_settings before = {settings->items, count};
-    const hth_identity identity = {.has_episodes = hth_episodes_wanted(&before)};
-    for (size_t i = count; i < settings->count; i++) {
-        const hth_setting *given = &settings->items[i],
-                          *own = hth_settings_find(&before, given->key);
-        if (!own || !hth_identity_counts(&identity, given->key) ||
-            hth_same_value(own->value, given->value))
-            continue;
-        return hth_fail(
+    const hth_settings first = {settings->items, count};
+    hth_identity before, after;
+    HTH_TRY(hth_identity_make(&first, &before, error));
+    hth_status status = hth_identity_make(settings, &after, error);
+    if (status != HTH_OK) after = (hth_identity){0};
+    for (size_t i = count; i < settings->count && status == HTH_OK; i++) {
+        const hth_setting *given = &settings->items[i];
+        const char *was = value_of(&before, given->key), *is = value_of(&after, given->key);
+        if (!was || !is || hth_same_value(was, is)) continue;
+        status = hth_fail(
             error, HTH_MISMATCH,
-            "%s (%s) is '%.60s', but the run that is to go on has '%.60s': leave it out, or "
-            "begin another run with --from",
-            given->key, given->origin ? given->origin : "set", given->value, own->value);
+            "%s (%s) is '%.60s', but what is to go on has '%.60s': leave it out, or begin anew",
+            given->key, given->origin ? given->origin : "set", is, was);
     }
-    return HTH_OK;
+    hth_identity_free(&before);
+    hth_identity_free(&after);
+    return status;
 }
 
 bool hth_same_value(const char *a, const char *b) {

@@ -114,6 +114,23 @@ static hth_status check_whole(const hth_settings *settings, hth_error *error) {
     return need.status;
 }
 
+/* A setting of the section phases, of no phase: "phases.first=1" is likely meant for one. */
+static hth_status check_phases_key(const hth_known *known, const hth_settings *settings,
+                                   const hth_setting *setting, hth_error *error) {
+    hth_error reason = {0};
+    const hth_status status = hth_setting_check(known, settings, setting, &reason);
+    if (status == HTH_OK) return HTH_OK;
+    if (hth_setting_check_name(known, settings, setting, NULL) == HTH_OK ||
+        strstr(reason.message, "did you mean"))
+        return hth_fail(error, status, "%s", reason.message);
+    return hth_fail(
+        error, status,
+        "%s%sunknown setting %.80s: a phase has no value of its own, but settings, such "
+        "as %.80s.train.steps",
+        setting->origin ? setting->origin : "", setting->origin ? ": " : "", setting->key,
+        setting->key);
+}
+
 hth_status hth_config_check_setting(const hth_settings *settings, const hth_setting *setting,
                                     hth_error *error) {
     const hth_known known = hth_config_known();
@@ -121,6 +138,8 @@ hth_status hth_config_check_setting(const hth_settings *settings, const hth_sett
     hth_setting own = *setting;
     hth_phase_list of_phase;
     own.key = hth_phase_key(setting->key, label);
+    if (!own.key && strncmp(setting->key, "phases.", 7) == 0)
+        return check_phases_key(&known, settings, setting, error);
     if (!own.key) return hth_setting_check(&known, settings, setting, error);
     /* Of a phase: there is such a setting; a phase may have it; it fits. */
     HTH_TRY(hth_phase_settings(settings, label, &of_phase, error));

@@ -191,6 +191,16 @@ static hth_status read_key(yaml_reader *reader, char *out, size_t size) {
 
 static hth_status read_phase(yaml_reader *reader, const char *label);
 
+/* Of a section with a level of its own: one that is nearly called as those that have them. */
+static hth_status check_deeper(yaml_reader *reader, const char *section) {
+    static const char *const sections[] = {"phases", "arms"};
+    const char *near = hth_nearest(section, sections, HTH_COUNT(sections));
+    return near ? hth_fail(reader->error, HTH_INVALID,
+                           "%s:%zu: there is no section %s; did you mean '%s'?", reader->path,
+                           line_of(reader), section, near)
+                : HTH_OK;
+}
+
 static hth_status read_section(yaml_reader *reader, const char *section) {
     const size_t length = strlen(section), outer = strlen(reader->prefix);
     const bool has_phases = !outer && strcmp(section, "phases") == 0;
@@ -212,7 +222,9 @@ static hth_status read_section(yaml_reader *reader, const char *section) {
         HTH_TRY(read_key(reader, name, sizeof name));
         snprintf(key, sizeof key, "%s.%s", section, name);
         HTH_TRY(next(reader));
-        if (has_phases && reader->event.type == YAML_MAPPING_START_EVENT)
+        const bool deeper = reader->event.type == YAML_MAPPING_START_EVENT;
+        if (deeper && !has_phases) HTH_TRY(check_deeper(reader, section));
+        if (deeper && has_phases)
             HTH_TRY(read_phase(reader, name));
         else
             HTH_TRY(read_value(reader, key));
@@ -242,6 +254,10 @@ static hth_status read_mapping(yaml_reader *reader, bool whole) {
             return refuse_key(reader, key,
                               *reader->prefix ? "has no place in a phase"
                                               : "has no place in an arm");
+        if (reader->event.type == YAML_SEQUENCE_START_EVENT && strcmp(key, "phases") == 0)
+            return refuse_key(reader, key,
+                              "is a list, but each phase needs a name: write first: {train.steps: "
+                              "1000} for each, with another name, below phases");
         if (section && strcmp(key, "arms") == 0)
             HTH_TRY(read_arms(reader));
         else
@@ -255,6 +271,11 @@ static hth_status read_phase(yaml_reader *reader, const char *label) {
     char prefix[HTH_KEY_LENGTH];
     const size_t line = line_of(reader), before = reader->config->count;
     snprintf(prefix, sizeof prefix, "phases.%s.", label);
+    for (size_t i = reader->first; i < before; i++)
+        if (strncmp(reader->config->items[i].key, prefix, strlen(prefix)) == 0)
+            return hth_fail(reader->error, HTH_INVALID,
+                            "%s:%zu: phase '%s' was already given at %s: take another name",
+                            reader->path, line, label, reader->config->items[i].origin);
     reader->prefix = prefix;
     const hth_status status = read_mapping(reader, false);
     reader->prefix = "";

@@ -405,8 +405,8 @@ static void test_a_run_that_goes_on_stays_what_it_is(void **state) {
         {"train.steps=50",
          "train.steps (command line) is '50', but the run is past that already, at "
          "step 100; it was '100': give more, or leave it out"},
-        {"cell=lstm", "cell.name (command line) is 'lstm', but the run that is to go on has 'gru'"},
-        {"keep=si", "keep.name (command line) is 'si', but the run that is to go on has 'none'"},
+        {"cell=lstm", "cell.name (command line) is 'lstm', but what is to go on has 'gru'"},
+        {"keep=si", "keep.name (command line) is 'si', but what is to go on has 'none'"},
         {"network.units=5", "network.units (command line) is '5', but"},
     };
     RUN("train", "task=add", "network.units=3", "cell=gru", "learner=rflo", "train.steps=100",

@@ -106,6 +106,9 @@ static void test_a_comparison_from_start_to_picture(void **state) {
                                      "smoothed,smoothed_error\n"));
     read_whole("runs/a-compare/speed.csv", said.out);
     assert_non_null(strstr(said.out, "steps_per_second"));
+    RUN("train", "--resume", "--out", "runs/a-compare");
+    assert_string_equal(said.err, "hitherto: runs/a-compare holds a comparison, and no run: "
+                                  "'hitherto compare --out runs/a-compare' goes on with it\n");
     RUN("compare", "--table", "--out", "runs/a-compare", "compare.final=1");
     assert_int_equal(said.code, 0);
     assert_string_equal(said.err, "");

@@ -72,6 +72,14 @@ static void two_parts_are_the_whole(void **state) {
     feed("t.csv");
     RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
     assert_string_equal(said.out, whole + first);
+    /* What is typed beside it cannot make another network of it. */
+    RUN("stream", "--load", "s.safetensors", "network.units=7");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(said.err, "hitherto: network.units (command line) is '7', but what is to "
+                                  "go on has '6': leave it out, or begin anew\n");
+    RUN("stream", "--load", "s.safetensors", "cell=gru");
+    assert_non_null(
+        strstr(said.err, "cell.name (command line) is 'gru', but what is to go on has 'rate'"));
     feed("b.csv"); /* the control: its first rows are others */
     RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
     assert_string_not_equal(said.out, whole + first);
@@ -288,6 +296,10 @@ static void what_has_no_meaning_is_refused(void **state) {
     feed("t.csv");
     REFUSED("option --save is 'nowhere/s', but there is no folder nowhere: make it first",
             "--target", "b", "--save", "nowhere/s");
+    write_whole("t.csv", "a,b,c\n1,2,3\n");
+    feed("t.csv");
+    REFUSED("standard input: data.inputs names the column b twice: leave one out", "--target", "a",
+            "--inputs", "b,1..2");
     write_whole("t.csv", "a,b,c\n1,2,3\n");
     feed("t.csv");
     REFUSED("data.id is 'a,b', but must be one column: it names the rows", "--target", "c", "--id",

@@ -108,6 +108,15 @@ static void test_files_that_are_refused(void **state) {
                  "together");
     refuses_file(f, "cell:\n  tau_m:\n    deep: 1\n",
                  "run.yaml:3: cell.tau_m must have one value or a list, not a level of its own");
+    refuses_file(f, "phases:\n  a: {train.steps: 1}\n  a: {task.lag1: 2}\n",
+                 "run.yaml:3: phase 'a' was already given at run.yaml:2: take another name");
+    refuses_file(f, "phases:\n  - {train.steps: 1}\n",
+                 "run.yaml:2: phases is a list, but each phase needs a name: write first: "
+                 "{train.steps: 1000} for each, with another name, below phases");
+    refuses_file(f, "phase:\n  a: {train.steps: 1}\n",
+                 "run.yaml:2: there is no section phase; did you mean 'phases'?");
+    refuses_file(f, "arm:\n  a: {train.steps: 1}\n",
+                 "run.yaml:2: there is no section arm; did you mean 'arms'?");
     refuses_file(f, "cell:\n  tau_m: [[1]]\n",
                  "run.yaml:2: cell.tau_m is a list, whose items must be plain values");
     refuses_file(f, "cell:\n  tau_m: []\n", "run.yaml:2: cell.tau_m is an empty list");
