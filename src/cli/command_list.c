@@ -177,18 +177,20 @@ static bool in_section(const hth_catalogue *catalogue, const char *section) {
 }
 
 static int list_settings(const cli_arguments *arguments) {
-    const char *section = arguments->word_count > 1 ? arguments->words[1] : NULL;
+    const char *word = arguments->word_count > 1 ? arguments->words[1] : NULL;
+    char section[HTH_KEY_LENGTH]; /* also of "keep.strength" */
     size_t count;
+    snprintf(section, sizeof section, "%.*s", word ? (int)strcspn(word, ".") : 0, word ? word : "");
     const hth_catalogue *const *all = hth_catalogues(&count);
     if (cli_value(arguments, "--markdown")) return print_page();
     if (cli_value(arguments, "--schema")) return cli_list_schema();
     bool any = false;
     for (size_t i = 0; i < count; i++) {
-        if (section && !in_section(all[i], section)) continue;
+        if (word && !in_section(all[i], section)) continue;
         print_catalogue_settings(all[i]);
         any = true;
     }
-    return any ? CLI_OK : unknown_kind(section);
+    return any ? CLI_OK : unknown_kind(word);
 }
 
 static int list_kinds(void) {

@@ -262,7 +262,7 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
         HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
                                error));
     const hth_settings joined = hth_config_given(config);
-    if (load) HTH_TRY(hth_identity_keep(&joined, of_snapshot, error));
+    if (load) HTH_TRY(hth_identity_keep(&joined, of_snapshot, false, error));
     /* Another stream of the settings comes first: rows are in its place. */
     hth_settings all = hth_config_settings(config);
     for (size_t i = 0; i < HTH_COUNT(others); i++) {

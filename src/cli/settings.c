@@ -111,7 +111,7 @@ static hth_status fill(const cli_arguments *arguments, const char *first_file, h
     /* A run that goes on stays what it is. */
     if (!first_file || !cli_value(arguments, "--resume")) return HTH_OK;
     const hth_settings given = hth_config_given(config);
-    return hth_identity_keep(&given, own, error);
+    return hth_identity_keep(&given, own, false, error);
 }
 
 /* Checks the settings. Those of another run that have lost their meaning are removed. Training alone goes through

@@ -4,6 +4,7 @@
 #include "files/folder.h"
 #include "session/checkpoint.h"
 #include "session/outer.h"
+#include "settings/identity.h"
 #include "settings/phases.h"
 
 #include <string.h>
@@ -57,7 +58,10 @@ static hth_status load_settings(const char *run, const hth_settings *overrides, 
     const hth_settings given = hth_config_given(config);
     if (hth_has_phases(&given)) HTH_TRY(hth_config_validate(config, error));
     HTH_TRY(hth_config_enter_phase(config, error));
+    const size_t own = config->count;
     HTH_TRY(set_overrides(overrides, false, config, error));
+    const hth_settings all = hth_config_given(config);
+    HTH_TRY(hth_identity_keep(&all, own, true, error));
     return hth_config_validate(config, error);
 }
 

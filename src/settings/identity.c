@@ -155,20 +155,24 @@ static const char *value_of(const hth_identity *identity, const char *key) {
     return NULL;
 }
 
-hth_status hth_identity_keep(const hth_settings *settings, size_t count, hth_error *error) {
+hth_status hth_identity_keep(const hth_settings *settings, size_t count, bool of_network,
+                             hth_error *error) {
     const hth_settings first = {settings->items, count};
     hth_identity before, after;
     HTH_TRY(hth_identity_make(&first, &before, error));
     hth_status status = hth_identity_make(settings, &after, error);
     if (status != HTH_OK) after = (hth_identity){0};
+    after.network_only = of_network;
     for (size_t i = count; i < settings->count && status == HTH_OK; i++) {
         const hth_setting *given = &settings->items[i];
         const char *was = value_of(&before, given->key), *is = value_of(&after, given->key);
-        if (!was || !is || hth_same_value(was, is)) continue;
-        status = hth_fail(
-            error, HTH_MISMATCH,
-            "%s (%s) is '%.60s', but what is to go on has '%.60s': leave it out, or begin anew",
-            given->key, given->origin ? given->origin : "set", is, was);
+        if (!was || !is || hth_same_value(was, is) || !hth_identity_counts(&after, given->key))
+            continue;
+        status =
+            hth_fail(error, HTH_MISMATCH, "%s (%s) is '%.60s', but %s has '%.60s': leave it out%s",
+                     given->key, given->origin ? given->origin : "set", is,
+                     of_network ? "the network of the run" : "what is to go on", was,
+                     of_network ? "" : ", or begin anew");
     }
     hth_identity_free(&before);
     hth_identity_free(&after);

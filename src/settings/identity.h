@@ -23,8 +23,9 @@ hth_status hth_identity_make(const hth_settings *settings, hth_identity *out, ht
 hth_status hth_identity_make_whole(const hth_settings *settings, hth_identity *out,
                                    hth_error *error);
 /* HTH_MISMATCH where settings behind the first `count`, those of a run that is to go on, give one of the identity another
- * value. */
-hth_status hth_identity_keep(const hth_settings *settings, size_t count, hth_error *error);
+ * value; of_network: of a run that is looked at, one of its network. */
+hth_status hth_identity_keep(const hth_settings *settings, size_t count, bool of_network,
+                             hth_error *error);
 /* Whether two values are equal; "0.5" and "0.50" are. */
 bool hth_same_value(const char *a, const char *b);
 /* Whether the setting belongs to the identity. */

@@ -71,6 +71,11 @@ static void test_lesions_refused(void **state) {
     REFUSED(
         "the groups are '0..9', but must be such as 0..7,8+9+12: units of a layer that has 0..3",
         "lesion", "run", "--groups", "0..9", "--quiet");
+    REFUSED("network.units (command line) is '5', but the network of the run has '4': leave it out",
+            "lesion", "run", "network.units=5");
+    REFUSED(
+        "cell.name (command line) is 'lstm', but the network of the run has 'gru': leave it out",
+        "lesion", "run", "cell=lstm");
     REFUSED("which run? hitherto lesion RUN, with the folder of a run", "lesion");
 }
 
