@@ -1,9 +1,9 @@
 /*
- * What keeping and replaying cost an update: bench_updates SAMPLES [KEY=VALUE]... times the updates of a run, plain, with
- * each part of `keep` once a task has ended, and with replay, each as the settings have it otherwise, and prints a line of
- * JSON for each: {"what", "optimiser", "us", "least_us", "bytes"}: the median and the least of SAMPLES means over UPDATES
- * updates, in time of the processor, and what is kept beside the plain run. By default an LSTM of 64 learns copy-memory,
- * sequences of 28 steps in batches of 32.
+ * What keeping and replaying cost an update: bench_updates SAMPLES [KEY=VALUE]... times the updates of a run, plain,
+ * with each part of `keep` once a task has ended, and with replay, each as the settings have it otherwise, and prints a
+ * line of JSON for each: {"what", "optimiser", "us", "least_us", "bytes"}: the median and the least of SAMPLES means
+ * over UPDATES updates, in time of the processor, and what is kept beside the plain run. By default an LSTM of 64
+ * learns copy-memory, sequences of 28 steps in batches of 32.
  */
 #include "optim/catalogues.h"
 #include "session/importance.h"
