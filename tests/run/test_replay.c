@@ -451,7 +451,7 @@ static void test_threads_change_no_bit(void **state) {
     static const char line[] = "task=copy-memory task.delay=3 train.batch=8 network.units=48 "
                                "train.steps=150 train.validate_every=-1 replay=reservoir "
                                "replay.size=20 replay.batch=12 learner=bptt ";
-    char text[400], run[16];
+    char text[400], run[32];
     for (int threads = 1; threads <= 3; threads++) {
         snprintf(text, sizeof text, "%strain.threads=%d", line, threads);
         snprintf(run, sizeof run, "threads%d", threads);
