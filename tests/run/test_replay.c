@@ -420,6 +420,38 @@ static void test_nothing_replayed_is_the_plain_run(void **state) {
     assert_false(same_metrics("plain", "replayed"));
 }
 
+/* An array of the last checkpoint of a run. */
+static void restore(const char *run, const char *name, hth_dtype dtype, void *out, size_t count) {
+    char path[320];
+    hth_safetensors *file;
+    hth_field field = {.dtype = dtype, .count = count, .data = out};
+    snprintf(field.name, sizeof field.name, "%s", name);
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(run));
+    assert_int_equal(hth_safetensors_open(path, &file, NULL), HTH_OK);
+    assert_int_equal(hth_safetensors_restore(file, &field, 1, 0, NULL), HTH_OK);
+    hth_safetensors_close(file);
+}
+
+/* A sequence of the first phase keeps that phase's head and cue. Copy-memory has 10 inputs and 9 classes. */
+static void test_heads_and_cues_are_kept(void **state) {
+    (void)state;
+    enum { SIZE = 14, ITEMS = 2, STEPS = 25, EACH = 6, CLASSES = 9, OWN = 10, INPUTS = OWN + 2 };
+    static hth_real x[SIZE + ITEMS][STEPS][INPUTS];
+    static int32_t classes[SIZE + ITEMS][STEPS];
+    train_whole(COPY TWO "learner.steps=9 view.cues=2 phases.second.view.cue=1 replay=reservoir "
+                         "replay.size=14",
+                "heads");
+    restore("heads", "replay.x", HTH_DTYPE_REAL, x, sizeof x / sizeof(hth_real));
+    restore("heads", "replay.classes", HTH_DTYPE_I32, classes, sizeof classes / sizeof(int32_t));
+    for (size_t i = 0; i < 2 * EACH; i++) {
+        const size_t phase = i / EACH, steps = phase ? STEPS : STEPS - 2;
+        for (size_t t = 0; t < steps; t++) {
+            assert_int_equal(classes[i][t] / CLASSES, phase);
+            assert_true(x[i][t][OWN + phase] == 1 && x[i][t][OWN + 1 - phase] == 0);
+        }
+    }
+}
+
 static void test_interruptions_change_no_bit(void **state) {
     (void)state;
     static const char *const lines[] = {
@@ -448,9 +480,9 @@ static void test_interruptions_change_no_bit(void **state) {
 
 static void test_threads_change_no_bit(void **state) {
     (void)state;
-    static const char line[] = "task=copy-memory task.delay=3 train.batch=8 network.units=48 "
-                               "train.steps=150 train.validate_every=-1 replay=reservoir "
-                               "replay.size=20 replay.batch=12 learner=bptt ";
+    static const char line[] = "task=copy-memory task.delay=3 train.batch=16 network.units=128 "
+                               "train.steps=69 train.validate_every=-1 replay=reservoir "
+                               "replay.size=20 replay.batch=24 learner=bptt ";
     char text[400], run[32];
     for (int threads = 1; threads <= 3; threads++) {
         snprintf(text, sizeof text, "%strain.threads=%d", line, threads);
@@ -500,6 +532,7 @@ int main(void) {
         cmocka_unit_test(test_dreams_of_tokens),
         cmocka_unit_test(test_online_traces_are_unbroken),
         cmocka_unit_test(test_nothing_replayed_is_the_plain_run),
+        cmocka_unit_test(test_heads_and_cues_are_kept),
         cmocka_unit_test(test_interruptions_change_no_bit),
         cmocka_unit_test(test_threads_change_no_bit),
         cmocka_unit_test(test_nonsense_is_refused),
