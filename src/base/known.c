@@ -9,10 +9,15 @@
 
 /* ---- The tables ---------------------------------------------------------------------------- */
 
+/* Text that begins with the section of a catalogue, and ends there or goes on with a dot. */
+static const char *section_text(const hth_catalogue *catalogue) {
+    return catalogue->key              ? catalogue->key
+           : catalogue->common.section ? catalogue->common.section
+                                       : catalogue->kind;
+}
+
 void hth_catalogue_section(const hth_catalogue *catalogue, char *out, size_t size) {
-    const char *text = catalogue->key              ? catalogue->key
-                       : catalogue->common.section ? catalogue->common.section
-                                                   : catalogue->kind;
+    const char *text = section_text(catalogue);
     snprintf(out, size, "%.*s", (int)strcspn(text, "."), text);
 }
 
@@ -75,8 +80,9 @@ typedef struct key_lookup {
     size_t name_count;
 } key_lookup;
 
+/* section: as section_text gives it. */
 static bool in_section(const char *key, const char *section) {
-    size_t length = strlen(section);
+    const size_t length = strcspn(section, ".");
     return strncmp(key, section, length) == 0 && key[length] == '.';
 }
 
@@ -98,10 +104,8 @@ static bool part_has_section(const hth_catalogue *catalogue, const char *key) {
 }
 
 static bool catalogue_has_section(const hth_catalogue *catalogue, const char *key) {
-    char section[HTH_KEY_LENGTH];
-    hth_catalogue_section(catalogue, section, sizeof section);
     const char *common = catalogue->common.section;
-    return in_section(key, section) || (common && in_section(key, common)) ||
+    return in_section(key, section_text(catalogue)) || (common && in_section(key, common)) ||
            part_has_section(catalogue, key);
 }
 
@@ -162,9 +166,7 @@ static void look_in_keys(key_lookup *lookup) {
         size_t index;
         if (!all[i]->key) continue;
         const char *dot = strchr(all[i]->key, '.');
-        char section[HTH_KEY_LENGTH];
-        hth_catalogue_section(all[i], section, sizeof section);
-        if (!in_section(lookup->setting->key, section)) continue;
+        if (!in_section(lookup->setting->key, section_text(all[i]))) continue;
         lookup->section_known = true;
         add_name(lookup, dot + 1);
         if (strcmp(all[i]->key, lookup->setting->key) != 0) continue;

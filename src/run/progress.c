@@ -58,8 +58,9 @@ static double regulariser(const hth_run *r) {
     return has ? c->walked.sums.regulariser * (double)r->session.steps / steps : (double)NAN;
 }
 
-hth_progress hth_run_describe(const hth_run *r, double now) {
+hth_progress hth_run_describe(hth_run *r, double now) {
     const hth_counters *c = &r->counters;
+    r->memory_bytes = hth_peak_memory(r->memory_bytes);
     /* Without a judged step since the last line, show the numbers of that line. */
     const bool fresh = c->walked.sums.weight > 0;
     double rate = (double)(c->walked.step - r->begun_step) / (now - r->begun);
@@ -84,7 +85,7 @@ hth_progress hth_run_describe(const hth_run *r, double now) {
         .seconds = r->before + now - r->begun,
         .steps_per_second = rate,
         .eta_seconds = eta(r, rate),
-        .memory_bytes = hth_peak_memory(),
+        .memory_bytes = r->memory_bytes,
     };
 }
 

@@ -35,6 +35,7 @@ typedef struct hth_run {
     /* begun: clock at the start of this process. before: seconds of earlier processes. */
     double begun, before;
     double line_time, saved, told; /* clock of the last line, checkpoint and progress report */
+    size_t memory_bytes;           /* peak, as last looked at */
     uint64_t begun_step;           /* counters.walked.step at the start of this process */
     bool warned;                   /* warn_of_rate has warned */
     bool away;                     /* data of the checkpoint's phase could not be opened */
@@ -87,7 +88,7 @@ void hth_run_tell_reading(const hth_run *run, bool reading);
 void hth_run_tell_data(const hth_run *run, const hth_source *source);
 /* The state of the run at clock `now`. Training loss and metric are those since the last line; those of the last line
  * if no step followed it. */
-hth_progress hth_run_describe(const hth_run *run, double now);
+hth_progress hth_run_describe(hth_run *run, double now);
 /* Reports progress to the observer, at most four times a second. Called after every tape; `run` is a hth_run. */
 void hth_run_tick(void *run);
 

@@ -391,7 +391,7 @@ static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) 
     hth_outcome *outcome = r->outcome;
     outcome->step = r->counters.walked.step;
     outcome->steps_total = r->session.steps_total;
-    outcome->memory_bytes = hth_peak_memory();
+    outcome->memory_bytes = hth_peak_memory(0);
     outcome->transfer = hth_run_transfer(r);
     if (r->begun > 0) outcome->seconds = r->before + hth_clock() - r->begun;
     if (status != HTH_OK && !outcome->cause.message[0] && error) outcome->cause = *error;
