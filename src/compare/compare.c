@@ -47,6 +47,7 @@ static hth_status begin_run(hth_comparing *c, size_t index, hth_job *job, hth_er
     const hth_config *config;
     HTH_TRY(hth_folder_of(c, run, folder, error));
     HTH_TRY(hth_run_settings(c, run, &config, error));
+    if (!c->keep) hth_hand_on(c, folder);
     hth_status status =
         hth_job_start(config, folder, c->keep, c->observer->interrupted, job, error);
     job->index = index;

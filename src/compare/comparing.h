@@ -36,6 +36,9 @@ typedef struct hth_comparing {
     hth_stored_result results[HTH_MOST_UNSTORED];
     size_t result_count;
     double waiting;
+    /* Runs whose results are stored, and whose folders are left for others. */
+    const hth_stored_run *spare[HTH_MOST_UNSTORED];
+    size_t spare_count;
     uint64_t heard[HTH_MOST_HEARD]; /* digests of messages that runs have sent */
     size_t heard_count;
 } hth_comparing;
@@ -62,9 +65,11 @@ hth_status hth_folder_of(const hth_comparing *c, const hth_stored_run *run, char
 bool hth_is_stopping(const hth_comparing *c);
 /* Takes the results of a run that ended. There must be room for them. */
 hth_status hth_settle(hth_comparing *c, const hth_job *job, hth_error *error);
-/* Stores the results that were taken; only then may the folders of their runs be removed. The folder of a failed run
+/* Stores the results that were taken; only then may the folders of their runs be handed on or removed. The folder of a failed run
  * stays, so that the next call goes on from it. */
 hth_status hth_store_results(hth_comparing *c, hth_error *error);
+/* Gives a run that is to begin the folder of one that has ended, if there is one. */
+void hth_hand_on(hth_comparing *c, const char *folder);
 /* Frees them. */
 void hth_drop_results(hth_comparing *c);
 /* Removes the folders of runs whose results are stored: a call that was killed did not get to it. Folders of

@@ -137,6 +137,14 @@ hth_status hth_settle(hth_comparing *c, const hth_job *job, hth_error *error) {
     return HTH_OK;
 }
 
+/* Where it does not work, the run makes its folder itself, and hth_sweep removes the other one. */
+void hth_hand_on(hth_comparing *c, const char *folder) {
+    char spare[HTH_PATH_LENGTH];
+    if (c->spare_count == 0 || hth_file_exists(folder)) return;
+    if (hth_folder_of(c, c->spare[--c->spare_count], spare, NULL) == HTH_OK)
+        hth_folder_hand_on(spare, folder, NULL);
+}
+
 void hth_drop_results(hth_comparing *c) {
     while (c->result_count) free(c->results[--c->result_count].lines);
 }
@@ -145,12 +153,15 @@ hth_status hth_store_results(hth_comparing *c, hth_error *error) {
     char folder[HTH_PATH_LENGTH];
     if (c->result_count == 0) return HTH_OK;
     HTH_TRY(hth_store_finish(c->store, c->results, c->result_count, error));
-    /* Tell the user, and remove the folders. */
+    /* Tell the user, and leave the folders for runs to come. */
     for (size_t i = 0; i < c->result_count; i++) {
         const hth_stored_run *run = c->results[i].run;
         say(c, run);
         if (c->keep || run->status == HTH_RUN_FAILED) continue;
-        if (hth_folder_of(c, run, folder, NULL) == HTH_OK) hth_folder_remove(folder, NULL);
+        if (c->spare_count < HTH_COUNT(c->spare))
+            c->spare[c->spare_count++] = run;
+        else if (hth_folder_of(c, run, folder, NULL) == HTH_OK)
+            hth_folder_remove(folder, NULL);
     }
     hth_drop_results(c);
     return HTH_OK;

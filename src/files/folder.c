@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char lock_name[] = "lock", draft_end[] = ".tmp";
+static const char lock_name[] = "lock", lines_name[] = "metrics.jsonl", draft_end[] = ".tmp";
 
 /* All files that a run writes. Each may also exist as a draft (files/draft.h). */
 static const char *const run_files[] = {
     "settings.yaml",
-    "metrics.jsonl",
+    lines_name,
     "align.jsonl",
     "interference.jsonl",
     "phases.json",
@@ -185,6 +185,37 @@ static hth_status empty_folder(const char *path, DIR *folder, hth_error *error) 
         if ((is_run_file(name) || is_draft(name)) && unlinkat(dirfd(folder), name, 0) != 0)
             return cannot_remove(path, error);
     return errno == 0 ? HTH_OK : cannot_remove(path, error);
+}
+
+/* Empties a file of lines, and removes any other file that a run has written, but its lock. */
+static hth_status clear_file(const char *path, int folder, const char *name, hth_error *error) {
+    if (strcmp(name, lock_name) == 0) return HTH_OK;
+    if (!is_run_file(name) && !is_draft(name))
+        return hth_fail(error, HTH_FILE, "%s holds %s, which is not of a run", path, name);
+    if (strcmp(name, lines_name) != 0)
+        return unlinkat(folder, name, 0) == 0 ? HTH_OK : hth_file_fail(path, "cleared", error);
+    const int file = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) return hth_file_fail(path, "cleared", error);
+    close(file);
+    return HTH_OK;
+}
+
+static hth_status clear_folder(const char *path, DIR *folder, hth_error *error) {
+    const char *name;
+    while ((name = next_name(folder))) HTH_TRY(clear_file(path, dirfd(folder), name, error));
+    return errno == 0 ? HTH_OK : hth_file_fail(path, "cleared", error);
+}
+
+hth_status hth_folder_hand_on(const char *path, const char *to, hth_error *error) {
+    bool there;
+    HTH_TRY(hth_file_look(to, &there, error));
+    if (there) return hth_fail(error, HTH_FILE, "%s: there is a folder already", to);
+    DIR *folder = opendir(path);
+    if (!folder) return hth_file_fail(path, "opened", error);
+    const hth_status status = clear_folder(path, folder, error);
+    closedir(folder);
+    HTH_TRY(status);
+    return rename(path, to) == 0 ? HTH_OK : hth_file_fail(to, "written", error);
 }
 
 hth_status hth_folder_remove(const char *path, hth_error *error) {

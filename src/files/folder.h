@@ -20,6 +20,11 @@ void hth_rundir_close(hth_rundir *dir);
  * itself nor links inside. HTH_FILE if `path` is a link or other files are left. */
 hth_status hth_folder_remove(const char *path, hth_error *error);
 
+/* Makes the folder of a run that has ended that of another, which has none: as if it had just been made, and sooner,
+ * since file systems are slow to make files. HTH_FILE if there is one, or if `path` holds other files; `path` may then
+ * be empty. */
+hth_status hth_folder_hand_on(const char *path, const char *to, hth_error *error);
+
 /* Writes PATH/name to out[HTH_PATH_LENGTH]. HTH_FILE if it is too long. */
 hth_status hth_rundir_file(const char *path, const char *name, char *out, hth_error *error);
 /* The folder of a run that may be named by one of its checkpoint files, in out[HTH_PATH_LENGTH]. *by_file: whether

@@ -279,6 +279,34 @@ static void test_killed_twenty_times(void **state) {
     assert_false(same_file("whole/curves.csv", "other/curves.csv"));
 }
 
+/* Runs too short for a checkpoint, whose results are stored together: some have ended when the program is killed, and
+ * are not stored yet. They run again, in folders that others have left. */
+static void test_tiny_runs_killed(void **state) {
+    (void)state;
+    enum { FIRST_STOP = 700, STRIDE = 200 };
+#define TINY SMALL, "train.steps=20", "train.report_every=10", "compare.seeds=12", "--jobs", "1"
+    const char *const arguments[] = {TINY, "--out", "tiny", "--quiet", NULL};
+    unsigned alive = 0, with_folders = 0;
+    if (!may_trace()) skip();
+    RUN(TINY, "--out", "tiny-whole", "--quiet");
+    assert_int_equal(said.code, 0);
+    assert_false(is_there("tiny-whole/runs"));
+    for (int i = 0; i < 8; i++) {
+        traced = true;
+        pid_t child = start_program(HTH_PROGRAM, arguments);
+        traced = false;
+        alive += kill_at_stop(child, FIRST_STOP + i * STRIDE);
+        with_folders += is_there("tiny/runs");
+    }
+    assert_true(alive > 2 && with_folders > 0);
+    RUN("compare", "--out", "tiny", "--quiet");
+    assert_string_equal(said.err, "");
+    assert_int_equal(said.code, 0);
+    assert_true(same_file("tiny-whole/table.csv", "tiny/table.csv"));
+    assert_true(same_file("tiny-whole/curves.csv", "tiny/curves.csv"));
+    assert_false(is_there("tiny/runs"));
+}
+
 static void test_interrupted(void **state) {
     (void)state;
     const char *const arguments[] = {LONG, "--out", "cut", "--quiet", NULL};
@@ -332,6 +360,7 @@ int main(void) {
         TEST(test_without_gnuplot),
         TEST(test_a_caption_counts_the_lines_there_are),
         TEST(test_killed_twenty_times),
+        TEST(test_tiny_runs_killed),
         TEST(test_interrupted),
         TEST(test_two_at_once_are_refused),
     };

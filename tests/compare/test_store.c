@@ -66,6 +66,42 @@ static void a_store_of_an_older_layout_is_read(void **state) {
     assert_non_null(strstr(error.message, "another version of hitherto"));
 }
 
+/* Results of several runs are stored together or not at all. */
+static void results_are_stored_together(void **state) {
+    (void)state;
+    size_t run_count, counts[2], after;
+    hth_error error;
+    compare_whole(ADD "compare.learners=tbptt compare.seeds=2", "together");
+    hth_stored_run *runs = runs_of("together", &run_count);
+    hth_line *lines[2];
+    hth_stored_result results_of[2];
+    for (size_t i = 0; i < 2; i++) {
+        lines[i] = lines_of("together", runs[i].id, &counts[i]);
+        lines[i][2].train_loss = 0.125;
+        runs[i].steps = 7;
+        results_of[i] = (hth_stored_result){&runs[i], lines[i], counts[i]};
+    }
+    /* The second has two lines of one step. */
+    lines[1][5].step = lines[1][4].step;
+    hth_store *store = open_results("together");
+    assert_int_equal(hth_store_finish(store, results_of, 2, &error), HTH_FILE);
+    hth_stored_run *now;
+    assert_int_equal(hth_store_runs(store, &now, &after, NULL), HTH_OK);
+    assert_int_equal(after, 2);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(now[i].steps, 400);
+    free(now);
+    lines[1][5].step++;
+    assert_int_equal(hth_store_finish(store, results_of, 2, &error), HTH_OK);
+    hth_store_close(store);
+    for (size_t i = 0; i < 2; i++) {
+        free(lines[i]);
+        lines[i] = lines_of("together", runs[i].id, &counts[i]);
+        assert_true(lines[i][2].train_loss == 0.125 && counts[i] == 10);
+        free(lines[i]);
+    }
+    free(runs);
+}
+
 /* A database that is not ours, whatever its tables and numbers, stays as it is; so does one that says whose it is. */
 static void other_databases_are_left_alone(void **state) {
     (void)state;
@@ -383,6 +419,7 @@ int main(void) {
         TEST(data_that_are_away_cost_nothing),    TEST(useless_checkpoints_are_given_up),
         TEST(unreadable_checkpoints_are_kept),    TEST(runs_under_way_outlive_other_calls),
         TEST(other_databases_are_left_alone),     TEST(updates_are_told),
+        TEST(results_are_stored_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

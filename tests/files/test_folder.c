@@ -93,6 +93,37 @@ static void only_what_a_run_writes_is_removed(void **state) {
     assert_int_equal(hth_folder_remove(scratch_path("gone"), &message), HTH_OK); /* as wanted */
 }
 
+/* A folder that is handed on is as one that has just been made, and never takes a place or another's file along. */
+static void a_folder_is_handed_on_empty(void **state) {
+    (void)state;
+    char text[64];
+    assert_int_equal(mkdir(scratch_path("old"), 0777), 0);
+    assert_int_equal(mkdir(scratch_path("taken"), 0777), 0);
+    static const char *const written[] = {"old/settings.yaml", "old/metrics.jsonl",
+                                          "old/checkpoint.safetensors", "old/lock",
+                                          "old/summary.json.tmp"};
+    for (size_t i = 0; i < HTH_COUNT(written); i++) put(written[i]);
+    assert_true(scratch_read("old/metrics.jsonl", text, sizeof text) > 0);
+    char from[320], to[320];
+    snprintf(from, sizeof from, "%s", scratch_path("old"));
+    snprintf(to, sizeof to, "%s", scratch_path("taken"));
+    assert_int_equal(hth_folder_hand_on(from, to, &message), HTH_FILE);
+    for (size_t i = 0; i < HTH_COUNT(written); i++) assert_true(is_there(written[i]));
+    put("old/notes.txt");
+    snprintf(to, sizeof to, "%s", scratch_path("new"));
+    assert_int_equal(hth_folder_hand_on(from, to, &message), HTH_FILE);
+    assert_message("old holds notes.txt, which is not of a run");
+    assert_true(is_there("old/notes.txt") && !is_there("new"));
+    assert_int_equal(unlink(scratch_path("old/notes.txt")), 0);
+    assert_int_equal(hth_folder_hand_on(from, to, &message), HTH_OK);
+    assert_false(is_there("old"));
+    assert_true(is_there("new/lock"));
+    assert_int_equal(scratch_read("new/metrics.jsonl", text, sizeof text), 0);
+    assert_false(is_there("new/settings.yaml") || is_there("new/checkpoint.safetensors") ||
+                 is_there("new/summary.json.tmp"));
+    assert_int_equal(hth_rundir_check(to, true, &message), HTH_OK);
+}
+
 static void links_are_not_followed(void **state) {
     (void)state;
     assert_int_equal(mkdir(scratch_path("mine"), 0777), 0);
@@ -170,6 +201,7 @@ int main(void) {
         cmocka_unit_test(drafts_and_a_lock_are_no_run),
         cmocka_unit_test(a_lock_that_cannot_be_taken),
         cmocka_unit_test(only_what_a_run_writes_is_removed),
+        cmocka_unit_test(a_folder_is_handed_on_empty),
         cmocka_unit_test(links_are_not_followed),
         cmocka_unit_test(a_draft_follows_no_link),
         cmocka_unit_test(a_draft_that_fails_leaves_the_old_file),
