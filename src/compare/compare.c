@@ -7,6 +7,7 @@
 #include "compare/comparing.h"
 
 #include "check/align.h"
+#include "compare/shown.h"
 #include "files/clock.h"
 #include "files/digest.h"
 #include "kernels/cores.h"
@@ -284,6 +285,7 @@ static hth_status prepare(hth_comparing *c, const hth_plan *plan, hth_error *err
     char keep[8];
     HTH_TRY(open_store(c->dir.path, false, &c->store, error));
     if (plan) HTH_TRY(hth_store_want(c->store, plan, c->dir.path, error));
+    if (plan && plan->part.of) HTH_TRY(hth_show_plan(plan, c->dir.path, error));
     HTH_TRY(hth_store_option(c->store, "compare.keep", keep, sizeof keep, error));
     c->keep = strcmp(keep, "true") == 0;
     HTH_TRY(hth_store_variants(c->store, &c->variants, &c->variant_count, error));
@@ -321,11 +323,12 @@ static void leave(hth_comparing *c) {
 static hth_status compare(const hth_plan *plan, const char *out, int jobs,
                           const hth_compare_observer *observer, hth_ending *ending,
                           hth_error *error) {
+    static const hth_compare_observer nobody;
     bool resume;
     HTH_TRY(look_at(out, !plan, &resume, error));
     hth_comparing *c = calloc(1, sizeof *c);
     if (!c) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for a comparison");
-    c->observer = observer;
+    c->observer = observer ? observer : &nobody;
     c->begun = hth_clock();
     hth_status status = take_directory(out, resume, &c->dir, error);
     if (status != HTH_OK) {
@@ -337,31 +340,36 @@ static hth_status compare(const hth_plan *plan, const char *out, int jobs,
     return status;
 }
 
-/* part.of 0: all runs. */
-static hth_status compare_share(const hth_config *config, const char *out, hth_part_of part,
-                                int jobs, const hth_compare_observer *observer, hth_ending *ending,
-                                hth_error *error) {
-    static const hth_compare_observer nobody;
-    hth_plan *plan = NULL;
-    if (config) HTH_TRY(hth_plan_make(config, &plan, error));
-    if (plan) plan->part = part;
-    hth_status status = compare(plan, out, jobs, observer ? observer : &nobody, ending, error);
-    hth_plan_free(plan);
-    return status;
+/* A plan of settings; NULL where there are none. */
+static hth_status make_plan(const hth_config *config, hth_part_of part, hth_plan **plan,
+                            hth_error *error) {
+    *plan = NULL;
+    if (!config) return HTH_OK;
+    HTH_TRY(hth_plan_make(config, plan, error));
+    (*plan)->part = part;
+    return HTH_OK;
 }
 
 hth_status hth_compare(const hth_config *config, const char *out, int jobs,
                        const hth_compare_observer *observer, hth_ending *ending, hth_error *error) {
-    return compare_share(config, out, (hth_part_of){0}, jobs, observer, ending, error);
+    hth_plan *plan;
+    HTH_TRY(make_plan(config, (hth_part_of){0}, &plan, error));
+    const hth_status status = compare(plan, out, jobs, observer, ending, error);
+    hth_plan_free(plan);
+    return status;
 }
 
 hth_status hth_compare_part(const hth_config *config, const char *out, hth_part_of part, int jobs,
                             const hth_compare_observer *observer, hth_ending *ending,
                             hth_error *error) {
     char folder[HTH_PATH_LENGTH];
-    HTH_TRY(hth_compare_part_fits(out, part, error));
+    hth_plan *plan;
     HTH_TRY(hth_compare_part_folder(out, part, folder, error));
-    return compare_share(config, folder, part, jobs, observer, ending, error);
+    HTH_TRY(make_plan(config, part, &plan, error));
+    hth_status status = hth_compare_part_fits(out, part, plan, error);
+    if (status == HTH_OK) status = compare(plan, folder, jobs, observer, ending, error);
+    hth_plan_free(plan);
+    return status;
 }
 
 hth_status hth_compare_stored(const char *out, hth_config *config, hth_error *error) {

@@ -35,15 +35,17 @@ hth_status hth_compare(const hth_config *config, const char *out, int jobs,
 
 /* The same of one part of the comparison, in the folder OUT/parts/2-of-8, which hth_compare_part_folder names. Parts
  * may run at the same time, on many machines: each writes to its own folder alone. HTH_MISMATCH, too, if OUT/parts has
- * parts of another number. */
+ * parts of another number or with other settings. */
 hth_status hth_compare_part(const hth_config *config, const char *out, hth_part_of part, int jobs,
                             const hth_compare_observer *observer, hth_ending *ending,
                             hth_error *error);
 hth_status hth_compare_part_folder(const char *out, hth_part_of part, char path[HTH_PATH_LENGTH],
                                    hth_error *error);
 
-/* HTH_MISMATCH if OUT/parts has results of parts that cannot be of one whole with this one. */
-hth_status hth_compare_part_fits(const char *out, hth_part_of part, hth_error *error);
+/* HTH_MISMATCH if OUT/parts has results of parts that cannot be of one whole with this one: there are others of them, or
+ * they were called with other settings. plan NULL: not known. */
+hth_status hth_compare_part_fits(const char *out, hth_part_of part, const hth_plan *plan,
+                                 hth_error *error);
 
 /* What hth_compare_gather found. */
 typedef struct hth_gathered {

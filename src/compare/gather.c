@@ -1,5 +1,6 @@
 /* The parts of a comparison: where each is, and putting them together. */
 #include "compare/compare.h"
+#include "compare/shown.h"
 #include "compare/store/store.h"
 #include "files/folder.h"
 
@@ -82,7 +83,20 @@ static hth_status check_parts(const char *out, const hth_part_of *parts, size_t 
     return HTH_OK;
 }
 
-hth_status hth_compare_part_fits(const char *out, hth_part_of part, hth_error *error) {
+/* Compares the plan with what the first other part shows; what the rest show was compared with that. */
+static hth_status fits_others(const char *out, const hth_plan *plan, const hth_part_of *parts,
+                              size_t count, hth_error *error) {
+    char folder[HTH_PATH_LENGTH];
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].part == plan->part.part) continue;
+        HTH_TRY(hth_compare_part_folder(out, parts[i], folder, error));
+        return hth_compare_shown(plan, folder, error);
+    }
+    return HTH_OK;
+}
+
+hth_status hth_compare_part_fits(const char *out, hth_part_of part, const hth_plan *plan,
+                                 hth_error *error) {
     hth_part_of *parts;
     size_t count;
     hth_status status = list_parts(out, &parts, &count, error);
@@ -93,6 +107,7 @@ hth_status hth_compare_part_fits(const char *out, hth_part_of part, hth_error *e
                          "%s/parts holds part %zu-of-%zu, so part %zu of %zu is not of the same "
                          "whole: give --part I/%zu, or another directory",
                          out, parts[i].part, parts[i].of, part.part, part.of, parts[i].of);
+    if (status == HTH_OK && plan) status = fits_others(out, plan, parts, count, error);
     free(parts);
     return status;
 }

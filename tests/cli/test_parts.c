@@ -112,6 +112,18 @@ static void parts_of_something_else_are_refused(void **state) {
     RUN("compare", "--gather", "--out", "m");
     read_whole("m/table.csv", before);
     RUN("compare", PLAN, "network.units=5", "--part", "2/2", "--out", "m");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_string_equal(
+        said.err, "hitherto: m/parts/1-of-2 was called with other settings: in arm 'rtrl' "
+                  "network.units is '4' "
+                  "there and '5' here; call all parts with the same, or name another directory\n");
+    assert_false(is_there("m/parts/2-of-2"));
+    /* Set here, and a default there. */
+    RUN("compare", PLAN, "optimiser.clip_norm=2", "--part", "2/2", "--out", "m");
+    assert_non_null(strstr(said.err, "optimiser.clip_norm is 'not set' there and '2' here"));
+    /* Where they began at the same time, and none could see the other, it is seen when they are put together. */
+    assert_int_equal(rename("m/parts/1-of-2/shown.json", "m/parts/1-of-2/shown"), 0);
+    RUN("compare", PLAN, "network.units=5", "--part", "2/2", "--out", "m");
     assert_int_equal(said.code, CLI_OK);
     RUN("compare", "--gather", "--out", "m");
     assert_int_equal(said.code, CLI_BAD_INPUT);

@@ -26,9 +26,6 @@ bool hth_sql_step(hth_store *store, sqlite3_stmt *statement, hth_status *status,
 /* Executes a statement that gives no rows. */
 hth_status hth_sql_change(hth_store *store, hth_error *error, const char *sql, const char *format,
                           ...);
-/* What is varied, in one spelling: {"optimiser.lr":"0.001"} of {"optimiser.lr":"1e-3"}, ordered by key. cJSON_free() it.
- * NULL if it is no object, or without memory. */
-char *hth_canonical_varied(const char *varied);
 /* Statements on this store may call canonical(value) and canonical_varied(object), which give settings in one
  * spelling. */
 hth_status hth_sql_know_canonical(hth_store *store, hth_error *error);

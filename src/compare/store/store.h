@@ -39,6 +39,10 @@ typedef struct hth_stored_variant {
     double update_steps, sequence_steps; /* as in hth_prospect; NAN: not known */
 } hth_stored_variant;
 
+/* What is varied, in one spelling: {"optimiser.lr":"0.001"} of {"optimiser.lr":"1e-3"}, ordered by key. cJSON_free() it.
+ * NULL if it is no object, or without memory. */
+char *hth_canonical_varied(const char *varied);
+
 /* Opens the file, or makes it, and upgrades an older layout. HTH_FILE, and nothing has changed, if the file belongs
  * to another program. */
 hth_status hth_store_open(const char *path, hth_store **out, hth_error *error);
