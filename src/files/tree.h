@@ -16,8 +16,8 @@ hth_status hth_tree_end(hth_tree *tree, bool written, hth_error *error);
 /* Writes the path of a file of the draft to out[HTH_PATH_LENGTH], and makes the folders above it. */
 hth_status hth_tree_place(const hth_tree *tree, const char *name, char *out, hth_error *error);
 
-/* Calls visit(context, "network/cells/lif.c") for every file below PATH/under, in no order; `under` is part of the name.
- * Names that begin with a dot are passed over. Stops at the first error, and returns it. */
+/* Calls visit(context, "network/cells/lif.c") for every file below PATH/under, in no order; `under` is part of the
+ * name. Names that begin with a dot are passed over. Stops at the first error, and returns it. */
 hth_status hth_tree_walk(const char *path, const char *under,
                          hth_status (*visit)(void *context, const char *name, hth_error *error),
                          void *context, hth_error *error);

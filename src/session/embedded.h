@@ -39,12 +39,15 @@ typedef struct hth_chosen_parts {
 hth_status hth_embedded_parts(const hth_settings *settings, const hth_network *network,
                               hth_chosen_parts *out, hth_error *error);
 
+/* Whether a list has the part. */
+bool hth_embedded_has(const hth_chosen_parts *parts, const char *list, const char *name);
+
 /* ---- Export ---- */
 
 /* Writes a folder with the network of a run folder (or checkpoint file) as C: settings, parameters, the scale of the
  * data, the core with the parts that are needed, a program and a Makefile. sources: the folder that has src/, include/
- * and export-c/. prefix: begins every name in C. HTH_INVALID for what no chip can run; HTH_FILE; errors of hth_run_open.
- * After an error there is no folder. */
+ * and export-c/. prefix: begins every name in C. HTH_INVALID for what no chip can run; HTH_FILE; errors of
+ * hth_run_open. After an error there is no folder. */
 hth_status hth_embedded_export(const char *run, const hth_settings *overrides, const char *sources,
                                const char *prefix, const char *folder, hth_embedded_size *size,
                                hth_error *error);

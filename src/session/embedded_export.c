@@ -54,8 +54,8 @@ static bool is_of_model(const char *key) {
     return false;
 }
 
-/* The settings of the model that change something, with the names of the chosen parts, which may not be what stands where
- * nothing is chosen. free() out->items. */
+/* The settings of the model that change something, with the names of the chosen parts, which may not be what stands
+ * where nothing is chosen. free() out->items. */
 static hth_status choose_settings(const hth_settings *all, hth_settings *out, hth_error *error) {
     static const char *const names[] = {"cell.name", "loss.name", "learner.name", "optimiser.name",
                                         "keep.name"};
@@ -141,6 +141,20 @@ static void put_upper(const char *text, FILE *out) {
     for (; *text; text++) fputc(toupper((unsigned char)*text), out);
 }
 
+/* Numbers of a gradient that lie on the stack at a time: few, but for a past that adds up over so many. There the sums
+ * are those of this program if a layer is one piece, or the piece is as large as here. */
+static size_t room_of(const export *e) {
+    const size_t least = 64, most = 2048, aligned = 16;
+    size_t room = least;
+    for (size_t l = 0; hth_embedded_has(&e->parts, "PASTS", "rank-one") && l < e->parts.layers;
+         l++) {
+        const hth_layer_facts layer = hth_layer_look(e->network, l);
+        const size_t whole = (layer.rows + aligned - 1) / aligned * aligned * layer.columns;
+        room = whole > room ? whole : room;
+    }
+    return room < most ? room : most;
+}
+
 /* Words that stand for a number. */
 static bool put_number(const export *e, const char *word, FILE *out) {
     const hth_shape *shape = &e->size->shape;
@@ -160,6 +174,7 @@ static bool put_number(const export *e, const char *word, FILE *out) {
         {"flash", e->size->parameters * sizeof(float)},
         {"bytes_chip", e->size->riscv.total},
         {"bytes_here", e->size->here},
+        {"room", room_of(e)},
         {"most_layers", e->parts.layers > 2 ? e->parts.layers : 2},
     };
     for (size_t i = 0; i < HTH_COUNT(known); i++)
@@ -206,23 +221,22 @@ static bool put(void *context, const char *word, FILE *out) {
 
 /* ---- The folder ---- */
 
-/* Whether the file "src/network/cells/gru.c" is that of a part that the network does not need. Two parts hold what the
- * pasts use as well. */
+/* Whether the network does not need the file: "src/network/cells/gru.c" of a cell that it does not have, or what is of
+ * episodes alone. Two parts hold what the pasts use as well. */
 static bool is_idle(const export *e, const char *name) {
     char own[200];
     if (strcmp(name, "src/credit/recurrence/full.c") == 0 ||
         strcmp(name, "src/credit/recurrence/none.c") == 0)
         return false;
+    if (strncmp(name, "src/credit/episode/", 19) == 0 && strstr(name, ".c")) return true;
     for (size_t list = 0; list < HTH_PART_LISTS; list++) {
         const hth_part_list *l = &hth_part_lists[list];
         for (size_t i = 0; i < l->of->count; i++) {
-            bool chosen = false;
-            for (size_t k = 0; k < e->parts.counts[list]; k++)
-                chosen = chosen || strcmp(e->parts.names[list][k], l->of->at(i)->name) == 0;
             snprintf(own, sizeof own, "src/%s/%s.c", l->folder, l->of->at(i)->name);
             for (char *at = own; *at; at++)
                 if (*at == '-') *at = '_';
-            if (!chosen && strcmp(own, name) == 0) return true;
+            if (strcmp(own, name) == 0)
+                return !hth_embedded_has(&e->parts, l->list, l->of->at(i)->name);
         }
     }
     return false;
@@ -243,9 +257,12 @@ static hth_status copy_one(void *context, const char *name, hth_error *error) {
 static hth_status copy_core(export *e, hth_error *error) {
     static const char *const rooms[] = {"include",    "src/base",  "src/kernels", "src/network",
                                         "src/credit", "src/optim", "src/model"};
+    char license[HTH_PATH_LENGTH], to[HTH_PATH_LENGTH];
     for (size_t i = 0; i < HTH_COUNT(rooms); i++)
         HTH_TRY(hth_tree_walk(e->sources, rooms[i], copy_one, e, error));
-    return HTH_OK;
+    HTH_TRY(hth_rundir_file(e->sources, "LICENSE", license, error));
+    HTH_TRY(hth_tree_place(&e->tree, "core/LICENSE", to, error));
+    return hth_file_copy(license, to, error);
 }
 
 static hth_status fill_templates(export *e, hth_error *error) {

@@ -26,6 +26,14 @@ static void add(hth_chosen_parts *parts, size_t list, const char *name) {
     if (*count < HTH_MOST_CHOSEN) parts->names[list][(*count)++] = name;
 }
 
+bool hth_embedded_has(const hth_chosen_parts *parts, const char *list, const char *name) {
+    bool has = false;
+    for (size_t l = 0; l < HTH_PART_LISTS; l++)
+        for (size_t i = 0; strcmp(hth_part_lists[l].list, list) == 0 && i < parts->counts[l]; i++)
+            has = has || strcmp(parts->names[l][i], name) == 0;
+    return has;
+}
+
 /* The part that settings choose. */
 static hth_status add_chosen(hth_chosen_parts *parts, size_t list, const hth_settings *settings,
                              hth_error *error) {

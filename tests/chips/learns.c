@@ -1,8 +1,8 @@
 /*
  * Learning on a chip: networks of eight units learn online to say what they heard one or two steps ago, each in the
- * same static block of memory. Says the bytes of each model, its loss at the beginning and at the end, and a
- * fingerprint of what it has become, and its settings. Exit code 1 if one has not learned, if its bits are not those that every processor
- * with fused multiply-add finds, or if malloc was called (the linker leads it here: --wrap=malloc).
+ * same static block of memory. Says the bytes of each model, its loss at the beginning and at the end, a fingerprint of
+ * what it has become, and its settings. Exit code 1 if one has not learned, if its bits are not those that every
+ * processor with fused multiply-add finds, or if malloc was called (the linker leads it here: --wrap=malloc).
  *
  * With HTH_ONLY_RFLO it makes one network, for a chip with 16 KB.
  */
@@ -40,6 +40,17 @@ static const network networks[] = {
       {"keep.name", "si", NULL},
       {"keep.every", "500", NULL},
       {"keep.strength", "0.1", NULL}}},
+    {"rate, RFLO, ewc",
+     2000,
+     2,
+     0.5,
+     0x559763dc,
+     {RATE,
+      {"learner.name", "rflo", NULL},
+      {"keep.name", "ewc", NULL},
+      {"keep.importance", "updates", NULL},
+      {"keep.every", "500", NULL},
+      {"keep.strength", "0.1", NULL}}},
     {"LIF, e-prop 1",
      1500,
      1,
@@ -68,6 +79,12 @@ static const network networks[] = {
       {"learner.name", "tbptt", NULL}}},
 #endif
 };
+
+#ifndef HTH_ONLY_RFLO
+/* What each way of keeping earlier tasks takes. */
+static const char *const keeps[] = {"none",        "anchor", "ewc", "si",     "moments",
+                                    "metaplastic", "chain",  "mas", "project"};
+#endif
 
 /* Without floating point in hardware, picolibc's fmaf() rounds twice. */
 #if defined(__ARM_ARCH) && !defined(__ARM_FP)
@@ -170,9 +187,37 @@ static int run(const network *n) {
     return 1;
 }
 
+#ifndef HTH_ONLY_RFLO
+/* Whether the first network can be made with this way of keeping. The mean squared gradient is Adam's. */
+static int keep(const char *name) {
+    const char *const method = strcmp(name, "moments") == 0 ? "adam" : "sgd";
+    const hth_setting settings[] = {{"cell.name", "rate", NULL},
+                                    {"network.units", "8", NULL},
+                                    {"learner.name", "rflo", NULL},
+                                    {"optimiser.name", method, NULL},
+                                    {"keep.name", name, NULL}};
+    const hth_model_plan plan = {.abi = HTH_ABI,
+                                 .settings = {settings, sizeof settings / sizeof settings[0]},
+                                 .shape = {.inputs = 1, .outputs = 1},
+                                 .threads = 1};
+    hth_model *model;
+    hth_error error;
+    const hth_status status =
+        hth_model_place(&plan, memory.bytes, sizeof memory.bytes, &model, &error);
+    if (status) return printf("%s: %s\n", name, error.message), 0;
+    printf("%-16s %6lu bytes\n", name, (unsigned long)hth_model_sizes_of(model)->total);
+    print_settings(&plan.settings);
+    hth_model_destroy(model);
+    return 1;
+}
+#endif
+
 int main(void) {
     int good = 1;
     for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) good &= run(&networks[i]);
+#ifndef HTH_ONLY_RFLO
+    for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) good &= keep(keeps[i]);
+#endif
     printf("malloc was called %d times\n", calls);
     if (good && calls == 0) printf("all have learned\n");
     return !(good && calls == 0);

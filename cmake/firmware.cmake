@@ -1,0 +1,18 @@
+# cmake -DSOURCE=... -DOUT=... -DPROJECT_VERSION=... -P cmake/firmware.cmake: one folder that is an Arduino library, a
+# PlatformIO library, a Zephyr module and an ESP-IDF component: the core below src/, and what each of them asks for.
+set(LICENSE "BSD-3-Clause")
+file(REMOVE_RECURSE ${OUT})
+foreach(room base kernels network credit optim model)
+    file(COPY ${SOURCE}/src/${room} DESTINATION ${OUT}/src FILES_MATCHING PATTERN "*.[ch]")
+endforeach()
+file(COPY ${SOURCE}/include/hitherto.h DESTINATION ${OUT}/src)
+file(COPY ${SOURCE}/LICENSE DESTINATION ${OUT})
+set(templates ${SOURCE}/templates/firmware)
+file(GLOB_RECURSE files RELATIVE ${templates} ${templates}/*.in)
+list(REMOVE_ITEM files parts.h.in)
+foreach(file ${files})
+    string(REGEX REPLACE "\\.in$" "" name ${file})
+    configure_file(${templates}/${file} ${OUT}/${name} @ONLY)
+endforeach()
+configure_file(${templates}/parts.h.in ${OUT}/src/base/parts.h @ONLY)
+message(STATUS "${OUT}: an Arduino library, a PlatformIO library, a Zephyr module and an ESP-IDF component")
