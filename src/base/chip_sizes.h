@@ -25,9 +25,9 @@
     X("hth_loss_tile", 64, 64)                                                                     \
     X("hth_model", 144, 144)                                                                       \
     X("hth_network", 440, 448)                                                                     \
-    X("hth_optimiser", 464, 464)                                                                   \
+    X("hth_optimiser", 472, 472)                                                                   \
     X("hth_real *", 4, 4)                                                                          \
-    X("hth_step_map", 84, 84)                                                                      \
+    X("hth_step_map", 88, 88)                                                                      \
     X("hth_store_errors", 36, 36)                                                                  \
     X("hth_store_scratch", 16, 16)                                                                 \
     X("hth_stretch", 32, 32)                                                                       \
@@ -35,18 +35,18 @@
     X("hth_tape *", 4, 4)                                                                          \
     X("hth_tape", 304, 304)                                                                        \
     X("hth_tape_layer", 104, 104)                                                                  \
-    X("hth_trace", 68, 68)                                                                         \
+    X("hth_trace", 72, 72)                                                                         \
     X("hth_trace_layer", 88, 88)                                                                   \
     X("hth_window", 56, 56)                                                                        \
-    X("influence", 92, 92)                                                                         \
+    X("influence", 96, 96)                                                                         \
     X("learned", 16, 16)                                                                           \
     X("learned_layer", 16, 16)                                                                     \
     X("module", 8, 8)                                                                              \
-    X("pattern", 100, 100)                                                                         \
+    X("pattern", 104, 104)                                                                         \
     X("rank_one", 144, 144)                                                                        \
     X("rows_layer", 20, 20)                                                                        \
     X("size_t", 4, 4)                                                                              \
     X("synthetic", 144, 144)                                                                       \
-    X("window", 376, 376)
+    X("window", 384, 384)
 
 #endif
