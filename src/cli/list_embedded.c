@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the stack and the C library take beside the model, at most, where HTH_MOST_LAYERS and HTH_ROOM are small. */
+enum { STACK = 6144 };
+
 static void print_row(const char *name, size_t arm, size_t riscv) {
     printf("%-32s %10zu %10zu\n", name, arm, riscv);
 }
@@ -22,6 +25,36 @@ static void print_ram(const hth_embedded_size *size) {
     print_row("RAM in all", a->total, r->total);
 }
 
+/* Flash, and whether all fits. Stack and the C library's own RAM: what is left of 16 KB beside a model of 9 KB does. */
+static void print_flash(const hth_embedded_size *size) {
+    const size_t parameters = size->parameters * sizeof(float);
+    const size_t code = hth_embedded_code(&size->parts), kilo = 1024;
+    printf("\nFlash, bytes\n%-32s %10zu\n%-32s %10zu   (Cortex-M4F, gcc -Os, with picolibc and its "
+           "printf; within 5 %%)\n%-32s %10zu\n",
+           "parameters (export --c)", parameters, "code of the parts below", code, "flash in all",
+           parameters + code);
+    printf("\n%-32s %10s %10s\n", "Fits", "RAM", "flash");
+    for (size_t size_of = 16; size_of <= 1024; size_of *= 4)
+        printf("%4zu KB%25s %10s %10s\n", size_of, "",
+               size->arm.total + STACK <= size_of * kilo ? "yes" : "no",
+               parameters + code <= size_of * kilo ? "yes" : "no");
+    printf("(RAM with %d bytes for the stack and the C library)\n", (int)STACK);
+}
+
+/* As CMake takes them, of a build with these parts alone. */
+static void print_parts(const hth_chosen_parts *parts) {
+    printf("\nParts:");
+    for (size_t l = 0; l < HTH_PART_LISTS; l++) {
+        printf(" \"-DHTH_%s=", hth_part_lists[l].list);
+        for (size_t i = 0; i < parts->counts[l]; i++) {
+            if (i) putchar(';');
+            for (const char *at = parts->names[l][i]; *at; at++) putchar(*at == '-' ? '_' : *at);
+        }
+        putchar('"');
+    }
+    printf("\n");
+}
+
 static void print_size(const hth_embedded_size *size) {
     const hth_shape *shape = &size->shape;
     printf(
@@ -30,6 +63,8 @@ static void print_size(const hth_embedded_size *size) {
         shape->vocabulary ? shape->vocabulary : shape->inputs,
         shape->vocabulary ? "kinds of token" : "inputs", shape->outputs, size->steps);
     print_ram(size);
+    print_flash(size);
+    print_parts(&size->parts);
 }
 
 int cli_list_embedded(const hth_config *config) {

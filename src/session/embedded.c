@@ -35,6 +35,15 @@ static hth_status find_keep(hth_chip chip, const hth_model_plan *plan, size_t wi
     return status;
 }
 
+/* The parts that the network needs. */
+static hth_status find_parts(const hth_model_plan *plan, hth_chosen_parts *out, hth_error *error) {
+    hth_network *network;
+    HTH_TRY(hth_network_create(&plan->settings, &plan->shape, plan->seed, NULL, &network, error));
+    const hth_status status = hth_embedded_parts(&plan->settings, network, out, error);
+    hth_network_destroy(network);
+    return status;
+}
+
 static hth_status count(const hth_settings *settings, const hth_source *source,
                         hth_embedded_size *out, hth_error *error) {
     out->shape = source->shape;
@@ -51,6 +60,7 @@ static hth_status count(const hth_settings *settings, const hth_source *source,
     hth_model_sizes here;
     HTH_TRY(hth_model_bytes_on(HTH_CHIP_HERE, &plan, &here, &out->parameters, error));
     out->here = here.total;
+    HTH_TRY(find_parts(&plan, &out->parts, error));
     HTH_TRY(find_keep(HTH_CHIP_ARM, &plan, out->arm.optimiser, &out->arm_keep, error));
     return find_keep(HTH_CHIP_RISCV, &plan, out->riscv.optimiser, &out->riscv_keep, error);
 }

@@ -4,20 +4,6 @@
 
 #include "session/session.h"
 
-typedef struct hth_embedded_size {
-    hth_shape shape;
-    size_t steps, parameters; /* K; numbers */
-    uint64_t seed;
-    hth_model_sizes arm, riscv;  /* bytes of RAM */
-    size_t here;                 /* the same of the core alone on a machine like this one */
-    size_t arm_keep, riscv_keep; /* of the optimiser's: what keep takes */
-} hth_embedded_size;
-
-/* Opens the data for their shape and counts. HTH_INVALID, with a sentence, for what no chip can run: worlds, episodes;
- * other errors are those of hth_session_open. */
-hth_status hth_embedded_count(const hth_settings *settings, hth_embedded_size *out,
-                              hth_error *error);
-
 /* ---- Parts ---- */
 
 /* The lists of parts of the core, as HTH_<list>(X) names them, and where the files of their parts are: the part
@@ -38,9 +24,27 @@ typedef struct hth_chosen_parts {
 /* Of a network with these settings. Errors are those of reading the settings. */
 hth_status hth_embedded_parts(const hth_settings *settings, const hth_network *network,
                               hth_chosen_parts *out, hth_error *error);
-
 /* Whether a list has the part. */
 bool hth_embedded_has(const hth_chosen_parts *parts, const char *list, const char *name);
+/* Bytes of flash of a program with these parts and a printf, on a Cortex-M4F (scripts/chip-code). */
+size_t hth_embedded_code(const hth_chosen_parts *parts);
+
+/* ---- Sizes ---- */
+
+typedef struct hth_embedded_size {
+    hth_shape shape;
+    size_t steps, parameters; /* K; numbers */
+    uint64_t seed;
+    hth_model_sizes arm, riscv; /* bytes of RAM */
+    size_t here;                /* the same of the core alone on a machine like this one */
+    hth_chosen_parts parts;
+    size_t arm_keep, riscv_keep; /* of the optimiser's: what keep takes */
+} hth_embedded_size;
+
+/* Opens the data for their shape and counts. HTH_INVALID, with a sentence, for what no chip can run: worlds, episodes;
+ * other errors are those of hth_session_open. */
+hth_status hth_embedded_count(const hth_settings *settings, hth_embedded_size *out,
+                              hth_error *error);
 
 /* ---- Export ---- */
 

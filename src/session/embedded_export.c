@@ -17,7 +17,6 @@ typedef struct export {
     hth_network *network;
     hth_settings settings; /* of the model alone */
     hth_embedded_size *size;
-    hth_chosen_parts parts;
     hth_tree tree;
 }
 export;
@@ -126,9 +125,9 @@ static void put_doubles(const double *numbers, size_t count, FILE *out) {
 static void put_parts(const export *e, bool for_reader, FILE *out) {
     for (size_t list = 0; list < HTH_PART_LISTS; list++) {
         fprintf(out, for_reader ? "- %s:" : "#define HTH_%s(X)", hth_part_lists[list].list);
-        for (size_t i = 0; i < e->parts.counts[list]; i++) {
+        for (size_t i = 0; i < e->size->parts.counts[list]; i++) {
             char name[40];
-            snprintf(name, sizeof name, "%s", e->parts.names[list][i]);
+            snprintf(name, sizeof name, "%s", e->size->parts.names[list][i]);
             for (char *at = name; !for_reader && *at; at++)
                 if (*at == '-') *at = '_';
             fprintf(out, for_reader ? " %s" : " X(%s)", name);
@@ -146,8 +145,8 @@ static void put_upper(const char *text, FILE *out) {
 static size_t room_of(const export *e) {
     const size_t least = 64, most = 2048, aligned = 16;
     size_t room = least;
-    for (size_t l = 0; hth_embedded_has(&e->parts, "PASTS", "rank-one") && l < e->parts.layers;
-         l++) {
+    for (size_t l = 0;
+         hth_embedded_has(&e->size->parts, "PASTS", "rank-one") && l < e->size->parts.layers; l++) {
         const hth_layer_facts layer = hth_layer_look(e->network, l);
         const size_t whole = (layer.rows + aligned - 1) / aligned * aligned * layer.columns;
         room = whole > room ? whole : room;
@@ -175,7 +174,7 @@ static bool put_number(const export *e, const char *word, FILE *out) {
         {"bytes_chip", e->size->riscv.total},
         {"bytes_here", e->size->here},
         {"room", room_of(e)},
-        {"most_layers", e->parts.layers > 2 ? e->parts.layers : 2},
+        {"most_layers", e->size->parts.layers > 2 ? e->size->parts.layers : 2},
     };
     for (size_t i = 0; i < HTH_COUNT(known); i++)
         if (strcmp(known[i].word, word) == 0) return fprintf(out, "%zu", known[i].number) > 0;
@@ -236,7 +235,7 @@ static bool is_idle(const export *e, const char *name) {
             for (char *at = own; *at; at++)
                 if (*at == '-') *at = '_';
             if (strcmp(own, name) == 0)
-                return !hth_embedded_has(&e->parts, l->list, l->of->at(i)->name);
+                return !hth_embedded_has(&e->size->parts, l->list, l->of->at(i)->name);
         }
     }
     return false;
@@ -295,7 +294,6 @@ static hth_status write_folder(export *e, const char *folder, hth_error *error) 
 static hth_status export_model(export *e, const hth_settings *all, const char *folder,
                                hth_error *error) {
     HTH_TRY(refuse(e, all, error));
-    HTH_TRY(hth_embedded_parts(all, e->network, &e->parts, error));
     HTH_TRY(choose_settings(all, &e->settings, error));
     const hth_status status = write_folder(e, folder, error);
     free((void *)(uintptr_t)e->settings.items);

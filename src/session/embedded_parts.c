@@ -2,6 +2,7 @@
 #include "credit/catalogues.h"
 #include "network/inspect.h"
 #include "optim/catalogues.h"
+#include "session/chip_code.h"
 #include "session/embedded.h"
 
 #include <string.h>
@@ -60,4 +61,19 @@ hth_status hth_embedded_parts(const hth_settings *settings, const hth_network *n
         for (size_t i = 0; i < hth_optimisers.count; i++)
             add(out, METHODS, hth_optimisers.at(i)->name);
     return HTH_OK;
+}
+
+size_t hth_embedded_code(const hth_chosen_parts *parts) {
+    static const struct {
+        const char *list, *name;
+        long bytes;
+    } known[] = {
+#define CODE(list, name, bytes) {list, name, bytes},
+        HTH_CHIP_CODE(CODE)
+#undef CODE
+    };
+    long bytes = HTH_CHIP_CODE_BASE;
+    for (size_t i = 0; i < HTH_COUNT(known); i++)
+        if (hth_embedded_has(parts, known[i].list, known[i].name)) bytes += known[i].bytes;
+    return bytes > 0 ? (size_t)bytes : 0;
 }
