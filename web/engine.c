@@ -118,7 +118,7 @@ const char *WEB_EXPORT(web_learner)(int index) {
 
 /* Enough for RTRL of the largest network with the largest cell (web_begin says if it is not), and a copy of what it
  * knows while its rate changes. */
-enum { ROOM = 24 * 1024 * 1024 };
+enum { ROOM = 4 * 1024 * 1024 };
 static union {
     double aligned;
     unsigned char bytes[ROOM];
@@ -187,7 +187,7 @@ int WEB_EXPORT(web_begin)(int signal, int cell, int learner, int units, int ahea
     model = NULL;
     if (!web_signal(signal) || !web_cell(cell) || !web_learner(learner))
         return refuse("a signal, cell or learner is not in its list", "one of those listed");
-    if (units < 1 || units > WEB_MOST_UNITS) return refuse("units is out of range", "1 to 64");
+    if (units < 1 || units > WEB_MOST_UNITS) return refuse("units is out of range", "1 to 32");
     if (ahead < 1 || ahead > WEB_MOST_AHEAD) return refuse("ahead is out of range", "1 to 20");
     chosen.signal = signal;
     chosen.cell = cell;

@@ -14,7 +14,7 @@
 #define WEB_EXPORT(name) name
 #endif
 
-enum { WEB_MOST_UNITS = 64, WEB_MOST_AHEAD = 20 };
+enum { WEB_MOST_UNITS = 32, WEB_MOST_AHEAD = 20 };
 
 /* A step, as the page draws it. A prediction stands beside the truth that it was made for. */
 typedef struct web_row {

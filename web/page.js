@@ -27,7 +27,7 @@ const fill = (select, names) => select.append(...names.map((name, index) => new 
 /* Numbers beside the sliders, and the sentence that says what happens. */
 function tell() {
     const c = choices();
-    const show = { units: c.units, ahead: c.ahead, rate: c.rate, speed: speed() };
+    const show = { units: c.units, ahead: c.ahead, rate: c.rate, speed: speed().toLocaleString("en") };
     for (const output of document.querySelectorAll("output")) output.value = show[output.htmlFor.value];
     at("ahead").disabled = recalls();
     at("heard-key").hidden = !recalls();
