@@ -131,6 +131,7 @@ static hth_status open_parts(hth_replayer *r, const hth_settings *settings, cons
     HTH_TRY(open_losses(r, s, error));
     HTH_TRY(hth_learner_create(settings, s->parts.network, r->steps, batch, seed, compute,
                                &counting, &r->parts.learner, error));
+    hth_learner_freeze(r->parts.learner, hth_optimiser_frozen(s->parts.optimiser));
     HTH_TRY(hth_given_feedback(&s->train, r->parts.learner, error));
     HTH_TRY(hth_learner_tape(r->parts.learner, compute, &counting, &r->parts.tape, error));
     return hth_gradient_create(s->parts.network, &counting, &r->parts.gradient, error);
