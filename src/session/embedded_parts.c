@@ -54,8 +54,10 @@ hth_status hth_embedded_parts(const hth_settings *settings, const hth_network *n
     *out = (hth_chosen_parts){.layers = hth_network_look(network).layers};
     /* The cell of each layer, and the one that stands for all. */
     for (size_t l = 0; l < out->layers; l++) add(out, CELLS, hth_layer_look(network, l).cell);
+    /* A loss that no setting names goes by the targets. */
+    add(out, LOSSES, hth_network_look(network).loss);
     for (size_t list = 0; list < HTH_PART_LISTS; list++)
-        HTH_TRY(add_chosen(out, list, settings, error));
+        if (list != LOSSES) HTH_TRY(add_chosen(out, list, settings, error));
     /* What predicts later losses learns by an optimiser of its own. */
     if (strcmp(out->names[FUTURES][0], "zero") != 0)
         for (size_t i = 0; i < hth_optimisers.count; i++)

@@ -151,6 +151,18 @@ static void test_what_no_chip_can_run_is_refused(void **state) {
     refused("nothing");
 }
 
+/* A loss that no setting names goes by the targets. */
+static void test_a_loss_need_not_be_named(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == 8) skip();
+    RUN("train", "task=pattern", "task.steps=10", "network.units=2", "learner=rflo",
+        "train.sequences=1", "train.picture=false", "train.threads=1", "--quiet", "--out", "plain");
+    RUN("export", "plain", "--c", "plain-c");
+    assert_int_equal(said.code, 0);
+    assert_true(is_there("plain-c/core/src/network/losses/mse.c"));
+    assert_false(is_there("plain-c/core/src/network/losses/softmax.c"));
+}
+
 static void test_embedded_says_what_it_takes(void **state) {
     (void)state;
     if (sizeof(hth_real) == 8) skip();
@@ -183,6 +195,7 @@ int main(void) {
         TEST(test_exported_networks_say_what_predict_says),
         TEST(test_what_is_in_the_way_stays),
         TEST(test_what_no_chip_can_run_is_refused),
+        TEST(test_a_loss_need_not_be_named),
         TEST(test_embedded_says_what_it_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
