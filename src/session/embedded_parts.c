@@ -51,11 +51,12 @@ static hth_status add_chosen(hth_chosen_parts *parts, size_t list, const hth_set
 
 hth_status hth_embedded_parts(const hth_settings *settings, const hth_network *network,
                               hth_chosen_parts *out, hth_error *error) {
-    *out = (hth_chosen_parts){.layers = hth_network_look(network).layers};
+    const hth_network_facts facts = hth_network_look(network);
+    *out = (hth_chosen_parts){.layers = facts.layers};
     /* The cell of each layer, and the one that stands for all. */
     for (size_t l = 0; l < out->layers; l++) add(out, CELLS, hth_layer_look(network, l).cell);
     /* A loss that no setting names goes by the targets. */
-    add(out, LOSSES, hth_network_look(network).loss);
+    add(out, LOSSES, facts.loss);
     for (size_t list = 0; list < HTH_PART_LISTS; list++)
         if (list != LOSSES) HTH_TRY(add_chosen(out, list, settings, error));
     /* What predicts later losses learns by an optimiser of its own. */

@@ -66,11 +66,12 @@ static void compare(const char *folder, const char *prefix) {
         folder, folder, strcmp(prefix, "pump") == 0 ? "PUMP" : "NETWORK", folder, prefix, folder,
         HTH_PROGRAM, folder, folder);
     must_run(command);
-    /* Learning changes what comes next. */
+    /* Learning changes what comes next. (A tape of more than 4 steps adds up in another order, in the first row
+     * too.) */
     snprintf(command, sizeof command,
              "./%s.bin learn <rows.csv >learned.txt && ! cmp -s said.txt learned.txt && "
-             "[ \"$(wc -l <learned.txt)\" = %d ] && head -n 1 said.txt >first.txt && "
-             "head -n 1 learned.txt | cmp - first.txt",
+             "[ \"$(wc -l <learned.txt)\" = %d ] && head -n 1 said.txt | cut -c1-5 >first.txt && "
+             "head -n 1 learned.txt | cut -c1-5 | cmp - first.txt",
              folder, TESTED);
     must_run(command);
 }
@@ -79,7 +80,7 @@ static void test_exported_networks_say_what_predict_says(void **state) {
     (void)state;
     const char *const cases[][5] = {
         {"cell=rate", "learner=rflo", "optimiser=sgd", "keep=si", "keep.every=20"},
-        {"cell=lstm", "learner=tbptt", "learner.steps=4", "data.standardise=false"},
+        {"cell=lstm", "learner=tbptt", "learner.steps=6", "data.standardise=false"},
         {"cell=lif", "learner=eprop1", "learner.steps=2", "data.change=true", "cell.v_th=0.3"},
     };
     if (sizeof(hth_real) == 8) skip(); /* chips compute in single precision */
@@ -103,7 +104,7 @@ static void test_what_is_in_the_way_stays(void **state) {
     (void)state;
     if (sizeof(hth_real) == 8) skip();
     write_tables();
-    RUN("train", "data=table", "data.file=table.csv", "data.target=y", "cell=rate", "loss=mse",
+    RUN("train", "data=table", "data.file=table.csv", "data.target=y", "cell=rate",
         "network.units=2", "train.epochs=1", "train.threads=1", "--quiet", "--out", "kept");
     assert_int_equal(said.code, 0);
     /* A folder with files, a file, and a draft of another process. */
