@@ -141,9 +141,10 @@ hth_status hth_source_absent(const hth_settings *settings, hth_split split, hth_
     const hth_stream_kind *kind = NULL;
     HTH_TRY(choose_kind(settings, &kind, error));
     if (!kind->absent)
-        return hth_fail(error, HTH_INVALID,
-                        "the settings of data name no %s data: name some, or take another split (--split)",
-                        splits[split]);
+        return hth_fail(
+            error, HTH_INVALID,
+            "the settings of data name no %s data: name some, or take another split (--split)",
+            splits[split]);
     return hth_fail(error, HTH_INVALID, "task %s has no %s sequences %s", kind->part.name,
                     splits[split], kind->absent);
 }
