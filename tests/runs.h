@@ -108,7 +108,7 @@ static inline size_t different_tensors(const char *run_a, const char *run_b) {
         assert_int_equal(a->end - a->begin, b->end - b->begin);
         if (strcmp(a->name, "run.seconds") == 0) continue;
         /* The last step's row has yet to read its input: that part of it is what lay there before. */
-        if (strncmp(a->name, "tape", 4) == 0 && strstr(a->name, ".u")) continue;
+        if (strstr(a->name, "tape") && strstr(a->name, ".u")) continue;
         different += memcmp(data[0] + a->begin, data[1] + b->begin, a->end - a->begin) != 0;
     }
     for (int i = 0; i < 2; i++) {
@@ -161,7 +161,7 @@ static inline void assert_interruptions_change_no_bit(const char *line, size_t i
         if (train_line(line, pieces, calls > 0, &observer, &ending, &error) != HTH_OK)
             fail_msg("%s: %s", line, error.message);
     }
-    assert_true(calls > least && calls < TOO_MANY);
+    if (!(calls > least && calls < TOO_MANY)) fail_msg("%s: %u calls", line, calls);
     if (different_tensors(whole, pieces)) fail_msg("other bits: %s", line);
     if (!same_metrics(whole, pieces)) fail_msg("other metrics: %s", line);
 }

@@ -77,13 +77,31 @@ static int stop(const char *out) {
 
 /* ---- The command ---------------------------------------------------------------------------- */
 
-static int train(const cli_arguments *arguments, const hth_config *config, const char *out) {
+/* A rank that is not the first: it takes its part, and prints nothing. */
+static int take_part(const cli_arguments *arguments, const hth_config *config, const char *out,
+                     const hth_ranks *ranks) {
+    const hth_observer observer = {.interrupted = &cli_interrupted};
+    const bool resume = cli_value(arguments, "--resume") != NULL;
+    hth_outcome outcome;
+    cli_catch_interrupts();
+    if (hth_train_among(config, out, resume, &hth_align_guest, ranks, &observer, &outcome, NULL) !=
+        HTH_OK)
+        return CLI_FAILED;
+    return outcome.ending == HTH_INTERRUPTED ? CLI_INTERRUPTED : CLI_OK;
+}
+
+static int train(const cli_arguments *arguments, const hth_config *config, const char *out,
+                 const hth_ranks *ranks) {
     cli_progress progress;
     double every;
     int code = cli_read_interval(arguments, &every);
     if (code != CLI_OK) return code;
-    code = make_parents(out);
-    if (code != CLI_OK) return code;
+    /* Rank 0 makes the folders above; then each goes on, or none does. */
+    if (ranks->rank == 0) code = make_parents(out);
+    unsigned char failed = code != CLI_OK;
+    hth_ranks_any(ranks, &failed, 1);
+    if (failed) return code != CLI_OK ? code : CLI_BAD_INPUT;
+    if (ranks->rank > 0) return take_part(arguments, config, out, ranks);
     cli_progress_start(&progress, every);
     cli_catch_interrupts();
     const hth_observer observer = {.progress = cli_progress_show,
@@ -96,10 +114,24 @@ static int train(const cli_arguments *arguments, const hth_config *config, const
     hth_error error;
     bool resume = cli_value(arguments, "--resume") != NULL;
     hth_status status =
-        hth_train(config, out, resume, &hth_align_guest, &observer, &outcome, &error);
+        hth_train_among(config, out, resume, &hth_align_guest, ranks, &observer, &outcome, &error);
     cli_progress_end(&progress);
     if (status != HTH_OK) return cli_fail(&error);
     return outcome.ending == HTH_INTERRUPTED ? stop(out) : finish(out, config, &progress);
+}
+
+/* Trains with the ranks that mpirun has started, where the batch is in shares (train.shares); else alone. All take the
+ * folder that rank 0 has found. */
+static int train_among(const cli_arguments *arguments, const hth_config *config,
+                       char out[PATH_LENGTH]) {
+    hth_ranks ranks = hth_ranks_alone;
+    hth_error error;
+    const bool shares = strcmp(cli_setting(config, "train.shares"), "1") != 0;
+    if (shares && hth_ranks_join(&ranks, &error) != HTH_OK) return cli_fail(&error);
+    hth_ranks_tell(&ranks, 0, out, PATH_LENGTH);
+    const int code = train(arguments, config, out, &ranks);
+    hth_ranks_leave(&ranks);
+    return code;
 }
 
 /* The first word that names a settings file or a run; NULL: there is none. */
@@ -187,7 +219,7 @@ int cli_train(const cli_arguments *arguments) {
     /* Train, in the program of the run's precision. */
     code = cli_match_precision(arguments, config);
     if (code == CLI_OK && !cli_value(arguments, "--quiet")) tell_of_run(arguments, config);
-    if (code == CLI_OK) code = train(arguments, config, out);
+    if (code == CLI_OK) code = train_among(arguments, config, out);
     hth_config_destroy(config);
     return code;
 }

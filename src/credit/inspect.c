@@ -4,6 +4,8 @@
 #include "credit/least_squares.h"
 #include "credit/window.h"
 
+#include <stdio.h>
+
 /* ---- What a learner is ---- */
 
 /* A past that is kept is carried; a future that learns predicts. */
@@ -58,6 +60,27 @@ bool hth_learner_slides(const hth_learner *learner) {
 
 bool hth_learner_fits(const hth_learner *learner) {
     return learner->least_squares != NULL;
+}
+
+bool hth_learner_joins_items(const hth_learner *learner, char *out, size_t size) {
+    const hth_axes *axes = &learner->axes;
+    const struct {
+        const char *name;
+        const hth_axis *axis;
+    } all[] = {{"signal", &axes->signal->axis},
+               {"recurrence", &axes->recurrence->axis},
+               {"past", &axes->past->axis},
+               {"future", &axes->future->axis}};
+    if (learner->least_squares) {
+        snprintf(out, size, "learner.readout = rls");
+        return true;
+    }
+    for (size_t i = 0; i < HTH_COUNT(all); i++) {
+        if (!all[i].axis->joins_items) continue;
+        snprintf(out, size, "learner.%s = %s", all[i].name, all[i].axis->part.name);
+        return true;
+    }
+    return false;
 }
 
 size_t hth_learner_unseen(const hth_learner *learner) {

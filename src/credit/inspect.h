@@ -49,6 +49,9 @@ bool hth_learner_slides(const hth_learner *learner);
 bool hth_window_delays(const hth_learner *learner);
 /* Whether least squares fit the readout to targets (learner.readout = rls). */
 bool hth_learner_fits(const hth_learner *learner);
+/* What of it learns or draws numbers for all items of the batch together: "learner.signal = adaptive", in out[size];
+ * false: nothing, so that learners of some items each add up to the same gradient. */
+bool hth_learner_joins_items(const hth_learner *learner, char *out, size_t size);
 /* H, or K where the tape does not slide. */
 size_t hth_window_length(const hth_learner *learner);
 /* The first step that was new on the tape that was last learned from. */

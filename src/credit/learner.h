@@ -40,7 +40,8 @@ typedef struct hth_learned {
 typedef struct hth_axis {
     hth_part part;
     size_t options_size;
-    hth_bias bias; /* what this choice does, the other axes being exact */
+    hth_bias bias;    /* what this choice does, the other axes being exact */
+    bool joins_items; /* what it learns or draws is of all items of the batch together */
     const char *memory, *operations;
     /* Why the part cannot be as it is set, or NULL. What goes with what stands in rules.c. */
     const char *(*refuses)(const hth_learner *plan);

@@ -16,6 +16,8 @@ hth_network_facts hth_network_look(const hth_network *network) {
                                .is_whole = network->is_whole,
                                .mean_over_batch = network->readout.mean_over_batch,
                                .has_rates = network->regulariser.rate > 0,
+                               .joins_rates = network->regulariser.rate > 0 &&
+                                              !hth_regulariser_divides(&network->regulariser),
                                .waits = network->layers[0].wiring.waits};
 }
 

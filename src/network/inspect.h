@@ -15,6 +15,7 @@ typedef struct hth_network_facts {
     bool is_whole;        /* a layer runs against time, so that a tape is a whole sequence */
     bool mean_over_batch; /* loss.batch = mean */
     bool has_rates;       /* regulariser.rate > 0 */
+    bool joins_rates;     /* the same, of rates that are means over the batch */
     bool waits;           /* network.connections = given, and no mask has come (hth_layer_wire) */
 } hth_network_facts;
 hth_network_facts hth_network_look(const hth_network *network);
@@ -85,6 +86,10 @@ void hth_layer_keep_weights(const hth_network *network, size_t layer, hth_real *
 void hth_network_keep_weights(hth_network *network);
 /* As hth_layer_synapses, of all parameters, out[count]. */
 void hth_parameter_mask(const hth_network *network, hth_real *out);
+
+/* The tape has the items first.. of a batch of `all`; other tapes have the others. So loss.batch = mean divides by
+ * `all`, and dropout leaves out the units that it would leave out on one tape of all items. Before the first step. */
+void hth_tape_share(hth_tape *tape, size_t first, size_t all);
 
 /* The steps of a tape from `first` on, as they were read and judged. Numbers of the input are copied to
  * x[steps][batch][inputs]; all else lies on the tape. */

@@ -23,7 +23,7 @@ void hth_read_drop(const hth_tape *tape, size_t layer, size_t t, size_t item, ht
     uint64_t words[2];
     hth_random_words(&random, tape->sequence, words);
     random.seed = words[0]; /* each sequence has numbers of its own */
-    const uint64_t first = ((tape->time + t) * tape->batch + item) * n;
+    const uint64_t first = ((tape->time + t) * tape->all + tape->first + item) * n;
     for (size_t j = 0; j < n; j++)
         x[j] = hth_random_uniform(&random, first + j) < net->dropout ? 0 : x[j] * scale;
 }

@@ -51,7 +51,7 @@ static void scale_items(const hth_tape *tape, size_t rows, size_t items, size_t 
     const hth_readout *r = &tape->network->readout;
     const size_t batch = tape->batch, groups = hth_loss_divides(r) ? batch : 1;
     for (size_t b = 0; b < groups; b++) {
-        const hth_real factor = (hth_real)hth_loss_factor(r, tape->totals, batch, b);
+        const hth_real factor = (hth_real)hth_loss_factor(r, tape->totals, tape->all, b);
         for (size_t k = 0; k < rows && factor != 1; k++)
             for (size_t i = b; i < items; i += groups) err[k * width + i] *= factor;
     }

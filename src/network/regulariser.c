@@ -115,7 +115,7 @@ static double factor(const hth_regulariser *r, const hth_rates *of, size_t item)
     case MEAN:
         return r->rate / (double)of->n;
     case NEST:
-        return 0.5 * r->rate * hth_loss_factor(&of->network->readout, of->totals, of->batch, item);
+        return 0.5 * r->rate * hth_loss_factor(&of->network->readout, of->totals, of->all, item);
     default:
         return 0.5 * r->rate;
     }

@@ -16,8 +16,8 @@ typedef struct hth_regulariser {
 /* E_reg of a layer's z, rows `stride` apart: the first row of an item is that of its step, step by step.
  * Sets pull[batch][n] = dE_reg/dz, the same at all steps that are the item's own; rates[batch][n] is scratch. */
 typedef struct hth_rates {
-    const hth_real *z; /* [steps][batch][stride] */
-    size_t steps, batch, n, stride;
+    const hth_real *z;                   /* [steps][batch][stride] */
+    size_t steps, batch, all, n, stride; /* all: items of the batch, other tapes' too */
     const hth_network *network; /* for loss.batch and loss.time, with what the latter divides by */
     const double *totals;
     const hth_chunk *chunk; /* that z is of */

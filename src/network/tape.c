@@ -47,7 +47,7 @@ static hth_tape *lay_out(hth_arena *arena, const hth_network *net, size_t steps,
     tape->network = net;
     tape->compute = compute;
     tape->capacity = steps;
-    tape->batch = batch;
+    tape->batch = tape->all = batch;
     tape->drops = net->dropout > 0;
     tape->layers = HTH_TAKE(arena, hth_tape_layer, net->layer_count);
     for (size_t l = 0; l < net->layer_count; l++)
@@ -111,6 +111,11 @@ hth_status hth_tape_create(const hth_network *network, size_t steps, size_t batc
 
 void hth_tape_destroy(hth_tape *tape) {
     hth_release(tape);
+}
+
+void hth_tape_share(hth_tape *tape, size_t first, size_t all) {
+    tape->first = first;
+    tape->all = all;
 }
 
 void hth_tape_dropout(hth_tape *tape, bool on) {
@@ -319,6 +324,7 @@ void hth_tape_regularise(hth_tape *tape) {
         const hth_rates of = {.z = on->u + tape->batch * layer->stride,
                               .steps = tape->steps,
                               .batch = tape->batch,
+                              .all = tape->all,
                               .n = layer->n,
                               .stride = layer->stride,
                               .network = net,

@@ -70,12 +70,15 @@ struct hth_tape {
     const hth_network *network;
     hth_compute *compute;
     size_t capacity, batch; /* K and the items of the batch */
-    size_t steps;           /* on the tape now */
-    uint64_t fresh;         /* not 0: slot 0 is the start of a sequence */
-    size_t keep;            /* so many of the newest steps stay when hth_forward writes */
-    uint64_t time;          /* steps of the sequence before slot 0 */
-    uint64_t sequence;      /* counts resets */
-    bool drops;             /* dropout acts */
+    /* The items are first.. of a batch of `all` items, of which other tapes have the others; 0 and `batch` where this
+     * tape has all of them. */
+    size_t first, all;
+    size_t steps;      /* on the tape now */
+    uint64_t fresh;    /* not 0: slot 0 is the start of a sequence */
+    size_t keep;       /* so many of the newest steps stay when hth_forward writes */
+    uint64_t time;     /* steps of the sequence before slot 0 */
+    uint64_t sequence; /* counts resets */
+    bool drops;        /* dropout acts */
     uint64_t
         kept_steps; /* the state that was last given out, or has been restored, has so many steps; */
     bool is_given_out;  /* they count from the next call on */

@@ -154,6 +154,22 @@ hth_real *hth_gradient_row(hth_gradient *g, size_t row) {
     return g->values + g->sparse->offset + row * g->sparse->columns;
 }
 
+/* ---- Sums of several ---- */
+
+hth_gradient_sum hth_gradient_parts(hth_gradient *g) {
+    hth_gradient_fill(g);
+    return (hth_gradient_sum){.values = g->values,
+                              .count = g->count,
+                              .touched = g->sparse ? g->is_touched : NULL,
+                              .rows = g->sparse ? g->sparse->rows : 0};
+}
+
+void hth_gradient_summed(hth_gradient *g) {
+    g->touched_count = 0;
+    for (size_t row = 0; g->sparse && row < g->sparse->rows; row++)
+        if (g->is_touched[row]) g->touched[g->touched_count++] = (uint32_t)row;
+}
+
 /* ---- State ---- */
 
 size_t hth_gradient_state(hth_gradient *g, hth_field *fields, size_t capacity) {

@@ -13,6 +13,17 @@ void hth_gradient_add(hth_gradient *gradient, hth_gradient *other, double factor
 /* Takes from the gradient g what points against `other`, r, if anything does: g - min(0, g.r)/(r.r) r. Then a small step
  * along -g does not add to the loss that r is the gradient of (Chaudhry et al. 2019, eq. 11). Returns g.r before. */
 double hth_gradient_turn(hth_gradient *gradient, hth_gradient *other);
+/* What a gradient is made of, to add up several: all values, and which rows of the embedding may differ from 0, in
+ * touched[rows] (1; NULL: there is no embedding). Valid until the gradient is used again. */
+typedef struct hth_gradient_sum {
+    hth_real *values;
+    size_t count;
+    unsigned char *touched;
+    size_t rows;
+} hth_gradient_sum;
+hth_gradient_sum hth_gradient_parts(hth_gradient *gradient);
+/* Takes up changed values and touched[rows]. Rows count in their order, not in that of their first touch. */
+void hth_gradient_summed(hth_gradient *gradient);
 /* Forgets moments and the number of steps, as if the optimiser were new. */
 void hth_optimiser_reset(hth_optimiser *optimiser);
 

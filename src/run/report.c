@@ -20,6 +20,7 @@
 static void keep_best(hth_run *r) {
     const uint64_t step = r->counters.walked.step;
     hth_error error;
+    if (!hth_run_writes(r)) return;
     const hth_status status =
         r->passing ? hth_checkpoint_hold_best(&r->session, step, &r->best, &error)
                    : hth_checkpoint_save_best(r->dir.path, &r->session, step, &r->identity, &error);
@@ -36,7 +37,9 @@ static void note_best_metric(hth_run *r) {
 
 hth_status hth_run_score(hth_run *r, hth_scorer *scorer, const hth_run_metric *metric, double *loss,
                          double *value, bool *stopped, hth_error *error) {
-    hth_watch watch = {hth_run_tick, r, r->observer->interrupted};
+    /* One of several ranks cannot stop alone: then a pass goes to its end. */
+    const bool stops = r->ranks->count == 1;
+    hth_watch watch = {hth_run_tick, r, stops ? r->observer->interrupted : NULL};
     hth_outer_result result;
     if (r->session.outer) {
         HTH_TRY(hth_outer_score(&r->session, &scorer->source, &watch, &result, stopped, error));
@@ -137,7 +140,7 @@ static hth_status write_line(hth_run *r, bool validated, double now, hth_error *
         line.steps_per_second = (double)(c->walked.step - c->line_step) / (now - r->line_time);
     warn_of_rate(r, line.spike_rate);
     /* Write it, and keep its numbers for progress reports. */
-    HTH_TRY(hth_metrics_append(r->metrics, &line, error));
+    if (r->metrics) HTH_TRY(hth_metrics_append(r->metrics, &line, error));
     if (r->board) HTH_TRY(hth_tensorboard_append(r->board, &line, error));
     if (c->walked.sums.weight > 0) {
         c->train_loss = line.train_loss;
@@ -270,7 +273,7 @@ hth_status hth_run_sum_up(hth_run *r, hth_ending *ending, hth_error *error) {
     if (r->phases && !phases)
         return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the results of the phases");
     summary.phases = phases;
-    const hth_status status = hth_summary_write(path, &summary, error);
+    const hth_status status = hth_run_writes(r) ? hth_summary_write(path, &summary, error) : HTH_OK;
     free(phases);
     return status;
 }

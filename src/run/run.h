@@ -13,6 +13,7 @@ enum { HTH_LINE_TRAINING = 1, HTH_LINE_VALIDATION = 2 }; /* counters.line_due */
 
 typedef struct hth_run {
     const hth_observer *observer;
+    const hth_ranks *ranks; /* this one writes files if it is rank 0 */
     hth_outcome *outcome;
     hth_settings all, settings; /* of the run, and of its phase; without phases they are the same */
     size_t phases;              /* 0: a run without */
@@ -43,6 +44,11 @@ typedef struct hth_run {
     double rates;                  /* sum of spike rates since warn_of_rate last looked */
     unsigned reports;              /* number of reports in that sum */
 } hth_run;
+
+/* ---- train.c: ranks ------------------------------------------------------------------------ */
+
+/* Whether this rank is the one that writes files. */
+bool hth_run_writes(const hth_run *run);
 
 /* ---- due.c: when a line is due, and when training ends ------------------------------------- */
 

@@ -5,6 +5,9 @@
  * The course of a run depends only on the handles' states and the counters. Every checkpoint holds both, so a run that
  * was interrupted, or killed at any moment, continues exactly like one that was not. The clock decides only when
  * checkpoints are saved.
+ *
+ * Of several ranks all run this, with the same counters, and rank 0 writes (session/shares.h). What only one of them
+ * can know (the clock, a signal, an error) they tell each other, at places that all come to.
  */
 #include "credit/inspect.h"
 #include "files/clock.h"
@@ -16,14 +19,26 @@
 #include "session/adopt.h"
 #include "session/importance.h"
 #include "session/outer.h"
+#include "session/shares.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether the observer asks the run to stop. */
+bool hth_run_writes(const hth_run *r) {
+    return r->ranks->rank == 0;
+}
+
+/* Whether it is so on any rank. */
+static bool anywhere(const hth_run *r, bool here) {
+    unsigned char flag = here;
+    hth_ranks_any(r->ranks, &flag, 1);
+    return flag != 0;
+}
+
+/* Whether the observer of any rank asks the run to stop. */
 static bool interrupted(const hth_run *r) {
-    return r->observer->interrupted && *r->observer->interrupted;
+    return anywhere(r, r->observer->interrupted && *r->observer->interrupted);
 }
 
 /* ---- Checkpoints -------------------------------------------------------------------------- */
@@ -47,7 +62,7 @@ static hth_status catch_up(hth_run *r, hth_error *error) {
 static hth_status save(hth_run *r, hth_error *error) {
     double now = hth_clock();
     r->counters.seconds = r->before + now - r->begun;
-    hth_metrics_sync(r->metrics);
+    if (r->metrics) hth_metrics_sync(r->metrics);
     if (r->session.guest.lines) hth_metrics_sync(r->session.guest.lines);
     if (r->board) hth_metrics_sync(r->board);
     HTH_TRY(catch_up(r, error));
@@ -60,8 +75,8 @@ static hth_status save(hth_run *r, hth_error *error) {
  * not end a run. */
 static void save_now_and_then(hth_run *r) {
     hth_error error;
-    double every = r->session.options.checkpoint_every;
-    if (hth_clock() - r->saved < every || save(r, &error) == HTH_OK) return;
+    const bool due = hth_clock() - r->saved >= r->session.options.checkpoint_every;
+    if (!anywhere(r, due && hth_run_writes(r)) || save(r, &error) == HTH_OK) return;
     r->saved = hth_clock();
     hth_run_tell(r, error.message);
 }
@@ -122,7 +137,8 @@ static hth_status loop(hth_run *r, hth_ending *ending, hth_error *error) {
     for (bool first = true;; first = false) {
         bool stopped = false;
         /* Write the line that is due; it stays due if its validation is interrupted. */
-        hth_status status = c->line_due ? hth_run_report(r, error) : HTH_OK;
+        hth_status status = HTH_OK;
+        if (c->line_due) status = hth_ranks_agree(r->ranks, hth_run_report(r, error), error);
         if (status != HTH_OK) return explain(r, status, error);
         *ending = HTH_INTERRUPTED;
         if (c->line_due) return HTH_OK;
@@ -150,8 +166,8 @@ static hth_status finish(hth_run *r, hth_ending *ending, hth_error *error) {
     if (finished && r->passing)
         save_now_and_then(r);
     else
-        HTH_TRY(save(r, error));
-    if (finished) HTH_TRY(hth_run_sum_up(r, ending, error));
+        HTH_TRY(hth_ranks_agree(r->ranks, save(r, error), error));
+    if (finished) HTH_TRY(hth_ranks_agree(r->ranks, hth_run_sum_up(r, ending, error), error));
     if (finished && r->passing && *ending == HTH_INTERRUPTED) HTH_TRY(save(r, error));
     if (r->observer->progress) {
         hth_progress progress = hth_run_describe(r, hth_clock());
@@ -259,21 +275,28 @@ static hth_status open_board(hth_run *r, hth_error *error) {
     return hth_tensorboard_open(path, r->counters.walked.step, &r->board, error);
 }
 
-/* Opens the files of the run, starts its clock and saves settings and first checkpoint. */
-static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
+/* Opens the files of the run, and writes its settings. */
+static hth_status open_files(hth_run *r, const hth_config *config, hth_error *error) {
     char path[HTH_PATH_LENGTH];
+    if (!hth_run_writes(r)) return HTH_OK;
     r->unwritten = config;
     if (!r->passing) HTH_TRY(catch_up(r, error));
     HTH_TRY(hth_rundir_file(r->dir.path, "metrics.jsonl", path, error));
     HTH_TRY(hth_metrics_open(path, r->counters.walked.step, r->observer, &r->metrics, error));
     HTH_TRY(open_guest_lines(r, error));
-    HTH_TRY(open_board(r, error));
+    return open_board(r, error);
+}
+
+/* Opens the files, starts the clock and saves the first checkpoint. */
+static hth_status set_out(hth_run *r, const hth_config *config, hth_error *error) {
+    HTH_TRY(hth_ranks_agree(r->ranks, open_files(r, config, error), error));
     r->begun = r->line_time = r->saved = hth_clock();
     r->before = r->counters.seconds;
     r->begun_step = r->counters.walked.step;
     hth_run_set_walk(r);
     /* The first checkpoint: a run that diverges at once still leaves one to look at. */
-    return r->counters.walked.step == 0 && !r->passing ? save(r, error) : HTH_OK;
+    if (r->counters.walked.step > 0 || r->passing) return HTH_OK;
+    return hth_ranks_agree(r->ranks, save(r, error), error);
 }
 
 /* What the test trials of the tasks since the last line missed: the metric of a run of episodes. */
@@ -290,13 +313,25 @@ static hth_status open_episodes(hth_run *r, hth_error *error) {
     return HTH_OK;
 }
 
+/* HTH_INVALID for a batch in shares, where episodes or phases handle all of it. */
+static hth_status refuse_shares(const hth_run *r, hth_error *error) {
+    const hth_setting *shares = hth_settings_find(&r->settings, "train.shares");
+    const bool episodes = hth_episodes_wanted(&r->settings);
+    if (!shares || strtod(shares->value, NULL) == 1 || (!episodes && r->phases == 0)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "train.shares is %.20s, but a run with %s has one share: "
+                    "leave it 1",
+                    shares->value, episodes ? "episodes" : "phases");
+}
+
 /* Opens the session and the validation data. */
 static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_error *error) {
     HTH_TRY(hth_run_open_phases(r, error));
+    HTH_TRY(refuse_shares(r, error));
     if (hth_episodes_wanted(&r->settings))
         HTH_TRY(open_episodes(r, error));
     else
-        HTH_TRY(hth_session_open(&r->settings, guest, &r->session, error));
+        HTH_TRY(hth_session_open_among(&r->settings, guest, r->ranks, &r->session, error));
     if (r->session.outer && r->session.options.validate_every >= 0)
         HTH_TRY(hth_outer_source(&r->settings, &r->session, HTH_VALIDATE, &r->validation.source,
                                  error));
@@ -309,23 +344,40 @@ static hth_status open_handles(hth_run *r, const hth_guest_kind *guest, hth_erro
     return hth_run_check_phases(r, error);
 }
 
+/* Makes and locks the folder of the run; other ranks only read there. */
+static hth_status open_folder(hth_run *r, const char *out, bool resume, hth_error *error) {
+    if (hth_run_writes(r)) return hth_rundir_open(out, resume, &r->dir, error);
+    if (snprintf(r->dir.path, sizeof r->dir.path, "%s", out) < (int)sizeof r->dir.path)
+        return HTH_OK;
+    return hth_fail(error, HTH_FILE, "%.200s...: the path is too long", out);
+}
+
+/* Rank 0 first: it renames a checkpoint that is damaged, so that the others find the one before it. */
+static hth_status take_up_in_turn(hth_run *r, bool resume, hth_error *error) {
+    hth_status status = hth_run_writes(r) ? take_up(r, resume, error) : HTH_OK;
+    HTH_TRY(hth_ranks_agree(r->ranks, status, error));
+    if (!hth_run_writes(r)) status = take_up(r, resume, error);
+    return hth_ranks_agree(r->ranks, status, error);
+}
+
 /* Opens all of a run. The directory is made only when everything else can be opened. */
 static hth_status open_run(hth_run *r, const hth_config *config, const char *out, bool resume,
                            const hth_guest_kind *guest, hth_error *error) {
     if (!r->passing) HTH_TRY(hth_config_validate(config, error));
-    HTH_TRY(hth_rundir_check(out, resume, error));
+    hth_status status = hth_run_writes(r) ? hth_rundir_check(out, resume, error) : HTH_OK;
+    HTH_TRY(hth_ranks_agree(r->ranks, status, error));
     hth_run_tell_reading(r, true);
-    const hth_status status = open_handles(r, guest, error);
+    status = open_handles(r, guest, error);
     hth_run_tell_reading(r, false);
-    HTH_TRY(status);
-    HTH_TRY(hth_rundir_open(out, resume, &r->dir, error));
-    HTH_TRY(take_up(r, resume, error));
+    HTH_TRY(hth_ranks_agree(r->ranks, status, error));
+    HTH_TRY(hth_ranks_agree(r->ranks, open_folder(r, out, resume, error), error));
+    HTH_TRY(take_up_in_turn(r, resume, error));
     return set_out(r, config, error);
 }
 
 /* A new run with nothing open. NULL without memory. */
-static hth_run *make_run(const hth_config *config, const hth_observer *observer,
-                         hth_outcome *outcome, hth_error *error) {
+static hth_run *make_run(const hth_config *config, const hth_ranks *ranks,
+                         const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
     static const hth_observer nobody;
     hth_run *r = calloc(1, sizeof *r);
     *outcome = (hth_outcome){.ending = HTH_INTERRUPTED,
@@ -337,6 +389,7 @@ static hth_run *make_run(const hth_config *config, const hth_observer *observer,
         return NULL;
     }
     r->observer = observer ? observer : &nobody;
+    r->ranks = ranks;
     r->outcome = outcome;
     r->all = r->settings = hth_config_settings(config);
     r->dir.lock = -1;
@@ -381,6 +434,9 @@ static hth_status count_parameters(const hth_run *r, hth_error *error) {
 static hth_status count_learner(const hth_run *r, hth_error *error) {
     hth_kept kept;
     if (!r->session.parts.learner) return HTH_OK;
+    const hth_shares *shares = r->session.shares;
+    if (shares) r->outcome->learner_bytes = hth_ranks_total(r->ranks, shares->learner_bytes);
+    if (shares) return HTH_OK;
     HTH_TRY(hth_learner_kept(r->session.parts.learner, &kept, error));
     r->outcome->learner_bytes = kept.bytes;
     return HTH_OK;
@@ -399,14 +455,14 @@ static void tell_outcome(hth_run *r, hth_status status, const hth_error *error) 
 
 /* A passing run, or one whose folder stays. */
 static hth_status train(const hth_config *config, const char *out, bool resume, bool passing,
-                        const hth_guest_kind *guest, const hth_observer *observer,
-                        hth_outcome *outcome, hth_error *error) {
-    hth_run *r = make_run(config, observer, outcome, error);
+                        const hth_guest_kind *guest, const hth_ranks *ranks,
+                        const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
+    hth_run *r = make_run(config, ranks, observer, outcome, error);
     if (!r) return HTH_NO_MEMORY;
     r->passing = passing;
     /* Open, train, finish; the first error skips the rest. */
     hth_status status = open_run(r, config, out, resume, guest, error);
-    if (status == HTH_OK) status = count_parameters(r, error);
+    if (status == HTH_OK) status = hth_ranks_agree(ranks, count_parameters(r, error), error);
     if (status == HTH_OK) status = count_learner(r, error);
     if (status == HTH_OK) status = loop(r, &outcome->ending, error);
     if (status == HTH_OK) status = finish(r, &outcome->ending, error);
@@ -419,19 +475,25 @@ static hth_status train(const hth_config *config, const char *out, bool resume, 
 hth_status hth_train(const hth_config *config, const char *out, bool resume,
                      const hth_guest_kind *guest, const hth_observer *observer,
                      hth_outcome *outcome, hth_error *error) {
-    return train(config, out, resume, false, guest, observer, outcome, error);
+    return hth_train_among(config, out, resume, guest, &hth_ranks_alone, observer, outcome, error);
+}
+
+hth_status hth_train_among(const hth_config *config, const char *out, bool resume,
+                           const hth_guest_kind *guest, const hth_ranks *ranks,
+                           const hth_observer *observer, hth_outcome *outcome, hth_error *error) {
+    return train(config, out, resume, false, guest, ranks, observer, outcome, error);
 }
 
 hth_status hth_train_passing(const hth_config *config, const char *out, bool resume,
                              const hth_guest_kind *guest, const hth_observer *observer,
                              hth_outcome *outcome, hth_error *error) {
-    return train(config, out, resume, true, guest, observer, outcome, error);
+    return train(config, out, resume, true, guest, &hth_ranks_alone, observer, outcome, error);
 }
 
 hth_status hth_train_check(const hth_config *config, const hth_guest_kind *guest,
                            hth_prospect *prospect, hth_error *error) {
     hth_outcome outcome;
-    hth_run *r = make_run(config, NULL, &outcome, error);
+    hth_run *r = make_run(config, &hth_ranks_alone, NULL, &outcome, error);
     if (!r) return HTH_NO_MEMORY;
     /* Open all handles and describe them. */
     hth_status status = hth_config_validate(config, error);

@@ -5,6 +5,7 @@
 #include "files/observer.h"
 #include "metrics/metric.h"
 #include "session/guest.h"
+#include "session/ranks.h"
 #include "session/transfer.h"
 #include "settings/config.h"
 
@@ -40,6 +41,13 @@ hth_status hth_train(const hth_config *config, const char *out, bool resume,
 hth_status hth_train_passing(const hth_config *config, const char *out, bool resume,
                              const hth_guest_kind *guest, const hth_observer *observer,
                              hth_outcome *outcome, hth_error *error);
+
+/* The same for one of several ranks, which all call it: each learns from its shares of the batch (train.shares), and
+ * rank 0 alone writes files. An error or an interruption of one is that of all. Ranks but 0 need nothing of the
+ * observer but `interrupted`. */
+hth_status hth_train_among(const hth_config *config, const char *out, bool resume,
+                           const hth_guest_kind *guest, const hth_ranks *ranks,
+                           const hth_observer *observer, hth_outcome *outcome, hth_error *error);
 
 /* What hth_train_check finds out about a run. The texts and the metric are static. */
 typedef struct hth_prospect {

@@ -63,7 +63,8 @@ static hth_handles handles_of(const hth_session *s) {
                            .guest = &s->guest,
                            .replayer = s->replayer,
                            .outer = s->outer,
-                           .transfer = &s->transfer};
+                           .transfer = &s->transfer,
+                           .shares = s->shares};
     if (!s->update_sequence && !s->by_step) handles.parts.gradient = NULL;
     return handles;
 }
@@ -120,17 +121,23 @@ static hth_status put(const char *run, const hth_field_list *fields, const accou
     return status;
 }
 
-/* Saves the handles and counters (NULL: none). */
+/* Saves the handles and counters (NULL: none), those of all ranks, which only rank 0 goes on to write. */
 static hth_status save(const char *run, const hth_handles *handles, hth_counters *counters,
                        uint64_t step, const hth_identity *identity, writer write,
                        hth_error *error) {
+    const hth_ranks *ranks = handles->shares ? handles->shares->ranks : &hth_ranks_alone;
     char wiring[24];
     hth_field_list fields;
+    hth_fetched others = {0};
     HTH_TRY(hth_checkpoint_gather(handles, counters, &fields, error));
     wiring_text(handles, wiring);
     const account of = {identity, step, counters, wiring};
-    const hth_status status = put(run, &fields, &of, write, error);
+    hth_status status = HTH_OK;
+    if (handles->shares) status = hth_checkpoint_fetch(handles, &fields, &others, error);
+    if (status == HTH_OK && ranks->rank == 0) status = put(run, &fields, &of, write, error);
     free(fields.items);
+    free(others.fields);
+    free(others.data);
     return status;
 }
 
@@ -322,7 +329,10 @@ static hth_status turn_to_phase(const loading *l, const hth_safetensors *file, c
 /* Restores the fields from an open file whose settings match. */
 static hth_status restore(const loading *l, hth_safetensors *file, const char *path,
                           hth_error *error) {
-    const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT : HTH_RESTORE_ALL;
+    const bool parted = l->into->shares && l->into->shares->ranks->count > 1;
+    const unsigned flags = l->identity->network_only ? HTH_RESTORE_CONVERT
+                           : parted                  ? HTH_RESTORE_EXACT /* others have the rest */
+                                                     : HTH_RESTORE_ALL;
     hth_field_list fields;
     HTH_TRY(compare_identity(file, path, l->identity, error));
     if (!l->identity->network_only) HTH_TRY(compare_wiring(file, path, l->into, error));

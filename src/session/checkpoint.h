@@ -25,9 +25,9 @@ typedef struct hth_counters {
     double places; /* of episodes: what their test trials miss, summed since the last line */
 } hth_counters;
 
-/* Writes the newest checkpoint of the run folder: the states of all handles of the session, and the counters. The
- * checkpoint that was the newest becomes the previous one. HTH_FILE when it cannot be written, HTH_NO_MEMORY; the last
- * checkpoint can then still be read. */
+/* Writes the newest checkpoint of the run folder: the states of all handles of the session, and the counters. Ranks
+ * call it together, and rank 0 writes the states of all. The checkpoint that was the newest becomes the previous one.
+ * HTH_FILE when it cannot be written, HTH_NO_MEMORY; the last checkpoint can then still be read. */
 hth_status hth_checkpoint_save(const char *run, const hth_session *session, hth_counters *counters,
                                const hth_identity *identity, hth_error *error);
 
@@ -79,6 +79,8 @@ typedef struct hth_handles {
     struct hth_replayer *replayer;
     const struct hth_outer *outer; /* its module, and that one's optimiser */
     const hth_transfer *transfer;
+    const struct hth_shares
+        *shares; /* not NULL: their handles in place of tape, learner and gradient */
 } hth_handles;
 
 /* Restores the handles `into` to look at a run, not to continue it: from the newest checkpoint of a run folder, or from

@@ -77,7 +77,11 @@ hth_status hth_checkpoint_settle(const hth_handles *h, const char *path, hth_err
                         "%s: replay.held, replay.lengths or replay.class_of are not those of a "
                         "memory of sequences",
                         path);
-    if (!h->parts.gradient || hth_gradient_settle(h->parts.gradient, &rows)) return HTH_OK;
+    const size_t own = h->shares ? h->shares->own_count : 0;
+    bool good = !h->parts.gradient || hth_gradient_settle(h->parts.gradient, &rows);
+    for (size_t i = 1; i < own && good && h->parts.gradient; i++)
+        good = hth_gradient_settle(h->shares->own[i].gradient, &rows);
+    if (good) return HTH_OK;
     return hth_fail(error, HTH_DAMAGED,
                     "%s: gradient.touched names rows of an embedding of %zu that are not there",
                     path, rows);
@@ -160,29 +164,103 @@ static void list_counters(hth_counters *counters, hth_field *fields) {
     }
 }
 
+/* ---- Shares of a batch -------------------------------------------------------------------- */
+
+/* The handles of one share alone. Its gradient counts where that of the session does. */
+static hth_handles of_share(const hth_handles *all, size_t i) {
+    const hth_share *share = &all->shares->own[i];
+    return (hth_handles){.parts = {.tape = share->tape,
+                                   .learner = share->learner,
+                                   .gradient = all->parts.gradient ? share->gradient : NULL}};
+}
+
+/* Those that are not of a share. */
+static hth_handles of_all(const hth_handles *all) {
+    hth_handles rest = *all;
+    if (!all->shares) return rest;
+    rest.parts.tape = NULL;
+    rest.parts.learner = NULL;
+    rest.parts.gradient = NULL;
+    return rest;
+}
+
+static size_t count_fields(const hth_handles *handles) {
+    size_t total = 0;
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(handles, NULL, 0);
+    return total;
+}
+
+/* ---- All ---------------------------------------------------------------------------------- */
+
+/* Adds the fields of each handle, with the name of the share and the prefix of the handle. */
+static hth_status add_fields(const hth_handles *handles, const char *share, size_t total,
+                             hth_field_list *to, hth_error *error) {
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) {
+        const char *prefix = lists[i].prefix;
+        hth_field *fields = to->items + to->count;
+        const size_t count = lists[i].list(handles, fields, total - to->count);
+        for (size_t j = 0; j < count; j++) {
+            HTH_TRY(add_prefix(prefix ? prefix : handles->guest->kind->name, &fields[j], error));
+            HTH_TRY(add_prefix(share, &fields[j], error));
+        }
+        to->count += count;
+    }
+    return HTH_OK;
+}
+
+/* The same of all handles: those that a run has once, then "s0.", "s1.", ... of the shares that this rank has. */
+static hth_status add_all(const hth_handles *handles, size_t total, hth_field_list *to,
+                          hth_error *error) {
+    const hth_shares *shares = handles->shares;
+    const hth_handles rest = of_all(handles);
+    HTH_TRY(add_fields(&rest, "", total, to, error));
+    for (size_t i = 0; shares && i < shares->own_count; i++) {
+        const hth_handles share = of_share(handles, i);
+        char name[24];
+        snprintf(name, sizeof name, "s%zu.", shares->from + i);
+        HTH_TRY(add_fields(&share, name, total, to, error));
+    }
+    return HTH_OK;
+}
+
 hth_status hth_checkpoint_gather(const hth_handles *handles, hth_counters *counters,
                                  hth_field_list *out, hth_error *error) {
     /* Count the fields. */
-    size_t total = counters ? HTH_COUNT(counter_list) : 0, used = 0;
-    for (size_t i = 0; i < HTH_COUNT(lists); i++) total += lists[i].list(handles, NULL, 0);
-    hth_field *fields = calloc(total + 1, sizeof *fields);
-    hth_status status = fields ? HTH_OK : HTH_NO_MEMORY;
-    if (!fields) hth_fail(error, status, "not enough memory for the list of a checkpoint");
-    /* List those of each handle, with its prefix. */
-    for (size_t i = 0; i < HTH_COUNT(lists) && status == HTH_OK; i++) {
-        const char *prefix = lists[i].prefix;
-        size_t count = lists[i].list(handles, fields + used, total - used);
-        for (size_t j = 0; j < count && status == HTH_OK; j++)
-            status =
-                add_prefix(prefix ? prefix : handles->guest->kind->name, &fields[used + j], error);
-        used += count;
+    const hth_handles rest = of_all(handles);
+    size_t total = (counters ? HTH_COUNT(counter_list) : 0) + count_fields(&rest);
+    for (size_t i = 0; handles->shares && i < handles->shares->own_count; i++) {
+        const hth_handles share = of_share(handles, i);
+        total += count_fields(&share);
     }
-    /* Then the counters. */
+    hth_field_list list = {calloc(total + 1, sizeof *list.items), 0};
+    if (!list.items)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the list of a checkpoint");
+    /* List those of each handle, then the counters. */
+    const hth_status status = add_all(handles, total, &list, error);
     if (status != HTH_OK) {
-        free(fields);
+        free(list.items);
         return status;
     }
-    if (counters) list_counters(counters, fields + used);
-    *out = (hth_field_list){fields, total};
+    if (counters) list_counters(counters, list.items + list.count);
+    *out = (hth_field_list){list.items, total};
+    return HTH_OK;
+}
+
+hth_status hth_checkpoint_fetch(const hth_handles *handles, hth_field_list *fields,
+                                hth_fetched *others, hth_error *error) {
+    const size_t counters = HTH_COUNT(counter_list);
+    const hth_handles rest = of_all(handles);
+    const size_t first = count_fields(&rest), own = fields->count - counters - first;
+    HTH_TRY(hth_ranks_fetch(handles->shares->ranks, fields->items + first, own, others, error));
+    if (others->count == 0) return HTH_OK;
+    /* The counters move to the end. */
+    const size_t total = fields->count + others->count;
+    hth_field *items = realloc(fields->items, total * sizeof *items);
+    if (!items)
+        return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the list of a checkpoint");
+    hth_field *end = items + fields->count - counters;
+    memmove(end + others->count, end, counters * sizeof *items);
+    memcpy(end, others->fields, others->count * sizeof *items);
+    *fields = (hth_field_list){items, total};
     return HTH_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "files/safetensors.h"
 #include "session/checkpoint.h"
+#include "session/shares.h"
 
 /* The last counters of a list are missing in checkpoints of older versions; then they are 0. */
 enum { HTH_LATER_COUNTERS = 7 };
@@ -18,6 +19,12 @@ typedef struct hth_field_list {
  * listing ends the tape (hth_tape_state). */
 hth_status hth_checkpoint_gather(const hth_handles *handles, hth_counters *counters,
                                  hth_field_list *out, hth_error *error);
+
+/* Of a batch in shares: puts the fields that the shares of other ranks have behind those of this one, before the
+ * counters, as one process with all shares would have them. Only rank 0 gets them; the caller frees others->fields and
+ * others->data. HTH_NO_MEMORY. */
+hth_status hth_checkpoint_fetch(const hth_handles *handles, hth_field_list *fields,
+                                hth_fetched *others, hth_error *error);
 
 /* Updates what the handles derive from restored fields. HTH_DAMAGED when a restored row index is out of range; path: of
  * the file that they were restored from. */

@@ -14,6 +14,7 @@
 #include "session/reads.h"
 #include "session/replay.h"
 #include "session/score.h"
+#include "session/shares.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -351,7 +352,7 @@ static hth_status open_model(const hth_settings *settings, bool only_predicts, h
                                  .shape = s->train.shape,
                                  .seed = (uint64_t)s->options.seed,
                                  .steps = s->steps,
-                                 .batch = s->batch,
+                                 .batch = hth_shares_items(s),
                                  .threads = (int)s->options.threads,
                                  .late = s->train.kind->answers ? 1 : 0, /* room to look ahead */
                                  .only_predicts = only_predicts,
@@ -415,12 +416,14 @@ hth_status hth_session_check_course(const hth_settings *settings, hth_session *s
 /* Opens a session for training, in order: options, data, lengths, model, guest. Cheap checks come before the model is
  * made. */
 static hth_status open_all(const hth_settings *settings, const hth_guest_kind *guest,
-                           hth_session *s, hth_error *error) {
+                           const hth_ranks *ranks, hth_session *s, hth_error *error) {
     HTH_TRY(hth_session_open_course(settings, s, error));
+    HTH_TRY(hth_shares_plan(s, ranks, error));
     HTH_TRY(open_model(settings, false, s, error));
     HTH_TRY(hth_session_check_course(settings, s, error));
     HTH_TRY(hth_given_feedback(&s->train, s->parts.learner, error));
     HTH_TRY(hth_replayer_open(settings, s, &s->replayer, error));
+    HTH_TRY(hth_shares_open(settings, s, error));
     return open_guest(settings, guest, s, error);
 }
 
@@ -455,12 +458,17 @@ hth_status hth_session_refuse_episodes(const hth_settings *settings, hth_error *
         "else looks at them");
 }
 
-hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
-                            hth_session *out, hth_error *error) {
+hth_status hth_session_open_among(const hth_settings *settings, const hth_guest_kind *guest,
+                                  const hth_ranks *ranks, hth_session *out, hth_error *error) {
     hth_session session = {0};
     HTH_TRY(hth_session_refuse_episodes(settings, error));
     HTH_TRY(hth_outer_refuse_alone(settings, error));
-    return keep_or_close(open_all(settings, guest, &session, error), &session, out);
+    return keep_or_close(open_all(settings, guest, ranks, &session, error), &session, out);
+}
+
+hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
+                            hth_session *out, hth_error *error) {
+    return hth_session_open_among(settings, guest, &hth_ranks_alone, out, error);
 }
 
 hth_status hth_session_open_forward(const hth_settings *settings, hth_split split, hth_session *out,
@@ -479,6 +487,7 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
                       .whole = hth_network_look(s->parts.network).is_whole,
                       .keep_state = s->options.keep_state,
                       .moments = &s->moments,
+                      .shares = s->shares,
                       .update_sequence = s->update_sequence,
                       .batch = s->batch,
                       .by_step = s->by_step,
@@ -491,6 +500,7 @@ void hth_session_close(hth_session *s) {
     if (s->guest.kind) s->guest.kind->close(s->guest.state);
     hth_replayer_close(s->replayer);
     hth_outer_close(s);
+    hth_shares_close(s->shares);
     hth_model_destroy(s->model);
     hth_source_close(&s->train);
     hth_moments_destroy(&s->moments);

@@ -2,6 +2,7 @@
 #ifndef HTH_SESSION_H
 #define HTH_SESSION_H
 
+#include "session/ranks.h"
 #include "session/transfer.h"
 #include "session/walk.h"
 #include "settings/sections.h"
@@ -22,7 +23,8 @@ typedef struct hth_session {
     struct hth_replayer *replayer; /* replay.h; NULL: nothing is replayed */
     /* Of a session of episodes (outer.h), which has no model, tape and learner; NULL: of any other */
     struct hth_outer *outer;
-    hth_transfer transfer; /* of a run with phases: what came of them so far */
+    struct hth_shares *shares; /* of a batch that is cut (shares.h); NULL: it is not */
+    hth_transfer transfer;     /* of a run with phases: what came of them so far */
 } hth_session;
 
 /* Opens all that training needs, and the guest if the settings ask for one. The caller closes *out, and keeps the texts
@@ -31,6 +33,9 @@ typedef struct hth_session {
  * nothing is left behind. */
 hth_status hth_session_open(const hth_settings *settings, const hth_guest_kind *guest,
                             hth_session *out, hth_error *error);
+/* The same for one of several ranks, each of which has its shares of the batch (shares.h). The ranks outlive *out. */
+hth_status hth_session_open_among(const hth_settings *settings, const hth_guest_kind *guest,
+                                  const hth_ranks *ranks, hth_session *out, hth_error *error);
 /* HTH_INVALID for settings of episodes, which have no model (outer.h); the two functions that open one refuse them. */
 hth_status hth_session_refuse_episodes(const hth_settings *settings, hth_error *error);
 /* Opens only what a forward pass over `split` needs: the stream and a model that only predicts. hth_scorer_take uses

@@ -1,6 +1,7 @@
 /* The walk: see walk.h. */
 #include "session/replay.h"
 #include "session/rollout.h"
+#include "session/shares.h"
 
 #include <stdlib.h>
 
@@ -20,7 +21,10 @@ static hth_status next_steps(hth_walk *w, hth_error *error) {
 }
 
 void hth_walk_begin(hth_walk *w) {
-    hth_tape_reset(w->parts.tape);
+    if (w->shares)
+        hth_shares_reset(w->shares);
+    else
+        hth_tape_reset(w->parts.tape);
     if (w->guest) w->guest->kind->begin(w->guest->state);
 }
 
@@ -33,14 +37,19 @@ static bool may_begin(const hth_walk *w) {
            (w->chunk.steps == 0 || w->flags.ends);
 }
 
+static hth_status expect(hth_walk *w, hth_error *error) {
+    if (w->shares) return hth_shares_expect(w->shares, &w->chunk, error);
+    return hth_tape_expect(w->parts.tape, &w->chunk, error);
+}
+
 /* The walk has the first tape of a sequence. Reads the stream to the end of the sequence, announces each piece to the
  * tape, and returns the stream to `noted`, the position before the sequence. */
 static hth_status foresee(hth_walk *w, const void *noted, hth_error *error) {
     if (!w->flags.starts || w->flags.ends) return HTH_OK;
-    HTH_TRY(hth_tape_expect(w->parts.tape, &w->chunk, error));
+    HTH_TRY(expect(w, error));
     while (!w->flags.ends) {
         HTH_TRY(next_of(w, w->steps, error));
-        HTH_TRY(hth_tape_expect(w->parts.tape, &w->chunk, error));
+        HTH_TRY(expect(w, error));
     }
     /* Go back and get the first tape again. */
     HTH_TRY(hth_source_return(w->source, noted, error));
@@ -70,6 +79,19 @@ static hth_status learn(hth_walk *w, hth_error *error) {
     HTH_TRY(
         hth_optimiser_step(w->parts.optimiser, w->parts.network, w->parts.gradient, epoch, error));
     hth_gradient_clear(w->parts.gradient);
+    return HTH_OK;
+}
+
+/* The same of a batch in shares: writes the tapes and learns from them; where it is time, one update follows from the
+ * sum of their gradients. before: how this rank fared so far; the others hear of it here. */
+static hth_status learn_shares(hth_walk *w, hth_status before, hth_error *error) {
+    const uint64_t epoch = w->tally->epoch ? w->tally->epoch : 1;
+    HTH_TRY(hth_shares_take(w->shares, before, &w->chunk, &w->tally->sums, error));
+    if (!w->parts.optimiser || (w->update_sequence && !w->flags.ends)) return HTH_OK;
+    hth_shares_join(w->shares);
+    HTH_TRY(
+        hth_optimiser_step(w->parts.optimiser, w->parts.network, w->parts.gradient, epoch, error));
+    hth_shares_clear(w->shares);
     return HTH_OK;
 }
 
@@ -107,15 +129,17 @@ hth_status hth_walk_tape(hth_walk *w, hth_error *error) {
     hth_tally *tally = w->tally;
     if (stream->answers) return walk_world(w, error);
     /* Get the steps and count the epoch. */
-    HTH_TRY(bring_steps(w, error));
+    const hth_status status = bring_steps(w, error);
+    if (!w->shares) HTH_TRY(status);
     if (tally->epoch_over) tally->epoch++;
     tally->epoch_over = 0;
     w->chunk.ends = w->flags.ends && !w->keep_state;
     /* Write the tape and learn from it. */
     const double before = tally->sums.loss;
-    HTH_TRY(hth_forward(w->parts.tape, &w->chunk, &tally->sums, error));
+    HTH_TRY(w->shares ? learn_shares(w, status, error)
+                      : hth_forward(w->parts.tape, &w->chunk, &tally->sums, error));
     if (w->moments) hth_moments_add(w->moments, &w->chunk);
-    if (w->parts.learner) HTH_TRY(learn(w, error));
+    if (w->parts.learner && !w->shares) HTH_TRY(learn(w, error));
     hth_replayer_take(w->replayer, &w->chunk, &w->flags);
     /* Count the update, tell the stream its loss and count the steps. */
     tally->updates += w->parts.optimiser && (!w->update_sequence || w->flags.ends);

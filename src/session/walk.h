@@ -46,6 +46,8 @@ typedef struct hth_walk {
     bool whole;           /* each tape is a whole sequence; the last one may go beyond the limit */
     bool keep_state;      /* reset only at the first step of the walk */
     hth_moments *moments; /* NULL: not wanted */
+    struct hth_shares
+        *shares; /* NULL: `parts` has the whole batch; else the first share (shares.h) */
     /* the optimiser steps at the end of each sequence, not after each tape */
     bool update_sequence;
     /* Only of a stream that answers: the items; whether each step changes the weights, with a gradient that fades by

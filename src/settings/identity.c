@@ -18,10 +18,11 @@
  * network. */
 enum { NETWORK_SECTIONS = 4 };
 static const char *const kept[] = {
-    "network.",       "layer.",    "cell.",        "readout.",    "loss.",           "learner.",
-    "task.",          "data.name", "data.level",   "data.eos",    "world.",          "agent.",
-    "optimiser.name", "keep.name", "train.seed",   "train.batch", "train.precision", "regulariser.",
-    "view.",          "replay.",   "phases.joint",
+    "network.",     "layer.",          "cell.",          "readout.",   "loss.",
+    "learner.",     "task.",           "data.name",      "data.level", "data.eos",
+    "world.",       "agent.",          "optimiser.name", "keep.name",  "train.seed",
+    "train.batch",  "train.precision", "regulariser.",   "view.",      "replay.",
+    "phases.joint", "train.shares",
 };
 /* Of these, where something is, not what it is. */
 static const char *const places[] = {"world.command", "world.timeout", "world.file"};

@@ -44,6 +44,17 @@ static const hth_option train_options[] = {
      .min = 1,
      .max = 1e6,
      TRAIN(batch)},
+    {.name = "shares",
+     .help =
+         "parts of the batch that are learned from apart, each with a tape and a learner of its "
+         "own; their gradients are added in a fixed order. Ranks of mpirun take the shares "
+         "(docs/ranks.md). The result depends on the shares in its last bits, never on the "
+         "ranks",
+     .fallback = "1",
+     .kind = HTH_KIND_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     TRAIN(shares)},
     {.name = "epochs",
      .help = "passes over the data; 0: 10 if train.steps is 0 too, else no limit",
      .fallback = "0",

@@ -12,7 +12,7 @@ enum { HTH_STOP_MOST = 100 }; /* train.stop_over */
 
 /* The section train. */
 typedef struct hth_train_options {
-    int64_t seed, threads, batch, epochs, sequences, steps;
+    int64_t seed, threads, batch, shares, epochs, sequences, steps;
     int64_t report_every, validate_every, validation_steps, validation_batch, stop_over, patience;
     double checkpoint_every, stop_at;
     int precision;

@@ -397,6 +397,7 @@ const hth_future hth_future_synthetic = {
                       .options = {"learner", options, HTH_COUNT(options)}},
              .options_size = sizeof(synthetic_options),
              .bias = HTH_BIASED,
+             .joins_items = true,
              .memory = "(c*w+b)*s/N + sg_scans*s + top*(sg_label*o + sg_present*n + 1)",
              .operations = "3*w*s/(N*K) + (sg_scans-1)*g*n*n",
              .learned = learned,

@@ -287,6 +287,7 @@ const hth_past hth_past_kernel = {
                       .options = {"learner", options, HTH_COUNT(options)}},
              .options_size = sizeof(hth_kernel_options),
              .bias = HTH_BIASED,
+             .joins_items = true,
              .memory = "P + P*(N-s)/o + n*n + s + 3*n",
              .operations = "3*P + 3*P*(N-s)/o + 4*n*n",
              .lay_out = lay_out,

@@ -129,6 +129,7 @@ const hth_past hth_past_kronecker = {
                       .options = {"learner", hth_unbiased_options_table, HTH_UNBIASED_SIGNS_ONLY}},
              .options_size = sizeof(hth_unbiased_options),
              .bias = HTH_UNBIASED,
+             .joins_items = true,
              .memory = "m + N*n*g",
              .operations = "N*N*n*g + (N*n*g + P)/K",
              .lay_out = lay_out,

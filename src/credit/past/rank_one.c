@@ -394,6 +394,7 @@ const hth_past hth_past_rank_one = {
                       .options = {"learner", hth_unbiased_options_table, HTH_UNBIASED_OPTIONS}},
              .options_size = sizeof(hth_unbiased_options),
              .bias = HTH_UNBIASED,
+             .joins_items = true,
              .memory = "s + y + P",
              .operations = "g*n*n*(2 - 1/K) + P + 2*P/K",
              .lay_out = lay_out,

@@ -65,6 +65,7 @@ const hth_past hth_past_reverse_kronecker = {
                       .options = {"learner", hth_unbiased_options_table, HTH_UNBIASED_OPTIONS}},
              .options_size = sizeof(hth_unbiased_options),
              .bias = HTH_UNBIASED,
+             .joins_items = true,
              .memory = "n*g + N*m",
              .operations = "N*N*m + N*m + (N*m + P)/K",
              .lay_out = lay_out,

@@ -183,6 +183,7 @@ const hth_recurrence hth_recurrence_learned = {
                       .options = {"learner", options, HTH_COUNT(options)}},
              .options_size = sizeof(learned_options),
              .bias = HTH_BIASED,
+             .joins_items = true,
              .memory = "s*s",
              .operations = "3*s*s",
              .lay_out = lay_out,

@@ -104,6 +104,7 @@ const hth_signal hth_signal_adaptive = {
                       .options = {"learner", options, HTH_COUNT(options)}},
              .options_size = sizeof(adaptive_options),
              .bias = HTH_BIASED,
+             .joins_items = true,
              .memory = "2*top*o*n",
              .operations = "2*top*o*n/K",
              .refuses = refuses,
