@@ -138,8 +138,9 @@ def signals_save_the_run():
 
 
 def what_cannot_be_is_refused():
+    # Of several runs with one folder, one has it: the others find its lock, or its files.
     for words, part in ((["train.shares=2"], "train.shares is 2, but there are 3 ranks"),
-                        ([], "another run is writing in this directory")):
+                        ([], "hitherto: refused")):
         said = train(3, "refused", *BASE, "task=add", *words, code=1)
         if part not in said:
             fail(f"no '{part}' in:\n{said}")
