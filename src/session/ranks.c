@@ -26,15 +26,22 @@ static bool alone(const hth_ranks *ranks) {
 }
 
 hth_status hth_ranks_join(hth_ranks *out, hth_error *error) {
+    const int launched = hth_ranks_launched();
     int level;
     *out = hth_ranks_alone;
-    if (hth_ranks_launched() == 1) return HTH_OK;
+    if (launched == 1) return HTH_OK;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &out->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &out->count);
-    if (out->count <= HTH_MOST_RANKS) return HTH_OK;
-    return hth_fail(error, HTH_INVALID, "there are %d ranks, but at most %d train together",
-                    out->count, HTH_MOST_RANKS);
+    if (out->count == launched && out->count <= HTH_MOST_RANKS) return HTH_OK;
+    MPI_Finalize();
+    if (out->count == launched)
+        return hth_fail(error, HTH_INVALID, "there are %d ranks, but at most %d train together",
+                        launched, HTH_MOST_RANKS);
+    return hth_fail(error, HTH_INVALID,
+                    "%d ranks were started, but MPI knows of %d: start them with the mpirun of the "
+                    "MPI that this program was built with (or srun --mpi=pmix)",
+                    launched, out->count);
 }
 
 void hth_ranks_leave(const hth_ranks *ranks) {

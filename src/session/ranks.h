@@ -22,7 +22,7 @@ extern const hth_ranks hth_ranks_alone;
 /* How many ranks a launcher (mpirun, srun) has started, this one among them, as the environment says; 1: none. */
 int hth_ranks_launched(void);
 /* Joins the ranks of the launcher, once in a process. HTH_INVALID where there are several, but the program was built
- * without MPI, and for more than HTH_MOST_RANKS. */
+ * without MPI or MPI knows of others, and for more than HTH_MOST_RANKS. */
 hth_status hth_ranks_join(hth_ranks *out, hth_error *error);
 /* Leaves them; to be called once by all. */
 void hth_ranks_leave(const hth_ranks *ranks);
