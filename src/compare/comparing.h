@@ -24,7 +24,7 @@ typedef struct hth_comparing {
     hth_stored_run *runs;
     hth_stored_variant *variants;
     const hth_stored_variant **by_id; /* the same, ordered by id */
-    hth_known_settings known[256];    /* of the latest variants, each at its number modulo 256 */
+    hth_known_settings known[64];     /* of the latest variants, each at its number modulo 64 */
     /* run_count: runs of this call, which come first; after them stand runs that wait for a later call */
     size_t run_count, stored_count;
     size_t variant_count, next; /* next: the first run that may still have to start */

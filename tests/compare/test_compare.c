@@ -1,5 +1,6 @@
 /* Comparisons: that each run is the one that `train` makes, that the numbers of the table are what they say, and
  * what a second call does. */
+#include "compare/comparing.h"
 #include "comparisons.h"
 
 #include <math.h>
@@ -319,6 +320,30 @@ static void a_run_that_diverges_is_kept_as_such(void **state) {
     free(runs);
 }
 
+/* More variants than settings are kept of: each run has those of its own. */
+static void many_variants_have_their_own_settings(void **state) {
+    (void)state;
+    enum { STEPS = 33 };
+    char line[600];
+    size_t count, used = (size_t)snprintf(line, sizeof line,
+                                          "task=add loss=softmax compare.learners=tbptt "
+                                          "train.validate_every=-1 compare.seeds=1 "
+                                          "vary.network.units=2,3 vary.train.steps=1");
+    for (int i = 2; i <= STEPS; i++)
+        used += (size_t)snprintf(line + used, sizeof line - used, ",%d", i);
+    compare_whole(line, "many");
+    hth_stored_run *runs = runs_of("many", &count);
+    assert_int_equal(count, 2 * STEPS);
+    assert_true(count > HTH_COUNT(((hth_comparing *)NULL)->known));
+    /* Units come first, and steps turn fastest. */
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(runs[i].status, HTH_RUN_FINISHED);
+        assert_int_equal(runs[i].steps, i % STEPS + 1);
+        assert_true((runs[i].parameters > runs[0].parameters) == (i >= STEPS));
+    }
+    free(runs);
+}
+
 /* A file lies where the folder of a run should be; then it is gone. */
 static void a_run_that_failed_is_tried_again(void **state) {
     (void)state;
@@ -403,6 +428,7 @@ int main(void) {
         TEST(only_what_is_missing_runs),
         TEST(other_settings_are_refused),
         TEST(a_run_that_diverges_is_kept_as_such),
+        TEST(many_variants_have_their_own_settings),
         TEST(a_run_that_failed_is_tried_again),
         TEST(folders_stay_when_asked),
         TEST(phases_are_summed_up),
