@@ -1076,6 +1076,10 @@ class Train(_Train, total=False):
     """arithmetic: single (32 bits) or double (64 bits) (single)"""
     batch: int
     """sequences that advance together (1)"""
+    shares: int
+    """parts of the batch that are learned from apart, each with a tape and a learner of its own; their gradients are
+    added in a fixed order. Ranks of mpirun take the shares (docs/ranks.md). The result depends on the shares in its
+    last bits, never on the ranks (1)"""
     epochs: int
     """passes over the data; 0: 10 if train.steps is 0 too, else no limit (0)"""
     steps: int
