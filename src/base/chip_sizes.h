@@ -33,7 +33,7 @@
     X("hth_stretch", 32, 32)                                                                       \
     X("hth_tangent_layer", 8, 8)                                                                   \
     X("hth_tape *", 4, 4)                                                                          \
-    X("hth_tape", 304, 304)                                                                        \
+    X("hth_tape", 312, 312)                                                                        \
     X("hth_tape_layer", 104, 104)                                                                  \
     X("hth_trace", 72, 72)                                                                         \
     X("hth_trace_layer", 88, 88)                                                                   \
@@ -47,6 +47,6 @@
     X("rows_layer", 20, 20)                                                                        \
     X("size_t", 4, 4)                                                                              \
     X("synthetic", 144, 144)                                                                       \
-    X("window", 384, 384)
+    X("window", 392, 392)
 
 #endif
