@@ -20,6 +20,7 @@
 #include "check/entries.h"
 #include "check/gradients.h"
 #include "check/worst.h"
+#include "credit/catalogues.h"
 #include "credit/inspect.h"
 #include "network/inspect.h"
 #include "session/checkpoint.h"
@@ -170,6 +171,21 @@ static hth_status refuse_unit(const check *c, const hth_settings *given, hth_err
         time->value, c->from);
 }
 
+/* A name of check.learners that is no preset is refused before anything is compared. */
+static hth_status refuse_unknown(const check *c, hth_error *error) {
+    char names[512], *rest;
+    snprintf(names, sizeof names, "%s", c->options.learners);
+    for (char *name = strtok_r(names, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
+        const hth_setting item = {hth_learners.key, name, NULL};
+        const hth_settings alone = {&item, 1};
+        hth_error what;
+        size_t index;
+        if (hth_part_choose(&hth_learners, &alone, &index, &what) != HTH_OK)
+            return hth_fail(error, HTH_INVALID, "check.learners: %s", what.message);
+    }
+    return HTH_OK;
+}
+
 static hth_status open_check(check *c, const hth_settings *given, hth_error *error) {
     /* The loss is a plain sum over time without firing rates, so that the gradients of tapes of any length add up
      * to the same one. loss.report and loss.clip change no gradient; they are set so that the reported loss is the
@@ -186,6 +202,7 @@ static hth_status open_check(check *c, const hth_settings *given, hth_error *err
     /* Read the options and take the sample. */
     HTH_TRY(hth_options_read(&hth_check_section.common, &c->settings, &c->options, error));
     HTH_TRY(hth_options_read(&hth_train_section.common, &c->settings, &c->train, error));
+    HTH_TRY(refuse_unknown(c, error));
     HTH_TRY(open_data(c, error));
     HTH_TRY(take_class_weights(c, error));
     /* The subject: all that a rehearsal of a learner needs. */

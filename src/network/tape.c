@@ -430,6 +430,8 @@ hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *repor
                                  .decides = chunk->decides};
     HTH_TRY(hth_check_inputs(tape, &in, keep, error));
     HTH_TRY(hth_check_verdict(tape, &verdict, keep + in.steps, error));
+    hth_report unwanted = {0};
+    if (!report) report = &unwanted;
     hth_tape_forget(tape, tape->steps - keep);
     if (keep == 0) tape->packed_at = UINT64_MAX;
     hth_tape_run(tape, &in);

@@ -342,6 +342,15 @@ static void others_that_are_too_large_are_told(void **state) {
     assert_true(r.rtrl == 0);
 }
 
+static void a_name_that_is_no_learner_is_refused(void **state) {
+    (void)state;
+    hth_error error;
+    hth_config *config = configure(SMALL "learner=rtrl check.learners=rflo,bananas");
+    assert_int_equal(hth_check(config, NULL, NULL, NULL, NULL, NULL, &error), HTH_INVALID);
+    assert_non_null(strstr(error.message, "check.learners: learner.name is 'bananas'"));
+    hth_config_destroy(config);
+}
+
 /* It is refused in one sentence, and before the check takes its memory. */
 static void your_own_learner_that_is_too_large_is_refused(void **state) {
     (void)state;
@@ -476,6 +485,7 @@ int main(void) {
         cmocka_unit_test(nothing_follows_what_is_checked),
         cmocka_unit_test(a_network_that_proves_nothing_is_told),
         cmocka_unit_test(others_that_are_too_large_are_told),
+        cmocka_unit_test(a_name_that_is_no_learner_is_refused),
         cmocka_unit_test(your_own_learner_that_is_too_large_is_refused),
         cmocka_unit_test(a_wrong_gradient_fails),
         cmocka_unit_test(worst_entries),
