@@ -397,6 +397,14 @@ class Agent(_Agent, total=False):
     """validation and test take the most probable action in place of a drawn one (false)"""
     share: float
     """transport: the part of the value that is moved (0.9)"""
+    sure: Literal["auto", "strength", "weight"]
+    """transport: which reads count: strength, those with a strength beta above 2; weight, those of which one row has
+    more than half; auto: strength where the store learns it (store.strength), else weight (auto)"""
+    value_of: Literal["read", "after"]
+    """transport: whose value is moved: read, that of the step that reads, as in the authors' code; after, that of the
+    next step, as in their pseudocode (read)"""
+    rows: int
+    """transport: value goes to so many rows of a read at most, those of largest weight; 0: to all (50)"""
 
 
 class View(TypedDict, total=False):

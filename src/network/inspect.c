@@ -46,6 +46,7 @@ hth_layer_facts hth_layer_look(const hth_network *network, size_t l) {
                              .cell = cell->part.name,
                              .options = &cell->part.options,
                              .stores = layer->kind->stores,
+                             .strength_learned = layer->kind->stores && store->learned,
                              .heads = layer->kind->stores ? store->heads : 0,
                              .most = !layer->kind->stores                         ? 0
                                      : store->top > 0 && store->top < store->rows ? store->top

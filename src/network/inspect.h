@@ -34,6 +34,7 @@ typedef struct hth_layer_facts {
     const char *cell;               /* "alif" */
     const hth_options *options;     /* the settings that the cell has */
     bool stores;                    /* it is a store */
+    bool strength_learned;          /* its reads have a strength of their own (store.strength) */
     size_t heads, most, every;      /* of a store: reads a step, rows that one weighs at most, and
                                      * steps from one row that is written to the next; else 0 */
     bool spikes, has_voltage;       /* state 0 is a membrane voltage */
@@ -87,6 +88,9 @@ void hth_network_keep_weights(hth_network *network);
 /* As hth_layer_synapses, of all parameters, out[count]. */
 void hth_parameter_mask(const hth_network *network, hth_real *out);
 
+/* beta, the strength of a read: hth_tape_reads says which, and its errors are the same. */
+hth_status hth_tape_strength(const hth_tape *tape, size_t layer, size_t step, size_t item,
+                             size_t head, double *strength, hth_error *error);
 /* The tape has the items first.. of a batch of `all`; other tapes have the others. So loss.batch = mean divides by
  * `all`, and dropout leaves out the units that it would leave out on one tape of all items. Before the first step. */
 void hth_tape_share(hth_tape *tape, size_t first, size_t all);

@@ -9,6 +9,8 @@
 void hth_read_list_free(hth_read_list *list) {
     free(list->first);
     free(list->rows);
+    free(list->strengths);
+    free(list->learned);
     *list = (hth_read_list){0};
 }
 
@@ -48,22 +50,37 @@ hth_status hth_reads_exist(const hth_network *network, hth_error *error) {
                     "agent.return = discounted");
 }
 
+static hth_status take_memory(hth_read_list *list, size_t heads, size_t batch, size_t steps,
+                              hth_error *error) {
+    list->first = calloc(hth_times(heads * batch, steps + 1), sizeof *list->first);
+    list->strengths = calloc(hth_times(heads * batch, steps), sizeof *list->strengths);
+    list->learned = calloc(heads, sizeof *list->learned);
+    if (list->first && list->strengths && list->learned) return HTH_OK;
+    return hth_fail(error, HTH_NO_MEMORY, "not enough memory for reads");
+}
+
 static hth_status gather(const hth_network *network, const hth_tape *tape, size_t batch,
                          hth_read_list *list, hth_error *error) {
     const size_t steps = hth_tape_length(tape), layers = hth_network_look(network).layers;
-    size_t *at;
-    for (size_t l = 0; l < layers; l++) list->reads.heads += heads_of(tape, l);
-    at = list->first = calloc(hth_times(list->reads.heads * batch, steps + 1), sizeof *at);
-    if (!at) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for reads");
+    size_t all = 0, head = 0;
+    for (size_t l = 0; l < layers; l++) all += heads_of(tape, l);
+    HTH_TRY(take_memory(list, all, batch, steps, error));
+    list->reads.heads = all;
+    /* In the order of hth_memory_reads. */
+    size_t *at = list->first;
+    double *strength = list->strengths;
     for (size_t l = 0; l < layers; l++)
-        for (size_t h = 0, heads = heads_of(tape, l); h < heads; h++)
+        for (size_t h = 0, heads = heads_of(tape, l); h < heads; h++) {
+            list->learned[head++] = hth_layer_look(network, l).strength_learned;
             for (size_t b = 0; b < batch; b++) {
                 *at++ = list->used;
                 for (size_t t = 0; t < steps; t++) {
                     HTH_TRY(append(list, tape, l, t, b, h, error));
+                    HTH_TRY(hth_tape_strength(tape, l, t, b, h, strength++, error));
                     *at++ = list->used;
                 }
             }
+        }
     return HTH_OK;
 }
 
@@ -73,5 +90,7 @@ hth_status hth_read_list_make(const hth_network *network, const hth_tape *tape, 
     HTH_TRY(gather(network, tape, batch, out, error));
     out->reads.first = out->first;
     out->reads.rows = out->rows;
+    out->reads.strengths = out->strengths;
+    out->reads.learned = out->learned;
     return HTH_OK;
 }

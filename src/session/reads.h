@@ -8,6 +8,8 @@ typedef struct hth_read_list {
     hth_memory_reads reads; /* its arrays are the list's */
     size_t *first;
     hth_row_read *rows;
+    double *strengths;
+    bool *learned;
     size_t used, room;
 } hth_read_list;
 

@@ -66,6 +66,8 @@ typedef struct hth_memory_reads {
     size_t heads;        /* of all stores of the network */
     const size_t *first; /* [heads][batch][steps + 1] */
     const hth_row_read *rows;
+    const double *strengths; /* [heads][batch][steps] */
+    const bool *learned;     /* [heads]: whether the strength is */
 } hth_memory_reads;
 
 /* What a stream that answers asks of tapes. */

@@ -5,12 +5,16 @@
 #include "worlds/returns.h"
 #include "worlds/world.h"
 
+enum { HTH_SURE_AUTO, HTH_SURE_STRENGTH, HTH_SURE_WEIGHT };                    /* agent.sure */
+enum { HTH_VALUE_AT_READ, HTH_VALUE_AFTER };                                   /* agent.value_of */
 enum { HTH_RETURN_DISCOUNTED, HTH_RETURN_TRANSPORT, HTH_RETURN_REDISTRIBUTE }; /* agent.return */
 
 /* The section agent. */
 typedef struct hth_agent_options {
     double gamma, lambda, scale, share;
-    int how;      /* agent.return */
+    int how; /* agent.return */
+    int sure, value_of;
+    int64_t rows;
     bool by_step; /* ac-lambda */
     bool see_action, see_reward, see_time, greedy;
 } hth_agent_options;

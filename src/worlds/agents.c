@@ -47,6 +47,25 @@ static const hth_option of_a2c[] = {
      .offset = offsetof(hth_agent_options, how)},
     OPTION(share, .help = "transport: the part of the value that is moved", .fallback = "0.9",
            .kind = HTH_KIND_REAL, .min = 0, .max = 1),
+    {.name = "sure",
+     .help = "transport: which reads count: strength, those with a strength beta above 2; weight, "
+             "those of which one row has more than half; auto: strength where the store learns it "
+             "(store.strength), else weight",
+     .fallback = "auto",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"auto", "strength", "weight", NULL},
+     .offset = offsetof(hth_agent_options, sure)},
+    {.name = "value_of",
+     .help = "transport: whose value is moved: read, that of the step that reads, as in the "
+             "authors' code; after, that of the next step, as in their pseudocode",
+     .fallback = "read",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"read", "after", NULL},
+     .offset = offsetof(hth_agent_options, value_of)},
+    OPTION(rows,
+           .help = "transport: value goes to so many rows of a read at most, those of largest "
+                   "weight; 0: to all",
+           .fallback = "50", .kind = HTH_KIND_INTEGER, .min = 0, .max = 1e9),
     LAMBDA("1",
            "how far advantages look beyond one step: 0 to the next value alone, 1 to the end of "
            "the tape (generalised advantage estimate)"),

@@ -14,18 +14,41 @@ void hth_advantages(size_t steps, const double *rewards, const double *values, d
 
 /* ---- Value transport ------------------------------------------------------------------------ */
 
-/* How much the surest row of step t has of its read, if it counts; else 0. */
+/* How sure the read of step t is, if it counts; else 0. */
 static double sure(const hth_reads *reads, size_t t, double quiet) {
     const hth_row_read *best = NULL;
     for (size_t i = reads->first[t]; i < reads->first[t + 1]; i++)
         if (!best || reads->rows[i].weight > best->weight) best = &reads->rows[i];
-    const bool counts = best && best->weight > 0.5 && (double)t - (double)best->step > quiet;
-    return counts ? best->weight : 0;
+    if (!best || !((double)t - (double)best->step > quiet)) return 0;
+    const double how = reads->strengths ? reads->strengths[t] : best->weight;
+    return how > (reads->strengths ? 2 : 0.5) ? how : 0;
 }
 
-void hth_transport(size_t steps, const double *values, double gamma, double share,
-                   const hth_reads *reads, double *rewards) {
-    const double quiet = gamma < 1 ? floor(1 / (1 - gamma)) : 25;
+/* How many rows of step t's read go before row i: those of larger weight, and of equals the older ones. */
+static size_t rank(const hth_reads *reads, size_t t, size_t i) {
+    size_t before = 0;
+    for (size_t j = reads->first[t]; j < reads->first[t + 1]; j++)
+        before += reads->rows[j].weight > reads->rows[i].weight ||
+                  (reads->rows[j].weight == reads->rows[i].weight && j < i);
+    return before;
+}
+
+/* The value of step t's read goes to the steps that it remembers. */
+static void move_value(const hth_transport_form *how, const hth_reads *reads, size_t t,
+                       double quiet, double value, double *rewards) {
+    const size_t count = reads->first[t + 1] - reads->first[t];
+    const bool all = how->rows == 0 || count <= how->rows;
+    for (size_t i = reads->first[t]; i < reads->first[t + 1]; i++) {
+        const hth_row_read *row = &reads->rows[i];
+        if (!((double)t - (double)row->step > quiet)) continue;
+        if (all || rank(reads, t, i) < how->rows)
+            rewards[row->step] += how->share * row->weight * value;
+    }
+}
+
+void hth_transport(const hth_transport_form *how, const hth_reads *reads, size_t steps,
+                   const double *values, double *rewards) {
+    const double quiet = how->gamma < 1 ? floor(1 / (1 - how->gamma)) : 25;
     for (size_t t = 0; t < steps; t++) {
         /* The surest step of the run that begins here. */
         size_t surest = t;
@@ -37,11 +60,6 @@ void hth_transport(size_t steps, const double *values, double gamma, double shar
             if (next > most) surest = t + 1;
             if (next > most) most = next;
         }
-        /* Its value goes to the steps that it remembers. */
-        for (size_t i = reads->first[surest]; i < reads->first[surest + 1]; i++) {
-            const hth_row_read *row = &reads->rows[i];
-            if ((double)surest - (double)row->step > quiet)
-                rewards[row->step] += share * row->weight * values[surest];
-        }
+        move_value(how, reads, surest, quiet, values[surest + how->next], rewards);
     }
 }

@@ -13,20 +13,28 @@ void hth_advantages(size_t steps, const double *rewards, const double *values, d
 typedef struct hth_reads {
     const size_t *first; /* [steps + 1] */
     const hth_row_read *rows;
+    const double *strengths; /* [steps]: beta of each read; NULL: weights say how sure it is */
 } hth_reads;
+
+typedef struct hth_transport_form {
+    double gamma, share;
+    size_t rows; /* so many of a read get value, those of largest weight; 0: all */
+    bool next;   /* V_{t2+1} is moved, as in the paper's pseudocode; else V_t2, as in its code */
+} hth_transport_form;
 
 /*
  * Temporal value transport (Hung et al. 2019): a reward that memory will need is moved to the step that it remembers. A
  * step counts if the row that has most of its read was written more than `quiet` = 1 / (1 - gamma) steps before (25
- * where gamma is 1), and has more than half of it. In each unbroken run of steps that count, that with the surest read,
+ * where gamma is 1), and its strength beta is above 2. In each unbroken run of steps that count, that of largest beta,
  * t2, gives each row written more than `quiet` steps before
  *
  *     r_s += share weight_s V_t2
  *
- * The paper's code asks for a read strength above 2 where this asks for half of the read. Adds to rewards[steps].
+ * Where a read has no strength of its own, the weight of its first row stands for beta, and one half for 2. Of equals
+ * the first counts. values[steps + 1] as for hth_advantages. Adds to rewards[steps].
  */
-void hth_transport(size_t steps, const double *values, double gamma, double share,
-                   const hth_reads *reads, double *rewards);
+void hth_transport(const hth_transport_form *how, const hth_reads *reads, size_t steps,
+                   const double *values, double *rewards);
 
 /*
  * A predictor of an episode's return that is additive over its steps, G ~ sum_t w . phi_t, by recursive least squares

@@ -52,9 +52,18 @@ static void redistribute(hth_agent *a, size_t item, size_t steps) {
 /* Moves value along the reads of an item, head by head. */
 static void transport(hth_agent *a, size_t item, size_t steps, const hth_memory_reads *reads) {
     const hth_agent_options *o = &a->options;
+    const hth_transport_form how = {.gamma = o->gamma,
+                                    .share = o->share,
+                                    .rows = (size_t)o->rows,
+                                    .next = o->value_of == HTH_VALUE_AFTER};
     for (size_t h = 0; reads && h < reads->heads; h++) {
-        const hth_reads of = {reads->first + (h * a->batch + item) * (a->steps + 1), reads->rows};
-        hth_transport(steps, a->values, o->gamma, o->share, &of, a->rewards);
+        const size_t at = h * a->batch + item;
+        const bool by_strength =
+            o->sure == HTH_SURE_STRENGTH || (o->sure == HTH_SURE_AUTO && reads->learned[h]);
+        const hth_reads of = {.first = reads->first + at * (a->steps + 1),
+                              .rows = reads->rows,
+                              .strengths = by_strength ? reads->strengths + at * a->steps : NULL};
+        hth_transport(&how, &of, steps, a->values, a->rewards);
     }
 }
 

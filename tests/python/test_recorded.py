@@ -16,8 +16,9 @@ SETTINGS = dict(cell={"name": "rate", "alpha": 0.7, "phi": "tanh"}, learner="bpt
                 train={"batch": N, "seed": 1}, check={"batch": N, "steps": T, "samples": 4, "learners": "rtrl"})
 
 
-def episodes(store):
-    """What was seen, done and earned, episodes of unequal length, and all weights."""
+def episodes(store, strength=False):
+    """What was seen, done and earned, episodes of unequal length, and all weights. strength: the store learns that of
+    its reads, which then are above and below 2."""
     draw = np.random.default_rng(5)
     n_in, reads = SEEN + ACTIONS + 1, UNITS + (VALUES if store else 0)
     data = dict(inputs=draw.standard_normal((N, T, SEEN)),
@@ -28,24 +29,29 @@ def episodes(store):
                 b_out=draw.standard_normal(ACTIONS + 1))
     data["targets"][0, 4, 0] = -1  # an action that did not count
     if store:
-        data |= dict(w_store=2 * draw.standard_normal((2 * KEYS + VALUES, UNITS)),
-                     b_store=draw.standard_normal(2 * KEYS + VALUES))
+        rows = 2 * KEYS + VALUES + strength
+        data |= dict(w_store=2 * draw.standard_normal((rows, UNITS)), b_store=draw.standard_normal(rows))
+        data["b_store"][KEYS] += 2 * strength
     return data
 
 
 # ---- The same, written plainly ---------------------------------------------------------------------------------------
 
 def forward(w, data, n):
-    """Outputs (steps, actions + 1) of episode n, and what each read weighs: rows are steps."""
-    z, rows, outputs, reads = np.zeros(UNITS), [], [], []
+    """Outputs (steps, actions + 1) of episode n, what each read weighs (rows are steps), and strengths, where they are
+    learned."""
+    z, rows, outputs, reads, strengths = np.zeros(UNITS), [], [], [], []
     last = np.zeros(ACTIONS + 1)
     for t in range(data["lengths"][n]):
         x = np.concatenate([data["inputs"][n, t], last])
         z = 0.3 * z + 0.7 * np.tanh(w["w_rec"] @ z + w["w_in"] @ x + w["b_rec"])
         shown = z
         if "w_store" in w:
-            query, key, value = np.split(w["w_store"] @ z + w["b_store"], [KEYS, 2 * KEYS])
-            scores = np.array([query @ k for k, _ in rows])
+            said = w["w_store"] @ z + w["b_store"]
+            key, value = np.split(said[-KEYS - VALUES:], [KEYS])
+            learned = len(said) - 2 * KEYS - VALUES
+            strengths += [np.log(1 + np.exp(said[KEYS]))] * learned
+            scores = np.array([said[:KEYS] @ k * (strengths[-1] if learned else 1) for k, _ in rows])
             p = np.exp(scores - scores.real.max(initial=-np.inf)) if rows else scores
             p = p / p.sum() if rows else p
             reads.append(p.real)
@@ -56,13 +62,16 @@ def forward(w, data, n):
         last = np.zeros(ACTIONS + 1)
         last[int(action)] = action >= 0
         last[ACTIONS] = reward
-    return np.array(outputs), reads
+    return np.array(outputs), reads, np.array(strengths)
 
 
-def transport(rewards, values, reads, gamma):
-    """Hung et al. 2019: the value of the surest read of each run of sure reads goes to what it remembers."""
+def transport(rewards, values, reads, strengths, gamma):
+    """Hung et al. 2019: the value of the surest read of each run of sure reads goes to what it remembers. A read is sure
+    that has a strength above 2, or more than half of one row where no strength is learned."""
     rewards, quiet = rewards.copy(), int(1 / (1 - gamma))
-    sure = [p.max() if len(p) and p.max() > 0.5 and t - p.argmax() > quiet else 0 for t, p in enumerate(reads)] + [0]
+    far = [len(p) > 0 and t - p.argmax() > quiet for t, p in enumerate(reads)]
+    beta, least = (strengths, 2) if len(strengths) else ([p.max(initial=0) for p in reads], 0.5)
+    sure = [b if f and b > least else 0 for b, f in zip(beta, far)] + [0]
     run = []
     for t, s in enumerate(sure):
         if s:
@@ -78,10 +87,10 @@ def transport(rewards, values, reads, gamma):
 
 def targets_of(w, data, n, how, gamma):
     """Advantages and returns, constants for the gradient."""
-    y, reads = forward(w, data, n)
+    y, reads, strengths = forward(w, data, n)
     rewards, values = data["targets"][n, :len(y), 1], y[:, ACTIONS]
     if how == "transport":
-        rewards = transport(rewards, values, reads, gamma)
+        rewards = transport(rewards, values, reads, strengths, gamma)
     advantages, after = np.zeros(len(y)), 0.0
     for t in reversed(range(len(y))):
         following = values[t + 1] if t + 1 < len(y) else 0
@@ -93,7 +102,7 @@ def loss_of(w, data, fixed):
     """E, the sum over steps and the mean over episodes."""
     E = 0
     for n in range(N):
-        y, _ = forward(w, data, n)
+        y = forward(w, data, n)[0]
         A, G = fixed[n]
         log_pi = y[:, :ACTIONS] - np.log(np.exp(y[:, :ACTIONS]).sum(1))[:, None]
         taken = data["targets"][n, :len(y), 0].astype(int)
@@ -122,7 +131,7 @@ def blocks_of(parts, store):
              "readout.weight": parts["w_out"], "readout.bias": parts["b_out"].reshape(-1, 1)}
     if store:
         # Before them stand columns for the store's own reads, which do not exist.
-        own = np.zeros((2 * KEYS + VALUES, VALUES))
+        own = np.zeros((len(parts["w_store"]), VALUES))
         found["layer1.weight"] = np.hstack([own, parts["w_store"], parts["b_store"][:, None]])
     return found
 
@@ -133,14 +142,15 @@ def nearness(a, b):
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("how", ["discounted", "transport"])
-def test_actor_critic_on_arrays(how, tmp_path):
+@pytest.mark.parametrize("how, strength", [("discounted", False), ("transport", False), ("transport", True)])
+def test_actor_critic_on_arrays(how, strength, tmp_path):
     store = how == "transport"
-    data = episodes(store)
+    data = episodes(store, strength)
     np.savez(tmp_path / "episodes.npz", **data)
     network = {"units": [UNITS, VALUES], "layers": "units,store"} if store else {"units": UNITS}
+    rows = {"keys": KEYS, "scale": 1, "strength": "learned" if strength else "fixed"}
     settings = {**SETTINGS, "agent": {**SETTINGS["agent"], "return": how, **({"share": SHARE} if store else {})},
-                "network": network, **({"store": {"keys": KEYS, "scale": 1}} if store else {})}
+                "network": network, **({"store": rows} if store else {})}
     hh.check(world={"name": "recorded", "file": tmp_path / "episodes.npz"}, out=tmp_path / "g.npz", **settings)
     found = np.load(tmp_path / "g.npz")
     # The same in numpy.

@@ -63,11 +63,36 @@ static void transport_by_hand(void **state) {
     const size_t first[STEPS + 1] = {0, 0, 0, 0, 0, 2, 4, 6, 7};
     const double values[STEPS + 1] = {0, 0, 0, 0, 10, 20, 30, 40, 0};
     double rewards[STEPS] = {0};
-    const hth_reads reads = {first, rows};
-    hth_transport(STEPS, values, 0.5, 0.9, &reads, rewards);
+    const hth_transport_form form = {.gamma = 0.5, .share = 0.9};
+    const hth_reads reads = {first, rows, NULL};
+    hth_transport(&form, &reads, STEPS, values, rewards);
     /* The run is 4, 5, 6: 4 is surest. Its second row was written 2 steps before: too near. */
     assert_true(fabs(rewards[1] - 0.9 * 0.9 * 10) < 1e-12);
     for (size_t t = 0; t < STEPS; t++) assert_true(t == 1 || rewards[t] == 0);
+}
+
+/* The same reads by their strengths: 5 and 6 count, for 4 is weak; 6 is surest. */
+static void transport_by_strength(void **state) {
+    (void)state;
+    enum { STEPS = 8 };
+    const hth_row_read rows[] = {{1, 0.9}, {2, 0.1}, {0, 0.25}, {1, 0.45}, {4, 0.3},
+                                 {0, 0.2}, {1, 0.3}, {3, 0.5},  {6, 1}};
+    const size_t first[STEPS + 1] = {0, 0, 0, 0, 0, 2, 5, 8, 9};
+    const double strengths[STEPS] = {9, 9, 9, 9, 2, 2.5, 3, 9};
+    const double values[STEPS + 1] = {0, 0, 0, 0, 10, 20, 30, 40, 0};
+    hth_transport_form form = {.gamma = 0.5, .share = 0.5};
+    const hth_reads reads = {first, rows, strengths};
+    double rewards[STEPS] = {0};
+    hth_transport(&form, &reads, STEPS, values, rewards);
+    const double all[4] = {0.5 * 0.2 * 30, 0.5 * 0.3 * 30, 0, 0.5 * 0.5 * 30};
+    for (size_t t = 0; t < STEPS; t++) assert_true(fabs(rewards[t] - (t < 4 ? all[t] : 0)) < 1e-12);
+    /* Two rows alone, and the value of the step after. */
+    double few[STEPS] = {0};
+    form.rows = 2;
+    form.next = true;
+    hth_transport(&form, &reads, STEPS, values, few);
+    const double two[4] = {0, 0.5 * 0.3 * 40, 0, 0.5 * 0.5 * 40};
+    for (size_t t = 0; t < STEPS; t++) assert_true(fabs(few[t] - (t < 4 ? two[t] : 0)) < 1e-12);
 }
 
 /* ---- What estimates can know ---------------------------------------------------------------- */
@@ -137,8 +162,9 @@ static void change_rewards(int how, size_t delay, double gamma, const hth_additi
     size_t first[MOST + 1] = {0};
     const hth_row_read row = {0, 1};
     first[steps] = 1; /* the last step alone reads */
-    const hth_reads reads = {first, &row};
-    hth_transport(steps, e->values, gamma, 0.9, &reads, e->rewards);
+    const hth_reads reads = {first, &row, NULL};
+    const hth_transport_form form = {.gamma = gamma, .share = 0.9};
+    hth_transport(&form, &reads, steps, e->values, e->rewards);
 }
 
 /* Episodes that tell the right first action. */
@@ -200,6 +226,7 @@ static void delays_cost_what_they_must(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(advantages_by_hand), cmocka_unit_test(redistribution_keeps_the_sum),
-        cmocka_unit_test(transport_by_hand), cmocka_unit_test(delays_cost_what_they_must)};
+        cmocka_unit_test(transport_by_hand), cmocka_unit_test(transport_by_strength),
+        cmocka_unit_test(delays_cost_what_they_must)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

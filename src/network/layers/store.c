@@ -283,6 +283,16 @@ hth_status hth_tape_reads(const hth_tape *tape, size_t layer, size_t step, size_
     return HTH_OK;
 }
 
+hth_status hth_tape_strength(const hth_tape *tape, size_t layer, size_t step, size_t item,
+                             size_t head, double *strength, hth_error *error) {
+    HTH_TRY(check_read(tape, layer, step, item, head, error));
+    const hth_layer *of = &tape->network->layers[layer];
+    hth_store_read read = read_at(of, &tape->layers[layer], step, tape->batch, item);
+    read.head = head;
+    *strength = hth_store_strength(&read);
+    return HTH_OK;
+}
+
 const hth_layer_kind hth_layer_kind_store = {
     .form = {.part = {.name = "store",
                       .summary = "external memory: rows that are written, and read by attention",

@@ -24,6 +24,9 @@ void hth_store_use(const hth_store_read *read, size_t count);
 void hth_store_fade(const hth_store_read *read);
 void hth_store_take_place(const hth_store_read *read);
 
+/* beta of the read: learned, softplus of a drive, or fixed. */
+double hth_store_strength(const hth_store_read *read);
+
 /* p of every row seen; 0 of those not among the `top`. Returns how many rows are seen. */
 size_t hth_store_weigh(const hth_store_read *read);
 

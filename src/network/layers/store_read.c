@@ -55,7 +55,7 @@ static double strength_drive(const hth_store_read *read) {
     return (double)said(read)[hth_store_strengths(store_of(read)) + read->head];
 }
 
-static double strength(const hth_store_read *read) {
+double hth_store_strength(const hth_store_read *read) {
     if (!store_of(read)->learned) return store_of(read)->strength;
     return hth_softplus64(strength_drive(read));
 }
@@ -159,7 +159,7 @@ static void normalise(const hth_store_form *store, size_t count, size_t standing
 
 static size_t weigh(const hth_store_read *read, const hth_store_part *parts) {
     const size_t count = find_likeness(read, parts);
-    const double f = strength(read);
+    const double f = hth_store_strength(read);
     double *p = read->scratch.weights;
     for (size_t i = 0; i < count; i++) p[i] *= f;
     size_t standing = count;
@@ -305,7 +305,7 @@ void hth_store_read_back(const hth_store_read *read, const hth_real *rbar, hth_r
     way_back way = {.read = read,
                     .seen = &seen,
                     .rbar = rbar,
-                    .f = strength(read),
+                    .f = hth_store_strength(read),
                     .mean = find_pbar(read, parts, rbar),
                     .of_q = store->cosine ? norm(store->key, query(read)) : 1,
                     .errors = errors};
