@@ -99,6 +99,26 @@ typedef struct work {
             {"optimiser.lr", "1e-8"},                                                              \
         }                                                                                          \
     }
+/* FORCE: the output is fed back, and the readout learns by least squares at every step. */
+#define FORCED(units)                                                                              \
+    {                                                                                              \
+        .name = "force" units, .inputs = 1, .outputs = 1, .steps = 1, .batch = 1, .updates = true, \
+        .settings = {                                                                              \
+            {"network.units", units},                                                              \
+            {"network.connections", "random"},                                                     \
+            {"network.density", "0.1"},                                                            \
+            {"network.bias", "false"},                                                             \
+            {"cell.name", "rate-pre"},                                                             \
+            {"cell.alpha", "0.9"},                                                                 \
+            {"cell.phi", "tanh"},                                                                  \
+            {"readout.feedback", "true"},                                                          \
+            {"readout.bias", "false"},                                                             \
+            {"init.w_rec_scale", "0.474342"},                                                      \
+            {"init.w_out", "zero"},                                                                \
+            {"loss.name", "mse"},                                                                  \
+            {"learner.name", "rls"},                                                               \
+        }                                                                                          \
+    }
 /* 32 rate units write a row at each step and read all rows, or the best few; rows are data. */
 #define STORE_OF(label, count, best, learns)                                                       \
     {                                                                                              \
@@ -164,6 +184,7 @@ static const work works[] = {
     ALIF("alif100-bptt", "100", 40, SEQUENCE, "bptt"),
     ALIF_ONLINE("alif400-online", "400", 100),
     ALIF_ONLINE("alif100-online", "100", 40),
+    FORCED("1000"),
     STORE(1000),
     STORE(10000),
     STORE(100000),

@@ -235,6 +235,14 @@ def store(rows, top, learns):
     return Work(f"store{rows}{kind}", text, "step", flops, bytes_, cache, peers, checked=20)
 
 
+def force(n):
+    """FORCE with n units: W and P times a vector, and a rank-one change of half of P. W is read once, 4 bytes a number;
+    half of P, in double, is read and written."""
+    peers = [Peer("numpy_force", f"force{n}", "numpy float64, W dense"),
+             Peer("numpy_force", f"sparse{n}", "numpy float64 and scipy, W sparse")]
+    return Work(f"force{n}", f"FORCE, every step, n = {n}", "step", 5 * n * n, 12 * n * n, "262144", peers)
+
+
 WORKS = [
     word_model(20, 2.5),
     word_model(4, None),
@@ -248,6 +256,7 @@ WORKS = [
     rtrl_blocks(100, 150, 40),
     *(online(preset, n) for preset in ONLINE for n in (32, 100)),
     *(work for size in ALIF for work in alif_works(size)),
+    force(1000),
     *(
         store(rows, top, learns)
         for rows in (1000, 10_000, 100_000)
