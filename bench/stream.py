@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Forecasts of a stream beside those of river: bench/stream.py FILE.csv TARGET AHEAD [key=value...]
+"""Forecasts of a stream beside those of river: bench/stream.py [--seeds N] FILE.csv TARGET AHEAD [key=value...]
 
 Both see the rows once, in order: a forecast of the target AHEAD rows later from the columns of a row, judged and learned
 from when that row has come. river (https://riverml.xyz) standardises its inputs, and learns the target itself or, as
-data.change=true does, how much it changes. The settings are those of `hitherto stream`. Needs river.
+data.change=true does, how much it changes. The settings are those of `hitherto stream`.
+
+With --seeds N the network alone runs, with seeds 1 to N: mean of its error, standard error of that mean, median, least
+and largest, and in how many of the runs it is ahead of persistence; then what a row takes. Else river is needed.
 """
 
 import collections
@@ -11,12 +14,16 @@ import csv
 import json
 import math
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-from river import compose, forest, linear_model, neighbors, optim, preprocessing, rules, tree
+try:
+    from river import compose, forest, linear_model, neighbors, optim, preprocessing, rules, tree
+except ImportError:
+    compose = None
 
 PROGRAM = pathlib.Path(__file__).resolve().parent.parent / "build" / "hitherto"
 REGRESSORS = {
@@ -68,26 +75,56 @@ def run_river(name: str, rows: list[Row], target: str, ahead: int, change: bool)
     print_line(f"river: {name}{', change' if change else ''}", absolute / count, squared / count, len(rows) / seconds)
 
 
-def run_ours(path: str, target: str, ahead: int, settings: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder, open(path) as rows:
-        score = pathlib.Path(folder, "score.jsonl")
-        command = [PROGRAM, "stream", "--target", target, "--ahead", str(ahead), "--score", score, "--score-every", "1"]
-        subprocess.run([*command, "--quiet", *settings], stdin=rows, stdout=subprocess.DEVNULL, check=True)
-        last = json.loads(score.read_text().splitlines()[-1])
+def stream(path: str, target: str, ahead: int, settings: list[str]) -> None:
+    command = [PROGRAM, "stream", "--target", target, "--ahead", str(ahead), "--quiet", *settings]
     with open(path) as rows:
-        began = time.perf_counter()
-        subprocess.run([*command[:6], "--quiet", *settings], stdin=rows, stdout=subprocess.DEVNULL, check=True)
-        seconds = time.perf_counter() - began
+        subprocess.run(command, stdin=rows, stdout=subprocess.DEVNULL, check=True)
+
+
+def score(path: str, target: str, ahead: int, count: int, settings: list[str]) -> dict[str, float]:
+    """The scores after the last of `count` rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "score.jsonl")
+        stream(path, target, ahead, ["--score", str(file), "--score-every", str(count), *settings])
+        return json.loads(file.read_text())
+
+
+def run_ours(path: str, target: str, ahead: int, count: int, settings: list[str]) -> None:
+    last = score(path, target, ahead, count, settings)
+    began = time.perf_counter()
+    stream(path, target, ahead, settings)
+    seconds = time.perf_counter() - began
     for name, label in (("mean", "running mean"), ("last", "persistence"), ("network", f"ours: {' '.join(settings)}")):
         name = {"last": "persistence"}.get(name, name)
         print_line(label, last[f"all_{name}_absolute"], last[f"all_{name}_squared"], last["row"] / seconds)
 
 
+def run_seeds(path: str, target: str, ahead: int, count: int, seeds: int, settings: list[str]) -> None:
+    runs = [score(path, target, ahead, count, ["--seed", str(seed + 1), *settings]) for seed in range(seeds)]
+    for error in ("absolute", "squared"):
+        found, other = [run[f"all_network_{error}"] for run in runs], runs[0][f"all_persistence_{error}"]
+        spread = statistics.stdev(found) / math.sqrt(seeds) if seeds > 1 else math.nan
+        print(
+            f"{error}: mean {statistics.fmean(found):.5g}, standard error {spread:.2g}, "
+            f"median {statistics.median(found):.5g}, {min(found):.5g} to {max(found):.5g}; "
+            f"{sum(one < other for one in found)} of {seeds} ahead of persistence, {other:.5g}"
+        )
+    rate, half, most = (statistics.median(run[n] for run in runs) for n in ("rows_per_second", "p50_us", "p99_us"))
+    print(f"median run: {rate:,.0f} rows a second; half of the rows within {half:.3g} us, 99 % within {most:.3g}")
+
+
 def main() -> None:
-    path, target, ahead, *settings = sys.argv[1:]
+    words = sys.argv[1:]
+    seeds = int(words[1]) if words[0] == "--seeds" else 0
+    path, target, ahead, *settings = words[2:] if seeds else words
     rows = read_rows(path)
+    if seeds:
+        run_seeds(path, target, int(ahead), len(rows), seeds, settings)
+        return
+    if compose is None:
+        sys.exit("river is needed for the table (pip install river); --seeds N runs the network alone")
     print(f"{path}: {len(rows)} rows, {target} {ahead} rows ahead\n\n| | absolute | squared | rows/s |\n|---|---|---|---|")
-    run_ours(path, target, int(ahead), settings)
+    run_ours(path, target, int(ahead), len(rows), settings)
     for name in REGRESSORS:
         for change in (False, True):
             run_river(name, rows, target, int(ahead), change)
