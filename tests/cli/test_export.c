@@ -76,6 +76,45 @@ static void compare(const char *folder, const char *prefix) {
     must_run(command);
 }
 
+/* The first number of each line of a file. */
+static void read_column(const char *path, double out[TESTED]) {
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    for (int t = 0; t < TESTED; t++) assert_int_equal(fscanf(file, "%lf", &out[t]), 1);
+    fclose(file);
+}
+
+/* `main unit` prints mean + deviation times what `main` prints: those of y in the rows that trained. */
+static void compare_units(const char *folder) {
+    double mean = 0, square = 0, said_there[TESTED], in_unit[TESTED];
+    const int trained = ROWS - TESTED;
+    char command[200];
+    for (int t = 0; t < trained; t++) mean += (5 * cos(t / 4.0) - 2) / trained;
+    for (int t = 0; t < trained; t++) square += pow(5 * cos(t / 4.0) - 2 - mean, 2) / trained;
+    snprintf(command, sizeof command, "./%s.bin unit <rows.csv >unit.txt", folder);
+    must_run(command);
+    read_column("said.txt", said_there);
+    read_column("unit.txt", in_unit);
+    for (int t = 0; t < TESTED; t++)
+        assert_float_equal(in_unit[t], mean + sqrt(square) * said_there[t], 1e-3);
+}
+
+/* A command that must fail with that status, and print that. */
+static void must_refuse(const char *command, int code, const char *reason) {
+    char whole[400];
+    snprintf(whole, sizeof whole, "{ %s; } >refused.txt; [ $? = %d ] && grep -q \"%s\" refused.txt",
+             command, code, reason);
+    must_run(whole);
+}
+
+/* c0 has a scale, c1 has none. */
+static void check_refusals(void) {
+    must_refuse("./c0.bin lern <rows.csv", 2, "'lern' is no word .* knows learn and unit");
+    must_refuse("./c1.bin unit <rows.csv", 2, "'unit' is no word .* knows learn$");
+    /* Cut in two it would be two rows. */
+    must_refuse("printf '1,2,3\\n1,2,%0400d\\n' 3 | ./c0.bin", 1, "^line 2 is too long");
+}
+
 static void test_exported_networks_say_what_predict_says(void **state) {
     (void)state;
     const char *const cases[][5] = {
@@ -90,8 +129,11 @@ static void test_exported_networks_say_what_predict_says(void **state) {
         const char *prefix = i ? "network" : "pump";
         snprintf(folder, sizeof folder, "c%zu", i);
         export_one(folder, prefix, cases[i]);
-        if (!SANITIZED) compare(folder, prefix);
+        if (SANITIZED) continue;
+        compare(folder, prefix);
+        if (i == 0) compare_units(folder);
     }
+    if (!SANITIZED) check_refusals();
     /* The parts that the first needs, and no other. */
     assert_true(is_there("c0/core/src/network/cells/rate.c"));
     assert_false(is_there("c0/core/src/network/cells/lstm.c"));
