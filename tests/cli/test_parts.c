@@ -42,7 +42,7 @@ static void parts_are_the_whole(void **state) {
     run_part("1/3", "p");
     RUN("compare", "--gather", "--out", "p");
     assert_int_equal(said.code, CLI_OK);
-    assert_memory_equal(said.out, "2 of 3 parts, 8 runs have ended, 0 have not.", 44);
+    assert_memory_equal(said.out, "2 of 3 parts, 8 runs have ended, 4 have not.", 44);
     check_same("p", false);
     run_part("3/3", "p");
     for (size_t twice = 0; twice < 2; twice++) {
@@ -102,6 +102,23 @@ static void an_arm_is_added(void **state) {
     read_whole("all/curves.csv", all);
     read_whole("g/curves.csv", first);
     assert_int_equal(strlen(first), strlen(all));
+}
+
+/* Runs that only one part's plan has are missing until the others are called with it too. */
+static void other_seeds_and_arms_are_missing(void **state) {
+    (void)state;
+    RUN("compare", PLAN, "compare.seeds=2", "compare.learners=rtrl", "--part", "1/2", "--out", "o");
+    RUN("compare", PLAN, "compare.learners=rtrl", "--part", "2/2", "--out", "o");
+    RUN("compare", "--gather", "--out", "o");
+    assert_memory_equal(said.out, "2 of 2 parts, 5 runs have ended, 1 have not.", 44);
+    run_part("2/2", "o");
+    RUN("compare", "--gather", "--out", "o");
+    assert_null(strstr(said.out, " 0 have not"));
+    run_part("1/2", "o");
+    RUN("compare", "--gather", "--out", "o");
+    assert_memory_equal(said.out, "2 of 2 parts, 12 runs have ended, 0 have not.", 45);
+    make_whole();
+    check_same("o", true);
 }
 
 /* The same arms with other settings are another comparison: nothing is mixed. */
@@ -230,6 +247,7 @@ int main(void) {
         cmocka_unit_test(a_killed_part_goes_on),
         cmocka_unit_test(parts_may_spell_numbers_in_their_own_way),
         cmocka_unit_test(an_arm_is_added),
+        cmocka_unit_test(other_seeds_and_arms_are_missing),
         cmocka_unit_test(parts_of_something_else_are_refused),
         cmocka_unit_test(a_rank_names_the_part),
         cmocka_unit_test(what_has_no_meaning_is_refused),

@@ -67,6 +67,17 @@ static const char find_other_option[] =
     "steps, parameters, learner_bytes, memory_bytes, test_loss, test_metric, seconds, "            \
     "steps_per_second, message, kept, acc, la, bwt, fwt, forgetting"
 
+/* The runs of each file's whole plan, which wait until a part has them. A file of an older program names no seeds. */
+static const char add_planned[] =
+    "CREATE TEMP TABLE planned AS SELECT DISTINCT m.new, s.value AS seeds"
+    " FROM temp.new_experiment AS s JOIN temp.new_experiment AS c ON c.file = s.file"
+    " JOIN temp.new_variants AS n ON n.file = s.file AND n.position < CAST(c.value AS INTEGER)"
+    " JOIN temp.matches AS m ON m.file = n.file AND m.old = n.id"
+    " WHERE s.key = 'compare.seeds' AND c.key = 'compare.variants';"
+    "INSERT OR IGNORE INTO runs (variant, seed) SELECT p.new, s.value"
+    " FROM temp.planned AS p JOIN json_each(p.seeds) AS s JOIN variants AS v ON v.id = p.new"
+    " ORDER BY s.value, v.position;";
+
 /* Which run of the file a new one becomes: it is waiting or has failed here, and has ended there. Where two parts have
  * it, as they do after arms were added, one that has not failed is taken. */
 static const char add_runs[] =
@@ -147,6 +158,7 @@ static hth_status add_all(hth_store *store, hth_error *error) {
     HTH_TRY(hth_sql_execute(store, match_variants, error));
     HTH_TRY(refuse_difference(store, find_difference, true, error));
     HTH_TRY(refuse_difference(store, find_other_option, false, error));
+    HTH_TRY(hth_sql_execute(store, add_planned, error));
     HTH_TRY(hth_sql_execute(store, add_runs, error));
     return add_lines(store, error);
 }

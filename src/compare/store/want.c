@@ -193,8 +193,26 @@ static hth_status put_option(hth_store *store, const char *key, const char *valu
                           key, value);
 }
 
+/* The seeds as a JSON list, and how many variants there are: the plan of all parts, not of this one alone. */
+static hth_status put_seeds(hth_store *store, const hth_plan *plan, hth_error *error) {
+    enum { LONGEST = 20 }; /* digits of a seed, with the comma */
+    const size_t size = plan->seed_count * LONGEST + 3;
+    char number[24], *list = malloc(size);
+    size_t used = 0;
+    if (!list) return hth_fail(error, HTH_NO_MEMORY, "not enough memory for the plan's seeds");
+    for (size_t i = 0; i < plan->seed_count; i++)
+        used += (size_t)snprintf(list + used, size - used, "%c%llu", i ? ',' : '[',
+                                 (unsigned long long)plan->seeds[i]);
+    snprintf(list + used, size - used, "]");
+    hth_status status = put_option(store, "compare.seeds", list, error);
+    free(list);
+    snprintf(number, sizeof number, "%zu", plan->count);
+    return status == HTH_OK ? put_option(store, "compare.variants", number, error) : status;
+}
+
 static hth_status put_options(hth_store *store, const hth_plan *plan, hth_error *error) {
     char number[40];
+    HTH_TRY(put_seeds(store, plan, error));
     HTH_TRY(put_option(store, "version", hth_version(), error));
     HTH_TRY(put_option(store, "metric", plan->variants[0].metric, error));
     HTH_TRY(put_option(store, "loss", plan->variants[0].loss, error));
