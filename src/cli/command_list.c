@@ -176,23 +176,6 @@ static bool in_section(const hth_catalogue *catalogue, const char *section) {
            (key && strncmp(key, section, length) == 0 && key[length] == '.');
 }
 
-static int list_settings(const cli_arguments *arguments) {
-    const char *word = arguments->word_count > 1 ? arguments->words[1] : NULL;
-    char section[HTH_KEY_LENGTH]; /* also of "keep.strength" */
-    size_t count;
-    snprintf(section, sizeof section, "%.*s", word ? (int)strcspn(word, ".") : 0, word ? word : "");
-    const hth_catalogue *const *all = hth_catalogues(&count);
-    if (cli_value(arguments, "--markdown")) return print_page();
-    if (cli_value(arguments, "--schema")) return cli_list_schema();
-    bool any = false;
-    for (size_t i = 0; i < count; i++) {
-        if (word && !in_section(all[i], section)) continue;
-        print_catalogue_settings(all[i]);
-        any = true;
-    }
-    return any ? CLI_OK : unknown_kind(word);
-}
-
 static int list_kinds(void) {
     size_t count;
     const hth_catalogue *const *all = hth_catalogues(&count);
@@ -257,6 +240,41 @@ static int list_part(const hth_catalogue *catalogue, const char *name) {
     print_options(&catalogue->common);
     if (catalogue == &hth_conventions) print_conventions(part->name);
     return CLI_OK;
+}
+
+/* Settings of parts with this name, such as rows, or of this section, such as store. */
+static int list_part_settings(const char *word, const char *section) {
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    int code = CLI_OK;
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < all[i]->count && code == CLI_OK; j++) {
+            const hth_part *part = all[i]->at(j);
+            const char *own = part->options.section;
+            if (strcmp(part->name, section) != 0 && !(own && strcmp(own, section) == 0)) continue;
+            if (any) printf("\n");
+            code = list_part(all[i], part->name);
+            any = true;
+        }
+    return any ? code : unknown_kind(word);
+}
+
+static int list_settings(const cli_arguments *arguments) {
+    const char *word = arguments->word_count > 1 ? arguments->words[1] : NULL;
+    char section[HTH_KEY_LENGTH]; /* also of "keep.strength" */
+    size_t count;
+    snprintf(section, sizeof section, "%.*s", word ? (int)strcspn(word, ".") : 0, word ? word : "");
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    if (cli_value(arguments, "--markdown")) return print_page();
+    if (cli_value(arguments, "--schema")) return cli_list_schema();
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        if (word && !in_section(all[i], section)) continue;
+        print_catalogue_settings(all[i]);
+        any = true;
+    }
+    return any ? CLI_OK : list_part_settings(word, section);
 }
 
 int cli_list(const cli_arguments *arguments) {

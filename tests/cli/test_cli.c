@@ -278,6 +278,36 @@ static void test_a_part(void **state) {
     assert_null(strstr(said.out, "cell."));
 }
 
+/* Whether `hitherto list settings WORD` shows the first of the options. */
+static void check_lists(const char *word, const hth_options *options) {
+    char line[100];
+    RUN("list", "settings", word);
+    snprintf(line, sizeof line, "  %s.%s  (", options->section, options->items[0].name);
+    if (!strstr(said.out, line))
+        fail_msg("list settings %s does not show%s: %s", word, line, said.err);
+}
+
+/* Every section and every heading of docs/settings.md can be listed. */
+static void test_settings_of_any_section(void **state) {
+    (void)state;
+    size_t count;
+    const hth_catalogue *const *all = hth_catalogues(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i]->common.count) {
+            check_lists(all[i]->common.section, &all[i]->common);
+            check_lists(all[i]->kind, &all[i]->common);
+        }
+        for (size_t j = 0; j < all[i]->count; j++) {
+            const hth_part *part = all[i]->at(j);
+            if (part->options.count == 0) continue;
+            check_lists(part->options.section, &part->options);
+            check_lists(part->name, &part->options);
+        }
+    }
+    REFUSED("there is no kind 'stores' to list; 'hitherto list' shows them all", "list", "settings",
+            "stores");
+}
+
 /* ---- Runs --------------------------------------------------------------------------------------- */
 
 #define SMALL "task=add", "learner=tbptt", "learner.steps=10", "network.units=8", "train.threads=1"
@@ -564,6 +594,7 @@ int main(void) {
         TEST(test_levels),
         TEST(test_lists_have_every_kind_part_and_setting),
         TEST(test_a_part),
+        TEST(test_settings_of_any_section),
         TEST(test_a_run_from_start_to_picture),
         TEST(test_a_task_is_enough),
         TEST(test_a_silent_network_is_named),
