@@ -70,11 +70,19 @@ static hth_status check_alone(const hth_config *config, size_t count, hth_error 
     return HTH_OK;
 }
 
+/* The default agent of a run without a world, which its file has in any case: nothing to speak of. */
+static bool is_idle_agent(const hth_setting *setting, bool had_world) {
+    return !had_world && strcmp(setting->key, hth_agents.key) == 0 &&
+           strcmp(setting->value, hth_agents.fallback) == 0;
+}
+
 hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error) {
     HTH_TRY(check_alone(config, count, error));
     const bool task = chosen_later(config, count, &hth_tasks);
     const bool reader = chosen_later(config, count, &hth_readers);
     const bool world = chosen_later(config, count, &hth_worlds);
+    const hth_settings before = {config->items, count};
+    const bool had_world = hth_settings_find(&before, hth_worlds.key) != NULL;
     const bool other_cell =
         changes(config, count, hth_cells.key) || changes(config, count, "network.cells");
     /* From the last to the first: a setting of a layer that is no more hides those of the layers below it. */
@@ -91,7 +99,8 @@ hth_status hth_config_inherit(hth_config *config, size_t count, hth_error *error
         if (!replaced && !learned &&
             hth_config_check_setting(&all, &config->items[i], NULL) == HTH_OK)
             continue;
-        if (!hth_settings_find(&later, key)) HTH_TRY(note(config, key, error));
+        if (!hth_settings_find(&later, key) && !is_idle_agent(&config->items[i], had_world))
+            HTH_TRY(note(config, key, error));
         remove_item(config, i);
         count--;
     }

@@ -282,6 +282,12 @@ static void another_cell_begins_with_what_fits(void **state) {
         "data.inputs=a,b", "train.batch=1");
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.err, "task.lag1, task.name\n"));
+    assert_null(strstr(said.err, "agent.name")); /* there was none */
+    RUN("train", "world=bandit", "network.units=4", "train.steps=20", "train.picture=false",
+        "--quiet", "--out", "bandit");
+    assert_int_equal(said.code, 0);
+    RUN("train", "--from", "bandit", "task=add");
+    assert_non_null(strstr(said.err, "agent.name"));
     /* What is typed must still fit, and what never had a meaning is not left out in silence. */
     REFUSED("command line: cell.beta is a setting of cell alif, not of lif", "train", "--from",
             "alif", "cell=lif", "cell.beta=1");
