@@ -165,23 +165,40 @@ static hth_status check_columns(const hth_online *o, const hth_safetensors *file
     return status;
 }
 
-static hth_status restore(hth_online *o, hth_safetensors *file, const char *path,
-                          hth_error *error) {
-    const size_t bytes = hth_model_save_bytes(o->model), words = (bytes + 7) / 8;
+/* Words of the saved model in the file, which depend on what waits in it (a gradient without an update): no more than
+ * the file has. 0: there is none. */
+static size_t model_words(const hth_safetensors *file) {
+    size_t count;
+    const hth_tensor *tensors = hth_safetensors_list(file, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tensors[i].name, "stream.model") == 0) return (size_t)tensors[i].count;
+    return 0;
+}
+
+/* Takes up the arrays of the stream, then the model, which judges its own bytes. */
+static hth_status take_up(hth_online *o, hth_safetensors *file, const char *path, uint64_t *model,
+                          size_t words, hth_error *error) {
     hth_field fields[OWN_FIELDS + 1];
-    uint64_t *model = calloc(words, sizeof *model);
-    if (!model) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
     size_t count = list_own(o, fields);
     fields[count++] = list_of("model", HTH_DTYPE_U64, words, model);
-    hth_status status = hth_safetensors_restore(file, fields, count, HTH_RESTORE_EXACT, error);
-    if (status == HTH_OK && o->counters->model_bytes != bytes)
-        status = hth_fail(error, HTH_MISMATCH,
-                          "%s: the model has %llu bytes, but with these settings %zu", path,
-                          (unsigned long long)o->counters->model_bytes, bytes);
-    if (status == HTH_OK && !(o->score->count >= 0 && o->score->count < 0x1p53))
-        status =
-            hth_fail(error, HTH_DAMAGED, "%s: the score counts %g answers", path, o->score->count);
-    if (status == HTH_OK) status = hth_model_load(o->model, model, bytes, error);
+    HTH_TRY(hth_safetensors_restore(file, fields, count, HTH_RESTORE_EXACT, error));
+    const uint64_t bytes = o->counters->model_bytes;
+    if (bytes / 8 + (bytes % 8 > 0) != words)
+        return hth_fail(error, HTH_DAMAGED,
+                        "%s: the model has %llu bytes, but stream.model has %zu numbers of 8", path,
+                        (unsigned long long)bytes, words);
+    if (!(o->score->count >= 0 && o->score->count < 0x1p53))
+        return hth_fail(error, HTH_DAMAGED, "%s: the score counts %g answers", path,
+                        o->score->count);
+    return hth_model_load(o->model, model, (size_t)bytes, error);
+}
+
+static hth_status restore(hth_online *o, hth_safetensors *file, const char *path,
+                          hth_error *error) {
+    const size_t words = model_words(file);
+    uint64_t *model = calloc(words + 1, sizeof *model);
+    if (!model) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
+    const hth_status status = take_up(o, file, path, model, words, error);
     free(model);
     return status;
 }

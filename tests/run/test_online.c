@@ -298,6 +298,86 @@ static void a_snapshot_that_diverged_is_not_made(void **state) {
     assert_true(same_forecasts(&whole, 31, ROWS - 31));
 }
 
+/* ---- Cuts at every row --------------------------------------------------------------------- */
+
+enum { LINES = 40 };
+
+typedef void (*row_writer)(FILE *file, size_t t);
+
+static void write_with(row_writer put, const char *name, size_t from, size_t to) {
+    FILE *file = fopen(scratch_path(name), "wb");
+    assert_non_null(file);
+    fputs("id,a,y\n", file);
+    for (size_t t = from; t < to; t++) put(file, t);
+    fclose(file);
+}
+
+/* Targets are missing for up to five rows in a row. */
+static void put_gaps(FILE *file, size_t t) {
+    if (t % 9 < 5)
+        fprintf(file, "%zu,%.17g,\n", t, table[t][0]);
+    else
+        fprintf(file, "%zu,%.17g,%.17g\n", t, table[t][0], table[t][2]);
+}
+
+/* Every second line brings a label, three rows late; half of the labels are lost. */
+static void put_late(FILE *file, size_t t) {
+    const size_t step = t / 2;
+    if (t % 2 == 0)
+        fprintf(file, "row %zu,%.17g,\n", step, table[step][0]);
+    else if (step >= 3 && step % 4 < 2)
+        fprintf(file, "row %zu,,%.17g\n", step - 3, table[step - 3][2]);
+    else
+        fputs("nobody,,1\n", file);
+}
+
+/* Lines from..to-1, after a snapshot if `load`; saves another if `save`. */
+static void run_lines(row_writer put, const char *settings, size_t from, size_t to,
+                      hth_online_plan plan, const char *save) {
+    write_with(put, "lines.csv", from, to);
+    if (run_plan("lines.csv", settings, plan, save) != HTH_OK)
+        fail_msg("%s, lines %zu to %zu: %s", settings, from, to, error.message);
+}
+
+/* The stream of lines from..LINES-1, cut at each of them, is the unbroken one. */
+static void cut_everywhere(row_writer put, const char *settings, size_t from,
+                           hth_online_plan plan) {
+    static char loads[300];
+    static told whole;
+    snprintf(loads, sizeof loads, "%s", scratch_path("cut.safetensors"));
+    const hth_online_plan on = {.load = loads, .freeze = plan.freeze};
+    run_lines(put, settings, from, LINES, plan, NULL);
+    whole = got;
+    assert_true(whole.forecast[whole.count - 1][0] != 0);
+    for (size_t cut = from + 1; cut < LINES; cut++) {
+        run_lines(put, settings, from, cut, plan, "cut.safetensors");
+        const size_t before = got.count;
+        assert_true(same_forecasts(&whole, 0, before));
+        run_lines(put, settings, cut, LINES, on, NULL);
+        assert_int_equal(before + got.count, whole.count);
+        assert_memory_equal(whole.forecast[before], got.forecast,
+                            got.count * sizeof got.forecast[0]);
+        assert_memory_equal(&got.score, &whole.score, sizeof got.score);
+        assert_int_equal(got.lost, whole.lost);
+    }
+}
+
+/* Steps without an answer leave a gradient that waits for its update: the snapshot has it, too. */
+static void a_snapshot_is_taken_while_answers_are_missing(void **state) {
+    (void)state;
+    static const char *const learners[] = {
+        "learner=rflo cell=rate", "learner=rtrl learner.steps=3", "learner=uoro cell=rate",
+        "learner=tbptt learner.steps=4", "learner=f-bptt learner.steps=2 learner.window=6"};
+    char settings[300];
+    for (size_t i = 0; i < HTH_COUNT(learners); i++) {
+        snprintf(settings, sizeof settings, "data.inputs=a data.target=y %s", learners[i]);
+        cut_everywhere(put_gaps, settings, 0, (hth_online_plan){0});
+        snprintf(settings, sizeof settings,
+                 "data.id=id data.inputs=a data.target=y data.ahead=0 data.late=4 %s", learners[i]);
+        cut_everywhere(put_late, settings, 0, (hth_online_plan){0});
+    }
+}
+
 /* ---- Answers that come late, and what is missing ------------------------------------------- */
 
 /* Targets that come three rows late under the row's name are learned as those of data.ahead=3, in the same order. */
@@ -532,6 +612,7 @@ int main(void) {
         cmocka_unit_test(a_frozen_stream_learns_nothing),
         cmocka_unit_test(all_formats_say_the_same),
         cmocka_unit_test(a_snapshot_goes_on_with_the_same_bits),
+        cmocka_unit_test(a_snapshot_is_taken_while_answers_are_missing),
         cmocka_unit_test(a_snapshot_of_something_else_is_refused),
         cmocka_unit_test(a_snapshot_that_diverged_is_not_made),
         cmocka_unit_test(late_answers_find_their_row),
