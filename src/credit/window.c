@@ -102,6 +102,15 @@ const hth_window *hth_window_open(hth_learner *learner, const hth_tape *tape) {
     return w;
 }
 
+void hth_window_pass(hth_learner *learner, const hth_tape *tape) {
+    hth_window *w = learner->window.kept;
+    if (w->steps == 0) return;
+    begin_sequence(w, tape);
+    w->seen = w->learned = tape->time + tape->steps;
+    w->waits = false;
+    for (size_t t = 0; t < tape->steps; t++) w->spent[t] = tape->said[t] != 0;
+}
+
 bool hth_window_lost(const hth_learner *learner, const hth_tape *tape) {
     const hth_window *w = learner->window.kept;
     return w->waits && (w->sequence != tape->sequence || (learner->last && learner->last != tape));

@@ -37,6 +37,9 @@ const hth_window *hth_window_open(hth_learner *learner, const hth_tape *tape);
 /* Adds the gradient of the layers, once the errors are there. */
 void hth_window_learn(hth_learner *learner, hth_gradient *gradient);
 
+/* All steps on the tape count as seen and learned from, and so do their verdicts. */
+void hth_window_pass(hth_learner *learner, const hth_tape *tape);
+
 /* Whether steps of an earlier sequence are on no tape any more, and were not learned from. */
 bool hth_window_lost(const hth_learner *learner, const hth_tape *tape);
 

@@ -5,7 +5,8 @@
  */
 #include "model/model.h"
 
-#include "credit/learner.h"
+#include "credit/window.h"
+#include "model/inspect.h"
 #include "network/tape.h"
 
 #include <string.h>
@@ -83,11 +84,24 @@ static hth_status learn_tape(hth_model *m, hth_error *error) {
     return updates ? update(m, error) : HTH_OK;
 }
 
+/* A model that rests passes over the oldest `steps` steps. */
+static void pass(hth_model *m, size_t steps) {
+    hth_learner *learner = m->parts.learner;
+    if (!m->has_rested) hth_learner_abandon(learner);
+    m->has_rested = true;
+    hth_window_pass(learner, m->parts.tape);
+    m->learned = steps;
+}
+
 /* Learns from the oldest `steps` steps (a frozen model only counts them as learned). On HTH_NOT_FINITE there is no
  * update, but the steps count as learned; after any other error they do not. */
 static hth_status take(hth_model *m, size_t steps, hth_report *report, hth_error *error) {
     hth_tape *tape = m->parts.tape;
     const bool was_told = m->is_told;
+    if (m->rests) {
+        pass(m, steps);
+        return HTH_OK;
+    }
     /* Does one of the steps have an answer? With a window judge_one notes this. */
     for (size_t t = 0; t < steps && !m->window; t++) m->is_told = m->is_told || tape->said[t];
     /* Learn from these steps alone; E_reg goes to the report. */
@@ -180,6 +194,10 @@ void hth_model_freeze(hth_model *m, bool frozen) {
     m->is_frozen = frozen || m->only_predicts;
     hth_model_reset(m);
     hth_tape_dropout(m->parts.tape, !m->is_frozen);
+}
+
+void hth_model_rest(hth_model *m) {
+    m->rests = true;
 }
 
 void hth_model_epoch(hth_model *m, uint64_t epoch) {

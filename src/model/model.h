@@ -28,6 +28,8 @@ struct hth_model {
     bool needs_whole;    /* the learner must see the whole sequence at once */
     bool only_predicts;  /* no learner, gradient and optimiser */
     bool is_frozen;
+    bool rests;      /* hth_model_rest: no step is learned from */
+    bool has_rested; /* the learner has given up the steps before */
     bool is_told;    /* an answer was learned from since the last update */
     bool is_pending; /* the gradient holds tapes without an update */
     bool is_scratch; /* the gradient's values have no meaning; clear it before use */

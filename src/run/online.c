@@ -6,6 +6,7 @@
 #include "credit/inspect.h"
 #include "files/clock.h"
 #include "files/digest.h"
+#include "model/inspect.h"
 #include "optim/inspect.h"
 #include "settings/sections.h"
 #include "tasks/catalogues.h"
@@ -159,6 +160,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     HTH_TRY(make_model(o, &settings, error));
     HTH_TRY(check_keep(hth_model_parts_of(o->model)->optimiser, error));
     if (plan->load) HTH_TRY(hth_online_load(o, plan->load, error));
+    if (plan->freeze) hth_model_rest(o->model);
     return plan->from_start ? pass_over(o, error) : HTH_OK;
 }
 
@@ -387,7 +389,7 @@ static hth_status answer_step(hth_online *o, uint64_t step, const hth_row *row, 
     hth_online_score_add(o->score, &errors);
     *drifted = o->drift > 0 &&
                hth_online_drifts(o->score, errors.of[HTH_OF_NETWORK][HTH_ERROR_PLAIN], o->drift);
-    if (o->freeze) return HTH_OK;
+    if (o->freeze) return HTH_OK; /* the model rests */
     return learn(o, slot, row->targets, (size_t)(o->counters->steps - 1 - step), error);
 }
 

@@ -49,11 +49,14 @@ static told got;
 static hth_error error;
 static bool diverged; /* before a snapshot is made, a parameter becomes infinite */
 
+static size_t model_bytes; /* of the last model that was saved */
+
 static void save(hth_online *online, const char *name) {
     const hth_model_parts *parts = hth_model_parts_of(online->model);
     if (diverged) hth_network_parameters(parts->network)[7] = (hth_real)INFINITY;
     assert_int_equal(hth_online_save(online, scratch_path(name), &error),
                      diverged ? HTH_NOT_FINITE : HTH_OK);
+    model_bytes = hth_model_save_bytes(online->model);
 }
 
 static hth_status run_plan(const char *file, const char *settings, hth_online_plan plan,
@@ -169,6 +172,13 @@ static void a_frozen_stream_learns_nothing(void **state) {
     assert_true(same_forecasts(&still, 0, ROWS)); /* whatever the answers are */
     assert_true(got.score.sum.of[HTH_OF_NETWORK][HTH_ERROR_PLAIN] >
                 still.score.sum.of[HTH_OF_NETWORK][HTH_ERROR_PLAIN]);
+    /* No gradient has been gathered. */
+    static const char settings[] =
+        "data.inputs=a,b data.target=y data.standardise=false data.ahead=0";
+    assert_int_equal(run_plan("t.csv", settings, (hth_online_plan){0}, "s.safetensors"), HTH_OK);
+    const size_t without = model_bytes;
+    assert_int_equal(run_plan("t.csv", settings, frozen, "s.safetensors"), HTH_OK);
+    assert_int_equal(model_bytes, without);
 }
 
 /* ---- Formats ------------------------------------------------------------------------------ */
@@ -362,12 +372,13 @@ static void cut_everywhere(row_writer put, const char *settings, size_t from,
     }
 }
 
+static const char *const learners[] = {"learner=rflo cell=rate", "learner=rtrl learner.steps=3",
+                                       "learner=uoro cell=rate", "learner=tbptt learner.steps=4",
+                                       "learner=f-bptt learner.steps=2 learner.window=6"};
+
 /* Steps without an answer leave a gradient that waits for its update: the snapshot has it, too. */
 static void a_snapshot_is_taken_while_answers_are_missing(void **state) {
     (void)state;
-    static const char *const learners[] = {
-        "learner=rflo cell=rate", "learner=rtrl learner.steps=3", "learner=uoro cell=rate",
-        "learner=tbptt learner.steps=4", "learner=f-bptt learner.steps=2 learner.window=6"};
     char settings[300];
     for (size_t i = 0; i < HTH_COUNT(learners); i++) {
         snprintf(settings, sizeof settings, "data.inputs=a data.target=y %s", learners[i]);
@@ -375,6 +386,36 @@ static void a_snapshot_is_taken_while_answers_are_missing(void **state) {
         snprintf(settings, sizeof settings,
                  "data.id=id data.inputs=a data.target=y data.ahead=0 data.late=4 %s", learners[i]);
         cut_everywhere(put_late, settings, 0, (hth_online_plan){0});
+    }
+}
+
+/* Frozen, a stream costs no learning and leaves nothing that waits for it; it may be cut and thawed at any row. */
+static void a_snapshot_is_taken_while_frozen(void **state) {
+    (void)state;
+    char settings[300], loads[2][300];
+    static told whole;
+    snprintf(loads[0], sizeof loads[0], "%s", scratch_path("before.safetensors"));
+    snprintf(loads[1], sizeof loads[1], "%s", scratch_path("cut.safetensors"));
+    const hth_online_plan frozen = {.load = loads[0], .freeze = true},
+                          again = {.load = loads[1], .freeze = true}, thawed = {.load = loads[1]};
+    for (size_t i = 0; i < HTH_COUNT(learners); i++) {
+        snprintf(settings, sizeof settings,
+                 "data.id=id data.inputs=a data.target=y data.ahead=0 data.late=4 %s", learners[i]);
+        run_lines(put_late, settings, 0, 15, (hth_online_plan){0}, "before.safetensors");
+        cut_everywhere(put_late, settings, 15, frozen);
+        /* Frozen from 15 to 30, in one go and cut, then thawed. */
+        run_lines(put_late, settings, 15, 30, frozen, "cut.safetensors");
+        run_lines(put_late, settings, 30, LINES, thawed, NULL);
+        whole = got;
+        for (size_t cut = 16; cut < 30; cut++) {
+            run_lines(put_late, settings, 15, cut, frozen, "cut.safetensors");
+            run_lines(put_late, settings, cut, 30, again, "cut.safetensors");
+            run_lines(put_late, settings, 30, LINES, thawed, NULL);
+            assert_true(same_forecasts(&whole, 0, whole.count));
+        }
+        run_lines(put_late, settings, 15, 30, frozen, "cut.safetensors"); /* the control */
+        run_lines(put_late, settings, 30, LINES, again, NULL);
+        assert_false(same_forecasts(&whole, 0, whole.count));
     }
 }
 
@@ -613,6 +654,7 @@ int main(void) {
         cmocka_unit_test(all_formats_say_the_same),
         cmocka_unit_test(a_snapshot_goes_on_with_the_same_bits),
         cmocka_unit_test(a_snapshot_is_taken_while_answers_are_missing),
+        cmocka_unit_test(a_snapshot_is_taken_while_frozen),
         cmocka_unit_test(a_snapshot_of_something_else_is_refused),
         cmocka_unit_test(a_snapshot_that_diverged_is_not_made),
         cmocka_unit_test(late_answers_find_their_row),
