@@ -152,7 +152,7 @@ static const cli_command commands[] = {
                 "brings the target. An empty "
                 "target is only predicted. Columns are standardised by their mean and deviation so "
                 "far (data.standardise); "
-                "'hitherto list settings rows' has the other settings.\n\n"
+                "'hitherto list data rows' has the other settings.\n\n"
                 "Each prediction is a line: row, then the targets; with --classes the class and "
                 "the probability of each. "
                 "On the standard error stands how good they were, beside the forecast that the "

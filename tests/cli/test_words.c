@@ -96,6 +96,51 @@ static void test_costs_say_of_what_task(void **state) {
     assert_non_null(strstr(said.out, "What replay.name = reservoir keeps"));
 }
 
+/* The end of the command that begins here: its closing quote, or the end of a line of its own. */
+static const char *command_end(const char *help, const char *at) {
+    const char before = at > help ? at[-1] : '\n';
+    return at + strcspn(at, before == '\'' ? "'" : before == '`' ? "`" : "\n");
+}
+
+/* Runs every 'hitherto list ...' in a help text; returns how many there were. */
+static size_t run_lists_of(const char *command) {
+    static char help[SAID_LENGTH];
+    size_t count = 0;
+    RUN("help", command);
+    assert_int_equal(said.code, 0);
+    memcpy(help, said.out, sizeof help);
+    for (const char *at = help; (at = strstr(at, "hitherto list")); at++) {
+        const char *end = command_end(help, at);
+        char words[200];
+        snprintf(words, sizeof words, "%.*s", (int)(end - at), at);
+        for (char *c = words; *c; c++) *c = *c == '\n' ? ' ' : *c;
+        if (strpbrk(words, ":[")) continue; /* the line of usage */
+        run_line("%s %s", HTH_PROGRAM, words + strlen("hitherto"));
+        if (said.code != 0) fail_msg("help %s: %s: %s", command, words, said.err);
+        count++;
+    }
+    return count;
+}
+
+static void test_lists_that_help_names_can_be_run(void **state) {
+    (void)state;
+    char names[SAID_LENGTH], *rest;
+    size_t count = 0;
+    RUN("help");
+    snprintf(names, sizeof names, "%s", said.out);
+    rest = strstr(names, "Commands\n");
+    assert_non_null(rest);
+    rest += strlen("Commands\n");
+    for (char *line; (line = strtok_r(rest, "\n", &rest));) {
+        char name[32];
+        if (line[0] != ' ') break;
+        if (line[2] == ' ' || sscanf(line, " %31s", name) != 1) continue;
+        count += run_lists_of(name);
+        if (strcmp(name, "version") == 0) break; /* the last */
+    }
+    assert_true(count >= 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
 
 int main(void) {
@@ -103,6 +148,7 @@ int main(void) {
         TEST(test_printed_commands_can_be_run),
         TEST(test_labels_of_any_kind),
         TEST(test_costs_say_of_what_task),
+        TEST(test_lists_that_help_names_can_be_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
