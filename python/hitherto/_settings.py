@@ -994,8 +994,9 @@ class Keep(TypedDict, total=False):
     importance: Literal["sampled", "expected", "empirical", "updates"]
     """whose squared gradients are summed: of labels drawn from the outputs (sampled), of all labels by their
     probability (expected: a pass over the sequence for every output of every step that counts), of the data's labels
-    (empirical), or of the updates themselves, along the way and without a pass (updates: empirical too; exact with RTRL
-    where every step is an update) (sampled)"""
+    (empirical), or of the updates themselves, along the way and without a pass (updates: the data's labels too, so that
+    it is the empirical Fisher information whatever the learner, and with train.batch above 1 the square of a batch's
+    gradient) (sampled)"""
     decay: float
     """what is kept of the importance when more is added (Schwarz et al. 2018), in 0..1; 1: all tasks count alike (1)"""
     xi: float

@@ -27,8 +27,9 @@ static const hth_option options[] = {
          "whose squared gradients are summed: of labels drawn from the outputs (sampled), of all "
          "labels by their probability (expected: a pass over the sequence for every output of "
          "every step that counts), of the data's labels (empirical), or of the updates "
-         "themselves, along the way and without a pass (updates: empirical too; exact with RTRL "
-         "where every step is an update)",
+         "themselves, along the way and without a pass (updates: the data's labels too, so that it "
+         "is the empirical Fisher information whatever the learner, and with train.batch above 1 "
+         "the square of a batch's gradient)",
      .fallback = "sampled",
      .kind = HTH_KIND_CHOICE,
      .choices = (const char *const[]){"sampled", "expected", "empirical", "updates", NULL},
