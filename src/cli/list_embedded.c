@@ -79,5 +79,8 @@ int cli_list_embedded(const hth_config *config) {
         hth_embedded_count(&settings, &size, &error) != HTH_OK)
         return cli_fail(&error);
     print_size(&size);
+    const hth_setting *replay = hth_settings_find(&settings, "replay.name");
+    if (replay && strcmp(replay->value, "none") != 0)
+        printf("\nNot counted: replay.name = %s. There is no replay on a chip.\n", replay->value);
     return CLI_OK;
 }

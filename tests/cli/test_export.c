@@ -206,6 +206,17 @@ static void test_a_loss_need_not_be_named(void **state) {
     assert_false(is_there("plain-c/core/src/network/losses/softmax.c"));
 }
 
+/* What a chip does not have is said. */
+static void test_embedded_has_no_replay(void **state) {
+    (void)state;
+    if (sizeof(hth_real) == 8) skip();
+    RUN("list", "--cost", "--embedded", "task=add", "cell=rate", "replay=reservoir");
+    assert_int_equal(said.code, 0);
+    assert_non_null(strstr(said.out, "Not counted: replay.name = reservoir."));
+    RUN("list", "--cost", "--embedded", "task=add", "cell=rate");
+    assert_null(strstr(said.out, "Not counted"));
+}
+
 static void test_embedded_says_what_it_takes(void **state) {
     (void)state;
     if (sizeof(hth_real) == 8) skip();
@@ -240,6 +251,7 @@ int main(void) {
         TEST(test_what_no_chip_can_run_is_refused),
         TEST(test_a_loss_need_not_be_named),
         TEST(test_embedded_says_what_it_takes),
+        TEST(test_embedded_has_no_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
