@@ -8,6 +8,7 @@
  * one side breaks it.
  */
 #include "laws.h"
+#include "network/catalogues.h"
 
 enum { STEPS = 9, ACTIONS = 2, OUTPUTS = ACTIONS + 1 };
 static const double gamma_ = 0.9, lambda = 0.8;
@@ -17,6 +18,8 @@ static const char *const cells[] = {
     "cell.name=rate-pre network.units=4",
     "cell.name=lstm network.units=3",
     "cell.name=gru network.units=3",
+    "cell.name=sublstm network.units=3",
+    "cell.name=modrelu network.units=4 cell.offset=0.1",
     "cell.name=lif network.units=8 readout.kappa=0.9 cell.v_th=0.4 init.w_in_scale=2",
     "cell.name=alif network.units=8 readout.kappa=0.9 cell.v_th=0.4 init.w_in_scale=2",
     "cell.name=cubalif cell.spike=smooth cell.tau_syn=3 network.units=6 readout.kappa=0.9",
@@ -118,6 +121,19 @@ static void fading_gradients_are_lambda_advantages(void **state) {
     }
 }
 
+/* The list above has every cell that there is. */
+static void every_cell_is_there(void **state) {
+    (void)state;
+    for (size_t i = 0; i < hth_cells.count; i++) {
+        char name[64];
+        bool found = false;
+        snprintf(name, sizeof name, "cell.name=%s ", hth_cells.at(i)->name);
+        for (size_t c = 0; c < HTH_COUNT(cells); c++)
+            found = found || strncmp(cells[c], name, strlen(name)) == 0;
+        if (!found) fail_msg("%sis not among the cells", name);
+    }
+}
+
 /* A gradient that fades by 0 is a cleared one, bit for bit, of tokens too, whose rows stay touched by any other. */
 static void fading_by_nothing_clears(void **state) {
     (void)state;
@@ -162,7 +178,8 @@ static void fading_by_nothing_clears(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fading_gradients_are_lambda_advantages),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_cell_is_there),
+                                       cmocka_unit_test(fading_gradients_are_lambda_advantages),
                                        cmocka_unit_test(fading_by_nothing_clears)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
