@@ -68,10 +68,11 @@ static const hth_rule rules[] = {
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store (network.layers), and a past of which rows cannot keep a copy",
      .where = hth_asks_stores_nothing_of_past,
-     .why = "rows that a store wrote before the tape would have to keep a copy of it, and there is "
-            "none; set learner.past to trace (with learner.trace = instantaneous for each step's "
-            "own term alone), window, influence, rank-one, kronecker or reverse-kronecker, or to "
-            "none, for rows that are data"},
+     .why = "rows that a store wrote before the tape would have to keep a copy of it; kernel and "
+            "pattern are for networks of one layer, and a store is a second, and instantaneous "
+            "keeps nothing to copy; set learner.past to trace (with learner.trace = instantaneous "
+            "for each step's own term alone), window, influence, rank-one, kronecker or "
+            "reverse-kronecker, or to none, for rows that are data"},
     {.of = {.axis = PAST, .names = {"none"}, .others = true},
      .when = "a store, and readout.kappa > 0",
      .where = hth_asks_stores_below_leak,
@@ -139,7 +140,8 @@ static const hth_rule rules[] = {
      .where = hth_asks_readout_leaks,
      .without = {.axis = PAST, .names = {"none", "trace", "kernel"}},
      .why = "what learner.past keeps of a leaky readout goes by the readout's own weights; it "
-            "needs learner.signal = readout, or readout.kappa = 0"},
+            "needs learner.signal = readout, readout.kappa = 0, or learner.past = trace (with "
+            "learner.trace = instantaneous for each step's own term alone)"},
     {.of = {.axis = SIGNAL, .names = {"resampled"}},
      .when = "more than 256 outputs",
      .where = hth_asks_has_many_outputs,
