@@ -195,11 +195,11 @@ static hth_status check_world(hth_session *s, hth_error *error) {
     if (!s->by_step) return HTH_OK;
     s->update_sequence = false;
     if (s->steps == 1) return HTH_OK;
-    return hth_fail(
-        error, HTH_INVALID,
-        "agent.name is ac-lambda, so a tape must be one step, but learner.steps is %zu: "
-        "set learner.steps = 1, or agent.name = a2c",
-        s->steps);
+    return hth_fail(error, HTH_INVALID,
+                    "agent.name is ac-lambda, and each step changes the weights by its own "
+                    "surprise, so a tape must be one step, but learner.steps is %zu: "
+                    "set learner.steps = 1, or agent.name = a2c",
+                    s->steps);
 }
 
 /* ---- How long a run is -------------------------------------------------------------------- */

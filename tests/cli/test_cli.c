@@ -23,6 +23,10 @@ static void test_bad_settings(void **state) {
             "data.dir=FOLDER) or a world (world=bandit); 'hitherto list tasks', 'hitherto "
             "list data' and 'hitherto list worlds' show them",
             "train");
+    REFUSED("agent.name is ac-lambda, and each step changes the weights by its own surprise, so a "
+            "tape must be one step, but learner.steps is 4: set learner.steps = 1, or agent.name "
+            "= a2c",
+            "train", "world=bandit", "agent=ac-lambda", "learner.steps=4");
     REFUSED("command line: unknown setting network.unit; did you mean 'network.units'?", "train",
             "task=add", "network.unit=3");
     REFUSED("command line: there is no setting 'tau_m'; did you mean 'cell.tau_m'?", "train",
