@@ -245,6 +245,31 @@ static int read_number(const cli_arguments *arguments, const char *flag, const c
     return cli_complain(CLI_BAD_INPUT, "option %s is '%s', but must be %s", flag, text, what);
 }
 
+/* A stream that begins with a run's parameters has that run's network, unless a settings file is given. */
+static hth_status take_network(const cli_arguments *arguments, const char *from, hth_config *config,
+                               hth_error *error) {
+    static const hth_identity of_network = {.network_only = true};
+    char path[1100];
+    const char *slash = cli_is_folder(from) ? NULL : strrchr(from, '/');
+    hth_config *run;
+    for (size_t i = 0; i < arguments->word_count; i++)
+        if (!cli_is_assignment(arguments->words[i])) return HTH_OK;
+    if (access(from, F_OK) != 0)
+        return hth_fail(error, HTH_FILE,
+                        "cannot begin with %.200s: there is no such run or file (--from)", from);
+    snprintf(path, sizeof path, "%.*s/settings.yaml",
+             slash ? (int)(slash - from) : (int)strlen(from), from);
+    if (access(path, F_OK) != 0) return HTH_OK;
+    HTH_TRY(hth_config_create(&run, error));
+    hth_status status = hth_config_load(run, path, error);
+    const hth_settings all = hth_config_given(run);
+    for (size_t i = 0; status == HTH_OK && i < all.count; i++)
+        if (hth_identity_counts(&of_network, all.items[i].key))
+            status = hth_config_set(config, all.items[i].key, all.items[i].value, path, error);
+    hth_config_destroy(run);
+    return status;
+}
+
 /* The settings of the snapshot, then those of files and words, then the flags that are settings. */
 static hth_status join_settings(const cli_arguments *arguments, const hth_config *given,
                                 hth_config *config, hth_error *error) {
@@ -256,13 +281,25 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
                                            {"--classes", "data.classes"}};
     const char *load = cli_value(arguments, "--load");
     const hth_settings own = hth_config_given(given);
+    const hth_setting *from = hth_settings_find(&own, "train.from");
+    if (load && from)
+        return hth_fail(error, HTH_INVALID,
+                        "--from begins a stream with the parameters of a run, --load goes on with "
+                        "one: give one of them");
+    if (load && cli_is_folder(load))
+        return hth_fail(error, HTH_INVALID,
+                        "--load is %.200s, a folder, but must be a snapshot of 'hitherto stream' "
+                        "(--save); to begin with the parameters of a run: --from %.200s",
+                        load, load);
     if (load) HTH_TRY(hth_online_settings(load, config, error));
+    if (from && *from->value) HTH_TRY(take_network(arguments, from->value, config, error));
     const size_t of_snapshot = config->count;
     for (size_t i = 0; i < own.count; i++)
         HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
                                error));
     const hth_settings joined = hth_config_given(config);
     if (load) HTH_TRY(hth_identity_keep(&joined, of_snapshot, false, error));
+    if (from) HTH_TRY(hth_config_inherit(config, of_snapshot, error));
     /* Another stream of the settings comes first: rows are in its place. */
     hth_settings all = hth_config_settings(config);
     for (size_t i = 0; i < HTH_COUNT(others); i++) {
@@ -298,7 +335,9 @@ static int stream(const cli_arguments *arguments, const hth_config *config) {
     stream_run s = {.save = cli_value(arguments, "--save"),
                     .id = cli_setting(config, "data.id"),
                     .quiet = cli_value(arguments, "--quiet") != NULL};
+    const hth_observer observer = {.message = cli_progress_message, .context = &s.report.progress};
     hth_online_plan plan = {.config = config,
+                            .observer = s.quiet ? NULL : &observer,
                             .source = {STDIN_FILENO, "standard input", wait_for_rows, &s},
                             .load = cli_value(arguments, "--load"),
                             .freeze = cli_value(arguments, "--freeze") != NULL,

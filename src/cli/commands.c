@@ -180,6 +180,11 @@ static const cli_command commands[] = {
              {"--save", "FILE", "where the snapshot goes"},
              {"--every", "SECONDS", "time between two snapshots (only at the end)"},
              {"--load", "SNAPSHOT", "go on from that snapshot, with its settings and those given"},
+             {"--from", "RUN",
+              "begin with the parameters of that run, or of a checkpoint file of it, layer by "
+              "layer "
+              "where the shapes agree, and with its network where no settings file is given; the "
+              "same as train.from=RUN"},
              {"--from-start", NULL, "the input begins with the rows that the snapshot has seen"},
              {"--freeze", NULL, "predict and keep score, learn nothing"},
              {"--score", "FILE", "add a line of JSON with the scores"},

@@ -8,6 +8,7 @@
 #include "files/digest.h"
 #include "model/inspect.h"
 #include "optim/inspect.h"
+#include "session/adopt.h"
 #include "settings/sections.h"
 #include "tasks/catalogues.h"
 
@@ -18,7 +19,8 @@
 
 /* The section train is of runs, but for what a stream has too. */
 static hth_status check_train(const hth_config *config, hth_error *error) {
-    static const char *const own[] = {"train.seed", "train.threads", "train.precision"};
+    static const char *const own[] = {"train.seed", "train.threads", "train.precision",
+                                      "train.from", "train.from_layers"};
     const hth_settings given = hth_config_given(config);
     for (size_t i = 0; i < given.count; i++) {
         const char *key = given.items[i].key;
@@ -91,6 +93,23 @@ static hth_status make_model(hth_online *o, const hth_settings *settings, hth_er
     return hth_model_create(&plan, NULL, &o->model, error);
 }
 
+/* Parameters of a run, as train.from and train.from_layers say. */
+static hth_status begin_with(hth_online *o, const hth_settings *settings,
+                             const hth_observer *observer, hth_error *error) {
+    const char *from, *layers;
+    HTH_TRY(hth_common_option(&hth_train_section, "from", settings, &from, error));
+    HTH_TRY(hth_common_option(&hth_train_section, "from_layers", settings, &layers, error));
+    if (!*from && *layers)
+        return hth_fail(error, HTH_INVALID,
+                        "train.from_layers is '%.60s', but train.from names no run to take them of",
+                        layers);
+    if (!*from) return HTH_OK;
+    hth_network *network = hth_model_parts_of(o->model)->network;
+    HTH_TRY(hth_adopt(from, layers, settings, network, NULL, observer, error));
+    hth_model_reset(o->model); /* initial states are parameters */
+    return HTH_OK;
+}
+
 /* HTH_INVALID for what waits for the end of something, of which a stream has none. */
 static hth_status check_endless(const hth_settings *settings, hth_error *error) {
     hth_learner_kind learner;
@@ -159,7 +178,10 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     HTH_TRY(make_block(o, error));
     HTH_TRY(make_model(o, &settings, error));
     HTH_TRY(check_keep(hth_model_parts_of(o->model)->optimiser, error));
-    if (plan->load) HTH_TRY(hth_online_load(o, plan->load, error));
+    if (plan->load)
+        HTH_TRY(hth_online_load(o, plan->load, error));
+    else
+        HTH_TRY(begin_with(o, &settings, plan->observer, error));
     if (plan->freeze) hth_model_rest(o->model);
     return plan->from_start ? pass_over(o, error) : HTH_OK;
 }

@@ -7,6 +7,7 @@
 #define HTH_ONLINE_H
 
 #include "data/rows.h"
+#include "files/observer.h"
 #include "run/online_score.h"
 #include "settings/config.h"
 
@@ -19,7 +20,8 @@ typedef struct hth_online_plan {
     bool freeze;      /* predict and keep score, learn nothing */
     bool
         from_start; /* with load: the source begins with the rows that the snapshot has seen; pass over them */
-    double drift; /* threshold of hth_online_drifts; 0: do not look */
+    double drift;                 /* threshold of hth_online_drifts; 0: do not look */
+    const hth_observer *observer; /* told which parameters train.from has given; may be NULL */
 } hth_online_plan;
 
 /* What came of a row; the stream owns what it points to until the next. */
@@ -35,7 +37,7 @@ typedef struct hth_online_row {
     double seconds; /* that predicting and learning took */
 } hth_online_row;
 
-/* Makes the model and waits for the first row, or loads the snapshot. The caller closes *out. HTH_INVALID for settings
+/* Makes the model, with the parameters of train.from if that is set, and waits for the first row, or loads the snapshot. The caller closes *out. HTH_INVALID for settings
  * without meaning, HTH_MISMATCH for a snapshot of another network or of other columns, HTH_DAMAGED, HTH_FILE,
  * HTH_NO_MEMORY. */
 hth_status hth_online_open(const hth_online_plan *plan, hth_online **out, hth_error *error);

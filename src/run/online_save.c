@@ -143,10 +143,10 @@ hth_status hth_online_save(hth_online *o, const char *path, hth_error *error) {
 static hth_status check_kind(const hth_safetensors *file, const char *path, hth_error *error) {
     const char *kind = hth_safetensors_metadata(file, KIND);
     if (kind && strcmp(kind, STREAM) == 0) return HTH_OK;
-    return hth_fail(
-        error, HTH_MISMATCH,
-        "%s is no snapshot of 'hitherto stream' (--save); a run's parameters are no stream's state",
-        path);
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s is no snapshot of 'hitherto stream' (--save); to begin with the parameters "
+                    "of a run: --from %s",
+                    path, path);
 }
 
 /* A snapshot of other columns would give numbers without meaning. */

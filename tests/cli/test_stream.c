@@ -296,6 +296,50 @@ static void a_killed_stream_goes_on_as_the_unbroken_run(void **state) {
                       killed, went_on, finished, KILL_ROWS, repeated, torn);
 }
 
+/* It has the network and the parameters of the run, and needs it no more once there is a snapshot. */
+static void a_stream_begins_with_a_run(void **state) {
+    (void)state;
+    static char begun[SAID_LENGTH];
+    FILE *file = fopen("x.csv", "wb");
+    assert_non_null(file);
+    fputs("a,y\n", file);
+    for (size_t t = 0; t < 40; t++)
+        fprintf(file, "%.3f,%.3f\n", sin(0.3 * (double)t), sin(0.3 * (double)t - 0.6));
+    fclose(file);
+    RUN("train", "data=table", "data.file=x.csv", "data.target=y", "cell=gru", "network.units=7",
+        "train.epochs=2", "train.picture=false", "--threads", "1", "--quiet", "--out", "run");
+    if (said.code != CLI_OK) fail_msg("%s", said.err);
+#define FROM(...)                                                                                  \
+    feed("x.csv");                                                                                 \
+    RUN("stream", "--target", "y", "data.standardise=false", "--threads", "1", __VA_ARGS__)
+    FROM("--from", "run", "--save", "s.safetensors");
+    assert_int_equal(said.code, CLI_OK);
+    assert_memory_equal(said.err, "Begins with parameters of run at step ", 38);
+    assert_non_null(strstr(said.err, ": layer0, readout\n"));
+    memcpy(begun, said.out, sizeof begun);
+    FROM("train.from=run/checkpoint.safetensors", "--quiet");
+    assert_string_equal(said.out, begun);
+    FROM("cell=gru", "network.units=7", "--quiet"); /* the control: it begins anew */
+    assert_string_not_equal(said.out, begun);
+    assert_int_equal(rename("run", "moved"), 0);
+    feed("x.csv");
+    RUN("stream", "--load", "s.safetensors", "--quiet");
+    assert_int_equal(said.code, CLI_OK);
+    FROM("--from", "run");
+    assert_string_equal(said.err, "hitherto: cannot begin with run: there is no such run or file "
+                                  "(--from)\n");
+    FROM("--from", "moved", "--load", "s.safetensors");
+    assert_string_equal(said.err, "hitherto: --from begins a stream with the parameters of a run, "
+                                  "--load goes on with one: give one of them\n");
+    FROM("--load", "moved/checkpoint.safetensors");
+    assert_string_equal(said.err,
+                        "hitherto: moved/checkpoint.safetensors is no snapshot of 'hitherto "
+                        "stream' (--save); to begin with the parameters of a run: --from "
+                        "moved/checkpoint.safetensors\n");
+    FROM("--load", "moved");
+    assert_non_null(strstr(said.err, "a folder, but must be a snapshot"));
+}
+
 /* After a row that is none, what was learned before it is saved. */
 static void a_bad_row_loses_nothing(void **state) {
     (void)state;
@@ -415,6 +459,7 @@ int main(void) {
         cmocka_unit_test(a_full_disk_ends_the_stream),
         cmocka_unit_test(drift_is_told),
         cmocka_unit_test(a_killed_stream_goes_on_as_the_unbroken_run),
+        cmocka_unit_test(a_stream_begins_with_a_run),
         cmocka_unit_test(a_bad_row_loses_nothing),
         cmocka_unit_test(what_has_no_meaning_is_refused),
     };
