@@ -243,7 +243,58 @@ static hth_status take_names(hth_rows *r, hth_error *error) {
     return status;
 }
 
-/* A first line whose fields are not all numbers names the columns. */
+/* Whether a field of the first line is a name that a column had before. */
+static bool has_old_name(const hth_rows *r, const cJSON *old, bool *found) {
+    char *copy = strdup(r->line);
+    *found = false;
+    for (char *at = copy; at;) {
+        const char *field = next_field(r, &at);
+        const cJSON *name;
+        cJSON_ArrayForEach(name, old) {
+            *found = *found || (field && strcmp(field, name->valuestring) == 0);
+        }
+    }
+    free(copy);
+    return copy != NULL;
+}
+
+/* Whether they are as many texts as there are columns. */
+static bool fit_columns(const hth_rows *r, const cJSON *old) {
+    const cJSON *name;
+    bool fit = cJSON_IsArray(old) && cJSON_GetArraySize(old) == (int)r->columns;
+    cJSON_ArrayForEach(name, old) {
+        fit = fit && cJSON_IsString(name);
+    }
+    return fit;
+}
+
+/* Gives the columns their old names. */
+static hth_status use_names(hth_rows *r, const cJSON *old, hth_error *error) {
+    const cJSON *name;
+    r->names = calloc(HTH_MOST_COLUMNS, sizeof *r->names);
+    if (!r->names) return hth_rows_no_memory(r, error);
+    r->columns = 0;
+    cJSON_ArrayForEach(name, old) {
+        HTH_TRY(add_name(r, name->valuestring, error));
+    }
+    return HTH_OK;
+}
+
+/* The columns have the names of before (options->names) if there are as many and the first line is a row: all numbers,
+ * or none of these names. */
+static hth_status recall_names(hth_rows *r, bool all_numbers, hth_error *error) {
+    cJSON *old = r->options->names ? cJSON_Parse(r->options->names) : NULL;
+    bool named = false;
+    hth_status status = HTH_OK;
+    if (fit_columns(r, old)) {
+        if (!all_numbers && !has_old_name(r, old, &named)) status = hth_rows_no_memory(r, error);
+        if (status == HTH_OK && !named) status = use_names(r, old, error);
+    }
+    cJSON_Delete(old);
+    return status;
+}
+
+/* A first line whose fields are not all numbers names the columns, unless they have names from before. */
 static hth_status begin_fields(hth_rows *r, bool *found, hth_error *error) {
     bool all_numbers, any;
     size_t count;
@@ -260,9 +311,11 @@ static hth_status begin_fields(hth_rows *r, bool *found, hth_error *error) {
                         "written with a point",
                         r->source.name, (unsigned long long)r->number, r->line);
     HTH_TRY(count_fields(r, &r->columns, &all_numbers, error));
-    if (!all_numbers) HTH_TRY(take_names(r, error));
-    r->held = all_numbers;
-    if (!all_numbers) HTH_TRY(hth_rows_line(r, found, error));
+    HTH_TRY(recall_names(r, all_numbers, error));
+    const bool is_row = all_numbers || r->names;
+    if (!is_row) HTH_TRY(take_names(r, error));
+    r->held = is_row;
+    if (!is_row) HTH_TRY(hth_rows_line(r, found, error));
     r->held = *found;
     return *found ? count_fields(r, &count, &any, error) : HTH_OK;
 }

@@ -99,6 +99,7 @@ static hth_status check(const hth_row_options *o, hth_error *error) {
 
 hth_status hth_row_options_read(const hth_settings *settings, hth_row_options *out,
                                 hth_error *error) {
+    out->names = NULL;
     HTH_TRY(hth_options_read(&hth_reader_rows.part.options, settings, out, error));
     return check(out, error);
 }

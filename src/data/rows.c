@@ -2,6 +2,7 @@
 #include "data/csv.h"
 #include "data/row_formats.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -353,6 +354,14 @@ void hth_rows_target_name(const hth_rows *r, size_t index, char *out, size_t siz
 void hth_rows_id_name(const hth_rows *r, char *out, size_t size) {
     *out = '\0';
     if (r->id_column != HTH_NOT_READ) column_name(r, r->id_column, out, size);
+}
+
+char *hth_rows_names(const hth_rows *r) {
+    if (!r->names) return strdup("");
+    cJSON *list = cJSON_CreateStringArray((const char *const *)r->names, (int)r->columns);
+    char *text = list ? cJSON_PrintUnformatted(list) : NULL;
+    cJSON_Delete(list);
+    return text;
 }
 
 void hth_rows_class_name(const hth_rows *r, size_t index, char *out, size_t size) {

@@ -26,9 +26,11 @@ typedef enum hth_row_missing {
     HTH_MISSING_REFUSE
 } hth_row_missing;
 
-/* The settings of data=rows. The texts belong to the settings. */
+/* The settings of data=rows, whose texts belong to the settings. names is none: the list of JSON that hth_rows_names
+ * gave when the stream was saved; NULL: there is none. Rows of as many fields that come without a line of names have
+ * these. */
 typedef struct hth_row_options {
-    const char *inputs, *target, *id, *classes;
+    const char *inputs, *target, *id, *classes, *names;
     int64_t ahead, late, columns;
     int format, missing;
     bool standardise, change;
@@ -72,6 +74,8 @@ void hth_rows_input_name(const hth_rows *rows, size_t index, char *out, size_t s
 void hth_rows_target_name(const hth_rows *rows, size_t index, char *out, size_t size);
 /* The same of the column that names rows; "" if there is none. */
 void hth_rows_id_name(const hth_rows *rows, char *out, size_t size);
+/* The names of all columns as a list of JSON, from malloc; "": they have none. NULL: no memory. */
+char *hth_rows_names(const hth_rows *rows);
 /* The name of a class as data.classes gives it; its number where that is a count. */
 void hth_rows_class_name(const hth_rows *rows, size_t index, char *out, size_t size);
 

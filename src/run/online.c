@@ -165,6 +165,8 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     HTH_TRY(hth_row_options_read(&settings, &o->options, error));
     HTH_TRY(check_endless(&settings, error));
     HTH_TRY(check_replay(&settings, error));
+    if (plan->load) HTH_TRY(hth_online_names(plan->load, &o->names, error));
+    o->options.names = o->names;
     /* The first row says how many inputs there are. */
     HTH_TRY(hth_rows_open(&o->options, &plan->source, &o->rows, error));
     const bool masks = o->options.missing == HTH_MISSING_MASK;
@@ -204,6 +206,7 @@ void hth_online_close(hth_online *o) {
     if (!o) return;
     hth_model_destroy(o->model);
     hth_rows_close(o->rows);
+    free(o->names);
     free(o->block);
     free(o);
 }

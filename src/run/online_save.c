@@ -9,7 +9,7 @@
 
 /* Arrays of the stream; then the saved model, then the parameters by name, for other tools. */
 enum { OWN_FIELDS = 11 };
-static const char COLUMNS[] = "columns", KIND[] = "kind", STREAM[] = "stream";
+static const char COLUMNS[] = "columns", KIND[] = "kind", STREAM[] = "stream", NAMES[] = "names";
 
 static hth_field list_of(const char *name, hth_dtype dtype, size_t count, void *data) {
     hth_field field = {.dtype = dtype, .count = count, .data = data};
@@ -68,7 +68,7 @@ typedef struct saved {
     hth_metadata *metadata;
     size_t metadata_count;
     uint64_t *model;
-    char *columns;
+    char *columns, *names;
 } saved;
 
 static void free_saved(saved *s) {
@@ -76,6 +76,7 @@ static void free_saved(saved *s) {
     free(s->metadata);
     free(s->model);
     free(s->columns);
+    free(s->names);
 }
 
 static bool gather_fields(hth_online *o, saved *s) {
@@ -94,12 +95,14 @@ static bool gather_fields(hth_online *o, saved *s) {
 
 static bool gather_metadata(hth_online *o, saved *s) {
     const hth_settings given = hth_config_given(o->config);
-    s->metadata = calloc(given.count + 3, sizeof *s->metadata);
+    s->metadata = calloc(given.count + 4, sizeof *s->metadata);
     s->columns = hth_online_columns(o);
-    if (!s->metadata || !s->columns) return false;
+    s->names = hth_rows_names(o->rows);
+    if (!s->metadata || !s->columns || !s->names) return false;
     s->metadata[s->metadata_count++] = (hth_metadata){"hitherto", hth_version()};
     s->metadata[s->metadata_count++] = (hth_metadata){KIND, STREAM};
     s->metadata[s->metadata_count++] = (hth_metadata){COLUMNS, s->columns};
+    if (*s->names) s->metadata[s->metadata_count++] = (hth_metadata){NAMES, s->names};
     /* Of a setting that was given twice the last counts. */
     for (size_t i = 0; i < given.count; i++)
         if (hth_settings_find(&given, given.items[i].key) == &given.items[i])
@@ -200,6 +203,17 @@ static hth_status restore(hth_online *o, hth_safetensors *file, const char *path
     if (!model) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
     const hth_status status = take_up(o, file, path, model, words, error);
     free(model);
+    return status;
+}
+
+hth_status hth_online_names(const char *path, char **out, hth_error *error) {
+    hth_safetensors *file;
+    HTH_TRY(hth_safetensors_open(path, &file, error));
+    hth_status status = check_kind(file, path, error);
+    const char *names = status == HTH_OK ? hth_safetensors_metadata(file, NAMES) : NULL;
+    *out = names ? strdup(names) : NULL;
+    if (names && !*out) status = hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
+    hth_safetensors_close(file);
     return status;
 }
 

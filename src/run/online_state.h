@@ -19,6 +19,7 @@ typedef struct hth_online_counters {
 struct hth_online {
     const hth_config *config;
     hth_row_options options;
+    char *names; /* options.names */
     hth_rows *rows;
     hth_model *model;
     bool freeze;
@@ -51,6 +52,8 @@ struct hth_online {
 /* "time, load | load | standardise 1, ...": the names of the columns and what the numbers mean; free() it. NULL: no
  * memory. */
 char *hth_online_columns(const hth_online *online);
+/* *out: the names of the columns when the snapshot was made (hth_row_options); free() it. NULL: they had none. */
+hth_status hth_online_names(const char *path, char **out, hth_error *error);
 hth_status hth_online_load(hth_online *online, const char *path, hth_error *error);
 
 #endif

@@ -85,6 +85,41 @@ static void two_parts_are_the_whole(void **state) {
     assert_string_not_equal(said.out, whole + first);
 }
 
+/* The names of columns go on with a snapshot; a line with names may come, also in another order. */
+static void names_go_on_with_a_snapshot(void **state) {
+    (void)state;
+    static const char *const rests[] = {"id,\"a, b\",y\n", "", "y,id,\"a, b\"\n"};
+    static char first[SAID_LENGTH];
+    write_whole("t.csv", "id,\"a, b\",y\nx,1,5\nz,2,6\n");
+    feed("t.csv");
+    STREAM("--id", "id", "--target", "y", "--quiet", "--save", "s.safetensors");
+    for (size_t i = 0; i < HTH_COUNT(rests); i++) {
+        FILE *file = fopen("t.csv", "wb");
+        assert_non_null(file);
+        fprintf(file, "%s%s", rests[i], i < 2 ? "v,3,7\nw,4,\n" : "7,v,3\n,w,4\n");
+        fclose(file);
+        feed("t.csv");
+        RUN("stream", "--load", "s.safetensors", "--quiet");
+        assert_string_equal(said.err, "");
+        assert_memory_equal(said.out, "3,v,", 4);
+        if (i == 0) memcpy(first, said.out, sizeof first);
+        assert_string_equal(said.out, first);
+    }
+    /* Of other columns they are not the names. */
+    write_whole("t.csv", "v,3,7,8\n");
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--quiet");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    /* All numbers, too. */
+    write_whole("t.csv", "a,y\n1,2\n");
+    feed("t.csv");
+    STREAM("--target", "y", "--quiet", "--save", "s.safetensors");
+    write_whole("t.csv", "2,3\n");
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--quiet");
+    assert_memory_equal(said.out, "2,", 2);
+}
+
 /* Tabs may end a row: its last value is missing. Names of columns may be numbers. */
 static void rows_as_people_write_them(void **state) {
     (void)state;
@@ -454,6 +489,7 @@ int main(void) {
         cmocka_unit_test(predictions_and_scores_are_written),
         cmocka_unit_test(two_parts_are_the_whole),
         cmocka_unit_test(signals_save),
+        cmocka_unit_test(names_go_on_with_a_snapshot),
         cmocka_unit_test(rows_as_people_write_them),
         cmocka_unit_test(names_are_written_as_they_were_read),
         cmocka_unit_test(a_full_disk_ends_the_stream),
