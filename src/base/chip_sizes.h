@@ -23,7 +23,7 @@
     X("hth_least_squares", 96, 96)                                                                 \
     X("hth_loss_statistics", 20, 20)                                                               \
     X("hth_loss_tile", 64, 64)                                                                     \
-    X("hth_model", 144, 144)                                                                       \
+    X("hth_model", 144, 152)                                                                       \
     X("hth_network", 440, 448)                                                                     \
     X("hth_optimiser", 472, 472)                                                                   \
     X("hth_real *", 4, 4)                                                                          \

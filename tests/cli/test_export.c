@@ -109,7 +109,7 @@ static void must_refuse(const char *command, int code, const char *reason) {
 
 /* c0 has a scale, c1 has none. */
 static void check_refusals(void) {
-    must_refuse("./c0.bin lern <rows.csv", 2, "'lern' is no word .* knows learn and unit");
+    must_refuse("./c0.bin study <rows.csv", 2, "'study' is no word .* knows learn and unit");
     must_refuse("./c1.bin unit <rows.csv", 2, "'unit' is no word .* knows learn$");
     /* Cut in two it would be two rows. */
     must_refuse("printf '1,2,3\\n1,2,%0400d\\n' 3 | ./c0.bin", 1, "^line 2 is too long");
