@@ -356,8 +356,9 @@ HTH_API hth_status hth_tape_read(hth_tape *tape, size_t from, size_t steps, hth_
 HTH_API hth_status hth_tape_judge(hth_tape *tape, const hth_verdict *verdict, hth_report *report,
                                   hth_error *error);
 /* hth_tape_begin (hth_tape_slide after hth_tape_keep), hth_tape_write and hth_tape_judge in one call, with the same
- * bits. Runs chunk->steps steps, at most K; adds what comes of them to *report (NULL: not wanted). Errors are those of hth_tape_write and hth_tape_judge. After an error the
- * carried state is unchanged, so the caller can repeat the call; the tape has nothing new to learn from. */
+ * bits. Runs chunk->steps steps, at most K; adds what comes of them to *report (NULL: not wanted). Errors are those of
+ * hth_tape_write and hth_tape_judge. After an error the carried state is unchanged, so the caller can repeat the call;
+ * the tape has nothing new to learn from. */
 HTH_API hth_status hth_forward(hth_tape *tape, const hth_chunk *chunk, hth_report *report,
                                hth_error *error);
 

@@ -174,6 +174,9 @@ static hth_status refuse_unit(const check *c, const hth_settings *given, hth_err
 /* A name of check.learners that is no preset is refused before anything is compared. */
 static hth_status refuse_unknown(const check *c, hth_error *error) {
     char names[512], *rest;
+    if (strlen(c->options.learners) >= sizeof names)
+        return hth_fail(error, HTH_INVALID, "check.learners must be shorter than %zu characters",
+                        sizeof names);
     snprintf(names, sizeof names, "%s", c->options.learners);
     for (char *name = strtok_r(names, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
         const hth_setting item = {hth_learners.key, name, NULL};

@@ -5,6 +5,7 @@
 #include "settings/identity.h"
 
 #include "files/clock.h"
+#include "files/folder.h"
 
 #include <errno.h>
 #include <math.h>
@@ -249,16 +250,16 @@ static int read_number(const cli_arguments *arguments, const char *flag, const c
 static hth_status take_network(const cli_arguments *arguments, const char *from, hth_config *config,
                                hth_error *error) {
     static const hth_identity of_network = {.network_only = true};
-    char path[1100];
-    const char *slash = cli_is_folder(from) ? NULL : strrchr(from, '/');
+    char folder[HTH_PATH_LENGTH], path[HTH_PATH_LENGTH];
+    bool by_file;
     hth_config *run;
     for (size_t i = 0; i < arguments->word_count; i++)
         if (!cli_is_assignment(arguments->words[i])) return HTH_OK;
     if (access(from, F_OK) != 0)
         return hth_fail(error, HTH_FILE,
                         "cannot begin with %.200s: there is no such run or file (--from)", from);
-    snprintf(path, sizeof path, "%.*s/settings.yaml",
-             slash ? (int)(slash - from) : (int)strlen(from), from);
+    HTH_TRY(hth_rundir_of(from, folder, &by_file, error));
+    HTH_TRY(hth_rundir_file(folder, "settings.yaml", path, error));
     if (access(path, F_OK) != 0) return HTH_OK;
     HTH_TRY(hth_config_create(&run, error));
     hth_status status = hth_config_load(run, path, error);

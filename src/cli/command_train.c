@@ -150,7 +150,11 @@ static const char *own_settings(const cli_arguments *arguments, char *path, size
                                                        : from;
     if (!run) return NULL;
     const char *slash = cli_is_folder(run) ? NULL : strrchr(run, '/');
-    snprintf(path, size, "%.*s/settings.yaml", slash ? (int)(slash - run) : (int)strlen(run), run);
+    if (!slash && !cli_is_folder(run) && exists(run)) /* a file of this folder */
+        snprintf(path, size, "settings.yaml");
+    else
+        snprintf(path, size, "%.*s/settings.yaml", slash ? (int)(slash - run) : (int)strlen(run),
+                 run);
     return exists(path) ? path : NULL;
 }
 

@@ -26,8 +26,8 @@ typedef enum hth_row_missing {
     HTH_MISSING_REFUSE
 } hth_row_missing;
 
-/* The settings of data=rows, whose texts belong to the settings. names is none: the list of JSON that hth_rows_names
- * gave when the stream was saved; NULL: there is none. Rows of as many fields that come without a line of names have
+/* The settings of data=rows, whose texts belong to the settings. names is no setting: it is the list of JSON that
+ * hth_rows_names gave when the stream was saved, or NULL. Rows of as many fields that come without a line of names have
  * these. */
 typedef struct hth_row_options {
     const char *inputs, *target, *id, *classes, *names;

@@ -40,10 +40,21 @@ static hth_status append(hth_read_list *list, const hth_tape *tape, size_t layer
     return HTH_OK;
 }
 
-hth_status hth_reads_exist(const hth_network *network, hth_error *error) {
+hth_status hth_reads_exist(const hth_network *network, const hth_settings *settings,
+                           hth_error *error) {
     const size_t layers = hth_network_look(network).layers;
-    for (size_t l = 0; l < layers; l++)
-        if (hth_layer_look(network, l).stores) return HTH_OK;
+    const hth_setting *sure = hth_settings_find(settings, "agent.sure");
+    const bool by_strength = sure && strcmp(sure->value, "strength") == 0;
+    bool stores = false;
+    for (size_t l = 0; l < layers; l++) {
+        const hth_layer_facts facts = hth_layer_look(network, l);
+        if (facts.stores && (facts.strength_learned || !by_strength)) return HTH_OK;
+        stores = stores || facts.stores;
+    }
+    if (stores)
+        return hth_fail(error, HTH_INVALID,
+                        "agent.sure is strength, but no store of the network learns the strength "
+                        "of its reads: set store.strength = learned, or agent.sure = weight");
     return hth_fail(error, HTH_INVALID,
                     "agent.return is transport, which goes along the reads of a store, but the "
                     "network has none: network.layers must name one (units, store), or take "

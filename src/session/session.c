@@ -157,7 +157,7 @@ static hth_status update_moment(const hth_settings *settings, const hth_source *
 /* ---- Worlds ------------------------------------------------------------------------------- */
 
 /* How a learner learns of a world; HTH_INVALID for what has no meaning there. */
-static hth_status check_world(hth_session *s, hth_error *error) {
+static hth_status check_world(hth_session *s, const hth_settings *settings, hth_error *error) {
     const hth_answers *world = s->train.kind->answers;
     const char *name = s->train.kind->part.name;
     if (!world) return HTH_OK;
@@ -184,7 +184,7 @@ static hth_status check_world(hth_session *s, hth_error *error) {
                         (unsigned long long)s->train.sequence_steps, s->steps,
                         (unsigned long long)s->train.sequence_steps);
     if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS)
-        HTH_TRY(hth_reads_exist(s->parts.network, error));
+        HTH_TRY(hth_reads_exist(s->parts.network, settings, error));
     if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS && s->options.keep_state)
         return hth_fail(error, HTH_INVALID,
                         "agent.return is transport, which looks for reads of one episode, but "
@@ -409,7 +409,7 @@ hth_status hth_session_check_course(const hth_settings *settings, hth_session *s
     HTH_TRY(open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
-    HTH_TRY(check_world(s, error));
+    HTH_TRY(check_world(s, settings, error));
     return hth_importance_check(settings, s, error);
 }
 

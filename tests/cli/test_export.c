@@ -214,6 +214,7 @@ static void test_embedded_has_no_replay(void **state) {
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.out, "Not counted: replay.name = reservoir."));
     RUN("list", "--cost", "--embedded", "task=add", "cell=rate");
+    assert_int_equal(said.code, 0);
     assert_null(strstr(said.out, "Not counted"));
 }
 

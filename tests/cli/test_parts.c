@@ -113,6 +113,7 @@ static void other_seeds_and_arms_are_missing(void **state) {
     assert_memory_equal(said.out, "2 of 2 parts, 5 runs have ended, 1 have not.", 44);
     run_part("2/2", "o");
     RUN("compare", "--gather", "--out", "o");
+    assert_non_null(strstr(said.out, " runs have ended, "));
     assert_null(strstr(said.out, " 0 have not"));
     run_part("1/2", "o");
     RUN("compare", "--gather", "--out", "o");

@@ -274,7 +274,7 @@ static void what_rows_cannot_keep_is_refused(void **state) {
         const char *learner, *why;
     } refused[] = {
         {CASE(ONE, 1), "learner.name=eprop3", "learner.future"},
-        {CASE(ONE, 1), "learner.name=bptt learner.past=instantaneous", "there is none"},
+        {CASE(ONE, 1), "learner.name=bptt learner.past=instantaneous", "keeps nothing to copy"},
         {CASE(ONE "readout.kappa=0.5", 1), "learner.name=rtrl", "readout.kappa = 0"},
         {CASE(ONE "network.dropout=0.5", 1), "learner.name=rtrl", "network.dropout = 0"},
         {CASE("network.units=4,3,3 network.layers=units,store,store", 1), "learner.name=rtrl",

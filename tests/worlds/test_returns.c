@@ -202,8 +202,7 @@ static double episodes_needed(int how, size_t delay, double gamma) {
 }
 
 /* The table of docs/worlds.md: within 20 % where nothing is moved, else within 40 %, for fewer episodes than there. A
- * discount of .92 leaves 1e-11 of the door after 300 steps, and no number
- * of episodes would show it. */
+ * discount of .92 leaves 1e-11 of the door after 300 steps, and no number of episodes would show it. */
 static void delays_cost_what_they_must(void **state) {
     (void)state;
     enum { DELAYS = 4 };
