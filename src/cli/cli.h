@@ -95,6 +95,10 @@ bool cli_ends_in(const char *path, const char *ending);
 /* ---- settings.c ----------------------------------------------------------------------------- */
 
 bool cli_is_folder(const char *path);
+/* The settings.yaml of a run, which is named by its folder or a checkpoint in it, in path[size]. False: there is none. */
+bool cli_run_settings(const char *run, char *path, size_t size);
+/* Which settings of the run that another begins with were left out, if any: a line on the standard error. */
+void cli_tell_left(const hth_config *config);
 
 /* Settings from the files among the words, where the folder of a run stands for its settings.yaml, then the key=value,
  * then --seed and --threads; checked. `first_file` (may be NULL) is read before all. Prints and returns the code. */

@@ -5,7 +5,6 @@
 #include "settings/identity.h"
 
 #include "files/clock.h"
-#include "files/folder.h"
 
 #include <errno.h>
 #include <math.h>
@@ -250,17 +249,14 @@ static int read_number(const cli_arguments *arguments, const char *flag, const c
 static hth_status take_network(const cli_arguments *arguments, const char *from, hth_config *config,
                                hth_error *error) {
     static const hth_identity of_network = {.network_only = true};
-    char folder[HTH_PATH_LENGTH], path[HTH_PATH_LENGTH];
-    bool by_file;
+    char path[1100];
     hth_config *run;
     for (size_t i = 0; i < arguments->word_count; i++)
         if (!cli_is_assignment(arguments->words[i])) return HTH_OK;
     if (access(from, F_OK) != 0)
         return hth_fail(error, HTH_FILE,
                         "cannot begin with %.200s: there is no such run or file (--from)", from);
-    HTH_TRY(hth_rundir_of(from, folder, &by_file, error));
-    HTH_TRY(hth_rundir_file(folder, "settings.yaml", path, error));
-    if (access(path, F_OK) != 0) return HTH_OK;
+    if (!cli_run_settings(from, path, sizeof path)) return HTH_OK;
     HTH_TRY(hth_config_create(&run, error));
     hth_status status = hth_config_load(run, path, error);
     const hth_settings all = hth_config_given(run);
@@ -271,7 +267,54 @@ static hth_status take_network(const cli_arguments *arguments, const char *from,
     return status;
 }
 
-/* The settings of the snapshot, then those of files and words, then the flags that are settings. */
+/* The settings of the snapshot, or of the run that the stream begins with, then those of files and words. */
+static hth_status join_given(const cli_arguments *arguments, const hth_config *given,
+                             hth_config *config, hth_error *error) {
+    const char *load = cli_value(arguments, "--load");
+    const hth_settings own = hth_config_given(given);
+    const hth_setting *from = hth_settings_find(&own, "train.from");
+    if (from && !*from->value) from = NULL;
+    if (load && from)
+        return hth_fail(error, HTH_INVALID,
+                        "train.from (%s) begins a stream with the parameters of a run, --load goes "
+                        "on with one: give one of them",
+                        from->origin ? from->origin : "set");
+    if (load && cli_is_folder(load))
+        return hth_fail(error, HTH_INVALID,
+                        "--load is %.200s, a folder, but must be a snapshot of 'hitherto stream' "
+                        "(--save); to begin with the parameters of a run: --from %.200s",
+                        load, load);
+    if (load) HTH_TRY(hth_online_settings(load, config, error));
+    if (from) HTH_TRY(take_network(arguments, from->value, config, error));
+    const size_t before = config->count;
+    for (size_t i = 0; i < own.count; i++)
+        HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
+                               error));
+    const hth_settings joined = hth_config_given(config);
+    if (load) HTH_TRY(hth_identity_keep(&joined, before, false, error));
+    if (from) HTH_TRY(hth_config_inherit(config, before, error));
+    if (from && !cli_value(arguments, "--quiet")) cli_tell_left(config);
+    return HTH_OK;
+}
+
+/* What a stream is where nothing else is said: rows, names that imply no horizon, classes that are probable. */
+static hth_status set_usual(hth_config *config, hth_error *error) {
+    hth_settings all = hth_config_settings(config);
+    const hth_setting *id = hth_settings_find(&all, "data.id"),
+                      *classes = hth_settings_find(&all, "data.classes");
+    const bool names = id && *id->value, has_classes = classes && *classes->value;
+    if (!hth_settings_find(&all, "data.name"))
+        HTH_TRY(hth_config_set(config, "data.name", "rows", "hitherto stream", error));
+    all = hth_config_settings(config);
+    if (names && !hth_settings_find(&all, "data.ahead"))
+        HTH_TRY(hth_config_set(config, "data.ahead", "0", "data.id", error));
+    all = hth_config_settings(config);
+    if (has_classes && !hth_settings_find(&all, "loss.name"))
+        HTH_TRY(hth_config_set(config, "loss.name", "softmax", "data.classes", error));
+    return HTH_OK;
+}
+
+/* All settings: those that are given, then the flags that are settings, then the usual ones. */
 static hth_status join_settings(const cli_arguments *arguments, const hth_config *given,
                                 hth_config *config, hth_error *error) {
     static const char *const others[] = {"task.name", "world.name", "data.name"};
@@ -280,29 +323,9 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
                                            {"--ahead", "data.ahead"},
                                            {"--id", "data.id"},
                                            {"--classes", "data.classes"}};
-    const char *load = cli_value(arguments, "--load");
-    const hth_settings own = hth_config_given(given);
-    const hth_setting *from = hth_settings_find(&own, "train.from");
-    if (load && from)
-        return hth_fail(error, HTH_INVALID,
-                        "--from begins a stream with the parameters of a run, --load goes on with "
-                        "one: give one of them");
-    if (load && cli_is_folder(load))
-        return hth_fail(error, HTH_INVALID,
-                        "--load is %.200s, a folder, but must be a snapshot of 'hitherto stream' "
-                        "(--save); to begin with the parameters of a run: --from %.200s",
-                        load, load);
-    if (load) HTH_TRY(hth_online_settings(load, config, error));
-    if (from && *from->value) HTH_TRY(take_network(arguments, from->value, config, error));
-    const size_t of_snapshot = config->count;
-    for (size_t i = 0; i < own.count; i++)
-        HTH_TRY(hth_config_set(config, own.items[i].key, own.items[i].value, own.items[i].origin,
-                               error));
-    const hth_settings joined = hth_config_given(config);
-    if (load) HTH_TRY(hth_identity_keep(&joined, of_snapshot, false, error));
-    if (from) HTH_TRY(hth_config_inherit(config, of_snapshot, error));
+    HTH_TRY(join_given(arguments, given, config, error));
     /* Another stream of the settings comes first: rows are in its place. */
-    hth_settings all = hth_config_settings(config);
+    const hth_settings all = hth_config_settings(config);
     for (size_t i = 0; i < HTH_COUNT(others); i++) {
         const hth_setting *other = hth_settings_find(&all, others[i]);
         if (other && strcmp(other->value, "rows") != 0)
@@ -316,19 +339,7 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
         const char *value = cli_value(arguments, flags[i][0]);
         if (value) HTH_TRY(hth_config_set(config, flags[i][1], value, "command line", error));
     }
-    /* What a stream is where nothing else is said: rows, names that imply no horizon, classes that are probable. */
-    all = hth_config_settings(config);
-    const hth_setting *id = hth_settings_find(&all, "data.id"),
-                      *classes = hth_settings_find(&all, "data.classes");
-    const bool names = id && *id->value, has_classes = classes && *classes->value;
-    if (!hth_settings_find(&all, "data.name"))
-        HTH_TRY(hth_config_set(config, "data.name", "rows", "hitherto stream", error));
-    all = hth_config_settings(config);
-    if (names && !hth_settings_find(&all, "data.ahead"))
-        HTH_TRY(hth_config_set(config, "data.ahead", "0", "data.id", error));
-    all = hth_config_settings(config);
-    if (has_classes && !hth_settings_find(&all, "loss.name"))
-        HTH_TRY(hth_config_set(config, "loss.name", "softmax", "data.classes", error));
+    HTH_TRY(set_usual(config, error));
     return hth_config_validate(config, error);
 }
 

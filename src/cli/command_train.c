@@ -148,22 +148,13 @@ static const char *own_settings(const cli_arguments *arguments, char *path, size
     const char *run = cli_value(arguments, "--resume") ? out
                       : settings_word(arguments)       ? NULL
                                                        : from;
-    if (!run) return NULL;
-    const char *slash = cli_is_folder(run) ? NULL : strrchr(run, '/');
-    if (!slash && !cli_is_folder(run) && exists(run)) /* a file of this folder */
-        snprintf(path, size, "settings.yaml");
-    else
-        snprintf(path, size, "%.*s/settings.yaml", slash ? (int)(slash - run) : (int)strlen(run),
-                 run);
-    return exists(path) ? path : NULL;
+    return run && cli_run_settings(run, path, size) ? path : NULL;
 }
 
 /* Settings of another run that have lost their meaning; and a run that is given as a settings file gives its settings
  * alone. */
 static void tell_of_run(const cli_arguments *arguments, const hth_config *config) {
-    if (config->left)
-        fprintf(stderr, "Settings of that run that mean nothing here are left out: %s\n",
-                config->left);
+    cli_tell_left(config);
     const char *word = settings_word(arguments);
     if (!word || !cli_is_folder(word) || cli_value(arguments, "--from") ||
         cli_value(arguments, "--resume"))

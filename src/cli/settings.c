@@ -1,6 +1,7 @@
 /* Settings as the command line gives them: files, key=value, and the two flags that are settings. */
 #include "cli/cli.h"
 
+#include "files/folder.h"
 #include "settings/identity.h"
 #include "settings/phases.h"
 
@@ -12,6 +13,22 @@
 bool cli_is_folder(const char *path) {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+bool cli_run_settings(const char *run, char *path, size_t size) {
+    char folder[HTH_PATH_LENGTH], file[HTH_PATH_LENGTH];
+    struct stat found;
+    bool by_file;
+    if (hth_rundir_of(run, folder, &by_file, NULL) != HTH_OK ||
+        hth_rundir_file(folder, "settings.yaml", file, NULL) != HTH_OK)
+        return false;
+    return stat(file, &found) == 0 && snprintf(path, size, "%s", file) < (int)size;
+}
+
+void cli_tell_left(const hth_config *config) {
+    if (config->left)
+        fprintf(stderr, "Settings of that run that mean nothing here are left out: %s\n",
+                config->left);
 }
 
 bool cli_ends_in(const char *path, const char *ending) {

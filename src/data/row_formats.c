@@ -213,18 +213,17 @@ static hth_status add_name(hth_rows *r, const char *name, hth_error *error) {
     return r->names[r->columns++] ? HTH_OK : hth_rows_no_memory(r, error);
 }
 
-/* Counts the fields of a line. */
-static hth_status count_fields(const hth_rows *r, size_t *count, bool *all_numbers,
+/* Counts the fields of a line, and those that are numbers or missing. */
+static hth_status count_fields(const hth_rows *r, size_t *count, size_t *numbers,
                                hth_error *error) {
     char *copy = strdup(r->line);
     if (!copy) return hth_rows_no_memory(r, error);
     bool matched = true;
-    *count = 0;
-    *all_numbers = true;
+    *count = *numbers = 0;
     for (char *at = copy; at; ++*count) {
         const char *field = next_field(r, &at);
         matched = matched && field;
-        *all_numbers = *all_numbers && field && hth_rows_is_number(field);
+        *numbers += field && hth_rows_is_number(field);
     }
     free(copy);
     if (matched) return *count > HTH_MOST_COLUMNS ? too_many(r, error) : HTH_OK;
@@ -280,14 +279,15 @@ static hth_status use_names(hth_rows *r, const cJSON *old, hth_error *error) {
     return HTH_OK;
 }
 
-/* The columns have the names of before (options->names) if there are as many and the first line is a row: all numbers,
- * or none of these names. */
-static hth_status recall_names(hth_rows *r, bool all_numbers, hth_error *error) {
+/* The columns have the names of before (options->names) if there are as many and the first line is a row: it has numbers,
+ * and, unless all are, none of these names. */
+static hth_status recall_names(hth_rows *r, size_t numbers, hth_error *error) {
     cJSON *old = r->options->names ? cJSON_Parse(r->options->names) : NULL;
-    bool named = false;
+    bool named = numbers == 0;
     hth_status status = HTH_OK;
-    if (fit_columns(r, old)) {
-        if (!all_numbers && !has_old_name(r, old, &named)) status = hth_rows_no_memory(r, error);
+    if (fit_columns(r, old) && !named) {
+        if (numbers < r->columns && !has_old_name(r, old, &named))
+            status = hth_rows_no_memory(r, error);
         if (status == HTH_OK && !named) status = use_names(r, old, error);
     }
     cJSON_Delete(old);
@@ -296,8 +296,7 @@ static hth_status recall_names(hth_rows *r, bool all_numbers, hth_error *error) 
 
 /* A first line whose fields are not all numbers names the columns, unless they have names from before. */
 static hth_status begin_fields(hth_rows *r, bool *found, hth_error *error) {
-    bool all_numbers, any;
-    size_t count;
+    size_t numbers, count, unused;
     HTH_TRY(hth_rows_line(r, found, error));
     if (!*found) return HTH_OK;
     if (strncmp(r->line, "\xEF\xBB\xBF", 3) == 0) r->line += 3; /* the mark that says UTF-8 */
@@ -310,14 +309,14 @@ static hth_status begin_fields(hth_rows *r, bool *found, hth_error *error) {
                         "%s: line %llu has commas beside another separator: '%.60s'; numbers are "
                         "written with a point",
                         r->source.name, (unsigned long long)r->number, r->line);
-    HTH_TRY(count_fields(r, &r->columns, &all_numbers, error));
-    HTH_TRY(recall_names(r, all_numbers, error));
-    const bool is_row = all_numbers || r->names;
+    HTH_TRY(count_fields(r, &r->columns, &numbers, error));
+    HTH_TRY(recall_names(r, numbers, error));
+    const bool is_row = numbers == r->columns || r->names;
     if (!is_row) HTH_TRY(take_names(r, error));
     r->held = is_row;
     if (!is_row) HTH_TRY(hth_rows_line(r, found, error));
     r->held = *found;
-    return *found ? count_fields(r, &count, &any, error) : HTH_OK;
+    return *found ? count_fields(r, &count, &unused, error) : HTH_OK;
 }
 
 static hth_status begin_json(hth_rows *r, bool *found, hth_error *error) {

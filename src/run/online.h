@@ -18,8 +18,8 @@ typedef struct hth_online_plan {
     hth_row_source source;
     const char *load; /* snapshot to go on from; NULL: begin anew */
     bool freeze;      /* predict and keep score, learn nothing */
-    bool
-        from_start; /* with load: the source begins with the rows that the snapshot has seen; pass over them */
+    /* With load: the source begins with the rows that the snapshot has seen; pass over them. */
+    bool from_start;
     double drift;                 /* threshold of hth_online_drifts; 0: do not look */
     const hth_observer *observer; /* told which parameters train.from has given; may be NULL */
 } hth_online_plan;

@@ -40,15 +40,13 @@ static hth_status append(hth_read_list *list, const hth_tape *tape, size_t layer
     return HTH_OK;
 }
 
-hth_status hth_reads_exist(const hth_network *network, const hth_settings *settings,
-                           hth_error *error) {
+hth_status hth_reads_exist(const hth_network *network, hth_wholeness asks, hth_error *error) {
     const size_t layers = hth_network_look(network).layers;
-    const hth_setting *sure = hth_settings_find(settings, "agent.sure");
-    const bool by_strength = sure && strcmp(sure->value, "strength") == 0;
     bool stores = false;
     for (size_t l = 0; l < layers; l++) {
         const hth_layer_facts facts = hth_layer_look(network, l);
-        if (facts.stores && (facts.strength_learned || !by_strength)) return HTH_OK;
+        if (facts.stores && (facts.strength_learned || asks != HTH_WHOLE_WITH_STRENGTHS))
+            return HTH_OK;
         stores = stores || facts.stores;
     }
     if (stores)

@@ -13,9 +13,8 @@ typedef struct hth_read_list {
     size_t used, room;
 } hth_read_list;
 
-/* HTH_INVALID for a network without a store, or, where agent.sure is strength, without one that learns its strength. */
-hth_status hth_reads_exist(const hth_network *network, const hth_settings *settings,
-                           hth_error *error);
+/* HTH_INVALID for a network without the store that a stream asks for. */
+hth_status hth_reads_exist(const hth_network *network, hth_wholeness asks, hth_error *error);
 /* Gathers the reads of the steps on a tape. hth_read_list_free frees them, also after an error. HTH_NO_MEMORY. */
 hth_status hth_read_list_make(const hth_network *network, const hth_tape *tape, size_t batch,
                               hth_read_list *out, hth_error *error);

@@ -61,7 +61,7 @@ static hth_status look_back(hth_walk *w, const hth_real *after, double entropy, 
     hth_read_list list = {0};
     const bool whole = w->flags.starts && w->flags.ends && w->parts.network;
     hth_status status = HTH_OK;
-    if (whole && world->needs(state) == HTH_WHOLE_WITH_READS)
+    if (whole && world->needs(state) >= HTH_WHOLE_WITH_READS)
         status = hth_read_list_make(w->parts.network, w->parts.tape, w->chunk.batch, &list, error);
     if (status == HTH_OK)
         world->look_back(state, after, entropy, list.first ? &list.reads : NULL, back);

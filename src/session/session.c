@@ -157,10 +157,11 @@ static hth_status update_moment(const hth_settings *settings, const hth_source *
 /* ---- Worlds ------------------------------------------------------------------------------- */
 
 /* How a learner learns of a world; HTH_INVALID for what has no meaning there. */
-static hth_status check_world(hth_session *s, const hth_settings *settings, hth_error *error) {
+static hth_status check_world(hth_session *s, hth_error *error) {
     const hth_answers *world = s->train.kind->answers;
     const char *name = s->train.kind->part.name;
     if (!world) return HTH_OK;
+    const hth_wholeness wholeness = world->needs(s->train.state);
     const bool slides = hth_learner_slides(s->parts.learner);
     if (slides || hth_network_look(s->parts.network).is_whole)
         return hth_fail(error, HTH_INVALID, "world %s answers step by step, but %s: take another",
@@ -177,15 +178,15 @@ static hth_status check_world(hth_session *s, const hth_settings *settings, hth_
                         "loss.time divides the loss of an episode by its steps, but how many there "
                         "will be in world %s is not known at the first tape: take loss.time = sum",
                         name);
-    if (world->needs(s->train.state) != HTH_ANY_TAPES && s->steps < s->train.sequence_steps)
+    if (wholeness != HTH_ANY_TAPES && s->steps < s->train.sequence_steps)
         return hth_fail(error, HTH_INVALID,
                         "agent.return changes the rewards of whole episodes, up to %llu steps, but "
                         "a tape has %zu: take learner.steps = %llu or agent.return = discounted",
                         (unsigned long long)s->train.sequence_steps, s->steps,
                         (unsigned long long)s->train.sequence_steps);
-    if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS)
-        HTH_TRY(hth_reads_exist(s->parts.network, settings, error));
-    if (world->needs(s->train.state) == HTH_WHOLE_WITH_READS && s->options.keep_state)
+    if (wholeness >= HTH_WHOLE_WITH_READS)
+        HTH_TRY(hth_reads_exist(s->parts.network, wholeness, error));
+    if (wholeness >= HTH_WHOLE_WITH_READS && s->options.keep_state)
         return hth_fail(error, HTH_INVALID,
                         "agent.return is transport, which looks for reads of one episode, but "
                         "train.keep_state keeps the rows of all before it: leave it false");
@@ -409,7 +410,7 @@ hth_status hth_session_check_course(const hth_settings *settings, hth_session *s
     HTH_TRY(open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
-    HTH_TRY(check_world(s, settings, error));
+    HTH_TRY(check_world(s, error));
     return hth_importance_check(settings, s, error);
 }
 

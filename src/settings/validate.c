@@ -67,6 +67,18 @@ static hth_status check_idle(const hth_settings *settings, const hth_options *op
     return HTH_OK;
 }
 
+/* Settings of value transport, where no value is moved. */
+static hth_status check_transport(const hth_settings *settings, hth_error *error) {
+    static const char *const idle[] = {"share", "sure", "value_of", "rows"};
+    const hth_setting *how = hth_settings_find(settings, "agent.return");
+    if (how && strcmp(how->value, "transport") == 0) return HTH_OK;
+    const hth_part *agent = hth_catalogue_chosen(&hth_agents, settings);
+    for (size_t i = 0; agent && i < HTH_COUNT(idle); i++)
+        HTH_TRY(check_idle(settings, &agent->options, idle[i],
+                           "no value is transported: set agent.return=transport", error));
+    return HTH_OK;
+}
+
 /* Settings of random connections and of least squares, where there are none. */
 static hth_status check_unused(const hth_settings *settings, hth_error *error) {
     hth_learner_kind learner;
@@ -78,6 +90,7 @@ static hth_status check_unused(const hth_settings *settings, hth_error *error) {
     if (!random)
         HTH_TRY(check_idle(settings, &hth_network_section.common, "density",
                            "no connections are random: set network.connections=random", error));
+    HTH_TRY(check_transport(settings, error));
     HTH_TRY(hth_learner_choose(settings, &learner, error));
     if (learner.least_squares) return HTH_OK;
     return check_idle(settings, &hth_learners.common, "rls_",

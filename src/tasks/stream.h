@@ -73,8 +73,9 @@ typedef struct hth_memory_reads {
 /* What a stream that answers asks of tapes. */
 typedef enum hth_wholeness {
     HTH_ANY_TAPES,
-    HTH_WHOLE_TAPES,     /* each is a whole sequence */
-    HTH_WHOLE_WITH_READS /* and look_back is given the reads */
+    HTH_WHOLE_TAPES,         /* each is a whole sequence */
+    HTH_WHOLE_WITH_READS,    /* and look_back is given the reads */
+    HTH_WHOLE_WITH_STRENGTHS /* and a store learns their strengths */
 } hth_wholeness;
 
 /* A stream that answers to what the network does, one step at a time: the last numbers of the next input depend on it.

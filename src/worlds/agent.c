@@ -381,7 +381,8 @@ static hth_wholeness needs(const void *state) {
     /* Only training changes rewards. */
     if (a->options.by_step || a->options.how == HTH_RETURN_DISCOUNTED || a->split != HTH_TRAIN)
         return HTH_ANY_TAPES;
-    return a->options.how == HTH_RETURN_TRANSPORT ? HTH_WHOLE_WITH_READS : HTH_WHOLE_TAPES;
+    if (a->options.how != HTH_RETURN_TRANSPORT) return HTH_WHOLE_TAPES;
+    return a->options.sure == HTH_SURE_STRENGTH ? HTH_WHOLE_WITH_STRENGTHS : HTH_WHOLE_WITH_READS;
 }
 
 static bool knows_best(const void *state) {

@@ -20,17 +20,17 @@ static double sure(const hth_reads *reads, size_t t, double quiet) {
     for (size_t i = reads->first[t]; i < reads->first[t + 1]; i++)
         if (!best || reads->rows[i].weight > best->weight) best = &reads->rows[i];
     if (!best || !((double)t - (double)best->step > quiet)) return 0;
-    const double how = reads->strengths ? reads->strengths[t] : best->weight;
-    return how > (reads->strengths ? 2 : 0.5) ? how : 0;
+    const double certainty = reads->strengths ? reads->strengths[t] : best->weight;
+    return certainty > (reads->strengths ? 2 : 0.5) ? certainty : 0;
 }
 
-/* How many rows of step t's read go before row i: those of larger weight, and of equals the older ones. */
-static size_t rank(const hth_reads *reads, size_t t, size_t i) {
+/* Whether row i is among the `most` of step t's read that have the largest weights; of equals the older go before. */
+static bool is_among(const hth_reads *reads, size_t t, size_t most, size_t i) {
     size_t before = 0;
-    for (size_t j = reads->first[t]; j < reads->first[t + 1]; j++)
+    for (size_t j = reads->first[t]; j < reads->first[t + 1] && before < most; j++)
         before += reads->rows[j].weight > reads->rows[i].weight ||
                   (reads->rows[j].weight == reads->rows[i].weight && j < i);
-    return before;
+    return before < most;
 }
 
 /* The value of step t's read goes to the steps that it remembers. */
@@ -41,7 +41,7 @@ static void move_value(const hth_transport_form *how, const hth_reads *reads, si
     for (size_t i = reads->first[t]; i < reads->first[t + 1]; i++) {
         const hth_row_read *row = &reads->rows[i];
         if (!((double)t - (double)row->step > quiet)) continue;
-        if (all || rank(reads, t, i) < how->rows)
+        if (all || is_among(reads, t, how->rows, i))
             rewards[row->step] += how->share * row->weight * value;
     }
 }

@@ -17,9 +17,9 @@ typedef struct hth_reads {
 } hth_reads;
 
 typedef struct hth_transport_form {
-    double gamma, share;
-    size_t rows; /* so many of a read get value, those of largest weight; 0: all */
-    bool next;   /* V_{t2+1} is moved, as in the paper's pseudocode; else V_t2, as in its code */
+    double gamma, share; /* 0 to 1: the discount, and the part of the value that is moved */
+    size_t rows;         /* so many of a read get value, those of largest weight; 0: all */
+    bool next; /* V_{t2+1} is moved, as in the paper's pseudocode; else V_t2, as in its code */
 } hth_transport_form;
 
 /*
@@ -30,8 +30,8 @@ typedef struct hth_transport_form {
  *
  *     r_s += share weight_s V_t2
  *
- * Where a read has no strength of its own, the weight of its first row stands for beta, and one half for 2. Of equals
- * the first counts. values[steps + 1] as for hth_advantages. Adds to rewards[steps].
+ * Without strengths the largest weight of a read stands for beta, and one half for 2. Of equal betas the first
+ * counts. values[steps + 1] as for hth_advantages. Adds to rewards[steps].
  */
 void hth_transport(const hth_transport_form *how, const hth_reads *reads, size_t steps,
                    const double *values, double *rewards);

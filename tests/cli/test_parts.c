@@ -122,6 +122,20 @@ static void other_seeds_and_arms_are_missing(void **state) {
     check_same("o", true);
 }
 
+/* A plan that has become smaller leaves nothing that waits for ever. */
+static void a_smaller_plan_waits_for_no_more(void **state) {
+    (void)state;
+    RUN("compare", PLAN, "compare.seeds=5", "compare.learners=rtrl", "--part", "1/2", "--out", "w");
+    RUN("compare", "--gather", "--out", "w");
+    assert_memory_equal(said.out, "1 of 2 parts, 5 runs have ended, 5 have not.", 44);
+    for (int part = 1; part <= 2; part++)
+        RUN("compare", PLAN, "compare.seeds=2", "compare.learners=rtrl", "--part",
+            part == 1 ? "1/2" : "2/2", "--out", "w");
+    RUN("compare", "--gather", "--out", "w");
+    assert_memory_equal(said.out, "2 of 2 parts, ", 14);
+    assert_non_null(strstr(said.out, " runs have ended, 0 have not."));
+}
+
 /* The same arms with other settings are another comparison: nothing is mixed. */
 static void parts_of_something_else_are_refused(void **state) {
     (void)state;
@@ -249,6 +263,7 @@ int main(void) {
         cmocka_unit_test(parts_may_spell_numbers_in_their_own_way),
         cmocka_unit_test(an_arm_is_added),
         cmocka_unit_test(other_seeds_and_arms_are_missing),
+        cmocka_unit_test(a_smaller_plan_waits_for_no_more),
         cmocka_unit_test(parts_of_something_else_are_refused),
         cmocka_unit_test(a_rank_names_the_part),
         cmocka_unit_test(what_has_no_meaning_is_refused),

@@ -110,6 +110,12 @@ static void names_go_on_with_a_snapshot(void **state) {
     feed("t.csv");
     RUN("stream", "--load", "s.safetensors", "--quiet");
     assert_int_equal(said.code, CLI_BAD_INPUT);
+    /* A line of other names is no row. */
+    write_whole("t.csv", "who,what,how\nv,3,7\n");
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--quiet");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "but the 3 columns are who, what, how"));
     /* All numbers, too. */
     write_whole("t.csv", "a,y\n1,2\n");
     feed("t.csv");
@@ -365,8 +371,10 @@ static void a_stream_begins_with_a_run(void **state) {
     assert_string_equal(said.err, "hitherto: cannot begin with run: there is no such run or file "
                                   "(--from)\n");
     FROM("--from", "moved", "--load", "s.safetensors");
-    assert_string_equal(said.err, "hitherto: --from begins a stream with the parameters of a run, "
-                                  "--load goes on with one: give one of them\n");
+    assert_string_equal(
+        said.err,
+        "hitherto: train.from (command line) begins a stream with the parameters of a run, "
+        "--load goes on with one: give one of them\n");
     FROM("--load", "moved/checkpoint.safetensors");
     assert_string_equal(said.err,
                         "hitherto: moved/checkpoint.safetensors is no snapshot of 'hitherto "

@@ -169,7 +169,12 @@ def test_actor_critic_on_arrays(how, strength, tmp_path):
         assert (found[name] == values[name].reshape(found[name].shape)).all()
         for prefix in ("gradient.", "learner."):
             assert nearness(found[prefix + name], ours) < 1e-12, name
-    # Controls: other returns are another gradient.
+    # Controls: strengths choose other reads than weights; other returns are another gradient.
+    if strength:
+        y, reads, strengths = forward(w, data, 0)
+        rewards, values = data["targets"][0, :len(y), 1], y[:, ACTIONS]
+        by_strength, by_weight = (transport(rewards, values, reads, beta, GAMMA) for beta in (strengths, []))
+        assert nearness(by_weight, by_strength) > 1e-4
     others = [targets_of(w, data, n, "discounted", 0.5 if how == "discounted" else GAMMA) for n in range(N)]
     for name, other in blocks_of(gradients_of(w, data, others), store).items():
         assert nearness(found["gradient." + name], other) > 1e-4, name

@@ -147,6 +147,7 @@ static void what_has_no_meaning_is_refused(void **state) {
         {BANDIT "loss=mse", "actor-critic"},
         {KEY "learner=bptt agent.return=transport", "network.layers must name one"},
         {KEY STORE "learner=bptt agent.return=transport train.keep_state=true", "keep_state"},
+        {KEY STORE "learner=bptt agent.sure=weight", "set agent.return=transport"},
         {KEY STORE "learner=bptt agent.return=transport agent.sure=strength",
          "no store of the network learns the strength"},
         {KEY STORE "learner=tbptt learner.steps=4 agent.return=transport", "learner.steps = 12"},

@@ -91,6 +91,11 @@ static void transport_by_strength(void **state) {
     form.rows = 2;
     form.next = true;
     hth_transport(&form, &reads, STEPS, values, few);
+    /* Strengths of 2 are not above it. */
+    double none[STEPS] = {0};
+    const double weak[STEPS] = {2, 2, 2, 2, 2, 2, 2, 2};
+    hth_transport(&form, &(hth_reads){first, rows, weak}, STEPS, values, none);
+    for (size_t t = 0; t < STEPS; t++) assert_true(none[t] == 0);
     const double two[4] = {0, 0.5 * 0.3 * 40, 0, 0.5 * 0.5 * 40};
     for (size_t t = 0; t < STEPS; t++) assert_true(fabs(few[t] - (t < 4 ? two[t] : 0)) < 1e-12);
 }

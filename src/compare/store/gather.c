@@ -67,13 +67,16 @@ static const char find_other_option[] =
     "steps, parameters, learner_bytes, memory_bytes, test_loss, test_metric, seconds, "            \
     "steps_per_second, message, kept, acc, la, bwt, fwt, forgetting"
 
-/* The runs of each file's whole plan, which wait until a part has them. A file of an older program names no seeds. */
+/* The runs of each file's whole plan, which wait until a part has them; those of an earlier plan wait no longer, unless
+ * they have begun here. A file of an older program names no seeds. */
 static const char add_planned[] =
     "CREATE TEMP TABLE planned AS SELECT DISTINCT m.new, s.value AS seeds"
     " FROM temp.new_experiment AS s JOIN temp.new_experiment AS c ON c.file = s.file"
     " JOIN temp.new_variants AS n ON n.file = s.file AND n.position < CAST(c.value AS INTEGER)"
     " JOIN temp.matches AS m ON m.file = n.file AND m.old = n.id"
     " WHERE s.key = 'compare.seeds' AND c.key = 'compare.variants';"
+    "DELETE FROM runs WHERE status = 'waiting' AND id NOT IN (SELECT run FROM lines)"
+    " AND EXISTS (SELECT 1 FROM temp.planned);"
     "INSERT OR IGNORE INTO runs (variant, seed) SELECT p.new, s.value"
     " FROM temp.planned AS p JOIN json_each(p.seeds) AS s JOIN variants AS v ON v.id = p.new"
     " ORDER BY s.value, v.position;";
