@@ -6,6 +6,8 @@
  *
  * With HTH_ONLY_RFLO it makes one network, for a chip with 16 KB.
  */
+#include "replay.h"
+
 #include <hitherto.h>
 #include <stdio.h>
 #include <string.h>
@@ -217,6 +219,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) good &= run(&networks[i]);
 #ifndef HTH_ONLY_RFLO
     for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) good &= keep(keeps[i]);
+    good &= replay_learns(memory.bytes, sizeof memory.bytes, FUSES);
 #endif
     printf("malloc was called %d times\n", calls);
     if (good && calls == 0) printf("all have learned\n");
