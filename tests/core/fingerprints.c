@@ -1,5 +1,5 @@
 /*
- * One seed, one result: fingerprints of all parameters and of everything that is carried on, after 200 updates, for
+ * One seed, one result: fingerprints of all parameters and of everything that is carried on, after 50 updates, for
  * every learner, every cell and tapes of 1 and 5 steps; and of a few learners with a store over rate units, in the
  * place of the cell: how it writes when it is full.
  *
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS = 5, OUTPUTS = 3, UPDATES = 200, MOST_STEPS = 5, MOST_BATCH = 2, LINES = 1000 };
+enum { INPUTS = 5, OUTPUTS = 3, UPDATES = 50, MOST_STEPS = 5, MOST_BATCH = 2, LINES = 1000 };
 enum { FIELDS = 64, WIDTH = 100, CANNOT_RUN = 77 };
 
 static const char *const rate_settings[] = {"cell.alpha=0.5"};
