@@ -1026,6 +1026,9 @@ class Keep(TypedDict, total=False):
     """the shortest time scale, in updates times the learning rate, which must be less than half of it (1); or: how
     strongly inputs must be shared with earlier tasks before they are closed to new ones: the smaller, the fewer
     directions are left (1)"""
+    sides: Literal["inputs", "both"]
+    """what updates are projected away from: earlier inputs (inputs), or earlier drives too, so that what an update adds
+    to a drive is at right angles to these (both) (inputs)"""
 
 
 ReplayName = Literal["none", "reservoir", "ring", "class", "prioritised"]

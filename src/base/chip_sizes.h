@@ -16,7 +16,7 @@
     X("hth_episodes", 512, 512)                                                                    \
     X("hth_factors", 80, 80)                                                                       \
     X("hth_gradient", 40, 40)                                                                      \
-    X("hth_keep_space", 16, 16)                                                                    \
+    X("hth_keep_space", 20, 20)                                                                    \
     X("hth_kernel", 224, 224)                                                                      \
     X("hth_layer", 440, 456)                                                                       \
     X("hth_learner", 296, 296)                                                                     \

@@ -92,7 +92,8 @@ static void print_keep(const hth_keep_cost *cost) {
 static void print_keeps(const costs *all) {
     printf("\nWhat keep.name keeps of earlier tasks, and does in an update, beside the optimiser; "
            "P = %zu\n"
-           "parameters. project keeps m^2 more numbers a layer.\n\n%-13s %7s %10s %10s %10s\n",
+           "parameters. project keeps m^2 more numbers a layer; with keep.sides = both, those of "
+           "its drives too.\n\n%-13s %7s %10s %10s %10s\n",
            all->parameters, "keep", "", "numbers", "bytes", "mul-adds");
     for (size_t i = 0; i < hth_keeps.count; i++) print_keep(&all->keeps[i]);
 }

@@ -13,7 +13,7 @@ hth_status hth_optimiser_note_inputs(hth_optimiser *optimiser, const hth_tape *t
     for (size_t l = 0; l < net->layer_count; l++) {
         const hth_layer *layer = &net->layers[l];
         for (size_t i = 0; i < tape->steps * tape->batch; i++)
-            hth_keeping_span(&optimiser->keep, layer->weight,
+            hth_keeping_span(&optimiser->keep, layer->weight, net->theta,
                              tape->layers[l].u + i * layer->stride);
     }
     return HTH_OK;

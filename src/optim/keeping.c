@@ -33,17 +33,16 @@ const hth_catalogue hth_keeps = {
 
 enum { OPTIONS_ROOM = 256 }; /* bytes; the largest options struct of a part is less */
 
-hth_status hth_keep_arrays(const hth_keep *kind, const hth_settings *settings, size_t *arrays,
-                           hth_error *error) {
+hth_status hth_keep_size_of(const hth_keep *kind, const hth_settings *settings, hth_keep_size *out,
+                            hth_error *error) {
     _Alignas(8) char room[OPTIONS_ROOM] = {0};
-    /* As many as it has names for, or as its options say. */
-    *arrays = 0;
-    if (!kind->arrays) {
-        while (kind->names[*arrays]) ++*arrays;
-        return HTH_OK;
-    }
+    /* As many arrays as it has names for, or as its options say. */
+    *out = (hth_keep_size){0};
+    while (!kind->arrays && kind->names[out->arrays]) out->arrays++;
+    if (!kind->arrays && !kind->both) return HTH_OK;
     HTH_TRY(hth_options_read(&kind->part.options, settings, room, error));
-    *arrays = kind->arrays(room);
+    if (kind->arrays) out->arrays = kind->arrays(room);
+    out->both = kind->both && kind->both(room);
     return HTH_OK;
 }
 
@@ -59,7 +58,9 @@ hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, const ht
     size_t blocks;
     const hth_block *block = hth_network_blocks(network, &blocks);
     *out = (hth_keep_cost){.name = kind->part.name};
-    HTH_TRY(hth_keep_arrays(kind, settings, &out->each, error));
+    hth_keep_size size;
+    HTH_TRY(hth_keep_size_of(kind, settings, &size, error));
+    out->each = size.arrays;
     /* Arrays, or one for the gradient and the projectors. */
     const size_t times = kind->names ? 1 : out->each + 1;
     if (kind->span) out->each = 1;
@@ -67,39 +68,49 @@ hth_status hth_keep_cost_of(const hth_settings *settings, size_t index, const ht
     out->operations = (double)(kind->operations * times) * count;
     for (size_t i = 0; kind->span && i < blocks; i++) {
         if (!is_projected(&block[i])) continue;
-        const double columns = (double)block[i].columns;
+        const double columns = (double)block[i].columns, rows = (double)block[i].rows;
         out->numbers += columns * columns;
-        out->operations += (double)block[i].rows * columns * columns;
+        out->operations += rows * columns * columns;
+        if (!size.both) continue;
+        out->numbers += rows * rows;
+        out->operations += rows * rows * columns;
     }
     return HTH_OK;
 }
 
 /* The projectors of the layers' weights. */
-static void lay_out_spaces(hth_keeping *k, hth_arena *arena, const hth_block *blocks,
+static void lay_out_spaces(hth_keeping *k, hth_arena *arena, bool both, const hth_block *blocks,
                            size_t block_count) {
-    size_t most = 0;
+    size_t most = 0, rows = 0;
     k->spaces = HTH_TAKE(arena, hth_keep_space, block_count);
     k->space_count = 0;
     for (size_t i = 0; i < block_count; i++) {
         const hth_block *b = &blocks[i];
         if (!is_projected(b)) continue;
         hth_real *p = HTH_TAKE(arena, hth_real, hth_times(b->columns, b->columns));
-        if (p) k->spaces[k->space_count] = (hth_keep_space){b->offset, b->rows, b->columns, p};
+        hth_real *q = both ? HTH_TAKE(arena, hth_real, hth_times(b->rows, b->rows)) : NULL;
+        if (p) k->spaces[k->space_count] = (hth_keep_space){b->offset, {b->rows, b->columns, p, q}};
         k->space_count++;
         most = b->columns > most ? b->columns : most;
+        rows = b->rows > rows ? b->rows : rows;
     }
     k->projected = HTH_TAKE(arena, hth_real, k->count);
-    k->scratch = HTH_TAKE(arena, hth_real, most);
+    k->scratch = HTH_TAKE(arena, hth_real, both && rows > most ? rows : most);
 }
 
-void hth_keeping_lay_out(hth_keeping *k, hth_arena *arena, const hth_keep *kind, size_t arrays,
-                         size_t count, const hth_block *blocks, size_t block_count) {
+void hth_keeping_lay_out(hth_keeping *k, hth_arena *arena, const hth_keep *kind,
+                         const hth_keep_size *size, size_t count, const hth_block *blocks,
+                         size_t block_count) {
     k->kind = kind;
-    k->arrays = arrays;
+    k->arrays = size->arrays;
     k->count = count;
     k->options = hth_options_take(arena, &kind->part.options, kind->options_size);
-    for (size_t i = 0; i < arrays; i++) k->kept[i] = HTH_TAKE(arena, hth_real, count);
-    if (kind->span) lay_out_spaces(k, arena, blocks, block_count);
+    for (size_t i = 0; i < k->arrays; i++) k->kept[i] = HTH_TAKE(arena, hth_real, count);
+    if (kind->span) lay_out_spaces(k, arena, size->both, blocks, block_count);
+}
+
+static void set_identity(size_t m, hth_real *p) {
+    for (size_t i = 0; p && i < m; i++) p[i * m + i] = 1;
 }
 
 hth_status hth_keeping_read(hth_keeping *k, const hth_settings *settings, hth_error *error) {
@@ -109,9 +120,10 @@ hth_status hth_keeping_read(hth_keeping *k, const hth_settings *settings, hth_er
     k->follows = kind->after && (!kind->follows || kind->follows(k->options));
     k->acts = k->pull.strength > 0 || k->pull.every > 0 || k->follows;
     /* Projectors begin as the identity. */
-    for (size_t s = 0; s < k->space_count; s++)
-        for (size_t i = 0; i < k->spaces[s].columns; i++)
-            k->spaces[s].p[i * k->spaces[s].columns + i] = 1;
+    for (size_t i = 0; i < k->space_count; i++) {
+        set_identity(k->spaces[i].sides.columns, k->spaces[i].sides.p);
+        set_identity(k->spaces[i].sides.rows, k->spaces[i].sides.q);
+    }
     return HTH_OK;
 }
 
@@ -215,34 +227,50 @@ void hth_keeping_consolidate(hth_keeping *k, hth_real *theta, const hth_real *sq
 
 /* ---- Projection ---- */
 
-void hth_keeping_span(hth_keeping *k, size_t offset, const hth_real *u) {
-    for (size_t s = 0; s < k->space_count; s++)
-        if (k->spaces[s].offset == offset)
-            k->kind->span(k->options, k->spaces[s].columns, u, k->spaces[s].p, k->scratch);
+static void span(hth_keeping *k, const hth_keep_sides *s, const hth_real *w, const hth_real *u) {
+    k->kind->span(k->options, s->columns, u, s->p, k->scratch);
+    if (!s->q) return;
+    /* The drives W u, where no update is under way. */
+    hth_real *drives = k->projected;
+    for (size_t r = 0; r < s->rows; r++) {
+        drives[r] = 0;
+        for (size_t i = 0; i < s->columns; i++) drives[r] += w[r * s->columns + i] * u[i];
+    }
+    k->kind->span(k->options, s->rows, drives, s->q, k->scratch);
+}
+
+void hth_keeping_span(hth_keeping *k, size_t offset, const hth_real *theta, const hth_real *u) {
+    for (size_t i = 0; i < k->space_count; i++)
+        if (k->spaces[i].offset == offset) span(k, &k->spaces[i].sides, theta + offset, u);
 }
 
 hth_real *hth_keeping_project(hth_keeping *k, const hth_real *g) {
     memcpy(k->projected, g, k->count * sizeof *g);
     for (size_t i = 0; i < k->space_count; i++) {
         const hth_keep_space *s = &k->spaces[i];
-        k->kind->project(s->rows, s->columns, s->p, g + s->offset, k->projected + s->offset);
+        k->kind->project(&s->sides, g + s->offset, k->projected + s->offset, k->scratch);
     }
     return k->projected;
 }
 
 /* ---- State ---- */
 
-/* The projectors. */
+/* The projectors: of all layers those of inputs, then those of drives. */
 static size_t list_spaces(hth_keeping *k, hth_field *fields, size_t capacity) {
-    for (size_t i = 0; i < k->space_count && i < capacity; i++) {
-        const hth_keep_space *s = &k->spaces[i];
+    const size_t count = k->spaces[0].sides.q ? 2 * k->space_count : k->space_count;
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        const bool of_drives = i >= k->space_count;
+        const size_t layer = of_drives ? i - k->space_count : i;
+        const hth_keep_sides *s = &k->spaces[layer].sides;
+        const size_t m = of_drives ? s->rows : s->columns;
         fields[i] = (hth_field){.dtype = HTH_DTYPE_REAL,
-                                .count = s->columns * s->columns,
-                                .data = s->p,
-                                .shape = {s->columns, s->columns}};
-        snprintf(fields[i].name, sizeof fields->name, "keep.project%zu", i);
+                                .count = m * m,
+                                .data = of_drives ? s->q : s->p,
+                                .shape = {m, m}};
+        snprintf(fields[i].name, sizeof fields->name,
+                 of_drives ? "keep.project_drives%zu" : "keep.project%zu", layer);
     }
-    return k->space_count;
+    return count;
 }
 
 size_t hth_keeping_state(hth_keeping *k, hth_field *fields, size_t capacity) {

@@ -4,11 +4,17 @@
 
 #include "optim/keep/keep.h"
 
-/* The weights of a layer, [rows][columns] from `offset` on, and their projector. */
+/* The weights of a layer, from `offset` on, and their projectors. */
 typedef struct hth_keep_space {
-    size_t offset, rows, columns;
-    hth_real *p; /* [columns][columns] */
+    size_t offset;
+    hth_keep_sides sides;
 } hth_keep_space;
+
+/* What a part keeps, by its options. */
+typedef struct hth_keep_size {
+    size_t arrays; /* a number for each parameter, in each */
+    bool both;     /* of a part that projects: on both sides */
+} hth_keep_size;
 
 typedef struct hth_keeping {
     const hth_keep *kind;
@@ -20,7 +26,7 @@ typedef struct hth_keeping {
     hth_real *kept[HTH_MOST_KEPT]; /* each [count] */
     size_t space_count;            /* 0: it does not project */
     hth_keep_space *spaces;
-    hth_real *projected, *scratch; /* [count], [the most columns] */
+    hth_real *projected, *scratch; /* [count], [the most columns, or rows] */
     /* Of the update under way: what is prepared for the rate of its parameters; the method sees own g + rest dP/dtheta;
      * scale g is the task's gradient before it is clipped. */
     hth_real number[HTH_KEEP_NUMBERS];
@@ -33,14 +39,15 @@ typedef struct hth_keeping {
 
 /* Lays the arrays and options out, for a network of `count` parameters with these blocks. */
 void hth_keeping_lay_out(hth_keeping *keeping, hth_arena *arena, const hth_keep *kind,
-                         size_t arrays, size_t count, const hth_block *blocks, size_t block_count);
+                         const hth_keep_size *size, size_t count, const hth_block *blocks,
+                         size_t block_count);
 
 /* Reads the options, once laid out. */
 hth_status hth_keeping_read(hth_keeping *keeping, const hth_settings *settings, hth_error *error);
 
-/* What a part keeps of each parameter, by its options. HTH_INVALID for options without meaning. */
-hth_status hth_keep_arrays(const hth_keep *kind, const hth_settings *settings, size_t *arrays,
-                           hth_error *error);
+/* HTH_INVALID for options without meaning. */
+hth_status hth_keep_size_of(const hth_keep *kind, const hth_settings *settings, hth_keep_size *out,
+                            hth_error *error);
 
 /* An update begins, of scale times the gradient, and with clipping factor times. Returns the factor that the method is
  * to take. */
@@ -59,8 +66,10 @@ void hth_keeping_before(const hth_keeping *keeping, const hth_keep_piece *piece,
 /* The method has made its step from piece->was to piece->theta. */
 void hth_keeping_after(const hth_keeping *keeping, const hth_keep_piece *piece);
 
-/* u is one more input of the weights at `offset` that updates are to leave. Does nothing where none are projected. */
-void hth_keeping_span(hth_keeping *keeping, size_t offset, const hth_real *u);
+/* u is one more input of the weights at `offset` of theta that updates are to leave. Does nothing where none are
+ * projected. */
+void hth_keeping_span(hth_keeping *keeping, size_t offset, const hth_real *theta,
+                      const hth_real *u);
 
 /* The gradient g[count] as updates take it, in an array of its own. */
 hth_real *hth_keeping_project(hth_keeping *keeping, const hth_real *g);

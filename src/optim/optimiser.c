@@ -123,7 +123,8 @@ typedef struct choice {
     const hth_method *method;
     const hth_schedule *schedule;
     const hth_keep *keep;
-    size_t arrays, block_count, layer_count, count;
+    hth_keep_size keep_size;
+    size_t block_count, layer_count, count;
     const hth_block *blocks;
 } choice;
 
@@ -139,7 +140,8 @@ static hth_optimiser *lay_out(hth_arena *arena, const choice *c) {
     o->layer_rates = HTH_TAKE(arena, hth_real, c->layer_count);
     for (size_t i = 0; i < c->method->moments; i++)
         o->moments[i] = HTH_TAKE(arena, hth_real, c->count);
-    hth_keeping_lay_out(&o->keep, arena, c->keep, c->arrays, c->count, c->blocks, c->block_count);
+    hth_keeping_lay_out(&o->keep, arena, c->keep, &c->keep_size, c->count, c->blocks,
+                        c->block_count);
     return out;
 }
 
@@ -213,7 +215,7 @@ static hth_status choose(const hth_settings *settings, choice *c, hth_error *err
                         "keep.name is %s, but optimiser.name = %s scales each parameter by itself, "
                         "which leads out of the subspace again: take sgd or momentum",
                         c->keep->part.name, c->method->part.name);
-    return hth_keep_arrays(c->keep, settings, &c->arrays, error);
+    return hth_keep_size_of(c->keep, settings, &c->keep_size, error);
 }
 
 static hth_status read_common(const hth_settings *settings, hth_optimiser_common *options,

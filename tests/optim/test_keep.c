@@ -354,6 +354,7 @@ static void test_costs(void **state) {
     (void)state;
     for (size_t i = 0; i < hth_keeps.count; i++) {
         const char *name = hth_keeps.at(i)->name;
+        const bool projects = strcmp(name, "project") == 0;
         const bool has_variables = strcmp(name, "chain") == 0;
         char settings[200];
         keeper k;
@@ -362,9 +363,9 @@ static void test_costs(void **state) {
         hth_field fields[32];
         size_t numbers = 0;
         snprintf(settings, sizeof settings, "keep.name=%s %s", name,
-                 has_variables                  ? "keep.variables=9"
-                 : strcmp(name, "project") == 0 ? "optimiser.name=sgd"
-                                                : "");
+                 has_variables ? "keep.variables=9"
+                 : projects    ? "optimiser.name=sgd keep.sides=both"
+                               : "");
         keeper_open(&k, settings);
         must(hth_keep_cost_of(&k.rig.settings, i, k.rig.network, &cost, &error), &error);
         const size_t count = hth_optimiser_state(k.optimiser, fields, 32);
@@ -372,7 +373,7 @@ static void test_costs(void **state) {
             if (strncmp(fields[f].name, "keep.", 5) == 0 && fields[f].dtype == HTH_DTYPE_REAL)
                 numbers += fields[f].count;
         assert_string_equal(cost.name, name);
-        if (strcmp(name, "project") == 0) numbers += k.count; /* scratch, no state */
+        if (projects) numbers += k.count; /* scratch, no state */
         assert_int_equal(numbers, (size_t)cost.numbers);
         if (has_variables) assert_int_equal(cost.each, 8);
         keeper_close(&k);

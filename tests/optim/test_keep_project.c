@@ -1,5 +1,6 @@
 /* Projection (optim/keep/project.c): recursive least squares are the inverse; an update leaves what weights made of
- * inputs that were noted, in stacks and with gates; and the state says all. */
+ * inputs that were noted, in stacks and with gates; with both sides it is at right angles to the drives too; and the
+ * state says all. */
 #include "optim/keep.h"
 
 typedef struct span {
@@ -43,11 +44,42 @@ static hth_real *state_of(span *s, const char *name) {
     return NULL;
 }
 
-/* P (sum u u^T + alpha I) = alpha I */
+/* The drives W u of a layer at the steps on the tape, [count][rows]; the caller frees them. */
+static double *drives_of(const span *s, size_t l) {
+    const hth_layer *layer = &s->rig.network->layers[l];
+    const size_t count = s->rig.what.steps * s->rig.what.batch;
+    double *y = calloc(count * layer->rows, sizeof *y);
+    for (size_t n = 0; n < count; n++)
+        for (size_t r = 0; r < layer->rows; r++)
+            for (size_t i = 0; i < layer->m; i++)
+                y[n * layer->rows + r] +=
+                    (double)s->rig.network->theta[layer->weight + r * layer->m + i] *
+                    (double)s->tape->layers[l].u[n * layer->stride + i];
+    return y;
+}
+
+/* P (sum u u^T + alpha I) = alpha I, of count u[m] */
+static void assert_inverse(const hth_real *p, size_t m, size_t count, const double *u) {
+    double off = 0, away = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < m; j++) {
+            double product = 0.3 * (double)p[i * m + j];
+            for (size_t n = 0; n < count; n++) {
+                double pu = 0;
+                for (size_t k = 0; k < m; k++) pu += (double)p[i * m + k] * u[n * m + k];
+                product += pu * u[n * m + j];
+            }
+            off = fmax(off, fabs(product - 0.3 * (i == j)));
+            away = fmax(away, fabs((double)p[i * m + j] - (i == j)));
+        }
+    assert_true(off < tolerance(1e-12, 1e-3));
+    assert_true(away > 0.5);
+}
+
 static void test_least_squares_are_the_inverse(void **state) {
     (void)state;
     const law_case what = {"network.units=5 cell.alpha=0.5 optimiser.name=sgd keep.name=project "
-                           "keep.alpha=0.3",
+                           "keep.alpha=0.3 keep.sides=both",
                            3,
                            0,
                            2,
@@ -61,22 +93,13 @@ static void test_least_squares_are_the_inverse(void **state) {
     must(hth_optimiser_note_inputs(s.optimiser, s.tape, &error), &error);
     const hth_layer *layer = &s.rig.network->layers[0];
     const size_t m = layer->m, count = what.steps * what.batch;
-    const hth_real *p = state_of(&s, "keep.project0"), *u = s.tape->layers[0].u;
-    double off = 0, away = 0;
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < m; j++) {
-            double product = 0.3 * (double)p[i * m + j];
-            for (size_t n = 0; n < count; n++) {
-                double pu = 0;
-                for (size_t k = 0; k < m; k++)
-                    pu += (double)p[i * m + k] * (double)u[n * layer->stride + k];
-                product += pu * (double)u[n * layer->stride + j];
-            }
-            off = fmax(off, fabs(product - 0.3 * (i == j)));
-            away = fmax(away, fabs((double)p[i * m + j] - (i == j)));
-        }
-    assert_true(off < tolerance(1e-12, 1e-3));
-    assert_true(away > 0.5);
+    double *u = calloc(count * m, sizeof *u), *y = drives_of(&s, 0);
+    for (size_t i = 0; i < count * m; i++)
+        u[i] = (double)s.tape->layers[0].u[i / m * layer->stride + i % m];
+    assert_inverse(state_of(&s, "keep.project0"), m, count, u);
+    assert_inverse(state_of(&s, "keep.project_drives0"), layer->rows, count, y);
+    free(u);
+    free(y);
     teardown(&s);
 }
 
@@ -103,6 +126,63 @@ static double drives_moved(span *s, const hth_real *before) {
     return moved / largest;
 }
 
+/* How far the weights move along noted drives, each of length 1, over how far they move; the largest over the layers. */
+static double moved_along_drives(span *s, const hth_real *before, double *const *drives) {
+    double along = 0, largest = 0;
+    for (size_t l = 0; l < s->rig.network->layer_count; l++) {
+        const hth_layer *layer = &s->rig.network->layers[l];
+        for (size_t n = 0; n < s->rig.what.steps * s->rig.what.batch; n++) {
+            const double *y = drives[l] + n * layer->rows;
+            double length = 0;
+            for (size_t r = 0; r < layer->rows; r++) length += y[r] * y[r];
+            for (size_t i = 0; i < layer->m; i++) {
+                double sum = 0;
+                for (size_t r = 0; r < layer->rows; r++) {
+                    const size_t at = layer->weight + r * layer->m + i;
+                    const double way = (double)s->rig.network->theta[at] - (double)before[at];
+                    largest = fmax(largest, fabs(way));
+                    sum += y[r] * way / sqrt(length);
+                }
+                along = fmax(along, fabs(sum));
+            }
+        }
+    }
+    assert_true(largest > 1e-4);
+    return along / largest;
+}
+
+enum { NOTHING, INPUTS, BOTH };
+
+/* Notes inputs, or nothing; makes updates with gradients that have nothing to do with them; and looks where these have
+ * led. */
+static void check_updates(const char *settings, int noted) {
+    char all[400];
+    span s;
+    hth_error error;
+    double *drives[2];
+    snprintf(all, sizeof all, "%s keep.name=project keep.alpha=%s keep.sides=%s", settings,
+             sizeof(hth_real) == 8 ? "1e-9" : "1e-3", noted == INPUTS ? "inputs" : "both");
+    const law_case what = {all, 3, 0, 2, 5, 1, false, false};
+    setup(&s, &what);
+    if (noted) must(hth_optimiser_note_inputs(s.optimiser, s.tape, &error), &error);
+    for (size_t l = 0; l < s.rig.network->layer_count; l++) drives[l] = drives_of(&s, l);
+    hth_random r = {4, HTH_RANDOM_CHECK, 9};
+    hth_real *g = hth_gradient_edit(s.gradient);
+    for (size_t i = 0; i < s.rig.count; i++) g[i] = (hth_real)hth_random_normal(&r, i);
+    hth_real *before = malloc(s.rig.count * sizeof *before);
+    memcpy(before, s.rig.network->theta, s.rig.count * sizeof *before);
+    for (int i = 0; i < 2; i++)
+        must(hth_optimiser_step(s.optimiser, s.rig.network, s.gradient, 1, &error), &error);
+    const double moved = drives_moved(&s, before), along = moved_along_drives(&s, before, drives);
+    if (noted && !(moved < tolerance(1e-7, 1e-2))) fail_msg("%s: moved %g", all, moved);
+    if (!noted && !(moved > 0.5)) fail_msg("%s, control: moved %g", all, moved);
+    if (noted == BOTH && !(along < tolerance(1e-7, 1e-1))) fail_msg("%s: along %g", all, along);
+    if (noted != BOTH && !(along > 0.5)) fail_msg("%s, control: along %g", all, along);
+    for (size_t l = 0; l < s.rig.network->layer_count; l++) free(drives[l]);
+    free(before);
+    teardown(&s);
+}
+
 static void test_updates_leave_what_was_noted(void **state) {
     (void)state;
     static const char *const settings[] = {
@@ -111,36 +191,14 @@ static void test_updates_leave_what_was_noted(void **state) {
         "optimiser.clip_norm=0.5",
     };
     for (size_t c = 0; c < HTH_COUNT(settings); c++)
-        for (int noted = 0; noted < 2; noted++) {
-            char all[400];
-            span s;
-            hth_error error;
-            snprintf(all, sizeof all, "%s keep.name=project keep.alpha=%s", settings[c],
-                     sizeof(hth_real) == 8 ? "1e-9" : "1e-3");
-            const law_case what = {all, 3, 0, 2, 5, 1, false, false};
-            setup(&s, &what);
-            if (noted) must(hth_optimiser_note_inputs(s.optimiser, s.tape, &error), &error);
-            /* Of another task: gradients that have nothing to do with what was noted. */
-            hth_random r = {4, HTH_RANDOM_CHECK, 9};
-            hth_real *g = hth_gradient_edit(s.gradient);
-            for (size_t i = 0; i < s.rig.count; i++) g[i] = (hth_real)hth_random_normal(&r, i);
-            hth_real *before = malloc(s.rig.count * sizeof *before);
-            memcpy(before, s.rig.network->theta, s.rig.count * sizeof *before);
-            for (int i = 0; i < 2; i++)
-                must(hth_optimiser_step(s.optimiser, s.rig.network, s.gradient, 1, &error), &error);
-            const double moved = drives_moved(&s, before);
-            if (noted && !(moved < tolerance(1e-7, 1e-2))) fail_msg("%s: moved %g", all, moved);
-            if (!noted && !(moved > 0.5)) fail_msg("%s, control: moved %g", all, moved);
-            free(before);
-            teardown(&s);
-        }
+        for (int noted = NOTHING; noted <= BOTH; noted++) check_updates(settings[c], noted);
 }
 
 /* Another optimiser goes on from the fields of the state, and from nothing less. */
 static void test_the_state_says_all(void **state) {
     (void)state;
     const law_case what = {"network.units=7,5 optimiser.name=sgd optimiser.lr=0.1 "
-                           "keep.name=project keep.alpha=0.01",
+                           "keep.name=project keep.alpha=0.01 keep.sides=both",
                            3,
                            0,
                            2,

@@ -59,6 +59,13 @@ typedef struct hth_keep_pass {
     const char *learner;
 } hth_keep_pass;
 
+/* The projectors of weights [rows][columns]: p[columns][columns] of what they read, q[rows][rows] of what they make of
+ * it. q NULL: there is none. */
+typedef struct hth_keep_sides {
+    size_t rows, columns;
+    hth_real *p, *q;
+} hth_keep_sides;
+
 /* What pulls. */
 enum { HTH_PULLS_NOT, HTH_PULLS_ALIKE, HTH_PULLS_BY_IMPORTANCE };
 
@@ -82,9 +89,12 @@ typedef struct hth_keep {
     void (*after)(const hth_keep_piece *piece); /* the method's step and the pull. NULL: nothing */
     void (*note)(const hth_keep_piece *piece);  /* a gradient. NULL: nothing */
     void (*consolidate)(const hth_keep_piece *piece); /* the end of a task. NULL: nothing */
-    /* Of a part that projects: u[m] is one more input that updates leave, with k[m] scratch; out[rows][m] = g P. */
+    /* Of a part that projects: u[m] is one more input, or drive, that updates leave, with k[m] scratch;
+     * out[rows][m] = Q g P, with row[m] scratch. q NULL: out = g P. */
     void (*span)(const void *options, size_t m, const hth_real *u, hth_real *p, hth_real *k);
-    void (*project)(size_t rows, size_t m, const hth_real *p, const hth_real *g, hth_real *out);
+    void (*project)(const hth_keep_sides *sides, const hth_real *g, hth_real *out, hth_real *row);
+    /* Whether there is a Q, by the options. NULL: there is none. */
+    bool (*both)(const void *options);
     /* Whether `after` has something to do. NULL: whenever there is one. */
     bool (*follows)(const void *options);
 } hth_keep;

@@ -6,6 +6,10 @@
  *     k = P u     P <- P - k k^T / (alpha + u^T k)          P = alpha (sum u u^T + alpha I)^-1, from I on
  *     G <- G P                                              so that G u is near 0 for every u that was noted
  *
+ * With keep.sides = both (Duncker et al.) a second projector Q comes from the drives y = W u in the same way, and
+ *
+ *     G <- Q G P                                            so that y^T G is near 0 for every y too
+ *
  * An adaptive method would leave the subspace again: after it Zeng's network forgets and does not learn.
  */
 #include "kernels/elementwise.h"
@@ -15,7 +19,10 @@ typedef struct project_options {
     hth_keep_pull pull; /* not used: it does not pull */
     hth_keep_pass pass;
     double alpha;
+    int sides;
 } project_options;
+
+enum { SIDES_INPUTS, SIDES_BOTH };
 
 static const hth_option options[] = {
     {.name = "alpha",
@@ -26,6 +33,13 @@ static const hth_option options[] = {
      .min = 1e-30,
      .max = 1e30,
      .offset = offsetof(project_options, alpha)},
+    {.name = "sides",
+     .help = "what updates are projected away from: earlier inputs (inputs), or earlier drives "
+             "too, so that what an update adds to a drive is at right angles to these (both)",
+     .fallback = "inputs",
+     .kind = HTH_KIND_CHOICE,
+     .choices = (const char *const[]){"inputs", "both", NULL},
+     .offset = offsetof(project_options, sides)},
     {.name = "sequences",
      .help = "of a run: how many sequences of the training data are noted when a task ends",
      .fallback = "200",
@@ -52,26 +66,39 @@ static void span(const void *of, size_t m, const hth_real *u, hth_real *p, hth_r
     }
 }
 
-static void project(size_t rows, size_t m, const hth_real *p, const hth_real *g, hth_real *out) {
-    for (size_t r = 0; r < rows; r++) {
-        hth_real *row = out + r * m;
-        for (size_t j = 0; j < m; j++) row[j] = 0;
-        for (size_t i = 0; i < m; i++) {
-            const hth_real at = g[r * m + i];
-            HTH_SIMD
-            for (size_t j = 0; j < m; j++) row[j] += at * p[i * m + j];
-        }
+static bool both(const void *of) {
+    const project_options *o = of;
+    return o->sides == SIDES_BOTH;
+}
+
+/* out[m] = x[count] M, of M[count][m] */
+static void times(size_t count, size_t m, const hth_real *x, const hth_real *matrix,
+                  hth_real *out) {
+    for (size_t j = 0; j < m; j++) out[j] = 0;
+    for (size_t i = 0; i < count; i++) {
+        const hth_real at = x[i];
+        HTH_SIMD
+        for (size_t j = 0; j < m; j++) out[j] += at * matrix[i * m + j];
+    }
+}
+
+static void project(const hth_keep_sides *s, const hth_real *g, hth_real *out, hth_real *row) {
+    const size_t m = s->columns;
+    for (size_t r = 0; r < s->rows; r++) {
+        if (s->q) times(s->rows, m, s->q + r * s->rows, g, row);
+        times(m, m, s->q ? row : g + r * m, s->p, out + r * m);
     }
 }
 
 HTH_PART_OF(const hth_keep, hth_keep_project) = {
     .part = {.name = "project",
              .summary = "updates of layers are projected away from the inputs of earlier tasks",
-             .source = "Zeng et al. 2019, eq. 1-3; Duncker et al. 2020, P_in",
+             .source = "Zeng et al. 2019, eq. 1-3; Duncker et al. 2020, P_in and P_out",
              .options = {"keep", options, HTH_COUNT(options)}},
     .options_size = sizeof(project_options),
     .names = names,
     .of = HTH_OF_INPUTS,
     .span = span,
     .project = project,
+    .both = both,
 };
