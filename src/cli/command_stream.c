@@ -267,18 +267,24 @@ static hth_status take_network(const cli_arguments *arguments, const char *from,
     return status;
 }
 
+/* NULL where it is not given, or empty. */
+static const hth_setting *given_value(const hth_settings *given, const char *key) {
+    const hth_setting *found = hth_settings_find(given, key);
+    return found && *found->value ? found : NULL;
+}
+
 /* The settings of the snapshot, or of the run that the stream begins with, then those of files and words. */
 static hth_status join_given(const cli_arguments *arguments, const hth_config *given,
                              hth_config *config, hth_error *error) {
     const char *load = cli_value(arguments, "--load");
     const hth_settings own = hth_config_given(given);
-    const hth_setting *from = hth_settings_find(&own, "train.from");
-    if (from && !*from->value) from = NULL;
-    if (load && from)
+    const hth_setting *from = given_value(&own, "train.from");
+    const hth_setting *begins = from ? from : given_value(&own, "train.from_layers");
+    if (load && begins)
         return hth_fail(error, HTH_INVALID,
-                        "train.from (%s) begins a stream with the parameters of a run, --load goes "
-                        "on with one: give one of them",
-                        from->origin ? from->origin : "set");
+                        "%s (%s) begins a stream with the parameters of a run, --load goes on with "
+                        "one: give one of them",
+                        begins->key, begins->origin ? begins->origin : "set");
     if (load && cli_is_folder(load))
         return hth_fail(error, HTH_INVALID,
                         "--load is %.200s, a folder, but must be a snapshot of 'hitherto stream' "

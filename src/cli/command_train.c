@@ -182,9 +182,12 @@ int cli_train(const cli_arguments *arguments) {
                             "--resume goes on with the run that --out names: hitherto train "
                             "--resume --out %s",
                             word);
-    if (resume && cli_value(arguments, "--from"))
-        return cli_complain(CLI_BAD_INPUT,
-                            "--from begins a run, --resume goes on with one: give one of them");
+    static const char *const begins[] = {"--from", "--from-layers"};
+    for (size_t i = 0; i < HTH_COUNT(begins); i++)
+        if (resume && cli_value(arguments, begins[i]))
+            return cli_complain(CLI_BAD_INPUT,
+                                "%s begins a run, --resume goes on with one: give one of them",
+                                begins[i]);
     const char *from = cli_value(arguments, "--from");
     if (from && !exists(from))
         return cli_complain(CLI_BAD_INPUT, "cannot begin with %s: there is no such run or file",

@@ -54,6 +54,23 @@ static hth_status check_over(const lengths *l, const char *label, hth_error *err
                     before, setting->key);
 }
 
+/* Of another run its parameters were taken at the first step, or never. */
+static hth_status check_beginning(const hth_run *r, const lengths *l, hth_error *error) {
+    static const char *const keys[] = {"train.from", "train.from_layers"};
+    for (size_t i = 0; i < HTH_COUNT(keys); i++) {
+        const hth_setting *was = hth_settings_find(l->before, keys[i]);
+        const hth_setting *is = hth_settings_find(l->now, keys[i]);
+        const char *before = was ? was->value : "";
+        if (!is || hth_same_value(before, is->value)) continue;
+        return hth_fail(error, HTH_MISMATCH,
+                        "%s (%s) is '%.60s', which counts where a run begins, but this one goes on "
+                        "from step %llu; it was '%.60s': leave it out, or begin anew",
+                        is->key, is->origin ? is->origin : "set", is->value,
+                        (unsigned long long)r->counters.walked.step, before);
+    }
+    return HTH_OK;
+}
+
 /* Looks at the phases up to the one at hand. */
 static hth_status check_phases(const hth_run *r, const hth_settings *before, hth_error *error) {
     char labels[HTH_MOST_PHASES][HTH_PHASE_LENGTH];
@@ -85,6 +102,7 @@ hth_status hth_run_check_resumed(const hth_run *r, hth_error *error) {
     hth_status status = hth_config_load(config, path, error);
     const hth_settings before = hth_config_settings(config);
     const lengths both = {&before, &r->all};
+    if (status == HTH_OK) status = check_beginning(r, &both, error);
     if (status == HTH_OK)
         status = r->phases ? check_phases(r, &before, error) : check_end(r, &both, error);
     hth_config_destroy(config);

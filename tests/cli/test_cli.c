@@ -445,6 +445,10 @@ static void test_a_run_that_goes_on_stays_what_it_is(void **state) {
         {"cell=lstm", "cell.name (command line) is 'lstm', but what is to go on has 'gru'"},
         {"keep=si", "keep.name (command line) is 'si', but what is to go on has 'none'"},
         {"network.units=5", "network.units (command line) is '5', but"},
+        {"train.from=run",
+         "train.from (command line) is 'run', which counts where a run begins, but this one goes "
+         "on from step 100; it was '': leave it out, or begin anew"},
+        {"train.from_layers=0", "train.from_layers (command line) is '0', which counts where"},
     };
     RUN("train", "task=add", "network.units=3", "cell=gru", "learner=rflo", "train.steps=100",
         "--out", "run", "--quiet");

@@ -144,6 +144,12 @@ static void a_run_as_settings_says_what_it_does(void **state) {
     RUN("train", "--from", "first", "--resume", "--out", "third");
     assert_int_equal(said.code, 2);
     assert_non_null(strstr(said.err, "--from begins a run, --resume goes on with one"));
+    RUN("train", "--from-layers", "0", "--resume", "--out", "third");
+    assert_int_equal(said.code, 2);
+    assert_non_null(strstr(said.err, "--from-layers begins a run, --resume goes on with one"));
+    /* What the run itself took may be said once more. */
+    RUN("train", "--resume", "--out", "third", "train.from=first", "train.steps=60", "--quiet");
+    assert_int_equal(said.code, 0);
 }
 
 int main(void) {

@@ -375,6 +375,11 @@ static void a_stream_begins_with_a_run(void **state) {
         said.err,
         "hitherto: train.from (command line) begins a stream with the parameters of a run, "
         "--load goes on with one: give one of them\n");
+    FROM("--load", "s.safetensors", "train.from_layers=0");
+    assert_string_equal(
+        said.err,
+        "hitherto: train.from_layers (command line) begins a stream with the parameters of a run, "
+        "--load goes on with one: give one of them\n");
     FROM("--load", "moved/checkpoint.safetensors");
     assert_string_equal(said.err,
                         "hitherto: moved/checkpoint.safetensors is no snapshot of 'hitherto "
