@@ -54,12 +54,23 @@ static int read_options(const cli_arguments *arguments, dynamics_request *q) {
 
 /* ---- Tables ------------------------------------------------------------------------------------- */
 
+/* Why a K may be too small. */
+static void print_cut(const hth_dynamics *r) {
+    if (r->reach == r->lags)
+        printf(" or more: at the last lag it has not faded (--lags)");
+    else if (r->unfinished)
+        printf(" or more: only %llu steps of a sequence were seen (--steps)",
+               (unsigned long long)r->unfinished);
+    else
+        printf(", where no sequence has an error after its step %zu: a longer reach was not seen",
+               r->reach);
+}
+
 static void print_horizon(const hth_dynamics *r, double share) {
     const size_t measured = hth_credit_horizon(r, share);
     const double by_exponent = hth_exponent_horizon(r, share);
-    printf("  %2.0f %% of it needs tapes of K = %zu%s", 100 * share, measured,
-           hth_credit_is_cut(r, share) ? " or more: at the last lag it has not faded (--lags)"
-                                       : "");
+    printf("  %2.0f %% of it needs tapes of K = %zu", 100 * share, measured);
+    if (hth_credit_is_cut(r, share)) print_cut(r);
     if (isfinite(by_exponent))
         printf("; by the largest exponent %.1f", by_exponent);
     else if (!isnan(by_exponent))
@@ -71,9 +82,9 @@ static void print_credit(const hth_dynamics *r) {
     printf("Credit: norm of dE_t/dX_{t-k}, mean over %llu steps with an error\n",
            (unsigned long long)r->errors);
     printf("  %-6s", "k");
-    for (size_t k = 0; k <= r->lags; k = k ? 2 * k : 1) printf(" %9zu", k);
+    for (size_t k = 0; k <= r->reach; k = k ? 2 * k : 1) printf(" %9zu", k);
     printf("\n  %-6s", "norm");
-    for (size_t k = 0; k <= r->lags; k = k ? 2 * k : 1) printf(" %9.3g", r->credit[k]);
+    for (size_t k = 0; k <= r->reach; k = k ? 2 * k : 1) printf(" %9.3g", r->credit[k]);
     printf("\n");
     print_horizon(r, 0.9);
     print_horizon(r, 0.99);
@@ -164,21 +175,21 @@ static int write_npz(const dynamics_request *q) {
 static bool add_credit(figure *f, const hth_dynamics *r) {
     enum { HIGH = 240 };
     figure_panel *panel = figure_add_panel(f, "over the lag k", HIGH);
-    figure_line *line = figure_add_line(panel, "|dE_t/dX_{t-k}|", r->lags + 1, false);
+    figure_line *line = figure_add_line(panel, "|dE_t/dX_{t-k}|", r->reach + 1, false);
     if (!line) return false;
     snprintf(panel->label, sizeof panel->label, "credit");
     panel->logarithmic = true;
     const double least = 1e-12 * r->credit[0]; /* below it there is nothing to be seen */
-    for (size_t k = 0; k <= r->lags; k++) {
+    for (size_t k = 0; k <= r->reach; k++) {
         line->x[k] = (double)k;
         line->y[k] = r->credit[k] > least ? r->credit[k] : (double)NAN;
     }
     if (!r->exponents) return true;
-    figure_line *fading = figure_add_line(panel, "exp(lambda_1 k)", r->lags + 1, false);
+    figure_line *fading = figure_add_line(panel, "exp(lambda_1 k)", r->reach + 1, false);
     if (!fading) return false;
     fading->dash = FIGURE_DASHED;
     fading->width = 1.4;
-    for (size_t k = 0; k <= r->lags; k++) {
+    for (size_t k = 0; k <= r->reach; k++) {
         fading->x[k] = (double)k;
         const double y = r->credit[0] * exp(r->exponents[0] * (double)k);
         fading->y[k] = y > least ? y : (double)NAN;

@@ -27,6 +27,7 @@ typedef struct dynamics {
     hth_real *ring; /* [lags][all][all] */
     size_t lags;
     uint64_t since;          /* steps since the state began anew, the one at hand too */
+    uint64_t longest;        /* steps of the longest sequence that has ended */
     hth_real *back, *credit; /* [2][all], [N] */
     double *Q, *product;     /* [N][N], of Q the rows */
     double *sums, *scrap;    /* [N]: logarithms; of steps that do not count */
@@ -47,6 +48,7 @@ static hth_real *jacobian_at(const dynamics *d, uint64_t t) {
 }
 
 static void begin(dynamics *d) {
+    if (d->since > d->longest) d->longest = d->since;
     d->since = 0;
     hth_step_reset(d->map);
     memset(d->Q, 0, d->N * d->N * sizeof *d->Q);
@@ -277,8 +279,11 @@ static hth_status finish(dynamics *d, hth_error *error) {
                         (unsigned long long)d->seen, (unsigned long long)d->plan->skip);
     for (size_t i = 0; i < d->N; i++) r->exponents[i] /= (double)r->exponent_steps;
     r->log_determinant /= (double)r->exponent_steps;
-    for (size_t k = 0; k <= d->lags; k++)
+    for (size_t k = 0; k <= d->lags; k++) {
         r->credit[k] = d->norm_counts[k] ? r->credit[k] / (double)d->norm_counts[k] : (double)NAN;
+        if (d->norm_counts[k]) r->reach = k;
+    }
+    r->unfinished = d->since > d->longest ? d->since : 0;
     if (!d->smooth) {
         free(r->exponents);
         r->exponents = NULL;
@@ -336,11 +341,11 @@ void hth_dynamics_free(hth_dynamics *r) {
 
 /* ---- Horizons --------------------------------------------------------------------------------- */
 
-/* The least K of a sum that has `more` behind the last lag. */
+/* The least K of a sum that has `more` behind the reach. */
 static size_t horizon(const hth_dynamics *r, double share, double more) {
     double all = more, sum = 0;
-    for (size_t k = 0; k <= r->lags && isfinite(r->credit[k]); k++) all += r->credit[k];
-    for (size_t k = 0; k <= r->lags && isfinite(r->credit[k]) && all > 0; k++) {
+    for (size_t k = 0; k <= r->reach && isfinite(r->credit[k]); k++) all += r->credit[k];
+    for (size_t k = 0; k <= r->reach && isfinite(r->credit[k]) && all > 0; k++) {
         sum += r->credit[k];
         if (sum >= share * all) return k + 1;
     }
@@ -352,9 +357,9 @@ size_t hth_credit_horizon(const hth_dynamics *r, double share) {
 }
 
 bool hth_credit_is_cut(const hth_dynamics *r, double share) {
-    const double last = r->credit[r->lags];
+    const double last = r->credit[r->reach];
     if (!isfinite(last)) return true;
-    return horizon(r, share, (double)(r->lags + 1) * last) != horizon(r, share, 0);
+    return horizon(r, share, (double)(r->reach + 1) * last) != horizon(r, share, 0);
 }
 
 double hth_exponent_horizon(const hth_dynamics *r, double share) {

@@ -56,6 +56,8 @@ typedef struct hth_dynamics {
     uint64_t exponent_steps;
     double *credit; /* [lags + 1]: mean |dE_t/dX_{t-k}|; NAN: no step has such a lag */
     size_t lags;
+    size_t reach;           /* the largest lag that a step with an error has, lags at most */
+    uint64_t unfinished;    /* steps that were seen of the longest sequence; 0: all of them */
     uint64_t errors;        /* steps with an error */
     hth_rest_point *points; /* the most often met first */
     size_t count, begun;    /* points, and beginnings; those that came nowhere are in no point */
@@ -71,8 +73,8 @@ void hth_dynamics_free(hth_dynamics *dynamics);
 
 /* The least K so that lags 0..K-1 hold this share of the sum of credit; 0: no error. */
 size_t hth_credit_horizon(const hth_dynamics *dynamics, double share);
-/* Whether lags behind the last could make that K larger: it would be if credit stayed as it is at the last lag for as
- * many lags again, or is not finite. The K is then the least that can be. */
+/* Whether lags behind the reach could make that K larger: it would be if credit stayed as it is at the last of them for
+ * as many lags again, or is not finite. The K is then the least that can be. */
 bool hth_credit_is_cut(const hth_dynamics *dynamics, double share);
 /* The K that holds that share if the credit fades like exp(lambda_1 k): log(1 - share)/lambda_1; INFINITY where it does
  * not fade, NAN without exponents. */

@@ -105,6 +105,15 @@ static void test_dynamics(void **state) {
     RUN("dynamics", "spikes", "--quiet", "--steps", "50");
     assert_int_equal(said.code, 0);
     assert_non_null(strstr(said.out, "There are no exponents and no fixed points"));
+    /* Its sequences have 50 steps. */
+    RUN("dynamics", "spikes", "--quiet", "--steps", "100", "--lags", "80");
+    assert_non_null(strstr(said.out, ", where no sequence has an error after its step 50: a longer "
+                                     "reach was not seen\n"));
+    assert_null(strstr(said.out, " or more"));
+    assert_null(strstr(said.out, "nan"));
+    RUN("dynamics", "spikes", "--quiet", "--steps", "30", "--lags", "80");
+    assert_non_null(
+        strstr(said.out, " or more: only 30 steps of a sequence were seen (--steps)\n"));
     REFUSED("option --hold is 'one', but must be zero, mean or met", "dynamics", "run", "--hold",
             "one");
     REFUSED("option --npz is 'd.csv', but must end in .npz", "dynamics", "run", "--npz", "d.csv");

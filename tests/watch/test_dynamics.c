@@ -122,8 +122,12 @@ static void horizons_of_what_fades_evenly(void **state) {
     (void)state;
     double credit[40], exponent = log(0.5);
     for (size_t k = 0; k < 40; k++) credit[k] = pow(0.5, (double)k);
-    const hth_dynamics d = {
-        .states = 1, .exponents = &exponent, .credit = credit, .lags = 39, .errors = 1};
+    const hth_dynamics d = {.states = 1,
+                            .exponents = &exponent,
+                            .credit = credit,
+                            .lags = 39,
+                            .reach = 39,
+                            .errors = 1};
     for (size_t K = 1; K < 8; K++) {
         const double share = 1 - pow(0.5, (double)K);
         assert_int_equal(hth_credit_horizon(&d, share - 1e-6), K);
@@ -132,8 +136,12 @@ static void horizons_of_what_fades_evenly(void **state) {
     }
     /* Too few lags: the K of those that there are is below their number, and yet too small. */
     for (size_t lags = 1; lags < 10; lags++) {
-        const hth_dynamics few = {
-            .states = 1, .exponents = &exponent, .credit = credit, .lags = lags, .errors = 1};
+        const hth_dynamics few = {.states = 1,
+                                  .exponents = &exponent,
+                                  .credit = credit,
+                                  .lags = lags,
+                                  .reach = lags,
+                                  .errors = 1};
         assert_true(hth_credit_horizon(&few, 0.9) <= lags + 1);
         assert_int_equal(hth_credit_is_cut(&few, 0.9), lags < 7);
         if (lags < 3) assert_true(hth_credit_horizon(&few, 0.9) < hth_credit_horizon(&d, 0.9));
@@ -207,11 +215,23 @@ static void sequences_begin_anew(void **state) {
     plan.lags = 30;
     hth_dynamics d = look(plan);
     assert_int_equal(d.exponent_steps, 5 * 7); /* 60 steps are 5 sequences of 12 */
-    assert_true(isfinite(d.credit[11]) || isnan(d.credit[11]));
-    assert_true(isnan(d.credit[13]) && isnan(d.credit[30]));
+    assert_true(d.reach > 5 && d.reach <= 12 && isfinite(d.credit[d.reach]));
+    assert_true(isnan(d.credit[d.reach + 1]) && isnan(d.credit[30]));
+    assert_int_equal(d.unfinished, 0);
     assert_true(d.errors > 0 && d.errors < 60);
     assert_by_hand(&plan, &d, 1);
     assert_by_hand(&plan, &d, 5);
+    hth_dynamics_free(&d);
+    /* The sequences end before the lags do; credit has faded where it is so at the last of their steps. */
+    double fades[] = {1, 1e-3, 1e-6, NAN, NAN}, stays[] = {1, 1, 1, NAN, NAN};
+    hth_dynamics three = {.credit = fades, .lags = 4, .reach = 2, .errors = 1};
+    assert_false(hth_credit_is_cut(&three, 0.9));
+    three.credit = stays;
+    assert_true(hth_credit_is_cut(&three, 0.9));
+    assert_int_equal(hth_credit_horizon(&three, 0.9), 3);
+    plan.steps = 8;
+    d = look(plan);
+    assert_int_equal(d.unfinished, 8);
     hth_dynamics_free(&d);
     hth_error error;
     bool stopped;
