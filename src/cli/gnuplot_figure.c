@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FRAME = 110, GAP = 30 };
+enum { FRAME = 120, GAP = 30, LEVEL_NAME = FIGURE_NAME + 32 };
 
 /* ---- Numbers ------------------------------------------------------------------------------------ */
 
@@ -94,9 +94,13 @@ static void put_curve(FILE *out, size_t index, size_t i, const figure_line *l, b
     fprintf(out, " noenhanced");
 }
 
+static void name_level(const figure_level *level, char name[LEVEL_NAME]) {
+    snprintf(name, LEVEL_NAME, "%.4g %s", level->value, level->name);
+}
+
 static void put_level(FILE *out, const figure_level *level, bool *first) {
-    char name[FIGURE_NAME + 32];
-    snprintf(name, sizeof name, "%.4g %s", level->value, level->name);
+    char name[LEVEL_NAME];
+    name_level(level, name);
     fprintf(out, "%s %.10g with lines dashtype '-' linecolor rgb '#808080' title ",
             *first ? "plot" : ",", level->value);
     cli_put_quoted(out, name);
@@ -132,8 +136,8 @@ static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
     bool first = true;
     /* Axes and title. */
     if (!terminal) put_ticks(out, p);
-    fprintf(out, "set yrange [%.10g:%.10g]\n%sset logscale y\nset ylabel ", p->low, p->high,
-            p->logarithmic ? "" : "un");
+    fprintf(out, "set autoscale y\n%sset logscale y\nset yrange [%.10g:%.10g]\nset ylabel ",
+            p->logarithmic ? "" : "un", p->low, p->high);
     cli_put_quoted(out, p->label);
     fprintf(out, " noenhanced\nset title ");
     if (f->count > 1 || terminal) {
@@ -169,17 +173,40 @@ static void put_panel(FILE *out, const figure *f, size_t index, bool terminal) {
 
 /* ---- All of it ---------------------------------------------------------------------------------- */
 
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 static double total_height(const figure *f) {
     double sum = FRAME;
     for (size_t p = 0; p < f->count; p++) sum += f->panels[p].height + GAP;
     return sum;
 }
 
-static void put_panels(FILE *out, const figure *f) {
+/* Where panels end, so that the longest name has room beside them. Parts of the width: a sample of a line, a letter. */
+static double right_end(const figure *f) {
+    const double sample = 0.075, letter = 0.0098, least = 0.45, most = 0.82;
+    size_t longest = 0;
+    for (size_t p = 0; p < f->count; p++) {
+        const figure_panel *panel = &f->panels[p];
+        for (size_t i = 0; i < panel->line_count; i++)
+            longest = larger(longest, strlen(panel->lines[i]->name));
+        for (size_t i = 0; i < panel->level_count; i++) {
+            char name[LEVEL_NAME];
+            name_level(&panel->levels[i], name);
+            longest = larger(longest, strlen(name));
+        }
+    }
+    return fmin(most, fmax(least, 1 - sample - letter * (double)longest));
+}
+
+static void put_panels(FILE *out, const figure *f, const char *x_label) {
     const double total = total_height(f);
     double y = 1 - 52 / total;
-    fprintf(out, "set key at graph 1.02, graph 1 left top Left reverse noenhanced\n");
-    fprintf(out, "set lmargin at screen 0.09\nset rmargin at screen 0.82\nset multiplot title ");
+    fprintf(out,
+            "set key at graph 1.02, graph 1 left top Left reverse noenhanced samplen 2\n"
+            "set lmargin at screen 0.12\nset rmargin at screen %.4f\nset multiplot title ",
+            right_end(f));
     cli_put_quoted(out, f->title);
     fprintf(out, " noenhanced\nset format x ''\nunset xlabel\n");
     for (size_t p = 0; p < f->count; p++) {
@@ -188,7 +215,7 @@ static void put_panels(FILE *out, const figure *f) {
                 y - room);
         if (p + 1 == f->count) {
             fprintf(out, "set format x\nset xlabel ");
-            cli_put_quoted(out, f->x_label);
+            cli_put_quoted(out, x_label);
             fprintf(out, "\n");
         }
         put_panel(out, f, p, false);
@@ -214,7 +241,7 @@ void figure_put_gnuplot(FILE *out, const figure *f, const char *path) {
                      "set palette defined (-1 '#0072b2', 0 '#f7f7f7', 1 '#d55e00')\n"
                      "unset colorbox\n");
     if (f->count > 1)
-        put_panels(out, f);
+        put_panels(out, f, label);
     else
         put_panel(out, f, 0, !path);
 }

@@ -191,6 +191,34 @@ static void zero_is_white(void **state) {
     figure_destroy(f);
 }
 
+/* Panels leave room for the longest name beside them, and the axis below the last one says its unit. */
+static void names_beside_panels_have_room(void **state) {
+    (void)state;
+    double end[2];
+    static const char *const names[] = {"short", "0123456789 0123456789 0123456789"};
+    for (size_t i = 0; i < 2; i++) {
+        char *text = NULL;
+        size_t size;
+        figure *f = figure_create("two", "step");
+        figure_add_line(figure_add_panel(f, "a", 200), names[i], 2, false)->x[1] = 200000;
+        figure_add_line(figure_add_panel(f, "b", 200), "", 2, false);
+        figure_find_ranges(f);
+        FILE *out = open_memstream(&text, &size);
+        figure_put_gnuplot(out, f, "two.png");
+        fclose(out);
+        const char *margin = strstr(text, "set rmargin at screen ");
+        assert_non_null(margin);
+        end[i] = strtod(strpbrk(margin, "0123456789"), NULL);
+        const char *last = strstr(text, "set format x\nset xlabel");
+        assert_non_null(last);
+        assert_non_null(strstr(last, "step (thousands)"));
+        free(text);
+        figure_destroy(f);
+    }
+    /* A letter is about a hundredth of the width. */
+    assert_true(end[0] == 0.82 && end[1] < 0.65 && end[1] > 0.5);
+}
+
 /* ---- Ticks ---------------------------------------------------------------------------------- */
 
 static void ticks_are_round(void **state) {
@@ -221,6 +249,7 @@ int main(void) {
         cmocka_unit_test(size_does_not_grow_with_steps),
         cmocka_unit_test(rasters_can_be_read),
         cmocka_unit_test(zero_is_white),
+        cmocka_unit_test(names_beside_panels_have_room),
         cmocka_unit_test(ticks_are_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
