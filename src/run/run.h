@@ -45,10 +45,27 @@ typedef struct hth_run {
     unsigned reports;              /* number of reports in that sum */
 } hth_run;
 
-/* ---- train.c: ranks ------------------------------------------------------------------------ */
+/* ---- train.c: ranks and checkpoints -------------------------------------------------------- */
 
 /* Whether this rank is the one that writes files. */
 bool hth_run_writes(const hth_run *run);
+/* Writes what a passing run has put off: its settings, and the best parameters. */
+hth_status hth_run_catch_up(hth_run *run, hth_error *error);
+/* Saves a checkpoint. Lines and the rest first: a checkpoint must not be ahead of the files. */
+hth_status hth_run_save(hth_run *run, hth_error *error);
+
+/* ---- begin.c: how a run begins, and what it closes at its end -------------------------------- */
+
+/* A new run with nothing open. NULL without memory. */
+hth_run *hth_run_make(const hth_config *config, const hth_ranks *ranks,
+                      const hth_observer *observer, hth_outcome *outcome, hth_error *error);
+/* Opens the session and the validation data. */
+hth_status hth_run_open_handles(hth_run *run, const hth_guest_kind *guest, hth_error *error);
+/* Opens all of a run. The directory is made only when everything else can be opened. */
+hth_status hth_run_open_all(hth_run *run, const hth_config *config, const char *out, bool resume,
+                            const hth_guest_kind *guest, hth_error *error);
+/* Closes what is open and frees the run. */
+void hth_run_close(hth_run *run);
 
 /* ---- due.c: when a line is due, and when training ends ------------------------------------- */
 
