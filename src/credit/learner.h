@@ -189,6 +189,13 @@ typedef union hth_drawer {
     char bytes[HTH_MOST_OPTIONS];
 } hth_drawer;
 
+/* The axes, whose parts have options and memory. */
+typedef struct hth_place {
+    const hth_axis *axis;
+    hth_own *own;
+} hth_place;
+void hth_learner_places(hth_learner *learner, hth_place out[HTH_AXES]);
+
 /* All of a learner but its memory: what settings choose, checked. It points into the drawers. */
 hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,
                             size_t batch, uint64_t seed, hth_drawer drawers[HTH_AXES],
