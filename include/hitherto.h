@@ -277,6 +277,9 @@ HTH_API size_t hth_network_parameter_count(const hth_network *network);
  * They refresh them when a tape begins and after each call of this function. A caller that changes weights while steps
  * stay on a tape (hth_tape_slide) must therefore call it before every change. */
 HTH_API hth_real *hth_network_parameters(hth_network *network);
+/* Sets values[hth_network_parameter_count], of a gradient or of parameters, to 0 where a connection does not exist
+ * (network.connections and others; weights that a cell does not read). */
+HTH_API void hth_network_keep_connections(const hth_network *network, hth_real *values);
 /* Dale's law (network.excitatory): sets recurrent weights of the wrong sign to 0. hth_optimiser_step does this itself;
  * call it after changing parameters by hand. Returns whether the network has signs to keep; false: nothing changed. */
 HTH_API bool hth_network_keep_signs(hth_network *network);

@@ -241,6 +241,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "hth_network_destroy": (None, [c_void_p]),
     "hth_network_parameter_count": (c_size_t, [c_void_p]),
     "hth_network_parameters": (c_void_p, [c_void_p]),
+    "hth_network_keep_connections": (None, [c_void_p, c_void_p]),
     "hth_network_keep_signs": (c_bool, [c_void_p]),
     "hth_network_keep_orthogonal": (c_bool, [c_void_p, c_void_p, c_void_p]),
     "hth_network_blocks": (c_void_p, [c_void_p, c_void_p]),

@@ -88,6 +88,11 @@ void hth_layer_keep_signs(const hth_layer *layer, hth_real *weight) {
     }
 }
 
+void hth_network_keep_connections(const hth_network *network, hth_real *values) {
+    for (size_t l = 0; l < network->layer_count; l++)
+        hth_layer_mask(&network->layers[l], values + network->layers[l].weight);
+}
+
 bool hth_network_keep_signs(hth_network *network) {
     if (!network->layers[0].excites) return false; /* all layers have signs, or none */
     network->changes++;

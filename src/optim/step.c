@@ -210,8 +210,10 @@ hth_status hth_optimiser_step_scaled(hth_optimiser *o, hth_network *network, hth
     update.factor = hth_keeping_open(&o->keep, theta, scale, update.factor);
     const double rate = next_rate(o, epoch);
     hth_gradient own = *g;
-    if (o->keep.space_count && !g->of_readout_only)
+    if (o->keep.space_count && !g->of_readout_only) {
         own.values = hth_keeping_project(&o->keep, g->values);
+        hth_network_keep_connections(network, own.values);
+    }
     update_from(o, &update, rate, theta, &own, 0);
     hth_network_keep_signs(network);
     if (!g->of_readout_only && rate * o->options.lr_recurrent != 0)

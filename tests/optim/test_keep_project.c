@@ -3,6 +3,8 @@
  * state says all. */
 #include "optim/keep.h"
 
+#include "network/inspect.h"
+
 typedef struct span {
     law_rig rig;
     hth_tape *tape;
@@ -231,6 +233,37 @@ static void test_the_state_says_all(void **state) {
     }
 }
 
+/* A projector mixes the columns of a row, but a connection that does not exist has no weight. */
+static void test_no_connection_is_made(void **state) {
+    (void)state;
+    const law_case what = {"network.units=12 network.connections=random network.density=0.3 "
+                           "optimiser.name=sgd optimiser.lr=0.1 keep.name=project keep.sides=both",
+                           3,
+                           0,
+                           2,
+                           5,
+                           1,
+                           false,
+                           false};
+    span s;
+    hth_error error;
+    setup(&s, &what);
+    must(hth_optimiser_note_inputs(s.optimiser, s.tape, &error), &error);
+    hth_real *exists = malloc(s.rig.count * sizeof *exists), *g = hth_gradient_edit(s.gradient);
+    size_t missing = 0;
+    hth_parameter_mask(s.rig.network, exists);
+    for (size_t i = 0; i < s.rig.count; i++) g[i] = exists[i] * (hth_real)((int)(i % 7) - 3);
+    must(hth_optimiser_step(s.optimiser, s.rig.network, s.gradient, 1, &error), &error);
+    for (size_t i = 0; i < s.rig.count; i++) {
+        if (exists[i] > 0) continue;
+        missing++;
+        assert_true(s.rig.network->theta[i] == 0);
+    }
+    assert_true(missing > 50);
+    free(exists);
+    teardown(&s);
+}
+
 static void test_an_adaptive_method_is_refused(void **state) {
     (void)state;
     const law_case what = {"network.units=4", 2, 0, 2, 1, 1, false, false};
@@ -252,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_least_squares_are_the_inverse),
         cmocka_unit_test(test_updates_leave_what_was_noted),
         cmocka_unit_test(test_the_state_says_all),
+        cmocka_unit_test(test_no_connection_is_made),
         cmocka_unit_test(test_an_adaptive_method_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
