@@ -507,8 +507,8 @@ HTH_API hth_status hth_optimiser_note(hth_optimiser *optimiser, const hth_gradie
 HTH_API hth_status hth_optimiser_note_inputs(hth_optimiser *optimiser, const hth_tape *tape,
                                              hth_error *error);
 /* A task ends: from now on parameters are pulled to where they are, as keep.name says. Does nothing for a part that
- * knows no tasks. HTH_INVALID when the part needs what is noted and nothing has been; HTH_MISMATCH for another
- * network. */
+ * knows no tasks. HTH_INVALID when the part needs what is noted, nothing has been, and keep.every is 0; HTH_MISMATCH for
+ * another network. */
 HTH_API hth_status hth_optimiser_consolidate(hth_optimiser *optimiser, hth_network *network,
                                              hth_error *error);
 /* The learning rate of the last update, including the schedule at `epoch` but not the factors of the groups. */

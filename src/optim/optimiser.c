@@ -302,7 +302,7 @@ hth_status hth_optimiser_consolidate(hth_optimiser *o, hth_network *network, hth
                         "the optimiser was made for %zu parameters, the network has %zu: make both "
                         "for one network",
                         o->count, hth_network_parameter_count(network));
-    if (k->kind->notes && !(k->sequences > 0))
+    if (k->kind->notes && !(k->sequences > 0) && k->pull.every == 0)
         return hth_fail(error, HTH_INVALID,
                         "keep.name is %s, which takes the importance from what is noted of "
                         "sequences, but nothing has been noted: call hth_optimiser_note before",

@@ -180,10 +180,11 @@ static void test_interruptions_change_no_bit(void **state) {
     (void)state;
     static const char *const lines[] = {
         COPY TWO "keep=ewc keep.sequences=4",
+        COPY TWO "keep=ewc keep.importance=updates keep.every=1", /* nothing is left for the end */
         COPY TWO "keep=si keep.step=proximal",
         COPY TWO "keep=mas keep.sequences=3 keep.every=4 keep.learner=rflo",
         COPY TWO "keep=chain keep.alpha=0.1 keep.beta=5",
-        COPY TWO "optimiser.name=sgd keep=project keep.sequences=3",
+        COPY TWO "optimiser.name=sgd keep=project keep.sequences=3 keep.sides=both",
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++)
         assert_interruptions_change_no_bit(lines[i], i, 3);
