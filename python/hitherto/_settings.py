@@ -991,12 +991,13 @@ class Keep(TypedDict, total=False):
     every: int
     """updates after which importance and anchor are taken anew, without a task that ends; 0: only at the end of a task
     (0)"""
-    importance: Literal["sampled", "expected", "empirical", "updates"]
+    importance: Literal["sampled", "expected", "empirical", "updates", "drawn"]
     """whose squared gradients are summed: of labels drawn from the outputs (sampled), of all labels by their
     probability (expected: a pass over the sequence for every output of every step that counts), of the data's labels
     (empirical), or of the updates themselves, along the way and without a pass (updates: the data's labels too, so that
     it is the empirical Fisher information whatever the learner, and with train.batch above 1 the square of a batch's
-    gradient) (sampled)"""
+    gradient), or, of a run, of labels drawn along the way (drawn: tapes are learned from twice, so that with rtrl and
+    learner.steps=1 it is exact) (sampled)"""
     decay: float
     """what is kept of the importance when more is added (Schwarz et al. 2018), in 0..1; 1: all tasks count alike (1)"""
     xi: float

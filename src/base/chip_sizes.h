@@ -9,6 +9,7 @@
     X("const hth_real *", 4, 4)                                                                    \
     X("direct", 8, 8)                                                                              \
     X("hth_adjoint_layer", 220, 220)                                                               \
+    X("hth_aside", 32, 32)                                                                         \
     X("hth_block", 60, 60)                                                                         \
     X("hth_cell", 268, 268)                                                                        \
     X("hth_compute", 12, 12)                                                                       \

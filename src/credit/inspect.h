@@ -57,6 +57,17 @@ size_t hth_window_length(const hth_learner *learner);
 /* The first step that was new on the tape that was last learned from. */
 size_t hth_learner_unseen(const hth_learner *learner);
 
+/* ---- Other errors ---- */
+
+/* A place where a learner and what was said of its tape wait. NULL: not enough memory. */
+typedef struct hth_aside hth_aside;
+hth_aside *hth_aside_create(const hth_learner *learner, const hth_tape *tape);
+void hth_aside_destroy(hth_aside *aside);
+/* Adds the gradient that dE/dy = errors[steps][batch][outputs] has in the place of all that was said of the tape, and
+ * of the regulariser, before hth_learn. Then learner and tape are as they were before. Errors are those of hth_learn. */
+hth_status hth_learn_aside(hth_aside *aside, hth_learner *learner, hth_tape *tape,
+                           const hth_real *errors, hth_gradient *gradient, hth_error *error);
+
 /* ---- Sequences ---- */
 
 /* The sequence is given up: what waits in it, or was predicted of it, is not asked for any more. */

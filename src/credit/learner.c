@@ -284,6 +284,72 @@ hth_status hth_learn_and_step(hth_learner *learner, hth_tape *tape, hth_gradient
     return HTH_OK;
 }
 
+/* ---- Other errors ---- */
+
+struct hth_aside {
+    void *learner; /* all its memory is one block */
+    size_t bytes, layers, numbers, steps;
+    hth_real *y, **pull;
+    int32_t *said;
+};
+
+static hth_aside *lay_out_aside(hth_arena *arena, const hth_aside *plan) {
+    hth_aside counted, *aside = HTH_TAKE(arena, hth_aside, 1), *placed = aside;
+    if (!aside) aside = &counted;
+    *aside = *plan;
+    aside->learner = HTH_TAKE(arena, char, plan->bytes);
+    aside->y = HTH_TAKE(arena, hth_real, plan->numbers);
+    aside->pull = HTH_TAKE(arena, hth_real *, plan->layers);
+    aside->said = HTH_TAKE(arena, int32_t, plan->steps);
+    return placed;
+}
+
+hth_aside *hth_aside_create(const hth_learner *learner, const hth_tape *tape) {
+    hth_arena own = hth_arena_for(NULL), arena = hth_arena_for(NULL);
+    lay_out(&own, learner);
+    const hth_aside plan = {.bytes = own.used,
+                            .layers = tape->network->layer_count,
+                            .numbers = tape->network->readout.outputs * tape->readout.stride,
+                            .steps = tape->capacity};
+    lay_out_aside(&arena, &plan);
+    arena = (hth_arena){.base = hth_allocate(NULL, arena.used)};
+    return arena.base ? lay_out_aside(&arena, &plan) : NULL;
+}
+
+void hth_aside_destroy(hth_aside *aside) {
+    hth_release(aside);
+}
+
+/* Puts learner and tape aside. */
+static void put_aside(hth_aside *a, const hth_learner *learner, hth_tape *tape) {
+    memcpy(a->learner, learner, a->bytes);
+    memcpy(a->y, tape->readout.y, a->numbers * sizeof *a->y);
+    memcpy(a->said, tape->said, a->steps * sizeof *a->said);
+    for (size_t l = 0; l < a->layers; l++) {
+        a->pull[l] = tape->layers[l].pull;
+        tape->layers[l].pull = NULL;
+    }
+}
+
+static void take_back(const hth_aside *a, hth_learner *learner, hth_tape *tape) {
+    memcpy(learner, a->learner, a->bytes);
+    memcpy(tape->readout.y, a->y, a->numbers * sizeof *a->y);
+    memcpy(tape->said, a->said, a->steps * sizeof *a->said);
+    for (size_t l = 0; l < a->layers; l++) tape->layers[l].pull = a->pull[l];
+}
+
+hth_status hth_learn_aside(hth_aside *aside, hth_learner *learner, hth_tape *tape,
+                           const hth_real *errors, hth_gradient *gradient, hth_error *error) {
+    HTH_TRY(check_tape(learner, tape, gradient, error));
+    hth_tape_regularise(tape);
+    put_aside(aside, learner, tape);
+    hth_readout_take(tape, 0, tape->steps, errors);
+    for (size_t t = 0; t < tape->steps; t++) tape->said[t] = HTH_SAID_ERROR;
+    learn(learner, tape, gradient, NULL);
+    take_back(aside, learner, tape);
+    return HTH_OK;
+}
+
 /* ---- What is asked for beside the gradient ---- */
 
 static hth_status check_asked(const hth_learner *learner, const char *what, hth_error *error) {

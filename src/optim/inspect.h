@@ -37,6 +37,7 @@ typedef enum hth_importance {
     HTH_OF_EXPECTED,  /* of all targets by their probability */
     HTH_OF_EMPIRICAL, /* of the data's targets */
     HTH_OF_UPDATES,   /* it needs none: those of the updates are noted already */
+    HTH_OF_DRAWN,     /* of targets drawn from the outputs of the tapes that are learned from */
     HTH_OF_OUTPUTS,   /* of the outputs' squares, with errors 2 y */
     HTH_OF_INPUTS     /* no gradients, but what layers read: hth_optimiser_note_inputs */
 } hth_importance;

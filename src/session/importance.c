@@ -30,7 +30,7 @@ typedef struct pass {
 /* ---- Opening ------------------------------------------------------------------------------ */
 
 static bool needs_pass(const hth_keep_facts *keep) {
-    return keep->of != HTH_OF_NOTHING && keep->of != HTH_OF_UPDATES;
+    return keep->of != HTH_OF_NOTHING && keep->of != HTH_OF_UPDATES && keep->of != HTH_OF_DRAWN;
 }
 
 /* HTH_INVALID where the learner of the pass has no gradients to be noted. */
@@ -48,6 +48,11 @@ static hth_status check_learner(const hth_settings *settings, const hth_session 
 
 hth_status hth_importance_check_episodes(const hth_session *s, hth_error *error) {
     const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);
+    if (keep.of == HTH_OF_DRAWN)
+        return hth_fail(error, HTH_INVALID,
+                        "keep.importance is drawn, which draws targets from outputs, but episodes "
+                        "(learner.signal = module) are learned from otherwise: set keep.importance "
+                        "= updates");
     if (!keep.by_task || (keep.every > 0 && !needs_pass(&keep))) return HTH_OK;
     return hth_fail(
         error, HTH_INVALID,
@@ -59,14 +64,20 @@ hth_status hth_importance_check_episodes(const hth_session *s, hth_error *error)
 hth_status hth_importance_check(const hth_settings *settings, const hth_session *s,
                                 hth_error *error) {
     const hth_keep_facts keep = hth_keep_look(s->parts.optimiser);
-    const bool of_targets = keep.of == HTH_OF_SAMPLED || keep.of == HTH_OF_EXPECTED;
+    const bool of_targets =
+        keep.of == HTH_OF_SAMPLED || keep.of == HTH_OF_EXPECTED || keep.of == HTH_OF_DRAWN;
     if (keep.by_task && keep.every == 0 && !hth_in_phase(settings))
         return hth_fail(
             error, HTH_INVALID,
             "keep.name is %s, which keeps what was learned before the end of a phase, but "
             "the run has no phases: give it some (docs/lifelong.md), or set keep.every",
             keep.name);
-    if (!needs_pass(&keep)) return HTH_OK;
+    if (keep.of == HTH_OF_DRAWN && *keep.learner)
+        return hth_fail(error, HTH_INVALID,
+                        "keep.learner is %.40s, but keep.importance = drawn takes the run's own "
+                        "learner: leave it out, or set keep.importance = sampled",
+                        keep.learner);
+    if (!needs_pass(&keep) && keep.of != HTH_OF_DRAWN) return HTH_OK;
     if (s->train.kind->answers)
         return hth_fail(error, HTH_INVALID,
                         "keep.name = %s goes over sequences once more, but world %s has none that "

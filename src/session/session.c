@@ -3,6 +3,7 @@
 
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "session/along.h"
 #include "session/course.h"
 #include "session/outer.h"
 #include "session/replay.h"
@@ -116,6 +117,7 @@ static hth_status open_all(const hth_settings *settings, const hth_guest_kind *g
     HTH_TRY(hth_given_feedback(&s->train, s->parts.learner, error));
     HTH_TRY(hth_replayer_open(settings, s, &s->replayer, error));
     HTH_TRY(hth_shares_open(settings, s, error));
+    HTH_TRY(hth_along_open(s, &s->along, error));
     return open_guest(settings, guest, s, error);
 }
 
@@ -185,12 +187,14 @@ hth_walk hth_session_walk(hth_session *s, hth_tally *tally) {
                       .by_step = s->by_step,
                       .fading = s->fading,
                       .guest = s->guest.kind ? &s->guest : NULL,
-                      .replayer = s->replayer};
+                      .replayer = s->replayer,
+                      .along = s->along};
 }
 
 void hth_session_close(hth_session *s) {
     if (s->guest.kind) s->guest.kind->close(s->guest.state);
     hth_replayer_close(s->replayer);
+    hth_along_close(s->along);
     hth_outer_close(s);
     hth_shares_close(s->shares);
     hth_model_destroy(s->model);

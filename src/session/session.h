@@ -21,6 +21,7 @@ typedef struct hth_session {
     hth_model_parts parts; /* the model's handles; the walk writes and learns with them */
     hth_guest guest;
     struct hth_replayer *replayer; /* replay.h; NULL: nothing is replayed */
+    struct hth_along *along;       /* along.h; NULL: importance is not found along the way */
     /* Of a session of episodes (outer.h), which has no model, tape and learner; NULL: of any other */
     struct hth_outer *outer;
     struct hth_shares *shares; /* of a batch that is cut (shares.h); NULL: it is not */

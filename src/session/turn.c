@@ -80,6 +80,7 @@ hth_status hth_session_prepare(const hth_settings *settings, const hth_session *
                           .parts = session->parts,
                           .guest = session->guest,
                           .replayer = session->replayer,
+                          .along = session->along,
                           .transfer = session->transfer};
     const hth_status status = prepare(settings, session, next, error);
     if (status != HTH_OK) hth_session_discard(next);

@@ -1,4 +1,5 @@
 /* The walk: see walk.h. */
+#include "session/along.h"
 #include "session/replay.h"
 #include "session/rollout.h"
 #include "session/shares.h"
@@ -63,6 +64,7 @@ static hth_status learn(hth_walk *w, hth_error *error) {
     const bool updates = w->parts.optimiser && (!w->update_sequence || w->flags.ends);
     const bool replays =
         updates && hth_replayer_is_due(w->replayer, w->tally->updates + 1, &w->chunk, &w->flags);
+    if (w->parts.optimiser) HTH_TRY(hth_along_note(w->along, w, error));
     /* One tape is one update and nobody else sees the gradient: the fused call is faster. */
     if (updates && !w->update_sequence && !guest && !replays)
         return hth_learn_and_step(w->parts.learner, w->parts.tape, w->parts.gradient,

@@ -11,6 +11,7 @@
  *               sequence. If loss.time divides the loss, the walk reads the stream to the end of the sequence,
  *               announces the sequence to the tape and rewinds the stream
  *     forward   the network writes the tape; the walk sums losses and moments of the targets
+ *     along     where importance is found along the way, it is noted (along.h)
  *     learn     the learner turns the tape into a gradient
  *     replay    where it is due, the gradient of remembered sequences joins the gradient (replay.h)
  *     guest     the guest sees the tape before the weights change
@@ -58,6 +59,7 @@ typedef struct hth_walk {
 
     const hth_guest *guest;        /* NULL: no guest */
     struct hth_replayer *replayer; /* NULL: nothing is replayed (replay.h) */
+    struct hth_along *along;       /* NULL: importance is not found along the way (along.h) */
 
     /* Set by hth_walk_tape: the steps of the last tape. The stream owns the arrays of the chunk. */
     hth_chunk chunk;

@@ -3,6 +3,8 @@
  * and two tasks make one penalty. */
 #include "optim/keep.h"
 
+#include "credit/inspect.h"
+
 enum { STEPS = 4, CLASSES = 3, SEQUENCES = 81 /* CLASSES to the power of STEPS */ };
 
 static const law_case what = {
@@ -117,6 +119,90 @@ static void note_steps(fisher *f) {
     for (int32_t c = 0; c < CLASSES; c++) {
         const int32_t labels[STEPS] = {c, c, c, c};
         note_labels(f, labels, -1, true);
+    }
+}
+
+/* The same along the way, beside the labels of the data, which the learner learns from; where probabilities are 0,
+ * nothing is noted. `data`: the gradient of the data's labels; NULL: not wanted. */
+static void note_along(fisher *f, hth_real *data) {
+    hth_error error;
+    hth_gradient *own;
+    hth_aside *aside = hth_aside_create(f->learner, f->tape);
+    must(hth_gradient_create(f->rig.network, NULL, &own, &error), &error);
+    for (size_t t = 0; t < STEPS; t++) {
+        hth_chunk cut = law_cut(&f->rig, t, 1);
+        must(hth_forward(f->tape, &cut, &f->rig.report, &error), &error);
+        for (size_t c = 0; f->p[t][0] > 0 && c < CLASSES; c++) {
+            hth_real e[CLASSES];
+            for (size_t k = 0; k < CLASSES; k++)
+                e[k] = (hth_real)(sqrt(f->p[t][c]) * (f->p[t][k] - (k == c)));
+            hth_gradient_clear(own);
+            must(hth_learn_aside(aside, f->learner, f->tape, e, own, &error), &error);
+            must(hth_optimiser_note(f->optimiser, own, f->p[t][c] / STEPS, &error), &error);
+        }
+        must(hth_learn(f->learner, f->tape, f->gradient, &error), &error);
+    }
+    if (data) memcpy(data, hth_gradient_values(f->gradient), f->rig.count * sizeof *data);
+    hth_gradient_destroy(own);
+    hth_aside_destroy(aside);
+}
+
+static void test_targets_along_the_way(void **state) {
+    (void)state;
+    fisher all, along, other, empirical;
+    setup(&all, "bptt", STEPS);
+    setup(&along, "rtrl", 1);
+    setup(&other, "rflo", 1);
+    setup(&empirical, "rtrl", 1);
+    note_all(&all);
+    note_along(&along, NULL);
+    note_along(&other, NULL);
+    note_labels(&empirical, empirical.rig.chunk.classes, 1, true);
+    const hth_real *expected = found(&all);
+    law_assert_equal(&all.rig, "along by RTRL", found(&along), expected, tolerance(1e-12, 1e-4));
+    law_assert_differs(&all.rig, "along by RFLO", found(&other), expected, 1e-2);
+    law_assert_differs(&all.rig, "labels of the data", found(&empirical), expected, 0.05);
+    teardown(&all);
+    teardown(&along);
+    teardown(&other);
+    teardown(&empirical);
+}
+
+/* Learning aside leaves learner and tape as they were, with whatever they keep of the past. */
+static void test_learning_aside_leaves_no_trace(void **state) {
+    (void)state;
+    static const char *const settings[] = {
+        "network.units=5 loss.name=softmax readout.kappa=0.4 optimiser.name=sgd keep.name=ewc "
+        "learner.name=rtrl",
+        "network.units=5 loss.name=softmax optimiser.name=sgd keep.name=ewc learner.name=uoro",
+        "network.units=6 cell.name=alif loss.name=softmax readout.kappa=0.4 "
+        "optimiser.name=sgd regulariser.rate=0.5 keep.name=ewc learner.name=eprop1",
+        "network.units=5,4 cell.name=gru loss.name=softmax optimiser.name=sgd keep.name=ewc "
+        "learner.name=tbptt",
+    };
+    for (size_t i = 0; i < HTH_COUNT(settings); i++) {
+        hth_real *data[2];
+        for (int aside = 0; aside < 2; aside++) {
+            const law_case own = {settings[i], 2, 0, CLASSES, STEPS, 1, true, false};
+            hth_error error;
+            fisher f = {.K = 1};
+            law_setup(&f.rig, &own);
+            must(hth_learner_create(&f.rig.settings, f.rig.network, 1, 1, 1, f.rig.compute, NULL,
+                                    &f.learner, &error),
+                 &error);
+            must(hth_learner_tape(f.learner, f.rig.compute, NULL, &f.tape, &error), &error);
+            must(hth_gradient_create(f.rig.network, NULL, &f.gradient, &error), &error);
+            must(hth_optimiser_create(&f.rig.settings, f.rig.network, f.rig.compute, NULL,
+                                      &f.optimiser, &error),
+                 &error);
+            if (aside) find_probabilities(&f);
+            data[aside] = malloc(f.rig.count * sizeof *data[aside]);
+            note_along(&f, data[aside]);
+            if (aside) assert_memory_equal(data[0], data[1], f.rig.count * sizeof *data[0]);
+            teardown(&f);
+        }
+        free(data[0]);
+        free(data[1]);
     }
 }
 
@@ -239,6 +325,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_alone_give_the_fisher_information),
         cmocka_unit_test(test_labels_of_data_do_not),
+        cmocka_unit_test(test_targets_along_the_way),
+        cmocka_unit_test(test_learning_aside_leaves_no_trace),
         cmocka_unit_test(test_two_anchors_are_one),
         cmocka_unit_test(test_squares_of_updates),
         cmocka_unit_test(test_nothing_noted_is_refused),

@@ -180,6 +180,7 @@ static void test_interruptions_change_no_bit(void **state) {
     (void)state;
     static const char *const lines[] = {
         COPY TWO "keep=ewc keep.sequences=4",
+        COPY TWO "keep=ewc keep.importance=drawn keep.strength=10",
         COPY TWO "keep=ewc keep.importance=updates keep.every=1", /* nothing is left for the end */
         COPY TWO "keep=si keep.step=proximal",
         COPY TWO "keep=mas keep.sequences=3 keep.every=4 keep.learner=rflo",
@@ -195,9 +196,13 @@ static void test_the_pass_changes_nothing(void **state) {
     (void)state;
     train_whole(COPY TWO, "without");
     train_whole(COPY TWO "keep=ewc keep.strength=0 keep.sequences=3", "idle");
+    train_whole(COPY TWO "keep=ewc keep.strength=0 keep.importance=drawn", "drawn idle");
     train_whole(COPY TWO "keep=ewc keep.strength=100 keep.sequences=3", "kept");
+    train_whole(COPY TWO "keep=ewc keep.strength=100 keep.importance=drawn", "drawn kept");
     assert_true(same_metrics("without", "idle"));
+    assert_true(same_metrics("without", "drawn idle"));
     assert_false(same_metrics("without", "kept"));
+    assert_false(same_metrics("without", "drawn kept"));
 }
 
 /* The sum of an array of a run's last checkpoint. */
@@ -251,6 +256,29 @@ static void test_drawn_targets_near_all(void **state) {
     }
 }
 
+/* And so does that of targets drawn along the way, where the weights stay, for batches of any size. */
+static void test_targets_along_the_way_near_all(void **state) {
+    (void)state;
+    static const char *const ways[] = {
+        "importance=expected keep.sequences=60 phases.a.train.steps=10",
+        "importance=drawn train.batch=3 phases.a.train.steps=4800",
+        "importance=updates train.batch=1 phases.a.train.steps=4800",
+    };
+    double sums[HTH_COUNT(ways)];
+    for (size_t i = 0; i < HTH_COUNT(ways); i++) {
+        char line[700], run[32];
+        snprintf(run, sizeof run, "along%zu", i);
+        snprintf(line, sizeof line,
+                 "task=copy-memory task.delay=1 task.symbols=2 network.units=4 learner=rtrl "
+                 "learner.steps=1 optimiser.lr=0 keep=ewc train.validation_steps=16 keep.%s",
+                 ways[i]);
+        train_whole(line, run);
+        sums[i] = sum_of(run, "keep.importance");
+    }
+    if (!(fabs(sums[1] / sums[0] - 1) < 0.15)) fail_msg("%g and %g", sums[1], sums[0]);
+    if (!(fabs(sums[2] / sums[0] - 1) > 0.2)) fail_msg("control: %g and %g", sums[2], sums[0]);
+}
+
 static void refused(const char *line, const char *because) {
     hth_error error = {0};
     hth_config *config = configure(line);
@@ -264,6 +292,9 @@ static void test_nonsense_is_refused(void **state) {
     (void)state;
 #define PHASE "phases.a.train.steps=10 "
     refused(COPY PHASE "keep=ewc keep.learner=rtlr", "rtlr");
+    refused(COPY PHASE "keep=ewc keep.importance=drawn keep.learner=rflo", "leave it out");
+    refused("world=bandit keep=ewc keep.importance=drawn network.units=8 phases.a.train.steps=100",
+            "world bandit has none that stay");
     refused(COPY PHASE "keep=moments optimiser.name=sgd", "take optimiser.name = adam");
     refused(COPY PHASE "keep=project", "take sgd or momentum");
     refused(COPY PHASE "keep=mas learner.window=18 learner.steps=3",
@@ -282,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_interruptions_change_no_bit),
         cmocka_unit_test(test_the_pass_changes_nothing),
         cmocka_unit_test(test_drawn_targets_near_all),
+        cmocka_unit_test(test_targets_along_the_way_near_all),
         cmocka_unit_test(test_nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

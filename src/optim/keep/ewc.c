@@ -29,10 +29,11 @@ static const hth_option options[] = {
          "every step that counts), of the data's labels (empirical), or of the updates "
          "themselves, along the way and without a pass (updates: the data's labels too, so that it "
          "is the empirical Fisher information whatever the learner, and with train.batch above 1 "
-         "the square of a batch's gradient)",
+         "the square of a batch's gradient), or, of a run, of labels drawn along the way (drawn: "
+         "tapes are learned from twice, so that with rtrl and learner.steps=1 it is exact)",
      .fallback = "sampled",
      .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"sampled", "expected", "empirical", "updates", NULL},
+     .choices = (const char *const[]){"sampled", "expected", "empirical", "updates", "drawn", NULL},
      .offset = offsetof(ewc_options, pass.importance)},
     HTH_KEEP_PASS(ewc_options),
 };

@@ -54,7 +54,7 @@ enum { HTH_ANCHOR_LAST, HTH_ANCHOR_MEAN };
 /* How the importance is found, for the pass over sequences that the caller makes: the options of a part that notes
  * have this behind hth_keep_pull. */
 typedef struct hth_keep_pass {
-    int importance; /* of ewc: 0 sampled, 1 expected, 2 empirical, 3 updates */
+    int importance; /* of ewc: 0 sampled, 1 expected, 2 empirical, 3 updates, 4 drawn */
     int64_t sequences;
     const char *learner;
 } hth_keep_pass;
