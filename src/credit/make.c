@@ -108,12 +108,16 @@ static bool may_descend(const hth_learner *learner) {
            (!past->carry || past->descends);
 }
 
+size_t hth_learner_block(const hth_learner *plan) {
+    hth_arena arena = hth_arena_for(NULL);
+    lay_out(&arena, plan);
+    return arena.used;
+}
+
 static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
                            hth_learner **out, hth_error *error) {
-    hth_arena arena = hth_arena_for(allocator);
-    lay_out(&arena, plan);
-    const size_t bytes = arena.used;
-    arena = (hth_arena){.base = hth_allocate(allocator, bytes)};
+    const size_t bytes = hth_learner_block(plan);
+    hth_arena arena = {.base = hth_allocate(allocator, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
                         "not enough memory for the learner (%zu MiB with learner.past = %s); fewer "
