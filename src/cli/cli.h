@@ -157,14 +157,15 @@ void cli_catch_interrupts(void);
 /* ---- gnuplot.c ------------------------------------------------------------------------------ */
 
 void cli_put_quoted(FILE *out, const char *text);
-/* Where gnuplot draws: a file that ends in .svg or .png, so many lines high where 900 are its width, or NULL for
- * letters on the terminal. */
+/* Where gnuplot draws: a PNG, so many lines high where 900 are its width, or NULL for letters on the terminal. */
 void cli_put_terminal_of(FILE *out, const char *path, int lines);
 /* Whether a path ends as a picture does, .svg or .png; complains, as of option --out, where not. */
 int cli_check_picture(const char *path);
 bool cli_have_gnuplot(void);
-/* Draws what put_script writes; prints and returns the exit code. */
-int cli_draw(const char *path, void (*put_script)(FILE *out, void *context), void *context);
+/* Writes a script for gnuplot, which draws at `path`; NULL: on the terminal. */
+typedef void (*cli_put_script)(FILE *out, const void *context, const char *path);
+/* Draws a PNG, whole or not at all, or letters on the terminal; prints and returns the exit code. */
+int cli_draw(const char *path, cli_put_script put_script, const void *context);
 
 /* ---- compare_table.c, compare_curves.c -------------------------------------------------------- */
 

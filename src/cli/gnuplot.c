@@ -1,5 +1,6 @@
 /* Pictures are drawn by gnuplot: a script goes to it through a pipe. */
 #include "cli/cli.h"
+#include "files/draft.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,16 +21,11 @@ void cli_put_quoted(FILE *out, const char *text) {
 }
 
 void cli_put_terminal_of(FILE *out, const char *path, int lines) {
-    const char *ending = path ? strrchr(path, '.') : NULL;
-    /* Letters on the terminal, an SVG or a PNG. */
     if (!path) {
         int width, height;
         cli_terminal_size(stdout, &width, &height);
         fprintf(out, "set terminal dumb noenhanced size %d,%d\n", width < 40 ? 40 : width - 1,
                 height < 12 ? 12 : height - 2);
-    } else if (ending && strcmp(ending, ".svg") == 0) {
-        fprintf(out, "set terminal svg size 900,%d font 'Helvetica,15' background 'white'\n",
-                lines);
     } else {
         fprintf(out,
                 "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
@@ -64,21 +60,42 @@ bool cli_have_gnuplot(void) {
     return false;
 }
 
-int cli_draw(const char *path, void (*put_script)(FILE *out, void *context), void *context) {
-    if (!cli_have_gnuplot())
-        return cli_complain(CLI_FAILED, "plots are drawn by gnuplot, which is not installed (on "
-                                        "Debian: apt install gnuplot-nox)");
-    if (path) { /* gnuplot would fall back on our own output */
-        FILE *target = fopen(path, "ab");
-        if (!target)
-            return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", path, strerror(errno));
-        fclose(target);
-    }
+/* Whether the file has the end of a PNG: on a full disk gnuplot cuts it, with exit status 0. */
+static bool is_whole_png(const char *path) {
+    static const unsigned char end[] = {'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    unsigned char last[sizeof end];
+    FILE *file = fopen(path, "rbe");
+    if (!file) return false;
+    const bool read = fseek(file, -(long)sizeof last, SEEK_END) == 0 &&
+                      fread(last, 1, sizeof last, file) == sizeof last;
+    fclose(file);
+    return read && memcmp(last, end, sizeof end) == 0;
+}
+
+/* The script goes to gnuplot; `path` is where it draws, NULL: the terminal. */
+static int run_gnuplot(const char *path, cli_put_script put_script, const void *context) {
     fflush(stdout);
     signal(SIGPIPE, SIG_IGN);
     FILE *gnuplot = popen("gnuplot", "w");
     if (!gnuplot) return cli_complain(CLI_FAILED, "cannot start gnuplot: %s", strerror(errno));
-    put_script(gnuplot, context);
+    put_script(gnuplot, context, path);
     if (pclose(gnuplot) != 0) return cli_complain(CLI_FAILED, "gnuplot could not draw the plot");
     return CLI_OK;
+}
+
+int cli_draw(const char *path, cli_put_script put_script, const void *context) {
+    hth_draft draft;
+    hth_error error;
+    if (!cli_have_gnuplot())
+        return cli_complain(CLI_FAILED, "plots are drawn by gnuplot, which is not installed (on "
+                                        "Debian: apt install gnuplot-nox)");
+    if (!path) return run_gnuplot(NULL, put_script, context);
+    if (hth_draft_begin(path, &draft, &error) != HTH_OK) return cli_fail(&error);
+    int code = run_gnuplot(draft.temporary, put_script, context);
+    const bool whole = code == CLI_OK && is_whole_png(draft.temporary);
+    if (code == CLI_OK && !whole)
+        code = cli_complain(CLI_BAD_INPUT,
+                            "%s: gnuplot could not write it whole; is the disk full?", path);
+    if (hth_draft_end(&draft, whole, &error) != HTH_OK && code == CLI_OK) code = cli_fail(&error);
+    return code;
 }

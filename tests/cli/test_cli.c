@@ -517,6 +517,41 @@ static void test_double_precision_without_its_program(void **state) {
     assert_false(is_there("runs"));
 }
 
+/* The picture where no file may be larger than 4096 bytes, as on a full disk; an older one stays. */
+static void refuse_picture(const char *path) {
+    char command[1024];
+    write_whole(path, "older");
+    snprintf(command, sizeof command,
+             "trap '' XFSZ; ulimit -f 8; '%s' plot r --out %s >out.txt 2>err.txt", HTH_PROGRAM,
+             path);
+    assert_int_equal(WEXITSTATUS(system(command)), CLI_BAD_INPUT);
+    read_whole("out.txt", said.out);
+    read_whole("err.txt", said.err);
+    assert_string_equal(said.out, "");
+    if (!strstr(said.err, path) || !strstr(said.err, "disk full") == !strstr(said.err, "too large"))
+        fail_msg("%s", said.err);
+    read_whole(path, said.out);
+    assert_string_equal(said.out, "older");
+    snprintf(command, sizeof command, "%s.tmp", path);
+    assert_false(is_there(command));
+}
+
+static void test_a_picture_is_whole_or_not_there(void **state) {
+    (void)state;
+    assert_int_equal(mkdir("r", 0777), 0);
+    FILE *file = fopen("r/metrics.jsonl", "wb");
+    for (int i = 1; i < 500; i++)
+        fprintf(file, "{\"step\": %d, \"train_loss\": %d}\n", i, i * i % 101);
+    fclose(file);
+    refuse_picture("p.svg");
+    if (system("command -v gnuplot > none.txt 2>&1") != 0) return;
+    refuse_picture("p.png");
+    RUN("plot", "r", "--out", "p.png");
+    assert_string_equal(said.err, "");
+    assert_string_equal(said.out, "p.png\n");
+    assert_false(is_there("p.png.tmp"));
+}
+
 static void test_plot_without_gnuplot(void **state) {
     (void)state;
     assert_int_equal(mkdir("r", 0777), 0);
@@ -613,6 +648,7 @@ int main(void) {
         TEST(test_check_shows_each_claim),
         TEST(test_double_precision_without_its_program),
         TEST(test_plot_without_gnuplot),
+        TEST(test_a_picture_is_whole_or_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
