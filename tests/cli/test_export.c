@@ -21,9 +21,10 @@
 
 enum { ROWS = 48, TESTED = 12 };
 
-/* Two columns to read and one to forecast; the last rows alone, without the header. */
+/* Two columns to read and one to forecast; the last rows alone, without the header, and their two columns to read. */
 static void write_tables(void) {
     FILE *whole = fopen("table.csv", "wb"), *rows = fopen("rows.csv", "wb");
+    FILE *inputs = fopen("inputs.csv", "wb");
     assert_non_null(whole);
     assert_non_null(rows);
     fprintf(whole, "a,b,y\n");
@@ -32,8 +33,12 @@ static void write_tables(void) {
         snprintf(line, sizeof line, "%.3f,%d.5,%.4f\n", 10 + 3 * sin(t / 3.0), t * 7 % 11,
                  5 * cos(t / 4.0) - 2);
         fputs(line, whole);
-        if (t >= ROWS - TESTED) fputs(line, rows);
+        if (t < ROWS - TESTED) continue;
+        fputs(line, rows);
+        *strrchr(line, ',') = '\0';
+        fprintf(inputs, "%s\n", line);
     }
+    fclose(inputs);
     fclose(whole);
     fclose(rows);
 }
@@ -61,7 +66,7 @@ static void compare(const char *folder, const char *prefix) {
         command, sizeof command,
         "cc -std=c11 -Wall -Wextra -Wdouble-promotion -pedantic -Werror -I%s -I%s/core/include "
         "'-D%s_BYTES=4000000' %s/%s.c %s/main.c \"$(dirname '%s')/libhitherto.a\" -lm -pthread "
-        "-o %s.bin && ./%s.bin <rows.csv >said.txt && sed 1d predicted.csv | "
+        "-o %s.bin && ./%s.bin <inputs.csv >said.txt && sed 1d predicted.csv | "
         "sed 's/.*,//' >expected.txt && cmp said.txt expected.txt",
         folder, folder, strcmp(prefix, "pump") == 0 ? "PUMP" : "NETWORK", folder, prefix, folder,
         HTH_PROGRAM, folder, folder);
@@ -91,7 +96,7 @@ static void compare_units(const char *folder) {
     char command[200];
     for (int t = 0; t < trained; t++) mean += (5 * cos(t / 4.0) - 2) / trained;
     for (int t = 0; t < trained; t++) square += pow(5 * cos(t / 4.0) - 2 - mean, 2) / trained;
-    snprintf(command, sizeof command, "./%s.bin unit <rows.csv >unit.txt", folder);
+    snprintf(command, sizeof command, "./%s.bin unit <inputs.csv >unit.txt", folder);
     must_run(command);
     read_column("said.txt", said_there);
     read_column("unit.txt", in_unit);
@@ -102,7 +107,9 @@ static void compare_units(const char *folder) {
 /* A command that must fail with that status, and print that. */
 static void must_refuse(const char *command, int code, const char *reason) {
     char whole[400];
-    snprintf(whole, sizeof whole, "{ %s; } >refused.txt; [ $? = %d ] && grep -q \"%s\" refused.txt",
+    snprintf(whole, sizeof whole,
+             "{ %s; } 2>refused.txt >taken.txt; [ $? = %d ] && grep -q \"%s\" refused.txt && "
+             "[ $(wc -l <refused.txt) = 1 ]",
              command, code, reason);
     must_run(whole);
 }
@@ -112,7 +119,29 @@ static void check_refusals(void) {
     must_refuse("./c0.bin study <rows.csv", 2, "'study' is no word .* knows learn and unit");
     must_refuse("./c1.bin unit <rows.csv", 2, "'unit' is no word .* knows learn$");
     /* Cut in two it would be two rows. */
-    must_refuse("printf '1,2,3\\n1,2,%0400d\\n' 3 | ./c0.bin", 1, "^line 2 is too long");
+    must_refuse("printf '1,2\\n1,%0400d\\n' 3 | ./c0.bin", 1, "^line 2 is too long");
+    must_refuse("printf '1,2\\n1,\\0002\\n' | ./c0.bin", 1, "^line 2 is too long");
+    /* Rows that are none: they began a sequence, or lost a cell. */
+    static const char *const rows[][2] = {{"#oops", "^line 3: '#oops' is no number$"},
+                                          {"0.1,,0.2", "^line 3: '' is no number$"},
+                                          {"0.1,", "^line 3: '' is no number$"},
+                                          {",0.1", "^line 3: '' is no number$"},
+                                          {"1;2", "^line 3: '1;2' is no number$"},
+                                          {"1,2,3", "^line 3 has 3 numbers, but must have 2"},
+                                          {"1", "^line 3 has 1 number, but must have 2: "},
+                                          {"1,nan", "^line 3: .* finite"}};
+    for (size_t i = 0; i < HTH_COUNT(rows); i++) {
+        char command[200];
+        snprintf(command, sizeof command, "printf '1,2\\n\\n%s\\n1,2\\n' | ./c0.bin", rows[i][0]);
+        must_refuse(command, 1, rows[i][1]);
+        must_run("[ $(wc -l <taken.txt) = 1 ]"); /* the row before */
+    }
+    must_refuse("./c0.bin learn <inputs.csv", 1, "^line 1 has 2 .* must have 3: .*right answer$");
+    must_run("printf ' 1 , 2 \\r\\n\\t1\\t2\\n \\r\\n1,2' | ./c0.bin >loose.txt && "
+             "printf '1,2\\n1,2\\n\\n1,2\\n' | ./c0.bin | cmp - loose.txt");
+    if (!is_there("/dev/full")) return;
+    must_refuse("./c0.bin <inputs.csv >/dev/full", 1, "^the outputs cannot be written: ");
+    must_refuse("./c0.bin <.", 1, "^the rows cannot be read: ");
 }
 
 static void test_exported_networks_say_what_predict_says(void **state) {
