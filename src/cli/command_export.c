@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 /* Writes the parameters, and says how torch makes the modules that load them. */
 static int export_torch(const char *run, const hth_settings *settings, const char *out) {
@@ -15,15 +16,47 @@ static int export_torch(const char *run, const hth_settings *settings, const cha
     return CLI_OK;
 }
 
+/* Whether a list of words with blanks between has this one, in small letters or large ones. */
+static bool has_word(const char *list, const char *word) {
+    const size_t length = strlen(word);
+    for (; *list; list += strcspn(list, " "), list += *list == ' ')
+        if (strcspn(list, " ") == length && strncasecmp(list, word, length) == 0) return true;
+    return false;
+}
+
+/* A file, a guard or a function of this name is there already. Some file systems do not tell large letters from small
+ * ones, and guards have large ones alone. */
+static const char *find_clash(const char *prefix) {
+    static const char *const words =
+        "auto break case char const continue default do double else enum extern float for goto if "
+        "inline int long register restrict return short signed sizeof static struct switch typedef "
+        "union unsigned void volatile while";
+    static const char *const headers =
+        "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
+        "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath "
+        "threads time uchar wchar wctype pthread sched unistd";
+    if (has_word("main makefile readme core build parts", prefix)) return "a file of the folder";
+    if (has_word("hitherto hth", prefix) || strncasecmp(prefix, "hth_", 4) == 0)
+        return "a name of the library";
+    if (has_word(headers, prefix)) return "a header of C";
+    return has_word(words, prefix) ? "a word of C" : NULL;
+}
+
 static int check_prefix(const char *prefix) {
     bool good = isalpha((unsigned char)*prefix) && strlen(prefix) < 40;
     for (const char *at = prefix; *at; at++)
         good = good && (isalnum((unsigned char)*at) || *at == '_');
-    if (good) return CLI_OK;
+    if (!good)
+        return cli_complain(CLI_BAD_INPUT,
+                            "option --prefix is '%s', but must be a name in C: a letter, then "
+                            "letters, digits and _, at most 39 in all",
+                            prefix);
+    const char *clash = find_clash(prefix);
+    if (!clash) return CLI_OK;
     return cli_complain(CLI_BAD_INPUT,
-                        "option --prefix is '%s', but must be a name in C: a letter, then letters, "
-                        "digits and _, at most 39 in all",
-                        prefix);
+                        "option --prefix is '%s', but that is %s: take another name, such as "
+                        "my_network",
+                        prefix, clash);
 }
 
 /* Writes a folder that builds alone. */

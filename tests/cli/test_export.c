@@ -217,6 +217,21 @@ static void test_what_no_chip_can_run_is_refused(void **state) {
     refused("network.direction is both");
     RUN("export", "both", "--c", "no", "--prefix", "a-b");
     refused("--prefix is 'a-b'");
+    static const char *const clashes[][2] = {{"main", "a file of the folder"},
+                                             {"Makefile", "a file of the folder"},
+                                             {"hitherto", "a name of the library"},
+                                             {"Hitherto", "a name of the library"},
+                                             {"hth_x", "a name of the library"},
+                                             {"math", "a header of C"},
+                                             {"int", "a word of C"},
+                                             {"while", "a word of C"}};
+    for (size_t i = 0; i < HTH_COUNT(clashes); i++) {
+        char reason[100];
+        RUN("export", "both", "--c", "no", "--prefix", clashes[i][0]);
+        snprintf(reason, sizeof reason, "--prefix is '%s', but that is %s: ", clashes[i][0],
+                 clashes[i][1]);
+        refused(reason);
+    }
     RUN("export", "both", "--c", "no", "--torch", "x.safetensors");
     refused("for which program");
     RUN("export", "nothing", "--c", "no");
