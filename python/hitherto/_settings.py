@@ -254,11 +254,12 @@ class Data(TypedDict, total=False):
     """columns to predict: names with commas between; or: columns to predict: names or numbers from 1, with commas
     between, such as load or 4-6"""
     inputs: Texts
-    """columns that are read: names with commas between; "": all that are numbers in the first row; or: columns that are
-    read, as data.target; "": all that hold numbers in the first row, and with data.ahead=0 not the targets"""
+    """columns that are read: names with commas between; "": all that are numbers in the first row, and with
+    data.ahead=0 not the targets; or: columns that are read, as data.target; "": all that hold numbers in the first row,
+    and with data.ahead=0 not the targets"""
     ahead: int
-    """forecast horizon: the target is so many rows later (1); or: the target of a row is so many rows later; 0: it
-    stands in the same row and is looked at after the prediction (1)"""
+    """forecast horizon: the target is so many rows later; 0: it stands in the same row (1); or: the target of a row is
+    so many rows later; 0: it stands in the same row and is looked at after the prediction (1)"""
     id: Texts
     """column that names a row; a later row with the same name brings its target late (with data.ahead=0)"""
     late: int

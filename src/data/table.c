@@ -42,10 +42,12 @@ static const hth_option options_table[] = {
     OPTION(inputs,
            .help =
                "columns that are read: names with commas between; \"\": all that are numbers in "
-               "the first row",
+               "the first row, and with data.ahead=0 not the targets",
            .fallback = "", .kind = HTH_KIND_TEXT),
-    OPTION(ahead, .help = "forecast horizon: the target is so many rows later", .fallback = "1",
-           .kind = HTH_KIND_INTEGER, .min = 0, .max = 1e9),
+    OPTION(ahead,
+           .help =
+               "forecast horizon: the target is so many rows later; 0: it stands in the same row",
+           .fallback = "1", .kind = HTH_KIND_INTEGER, .min = 0, .max = 1e9),
     OPTION(rows, .help = "use only so many rows of the training file, its first; 0: all",
            .fallback = "0", .kind = HTH_KIND_INTEGER, .min = 0, .max = 1e15),
     OPTION(validation_fraction,
@@ -133,16 +135,54 @@ static hth_status add_list(plan *p, size_t capacity, char *list, size_t *count, 
     return HTH_OK;
 }
 
-/* Adds all columns that have a number in the first row. */
-static hth_status add_numbers(plan *p, size_t capacity, const hth_csv *csv, hth_error *error) {
+/* Whether a list "a, b" has the name. */
+static bool is_listed(const char *list, const char *name) {
+    const size_t length = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        at += strspn(at, " ");
+        const char *end = strncmp(at, name, length) == 0 ? at + length : NULL;
+        if (end) end += strspn(end, " ");
+        if (end && (*end == ',' || !*end)) return true;
+    }
+    return false;
+}
+
+/* Adds all columns that have a number in the first row, but not the targets of the same row. */
+static hth_status add_numbers(const table_options *o, plan *p, size_t capacity, const hth_csv *csv,
+                              hth_error *error) {
+    bool any = false;
     double value;
-    for (size_t i = 0; i < csv->columns; i++)
-        if (hth_csv_is_number(csv, 0, i, &value)) {
-            HTH_TRY(add_column(p, capacity, csv->names[i], error));
-            p->inputs++;
-        }
+    for (size_t i = 0; i < csv->columns; i++) {
+        if (!hth_csv_is_number(csv, 0, i, &value)) continue;
+        any = true;
+        if (o->ahead == 0 && is_listed(o->target, csv->names[i])) continue;
+        HTH_TRY(add_column(p, capacity, csv->names[i], error));
+        p->inputs++;
+    }
     if (p->inputs) return HTH_OK;
-    return hth_fail(error, HTH_INVALID, "%s: no column is a number in the first row", csv->path);
+    return hth_fail(error, HTH_INVALID,
+                    any ? "%s: no column is left to read beside the target of the same row "
+                          "(data.ahead is 0); set data.ahead"
+                        : "%s: no column is a number in the first row",
+                    csv->path);
+}
+
+/* HTH_INVALID where a network would only copy its target, or the target would be 0. */
+static hth_status check_same_row(const table_options *o, const plan *p, hth_error *error) {
+    if (o->ahead > 0) return HTH_OK;
+    for (size_t i = 0; i < p->inputs; i++)
+        if (is_listed(o->target, p->columns[i].name))
+            return hth_fail(error, HTH_INVALID,
+                            "column %s is both input and target of the same row (data.ahead is 0): "
+                            "the network would only copy it; set data.ahead, or leave it out of "
+                            "data.inputs",
+                            p->columns[i].name);
+    if (!o->change) return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "data.change is true, but data.ahead is 0: a row does not change within itself; "
+        "data.ahead must be at least 1");
 }
 
 /* Makes the plan. The names of its columns belong to the plan, or to the training file. */
@@ -157,10 +197,11 @@ static hth_status make_plan(const table_options *o, const hth_csv *train, plan *
         memcpy(p.text, o->inputs, length);
         memcpy(p.text + length, o->target, all - length);
         status = *o->inputs ? add_list(&p, capacity, p.text, &p.inputs, error)
-                            : add_numbers(&p, capacity, train, error);
+                            : add_numbers(o, &p, capacity, train, error);
     }
     /* List the columns of the targets. */
     if (status == HTH_OK) status = add_list(&p, capacity, p.text + length, &p.outputs, error);
+    if (status == HTH_OK) status = check_same_row(o, &p, error);
     if (status == HTH_OK)
         *out = p;
     else

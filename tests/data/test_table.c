@@ -51,6 +51,40 @@ static void rows_are_steps(void **state) {
     }
 }
 
+/* With data.ahead=0 the target is in the row itself, so that it is no input. */
+static void a_target_of_the_same_row_is_no_input(void **state) {
+    (void)state;
+    write_table("t.csv", ",", "\n");
+    const char *settings[] = {
+        "data.file", scratch_path("t.csv"), "data.target", " load , flat", "data.ahead",
+        "0",         "data.standardise",    "false",       NULL,           NULL,
+        NULL};
+    hth_shape shape;
+    hth_position_flags flags;
+    void *stream = open_well("table", settings, HTH_TRAIN, 1, &shape);
+    assert_true(shape.inputs == 1 && shape.outputs == 2);
+    hth_chunk chunk = next_chunk("table", stream, ROWS, &flags);
+    assert_int_equal(chunk.steps, ROWS);
+    for (int row = 0; row < ROWS; row++) {
+        assert_true(chunk.x[row] == row * row);
+        assert_true(chunk.targets[2 * row] == (hth_real)load_of(row) &&
+                    chunk.targets[2 * row + 1] == 5);
+    }
+    reader("table")->close(stream);
+    /* By name, as change, and where nothing else is there. */
+    settings[8] = "data.inputs";
+    settings[9] = "flat , load";
+    open_badly("table", settings, HTH_TRAIN,
+               "column flat is both input and target of the same row (data.ahead is 0)");
+    settings[8] = "data.change";
+    settings[9] = "true";
+    open_badly("table", settings, HTH_TRAIN, "data.change is true, but data.ahead is 0");
+    scratch_write("one.csv", "a\n1\n2\n", 6);
+    const char *const one[] = {
+        "data.file", scratch_path("one.csv"), "data.target", "a", "data.ahead", "0", NULL};
+    open_badly("table", one, HTH_TRAIN, "no column is left to read beside the target");
+}
+
 /* A stream that goes beyond its last target gives the rows behind it too, at weight 0; others stay as they were. */
 static void the_last_rows_have_no_target(void **state) {
     (void)state;
@@ -122,8 +156,6 @@ static void parts_and_scale(void **state) {
                                "0.25",
                                "data.test_fraction",
                                "0.25",
-                               "data.ahead",
-                               "0",
                                NULL};
     double mean = 0, squares = 0;
     for (int r = 0; r < 8; r++) mean += load_of(r) / 8;
@@ -134,12 +166,12 @@ static void parts_and_scale(void **state) {
         hth_position_flags flags;
         void *stream = open_well("table", all, (hth_split)split, 1, &shape);
         hth_chunk chunk = next_chunk("table", stream, 99, &flags);
-        assert_int_equal(chunk.steps, count[split]);
-        for (int t = 0; t < count[split]; t++) {
+        assert_int_equal(chunk.steps, count[split] - 1); /* the last row has no target */
+        for (int t = 0; t < count[split] - 1; t++) {
             const double right = (load_of(first[split] + t) - mean) / sqrt(squares);
             assert_true(fabs((double)chunk.x[2 * t] - right) < 1e-6 * (1 + fabs(right)));
             assert_true(chunk.x[2 * t + 1] == 0); /* constant */
-            assert_true(chunk.targets[t] == chunk.x[2 * t]);
+            if (t > 0) assert_true(chunk.targets[t - 1] == chunk.x[2 * t]);
         }
         reader("table")->close(stream);
     }
@@ -179,8 +211,11 @@ static void what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_steps),  cmocka_unit_test(the_last_rows_have_no_target),
-        cmocka_unit_test(changes),         cmocka_unit_test(parts_and_scale),
+        cmocka_unit_test(rows_are_steps),
+        cmocka_unit_test(a_target_of_the_same_row_is_no_input),
+        cmocka_unit_test(the_last_rows_have_no_target),
+        cmocka_unit_test(changes),
+        cmocka_unit_test(parts_and_scale),
         cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
