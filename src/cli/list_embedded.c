@@ -75,6 +75,10 @@ int cli_list_embedded(const hth_config *config) {
     return cli_complain(CLI_BAD_INPUT, "--embedded is of chips, which compute in single precision: "
                                        "use the program 'hitherto'");
 #endif
+    if (strcmp(cli_setting(config, "train.precision"), "double") == 0)
+        return cli_complain(
+            CLI_BAD_INPUT, "train.precision is 'double', but --embedded is of chips, which compute "
+                           "in single precision: set train.precision=single");
     if (hth_config_validate(config, &error) != HTH_OK ||
         hth_embedded_count(&settings, &size, &error) != HTH_OK)
         return cli_fail(&error);

@@ -6,9 +6,12 @@
 #include "settings/identity.h"
 
 #include "credit/catalogues.h"
+#include "credit/episode/inspect.h"
 #include "credit/inspect.h"
 #include "network/catalogues.h"
+#include "optim/catalogues.h"
 #include "settings/phases.h"
+#include "settings/sections.h"
 #include "tasks/catalogues.h"
 
 #include <stdio.h>
@@ -79,6 +82,31 @@ static hth_status check_transport(const hth_settings *settings, hth_error *error
     return HTH_OK;
 }
 
+static double number_of(const hth_settings *settings, const char *key, double fallback) {
+    const hth_setting *set = hth_settings_find(settings, key);
+    return set ? strtod(set->value, NULL) : fallback;
+}
+
+/* Settings of a term of the loss, a schedule and an early end, where there is none. Episodes refuse those of the
+ * regulariser in words of their own. */
+static hth_status check_switched_off(const hth_settings *settings, hth_error *error) {
+    static const char *const rates[] = {"rate_target", "rate_over"};
+    static const char *const scheduled[] = {"factor", "every", "start"};
+    const hth_setting *schedule = hth_settings_find(settings, "optimiser.schedule");
+    const bool constant = !schedule || strcmp(schedule->value, "constant") == 0;
+    const bool rated =
+        number_of(settings, "regulariser.rate", 0) > 0 || hth_episodes_wanted(settings);
+    for (size_t i = 0; !rated && i < HTH_COUNT(rates); i++)
+        HTH_TRY(check_idle(settings, &hth_regulariser_section.common, rates[i],
+                           "no rates count in the loss: set regulariser.rate", error));
+    for (size_t i = 0; constant && i < HTH_COUNT(scheduled); i++)
+        HTH_TRY(check_idle(settings, &hth_optimisers.common, scheduled[i],
+                           "the learning rate is constant: set optimiser.schedule", error));
+    if (number_of(settings, "train.stop_at", -1) >= 0) return HTH_OK;
+    return check_idle(settings, &hth_train_section.common, "stop_over",
+                      "no metric ends the run: set train.stop_at", error);
+}
+
 /* Settings of random connections and of least squares, where there are none. */
 static hth_status check_unused(const hth_settings *settings, hth_error *error) {
     hth_learner_kind learner;
@@ -91,6 +119,7 @@ static hth_status check_unused(const hth_settings *settings, hth_error *error) {
         HTH_TRY(check_idle(settings, &hth_network_section.common, "density",
                            "no connections are random: set network.connections=random", error));
     HTH_TRY(check_transport(settings, error));
+    HTH_TRY(check_switched_off(settings, error));
     HTH_TRY(hth_learner_choose(settings, &learner, error));
     if (learner.least_squares) return HTH_OK;
     return check_idle(settings, &hth_learners.common, "rls_",

@@ -103,6 +103,10 @@ static void test_bad_arrays(void **state) {
     const double negative[6] = {-1, 0, 0, 0, 0, 1};
     const member soft[] = {inputs, {"targets", "<f8", "(2, 3, 1)", negative, sizeof negative}};
     write_npz("a.npz", soft, 2);
+    TRAIN(
+        "data.classes is '7', but the targets of the data are values: give targets of integers, or "
+        "leave it out",
+        "data=arrays", "data.file=a.npz", "data.classes=7");
     REFUSED("after step 0: targets: step 0, item 0, component 0 is -1; loss sigmoid takes 0 to 1",
             "train", "--out", "begun", "data=arrays", "data.file=a.npz", "train.batch=1",
             "loss=sigmoid", "data.shuffle=false");

@@ -209,6 +209,8 @@ static void test_what_no_chip_can_run_is_refused(void **state) {
     if (sizeof(hth_real) == 8) skip();
     RUN("list", "--cost", "--embedded", "world=bandit", "cell=rate");
     refused("world.name is bandit");
+    RUN("list", "--cost", "--embedded", "task=add", "cell=rate", "train.precision=double");
+    refused("train.precision is 'double'");
     RUN("train", "task=pattern", "task.steps=10", "cell=lstm", "network.direction=both",
         "network.units=2", "learner=bptt", "train.sequences=1", "train.picture=false",
         "train.threads=1", "--quiet", "--out", "both");

@@ -220,6 +220,19 @@ static void test_settings_that_are_refused(void **state) {
     IS_INVALID("learner.rls_every (command line) is '2', but nothing learns by least squares: set "
                "learner.readout=rls, or leave it out",
                "task=add", "learner=rflo", "learner.rls_every=2");
+    IS_INVALID(
+        "regulariser.rate_target (command line) is '.5', but no rates count in the loss: set "
+        "regulariser.rate, or leave it out",
+        "task=add", "regulariser.rate_target=.5");
+    IS_INVALID("optimiser.every (command line) is '5', but the learning rate is constant: set "
+               "optimiser.schedule, or leave it out",
+               "task=add", "optimiser.every=5");
+    IS_INVALID("optimiser.factor (command line) is '.9', but the learning rate is constant: set "
+               "optimiser.schedule, or leave it out",
+               "task=add", "optimiser.factor=.9", "optimiser.schedule=constant");
+    IS_INVALID("train.stop_over (command line) is '3', but no metric ends the run: set "
+               "train.stop_at, or leave it out",
+               "task=add", "train.stop_over=3");
 }
 
 /* The same where they mean something, and where they are the defaults, which each run's own file has. */
@@ -230,6 +243,10 @@ static void test_settings_that_are_used_are_taken(void **state) {
         "learner: {name: rls, rls_every: 2}\n",
         "learner: {name: rflo, readout: rls, rls_alpha: 3, rls_until: 5, rls_forgetting: 0.9}\n",
         "network: {density: 0.10}\nlearner: {rls_every: 1, rls_alpha: 1.0}\n",
+        "regulariser: {rate: 1, rate_target: 0.5, rate_over: tape}\n",
+        "optimiser: {schedule: step, factor: 0.9, every: 5}\n",
+        "train: {stop_at: 0, stop_over: 3}\n",
+        "regulariser: {rate_target: 0.010}\noptimiser: {every: 1e2}\ntrain: {stop_over: 1}\n",
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
         char text[200];
