@@ -443,6 +443,9 @@ static void what_has_no_meaning_is_refused(void **state) {
             "learner.steps how many steps it looks at together",
             "learner=bptt", "--target", "b");
     feed("t.csv");
+    REFUSED("learner.update is 'sequence', but the rows of a stream have no end: it must be 'tape'",
+            "learner=rtrl", "learner.update=sequence", "--target", "b");
+    feed("t.csv");
     REFUSED("keep.name is ewc, which goes over sequences once more, but rows come once: set "
             "keep.importance = updates, or "
             "take si, chain or metaplastic",
