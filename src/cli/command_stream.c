@@ -21,6 +21,7 @@ typedef struct stream_run {
     double every, last_save; /* seconds; every 0: only at the end */
     uint64_t saved_rows;
     bool quiet, failed_to_save;
+    bool told_renamed;
     bool reads_last; /* told to end: the bytes that have arrived are read once more */
     int lost;        /* errno when predictions could not be written; 0: they were */
     cli_stream_report report;
@@ -179,6 +180,19 @@ static void tell_drift(stream_run *s, uint64_t row) {
     cli_progress_message(&s->report.progress, sentence);
 }
 
+/* The first time that a key is missing and there is a new one, which may be its new name. */
+static void tell_renamed(stream_run *s) {
+    const hth_row_keys *keys = hth_rows_keys(hth_online_rows(s->online));
+    char sentence[300];
+    if (!keys->renamed || s->told_renamed) return;
+    s->told_renamed = true;
+    snprintf(sentence, sizeof sentence,
+             "line %llu has no '%s', but a new key, '%s': has it been renamed? What has no key "
+             "counts as missing",
+             (unsigned long long)keys->number, keys->absent, keys->unknown);
+    cli_progress_message(&s->report.progress, sentence);
+}
+
 static int take_rows(stream_run *s) {
     hth_online_row row;
     hth_error error;
@@ -188,6 +202,7 @@ static int take_rows(stream_run *s) {
         if (!found) break;
         print_row(s, &row);
         if (row.drifted) tell_drift(s, row.row);
+        tell_renamed(s);
         if (!cli_stream_report_row(&s->report, s->online, row.seconds)) {
             save(s);
             return CLI_BAD_INPUT;

@@ -110,6 +110,31 @@ bool cli_stream_report_row(cli_stream_report *r, const hth_online *online, doubl
     return !r->file || r->rows % r->every != 0 || put_line(r, online);
 }
 
+/* Rows of JSON that had not the keys of the first one. */
+static void put_absent(const hth_rows *rows) {
+    const hth_row_keys *keys = hth_rows_keys(rows);
+    const size_t inputs = hth_rows_inputs(rows);
+    char name[80];
+    for (size_t i = 0; i < inputs + hth_rows_targets(rows); i++) {
+        const uint64_t absent = hth_rows_absent(rows, i);
+        bool told = false;
+        if (i < inputs)
+            hth_rows_input_name(rows, i, name, sizeof name);
+        else
+            hth_rows_target_name(rows, i - inputs, name, sizeof name);
+        for (size_t k = 0; i >= inputs && k < inputs && !told; k++) {
+            char input[80];
+            hth_rows_input_name(rows, k, input, sizeof input);
+            told = strcmp(input, name) == 0;
+        }
+        if (absent && !told)
+            cli_say(stderr, "%llu rows had no '%s'\n", (unsigned long long)absent, name);
+    }
+    if (keys->renamed)
+        cli_say(stderr, "%llu of them had a new key, the first in line %llu: '%s'\n",
+                (unsigned long long)keys->renamed, (unsigned long long)keys->number, keys->unknown);
+}
+
 void cli_stream_report_sum(const cli_stream_report *r, const hth_online *online) {
     const hth_online_score *score = hth_online_score_of(online);
     const bool classes = hth_rows_classes(hth_online_rows(online)) > 0;
@@ -126,6 +151,7 @@ void cli_stream_report_sum(const cli_stream_report *r, const hth_online *online)
         fprintf(stderr,
                 "%llu answers came too late: the row that they name was forgotten (data.late)\n",
                 (unsigned long long)lost);
+    put_absent(hth_online_rows(online));
     if (score->count == 0) return;
     fprintf(stderr, "  %-28s %12s %12s %12s\n",
             classes ? "share of wrong classes" : "mean absolute error", "network",

@@ -125,17 +125,48 @@ static hth_status read_json_id(hth_rows *r, const cJSON *value, hth_error *error
     return read_id(r, cJSON_IsString(value) ? value->valuestring : number, error);
 }
 
+/* A key of the line that the first one did not have; NULL: there is none. */
+static const char *new_key(const hth_rows *r, const cJSON *line) {
+    for (const cJSON *item = line->child; item; item = item->next) {
+        bool known = false;
+        for (size_t c = 0; c < r->columns && !known; c++)
+            known = strcmp(r->names[c], item->string) == 0;
+        if (!known) return item->string;
+    }
+    return NULL;
+}
+
+/* Counts the columns that are read and that the line does not have. */
+static void count_absent(hth_rows *r, const cJSON *line) {
+    hth_row_keys *keys = &r->keys;
+    const char *unknown = new_key(r, line), *first = NULL;
+    if (!unknown && r->id_column != HTH_NOT_READ) return;
+    for (size_t c = 0; c < r->columns; c++) {
+        if (!r->wanted[c] || cJSON_GetObjectItemCaseSensitive(line, r->names[c])) continue;
+        if (!first) first = r->names[c];
+        r->absent[c]++;
+    }
+    if (!unknown || keys->renamed++ > 0) return;
+    keys->number = r->number;
+    snprintf(keys->absent, sizeof keys->absent, "%s", first ? first : "");
+    snprintf(keys->unknown, sizeof keys->unknown, "%s", unknown);
+}
+
 /* A key that is missing is a number that is missing; in a list every place counts. */
 static hth_status read_members(hth_rows *r, const cJSON *line, hth_error *error) {
     const cJSON *item = line->child;
     if (!r->names && cJSON_GetArraySize(line) != (int)r->columns)
         return wrong_count(r, (size_t)cJSON_GetArraySize(line), error);
+    bool lacks = false;
     for (size_t c = 0; c < r->columns; c++) {
         const cJSON *value = r->names ? cJSON_GetObjectItemCaseSensitive(line, r->names[c]) : item;
         if (!r->names && item) item = item->next;
         if (c == r->id_column) HTH_TRY(read_json_id(r, value, error));
-        if (r->wanted[c]) HTH_TRY(read_value(r, c, value, error));
+        if (!r->wanted[c]) continue;
+        HTH_TRY(read_value(r, c, value, error));
+        lacks = lacks || (r->names && !value);
     }
+    if (lacks) count_absent(r, line);
     return HTH_OK;
 }
 

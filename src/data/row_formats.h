@@ -35,7 +35,9 @@ struct hth_rows {
     char **classes; /* [class_count] names, into class_text; NULL: numbers */
     char *class_text;
     size_t class_count;
-    double *values; /* inputs, then targets */
+    double *values;   /* inputs, then targets */
+    uint64_t *absent; /* [columns]: rows without this key */
+    hth_row_keys keys;
 };
 
 /* Waits until a line, or `bytes` bytes, have arrived, and moves rows->line to them. *found false: the input has

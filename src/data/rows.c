@@ -300,7 +300,8 @@ static hth_status open_rows(hth_rows *r, hth_error *error) {
     HTH_TRY(hth_rows_begin(r, &found, error));
     if (!found) return hth_fail(error, HTH_INVALID, "%s: there are no rows", r->source.name);
     r->cells = calloc(r->columns, sizeof *r->cells);
-    if (!r->cells) return hth_rows_no_memory(r, error);
+    r->absent = calloc(r->columns, sizeof *r->absent);
+    if (!r->cells || !r->absent) return hth_rows_no_memory(r, error);
     return choose_columns(r, error);
 }
 
@@ -324,6 +325,7 @@ void hth_rows_close(hth_rows *r) {
     free(r->names);
     free(r->buffer);
     free(r->cells);
+    free(r->absent);
     free(r->wanted);
     free(r->inputs);
     free(r->targets);
@@ -369,6 +371,15 @@ void hth_rows_class_name(const hth_rows *r, size_t index, char *out, size_t size
         snprintf(out, size, "%s", r->classes[index]);
     else
         snprintf(out, size, "%zu", index);
+}
+
+const hth_row_keys *hth_rows_keys(const hth_rows *r) {
+    return &r->keys;
+}
+
+uint64_t hth_rows_absent(const hth_rows *r, size_t index) {
+    const bool input = index < r->input_count;
+    return r->absent[input ? r->inputs[index] : r->targets[index - r->input_count]];
 }
 
 static hth_status check_class(const hth_rows *r, double value, hth_error *error) {

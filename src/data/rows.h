@@ -58,6 +58,14 @@ typedef struct hth_row {
     bool has_input, has_target; /* a number among them is not missing */
 } hth_row;
 
+/* Objects of JSON whose keys are not those of the first one. With data.id a row may leave out what it does not bring,
+ * so that only rows with a new key count there. */
+typedef struct hth_row_keys {
+    uint64_t renamed; /* rows that lack a column that is read and have a new key */
+    uint64_t number;  /* the line of the first of them, a column that it lacks, and its new key */
+    char absent[80], unknown[80];
+} hth_row_keys;
+
 typedef struct hth_rows hth_rows;
 
 /* Waits for the first row, which decides what columns there are. HTH_INVALID for columns that there are not and for
@@ -78,6 +86,11 @@ void hth_rows_id_name(const hth_rows *rows, char *out, size_t size);
 char *hth_rows_names(const hth_rows *rows);
 /* The name of a class as data.classes gives it; its number where that is a count. */
 void hth_rows_class_name(const hth_rows *rows, size_t index, char *out, size_t size);
+
+/* Of the rows so far. */
+const hth_row_keys *hth_rows_keys(const hth_rows *rows);
+/* How many rows lacked the key of the input or, from hth_rows_inputs on, of the target. */
+uint64_t hth_rows_absent(const hth_rows *rows, size_t index);
 
 /* *found false: the input has ended, or `wait` said to stop. Errors are those of opening, with line and column. */
 hth_status hth_rows_next(hth_rows *rows, hth_row *out, bool *found, hth_error *error);

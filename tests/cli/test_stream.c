@@ -126,6 +126,50 @@ static void names_go_on_with_a_snapshot(void **state) {
     assert_memory_equal(said.out, "2,", 2);
 }
 
+/* Writes rows of JSON whose key b, from row `from` on, is `key`; NULL: it is left out. */
+static void write_renamed(size_t from, const char *key) {
+    FILE *file = fopen("t.json", "wb");
+    assert_non_null(file);
+    for (size_t t = 0; t < 30; t++)
+        if (t < from)
+            fprintf(file, "{\"a\": %zu, \"b\": %zu}\n", t % 7, t % 5);
+        else if (key)
+            fprintf(file, "{\"a\": %zu, \"%s\": %zu}\n", t % 7, key, t % 5);
+        else
+            fprintf(file, "{\"a\": %zu}\n", t % 7);
+    fclose(file);
+    feed("t.json");
+}
+
+/* A key that is renamed on the way is told once, and counted; so is one that is left out. */
+static void a_renamed_key_is_told(void **state) {
+    (void)state;
+    static const char *const targets[] = {"a", "b"};
+    static const char sentence[] = "line 21 has no 'b', but a new key, 'B': has it been renamed? "
+                                   "What has no key counts as missing\n";
+    for (size_t i = 0; i < HTH_COUNT(targets); i++) {
+        write_renamed(20, "B");
+        STREAM("--target", targets[i]);
+        assert_int_equal(said.code, CLI_OK);
+        assert_memory_equal(said.err, sentence, sizeof sentence - 1);
+        assert_null(strstr(said.err + 1, "line 21 has no"));
+        assert_non_null(strstr(said.err, "\n10 rows had no 'b'\n10 of them had a new key, the "
+                                         "first in line 21: 'B'\n"));
+        assert_null(strstr(said.err, "had no 'a'"));
+    }
+    write_renamed(20, NULL);
+    STREAM("--target", "a");
+    assert_non_null(strstr(said.err, "\n10 rows had no 'b'\n  mean"));
+    write_renamed(30, NULL); /* the control */
+    STREAM("--target", "a");
+    assert_null(strstr(said.err, "had no"));
+    /* Answers by name leave out the inputs. */
+    write_whole("t.json", "{\"id\": 1, \"a\": 1, \"b\": null}\n{\"id\": 1, \"b\": 2}\n");
+    feed("t.json");
+    STREAM("--id", "id", "--target", "b");
+    assert_null(strstr(said.err, "had no"));
+}
+
 /* Tabs may end a row: its last value is missing. Names of columns may be numbers. */
 static void rows_as_people_write_them(void **state) {
     (void)state;
@@ -507,6 +551,7 @@ int main(void) {
         cmocka_unit_test(two_parts_are_the_whole),
         cmocka_unit_test(signals_save),
         cmocka_unit_test(names_go_on_with_a_snapshot),
+        cmocka_unit_test(a_renamed_key_is_told),
         cmocka_unit_test(rows_as_people_write_them),
         cmocka_unit_test(names_are_written_as_they_were_read),
         cmocka_unit_test(a_full_disk_ends_the_stream),
