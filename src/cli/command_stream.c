@@ -21,7 +21,7 @@ typedef struct stream_run {
     double every, last_save; /* seconds; every 0: only at the end */
     uint64_t saved_rows;
     bool quiet, failed_to_save;
-    bool told_renamed;
+    bool told_renamed, told_dropped;
     bool reads_last; /* told to end: the bytes that have arrived are read once more */
     int lost;        /* errno when predictions could not be written; 0: they were */
     cli_stream_report report;
@@ -180,6 +180,17 @@ static void tell_drift(stream_run *s, uint64_t row) {
     cli_progress_message(&s->report.progress, sentence);
 }
 
+static void tell_dropped(stream_run *s, const hth_online_row *row) {
+    char sentence[300];
+    if (s->told_dropped) return;
+    s->told_dropped = true;
+    snprintf(sentence, sizeof sentence,
+             "row %llu, '%s': an earlier row of this name still waits for its answer, and this one "
+             "brings none: it is dropped, and so are others like it",
+             (unsigned long long)row->row, row->id);
+    cli_progress_message(&s->report.progress, sentence);
+}
+
 /* The first time that a key is missing and there is a new one, which may be its new name. */
 static void tell_renamed(stream_run *s) {
     const hth_row_keys *keys = hth_rows_keys(hth_online_rows(s->online));
@@ -202,6 +213,7 @@ static int take_rows(stream_run *s) {
         if (!found) break;
         print_row(s, &row);
         if (row.drifted) tell_drift(s, row.row);
+        if (row.dropped) tell_dropped(s, &row);
         tell_renamed(s);
         if (!cli_stream_report_row(&s->report, s->online, row.seconds)) {
             save(s);

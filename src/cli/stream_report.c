@@ -138,7 +138,7 @@ static void put_absent(const hth_rows *rows) {
 void cli_stream_report_sum(const cli_stream_report *r, const hth_online *online) {
     const hth_online_score *score = hth_online_score_of(online);
     const bool classes = hth_rows_classes(hth_online_rows(online)) > 0;
-    const uint64_t lost = hth_online_lost(online);
+    const uint64_t lost = hth_online_lost(online), dropped = hth_online_dropped(online);
     char memory[40], speed[24];
     cli_format_bytes(memory, sizeof memory, (double)hth_online_bytes(online));
     cli_format_count(speed, sizeof speed, rate(r));
@@ -149,8 +149,14 @@ void cli_stream_report_sum(const cli_stream_report *r, const hth_online *online)
             time_of_share(r, 0.5), time_of_share(r, 0.99), memory);
     if (lost)
         fprintf(stderr,
-                "%llu answers came too late: the row that they name was forgotten (data.late)\n",
+                "%llu answers came too late: the row that they name was forgotten (data.late), or "
+                "had its answer\n",
                 (unsigned long long)lost);
+    if (dropped)
+        fprintf(stderr,
+                "%llu rows were dropped: their name still waited for an answer, and they brought "
+                "none\n",
+                (unsigned long long)dropped);
     put_absent(hth_online_rows(online));
     if (score->count == 0) return;
     fprintf(stderr, "  %-28s %12s %12s %12s\n",

@@ -231,6 +231,10 @@ uint64_t hth_online_lost(const hth_online *o) {
     return o->counters->lost;
 }
 
+uint64_t hth_online_dropped(const hth_online *o) {
+    return o->counters->dropped;
+}
+
 size_t hth_online_bytes(const hth_online *o) {
     return hth_model_sizes_of(o->model)->total + o->block_bytes;
 }
@@ -425,14 +429,15 @@ static hth_status answer_step(hth_online *o, uint64_t step, const hth_row *row, 
     return learn(o, slot, row->targets, (size_t)(o->counters->steps - 1 - step), error);
 }
 
-/* The step of the row with this name; false: it is not among the last ones. */
+/* The step of the row with this name that awaits an answer; false: there is none among the last ones. */
 static bool find_step(const hth_online *o, uint64_t name, uint64_t *step) {
     const uint64_t newest = o->counters->steps;
-    for (uint64_t back = 1; back <= o->slots && back <= newest; back++)
-        if (o->slot_name[(newest - back) % o->slots] == name) {
-            *step = newest - back;
-            return true;
-        }
+    for (uint64_t back = 1; back <= o->slots && back <= newest; back++) {
+        const uint64_t place = (newest - back) % o->slots;
+        if (!o->slot_open[place] || o->slot_name[place] != name) continue;
+        *step = newest - back;
+        return true;
+    }
     return false;
 }
 
@@ -440,15 +445,20 @@ static uint64_t name_of(const hth_row *row) {
     return hth_digest_add(HTH_DIGEST_START, row->id, strlen(row->id));
 }
 
-/* A row with a name that is known brings an answer; one without inputs can only do that. */
+/* A row with a name that waits brings an answer; one without inputs can only do that. A name that has its answer is free
+ * for another row. */
 static hth_status take_named(hth_online *o, const hth_row *row, hth_online_row *out,
                              hth_error *error) {
     const uint64_t name = name_of(row);
     uint64_t step;
     if (find_step(o, name, &step)) {
-        const bool answers = o->slot_open[step % o->slots] && all_there(o, row);
+        if (!all_there(o, row)) {
+            out->dropped = true;
+            o->counters->dropped++;
+            return HTH_OK;
+        }
         HTH_TRY(answer_step(o, step, row, &out->drifted, error));
-        if (answers) note_targets(o, row);
+        note_targets(o, row);
         return HTH_OK;
     }
     if (!row->has_input) {

@@ -28,7 +28,8 @@ typedef struct hth_online_plan {
 typedef struct hth_online_row {
     uint64_t row;   /* counted from 1 since the first, over all snapshots */
     const char *id; /* "" if rows have no names */
-    bool predicted; /* false: the row only brought the answer of an earlier one */
+    bool predicted; /* false: the row only brought the answer of an earlier one, or was dropped */
+    bool dropped;   /* it has no answer, and its name still waits for one */
     /* [count]: the targets of the row that is data.ahead later, in their own unit; with classes the probability of each
      * */
     const double *forecast;
@@ -57,7 +58,10 @@ hth_status hth_online_settings(const char *path, hth_config *config, hth_error *
 const hth_online_score *hth_online_score_of(const hth_online *online);
 const hth_rows *hth_online_rows(const hth_online *online);
 uint64_t hth_online_count(const hth_online *online); /* rows so far, over all snapshots */
-uint64_t hth_online_lost(const hth_online *online);  /* late answers whose row was forgotten */
-size_t hth_online_bytes(const hth_online *online);   /* of the model and the stream */
+/* Late answers whose row was forgotten, or had its answer. */
+uint64_t hth_online_lost(const hth_online *online);
+/* Rows without an answer whose name still waits for one: neither predicted nor learned from. */
+uint64_t hth_online_dropped(const hth_online *online);
+size_t hth_online_bytes(const hth_online *online); /* of the model and the stream */
 
 #endif

@@ -9,6 +9,7 @@
 
 /* Arrays of the stream; then the saved model, then the parameters by name, for other tools. */
 enum { OWN_FIELDS = 11 };
+enum { FIRST_COUNTERS = 4 }; /* that all snapshots have */
 static const char COLUMNS[] = "columns", KIND[] = "kind", STREAM[] = "stream", NAMES[] = "names";
 
 static hth_field list_of(const char *name, hth_dtype dtype, size_t count, void *data) {
@@ -168,13 +169,13 @@ static hth_status check_columns(const hth_online *o, const hth_safetensors *file
     return status;
 }
 
-/* Words of the saved model in the file, which depend on what waits in it (a gradient without an update): no more than
- * the file has. 0: there is none. */
-static size_t model_words(const hth_safetensors *file) {
+/* Numbers of an array in the file; 0: there is none. Those of the saved model depend on what waits in it (a gradient
+ * without an update). */
+static size_t length_of(const hth_safetensors *file, const char *name) {
     size_t count;
     const hth_tensor *tensors = hth_safetensors_list(file, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(tensors[i].name, "stream.model") == 0) return (size_t)tensors[i].count;
+        if (strcmp(tensors[i].name, name) == 0) return (size_t)tensors[i].count;
     return 0;
 }
 
@@ -183,6 +184,8 @@ static hth_status take_up(hth_online *o, hth_safetensors *file, const char *path
                           size_t words, hth_error *error) {
     hth_field fields[OWN_FIELDS + 1];
     size_t count = list_own(o, fields);
+    const size_t counters = length_of(file, "stream.counters");
+    if (counters >= FIRST_COUNTERS && counters < fields[0].count) fields[0].count = counters;
     fields[count++] = list_of("model", HTH_DTYPE_U64, words, model);
     HTH_TRY(hth_safetensors_restore(file, fields, count, HTH_RESTORE_EXACT, error));
     const uint64_t bytes = o->counters->model_bytes;
@@ -198,7 +201,7 @@ static hth_status take_up(hth_online *o, hth_safetensors *file, const char *path
 
 static hth_status restore(hth_online *o, hth_safetensors *file, const char *path,
                           hth_error *error) {
-    const size_t words = model_words(file);
+    const size_t words = length_of(file, "stream.model");
     uint64_t *model = calloc(words + 1, sizeof *model);
     if (!model) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory", path);
     const hth_status status = take_up(o, file, path, model, words, error);

@@ -170,6 +170,23 @@ static void a_renamed_key_is_told(void **state) {
     assert_null(strstr(said.err, "had no"));
 }
 
+/* A row of a name that still waits, without an answer: one sentence, and a count. */
+static void rows_of_a_name_that_waits_are_counted(void **state) {
+    (void)state;
+    write_whole("t.csv", "id,a,y\np,1,\np,,5\np,2,\np,3,\np,4,\np,,6\np,,7\n");
+    feed("t.csv");
+    STREAM("--id", "id", "--target", "y");
+    assert_int_equal(lines_of(said.out), 3);
+    assert_non_null(strstr(said.out, "\n1,p,"));
+    assert_non_null(strstr(said.out, "\n3,p,"));
+    static const char sentence[] =
+        "row 4, 'p': an earlier row of this name still waits for its answer, and this one brings "
+        "none: it is dropped, and so are others like it\n7 rows, 2 answers";
+    assert_memory_equal(said.err, sentence, sizeof sentence - 1);
+    assert_non_null(strstr(said.err, "\n2 rows were dropped"));
+    assert_non_null(strstr(said.err, "\n1 answers came too late"));
+}
+
 /* Tabs may end a row: its last value is missing. Names of columns may be numbers. */
 static void rows_as_people_write_them(void **state) {
     (void)state;
@@ -552,6 +569,7 @@ int main(void) {
         cmocka_unit_test(signals_save),
         cmocka_unit_test(names_go_on_with_a_snapshot),
         cmocka_unit_test(a_renamed_key_is_told),
+        cmocka_unit_test(rows_of_a_name_that_waits_are_counted),
         cmocka_unit_test(rows_as_people_write_them),
         cmocka_unit_test(names_are_written_as_they_were_read),
         cmocka_unit_test(a_full_disk_ends_the_stream),

@@ -38,7 +38,7 @@ typedef struct told {
     size_t count;
     double forecast[MOST][3];
     hth_online_score score;
-    uint64_t lost;
+    uint64_t lost, dropped;
     bool drifted;
     size_t drifted_at;
 } told;
@@ -85,6 +85,7 @@ static hth_status run_plan(const char *file, const char *settings, hth_online_pl
         }
         got.score = *hth_online_score_of(online);
         got.lost = hth_online_lost(online);
+        got.dropped = hth_online_dropped(online);
         if ((status == HTH_OK || status == HTH_INVALID) && snapshot) save(online, snapshot);
         hth_online_close(online);
     }
@@ -369,6 +370,7 @@ static void cut_everywhere(row_writer put, const char *settings, size_t from,
                             got.count * sizeof got.forecast[0]);
         assert_memory_equal(&got.score, &whole.score, sizeof got.score);
         assert_int_equal(got.lost, whole.lost);
+        assert_int_equal(got.dropped, whole.dropped);
     }
 }
 
@@ -453,6 +455,32 @@ static void late_answers_find_their_row(void **state) {
         "data.id=id data.inputs=a data.target=y data.ahead=0 data.late=2 data.standardise=false");
     assert_int_equal(got.lost, ROWS - 3 + 2); /* the control: all come too late */
     assert_false(same_forecasts(&ahead, 0, ROWS));
+}
+
+/* A name is free when it has its answer: then rows of names that come back are those of names that do not. */
+static void a_name_is_free_after_its_answer(void **state) {
+    (void)state;
+    static const char settings[] = "data.id=id data.inputs=a data.target=y data.ahead=0";
+    static told other;
+    for (int reused = 0; reused < 2; reused++) {
+        FILE *file = fopen(scratch_path("t.csv"), "wb");
+        assert_non_null(file);
+        fputs("id,a,y\n", file);
+        for (int t = 0; t < ROWS; t++) {
+            const int name = reused ? t % 2 : t;
+            fprintf(file, "p%d,%.17g,\n", name, table[t][0]);
+            if (t % 3 == 0) fprintf(file, "p%d,9,\n", name); /* it still waits: dropped */
+            fprintf(file, "p%d,,%.17g\n", name, table[t][2]);
+        }
+        fclose(file);
+        run_stream("t.csv", settings);
+        assert_int_equal(got.count, ROWS);
+        assert_int_equal(got.dropped, ROWS / 3);
+        assert_int_equal(got.lost, 0);
+        if (!reused) other = got;
+    }
+    assert_true(same_forecasts(&other, 0, ROWS));
+    assert_memory_equal(&got.score, &other.score, sizeof got.score);
 }
 
 static void missing_numbers_are_held_or_masked(void **state) {
@@ -658,6 +686,7 @@ int main(void) {
         cmocka_unit_test(a_snapshot_of_something_else_is_refused),
         cmocka_unit_test(a_snapshot_that_diverged_is_not_made),
         cmocka_unit_test(late_answers_find_their_row),
+        cmocka_unit_test(a_name_is_free_after_its_answer),
         cmocka_unit_test(missing_numbers_are_held_or_masked),
         cmocka_unit_test(scores_are_sums_by_hand),
         cmocka_unit_test(a_window_forgets),
