@@ -86,7 +86,7 @@ def score(path: str, target: str, ahead: int, count: int, settings: list[str]) -
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "score.jsonl")
         stream(path, target, ahead, ["--score", str(file), "--score-every", str(count), *settings])
-        return json.loads(file.read_text())
+        return json.loads(file.read_text().splitlines()[-1])
 
 
 def run_ours(path: str, target: str, ahead: int, count: int, settings: list[str]) -> None:

@@ -20,7 +20,7 @@ typedef struct stream_run {
     const char *save, *id;
     double every, last_save; /* seconds; every 0: only at the end */
     uint64_t saved_rows;
-    bool quiet, failed_to_save;
+    bool quiet, failed_to_save, failed_to_score;
     bool told_renamed, told_dropped;
     bool reads_last; /* told to end: the bytes that have arrived are read once more */
     int lost;        /* errno when predictions could not be written; 0: they were */
@@ -216,6 +216,7 @@ static int take_rows(stream_run *s) {
         if (row.dropped) tell_dropped(s, &row);
         tell_renamed(s);
         if (!cli_stream_report_row(&s->report, s->online, row.seconds)) {
+            s->failed_to_score = true;
             save(s);
             return CLI_BAD_INPUT;
         }
@@ -249,6 +250,7 @@ static int run(stream_run *s, const cli_arguments *arguments, const hth_online_p
     code = take_rows(s);
     cli_progress_clear(&s->report.progress);
     if (code == CLI_OK) code = check_output(s);
+    if (!s->failed_to_score && !cli_stream_report_last(&s->report, s->online)) code = CLI_BAD_INPUT;
     if (!s->quiet && s->report.rows > 0) cli_stream_report_sum(&s->report, s->online);
     if (code == CLI_OK && s->save && !s->quiet)
         cli_say(stderr, "Saved after row %llu; to go on: hitherto stream --load %s --save %s\n",

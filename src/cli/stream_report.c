@@ -26,7 +26,7 @@ static size_t time_class(double seconds) {
 /* In microseconds: the end of the class that holds this share of the rows. */
 static double time_of_share(const cli_stream_report *r, double share) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < CLI_TIME_CLASSES; i++) {
+    for (size_t i = 0; i < CLI_TIME_CLASSES && r->rows > 0; i++) {
         sum += r->times[i];
         if ((double)sum >= share * (double)r->rows) return 1e-3 * pow(2, (double)(i + 1) / 4);
     }
@@ -47,7 +47,22 @@ static void put_number(FILE *file, const char *name, double value) {
         fprintf(file, ", \"%s\": null", name);
 }
 
-static bool put_line(cli_stream_report *r, const hth_online *online) {
+static void put_count(FILE *file, const char *name, uint64_t count) {
+    fprintf(file, ", \"%s\": %llu", name, (unsigned long long)count);
+}
+
+/* What happened besides. */
+static void put_events(FILE *file, const hth_online *online) {
+    uint64_t drifted_at;
+    const uint64_t drifts = hth_online_drifted(online, &drifted_at);
+    put_count(file, "late_answers", hth_online_lost(online));
+    put_count(file, "dropped_rows", hth_online_dropped(online));
+    put_count(file, "renamed_rows", hth_rows_keys(hth_online_rows(online))->renamed);
+    put_count(file, "drifts", drifts);
+    put_count(file, "last_drift", drifted_at);
+}
+
+static bool put_line(cli_stream_report *r, const hth_online *online, bool ends) {
     const hth_online_score *score = hth_online_score_of(online);
     const bool classes = hth_rows_classes(hth_online_rows(online)) > 0;
     fprintf(r->file, "{\"row\": %llu, \"answers\": %.0f",
@@ -68,7 +83,8 @@ static bool put_line(cli_stream_report *r, const hth_online *online) {
     put_number(r->file, "rows_per_second", rate(r));
     put_number(r->file, "p50_us", time_of_share(r, 0.5));
     put_number(r->file, "p99_us", time_of_share(r, 0.99));
-    fprintf(r->file, "}\n");
+    put_events(r->file, online);
+    fprintf(r->file, ", \"end\": %s}\n", ends ? "true" : "false");
     if (fflush(r->file) == 0 && !ferror(r->file)) return true;
     cli_complain(CLI_BAD_INPUT, "%s cannot be written: %s", r->path, strerror(errno));
     return false;
@@ -107,7 +123,11 @@ bool cli_stream_report_row(cli_stream_report *r, const hth_online *online, doubl
     r->times[time_class(seconds)]++;
     r->rows++;
     if (r->rows % LOOK == 0) show_progress(r, online);
-    return !r->file || r->rows % r->every != 0 || put_line(r, online);
+    return !r->file || r->rows % r->every != 0 || put_line(r, online, false);
+}
+
+bool cli_stream_report_last(cli_stream_report *r, const hth_online *online) {
+    return !r->file || put_line(r, online, true);
 }
 
 /* Rows of JSON that had not the keys of the first one. */

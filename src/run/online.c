@@ -235,6 +235,11 @@ uint64_t hth_online_dropped(const hth_online *o) {
     return o->counters->dropped;
 }
 
+uint64_t hth_online_drifted(const hth_online *o, uint64_t *last) {
+    *last = o->counters->drifted_at;
+    return o->counters->drifts;
+}
+
 size_t hth_online_bytes(const hth_online *o) {
     return hth_model_sizes_of(o->model)->total + o->block_bytes;
 }
@@ -496,5 +501,8 @@ hth_status hth_online_next(hth_online *o, hth_online_row *out, bool *found, hth_
     HTH_TRY(take_row(o, &row, out, error));
     out->seconds = hth_clock() - began;
     out->row = ++o->counters->rows;
+    if (!out->drifted) return HTH_OK;
+    o->counters->drifts++;
+    o->counters->drifted_at = out->row;
     return HTH_OK;
 }

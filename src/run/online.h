@@ -62,6 +62,8 @@ uint64_t hth_online_count(const hth_online *online); /* rows so far, over all sn
 uint64_t hth_online_lost(const hth_online *online);
 /* Rows without an answer whose name still waits for one: neither predicted nor learned from. */
 uint64_t hth_online_dropped(const hth_online *online);
+/* How often the error has risen (plan.drift); *last: the row of the last time, 0: never. */
+uint64_t hth_online_drifted(const hth_online *online, uint64_t *last);
 size_t hth_online_bytes(const hth_online *online); /* of the model and the stream */
 
 #endif

@@ -15,7 +15,7 @@ typedef struct hth_online_counters {
     uint64_t rows, steps, lost;
     uint64_t model_bytes; /* of the saved model */
     /* Snapshots of before have none of these. */
-    uint64_t dropped;
+    uint64_t dropped, drifts, drifted_at;
 } hth_online_counters;
 
 struct hth_online {

@@ -47,7 +47,10 @@ static void predictions_and_scores_are_written(void **state) {
     assert_non_null(strstr(said.err, "250 rows, 248 answers"));
     assert_non_null(strstr(said.err, "persistence"));
     read_whole("s.jsonl", said.out);
-    assert_int_equal(lines_of(said.out), 2);
+    assert_int_equal(lines_of(said.out), 3);
+    const char *last = strstr(said.out, "{\"row\": 250, \"answers\": 248, ");
+    assert_true(last && strstr(last, "\"late_answers\": 0, ") &&
+                strstr(last, ", \"end\": true}\n"));
     assert_memory_equal(said.out, "{\"row\": 100, \"answers\": 98, \"all_network_squared\": ", 50);
     assert_non_null(strstr(said.out, "\"p99_us\": "));
 }
@@ -244,9 +247,19 @@ static void drift_is_told(void **state) {
         fprintf(file, "%.4f\n", (t < 300 ? 0.1 : 9) * sin((t < 300 ? 0.2 : 2.9) * (double)t));
     fclose(file);
     feed("t.csv");
-    STREAM("--target", "1", "--drift", "20", "--quiet");
+    unlink("s.jsonl");
+    STREAM("--target", "1", "--drift", "20", "--quiet", "--score", "s.jsonl");
     assert_non_null(strstr(said.err, ": the error has risen above its mean: drift\n"));
     assert_memory_equal(said.err, "row 30", 6);
+    size_t drifts = lines_of(said.err), row = 0;
+    for (const char *at = said.err; (at = strstr(at, "row ")); at++)
+        row = strtoull(at + 4, NULL, 10);
+    char expected[100];
+    snprintf(expected, sizeof expected, "\"drifts\": %zu, \"last_drift\": %zu, \"end\": true}\n",
+             drifts, row);
+    read_whole("s.jsonl", said.out);
+    assert_int_equal(lines_of(said.out), 1);
+    assert_non_null(strstr(said.out, expected));
 }
 
 /* A signal to end saves what there is; one to save goes on. The program reads from a pipe that stays open. */
@@ -281,6 +294,10 @@ static void signals_save(void **state) {
     finish_program(child);
     close(ends[1]);
     assert_int_equal(said.code, CLI_OK);
+    read_whole("s.jsonl", said.out);
+    assert_int_equal(lines_of(said.out), 3);
+    assert_non_null(strstr(strstr(said.out, "{\"row\": 6, ") + 1, "{\"row\": 6, "));
+    assert_string_equal(said.out + strlen(said.out) - 13, "\"end\": true}\n");
     /* All six rows are in it. */
     write_whole("t.csv", "7\n");
     feed("t.csv");
