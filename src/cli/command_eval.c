@@ -3,6 +3,7 @@
 
 #include "files/draft.h"
 #include "files/folder.h"
+#include "run/online.h"
 #include "session/reopen.h"
 
 #include <string.h>
@@ -93,6 +94,12 @@ int cli_match_run(const cli_arguments *arguments, const char *run) {
     bool by_file;
     hth_config *config;
     hth_error error;
+    if (hth_online_is_snapshot(run))
+        return cli_complain(CLI_BAD_INPUT,
+                            "%s is a snapshot of 'hitherto stream', and no run: 'hitherto stream "
+                            "--load %s' goes on with it, and 'hitherto train --from %s' begins a "
+                            "run with its parameters",
+                            run, run, run);
     if (hth_rundir_of(run, folder, &by_file, &error) != HTH_OK ||
         hth_rundir_file(folder, "settings.yaml", path, &error) != HTH_OK)
         return cli_fail(&error);

@@ -63,7 +63,9 @@ hth_status hth_rundir_of(const char *path, char *out, bool *by_file, hth_error *
     if (length >= HTH_PATH_LENGTH)
         return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
     memcpy(out, path, length + 1);
-    *by_file = length > end && strcmp(path + length - end, ending) == 0;
+    struct stat found;
+    *by_file = (length > end && strcmp(path + length - end, ending) == 0) ||
+               (stat(path, &found) == 0 && S_ISREG(found.st_mode));
     if (!*by_file) return HTH_OK;
     char *slash = strrchr(out, '/');
     if (slash == out)

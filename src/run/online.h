@@ -52,6 +52,8 @@ hth_status hth_online_next(hth_online *online, hth_online_row *out, bool *found,
  * and answers that are awaited. A stream that loads it goes on with the same bits. Errors are those of
  * hth_safetensors_write. */
 hth_status hth_online_save(hth_online *online, const char *path, hth_error *error);
+/* Whether the file is such a snapshot. */
+bool hth_online_is_snapshot(const char *path);
 /* Adds the settings of a snapshot to an empty config. */
 hth_status hth_online_settings(const char *path, hth_config *config, hth_error *error);
 

@@ -209,6 +209,14 @@ static hth_status restore(hth_online *o, hth_safetensors *file, const char *path
     return status;
 }
 
+bool hth_online_is_snapshot(const char *path) {
+    hth_safetensors *file;
+    if (hth_safetensors_open(path, &file, NULL) != HTH_OK) return false;
+    const bool is = check_kind(file, path, NULL) == HTH_OK;
+    hth_safetensors_close(file);
+    return is;
+}
+
 hth_status hth_online_names(const char *path, char **out, hth_error *error) {
     hth_safetensors *file;
     HTH_TRY(hth_safetensors_open(path, &file, error));

@@ -248,8 +248,9 @@ static hth_status take(const wish *w, hth_field *fields, size_t count, const hth
     HTH_TRY(hth_safetensors_restore(w->file, fields, kept, HTH_RESTORE_CONVERT, error));
     /* Tell which were copied and which were not. */
     const char *step = hth_safetensors_metadata(w->file, "step");
-    snprintf(sentence, sizeof sentence, "Begins with parameters of %.100s at step %.20s: %s%s%s",
-             w->from, step ? step : "?", taken.text, left.used ? "; not taken: " : "", left.text);
+    snprintf(sentence, sizeof sentence, "Begins with parameters of %.100s%s%.20s: %s%s%s", w->from,
+             step ? " at step " : "", step ? step : "", taken.text,
+             left.used ? "; not taken: " : "", left.text);
     if (observer && observer->message) observer->message(observer->context, sentence);
     return HTH_OK;
 }

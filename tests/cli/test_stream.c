@@ -467,6 +467,36 @@ static void a_stream_begins_with_a_run(void **state) {
     assert_non_null(strstr(said.err, "a folder, but must be a snapshot"));
 }
 
+/* A run begins with the parameters of a snapshot, whatever its name is; what wants a run says what the file is. */
+static void a_run_begins_with_a_snapshot(void **state) {
+    (void)state;
+    FILE *file = fopen("x.csv", "wb");
+    assert_non_null(file);
+    fputs("a,y\n", file);
+    for (size_t t = 0; t < 40; t++) fprintf(file, "%zu,%zu\n", t % 7, (t + 3) % 7);
+    fclose(file);
+    feed("x.csv");
+    STREAM("--target", "y", "--inputs", "a", "--quiet", "--save", "s.state");
+    assert_int_equal(said.code, CLI_OK);
+    RUN("train", "data=table", "data.file=x.csv", "data.target=y", "data.inputs=a",
+        "network.units=6", "train.epochs=1", "train.picture=false", "--threads", "1", "--out",
+        "of_stream", "--from", "s.state");
+    assert_int_equal(said.code, CLI_OK);
+    assert_non_null(strstr(said.err, "Begins with parameters of s.state: layer0, readout\n"));
+    static const char *const readers[][4] = {{"eval", "s.state"},
+                                             {"predict", "s.state", "--out", "y.csv"},
+                                             {"export", "s.state", "--c", "c"}};
+    for (size_t i = 0; i < HTH_COUNT(readers); i++) {
+        const char *const *words = readers[i];
+        RUN(words[0], words[1], words[2], words[3]);
+        assert_int_equal(said.code, CLI_BAD_INPUT);
+        assert_string_equal(said.err,
+                            "hitherto: s.state is a snapshot of 'hitherto stream', and no run: "
+                            "'hitherto stream --load s.state' goes on with it, and 'hitherto train "
+                            "--from s.state' begins a run with its parameters\n");
+    }
+}
+
 /* After a row that is none, what was learned before it is saved. */
 static void a_bad_row_loses_nothing(void **state) {
     (void)state;
@@ -593,6 +623,7 @@ int main(void) {
         cmocka_unit_test(drift_is_told),
         cmocka_unit_test(a_killed_stream_goes_on_as_the_unbroken_run),
         cmocka_unit_test(a_stream_begins_with_a_run),
+        cmocka_unit_test(a_run_begins_with_a_snapshot),
         cmocka_unit_test(a_bad_row_loses_nothing),
         cmocka_unit_test(what_has_no_meaning_is_refused),
     };
