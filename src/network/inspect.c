@@ -13,6 +13,8 @@ hth_network_facts hth_network_look(const hth_network *network) {
                                .layers = network->layer_count,
                                .recurrent = network->recurrent_count,
                                .loss = network->readout.loss->part.name,
+                               .least = network->readout.loss->least,
+                               .most = network->readout.loss->most,
                                .is_whole = network->is_whole,
                                .mean_over_batch = network->readout.mean_over_batch,
                                .has_rates = network->regulariser.rate > 0,

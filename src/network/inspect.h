@@ -12,6 +12,7 @@ typedef struct hth_network_facts {
     size_t layers;
     size_t recurrent;     /* so many parameters, the first, are those that states depend on */
     const char *loss;     /* "softmax" */
+    double least, most;   /* of the targets that it takes, where they are values; both 0: any */
     bool is_whole;        /* a layer runs against time, so that a tape is a whole sequence */
     bool mean_over_batch; /* loss.batch = mean */
     bool has_rates;       /* regulariser.rate > 0 */

@@ -7,6 +7,7 @@
 #include "files/clock.h"
 #include "files/digest.h"
 #include "model/inspect.h"
+#include "network/inspect.h"
 #include "optim/inspect.h"
 #include "session/adopt.h"
 #include "settings/sections.h"
@@ -131,6 +132,20 @@ static hth_status check_endless(const hth_settings *settings, hth_error *error) 
         learner.name);
 }
 
+/* HTH_INVALID where some targets would be outside of what the loss takes: standardised ones lie on both sides of 0. */
+static hth_status check_loss(const hth_online *o, hth_error *error) {
+    const hth_network_facts of = hth_network_look(hth_model_parts_of(o->model)->network);
+    const bool both_sides = o->options.standardise || o->options.change;
+    if (o->classes || of.least >= of.most || !both_sides) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "loss.name is %s, whose targets are %g to %g or classes, but no classes are "
+                    "named, and %s lies on both sides of 0: name them with data.classes "
+                    "(--classes), or take loss=mse",
+                    of.loss, of.least, of.most,
+                    o->options.change ? "how much a target changes (data.change)"
+                                      : "a standardised target (data.standardise)");
+}
+
 static hth_status check_keep(const hth_optimiser *optimiser, hth_error *error) {
     const hth_keep_facts keep = hth_keep_look(optimiser);
     const bool passes = keep.of != HTH_OF_NOTHING && keep.of != HTH_OF_UPDATES;
@@ -186,6 +201,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     o->slot_width = o->outputs + 3 * o->targets;
     HTH_TRY(make_block(o, error));
     HTH_TRY(make_model(o, &settings, error));
+    HTH_TRY(check_loss(o, error));
     HTH_TRY(check_keep(hth_model_parts_of(o->model)->optimiser, error));
     if (plan->load)
         HTH_TRY(hth_online_load(o, plan->load, error));

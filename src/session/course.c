@@ -113,6 +113,20 @@ static hth_status check_rates(const hth_settings *settings, const hth_session *s
                     s->steps, s->train.kind->part.name, whole ? "more steps" : "no end");
 }
 
+/* HTH_INVALID where some targets would be outside of what the loss takes: standardised ones lie on both sides of 0. */
+static hth_status check_targets(const hth_session *s, hth_error *error) {
+    const hth_network_facts of = hth_network_look(s->parts.network);
+    const double *mean, *deviation;
+    if (of.least >= of.most || of.shape.target != HTH_TARGET_VALUES ||
+        !hth_source_scale(&s->train, &mean, &deviation))
+        return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "loss.name is %s, whose targets are %g to %g or classes, but those of '%s' are "
+                    "standardised and lie on both sides of 0: take loss=mse, or "
+                    "data.standardise=false",
+                    of.loss, of.least, of.most, s->train.kind->part.name);
+}
+
 /* HTH_INVALID when loss.time divides by the steps of a sequence, but sequences have no end. */
 static hth_status check_time(const hth_session *s, hth_error *error) {
     const bool keeps = s->options.keep_state;
@@ -307,6 +321,7 @@ hth_status hth_session_check_course(const hth_settings *settings, hth_session *s
     HTH_TRY(hth_session_open_metric(settings, s, error));
     HTH_TRY(check_rates(settings, s, error));
     HTH_TRY(check_time(s, error));
+    HTH_TRY(check_targets(s, error));
     HTH_TRY(check_world(s, error));
     return hth_importance_check(settings, s, error);
 }
