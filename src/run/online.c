@@ -132,6 +132,14 @@ static hth_status check_endless(const hth_settings *settings, hth_error *error) 
         learner.name);
 }
 
+/* HTH_INVALID for layers that run over a sequence from its end. */
+static hth_status check_direction(const hth_online *o, hth_error *error) {
+    if (!hth_network_look(hth_model_parts_of(o->model)->network).is_whole) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "network.direction is both, or network.reads has a layer backward, which reads "
+                    "a sequence from its end, but a stream has none: leave it out");
+}
+
 /* HTH_INVALID where some targets would be outside of what the loss takes: standardised ones lie on both sides of 0. */
 static hth_status check_loss(const hth_online *o, hth_error *error) {
     const hth_network_facts of = hth_network_look(hth_model_parts_of(o->model)->network);
@@ -201,6 +209,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     o->slot_width = o->outputs + 3 * o->targets;
     HTH_TRY(make_block(o, error));
     HTH_TRY(make_model(o, &settings, error));
+    HTH_TRY(check_direction(o, error));
     HTH_TRY(check_loss(o, error));
     HTH_TRY(check_keep(hth_model_parts_of(o->model)->optimiser, error));
     if (plan->load)

@@ -554,6 +554,11 @@ static void what_has_no_meaning_is_refused(void **state) {
     REFUSED("learner.update is 'sequence', but the rows of a stream have no end: it must be 'tape'",
             "learner=rtrl", "learner.update=sequence", "--target", "b");
     feed("t.csv");
+    REFUSED("network.direction is both, or network.reads has a layer backward, which reads a "
+            "sequence from its end, but a stream has none: leave it out",
+            "learner=tbptt", "learner.steps=4", "network.direction=both", "--target", "b");
+    assert_string_equal(said.out, "");
+    feed("t.csv");
     REFUSED(
         "loss.name is softmax, whose targets are 0 to 1e+09 or classes, but no classes are named, "
         "and a standardised target (data.standardise) lies on both sides of 0: name them with "
