@@ -28,6 +28,10 @@ bool hth_rows_is_number(const char *text) {
     return end > text && !*end && isfinite(value);
 }
 
+bool hth_rows_has_comma(const char *text) {
+    return strchr(text, ',') && strspn(text, "-+0123456789,.eE") == strlen(text);
+}
+
 /* The number of a class by its name; -1: there is none. */
 static double class_of(const hth_rows *r, const char *text) {
     for (size_t i = 0; i < r->class_count; i++)
@@ -41,7 +45,7 @@ static hth_status bad_cell(const hth_rows *r, size_t column, const char *text, h
     if (r->classes && column == r->targets[0])
         return hth_fail(error, HTH_INVALID, "%s: '%.60s' is none of the classes %s", place, text,
                         r->options->classes);
-    if (strchr(text, ',') && strspn(text, "-+0123456789,.eE") == strlen(text))
+    if (hth_rows_has_comma(text))
         return hth_fail(error, HTH_INVALID,
                         "%s: '%.60s' has a decimal comma; numbers are written with a point", place,
                         text);

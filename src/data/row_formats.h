@@ -58,6 +58,8 @@ hth_status hth_rows_begin(hth_rows *rows, bool *found, hth_error *error);
 hth_status hth_rows_read(hth_rows *rows, bool *found, hth_error *error);
 /* Whether a field says that there is no value: "", NaN, ... */
 bool hth_rows_is_missing(const char *text);
+/* Whether a field would be a number but for its decimal comma. */
+bool hth_rows_has_comma(const char *text);
 /* Whether the field of a first row is a number or missing. */
 bool hth_rows_is_number(const char *text);
 /* Whether column c of the row at rows->line, which hth_rows_begin has looked at, holds a number. */

@@ -127,10 +127,12 @@ static hth_status unknown_column(const hth_rows *r, const char *setting, const c
                                  hth_error *error) {
     const char *near =
         r->names ? hth_nearest(name, (const char *const *)r->names, r->columns) : NULL;
+    const char *quote = near && strchr(near, ',') ? "\"" : ""; /* as it must be in a list */
     if (near)
-        return hth_fail(error, HTH_INVALID,
-                        "%s: %s names the column '%.60s', which there is not; did you mean '%s'?",
-                        r->source.name, setting, name, near);
+        return hth_fail(
+            error, HTH_INVALID,
+            "%s: %s names the column '%.60s', which there is not; did you mean '%s%s%s'?",
+            r->source.name, setting, name, quote, near, quote);
     char all[200] = "named 1, 2, ..., for no line has names";
     for (size_t c = 0, used = 0; r->names && c < r->columns && used < sizeof all; c++)
         used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", c ? ", " : "", r->names[c]);
@@ -173,15 +175,17 @@ static hth_status twice(const hth_rows *r, const char *setting, size_t column, h
                     r->source.name, setting, name);
 }
 
-/* Reads a list of columns; *out from malloc. */
+/* Reads a list of columns, or the name of one that has a comma in it; *out from malloc. */
 static hth_status select_columns(const hth_rows *r, const char *setting, const char *list,
                                  size_t **out, size_t *count, hth_error *error) {
     char *text = strdup(list);
     *out = malloc(HTH_MOST_COLUMNS * sizeof **out);
     *count = 0;
     hth_status status = text && *out ? HTH_OK : hth_rows_no_memory(r, error);
-    for (char *at = text; status == HTH_OK && at;) {
-        size_t first = 0, last = 0;
+    size_t first = 0, last = 0;
+    const bool one = status == HTH_OK && strchr(list, ',') && find_columns(r, list, &first, &last);
+    if (one) (*out)[(*count)++] = first;
+    for (char *at = one ? NULL : text; status == HTH_OK && at;) {
         const char *name = hth_csv_field(',', &at);
         if (!name || !*name || !find_columns(r, name, &first, &last)) {
             status = unknown_column(r, setting, name ? name : list, error);
@@ -196,6 +200,32 @@ static hth_status select_columns(const hth_rows *r, const char *setting, const c
     return status;
 }
 
+/* A field of the first row with a decimal comma, in out[size]; false: there is none. */
+static bool find_decimal_comma(const hth_rows *r, char *out, size_t size) {
+    char *copy = r->format == HTH_ROWS_CSV ? strdup(r->line) : NULL;
+    bool found = false;
+    for (char *at = copy; at && !found;) {
+        const char *field = hth_csv_field(r->separator, &at);
+        found = field && hth_rows_has_comma(field);
+        if (found) snprintf(out, size, "%s", field);
+    }
+    free(copy);
+    return found;
+}
+
+/* HTH_INVALID, and why no column is left. */
+static hth_status nothing_left(const hth_rows *r, hth_error *error) {
+    char field[61];
+    if (find_decimal_comma(r, field, sizeof field))
+        return hth_fail(error, HTH_INVALID,
+                        "%s: line %llu: '%s' has a decimal comma; numbers are written with a point",
+                        r->source.name, (unsigned long long)r->number, field);
+    return hth_fail(error, HTH_INVALID,
+                    "%s: no column is left to read beside the target; name some with data.inputs "
+                    "(--inputs)",
+                    r->source.name);
+}
+
 /* Without data.inputs: all columns that hold numbers in the first row, but not the targets of the same row. */
 static hth_status select_rest(hth_rows *r, hth_error *error) {
     r->inputs = malloc((r->columns + 1) * sizeof *r->inputs);
@@ -205,11 +235,7 @@ static hth_status select_rest(hth_rows *r, hth_error *error) {
             c == r->id_column || (r->options->ahead == 0 && among(r->targets, r->target_count, c));
         if (!hidden && hth_rows_first_is_number(r, c)) r->inputs[r->input_count++] = c;
     }
-    if (r->input_count > 0) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "%s: no column is left to read beside the target; name some with data.inputs "
-                    "(--inputs)",
-                    r->source.name);
+    return r->input_count > 0 ? HTH_OK : nothing_left(r, error);
 }
 
 /* Takes the next name of data.classes, one that a cell can have. */

@@ -213,6 +213,14 @@ static void names_are_written_as_they_were_read(void **state) {
     static const char begin[] = "row,\"the, id\",\"load \"\"x\"\", kW\"\n1,\"x,1\",";
     assert_memory_equal(said.out, begin, sizeof begin - 1);
     assert_non_null(strstr(said.out, "\n2,\"y \"\"2\"\"\","));
+    static const char *const names[] = {"load, kW", "\"load, kW\"", "\"load, kW\",a"};
+    for (size_t i = 0; i < HTH_COUNT(names); i++) {
+        write_whole("t.csv", "a,\"load, kW\"\n1,2\n");
+        feed("t.csv");
+        STREAM("--target", names[i], "--quiet");
+        assert_string_equal(said.err, "");
+        assert_memory_equal(said.out, "row,\"load, kW\"", 14);
+    }
     write_whole("t.csv", "a,b\n1,\"up, fast\"\n2,\"down\"\n3,\"down\"\n");
     feed("t.csv");
     STREAM("--inputs", "a", "--target", "b", "--ahead", "0", "--classes", "\"up, fast\",down",
@@ -516,11 +524,21 @@ static void a_bad_row_loses_nothing(void **state) {
 
 static void what_has_no_meaning_is_refused(void **state) {
     (void)state;
-    write_whole("t.csv", "a;b\n1,5;2\n");
+    write_whole("t.csv", "a,b\nx,2\n");
     feed("t.csv");
     REFUSED("standard input: no column is left to read beside the target; name some with "
             "data.inputs (--inputs)",
             "--target", "b", "--ahead", "0");
+    write_whole("t.csv", "a;b\n0,5;1,5\n");
+    feed("t.csv");
+    REFUSED("standard input: line 2: '0,5' has a decimal comma; numbers are written with a point",
+            "--target", "a");
+    write_whole("t.csv", "a,\"load, kW\"\n1,2\n");
+    feed("t.csv");
+    REFUSED("standard input: data.target names the column 'load', which there is not; did you mean "
+            "'\"load, kW\"'?",
+            "--target", "load, kW,a");
+    write_whole("t.csv", "a;b\n1,5;2\n");
     feed("t.csv");
     REFUSED("standard input: line 2, column a: '1,5' has a decimal comma; numbers are written with "
             "a point",
