@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* All of a stream that runs. */
@@ -234,6 +235,16 @@ static int check_output(stream_run *s) {
     return cli_complain(CLI_BAD_INPUT, "the predictions cannot be written: %s", strerror(s->lost));
 }
 
+/* The end of an input without rows, after which a snapshot is what it was. */
+static int end_without_rows(const stream_run *s, const char *snapshot) {
+    hth_error error;
+    if (s->save && hth_online_pass_on(snapshot, s->save, &error) != HTH_OK) return cli_fail(&error);
+    if (!s->quiet)
+        cli_say(stderr, "There are no rows: %s is what %s is\n", s->save ? s->save : "the stream",
+                snapshot);
+    return CLI_OK;
+}
+
 static int run(stream_run *s, const cli_arguments *arguments, const hth_online_plan *plan) {
     hth_error error;
     catch_signals();
@@ -243,6 +254,10 @@ static int run(stream_run *s, const cli_arguments *arguments, const hth_online_p
         cli_stream_report_end(&s->report);
         if (cli_interrupted) return CLI_OK; /* before the first row */
         return cli_fail(&error);
+    }
+    if (!s->online) {
+        cli_stream_report_end(&s->report);
+        return end_without_rows(s, plan->load);
     }
     if (!plan->load) print_header(s);
     s->saved_rows = hth_online_count(s->online);
@@ -378,6 +393,38 @@ static hth_status join_settings(const cli_arguments *arguments, const hth_config
     return hth_config_validate(config, error);
 }
 
+/* Whether both name the same file, there or not. */
+static bool same_file(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    if (strncmp(a, "./", 2) == 0) a += 2;
+    if (strncmp(b, "./", 2) == 0) b += 2;
+    return strcmp(a, b) == 0 || (stat(a, &of_a) == 0 && stat(b, &of_b) == 0 &&
+                                 of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino);
+}
+
+/* Options that say something of another that is not given, or write into the same file. */
+static int check_flags(const cli_arguments *arguments) {
+    static const char *const needs[][3] = {
+        {"--every", "--save", "says how often to save: give --save FILE too"},
+        {"--score-every", "--score", "says how often to write scores: give --score FILE too"},
+        {"--from-start", "--load",
+         "passes over what a snapshot has seen: give --load SNAPSHOT too"}};
+    static const char *const snapshots[] = {"--save", "--load"};
+    const char *score = cli_value(arguments, "--score");
+    for (size_t i = 0; i < HTH_COUNT(needs); i++)
+        if (cli_value(arguments, needs[i][0]) && !cli_value(arguments, needs[i][1]))
+            return cli_complain(CLI_BAD_INPUT, "option %s %s", needs[i][0], needs[i][2]);
+    for (size_t i = 0; i < HTH_COUNT(snapshots); i++) {
+        const char *snapshot = cli_value(arguments, snapshots[i]);
+        if (score && snapshot && same_file(score, snapshot))
+            return cli_complain(CLI_BAD_INPUT,
+                                "options --score and %s both name %s: lines of JSON and a snapshot "
+                                "need a file each",
+                                snapshots[i], score);
+    }
+    return CLI_OK;
+}
+
 static int stream(const cli_arguments *arguments, const hth_config *config) {
     stream_run s = {.save = cli_value(arguments, "--save"),
                     .id = cli_setting(config, "data.id"),
@@ -389,18 +436,12 @@ static int stream(const cli_arguments *arguments, const hth_config *config) {
                             .load = cli_value(arguments, "--load"),
                             .freeze = cli_value(arguments, "--freeze") != NULL,
                             .from_start = cli_value(arguments, "--from-start") != NULL};
-    int code = read_number(arguments, "--every", "a number of seconds above 0", &s.every);
+    int code = check_flags(arguments);
+    if (code == CLI_OK)
+        code = read_number(arguments, "--every", "a number of seconds above 0", &s.every);
     if (code == CLI_OK)
         code = read_number(arguments, "--drift", "a number above 0, such as 50", &plan.drift);
     if (code != CLI_OK) return code;
-    if (s.every > 0 && !s.save)
-        return cli_complain(CLI_BAD_INPUT,
-                            "option --every says how often to save: give --save FILE too");
-    if (plan.from_start && !plan.load)
-        return cli_complain(
-            CLI_BAD_INPUT,
-            "option --from-start passes over what a snapshot has seen: give --load SNAPSHOT "
-            "too");
     if (isatty(STDIN_FILENO) && !s.quiet)
         fprintf(stderr, "Reading rows from the terminal; end with Ctrl-D.\n");
     return run(&s, arguments, &plan);

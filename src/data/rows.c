@@ -320,11 +320,27 @@ static hth_status choose_columns(hth_rows *r, hth_error *error) {
 
 /* ---- Opening, and the next row ---- */
 
-static hth_status open_rows(hth_rows *r, hth_error *error) {
-    bool found = true;
+/* Whether the columns have the names of before, in any order. */
+static bool are_old_names(const hth_rows *r) {
+    cJSON *old = r->options->names ? cJSON_Parse(r->options->names) : NULL;
+    bool are = cJSON_GetArraySize(old) == (int)r->columns;
+    const cJSON *name;
+    cJSON_ArrayForEach(name, old) {
+        bool found = false;
+        for (size_t c = 0; c < r->columns; c++)
+            found = found || (cJSON_IsString(name) && strcmp(r->names[c], name->valuestring) == 0);
+        are = are && found;
+    }
+    cJSON_Delete(old);
+    return are;
+}
+
+static hth_status open_rows(hth_rows *r, bool *found, hth_error *error) {
     HTH_TRY(make_room(r, error));
-    HTH_TRY(hth_rows_begin(r, &found, error));
-    if (!found) return hth_fail(error, HTH_INVALID, "%s: there are no rows", r->source.name);
+    HTH_TRY(hth_rows_begin(r, found, error));
+    if (!*found && r->names && !are_old_names(r))
+        return hth_fail(error, HTH_INVALID, "%s: there are no rows", r->source.name);
+    if (!*found) return HTH_OK;
     r->cells = calloc(r->columns, sizeof *r->cells);
     r->absent = calloc(r->columns, sizeof *r->absent);
     if (!r->cells || !r->absent) return hth_rows_no_memory(r, error);
@@ -337,11 +353,10 @@ hth_status hth_rows_open(const hth_row_options *options, const hth_row_source *s
     if (!r) return hth_fail(error, HTH_NO_MEMORY, "%s: not enough memory for a row", source->name);
     r->options = options;
     r->source = *source;
-    const hth_status status = open_rows(r, error);
-    if (status == HTH_OK)
-        *out = r;
-    else
-        hth_rows_close(r);
+    bool found = true;
+    const hth_status status = open_rows(r, &found, error);
+    *out = status == HTH_OK && found ? r : NULL;
+    if (!*out) hth_rows_close(r);
     return status;
 }
 

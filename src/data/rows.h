@@ -68,8 +68,9 @@ typedef struct hth_row_keys {
 
 typedef struct hth_rows hth_rows;
 
-/* Waits for the first row, which decides what columns there are. HTH_INVALID for columns that there are not and for
- * bytes that are no rows; HTH_FILE if the system cannot read; HTH_NO_MEMORY. `options` must outlive the rows. */
+/* Waits for the first row, which decides what columns there are. *out NULL: there is none, and at most a line of the
+ * names of before (options->names). HTH_INVALID for columns that there are not and for bytes that are no rows; HTH_FILE
+ * if the system cannot read; HTH_NO_MEMORY. `options` must outlive the rows. */
 hth_status hth_rows_open(const hth_row_options *options, const hth_row_source *source,
                          hth_rows **out, hth_error *error);
 void hth_rows_close(hth_rows *rows);

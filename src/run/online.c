@@ -199,6 +199,8 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     o->options.names = o->names;
     /* The first row says how many inputs there are. */
     HTH_TRY(hth_rows_open(&o->options, &plan->source, &o->rows, error));
+    if (!o->rows && plan->load && !plan->from_start) return HTH_OK;
+    if (!o->rows) return hth_fail(error, HTH_INVALID, "%s: there are no rows", plan->source.name);
     const bool masks = o->options.missing == HTH_MISSING_MASK;
     o->inputs = hth_rows_inputs(o->rows);
     o->targets = hth_rows_targets(o->rows);
@@ -227,10 +229,8 @@ hth_status hth_online_open(const hth_online_plan *plan, hth_online **out, hth_er
     o->freeze = plan->freeze;
     o->drift = plan->drift;
     const hth_status status = open_stream(plan, o, error);
-    if (status == HTH_OK)
-        *out = o;
-    else
-        hth_online_close(o);
+    *out = status == HTH_OK && o->rows ? o : NULL;
+    if (!*out) hth_online_close(o);
     return status;
 }
 

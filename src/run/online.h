@@ -39,7 +39,7 @@ typedef struct hth_online_row {
 } hth_online_row;
 
 /* Makes the model, with the parameters of train.from if that is set, and waits for the first row, or loads the
- * snapshot. The caller closes *out. HTH_INVALID for settings without meaning, HTH_MISMATCH for a snapshot of another
+ * snapshot. The caller closes *out; NULL: a snapshot was given, and there are no rows after it. HTH_INVALID for settings without meaning, HTH_MISMATCH for a snapshot of another
  * network or of other columns, HTH_DAMAGED, HTH_FILE, HTH_NO_MEMORY. */
 hth_status hth_online_open(const hth_online_plan *plan, hth_online **out, hth_error *error);
 void hth_online_close(hth_online *online);
@@ -52,6 +52,8 @@ hth_status hth_online_next(hth_online *online, hth_online_row *out, bool *found,
  * and answers that are awaited. A stream that loads it goes on with the same bits. Errors are those of
  * hth_safetensors_write. */
 hth_status hth_online_save(hth_online *online, const char *path, hth_error *error);
+/* Where no row has come: writes the snapshot that was to go on, as it is, to another path, or to its own. */
+hth_status hth_online_pass_on(const char *snapshot, const char *path, hth_error *error);
 /* Whether the file is such a snapshot. */
 bool hth_online_is_snapshot(const char *path);
 /* Adds the settings of a snapshot to an empty config. */

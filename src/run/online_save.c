@@ -1,6 +1,7 @@
 /* The snapshot of a stream: all of its state as named arrays, and its settings as metadata, in one safetensors file. */
 #include "run/online_state.h"
 
+#include "files/draft.h"
 #include "files/safetensors.h"
 
 #include <stdio.h>
@@ -139,6 +140,21 @@ hth_status hth_online_save(hth_online *o, const char *path, hth_error *error) {
         status =
             hth_safetensors_write(path, s.fields, s.count, s.metadata, s.metadata_count, error);
     free_saved(&s);
+    return status;
+}
+
+hth_status hth_online_pass_on(const char *snapshot, const char *path, hth_error *error) {
+    char bytes[1 << 14];
+    size_t length;
+    hth_draft draft;
+    FILE *from = fopen(snapshot, "rbe");
+    if (!from) return hth_file_fail(snapshot, "read", error);
+    hth_status status = hth_draft_begin(path, &draft, error);
+    bool written = true;
+    while (status == HTH_OK && written && (length = fread(bytes, 1, sizeof bytes, from)) > 0)
+        written = fwrite(bytes, 1, length, draft.file) == length;
+    if (status == HTH_OK) status = hth_draft_end(&draft, written && !ferror(from), error);
+    fclose(from);
     return status;
 }
 

@@ -83,6 +83,27 @@ static void two_parts_are_the_whole(void **state) {
     RUN("stream", "--load", "s.safetensors", "cell=gru");
     assert_non_null(
         strstr(said.err, "cell.name (command line) is 'gru', but what is to go on has 'rate'"));
+    /* An input without rows, or with names alone, leaves the snapshot as it is. */
+    static const char *const empty[] = {"", "time,load\n"};
+    for (size_t i = 0; i < HTH_COUNT(empty); i++) {
+        write_whole("t.csv", empty[i]);
+        feed("t.csv");
+        unlink("u.safetensors");
+        RUN("stream", "--load", "s.safetensors", "--save", "u.safetensors");
+        assert_int_equal(said.code, CLI_OK);
+        assert_string_equal(said.err,
+                            "There are no rows: u.safetensors is what s.safetensors is\n");
+        feed("t.csv");
+        RUN("stream", "--load", "u.safetensors", "--save", "u.safetensors", "--quiet");
+        assert_int_equal(said.code, CLI_OK);
+        assert_string_equal(said.err, "");
+        feed("b.csv");
+        RUN("stream", "--load", "u.safetensors", "--quiet");
+        assert_string_equal(said.out, whole + first);
+    }
+    feed("t.csv");
+    RUN("stream", "--load", "s.safetensors", "--from-start");
+    assert_string_equal(said.err, "hitherto: standard input: there are no rows\n");
     feed("b.csv"); /* the control: its first rows are others */
     RUN("stream", "--load", "s.safetensors", "--from-start", "--quiet");
     assert_string_not_equal(said.out, whole + first);
@@ -617,6 +638,18 @@ static void what_has_no_meaning_is_refused(void **state) {
     REFUSED("standard input: line 1 has commas beside another separator: '0,5;1'; numbers are "
             "written with a point",
             "--target", "1");
+    write_whole("t.csv", "a,b\n1,2\n");
+    feed("t.csv");
+    REFUSED(
+        "options --score and --save both name ./sc: lines of JSON and a snapshot need a file each",
+        "--target", "b", "--score", "./sc", "--save", "sc");
+    assert_false(is_there("sc"));
+    feed("t.csv");
+    STREAM("--target", "b", "--quiet", "--save", "sc");
+    RUN("stream", "--load", "sc", "--score", "sc", "--quiet");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    assert_non_null(strstr(said.err, "options --score and --load both name sc: "));
+    feed("t.csv");
     write_whole("t.csv", "");
     feed("t.csv");
     REFUSED("standard input: there are no rows", "--target", "b");

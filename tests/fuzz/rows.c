@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const hth_row_source source = {open(fuzz_path("rows"), O_RDONLY | O_CLOEXEC), "rows", NULL,
                                    NULL};
     hth_status status = hth_rows_open(&options, &source, &rows, &error);
-    for (bool found = status == HTH_OK; found;) {
+    for (bool found = status == HTH_OK && rows; found;) {
         hth_row row;
         status = hth_rows_next(rows, &row, &found, &error);
         found = found && status == HTH_OK;
