@@ -641,6 +641,16 @@ static void what_has_no_meaning_is_refused(void **state) {
     write_whole("t.csv", "a,b\n1,2\n");
     feed("t.csv");
     REFUSED(
+        "data.late is '5', but only with data.id (--id) do answers come under a name, and late: "
+        "give that, or leave it out",
+        "--target", "b", "data.late=5");
+    REFUSED("option --score-every says how often to write scores: give --score FILE too",
+            "--target", "b", "--score-every", "5");
+    REFUSED("option --every says how often to save: give --save FILE too", "--target", "b",
+            "--every", "5");
+    REFUSED("option --from-start passes over what a snapshot has seen: give --load SNAPSHOT too",
+            "--target", "b", "--from-start");
+    REFUSED(
         "options --score and --save both name ./sc: lines of JSON and a snapshot need a file each",
         "--target", "b", "--score", "./sc", "--save", "sc");
     assert_false(is_there("sc"));
