@@ -128,12 +128,20 @@ class Failure:
         raise _KINDS.get(status, Error)(sentence)
 
 
-def text_of(value: Any) -> str:
-    """A setting's value as the program reads it: numbers with all their digits, lists with commas."""
+def text_of(key: str, value: Any) -> str:
+    """A setting's value as the program reads it: numbers with all their digits, lists with commas.
+
+    Raises
+    ------
+    SettingError
+        The value is an array of more than one axis.
+    """
+    if getattr(value, "ndim", 0) > 1:
+        raise SettingError(f"{key} is an array of the shape {tuple(value.shape)}, but must be a number, a text or a list")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1:
-        return ", ".join(text_of(item) for item in value)
+        return ", ".join(text_of(key, item) for item in value)
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):
@@ -152,9 +160,10 @@ def flat_settings(given: Mapping[str, Any]) -> dict[str, str]:
         if value is None:
             continue
         if isinstance(value, Mapping):
-            flat.update({f"{key}.{name}": text_of(inner) for name, inner in value.items() if inner is not None})
+            flat.update({f"{key}.{name}": text_of(f"{key}.{name}", inner)
+                         for name, inner in value.items() if inner is not None})
         else:
-            flat[key if "." in key else f"{key}.name"] = text_of(value)
+            flat[key if "." in key else f"{key}.name"] = text_of(key, value)
     return flat
 
 

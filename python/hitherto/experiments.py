@@ -7,13 +7,13 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import plots
+from . import _data, plots
 from ._files import Path, read_safetensors, settings_of
 from ._library import Error, SettingError, flat_settings
 from ._program import PROVED_NOTHING, _check, _run, _sentence, _work
@@ -49,13 +49,15 @@ def _served(changes: Mapping[str, Any]) -> contextlib.AbstractContextManager[Map
     return world.served(changes)
 
 
-def _write_data(data: Mapping[str, ArrayLike], folder: pathlib.Path) -> pathlib.Path:
-    """Arrays become a file, beside the run where it needs them to be resumed and looked at later."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "data.npz"
-    arrays: dict[str, Any] = {name: np.asarray(values) for name, values in data.items()}
-    np.savez(path, **arrays)
-    return path
+@contextlib.contextmanager
+def _with_data(changes: Mapping[str, Any], data: Any, out: Path,
+               results: str) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    """The settings, and words that name the file of `data` if these are arrays (`_data.beside`); meanwhile a class as
+    ``world`` answers."""
+    has_arrays = _data.are_arrays(data)
+    file = _data.beside(out, data, results) if has_arrays else contextlib.nullcontext([])
+    with file as words, _served(changes if has_arrays else {**changes, "data": data}) as given:
+        yield given, words
 
 
 class Run:
@@ -73,9 +75,9 @@ class Run:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(path).absolute()
         if not (self.path / "settings.yaml").exists():
-            raise OSError(f"{self.path} is not the folder of a run: it has no settings.yaml")
+            raise OSError(f"{os.fspath(path)} is not the folder of a run: it has no settings.yaml")
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -215,7 +217,7 @@ class Run:
             out = pathlib.Path(folder) / "out.npz"
             more: list[str] = []
             if data is not None:
-                more, split = self._words_of(data, pathlib.Path(folder)), "test"
+                more, split = self._words_of(data, pathlib.Path(folder) / "data.npz", changes), "test"
             with _served(changes) as given:
                 _check(_run([command, str(self.path), "--out", str(out), "--split", split, *words, *more,
                              *_words(None, given)]))
@@ -225,18 +227,15 @@ class Run:
             found = {name: values for name, values in found.items() if name not in ("targets", "weights")}
         return found
 
-    def _words_of(self, data: Mapping[str, ArrayLike], folder: pathlib.Path) -> list[str]:
+    def _words_of(self, data: Mapping[str, ArrayLike], path: pathlib.Path, changes: Mapping[str, Any]) -> list[str]:
         """Arrays in place of the run's own."""
-        settings = settings_of(self.path / "settings.yaml")
+        settings = {**settings_of(self.path / "settings.yaml"), **flat_settings(changes)}
         if settings.get("data.name") != "arrays":
             raise SettingError("new data need a run that was trained with data=dict(inputs=..., targets=...); this one has "
                                f"{settings.get('task.name') or settings.get('data.name')}")
         outputs = len(self.parameters["readout.weight"])
-        own = pathlib.Path(settings["data.file"])
-        with np.load(own) if own.is_file() else contextlib.nullcontext({"targets": np.load(own / "targets.npy", "r")}) as file:
-            classes = file["targets"].dtype.kind in "iu"
-        file = _write_data(data, folder)
-        return [f"data.test_file={file}", *([f"data.classes={outputs}"] if classes else [])]
+        classes = _data.targets_of(pathlib.Path(settings["data.file"])).dtype.kind in "iu"
+        return [f"data.test_file={_data.write(_data.as_arrays(data), path)}", *([f"data.classes={outputs}"] if classes else [])]
 
     def export(self, path: Path) -> str:
         """Writes the parameters as torch names and orders them (``hitherto export``).
@@ -283,7 +282,7 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, ArrayLike] | None = None,
+def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, Any] | str | None = None,
           show: bool = False, progress: bool | None = None, **changes: Unpack[RunSettings]) -> Run:
     """Trains a network and leaves a folder.
 
@@ -295,7 +294,9 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
         Folder of the run; a new one below the current folder if it is not given.
     data : mapping of arrays, optional
         ``inputs`` (N, T, n_in), ``targets`` (N, T, n_out) or classes (N, T), and the other arrays of docs/data.md. They
-        are written to ``data.npz`` in the folder above the run.
+        are written to a file of their own beside the run, ``OUT.data-HASH.npz``, which the run needs later. Settings
+        beside arrays go into `settings`: ``train({"data.validation_fraction": 0.2}, data=...)``. Without arrays `data`
+        are settings, as any other section.
     show : bool
         Whether the program's own lines of progress go to the standard error.
     progress : bool, optional
@@ -321,8 +322,7 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
     if out is None:
         pathlib.Path("runs").mkdir(exist_ok=True)
         out = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir="runs")) / "run"
-    more = ["data=arrays", f"data.file={_write_data(data, pathlib.Path(out).parent)}"] if data is not None else []
-    with _served(changes) as given:
+    with _with_data(changes, data, out, "settings.yaml") as (given, more):
         _work(["train", *_words(settings, given), *more, "--out", os.fspath(out)], show, progress)
     return Run(out)
 
@@ -413,8 +413,9 @@ def compare(settings: Any = None, *, out: Path, jobs: int | None = None, show: b
         After Ctrl-C. The runs are saved; the same call goes on with them.
     """
     more = ["--jobs", str(jobs)] if jobs is not None else []
-    with _served(changes) as given:
-        words = ["compare", *_words(settings, given), "--out", os.fspath(out), *more]
+    data = changes.pop("data", None)
+    with _with_data(changes, data, out, "results.db") as (given, of_data):
+        words = ["compare", *_words(settings, given), *of_data, "--out", os.fspath(out), *more]
         return Comparison(out, _work(words, show, progress).stdout)
 
 
@@ -441,8 +442,10 @@ def check(settings: Any = None, *, out: Path | None = None, **changes: Unpack[Al
         A gradient is wrong. The message is the table.
     """
     more = ["--out", os.fspath(out)] if out is not None else []
-    with _served(changes) as given:
-        done = _run(["check", *_words(settings, given), *more])
+    data = changes.pop("data", None)
+    with tempfile.TemporaryDirectory() as folder:
+        with _with_data(changes, data, pathlib.Path(folder) / "check", "none") as (given, of_data):
+            done = _run(["check", *_words(settings, given), *of_data, *more])
     if done.returncode not in (0, PROVED_NOTHING):
         raise Error(done.stdout + _sentence(done.stderr))
     return done.stdout

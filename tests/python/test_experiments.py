@@ -48,6 +48,66 @@ def test_arrays(tmp_path):
     assert np.isfinite(loss[~np.isnan(loss)]).all() and loss.size
 
 
+def sums(seed):
+    x = np.random.default_rng(seed).standard_normal((12, 20, 3))
+    return dict(inputs=x, targets=x.cumsum(1)[..., :1])
+
+
+GRU = dict(cell="gru", units=4, learner="tbptt", train={"epochs": 1, "batch": 3})
+
+
+def inputs_of(run):
+    return run.predict(split="train", **{"data.shuffle": False})["targets"]
+
+
+def test_each_run_keeps_its_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, two = sums(1), sums(2)
+    first, second = hh.train(data=one, out="both/a", **GRU), hh.train(data=two, out="both/b", **GRU)
+    for run, data in (first, one), (second, two):
+        np.testing.assert_allclose(inputs_of(run), data["targets"], rtol=1e-6)
+    files = sorted(path.name for path in pathlib.Path("both").iterdir())
+    with pytest.raises(hh.SettingError, match="nonsense"):  # refused: leaves the files as they are
+        hh.train(data=sums(3), out="both/c", **{**GRU, "learner": "nonsense"})
+    with pytest.raises(hh.Error, match="not empty"):
+        hh.train(data=two, out="both/a", **GRU)
+    with pytest.raises(hh.Error, match="not empty"):
+        hh.train(data=sums(3), out="both/a", **GRU)
+    assert sorted(path.name for path in pathlib.Path("both").iterdir()) == files
+    np.testing.assert_allclose(inputs_of(first), one["targets"], rtol=1e-6)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    np.testing.assert_allclose(inputs_of(first), one["targets"], rtol=1e-6)
+    first.resume(train={"epochs": 2})
+    again = hh.Run("../both/a")
+    assert again.predict(dict(inputs=one["inputs"][:2]))["outputs"].shape == (2, 20, 1)
+    for path in (tmp_path / "both").glob("a.data-*"):
+        path.rename(tmp_path / "moved.npz")
+    with pytest.raises(OSError, match="a.data-.*cannot be read"):
+        again.predict(dict(inputs=one["inputs"][:2]))
+    assert again.predict(dict(inputs=one["inputs"][:2]), data={"file": tmp_path / "moved.npz"})["outputs"].shape == (2, 20, 1)
+
+
+def test_arrays_are_data_of_compare_and_check(tmp_path):
+    settings = dict(cell="gru", units=4, train={"epochs": 1, "batch": 6})
+    said = hh.check(data=sums(1), learner="rtrl", **settings)
+    assert "comparisons hold" in said
+    plan = dict(out=tmp_path / "c", compare={"learners": ["tbptt", "rflo"], "seeds": 1}, **settings)
+    table = hh.compare(data=sums(1), **plan).table()
+    assert len(list(tmp_path.glob("c.data-*.npz"))) == 1
+    with pytest.raises(hh.SettingError, match="data.file"):  # its results are of other data
+        hh.compare(data=sums(2), **plan)
+    assert len(list(tmp_path.glob("c.data-*.npz"))) == 1
+    again = hh.compare(data={"name": "arrays", "file": next(tmp_path.glob("c.data-*.npz"))}, **plan)
+    assert (again.table() == table).all()
+    run = hh.train({"data.validation_fraction": 0.25}, data=sums(1), out=tmp_path / "run", **GRU)
+    assert "validation_loss" in run.summary
+    with pytest.raises(hh.SettingError, match="data.inputs is an array"):
+        run.evaluate("train", data=sums(1))
+    with pytest.raises(hh.SettingError, match="inputs is not an array of numbers"):
+        hh.train(data=dict(inputs=[[[1.0]], [[1.0], [2.0]]], targets=[1, 2]), out=tmp_path / "ragged", **GRU)
+
+
 def test_compare_and_check(tmp_path):
     comparison = hh.compare(out=tmp_path / "c", compare={"learners": ["tbptt", "rflo"], "seeds": 2}, **SMALL)
     assert list(comparison.table()["arm"]) == ["tbptt", "rflo"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hitherto as hh
+from hitherto._files import settings_of
 from hitherto._program import program
 
 LEARNERS = ["tbptt", "rtrl", "snap1", "uoro", "kf-rtrl", "r-kf", "kernl", "rflo", "eprop1-symmetric", "dni"]
@@ -26,7 +27,7 @@ def test_a_model_is_a_run_of_the_program(learner, precision, tmp_path):
                     learner={"name": learner, "steps": steps, "update": "tape"})
     run = hh.train(data=dict(inputs=x[None], targets=y[None]), out=tmp_path / "python",
                    train={"epochs": 1, "seed": 3, "precision": precision}, **settings)
-    words = ["data=arrays", f"data.file={tmp_path / 'data.npz'}", "cell=rate", "network.units=6", "loss=mse",
+    words = ["data=arrays", f"data.file={settings_of(run.path / 'settings.yaml')['data.file']}", "cell=rate", "network.units=6", "loss=mse",
              "optimiser.lr=0.01", f"learner={learner}", f"learner.steps={steps}", "learner.update=tape",
              "train.epochs=1", "train.seed=3", f"train.precision={precision}"]
     subprocess.run([program(), "train", *words, "--quiet", "--out", tmp_path / "shell"], check=True)
