@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import difflib
 import functools
 import os
 import pathlib
 import sys
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -154,6 +156,11 @@ def flat_settings(given: Mapping[str, Any]) -> dict[str, str]:
 
     A section is a name (``cell="lstm"``), a mapping (``cell={"name": "lstm"}``) or one setting by its whole name
     (``{"cell.name": "lstm"}``). None stands for the default.
+
+    Raises
+    ------
+    SettingError
+        A word without a mapping is not the name of a section.
     """
     flat: dict[str, str] = {}
     for key, value in given.items():
@@ -163,8 +170,26 @@ def flat_settings(given: Mapping[str, Any]) -> dict[str, str]:
             flat.update({f"{key}.{name}": text_of(f"{key}.{name}", inner)
                          for name, inner in value.items() if inner is not None})
         else:
+            if "." not in key:
+                _check_section(key)
             flat[key if "." in key else f"{key}.name"] = text_of(key, value)
     return flat
+
+
+def _check_section(word: str) -> None:
+    """Refuses a word that is no section; says which section has a setting of that name, or which word is near."""
+    from ._settings import AllSettings  # 15 ms that a program with mappings alone does not need
+
+    sections = AllSettings.__annotations__
+    if word in sections:
+        return
+    owners = {section: f"{section}={{{word!r}: ...}}" for section, kind in typing.get_type_hints(AllSettings).items()
+              if any(word in getattr(part, "__annotations__", ()) for part in (kind, *typing.get_args(kind)))}
+    usual = [owners[section] for section in ("train", "network", "optimiser") if section in owners]
+    near = [repr(name) for name in difflib.get_close_matches(word, sections, 1)]
+    guesses = usual + near + list(owners.values())
+    hint = f"; did you mean {guesses[0]}?" if guesses else ""
+    raise SettingError(f"unknown keyword {word!r}: there is no such section of settings{hint}")
 
 
 class Settings:

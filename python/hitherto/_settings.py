@@ -1213,7 +1213,7 @@ class ModelSettings(TypedDict, total=False):
 
 
 class RunSettings(ModelSettings, total=False):
-    """What `train` takes: the sections of a settings file but `data`."""
+    """What `train` takes: the sections of a settings file but `data`, and a short name."""
     task: TaskName | Task
     world: WorldName | World | Callable[[], Any]
     agent: AgentName | Agent
@@ -1226,6 +1226,7 @@ class RunSettings(ModelSettings, total=False):
     phases: Phases
     check: Check
     compare: Compare
+    seed: int
 
 
 class AllSettings(RunSettings, total=False):

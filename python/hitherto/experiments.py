@@ -25,19 +25,27 @@ if TYPE_CHECKING:
     from ._settings import AllSettings, RunSettings
 
 
+#: Short names for the settings of runs.
+SHORT_OF_RUNS = {**SHORT, "seed": "train.seed"}
+
+
 def _words(settings: Any, changes: Mapping[str, Any]) -> list[str]:
     """Files and key=value as the command line takes them."""
     words: list[str] = []
     items = settings if isinstance(settings, (list, tuple)) else [] if settings is None else [settings]
     for item in items:
         if isinstance(item, Mapping):
-            words += [f"{key}={value}" for key, value in flat_settings(item).items()]
+            words += _flat_words(item)
         elif isinstance(item, Run):
             words.append(str(item.path))
         else:
             words.append(os.fspath(item))
-    whole = {SHORT.get(key, key): value for key, value in changes.items()}
-    return words + [f"{key}={value}" for key, value in flat_settings(whole).items()]
+    return words + _flat_words(changes)
+
+
+def _flat_words(settings: Mapping[str, Any]) -> list[str]:
+    whole = {SHORT_OF_RUNS.get(key, key): value for key, value in settings.items()}
+    return [f"{key}={value}" for key, value in flat_settings(whole).items()]
 
 
 def _served(changes: Mapping[str, Any]) -> contextlib.AbstractContextManager[Mapping[str, Any]]:
@@ -303,8 +311,9 @@ def train(settings: Any = None, *, out: Path | None = None, data: Mapping[str, A
         Whether a bar shows the progress (tqdm). By default it does so in a terminal and in a notebook, if tqdm is
         installed.
     **changes
-        Settings, as in `Model`: ``task="add"``, ``units=32``, ``train={"steps": 1000}``. ``world`` may be a class of your
-        own, with ``reset`` and ``step`` (docs/python.md), which is called without arguments once for each item of a batch.
+        Settings, as in `Model`: ``task="add"``, ``units=32``, ``train={"steps": 1000}``; ``seed=2`` stands for
+        ``train={"seed": 2}``. ``world`` may be a class of your own, with ``reset`` and ``step`` (docs/python.md), which is
+        called without arguments once for each item of a batch.
 
     Returns
     -------

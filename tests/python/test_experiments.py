@@ -28,6 +28,8 @@ def test_train_is_the_command_line(tmp_path):
         np.testing.assert_array_equal(values, shell.parameters[name])
     assert run.metrics["train_loss"][-1] == shell.metrics["train_loss"][-1]
     assert run.summary["train_loss"] == shell.summary["train_loss"]
+    for i, (given, short) in enumerate([({}, {"seed": 2}), ({"seed": 2}, {})]):
+        assert hh.train(given, out=tmp_path / f"seed{i}", **short, **SMALL).summary["seed"] == 2
     other = hh.train(out=tmp_path / "other", learner="rflo", **SMALL)  # the control
     assert any((values != other.parameters[name]).any() for name, values in run.parameters.items())
 
@@ -85,7 +87,8 @@ def test_each_run_keeps_its_data(tmp_path, monkeypatch):
         path.rename(tmp_path / "moved.npz")
     with pytest.raises(OSError, match="a.data-.*cannot be read"):
         again.predict(dict(inputs=one["inputs"][:2]))
-    assert again.predict(dict(inputs=one["inputs"][:2]), data={"file": tmp_path / "moved.npz"})["outputs"].shape == (2, 20, 1)
+    new = again.predict(dict(inputs=one["inputs"][:2]), data={"file": tmp_path / "moved.npz"})
+    assert new["outputs"].shape == (2, 20, 1)
 
 
 def test_arrays_are_data_of_compare_and_check(tmp_path):
@@ -117,6 +120,12 @@ def test_compare_and_check(tmp_path):
 def test_sentences(tmp_path):
     with pytest.raises(hh.SettingError, match="did you mean 'add'"):
         hh.train(task="ad", out=tmp_path / "x")
+    hints = {"batch": r"did you mean train=\{'batch': ...\}", "unit": "did you mean 'units'", "xyzzy": "settings$"}
+    for wrong, right in hints.items():
+        with pytest.raises(hh.SettingError, match=f"unknown keyword '{wrong}': there is no such section of.*{right}"):
+            hh.train(task="add", out=tmp_path / "x", **{wrong: 5})
+    with pytest.raises(hh.SettingError, match="unknown keyword 'unit'.*'units'"):
+        hh.Model(inputs=1, outputs=1, unit=8)
     with pytest.raises(OSError, match="no settings.yaml"):
         hh.Run(tmp_path)
     (tmp_path / "bad.safetensors").write_bytes(b"123")

@@ -27,8 +27,9 @@ def test_a_model_is_a_run_of_the_program(learner, precision, tmp_path):
                     learner={"name": learner, "steps": steps, "update": "tape"})
     run = hh.train(data=dict(inputs=x[None], targets=y[None]), out=tmp_path / "python",
                    train={"epochs": 1, "seed": 3, "precision": precision}, **settings)
-    words = ["data=arrays", f"data.file={settings_of(run.path / 'settings.yaml')['data.file']}", "cell=rate", "network.units=6", "loss=mse",
-             "optimiser.lr=0.01", f"learner={learner}", f"learner.steps={steps}", "learner.update=tape",
+    file = settings_of(run.path / "settings.yaml")["data.file"]
+    words = ["data=arrays", f"data.file={file}", "cell=rate", "network.units=6", "loss=mse", "optimiser.lr=0.01",
+             f"learner={learner}", f"learner.steps={steps}", "learner.update=tape",
              "train.epochs=1", "train.seed=3", f"train.precision={precision}"]
     subprocess.run([program(), "train", *words, "--quiet", "--out", tmp_path / "shell"], check=True)
     model, other = (hh.Model(inputs=3, outputs=2, seed=seed, precision=precision, **settings) for seed in (3, 4))
