@@ -80,6 +80,10 @@ class Model:
                  precision: Literal["single", "double"] = "single", **settings: Unpack[ModelSettings]) -> None:
         if target not in ("values", "classes"):
             raise SettingError(f"target is {target!r}, but must be 'values' or 'classes'")
+        for name, number in dict(inputs=inputs, outputs=outputs, vocabulary=vocabulary, batch=batch, steps=steps, late=late,
+                                 threads=threads).items():
+            _check_whole(name, number)
+        _check_whole("seed", seed, 2**64 - 1)
         self._how: dict[str, Any] = dict(inputs=inputs, outputs=outputs, target=target, vocabulary=vocabulary, seed=seed,
                                          batch=batch, steps=steps, late=late, threads=threads, precision=precision)
         self._flat = _with_short_names(settings)
@@ -227,6 +231,8 @@ class Model:
                 if status:
                     self._failure.check(status)
                 return report.loss
+        if late:
+            _check_whole("late", late)
         answer.late, answer.ends, answer.errors, answer.weights = late, ends, None, None
         answer.targets = answer.classes = None
         if y is not None:
@@ -298,6 +304,7 @@ class Model:
             The step is no longer on the tape, or has a target already.
         """
         rows = np.ascontiguousarray(np.broadcast_to(as_array(errors, self._library.dtype), self._y.shape))
+        _check_whole("late", late)
         answer = self._answer
         answer.late, answer.ends, answer.weights = late, ends, None
         answer.targets, answer.classes, answer.errors = None, None, rows.ctypes.data
@@ -543,6 +550,12 @@ class Model:
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value}" for key, value in self._flat.items())
         return f"Model({self._how['inputs']} -> {self._how['outputs']}; {chosen}; {self.bytes} bytes)"
+
+
+def _check_whole(name: str, number: Any, most: int = 2**31 - 1) -> None:
+    """ctypes would hand on -1 as 18446744073709551615."""
+    if not isinstance(number, (int, np.integer)) or not 0 <= number <= most:
+        raise SettingError(f"{name} is {number!r}, but must be a whole number from 0 to {most}")
 
 
 class _Owner:

@@ -249,15 +249,36 @@ hth_status hth_model_predict(hth_model *m, const hth_real *x, const int32_t *tok
     return show(m, &in, outputs, error);
 }
 
-/* HTH_INVALID when the step `late` before the newest is not waiting for an answer. */
+/* Why the step `late` before the newest, which is not on the tape, takes no answer. */
+static hth_status complain_absent(const hth_model *m, size_t late, hth_error *error) {
+    const size_t steps = m->parts.tape->steps, most = m->parts.tape->capacity - 1;
+    if (steps == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "there is no step to answer: predict first, at the beginning and after the "
+                        "end of a sequence");
+    if (late > most)
+        return hth_fail(error, HTH_INVALID,
+                        "an answer comes %zu steps late, but may come at most %zu steps late: a "
+                        "larger %s keeps more steps",
+                        late, most, m->window ? "learner.window" : "late of the plan");
+    return hth_fail(error, HTH_INVALID,
+                    "an answer comes %zu steps late, but late can be at most %zu now: older steps "
+                    "are not on the tape",
+                    late, steps - 1);
+}
+
+/* HTH_INVALID when the step `late` before the newest takes no answer. */
 static hth_status check_late(const hth_model *m, size_t late, hth_error *error) {
-    const size_t steps = m->parts.tape->steps, waiting = m->window ? steps : steps - m->learned;
-    if (late < waiting) return HTH_OK;
-    return hth_fail(
-        error, HTH_INVALID,
-        "an answer comes %zu steps late, but of the steps on the tape only the newest %zu "
-        "wait for one; late of the plan keeps more (it is %zu)",
-        late, waiting, m->late);
+    const hth_tape *tape = m->parts.tape;
+    if (late >= tape->steps) return complain_absent(m, late, error);
+    const size_t at = tape->steps - 1 - late;
+    /* With a window, steps that the model has learned from take a late answer too. */
+    if (!tape->said[at] && (m->window || at >= m->learned)) return HTH_OK;
+    if (late == 0)
+        return hth_fail(error, HTH_INVALID,
+                        "the newest step already has its answer: predict the next step first");
+    return hth_fail(error, HTH_INVALID, "the step %zu before the newest already has its answer",
+                    late);
 }
 
 /* Judges the step that the answer names. */

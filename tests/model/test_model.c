@@ -233,10 +233,49 @@ static void test_late_with_updates(void **state) {
     }
     const hth_answer again = model_answer(&rig, 19, 3), older = model_answer(&rig, 18, 4);
     assert_int_equal(hth_model_learn(late, &again, &report, &error), HTH_INVALID);
+    assert_string_equal(error.message, "the step 3 before the newest already has its answer");
     assert_int_equal(hth_model_learn(late, &older, &report, &error), HTH_INVALID);
-    assert_non_null(strstr(error.message, "late of the plan"));
+    assert_string_equal(error.message,
+                        "an answer comes 4 steps late, but may come at most 3 steps late: a larger "
+                        "late of the plan keeps more steps");
     hth_model_destroy(late);
     hth_model_destroy(prompt);
+    law_teardown(&rig);
+}
+
+static void assert_refused(hth_model *model, const law_rig *rig, size_t late, const char *why) {
+    const hth_answer answer = model_answer(rig, 0, late);
+    hth_report report = nothing;
+    hth_error error;
+    assert_int_equal(hth_model_learn(model, &answer, &report, &error), HTH_INVALID);
+    if (!strstr(error.message, why)) fail_msg("'%s' does not say '%s'", error.message, why);
+}
+
+/* An answer that no step waits for is refused, with the reason. */
+static void test_what_takes_no_answer(void **state) {
+    (void)state;
+    law_rig rig;
+    law_setup(&rig, &cases[0]);
+    hth_report report = nothing;
+    hth_error error;
+    for (size_t K = 1; K < 3; K++) {
+        hth_model *model = model_make(&rig, K, 2);
+        assert_refused(model, &rig, 0, "predict first");
+        model_steps(&rig, model, 0, 1, NULL, &report);
+        assert_refused(model, &rig, 0, "the newest step already has its answer: predict");
+        assert_refused(model, &rig, 1, "late can be at most 0 now");
+        assert_refused(model, &rig, 2 + K,
+                       K == 1 ? "at most 2 steps late" : "at most 3 steps late");
+        const hth_answer end = {.ends = true};
+        must(hth_model_learn(model, &end, &report, &error), &error);
+        assert_refused(model, &rig, 0, "predict first");
+        hth_model_destroy(model);
+    }
+    /* A tape of several steps is learned from as a whole, with the answers that there are. */
+    hth_model *model = model_make(&rig, 2, 1);
+    for (size_t t = 0; t < 4; t++) model_predict(&rig, model, t, NULL);
+    assert_refused(model, &rig, 2, "late can be at most 1 now");
+    hth_model_destroy(model);
     law_teardown(&rig);
 }
 
@@ -505,6 +544,7 @@ int main(void) {
         cmocka_unit_test(test_an_update_a_sequence),
         cmocka_unit_test(test_late_is_at_once),
         cmocka_unit_test(test_late_with_updates),
+        cmocka_unit_test(test_what_takes_no_answer),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_own_loss),
         cmocka_unit_test(test_frozen),

@@ -132,9 +132,22 @@ def test_backward_is_the_loss():
     np.testing.assert_array_equal(one.parameters.flat, two.parameters.flat)
 
 
+def twice(own):
+    step(own, [1, 0, 0], [0, 0])
+    own.learn([0, 0])
+
+
 @pytest.mark.parametrize("call, sentence", [
     (lambda: model(cell="lsmt"), "did you mean 'lstm'"),
     (lambda: model(network={"unit": 3}), "did you mean"),
+    (lambda: model(late=-1), "late is -1, but must be a whole number from 0"),
+    (lambda: model(seed=-1), "seed is -1, but must be a whole number from 0"),
+    (lambda: model(seed=2**64), "seed is 18446744073709551616, but must be a whole number from 0"),
+    (lambda: model(batch=1.5), "batch is 1.5, but must be a whole number"),
+    (lambda: model().learn([0, 0], late=-1), "late is -1, but must be a whole number from 0"),
+    (lambda: model().backward([0, 0], late=-1), "late is -1, but must be a whole number from 0"),
+    (lambda: model().learn([0, 0]), "no step to answer: predict first"),
+    (lambda: twice(model()), "the newest step already has its answer"),
     (lambda: model(target="class"), "must be 'values' or 'classes'"),
     (lambda: model().learn_many(np.zeros((5, 4)), np.zeros((5, 2))), r"x has the shape \(5, 4\), but must have \(T, 3\)"),
     (lambda: model().learn_many(np.zeros((5, 3)), np.zeros((4, 2))), r"y has the shape \(4, 2\), but must have \(5, 2\)"),
