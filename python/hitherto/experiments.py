@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,21 @@ def _with_data(changes: Mapping[str, Any], data: Any, out: Path,
         yield given, words
 
 
+def _lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines; warns of lines that are none."""
+    found: list[dict[str, Any]] = []
+    for number, text in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if isinstance(line, dict):
+            found.append(line)
+        else:
+            warnings.warn(f"{path}: line {number} cannot be read and is left out", stacklevel=3)
+    return found
+
+
 class Run:
     """The folder that `train` leaves.
 
@@ -94,8 +110,9 @@ class Run:
 
     @property
     def metrics(self) -> NDArray[Any]:
-        """The lines of metrics.jsonl as a record array: ``run.metrics["train_loss"]``. Missing numbers are NaN."""
-        lines = [json.loads(line) for line in (self.path / "metrics.jsonl").read_text().splitlines()]
+        """The lines of metrics.jsonl as a record array: ``run.metrics["train_loss"]``. Missing numbers are NaN. A line that
+        cannot be read is left out, with a warning."""
+        lines = _lines(self.path / "metrics.jsonl")
         names = list(dict.fromkeys(name for line in lines for name, value in line.items()
                                    if isinstance(value, (int, float)) or value is None))
         table = np.full(len(lines), np.nan, dtype=[(name, "f8") for name in names])

@@ -588,11 +588,15 @@ def load(path: str | os.PathLike[str]) -> Model:
     OSError
         The file cannot be read, is damaged, or was not written by `Model.save`.
     """
-    with np.load(path, allow_pickle=False) as file:
-        if "state" not in file or "plan" not in file:
-            raise OSError(f"{os.fspath(path)} was not written by Model.save")
-        texts = dict(zip(file["plan_keys"].tolist(), file["plan"].tolist()))
-        how: dict[str, Any] = {key: value if key in ("target", "precision") else int(value) for key, value in texts.items()}
-        model = Model(**how, **dict(zip(file["keys"].tolist(), file["values"].tolist())))
-        model._take(file["state"])
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in ("state", "keys", "values", "plan_keys", "plan")}
+    except (OSError, MemoryError):
+        raise
+    except Exception as fault:  # numpy and zipfile have many for damaged files
+        raise OSError(f"{os.fspath(path)} was not written by Model.save, or it is damaged") from fault
+    texts = dict(zip(found["plan_keys"].tolist(), found["plan"].tolist()))
+    how: dict[str, Any] = {key: value if key in ("target", "precision") else int(value) for key, value in texts.items()}
+    model = Model(**how, **dict(zip(found["keys"].tolist(), found["values"].tolist())))
+    model._take(found["state"])
     return model

@@ -4,6 +4,7 @@ trains asks it over a socket, as it asks any program in ``world=pipe`` (docs/wor
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socketserver
 import tempfile
@@ -16,10 +17,19 @@ import numpy as np
 from ._library import Error
 
 
-def _numbers(seen: Any) -> list[float]:
+class _WrongAnswer(Error):
+    """What a method of the world returned cannot be used; the message is the sentence, without when it was."""
+
+
+def _numbers(world: Any, method: str, seen: Any) -> list[float]:
     """What is seen, as the numbers of a line; of a Gymnasium dictionary or tuple the parts one after the other."""
     parts = seen.values() if isinstance(seen, Mapping) else seen if isinstance(seen, tuple) else [seen]
-    return [float(number) for part in parts for number in np.asarray(part, float).ravel()]
+    found = [float(number) for part in parts for number in np.asarray(part, float).ravel()]
+    for number in found:
+        if not math.isfinite(number):
+            raise _WrongAnswer(f"{type(world).__qualname__}.{method} returned {number} in what is seen, but all numbers "
+                               "must be finite")
+    return found
 
 
 def _begin(world: Any, seed: int) -> list[float]:
@@ -27,7 +37,7 @@ def _begin(world: Any, seed: int) -> list[float]:
     seen = world.reset(seed=seed)
     if isinstance(seen, tuple) and len(seen) == 2 and isinstance(seen[1], dict):
         seen = seen[0]
-    return _numbers(seen)
+    return _numbers(world, "reset", seen)
 
 
 def _act(world: Any, action: int) -> list[float]:
@@ -37,8 +47,18 @@ def _act(world: Any, action: int) -> list[float]:
         raise TypeError("step must return (seen, reward, ended) or Gymnasium's (seen, reward, terminated, truncated, "
                         f"info), but returned {answer!r:.80}")
     seen, reward, *rest = answer
+    if not math.isfinite(reward):
+        raise _WrongAnswer(f"{type(world).__qualname__}.step returned the reward {float(reward)}, but it must be finite")
     ended = rest[0] if len(answer) == 3 else rest[0] or rest[1]
-    return [float(reward), float(bool(ended)), *_numbers(seen)]
+    return [float(reward), float(bool(ended)), *_numbers(world, "step", seen)]
+
+
+def _check_count(world: Any, word: str, numbers: list[float], inputs: int) -> None:
+    """What is seen must have one number for each input, at every step."""
+    method, count = ("reset", len(numbers)) if word == "reset" else ("step", len(numbers) - 2)
+    if count != inputs:
+        raise _WrongAnswer(f"{type(world).__qualname__}.{method} returned {count} numbers of what is seen, but the first "
+                           f"reset returned {inputs}")
 
 
 def _sizes(make: Callable[[], Any]) -> dict[str, int]:
@@ -69,6 +89,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             for line in self.rfile:
                 word, number = line.decode().split()
                 numbers = _begin(world, int(number)) if word == "reset" else _act(world, int(number))
+                _check_count(world, word, numbers, server.inputs)
                 self.wfile.write((" ".join(map(repr, numbers)) + "\n").encode())
         except OSError:
             pass  # the program has ended
@@ -82,8 +103,8 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     request_queue_size = 128
     failure: tuple[str, Exception] | None = None
 
-    def __init__(self, path: str, make: Callable[[], Any]) -> None:
-        self.make = make
+    def __init__(self, path: str, make: Callable[[], Any], inputs: int) -> None:
+        self.make, self.inputs = make, inputs
         super().__init__(path, _Conversation)
 
 
@@ -94,13 +115,14 @@ def served(changes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     Raises
     ------
     Error
-        The class raised an exception, which is the cause of this one.
+        The class raised an exception, which is the cause of this one, or returned something that cannot be used.
     """
     make = changes["world"]
     with tempfile.TemporaryDirectory(prefix="hitherto-") as folder:
         path = os.path.join(folder, "world")
-        world = {"name": "pipe", "command": f"unix:{path}", **_sizes(make)}
-        with _Server(path, make) as server:
+        sizes = _sizes(make)
+        world = {"name": "pipe", "command": f"unix:{path}", **sizes}
+        with _Server(path, make, sizes["inputs"]) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
             thread.start()
             try:
@@ -109,6 +131,8 @@ def served(changes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 if server.failure is None:
                     raise
                 said, cause = server.failure
+                if isinstance(cause, _WrongAnswer):
+                    raise Error(f"{cause} (the answer to '{said}')") from None
                 raise Error(f"{_name(make)} raised {type(cause).__name__} at '{said}': {cause}") from cause
             finally:
                 server.shutdown()

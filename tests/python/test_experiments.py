@@ -133,6 +133,17 @@ def test_sentences(tmp_path):
         read_safetensors(tmp_path / "bad.safetensors")
 
 
+def test_a_damaged_line_is_left_out(tmp_path):
+    run = hh.train(out=tmp_path / "run", task="add", loss="softmax", units=4, train={"steps": 500, "report_every": 100})
+    whole, path = run.metrics, run.path / "metrics.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1][:9], *lines[2:], "7"]))
+    with pytest.warns(UserWarning, match=r"metrics.jsonl: line (2|\d+) cannot be read and is left out") as said:
+        left = run.metrics
+    assert len(said) == 2 and len(whole) > 2
+    np.testing.assert_array_equal(left["step"], np.delete(whole["step"], 1))
+
+
 # ---- What a trained network says and does ---------------------------------------------------------------------------
 
 def train_sums(tmp_path, **changes):

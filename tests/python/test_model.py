@@ -109,6 +109,23 @@ def test_saved_and_pickled_models_go_on_with_the_same_bits(tmp_path):
         hh.load(tmp_path / "other.npz")
 
 
+def test_damaged_files(tmp_path):
+    own = model()
+    own.save(tmp_path / "whole.npz")
+    whole = (tmp_path / "whole.npz").read_bytes()
+    middle = len(whole) // 2
+    np.savez(tmp_path / "other.npz", a=1)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for name, content in ("empty", b""), ("text", b"no"), ("cut", whole[:middle]), \
+            ("bits", whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1:]):
+        (tmp_path / f"{name}.npz").write_bytes(content)
+    for file in "empty.npz", "text.npz", "cut.npz", "bits.npz", "other.npz", "array.npy":
+        with pytest.raises(OSError, match=f"{file} was not written by Model.save, or it is damaged"):
+            hh.load(tmp_path / file)
+    with pytest.raises(FileNotFoundError):
+        hh.load(tmp_path / "none.npz")
+
+
 def _continued(own, x, y):
     return pickle.loads(pickle.dumps(own)).learn_many(x[20:], y[20:])
 

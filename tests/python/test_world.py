@@ -115,5 +115,23 @@ def test_what_goes_wrong_is_one_sentence_and_the_traceback(tmp_path):
             seen, reward, ended = super().step(action)
             return seen[:1], reward, ended
 
-    with pytest.raises(hh.Error, match="4 finite numbers"):  # the program's own sentence
+    with pytest.raises(hh.Error, match=r"Strange.step returned 1 numbers of what is seen, but the first reset returned 2"):
         hh.train(world=Strange, train=TRAIN, out=tmp_path / "strange", **SETTINGS)
+
+
+@pytest.mark.parametrize("method, sentence", [
+    ("step", r"Odd.step returned the reward nan, but it must be finite \(the answer to 'act \d'\)$"),
+    ("seen", r"Odd.step returned inf in what is seen, but all numbers must be finite \(the answer to 'act \d'\)$"),
+    ("reset", r"Odd.reset returned nan in what is seen, but all numbers must be finite$"),
+])
+def test_numbers_that_are_not_finite(tmp_path, method, sentence):
+    class Odd(Toy):
+        def reset(self, seed):
+            return [float("nan"), 0.1] if method == "reset" else super().reset(seed)
+
+        def step(self, action):
+            seen, reward, ended = super().step(action)
+            return ([float("inf"), 0.1] if method == "seen" else seen), float("nan") if method == "step" else reward, ended
+
+    with pytest.raises(hh.Error, match=sentence):
+        hh.train(world=Odd, train=TRAIN, out=tmp_path / "odd", **SETTINGS)
