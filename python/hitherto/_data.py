@@ -35,12 +35,12 @@ def as_arrays(data: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def write(arrays: Mapping[str, NDArray[Any]], path: pathlib.Path) -> pathlib.Path:
+def write(arrays: Mapping[str, Any], path: pathlib.Path) -> pathlib.Path:
     """Writes arrays to an .npz file, which is there whole or not at all."""
     scratch = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with open(scratch, "wb") as file:
-            np.savez(file, **{name: array for name, array in arrays.items()})
+            np.savez(file, **arrays)
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ def _fingerprint(arrays: Mapping[str, NDArray[Any]]) -> str:
     found = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return found.hexdigest()[:12]
 
 

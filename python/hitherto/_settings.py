@@ -1231,6 +1231,6 @@ class RunSettings(ModelSettings, total=False):
 
 class AllSettings(RunSettings, total=False):
     """All sections of a settings file."""
-    data: DataName | Data
+    data: DataName | Data | Mapping[str, NDArray[Any]]
     arms: Mapping[str, Any]
     vary: Mapping[str, Any]
