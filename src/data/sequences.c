@@ -24,6 +24,8 @@ typedef struct sequences {
     size_t batch, batches, longest;
     bool is_ragged; /* the split's sequences differ in length, or are to be treated so */
     bool shuffle;
+    size_t
+        group; /* sequences that stay together: 2 where they are pairs (episode.trials), else 1 */
     int incomplete;
     hth_view_options view; /* which sequences are left */
     uint64_t seed, draws;  /* of the part that validates, and of the order */
@@ -53,11 +55,14 @@ static int by_length(const void *left, const void *right) {
 
 /* A shuffle is that of Fisher & Yates. The first draws of the epoch order the sequences, those after them batches. */
 static void shuffle_sequences(sequences *s, const hth_random *random) {
-    for (size_t i = s->count - 1; i > 0; i--) {
+    const size_t group = s->group;
+    for (size_t i = s->count / group - 1; i > 0; i--) {
         const size_t j = (size_t)hth_random_below(random, i, i + 1);
-        const place swapped = s->order[i];
-        s->order[i] = s->order[j];
-        s->order[j] = swapped;
+        for (size_t k = 0; k < group; k++) {
+            const place swapped = s->order[i * group + k];
+            s->order[i * group + k] = s->order[j * group + k];
+            s->order[j * group + k] = swapped;
+        }
     }
 }
 
@@ -116,15 +121,36 @@ static const char *file_of(const hth_sequence_options *o, hth_split split) {
     return *other ? other : NULL;
 }
 
-/* *wanted: how many of the file's sequences are used for validation. */
+/* How many sequences stay together: a setting of episodes that the order must know. */
+static size_t group_of(const hth_settings *settings) {
+    const hth_setting *trials = hth_settings_find(settings, "episode.trials");
+    return trials && strcmp(trials->value, "pairs") == 0 ? 2 : 1;
+}
+
+/* HTH_INVALID for a trial without its other. */
+static hth_status check_pairs(const sequences *s, const char *path, hth_error *error) {
+    if (s->set.count % s->group)
+        return hth_fail(error, HTH_INVALID,
+                        "%s has %zu sequences, but with episode.trials = pairs they are training "
+                        "and test trials in turn: their number must be even",
+                        path, s->set.count);
+    if ((uint64_t)s->view.count % s->group == 0) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "view.count is %lld, but with episode.trials = pairs sequences are training "
+                    "and test trials in turn: it must be even",
+                    (long long)s->view.count);
+}
+
+/* *wanted: how many of the file's sequences, or pairs of them, are used for validation. */
 static hth_status count_validating(const sequences *s, const hth_sequence_options *o,
                                    size_t *wanted, hth_error *error) {
-    const size_t all = s->set.count;
+    const size_t all = s->set.count / s->group;
     *wanted = (size_t)floor(o->validation_fraction * (double)all + 0.5);
     if (*wanted > 0 && *wanted < all) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
-                    "%s: data.validation_fraction %.9g of %zu sequences leaves %s with none",
-                    o->file, o->validation_fraction, all, *wanted ? "training" : "validation");
+                    "%s: data.validation_fraction %.9g of %zu %s leaves %s with none", o->file,
+                    o->validation_fraction, all, s->group > 1 ? "pairs of sequences" : "sequences",
+                    *wanted ? "training" : "validation");
 }
 
 /* Keeps, of the chosen sequences, those of the classes of view.classes, and in training the first view.count of them.
@@ -149,7 +175,7 @@ static hth_status keep_viewed(sequences *s, hth_split split, hth_error *error) {
     return HTH_OK;
 }
 
-/* Chooses the split's sequences, in the order of the file. */
+/* Chooses the split's sequences, in the order of the file. A pair has no class. */
 static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split split,
                          hth_error *error) {
     const size_t all = s->set.count;
@@ -161,10 +187,12 @@ static hth_status choose(sequences *s, const hth_sequence_options *o, hth_split 
     hth_status status = validates && s->chosen ? HTH_OK : no_memory(error);
     if (status == HTH_OK && shared) status = count_validating(s, o, &wanted, error);
     if (status == HTH_OK && shared)
-        status = hth_split_draw(s->set.classes, all, wanted, s->seed, validates, error);
+        status = hth_split_draw(s->group > 1 ? NULL : s->set.classes, all / s->group, wanted,
+                                s->seed, validates, error);
     /* List the sequences that belong to the split. */
     for (size_t i = 0; status == HTH_OK && i < all; i++)
-        if (!shared || validates[i] == (split == HTH_VALIDATE)) s->chosen[s->count++] = i;
+        if (!shared || validates[i / s->group] == (split == HTH_VALIDATE))
+            s->chosen[s->count++] = i;
     free(validates);
     return status;
 }
@@ -224,10 +252,12 @@ hth_status hth_sequences_open(const hth_stream_context *context, const hth_seque
     sequences *s = calloc(1, sizeof *s);
     if (!s) return no_memory(error);
     s->batch = context->batch;
+    s->group = group_of(context->settings);
     s->view = view;
     s->seed = context->seed;
     s->draws = hth_draws(context);
     hth_status status = load(o, o->file, path, &s->set, error);
+    if (status == HTH_OK) status = check_pairs(s, path, error);
     if (status == HTH_OK) status = choose(s, o, context->split, error);
     if (status == HTH_OK) status = keep_viewed(s, context->split, error);
     if (status == HTH_OK) status = plan(s, o, context->split, error);

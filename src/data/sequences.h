@@ -7,6 +7,8 @@
  * order is a permutation keyed by seed and epoch. A batch has as many steps as its longest sequence. Shorter ones
  * are followed by inputs 0 with weight 0, and the chunk's `lengths` say where they end. Each validation or test
  * sequence is given exactly once: the last batch is filled up with sequences of weight 0.
+ *
+ * With episode.trials = pairs a sequence at an even place and the one behind it stay together in all of this.
  */
 #ifndef HTH_SEQUENCES_H
 #define HTH_SEQUENCES_H
@@ -107,8 +109,9 @@ void hth_sequences_close(void *state);
 /* The members of a reader's hth_stream_kind except part and open. */
 #define HTH_SEQUENCES_VERBS                                                                        \
     .next = hth_sequences_next, .state = hth_sequences_state, .extent = hth_sequences_extent,      \
-    .picks = true, .given = hth_sequences_given, .describe = hth_sequences_describe,               \
-    .doubt = hth_sequences_doubt, .breaks = hth_sequences_breaks, .close = hth_sequences_close
+    .picks = true, .pairs = true, .given = hth_sequences_given,                                    \
+    .describe = hth_sequences_describe, .doubt = hth_sequences_doubt,                              \
+    .breaks = hth_sequences_breaks, .close = hth_sequences_close
 
 /* split.c: marks `wanted` sequences for validation, drawn by the seed, so that each class gives its share. */
 hth_status hth_split_draw(const int32_t *classes, size_t count, size_t wanted, uint64_t seed,

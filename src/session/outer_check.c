@@ -26,6 +26,16 @@ static hth_status check_stream(const hth_session *s, hth_error *error) {
                     source->kind->part.name, what);
 }
 
+/* Sequences that are drawn one by one have no neighbour of the same task. */
+static hth_status check_trials(const hth_session *s, hth_error *error) {
+    if (s->outer->options.trials != HTH_TRIALS_PAIRS || s->train.kind->pairs) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "episode.trials is 'pairs', but of '%s' no two sequences belong to one task: "
+                    "take episode.trials = same, or put training and test trials in turn into a "
+                    "file (data=arrays)",
+                    s->train.kind->part.name);
+}
+
 static hth_status check_options(const hth_settings *settings, const hth_session *s,
                                 hth_error *error) {
     const hth_train_options *o = &s->options;
@@ -126,6 +136,7 @@ static hth_status check_tape(const hth_settings *settings, const hth_session *s,
 
 hth_status hth_outer_check(const hth_settings *settings, const hth_session *s, hth_error *error) {
     HTH_TRY(check_stream(s, error));
+    HTH_TRY(check_trials(s, error));
     HTH_TRY(check_options(settings, s, error));
     HTH_TRY(check_idle(settings, error));
     return check_tape(settings, s, error);

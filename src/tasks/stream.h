@@ -146,6 +146,7 @@ typedef struct hth_stream_kind {
     const char *(*breaks)(const void *state);
     void (*close)(void *state);
     bool picks;                 /* view.classes and view.count choose among its sequences */
+    bool pairs;                 /* its sequences may be pairs (episode.trials) */
     const hth_body *body;       /* NULL: outputs move nothing */
     const hth_answers *answers; /* NULL: the stream takes no notice of the network */
     /* Of a task: what a network reaches that knows some part of it, for curves; NULL: nothing is known. */

@@ -205,6 +205,56 @@ static void test_interruptions_change_no_bit(void **state) {
     assert_true(summary_number("whole0", "test_metric") > 0);
 }
 
+/* ---- Pairs ---------------------------------------------------------------------------------- */
+
+enum { ALONE = 40 };
+static double nothing[ALONE][4][1], halves[ALONE][4][1];
+
+/* Training trials have targets of 100, test trials 0, like the outputs of a network that is 0: pairs that are whole have
+ * a loss of 0. */
+static const char *halves_with(const char *file, const char *shape, size_t count,
+                               const char *more) {
+    static char line[1000];
+    for (size_t i = 0; i < ALONE; i++)
+        for (size_t t = 0; t < 4; t++) halves[i][t][0] = i % 2 ? 0 : 100;
+    const array all[] = {
+        {"inputs", "<f8", shape, false, nothing, count * sizeof *nothing},
+        {"targets", "<f8", shape, false, halves, count * sizeof *halves},
+    };
+    npz_write(scratch_path(file), all, HTH_COUNT(all));
+    snprintf(
+        line, sizeof line,
+        "data=arrays data.file=%s episode.trials=pairs network.units=3 cell=lif readout.bias="
+        "false learner=eprop1 learner.signal=module module.units=3 optimiser=sgd optimiser.lr=0 "
+        "train.epochs=3 train.batch=2 train.report_every=4 train.threads=1 init.w_out=zero "
+        "train.precision=%s %s",
+        scratch_path(file), sizeof(hth_real) == sizeof(double) ? "double" : "single", more);
+    return line;
+}
+
+static void assert_whole_pairs(const char *more, const char *run) {
+    char path[320];
+    size_t length, lines = 0;
+    train_whole(halves_with("halves.npz", "(40, 4, 1)", 40, more), run);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_path(run));
+    char *text = read_whole(path, &length), *rest = text;
+    for (char *line; (line = strtok_r(rest, "\n", &rest)); lines++)
+        if (json_number(line, "train_loss") != 0) fail_msg("%s: %s", more, line);
+    assert_true(lines > 3);
+    free(text);
+}
+
+static void test_pairs_stay_together(void **state) {
+    (void)state;
+    assert_whole_pairs("data.shuffle=false", "in-order");
+    assert_whole_pairs("", "shuffled");
+    assert_whole_pairs("data.incomplete=wrap train.batch=3", "wrapped");
+    assert_whole_pairs("data.validation_fraction=0.3", "validated");
+    assert_true(summary_number("validated", "validation_loss") == 0);
+    assert_whole_pairs("data.validation_fraction=0.3 data.shuffle=false view.count=10", "some");
+    assert_true(summary_number("some", "validation_loss") == 0);
+}
+
 /* A run goes on with the episodes and the module that it began with, and is looked at with its module. */
 static void test_another_episode_is_another_run(void **state) {
     (void)state;
@@ -291,6 +341,9 @@ static void test_what_has_no_meaning_is_refused(void **state) {
                    "episode.updates is '2'");
     assert_refused("task=pattern network.units=6 cell=lif learner=eprop1 module.tau_m=10",
                    "module.tau_m");
+    assert_refused(ARM "episode.trials=pairs", "of 'arm' no two sequences belong to one task");
+    assert_refused(halves_with("odd.npz", "(39, 4, 1)", 39, ""), "has 39 sequences");
+    assert_refused(halves_with("even.npz", "(40, 4, 1)", 40, "view.count=3"), "view.count is 3");
     assert_refused(ARM "keep=anchor", "keep.name is anchor");
     assert_refused(ARM "keep=ewc keep.every=2", "keep.name is ewc");
     assert_refused(ARM "keep=si", "leave it out, or set keep.every");
@@ -309,6 +362,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_are_those_of_a_plain_implementation),
         cmocka_unit_test(test_interruptions_change_no_bit),
+        cmocka_unit_test(test_pairs_stay_together),
         cmocka_unit_test(test_another_episode_is_another_run),
         cmocka_unit_test(test_a_run_begins_with_another),
         cmocka_unit_test(test_what_has_no_meaning_is_refused),
