@@ -4,6 +4,9 @@
 #include "settings/identity.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* ---- How long a run is --------------------------------------------------------------------- */
 
 /* The settings of one phase, before and now. Without phases, of the run. */
 typedef struct lengths {
@@ -54,22 +57,74 @@ static hth_status check_over(const lengths *l, const char *label, hth_error *err
                     before, setting->key);
 }
 
-/* Of another run its parameters were taken at the first step, or never. */
-static hth_status check_beginning(const hth_run *r, const lengths *l, hth_error *error) {
-    static const char *const keys[] = {"train.from", "train.from_layers"};
-    for (size_t i = 0; i < HTH_COUNT(keys); i++) {
-        const hth_setting *was = hth_settings_find(l->before, keys[i]);
-        const hth_setting *is = hth_settings_find(l->now, keys[i]);
-        const char *before = was ? was->value : "";
-        if (!is || hth_same_value(before, is->value)) continue;
+/* ---- What holds for all of a run ---------------------------------------------------------- */
+
+/* Names that end with '.' are sections. */
+static const char *const of_beginning[] = {"train.from", "train.from_layers", "init.",
+                                           "conventions.name"};
+static const char *const of_data[] = {"data."};
+/* Of the data, where they are: they may be moved. What is in them the checkpoint knows. */
+static const char *const places[] = {
+    "data.file",     "data.validate_file",   "data.test_file",   "data.dir",
+    "data.train",    "data.validate",        "data.test",        "data.labels",
+    "data.features", "data.validate_labels", "data.test_labels", "data.phones",
+};
+
+static bool is_any(const char *key, const char *const names[], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const size_t length = strlen(names[i]);
+        const bool section = names[i][length - 1] == '.';
+        if (strncmp(key, names[i], section ? length : length + 1) == 0) return true;
+    }
+    return false;
+}
+
+/* The value that the run had before; one that settings.yaml does not have yet was at its default. */
+static const char *value_before(const hth_identity *before, const struct hth_identity_item *now) {
+    for (size_t i = 0; i < before->count; i++)
+        if (strcmp(before->items[i].key, now->key) == 0) return before->items[i].value;
+    return now->by_default ? now->value : "";
+}
+
+/* Refuses another value of what counts where a run begins, and of what it has learned from. */
+static hth_status check_value(const hth_run *r, const hth_identity *before,
+                              const struct hth_identity_item *now, hth_error *error) {
+    char label[HTH_PHASE_LENGTH];
+    const char *in_phase = hth_phase_key(now->key, label), *key = in_phase ? in_phase : now->key;
+    const bool begins = is_any(key, of_beginning, HTH_COUNT(of_beginning));
+    const bool data = is_any(key, of_data, HTH_COUNT(of_data));
+    const char *was = value_before(before, now);
+    if ((!begins && !data) || is_any(key, places, HTH_COUNT(places))) return HTH_OK;
+    if (hth_same_value(was, now->value)) return HTH_OK;
+    const hth_setting *given = hth_settings_find(&r->all, now->key);
+    const char *origin = !given ? "by default" : given->origin ? given->origin : "set";
+    const unsigned long long step = (unsigned long long)r->counters.walked.step;
+    if (begins)
         return hth_fail(error, HTH_MISMATCH,
                         "%s (%s) is '%.60s', which counts where a run begins, but this one goes on "
                         "from step %llu; it was '%.60s': leave it out, or begin anew",
-                        is->key, is->origin ? is->origin : "set", is->value,
-                        (unsigned long long)r->counters.walked.step, before);
-    }
-    return HTH_OK;
+                        now->key, origin, now->value, step, was);
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s (%s) is '%.60s', but up to step %llu the run learned with '%.60s': leave "
+                    "it out, or begin another with its parameters (train --from %.100s)",
+                    now->key, origin, now->value, step, was, r->dir.path);
 }
+
+/* Compares all settings, defaults too. */
+static hth_status check_all(const hth_run *r, const hth_settings *before, hth_error *error) {
+    hth_identity was, is;
+    HTH_TRY(hth_identity_make_whole(before, &was, error));
+    hth_status status = hth_identity_make_whole(&r->all, &is, error);
+    if (status == HTH_OK) {
+        for (size_t i = 0; i < is.count && status == HTH_OK; i++)
+            status = check_value(r, &was, &is.items[i], error);
+        hth_identity_free(&is);
+    }
+    hth_identity_free(&was);
+    return status;
+}
+
+/* ---- All ---------------------------------------------------------------------------------- */
 
 /* Looks at the phases up to the one at hand. */
 static hth_status check_phases(const hth_run *r, const hth_settings *before, hth_error *error) {
@@ -102,7 +157,7 @@ hth_status hth_run_check_resumed(const hth_run *r, hth_error *error) {
     hth_status status = hth_config_load(config, path, error);
     const hth_settings before = hth_config_settings(config);
     const lengths both = {&before, &r->all};
-    if (status == HTH_OK) status = check_beginning(r, &both, error);
+    if (status == HTH_OK) status = check_all(r, &before, error);
     if (status == HTH_OK)
         status = r->phases ? check_phases(r, &before, error) : check_end(r, &both, error);
     hth_config_destroy(config);

@@ -94,7 +94,8 @@ void hth_run_set_walk(hth_run *run);
  * on to the next phase. *stopped: interrupted; the next call begins with the same row. */
 hth_status hth_run_between(hth_run *run, bool *stopped, hth_error *error);
 /* resume.c. HTH_MISMATCH where the settings of a run that goes on from a checkpoint say of what it has done already that
- * it is otherwise than settings.yaml has it: it is past its new end, or a phase that is over had another length. */
+ * it is otherwise than settings.yaml has it: it is past its new end, a phase that is over had another length, it began
+ * otherwise or learned from other data. */
 hth_status hth_run_check_resumed(const hth_run *run, hth_error *error);
 /* What is said of the matrix so far; NAN without phases. */
 hth_transfer_facts hth_run_transfer(const hth_run *run);

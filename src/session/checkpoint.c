@@ -85,22 +85,29 @@ static void wiring_text(const hth_handles *handles, char out[24]) {
     if (number) snprintf(out, 24, "%016llx", (unsigned long long)number);
 }
 
+/* Text of the number of what the training files hold; "": there are none. */
+static void content_text(const hth_handles *handles, char out[24]) {
+    const uint64_t number = handles->source ? handles->source->content : 0;
+    out[0] = '\0';
+    if (number) snprintf(out, 24, "%016llx", (unsigned long long)number);
+}
+
 /* What is said of the run beside its fields. */
 typedef struct account {
     const hth_identity *identity;
     uint64_t step;
     const hth_counters *counters; /* NULL: of the parameters alone */
-    const char *wiring;
+    const char *wiring, *content;
 } account;
 
 /* Writes the fields. The metadata are the settings of the run's identity, the version, the step, the phase and the
- * number of the connections. */
+ * numbers of the connections and of the training files. */
 static hth_status put(const char *run, const hth_field_list *fields, const account *of,
                       writer write, hth_error *error) {
     const hth_identity *identity = of->identity;
     char number[32], phase[24];
     /* List the settings. */
-    hth_metadata *metadata = calloc(identity->count + 4, sizeof *metadata);
+    hth_metadata *metadata = calloc(identity->count + 5, sizeof *metadata);
     for (size_t i = 0; metadata && i < identity->count; i++)
         metadata[i] = (hth_metadata){identity->items[i].key, identity->items[i].value};
     snprintf(number, sizeof number, "%llu", (unsigned long long)of->step);
@@ -114,6 +121,7 @@ static hth_status put(const char *run, const hth_field_list *fields, const accou
                  (unsigned long long)(of->counters ? of->counters->phase : 0));
         if (identity->phases && of->counters) metadata[used++] = (hth_metadata){"phase", phase};
         if (*of->wiring) metadata[used++] = (hth_metadata){"connections", of->wiring};
+        if (*of->content) metadata[used++] = (hth_metadata){"data", of->content};
         status = write(run, fields, metadata, used, error);
     } else
         hth_fail(error, status, "not enough memory for a checkpoint");
@@ -126,12 +134,13 @@ static hth_status save(const char *run, const hth_handles *handles, hth_counters
                        uint64_t step, const hth_identity *identity, writer write,
                        hth_error *error) {
     const hth_ranks *ranks = handles->shares ? handles->shares->ranks : &hth_ranks_alone;
-    char wiring[24];
+    char wiring[24], content[24];
     hth_field_list fields;
     hth_fetched others = {0};
     HTH_TRY(hth_checkpoint_gather(handles, counters, &fields, error));
     wiring_text(handles, wiring);
-    const account of = {identity, step, counters, wiring};
+    content_text(handles, content);
+    const account of = {identity, step, counters, wiring, content};
     hth_status status = HTH_OK;
     if (handles->shares) status = hth_checkpoint_fetch(handles, &fields, &others, error);
     if (status == HTH_OK && ranks->rank == 0) status = put(run, &fields, &of, write, error);
@@ -202,7 +211,7 @@ hth_status hth_checkpoint_hold_best(const hth_session *session, uint64_t step, h
 
 hth_status hth_checkpoint_save_held(const char *run, const hth_held_best *held,
                                     const hth_identity *identity, hth_error *error) {
-    const account of = {identity, held->step, NULL, held->wiring};
+    const account of = {identity, held->step, NULL, held->wiring, ""};
     return put(run, &held->fields, &of, write_best, error);
 }
 
@@ -296,6 +305,21 @@ static hth_status compare_wiring(const hth_safetensors *file, const char *path,
                     path);
 }
 
+/* HTH_MISMATCH when the training files of a run that is to go on hold something else than where it began. Older
+ * checkpoints do not say; and a pipe cannot be read twice. */
+static hth_status compare_content(const hth_safetensors *file, const char *path,
+                                  const hth_handles *into, hth_error *error) {
+    char content[24];
+    const char *stored = hth_safetensors_metadata(file, "data");
+    content_text(into, content);
+    if (!stored || !*content || strcmp(stored, content) == 0) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s: the run has learned from training data of another content than the "
+                    "files have now: give those that it began with (they may be moved: "
+                    "data.file=PATH), or begin another run with its parameters (train --from RUN)",
+                    path);
+}
+
 /* A list of fields to restore, and how to restore them. */
 typedef struct loading {
     const hth_handles *into;
@@ -337,6 +361,7 @@ static hth_status restore(const loading *l, hth_safetensors *file, const char *p
     HTH_TRY(compare_identity(file, path, l->identity, error));
     if (!l->identity->network_only) HTH_TRY(compare_wiring(file, path, l->into, error));
     HTH_TRY(turn_to_phase(l, file, path, error));
+    if (!l->identity->network_only) HTH_TRY(compare_content(file, path, l->into, error));
     /* List the fields. Leave out counters that an older file lacks. */
     HTH_TRY(hth_checkpoint_gather(l->into, l->counters, &fields, error));
     size_t count = fields.count;

@@ -8,6 +8,7 @@
 
 #include "files/clock.h"
 #include "network/inspect.h"
+#include "session/content.h"
 #include "session/together.h"
 #include "tasks/view.h"
 
@@ -110,6 +111,7 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
         return seen;
     }
     source.viewed = source.kind != plain;
+    if (split == HTH_TRAIN) source.content = hth_content_of(settings);
     /* Ask for the lengths, and note the position for rewinding. */
     if (source.kind->extent)
         source.kind->extent(source.state, &source.sequence_steps, &source.epoch_steps);

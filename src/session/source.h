@@ -10,9 +10,10 @@ typedef struct hth_source {
     hth_shape shape;
     /* steps of a sequence (0: endless) and of an epoch (0: no epochs) */
     uint64_t sequence_steps, epoch_steps;
-    void *start;    /* owned: the position at opening, as hth_source_note writes it */
-    double seconds; /* time that opening took */
-    bool viewed;    /* through a view */
+    void *start;      /* owned: the position at opening, as hth_source_note writes it */
+    double seconds;   /* time that opening took */
+    bool viewed;      /* through a view */
+    uint64_t content; /* of training data: hth_content_of */
 } hth_source;
 
 /* Opens the stream that task.name or data.name or world.name chooses, for `batch` sequences that advance together.

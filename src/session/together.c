@@ -1,6 +1,7 @@
 /* The streams of all phases as one: see together.h. */
 #include "session/together.h"
 
+#include "files/digest.h"
 #include "settings/phases.h"
 
 #include <stdio.h>
@@ -161,7 +162,10 @@ hth_status hth_together_open(const hth_settings *settings, size_t batch, uint64_
     }
     *out = (hth_source){.kind = &t->kind, .state = t, .shape = at(t, 0)->shape};
     extent(t, &out->sequence_steps, &out->epoch_steps);
-    for (size_t k = 0; k < t->count; k++) out->seconds += at(t, k)->seconds;
+    for (size_t k = 0; k < t->count; k++) {
+        out->seconds += at(t, k)->seconds;
+        out->content = hth_digest_add(out->content, &at(t, k)->content, sizeof out->content);
+    }
     status = hth_source_note(out, &out->start, error);
     if (status != HTH_OK) hth_source_close(out);
     return status;

@@ -449,6 +449,8 @@ static void test_a_run_that_goes_on_stays_what_it_is(void **state) {
          "train.from (command line) is 'run', which counts where a run begins, but this one goes "
          "on from step 100; it was '': leave it out, or begin anew"},
         {"train.from_layers=0", "train.from_layers (command line) is '0', which counts where"},
+        {"init.w_rec_scale=2", "init.w_rec_scale (command line) is '2', which counts where"},
+        {"conventions=nest", "conventions.name (command line) is 'nest', which counts where"},
     };
     RUN("train", "task=add", "network.units=3", "cell=gru", "learner=rflo", "train.steps=100",
         "--out", "run", "--quiet");
@@ -464,6 +466,51 @@ static void test_a_run_that_goes_on_stays_what_it_is(void **state) {
             "train", "--resume", "run");
     RUN("train", "--resume", "--out", "run", "train.steps=120", "cell=gru", "--quiet");
     assert_int_equal(said.code, 0);
+}
+
+static void write_rows(const char *path, int rows, int bend) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("a,b\n", file);
+    for (int i = 0; i < rows; i++) fprintf(file, "%d,%d\n", i * 7 % 13, i * i % (bend + 11));
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A run that goes on learns from the data that it began with, wherever they are. */
+static void test_a_run_that_goes_on_keeps_its_data(void **state) {
+    (void)state;
+    static char before[SAID_LENGTH];
+    static const char *const refused[][2] = {
+        {"data.target=b", "data.target (command line) is 'b', but up to step"},
+        {"data.ahead=9", "the run learned with '1': leave it out, or begin another with its "
+                         "parameters (train --from tab)"},
+        {"data.standardise=false", "data.standardise (command line) is 'false'"},
+        {"data.rows=50", "data.rows (command line) is '50'"},
+    };
+    write_rows("rows.csv", 100, 0);
+    RUN("train", "data=table", "data.file=rows.csv", "data.target=a", "network.units=3",
+        "learner=rflo", "train.epochs=1", "--out", "tab", "--quiet");
+    assert_int_equal(said.code, 0);
+    read_whole("tab/settings.yaml", before);
+    for (size_t i = 0; i < HTH_COUNT(refused); i++) {
+        RUN("train", "--resume", "--out", "tab", refused[i][0], "train.epochs=2", "--quiet");
+        assert_int_equal(said.code, CLI_BAD_INPUT);
+        if (!strstr(said.err, refused[i][1])) fail_msg("%s", said.err);
+        read_whole("tab/settings.yaml", said.out);
+        assert_string_equal(said.out, before);
+    }
+    /* The file may be moved, and what it had before may be said again. */
+    assert_int_equal(rename("rows.csv", "moved.csv"), 0);
+    RUN("train", "--resume", "--out", "tab", "data.file=moved.csv", "data.ahead=1",
+        "train.epochs=2", "--quiet");
+    if (said.code != 0) fail_msg("%s", said.err);
+    /* Other numbers, and other rows, are other data; the file of before is again its own. */
+    for (int other = 1; other <= 3; other++) {
+        write_rows("moved.csv", other == 2 ? 90 : 100, other == 1);
+        RUN("train", "--resume", "--out", "tab", "train.epochs=3", "--quiet");
+        if ((said.code == 0) != (other == 3)) fail_msg("%d: %s", other, said.err);
+        if (other < 3) assert_non_null(strstr(said.err, "training data of another content"));
+    }
 }
 
 static void test_check_shows_each_claim(void **state) {
@@ -644,6 +691,7 @@ int main(void) {
         TEST(test_a_second_run_gets_a_number),
         TEST(test_an_interrupted_run_says_how_to_resume),
         TEST(test_a_run_that_goes_on_stays_what_it_is),
+        TEST(test_a_run_that_goes_on_keeps_its_data),
         TEST(test_a_validation_of_few_targets_says_so),
         TEST(test_check_shows_each_claim),
         TEST(test_double_precision_without_its_program),
