@@ -217,9 +217,15 @@ int cli_trial_after_training(const char *run, const hth_config *config, bool *dr
 struct hth_episode;
 struct figure *cli_episode_figure(const struct hth_episode *episode, const char *title);
 struct figure *cli_plane_figure(const struct hth_episode *episode, const char *title);
-/* Draws both of task `number` of a split: `picture`, and PICTURE-plane beside it; prints their names if `says`. */
-int cli_draw_episode(const char *run, const char *split, const hth_settings *overrides,
-                     uint64_t number, const char *picture, bool says);
+/* Task `number` (from 0) of a split, drawn as both, `picture` and PICTURE-plane beside it, and its numbers as CSV. NULL:
+ * not wanted. Prints the names of the files if `says`. */
+typedef struct cli_episode_request {
+    const char *run, *split;
+    uint64_t number;
+    const char *picture, *csv;
+    bool says;
+} cli_episode_request;
+int cli_draw_episode(const cli_episode_request *request, const hth_settings *overrides);
 
 struct hth_trial;
 /* Chosen units and, by the trial's own list, synapses. */

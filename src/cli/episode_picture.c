@@ -74,7 +74,7 @@ figure *cli_episode_figure(const hth_episode *e, const char *title) {
     /* The training trial. */
     add_grid(f, &grids[0], "training trial: input", FIGURE_RASTER, e->steps, e->inputs, e->x);
     bool good = add_lines(figure_add_panel(f, "target that the module is told", PLAIN), "target",
-                          FIGURE_SOLID, e->steps, e->places, e->wanted_place);
+                          FIGURE_SOLID, e->steps, e->places, e->told);
     add_grid(f, &grids[1], "spikes of the network", FIGURE_RASTER, e->steps, e->units, e->spikes);
     if (e->module_spikes)
         add_grid(f, &grids[2], "spikes of the module", FIGURE_RASTER, e->steps, e->module_units,
@@ -162,19 +162,27 @@ static void name_plane(const char *picture, char *out, size_t size) {
     snprintf(out, size, "%.*s-plane%s", (int)(dot - picture), picture, dot);
 }
 
-int cli_draw_episode(const char *run, const char *split, const hth_settings *overrides,
-                     uint64_t number, const char *picture, bool says) {
+static int draw(const hth_episode *episode, const char *title, const char *picture, bool says) {
+    char plane[4200];
+    name_plane(picture, plane, sizeof plane);
+    int code = put(cli_episode_figure(episode, title), picture, says);
+    if (code == CLI_OK && episode->places == 2)
+        code = put(cli_plane_figure(episode, title), plane, says);
+    return code;
+}
+
+int cli_draw_episode(const cli_episode_request *q, const hth_settings *overrides) {
     hth_episode episode;
     hth_error error;
-    char title[400], plane[4200];
-    if (hth_episode_record(run, split, overrides, number, &episode, &error) != HTH_OK)
+    char title[400];
+    if (hth_episode_record(q->run, q->split, overrides, q->number, &episode, &error) != HTH_OK)
         return cli_fail(&error);
-    snprintf(title, sizeof title, "%.200s: task %llu of %s", run, (unsigned long long)number + 1,
-             split);
-    name_plane(picture, plane, sizeof plane);
-    int code = put(cli_episode_figure(&episode, title), picture, says);
-    if (code == CLI_OK && episode.places == 2)
-        code = put(cli_plane_figure(&episode, title), plane, says);
+    snprintf(title, sizeof title, "%.200s: task %llu of %s", q->run,
+             (unsigned long long)q->number + 1, q->split);
+    int code = q->picture ? draw(&episode, title, q->picture, q->says) : CLI_OK;
+    if (code == CLI_OK && q->csv && hth_episode_write_csv(&episode, q->csv, &error) != HTH_OK)
+        code = cli_fail(&error);
+    if (code == CLI_OK && q->csv && q->says) cli_say(stdout, "%s\n", q->csv);
     hth_episode_free(&episode);
     return code;
 }

@@ -243,14 +243,20 @@ static int read_request(const cli_arguments *arguments, request *q) {
     return q->picture ? cli_check_picture(q->picture) : CLI_OK;
 }
 
-/* The same of a run of episodes, which has another picture and no table of numbers. */
+/* The same of a run of episodes, which has another picture and another table. */
 static int plot_episode(const request *q, const hth_settings *overrides) {
-    if (q->csv || !q->top_layer || q->units || q->synapses || q->steps || q->from)
-        return cli_complain(CLI_BAD_INPUT,
-                            "%s is a run of episodes: the picture of one takes --split, --number "
-                            "and --out alone",
-                            q->run);
-    return cli_draw_episode(q->run, q->split, overrides, q->sequence, q->picture, true);
+    const char *idle = !q->top_layer ? "--layer"
+                       : q->units    ? "--units"
+                       : q->synapses ? "--synapses"
+                       : q->from     ? "--from"
+                       : q->steps    ? "--steps or --to"
+                                     : NULL;
+    const cli_episode_request all = {q->run, q->split, q->sequence, q->picture, q->csv, true};
+    if (!idle) return cli_draw_episode(&all, overrides);
+    return cli_complain(CLI_BAD_INPUT,
+                        "%s is a run of episodes, of which all is shown: leave out %s (an episode "
+                        "takes --split, --number, --out and --csv)",
+                        q->run, idle);
 }
 
 int cli_plot_trial(const cli_arguments *arguments) {
@@ -289,8 +295,8 @@ int cli_trial_after_training(const char *run, const hth_config *config, bool *dr
         /* A task of validation is there, or none is to be seen. */
         *watchable = hth_episode_record(run, q.split, NULL, 0, &episode, NULL) == HTH_OK;
         if (*watchable) hth_episode_free(&episode);
-        *drawn =
-            *watchable && wanted && cli_draw_episode(run, q.split, NULL, 0, path, false) == CLI_OK;
+        const cli_episode_request all = {.run = run, .split = q.split, .picture = path};
+        *drawn = *watchable && wanted && cli_draw_episode(&all, NULL) == CLI_OK;
         return CLI_OK;
     }
     if (hth_recorder_open(&plan, &recorder, NULL) != HTH_OK) return CLI_OK; /* no such data */

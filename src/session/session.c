@@ -148,8 +148,8 @@ hth_status hth_session_refuse_episodes(const hth_settings *settings, hth_error *
     return hth_fail(
         error, HTH_INVALID,
         "learner.signal is module: such a run has episodes of training and test trials, "
-        "'hitherto train' and 'eval' run them and 'hitherto plot --trial' shows one, but nothing "
-        "else looks at them");
+        "'hitherto train' and 'eval' run them, and 'hitherto plot --trial RUN' draws one (--out "
+        "FILE.svg) or writes its numbers (--csv FILE), but nothing else looks at them");
 }
 
 hth_status hth_session_open_among(const hth_settings *settings, const hth_guest_kind *guest,

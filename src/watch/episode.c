@@ -8,6 +8,8 @@
 #include "session/outer.h"
 #include "session/reopen.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +40,9 @@ static hth_real *copy_view(hth_episode_view view) {
 }
 
 static bool is_whole(const hth_episode *e) {
-    return e->x && e->test_x && e->spikes && e->test_spikes && e->module && e->test_module &&
-           e->signals && e->test_signals && e->y && e->wanted && e->place && e->wanted_place;
+    return e->x && e->test_x && e->told && e->spikes && e->test_spikes && e->module &&
+           e->test_module && e->signals && e->test_signals && e->y && e->wanted && e->place &&
+           e->wanted_place;
 }
 
 /* Copies what the session's last run was like. */
@@ -62,6 +65,7 @@ static hth_status keep(const hth_session *s, const hth_outer_result *result, hth
                          .module_spikes = result->report.module_steps > 0};
     out->x = copy_rows(T, o->inputs, o->x, o->inputs);
     out->test_x = copy_rows(T, o->inputs, o->test_x, o->inputs);
+    out->told = copy_rows(T, o->told, o->target, o->told);
     out->spikes = copy_view(spikes);
     out->test_spikes = copy_view(hth_episodes_spikes(o->episodes, last, 0));
     out->module = copy_view(module);
@@ -85,8 +89,67 @@ void hth_episode_free(hth_episode *e) {
     free(e->x), free(e->test_x), free(e->spikes), free(e->test_spikes), free(e->module);
     free(e->signals), free(e->test_module), free(e->test_signals), free(e->y), free(e->wanted),
         free(e->place), free(e->wanted_place);
-    free(e->before_place);
+    free(e->before_place), free(e->told);
     *e = (hth_episode){0};
+}
+
+/* ---- As a file ------------------------------------------------------------------------------ */
+
+/* An array of an episode: `width` numbers a step. */
+typedef struct columns {
+    const char *name;
+    size_t width;
+    const hth_real *data;
+} columns;
+
+enum { MOST_COLUMNS = 14 };
+
+/* Lists the arrays; one that there is not has no numbers. */
+static void list_columns(const hth_episode *e, columns out[MOST_COLUMNS]) {
+    const size_t module = e->module_spikes ? e->module_units : 0;
+    const size_t place = e->has_place ? e->places : 0;
+    const columns all[MOST_COLUMNS] = {{"x", e->inputs, e->x},
+                                       {"told", e->places, e->told},
+                                       {"z", e->units, e->spikes},
+                                       {"m", module, e->module},
+                                       {"L", e->units, e->signals},
+                                       {"test_x", e->inputs, e->test_x},
+                                       {"test_z", e->units, e->test_spikes},
+                                       {"test_m", module, e->test_module},
+                                       {"test_L", e->units, e->test_signals},
+                                       {"y", e->outputs, e->y},
+                                       {"target", e->outputs, e->wanted},
+                                       {"place", place, e->place},
+                                       {"place_target", place, e->wanted_place},
+                                       {"before", e->places, e->before_place}};
+    memcpy(out, all, sizeof all);
+}
+
+static void put_header(FILE *file, const columns all[MOST_COLUMNS]) {
+    fprintf(file, "step");
+    for (size_t i = 0; i < MOST_COLUMNS; i++)
+        for (size_t k = 0; k < all[i].width; k++) fprintf(file, ",%s%zu", all[i].name, k);
+    fputc('\n', file);
+}
+
+static void put_step(FILE *file, const columns all[MOST_COLUMNS], size_t step) {
+    fprintf(file, "%zu", step);
+    for (size_t i = 0; i < MOST_COLUMNS; i++)
+        for (size_t k = 0; k < all[i].width; k++)
+            fprintf(file, ",%.9g", (double)all[i].data[step * all[i].width + k]);
+    fputc('\n', file);
+}
+
+hth_status hth_episode_write_csv(const hth_episode *e, const char *path, hth_error *error) {
+    columns all[MOST_COLUMNS];
+    FILE *file = fopen(path, "w");
+    if (!file) return hth_fail(error, HTH_FILE, "cannot write %s: %s", path, strerror(errno));
+    list_columns(e, all);
+    put_header(file, all);
+    for (size_t t = 0; t < e->steps; t++) put_step(file, all, t);
+    const bool good = !ferror(file);
+    if (fclose(file) == 0 && good) return HTH_OK;
+    return hth_fail(error, HTH_FILE, "cannot write %s", path);
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */

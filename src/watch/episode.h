@@ -10,6 +10,7 @@ typedef struct hth_episode {
     size_t places;  /* numbers of the place that the outputs move, or of the outputs */
     bool has_place; /* place is not the outputs */
     hth_real *x, *test_x;
+    hth_real *told;                 /* [steps][places]: the target that the module is told */
     hth_real *spikes, *test_spikes; /* of the main network */
     hth_real *module;               /* spikes of the module; of a linear one its signals */
     hth_real *signals;              /* [steps][units] */
@@ -27,6 +28,11 @@ typedef struct hth_episode {
 hth_status hth_episode_record(const char *run, const char *split, const hth_settings *overrides,
                               uint64_t number, hth_episode *out, hth_error *error);
 void hth_episode_free(hth_episode *episode);
+/* Writes the numbers as CSV: a header, then a line for each step. Columns, of the training trial x0.. (inputs), told0..,
+ * z0.. (spikes), m0.. (spikes of the module), L0.. (learning signals); of the test trial test_x0.., test_z0..,
+ * test_m0.., test_L0.., y0.. (outputs), target0.., and where outputs move a place place0.., place_target0..; before0..
+ * (outputs or place without an update). HTH_FILE. */
+hth_status hth_episode_write_csv(const hth_episode *episode, const char *path, hth_error *error);
 /* Whether the settings of a run's folder ask for episodes; false also when they cannot be read. */
 bool hth_is_run_of_episodes(const char *run);
 

@@ -2,6 +2,9 @@
  * it. */
 #include "cli/cli.h"
 #include "cli/program.h"
+#include "data/npz.h"
+
+#include <math.h>
 
 #define ARM                                                                                        \
     "train", "task=arm", "task.steps=30", "task.inputs=5", "network.units=6", "cell=lif",          \
@@ -41,15 +44,86 @@ static void test_it_is_evaluated_and_plotted(void **state) {
     assert_string_equal(said.out, "e.svg\ne-plane.svg\n");
     read_whole("e.svg", said.out);
     assert_non_null(strstr(said.out, "arm: task 2 of validation"));
-    RUN("plot", "--trial", "arm", "--csv", "t.csv");
+    RUN("plot", "--trial", "arm", "--csv", "t.csv", "--steps", "3");
     assert_int_equal(said.code, CLI_BAD_INPUT);
-    assert_non_null(strstr(said.err, "arm is a run of episodes"));
+    assert_non_null(strstr(said.err, "arm is a run of episodes, of which all is shown: leave out "
+                                     "--steps"));
+}
+
+/* The number of row `row` (from 0) in the column with this name of the table in said.out. */
+static double number_of(const char *column, size_t row) {
+    const char *at = said.out, *end = strchr(at, '\n'), *line = end + 1;
+    const size_t length = strlen(column);
+    size_t index = 0;
+    for (; strncmp(at, column, length) != 0 || (at[length] != ',' && at + length != end); index++) {
+        at = strchr(at, ',');
+        if (!at || at > end) fail_msg("there is no column %s", column);
+        at++;
+    }
+    for (; row > 0; row--) line = strchr(line, '\n') + 1;
+    for (; index > 0; index--) line = strchr(line, ',') + 1;
+    return strtod(line, NULL);
+}
+
+static size_t lines_of(const char *text) {
+    size_t count = 0;
+    for (; (text = strchr(text, '\n')); text++) count++;
+    return count;
+}
+
+/* All numbers of both trials: the place that is missed is what the picture says. */
+static void test_an_episode_is_written_as_numbers(void **state) {
+    (void)state;
+    double missed = 0, spikes = 0;
+    char words[80];
+    RUN("plot", "--trial", "arm", "--out", "n.svg", "--csv", "n.csv");
+    assert_string_equal(said.out, "n.svg\nn-plane.svg\nn.csv\n");
+    read_whole("n.csv", said.out);
+    assert_int_equal(lines_of(said.out), 31);
+    for (size_t t = 0; t < 30; t++) {
+        assert_true(number_of("step", t) == (double)t);
+        assert_true(number_of("told1", t) == number_of("place_target1", t));
+        assert_true(number_of("x4", t) == number_of("test_x4", t));
+        spikes += number_of("z0", t) + number_of("z5", t) + number_of("m3", t);
+        for (int k = 0; k < 2; k++) {
+            const double off = number_of(k ? "place1" : "place0", t) -
+                               number_of(k ? "place_target1" : "place_target0", t);
+            missed += off * off / 60;
+        }
+    }
+    assert_true(spikes == floor(spikes));
+    snprintf(words, sizeof words, "mean square missed %.3g (before", missed);
+    read_whole("n.svg", said.out);
+    if (!strstr(said.out, words)) fail_msg("not '%s'", words);
+}
+
+/* Of a pair the two trials have targets of their own. */
+static void test_a_pair_has_two_targets(void **state) {
+    (void)state;
+    static double x[8][5][1], targets[8][5][1];
+    for (size_t i = 0; i < 8; i++)
+        for (size_t t = 0; t < 5; t++) targets[i][t][0] = i % 2 ? -7 : 100;
+    const array all[] = {{"inputs", "<f8", "(8, 5, 1)", false, x, sizeof x},
+                         {"targets", "<f8", "(8, 5, 1)", false, targets, sizeof targets}};
+    npz_write("pairs.npz", all, 2);
+    RUN("train", "data=arrays", "data.file=pairs.npz", "episode.trials=pairs", "network.units=3",
+        "cell=lif", "learner=eprop1", "learner.signal=module", "module.units=3", "train.epochs=1",
+        "train.batch=1", "data.validation_fraction=0.5", "--threads", "1", "--quiet", "--out",
+        "pairs");
+    assert_int_equal(said.code, 0);
+    RUN("plot", "--trial", "pairs", "--csv", "p.csv");
+    assert_string_equal(said.out, "p.csv\n");
+    read_whole("p.csv", said.out);
+    for (size_t t = 0; t < 5; t++)
+        assert_true(number_of("told0", t) == 100 && number_of("target0", t) == -7);
+    assert_null(strstr(said.out, "place"));
 }
 
 static void test_others_refuse_it(void **state) {
     (void)state;
     RUN("predict", "arm", "--out", "y.npz");
     assert_non_null(strstr(said.err, "learner.signal is module"));
+    assert_non_null(strstr(said.err, "writes its numbers (--csv FILE)"));
     assert_false(is_there("y.npz"));
     /* A check is the double program's, which need not be there. */
     if (sizeof(hth_real) == 4) return;
@@ -75,6 +149,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_ends_with_an_episode),
         cmocka_unit_test(test_it_is_evaluated_and_plotted),
+        cmocka_unit_test(test_an_episode_is_written_as_numbers),
+        cmocka_unit_test(test_a_pair_has_two_targets),
         cmocka_unit_test(test_others_refuse_it),
         cmocka_unit_test(test_a_task_without_a_place),
     };
