@@ -88,9 +88,9 @@ bool hth_update_refuses(const hth_network *network, char *out, size_t size) {
 
 /* ---- Memory ---- */
 
-/* The row of a constant derivative; NULL: 0. */
+/* The row of a constant derivative. */
 static const hth_real *row_of(const hth_update *u, hth_entry entry) {
-    if (entry.where == HTH_AT_ZERO) return NULL;
+    if (entry.where == HTH_AT_ZERO) return u->zeros;
     return entry.where == HTH_AT_ONE ? u->ones : u->layer->constants + entry.index * u->layer->n;
 }
 
@@ -99,8 +99,8 @@ void hth_update_lay_out(hth_arena *arena, const hth_network *network, size_t ste
     const hth_layer *layer = &network->layers[0];
     const hth_cell *cell = layer->cell;
     const size_t n = layer->n, items = hth_times(batch, n);
-    hth_real *ones = HTH_TAKE(arena, hth_real, n);
-    hth_real *carry = HTH_TAKE(arena, hth_real, hth_times(2 * cell->states, items));
+    hth_real *ones = HTH_TAKE(arena, hth_real, n), *zeros = HTH_TAKE(arena, hth_real, n);
+    hth_real *carry = HTH_TAKE(arena, hth_real, hth_times(cell->states, items));
     const size_t block = batch < BLOCK_ROWS ? BLOCK_ROWS / batch : 1;
     hth_real *S = HTH_TAKE(arena, hth_real, hth_times(block, items));
     hth_real *bend = HTH_TAKE(arena, hth_real, n);
@@ -111,16 +111,20 @@ void hth_update_lay_out(hth_arena *arena, const hth_network *network, size_t ste
                       .batch = batch,
                       .block = block,
                       .ones = ones,
+                      .zeros = zeros,
                       .carry = carry,
                       .S = S,
                       .bend = bend,
                       .packed = packed};
     for (size_t j = 0; j < n; j++) ones[j] = 1;
+    memset(zeros, 0, n * sizeof *zeros);
     count_read(cell, &u->state);
+    u->row = (hth_update_row){.n = n, .states = cell->states, .state = u->state};
     for (size_t i = 0; i < cell->states; i++) {
-        u->B[i] = row_of(u, cell->B[i][0]);
-        for (size_t k = 0; k < cell->states && !truncated; k++)
-            u->D[i][k] = row_of(u, cell->D[i][k]);
+        u->row.B[i] = row_of(u, cell->B[i][0]);
+        u->row.Z[i] = zeros;
+        for (size_t k = 0; k < cell->states; k++)
+            u->row.D[i][k] = truncated ? zeros : row_of(u, cell->D[i][k]);
     }
 }
 
@@ -135,55 +139,27 @@ static const hth_real *Z_of(const hth_update *u, hth_trial_tapes on, size_t t, s
                : hth_entry_at(u->layer, &tape->layers[0], entry, t, 1, 0).data;
 }
 
-/* y += a x, elementwise; a NULL: nothing. */
-static void add_product(size_t n, const hth_real *a, const hth_real *x, hth_real *y) {
-    if (a) hth_add_product(n, a, x, y);
+/* Where the numbers of a step of a task are; `row` begins as u->row. */
+static inline void place(const hth_update *u, hth_trial_tapes on, size_t t, size_t task,
+                         hth_update_row *row) {
+    const size_t n = row->n, slot = u->batch * n;
+    for (size_t i = 0; i < row->states; i++) row->carry[i] = u->carry + i * slot + task * n;
+    if (task == 0 || !on.shared) row->Z[row->state] = Z_of(u, on, t, task);
 }
 
-/* Swaps the halves of carry: those of the step at hand, which become 0, and of the one before. */
-static void turn(const hth_update *u, hth_real **now, hth_real **before) {
-    const size_t size = u->layer->cell->states * u->batch * u->layer->n;
-    hth_real *other = *before;
-    *before = *now;
-    *now = other;
-    memset(*now, 0, size * sizeof **now);
-}
-
-/* Both halves 0. */
-static void clear(const hth_update *u, hth_real **now, hth_real **before) {
-    const size_t size = u->layer->cell->states * u->batch * u->layer->n;
-    memset(u->carry, 0, 2 * size * sizeof *u->carry);
-    *now = u->carry;
-    *before = u->carry + size;
+static void clear(const hth_update *u) {
+    memset(u->carry, 0, u->row.states * u->batch * u->row.n * sizeof *u->carry);
 }
 
 void hth_update_scan(const hth_update *u, hth_trial_tapes on, const hth_real *L, hth_real *c) {
-    const size_t n = u->layer->n, d = u->layer->cell->states, slot = u->batch * n;
-    hth_real *now, *next;
-    clear(u, &now, &next);
-    for (size_t t = u->steps; t-- > 0;) {
-        turn(u, &now, &next);
+    const size_t n = u->layer->n;
+    hth_update_row row = u->row;
+    clear(u);
+    for (size_t t = u->steps; t-- > 0;)
         for (size_t b = 0; b < u->batch; b++) {
-            const size_t at = b * n;
-            hth_real *of = c + t * slot + at;
-            add_product(n, Z_of(u, on, t, b), L + t * slot + at, now + u->state * slot + at);
-            for (size_t i = 0; i < d; i++)
-                for (size_t k = 0; k < d; k++)
-                    add_product(n, u->D[k][i], next + k * slot + at, now + i * slot + at);
-            memset(of, 0, n * sizeof *of);
-            for (size_t i = 0; i < d; i++) add_product(n, u->B[i], now + i * slot + at, of);
-        }
-    }
-}
-
-/* l_t of all tasks, from S_t and l_{t-1}. */
-static void advance(const hth_update *u, const hth_real *S, const hth_real *before, hth_real *now) {
-    const size_t n = u->layer->n, d = u->layer->cell->states, slot = u->batch * n;
-    for (size_t b = 0; b < u->batch; b++)
-        for (size_t i = 0; i < d; i++) {
-            hth_real *l = now + i * slot + b * n;
-            add_product(n, u->B[i], S + b * n, l);
-            for (size_t k = 0; k < d; k++) add_product(n, u->D[i][k], before + k * slot + b * n, l);
+            const size_t at = (t * u->batch + b) * n;
+            place(u, on, t, b, &row);
+            hth_update_row_down(&row, L + at, c + at);
         }
 }
 
@@ -196,17 +172,15 @@ static void find_bend(const hth_update *u, const hth_tape *tape, size_t t) {
 
 /* Lbar of the steps from..to-1, whose S is there, and, of second order, push_s. */
 static void scan_back(const hth_update *u, hth_trial_tapes on, size_t from, size_t to,
-                      hth_real *carry[2], const hth_real *L, hth_real *Lbar, hth_real *push_s) {
-    const size_t n = u->layer->n, slot = u->batch * n;
+                      const hth_real *L, hth_real *Lbar, hth_real *push_s) {
+    const size_t n = u->layer->n;
+    hth_update_row row = u->row;
     for (size_t t = from; t < to; t++) {
-        turn(u, &carry[0], &carry[1]);
-        advance(u, u->S + (t - from) * slot, carry[1], carry[0]);
-        const hth_real *l = carry[0] + u->state * slot;
         for (size_t b = 0; b < u->batch; b++) {
-            const hth_real *Z = Z_of(u, on, t, b);
-            hth_multiply(n, Z, l + b * n, Lbar + t * slot + b * n);
-            hth_real *sbar = push_s + ((on.shared ? 0 : b * u->steps) + t) * n;
-            if (!u->first_order) add_product(n, L + t * slot + b * n, l + b * n, sbar);
+            const size_t at = (t * u->batch + b) * n, tape = on.shared ? 0 : b;
+            place(u, on, t, b, &row);
+            hth_real *sbar = u->first_order ? NULL : push_s + (tape * u->steps + t) * n;
+            hth_update_row_up(&row, u->S + at - from * u->batch * n, L + at, Lbar + at, sbar);
         }
         for (size_t k = 0; k < (on.shared ? 1 : u->batch) && !u->first_order; k++) {
             hth_real *sbar = push_s + (k * u->steps + t) * n;
@@ -253,7 +227,6 @@ void hth_update_back(const hth_update *u, hth_trial_tapes on, const hth_real *L,
     const size_t n = u->layer->n, m = u->layer->m, slot = u->batch * n;
     const size_t tapes = on.shared ? 1 : u->batch, rows = rows_of(u, on);
     const size_t each = hth_packed_size(m, rows);
-    hth_real *carry[2];
     memset(push_z, 0, tapes * u->steps * n * sizeof *push_z);
     memset(push_s, 0, tapes * u->steps * n * sizeof *push_s);
     for (size_t b = 0; b < tapes; b++) {
@@ -265,10 +238,10 @@ void hth_update_back(const hth_update *u, hth_trial_tapes on, const hth_real *L,
                     hth_rows(of, m), false, push_z + b * u->steps * n, n);
     }
     /* A few steps at a time, so that S stays in the cache. */
-    clear(u, &carry[0], &carry[1]);
+    clear(u);
     for (size_t from = 0, to; from < u->steps; from = to) {
         to = u->steps - from < u->block ? u->steps : from + u->block;
         find_S(u, on, from, to, each);
-        scan_back(u, on, from, to, carry, L, Lbar, push_s);
+        scan_back(u, on, from, to, L, Lbar, push_s);
     }
 }

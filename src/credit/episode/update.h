@@ -15,22 +15,22 @@
 #ifndef HTH_UPDATE_H
 #define HTH_UPDATE_H
 
+#include "credit/episode/update_row.h"
 #include "network/tape.h"
 
 typedef struct hth_update {
     const hth_layer *layer;
     hth_compute *compute;
-    size_t steps, batch; /* batch: tasks, each with signals and an update of its own */
-    size_t block;        /* steps whose S is made at a time */
-    bool first_order;    /* sbar is left out */
-    size_t state;        /* the state that z is read from */
-    /* [n] each; NULL: 0 */
-    const hth_real *D[HTH_MAX_STATES][HTH_MAX_STATES], *B[HTH_MAX_STATES];
-    hth_real *ones;   /* [n] */
-    hth_real *carry;  /* [2][states][batch][n] */
-    hth_real *S;      /* [block][batch][n] */
-    hth_real *bend;   /* [n] */
-    hth_real *packed; /* Dbar^T, and scratch of Delta */
+    size_t steps, batch;    /* batch: tasks, each with signals and an update of its own */
+    size_t block;           /* steps whose S is made at a time */
+    bool first_order;       /* sbar is left out */
+    size_t state;           /* the state that z is read from */
+    hth_update_row row;     /* of which Z of that state and carry are those of a step and task */
+    hth_real *ones, *zeros; /* [n] */
+    hth_real *carry;        /* [states][batch][n] */
+    hth_real *S;            /* [block][batch][n] */
+    hth_real *bend;         /* [n] */
+    hth_real *packed;       /* Dbar^T, and scratch of Delta */
 } hth_update;
 
 /* Why updates of this network cannot be differentiated, as a sentence in out[size]; false: they can. */
