@@ -20,7 +20,7 @@ void hth_events_lay_out(hth_arena *arena, size_t rows, size_t most, hth_events *
     hth_events out = {.most = most, .stride = most + SLACK};
     out.count = HTH_TAKE(arena, uint32_t, rows);
     out.at = HTH_TAKE(arena, uint32_t, hth_times(rows, out.stride));
-    out.ones = HTH_TAKE(arena, bool, rows);
+    out.ones = HTH_TAKE(arena, uint32_t, rows);
     *events = out;
 }
 
@@ -64,11 +64,12 @@ bool hth_events_add_pays(const hth_events_sum *s) {
 #if defined(HTH_VECTOR_KERNELS) && defined(__AVX512F__) && defined(__AVX512VL__)
 
 /* Writes the columns of x that are not 0, up to most + SLACK of them. Returns their number, or more than `most`. *ones:
- * whether all of them are 1. */
+ * how many of them come before the first that is not 1. */
 HTH_NO_SANITIZERS static size_t search(size_t width, const hth_real *x, size_t most, uint32_t *at,
-                                       bool *ones) {
+                                       uint32_t *ones) {
     size_t count = 0;
-    unsigned others = 0;
+    bool others = false;
+    *ones = 0;
     for (size_t i = 0; i < width && count <= most; i += HTH_LANES) {
         const size_t left = width - i < HTH_LANES ? width - i : HTH_LANES;
         const hth_vector v = hth_load_some(x + i, left);
@@ -76,31 +77,35 @@ HTH_NO_SANITIZERS static size_t search(size_t width, const hth_real *x, size_t m
         const __m256i column =
             _mm256_add_epi32(_mm256_set1_epi32((int)i), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         const __mmask8 some = _mm512_cmp_pd_mask((__m512d)v, _mm512_setzero_pd(), _CMP_NEQ_UQ);
-        others |= _mm512_mask_cmp_pd_mask(some, (__m512d)v, _mm512_set1_pd(1), _CMP_NEQ_UQ);
+        const unsigned other =
+            _mm512_mask_cmp_pd_mask(some, (__m512d)v, _mm512_set1_pd(1), _CMP_NEQ_UQ);
         _mm256_storeu_si256((__m256i *)(at + count), _mm256_maskz_compress_epi32(some, column));
 #else
         const __m512i column = _mm512_add_epi32(
             _mm512_set1_epi32((int)i),
             _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
         const __mmask16 some = _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-        others |= _mm512_mask_cmp_ps_mask(some, (__m512)v, _mm512_set1_ps(1), _CMP_NEQ_UQ);
+        const unsigned other =
+            _mm512_mask_cmp_ps_mask(some, (__m512)v, _mm512_set1_ps(1), _CMP_NEQ_UQ);
         _mm512_storeu_si512(at + count, _mm512_maskz_compress_epi32(some, column));
 #endif
+        /* Those below the first other. */
+        if (!others) *ones += (uint32_t)__builtin_popcount(some & ((other & -other) - 1));
+        others = others || other;
         count += (size_t)__builtin_popcount(some);
     }
-    *ones = others == 0;
     return count;
 }
 
 #else
 
-static size_t search(size_t width, const hth_real *x, size_t most, uint32_t *at, bool *ones) {
+static size_t search(size_t width, const hth_real *x, size_t most, uint32_t *at, uint32_t *ones) {
     size_t count = 0;
-    *ones = true;
+    *ones = 0;
     for (size_t i = 0; i < width && count <= most; i++) {
         at[count] = (uint32_t)i;
+        *ones += x[i] == 1 && *ones == count;
         count += x[i] != 0;
-        *ones = *ones && (x[i] == 0 || x[i] == 1);
     }
     return count;
 }
@@ -269,7 +274,7 @@ static block block_in(const hth_compute *compute, int worker, size_t K) {
 }
 
 static size_t events_of(const hth_events_sum *s, const block *b, size_t row, const uint32_t **at,
-                        bool *ones) {
+                        uint32_t *ones) {
     const hth_events *e = s->events;
     const size_t listed = hth_events_listed(e, s->from + row, s->K);
     *at = e->at + (s->from + row) * e->stride;
@@ -286,7 +291,7 @@ static size_t count_columns(const hth_events_sum *s, const block *b, size_t from
     memset(b->begin, 0, (s->K + 1) * sizeof *b->begin);
     for (size_t row = from; row < end; row++) {
         const uint32_t *at;
-        bool ones;
+        uint32_t ones;
         const size_t count = events_of(s, b, row, &at, &ones);
         if (total + count > b->room) return row;
         total += count;
@@ -307,14 +312,14 @@ static void turn_lists(const hth_events_sum *s, const block *b, size_t from, siz
     for (size_t row = from; row < to; row++) {
         const hth_real *u = s->u + row * s->u_stride, *next = d + row * s->d_stride;
         const uint32_t *at;
-        bool ones;
+        uint32_t ones;
         const size_t count = events_of(s, b, row, &at, &ones);
         for (size_t j = 0; j < N; j += 64 / sizeof *d) __builtin_prefetch(next + j, 0, 2);
         for (size_t k = 0; k < count; k++) {
             const uint32_t place =
                 b->begin[at[k]]++; /* what begins there from now on is the next */
             b->row[place] = (uint32_t)(row - from);
-            b->value[place] = ones ? 1 : u[at[k]];
+            b->value[place] = k < ones ? 1 : u[at[k]];
         }
     }
 }

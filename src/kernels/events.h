@@ -13,7 +13,7 @@
 typedef struct hth_events {
     uint32_t *count; /* [rows]: events of each; more than `most`: the row is not listed */
     uint32_t *at;    /* [rows][stride]: their columns, in increasing order */
-    bool *ones;      /* [rows]: every listed value is 1; values need not be read */
+    uint32_t *ones; /* [rows]: so many values of the list's beginning are 1, and need not be read */
     size_t most, stride;
 } hth_events;
 

@@ -64,7 +64,7 @@ static hth_real output_of(const hth_events_rows *of, size_t row, size_t listed, 
     hth_real sum = 0;
     if (listed == SIZE_MAX)
         for (size_t i = 0; i < of->K; i++) sum = hth_fma(a[i], x[i], sum);
-    else if (e->ones[of->from + row])
+    else if (e->ones[of->from + row] >= listed)
         for (size_t k = 0; k < listed; k++) sum += a[at[k]];
     else
         for (size_t k = 0; k < listed; k++) sum = hth_fma(a[at[k]], x[at[k]], sum);
@@ -96,7 +96,7 @@ static void add_task(void *arg, size_t m, int worker) {
         const size_t listed = hth_events_listed(e, of->from + row, of->K);
         if (listed == SIZE_MAX)
             for (size_t i = 0; i < of->K; i++) c[i] = hth_fma(d, x[i], c[i]);
-        else if (e->ones[of->from + row])
+        else if (e->ones[of->from + row] >= listed)
             for (size_t k = 0; k < listed; k++) c[at[k]] += d;
         else
             for (size_t k = 0; k < listed; k++) c[at[k]] = hth_fma(d, x[at[k]], c[at[k]]);
@@ -177,13 +177,14 @@ HTH_NO_SANITIZERS static void add_wide_columns(void *arg, size_t part, int worke
         const size_t count = listed == SIZE_MAX ? of->K : listed;
         const uint32_t *at = of->events->at + (of->from + row) * of->events->stride;
         const hth_real *x = of->x + row * of->stride;
+        const size_t ones = listed == SIZE_MAX ? 0 : of->events->ones[of->from + row];
         for (size_t m = 0; m < of->M; m++) d[m] = job->A[m * of->rows + row];
         const hth_lanes all = load_wide(d);
         for (size_t k = 0; k < count; k++) {
             const size_t i = listed == SIZE_MAX ? k : at[k];
             if (i < from || i >= to) continue;
             hth_lanes c = load_wide(job->turned + i * WIDE);
-            add_wide(&c, x[i], all);
+            add_wide(&c, k < ones ? 1 : x[i], all);
             store_wide(job->turned + i * WIDE, c);
         }
     }
