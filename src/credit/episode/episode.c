@@ -8,12 +8,13 @@
 /* ---- A trial ---- */
 
 /* Spikes on a tape, by unit. */
-static void count_spikes(const hth_episodes *e, const hth_tape *tape, double *spikes) {
+static void count_spikes(const hth_episodes *e, const hth_tape *tape, hth_real *fired,
+                         double *spikes) {
     const hth_layer *layer = &e->main->layers[0];
-    memset(spikes, 0, layer->n * sizeof *spikes);
+    memset(fired, 0, layer->n * sizeof *fired);
     for (size_t t = 1; t <= e->steps; t++)
-        for (size_t j = 0; j < layer->n; j++)
-            spikes[j] += (double)tape->layers[0].u[t * layer->stride + j];
+        hth_add(layer->n, tape->layers[0].u + t * layer->stride, fired);
+    for (size_t j = 0; j < layer->n; j++) spikes[j] = (double)fired[j];
 }
 
 /* Runs a trial of one task; its inputs are among x[steps][batch][inputs]. */
@@ -26,7 +27,7 @@ static hth_status run_trial(hth_episodes *e, hth_episode_worker *worker, size_t 
         memcpy(worker->x + t * inputs, x + (t * e->batch + task) * inputs, inputs * sizeof *x);
     hth_tape_reset(tape);
     HTH_TRY(hth_tape_write(tape, &in, error));
-    count_spikes(e, tape, e->spikes_of + task * e->main->layers[0].n);
+    count_spikes(e, tape, worker->fired, e->spikes_of + task * e->main->layers[0].n);
     return HTH_OK;
 }
 

@@ -22,6 +22,7 @@ typedef struct hth_episode_worker {
     hth_gradient *scratch;
     hth_real *x;      /* [steps][inputs]: of one task */
     hth_real *errors; /* [steps][outputs]: of one task */
+    hth_real *fired;  /* [n] */
     size_t failed;    /* the first task that went wrong; SIZE_MAX: none */
     hth_status status;
     hth_error error;

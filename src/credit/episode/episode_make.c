@@ -139,7 +139,8 @@ static hth_episodes *lay_out(hth_arena *arena, const hth_episodes *plan, bool tr
         hth_real *x = HTH_TAKE(arena, hth_real, hth_times(plan->steps, plan->main->shape.inputs));
         hth_real *errors =
             HTH_TAKE(arena, hth_real, hth_times(plan->steps, plan->main->shape.outputs));
-        if (placed) e->workers[i] = (hth_episode_worker){.x = x, .errors = errors};
+        hth_real *fired = HTH_TAKE(arena, hth_real, n);
+        if (placed) e->workers[i] = (hth_episode_worker){.x = x, .errors = errors, .fired = fired};
     }
     return placed;
 }

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { BACK_ROWS = 500 }; /* of Lbar that go back at a time, about */
+
 /* ---- What it reads ---- */
 
 /* z of the main network at step t of a task. */
@@ -163,27 +165,41 @@ static void push_back(const hth_module *m, hth_trial_tapes on, hth_real *dz, hth
             hth_add(m->n, dz + (t * count + b) * m->n, push_z + (b * m->steps + t) * m->n);
 }
 
-/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and *q = Psi^T l + what
- * pulls at the rates. */
+/* Psi^T Lbar of the steps from..to-1, and what pulls at the rates. */
+static void find_q(const hth_module *m, size_t from, size_t to, const hth_real *Lbar,
+                   const hth_real *pull, hth_real *q) {
+    const size_t units = m->network->layers[0].n, first = from * m->batch;
+    const size_t items = (to - from) * m->batch;
+    q += first * units;
+    for (size_t i = 0; pull && i < items; i++) memcpy(q + i * units, pull, units * sizeof *q);
+    hth_product(m->learner->compute, items, units, m->n, hth_rows(Lbar + first * m->n, m->n),
+                output_weights(m), pull, q, units);
+}
+
+/* From Lbar of a spiking module, which goes back through the filter in place: dPsi += l q^T, and the errors of its
+ * units, a few steps at a time, so that these Lbar are in the cache still. */
 static void give_errors(hth_module *m, const hth_tape *tape, hth_real *Lbar, const hth_real *pull,
-                        hth_gradient *gradient) {
+                        hth_gradient *gradient, hth_real *q) {
     const size_t units = m->network->layers[0].n, slot = m->batch * m->n;
-    const size_t items = m->steps * m->batch;
     const hth_tape_rows z = module_z(m, tape, 0, m->steps);
+    const size_t block = m->batch < BACK_ROWS ? BACK_ROWS / m->batch : 1;
     hth_real *dPsi = hth_gradient_edit(gradient) + m->network->readout.weight;
-    for (size_t t = m->steps - 1; t > 0; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
+    for (size_t to = m->steps, from; to > 0; to = from) {
+        from = to > block ? to - block : 0;
+        for (size_t t = to - 1; t > from; t--) leak(m, Lbar + t * slot, Lbar + (t - 1) * slot);
+        find_q(m, from, to, Lbar, pull, q);
+        if (from > 0) leak(m, Lbar + from * slot, Lbar + (from - 1) * slot);
+    }
     hth_tape_add_outer(&z, m->n, Lbar, m->n, m->packed, dPsi, units);
-    for (size_t i = 0; pull && i < items; i++) memcpy(m->q + i * units, pull, units * sizeof *pull);
-    hth_product(tape->compute, items, units, m->n, hth_rows(Lbar, m->n), output_weights(m), pull,
-                m->q, units);
 }
 
 hth_status hth_module_back(hth_module *m, size_t k, hth_trial_tapes on, hth_real *Lbar,
                            const hth_real *pull, hth_gradient *gradient, hth_real *push_z,
                            hth_error *error) {
     const bool linear = m->options.kind == HTH_MODULE_LINEAR;
-    if (!linear) give_errors(m, m->tapes[k], Lbar, pull, gradient);
-    HTH_TRY(hth_learner_signals(m->learner, linear ? Lbar : m->q, m->steps, error));
+    hth_real *q = hth_adjoint_errors(&m->learner->adjoint, m->network);
+    if (!linear) give_errors(m, m->tapes[k], Lbar, pull, gradient, q);
+    HTH_TRY(hth_learner_signals(m->learner, linear ? Lbar : q, m->steps, error));
     HTH_TRY(hth_learn(m->learner, m->tapes[k], gradient, error));
     push_back(m, on, Lbar, push_z);
     return HTH_OK;

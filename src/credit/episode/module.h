@@ -42,7 +42,6 @@ typedef struct hth_module {
     hth_learner *learner;
     hth_real *xi;     /* [block][batch][width]: step t in place t % block */
     hth_real *fired;  /* [units]: spikes of a block */
-    hth_real *q;      /* [steps][batch][units]: Psi^T dC/dL + dE_reg/dz; spiking alone */
     hth_real *packed; /* Psi^T, and scratch of its gradient; spiking alone */
 } hth_module;
 

@@ -151,20 +151,16 @@ hth_status hth_module_plan(const hth_settings *settings, const hth_network *main
 }
 
 void hth_module_lay_out(hth_arena *arena, hth_module *m) {
-    const size_t items = hth_times(m->steps, m->batch);
     const bool spikes = m->options.kind == HTH_MODULE_SPIKING;
     hth_tape **tapes = HTH_TAKE(arena, hth_tape *, m->updates);
     hth_real *xi = HTH_TAKE(arena, hth_real, hth_times(m->block * m->batch, m->width));
     hth_real *fired = HTH_TAKE(arena, hth_real, m->network->layers[0].n);
-    const size_t each = spikes ? hth_times(items, m->network->layers[0].n) : 0;
-    hth_real *q = HTH_TAKE(arena, hth_real, each);
     hth_real *packed =
         HTH_TAKE(arena, hth_real, spikes ? hth_packed_size(m->network->layers[0].n, m->n) : 0);
     if (!arena->base) return;
     m->tapes = tapes;
     m->xi = xi;
     m->fired = fired;
-    m->q = q;
     m->packed = packed;
 }
 

@@ -31,8 +31,9 @@ static size_t has(const hth_learner *learner) {
 
 static void set(hth_learner *learner, hth_real *q) {
     module *kept = learner->signal.kept;
-    memcpy(q, kept->signals,
-           kept->steps * learner->batch * learner->network->readout.n * sizeof *q);
+    const size_t count = kept->steps * learner->batch * learner->network->readout.n;
+    /* They may have been made where they are needed. */
+    if (kept->signals != q) memcpy(q, kept->signals, count * sizeof *q);
     kept->signals = NULL; /* a signal is of one tape */
 }
 
