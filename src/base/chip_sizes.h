@@ -13,8 +13,8 @@
     X("hth_block", 60, 60)                                                                         \
     X("hth_cell", 268, 268)                                                                        \
     X("hth_compute", 12, 12)                                                                       \
-    X("hth_episode_worker", 512, 516)                                                              \
-    X("hth_episodes", 512, 512)                                                                    \
+    X("hth_episode_worker", 516, 520)                                                              \
+    X("hth_episodes", 552, 552)                                                                    \
     X("hth_factors", 80, 80)                                                                       \
     X("hth_gradient", 40, 40)                                                                      \
     X("hth_keep_space", 20, 20)                                                                    \

@@ -187,7 +187,8 @@ static const cli_command commands[] = {
               "same as train.from=RUN"},
              {"--from-start", NULL, "the input begins with the rows that the snapshot has seen"},
              {"--freeze", NULL, "predict and keep score, learn nothing"},
-             {"--score", "FILE", "add lines of JSON with the scores, the last one when the stream ends"},
+             {"--score", "FILE",
+              "add lines of JSON with the scores, the last one when the stream ends"},
              {"--score-every", "N", "rows between two such lines (1000)"},
              {"--drift", "THRESHOLD",
               "say when the error has risen: its excess over the mean, in units of the mean, adds "
