@@ -1,7 +1,8 @@
 /*
  * The inside of a stream: see online.h.
  *
- *   online.c        opening, and the way of a row
+ *   online_open.c   opening
+ *   online.c        the way of a row
  *   online_score.c  sums of errors
  *   online_save.c   the snapshot
  */
