@@ -86,7 +86,7 @@ def are_arrays(data: Any) -> bool:
     """Whether `data` are arrays, and not settings such as a name or a file."""
     def is_array(values: Any) -> bool:
         try:
-            return np.ndim(values) > 1
+            return np.ndim(values) > (0 if isinstance(values, np.ndarray) else 1)  # a list may be one of names
         except ValueError:  # rows of several lengths
             return True
 

@@ -160,19 +160,23 @@ def flat_settings(given: Mapping[str, Any]) -> dict[str, str]:
     Raises
     ------
     SettingError
-        A word without a mapping is not the name of a section.
+        A word without a mapping is not the name of a section, or a setting has two values.
     """
     flat: dict[str, str] = {}
+
+    def put(key: str, text: str) -> None:
+        if flat.setdefault(key, text) != text:
+            raise SettingError(f"{key} is given twice, as {flat[key]} and as {text}")
+
     for key, value in given.items():
-        if value is None:
-            continue
         if isinstance(value, Mapping):
-            flat.update({f"{key}.{name}": text_of(f"{key}.{name}", inner)
-                         for name, inner in value.items() if inner is not None})
-        else:
+            for name, inner in value.items():
+                if inner is not None:
+                    put(f"{key}.{name}", text_of(f"{key}.{name}", inner))
+        elif value is not None:
             if "." not in key:
                 _check_section(key)
-            flat[key if "." in key else f"{key}.name"] = text_of(key, value)
+            put(key if "." in key else f"{key}.name", text_of(key, value))
     return flat
 
 

@@ -6,7 +6,7 @@
 
 static void step(const hth_layer *layer, const hth_tape_layer *on, size_t t, size_t batch,
                  size_t from, size_t to) {
-    hth_row row; /* cells look at the members that they have alone, and those are set */
+    hth_row row = {0};
     for (size_t b = from; b < to; b++) {
         hth_layer_row(layer, on, t, batch, b, &row);
         layer->cell->step(&row);
