@@ -101,6 +101,8 @@ void hth_tape_share(hth_tape *tape, size_t first, size_t all);
 hth_chunk hth_tape_again(const hth_tape *tape, size_t first, hth_real *x);
 /* What the sequence adds up to, as another tape of the network has it. */
 void hth_tape_expect_as(hth_tape *tape, const hth_tape *other);
+/* From now on gradients of the tape are of the loss alone: regulariser.rate adds nothing. Before the first step. */
+void hth_tape_spare_rates(hth_tape *tape);
 /* The threshold of one unit at the oldest step of a tape of one item, in units of the voltage; NAN for a cell that has
  * none. */
 double hth_tape_threshold(const hth_tape *tape, size_t layer, size_t unit);

@@ -122,6 +122,10 @@ void hth_tape_dropout(hth_tape *tape, bool on) {
     tape->drops = on && tape->network->dropout > 0;
 }
 
+void hth_tape_spare_rates(hth_tape *tape) {
+    for (size_t l = 0; l < tape->network->layer_count; l++) tape->layers[l].pull = NULL;
+}
+
 /* ---- Beginning, and forgetting ---- */
 
 /* Slot 0 becomes the start of a sequence: zero, or the learned state. */

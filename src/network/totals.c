@@ -66,7 +66,10 @@ void hth_tape_expect_as(hth_tape *tape, const hth_tape *other) {
 
 /* Whether anything on the tape is to be divided: a loss by targets, or firing rates that are scaled as it is. */
 static bool divides_now(const hth_tape *tape) {
-    bool divides = hth_regulariser_divides(&tape->network->regulariser);
+    bool divides = false;
+    for (size_t l = 0; l < tape->network->layer_count; l++)
+        divides = divides || tape->layers[l].pull;
+    divides = divides && hth_regulariser_divides(&tape->network->regulariser);
     for (size_t t = 0; t < tape->steps; t++) divides = divides || tape->said[t] == HTH_SAID_TARGET;
     return divides;
 }

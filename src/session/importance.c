@@ -118,6 +118,7 @@ static hth_status open_handles(pass *p, const hth_session *s, hth_error *error) 
     HTH_TRY(hth_learner_tape(p->learner, compute, NULL, &p->tape, error));
     HTH_TRY(hth_gradient_create(p->network, NULL, &p->gradient, error));
     hth_tape_dropout(p->tape, false);
+    hth_tape_spare_rates(p->tape); /* Fisher information is of the loss alone */
     /* Room for outputs and errors. */
     const size_t count = p->steps * p->source.shape.outputs;
     p->outputs = calloc(count + 1, sizeof *p->outputs);

@@ -205,22 +205,29 @@ static void test_the_pass_changes_nothing(void **state) {
     assert_false(same_metrics("without", "drawn kept"));
 }
 
-/* The sum of an array of a run's last checkpoint. */
-static double sum_of(const char *run, const char *name) {
+/* An array of a run's last checkpoint, which the caller frees. */
+static hth_real *array_of(const char *run, const char *name, size_t *numbers) {
     char path[320];
     hth_safetensors *file;
-    size_t count, numbers = 0;
-    double sum = 0;
+    size_t count;
+    *numbers = 0;
     snprintf(path, sizeof path, "%s/checkpoint.safetensors", scratch_path(run));
     assert_int_equal(hth_safetensors_open(path, &file, NULL), HTH_OK);
     const hth_tensor *list = hth_safetensors_list(file, &count);
     for (size_t i = 0; i < count; i++)
         if (strcmp(list[i].name, name) == 0)
-            numbers = (size_t)(list[i].end - list[i].begin) / sizeof(hth_real);
+            *numbers = (size_t)(list[i].end - list[i].begin) / sizeof(hth_real);
     hth_safetensors_close(file);
-    assert_true(numbers > 0);
-    hth_real *all = calloc(numbers, sizeof *all);
-    restore(run, name, all, numbers);
+    assert_true(*numbers > 0);
+    hth_real *all = calloc(*numbers, sizeof *all);
+    restore(run, name, all, *numbers);
+    return all;
+}
+
+static double sum_of(const char *run, const char *name) {
+    size_t numbers;
+    double sum = 0;
+    hth_real *all = array_of(run, name, &numbers);
     for (size_t i = 0; i < numbers; i++) sum += (double)all[i];
     free(all);
     return sum;
@@ -262,7 +269,7 @@ static void test_targets_along_the_way_near_all(void **state) {
     static const char *const ways[] = {
         "importance=expected keep.sequences=60 phases.a.train.steps=10",
         "importance=drawn train.batch=3 phases.a.train.steps=4800",
-        "importance=updates train.batch=1 phases.a.train.steps=4800",
+        "importance=updates optimiser.lr=1e-9 train.batch=1 phases.a.train.steps=4800",
     };
     double sums[HTH_COUNT(ways)];
     for (size_t i = 0; i < HTH_COUNT(ways); i++) {
@@ -277,6 +284,45 @@ static void test_targets_along_the_way_near_all(void **state) {
     }
     if (!(fabs(sums[1] / sums[0] - 1) < 0.15)) fail_msg("%g and %g", sums[1], sums[0]);
     if (!(fabs(sums[2] / sums[0] - 1) > 0.2)) fail_msg("control: %g and %g", sums[2], sums[0]);
+}
+
+/* Importance is of the loss alone, whatever regulariser.rate is, where the weights stay. The control, the last, is of
+ * the gradients of updates. */
+static void test_importance_is_of_the_loss_alone(void **state) {
+    (void)state;
+#define TAPES "learner=eprop1 learner.steps=5 "
+    static const struct {
+        const char *how, *with;
+    } ways[] = {
+        {"keep=ewc keep.importance=sampled", ""},
+        {"keep=ewc keep.importance=expected", ""},
+        {"keep=ewc keep.importance=empirical", ""},
+        {"keep=ewc keep.importance=drawn", ""},
+        {"keep=mas", ""},
+        {TAPES "keep=mas", "regulariser.rate_over=tape"},
+        {TAPES "keep=ewc loss.time=mean", "regulariser.rate_over=tape regulariser.rate_form=nest"},
+        {"keep=ewc keep.importance=updates optimiser.lr=1e-9", ""}, /* a rate of 0 notes none */
+    };
+#undef TAPES
+    for (size_t i = 0; i < HTH_COUNT(ways); i++) {
+        hth_real *found[2];
+        size_t numbers;
+        for (int rate = 0; rate < 2; rate++) {
+            char line[900], run[32];
+            snprintf(run, sizeof run, "rates%zu-%d", i, rate);
+            snprintf(line, sizeof line,
+                     COPY "learner=bptt learner.steps=0 cell.name=lif cell.v_th=0.3 optimiser.lr=0 "
+                          "phases.a.train.steps=69 keep.sequences=3 %s %s %s",
+                     ways[i].how, rate ? "regulariser.rate=1000" : "", rate ? ways[i].with : "");
+            train_whole(line, run);
+            found[rate] = array_of(run, "keep.importance", &numbers);
+        }
+        const bool same = memcmp(found[0], found[1], numbers * sizeof *found[0]) == 0;
+        if (same != (i + 1 < HTH_COUNT(ways)))
+            fail_msg("%s: %s", ways[i].how, same ? "same" : "other");
+        free(found[0]);
+        free(found[1]);
+    }
 }
 
 static void refused(const char *line, const char *because) {
@@ -314,6 +360,7 @@ int main(void) {
         cmocka_unit_test(test_the_pass_changes_nothing),
         cmocka_unit_test(test_drawn_targets_near_all),
         cmocka_unit_test(test_targets_along_the_way_near_all),
+        cmocka_unit_test(test_importance_is_of_the_loss_alone),
         cmocka_unit_test(test_nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
