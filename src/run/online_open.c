@@ -153,6 +153,11 @@ static hth_status check_keep(const hth_optimiser *optimiser, hth_error *error) {
     const hth_keep_facts keep = hth_keep_look(optimiser);
     const bool passes = keep.of != HTH_OF_NOTHING && keep.of != HTH_OF_UPDATES;
     if (!keep.by_task || (keep.every > 0 && !passes)) return HTH_OK;
+    if (keep.of == HTH_OF_DRAWN)
+        return hth_fail(
+            error, HTH_INVALID,
+            "keep.importance is drawn, which calls the learner twice for each row, but a "
+            "stream calls it once: set keep.importance = updates, or take si");
     return hth_fail(error, HTH_INVALID,
                     passes ? "keep.name is %s, which goes over sequences once more, but rows come "
                              "once: set keep.importance = updates, or take si, chain or metaplastic"

@@ -624,6 +624,10 @@ static void what_has_no_meaning_is_refused(void **state) {
             "take si, chain or metaplastic",
             "keep=ewc", "keep.every=10", "--target", "b");
     feed("t.csv");
+    REFUSED("keep.importance is drawn, which calls the learner twice for each row, but a stream "
+            "calls it once: set keep.importance = updates, or take si",
+            "keep=ewc", "keep.importance=drawn", "keep.every=10", "--target", "b");
+    feed("t.csv");
     REFUSED("keep.name is anchor, which acts at the end of a phase, but a stream has none: set "
             "keep.every",
             "keep=anchor", "--target", "b");
