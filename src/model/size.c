@@ -218,6 +218,17 @@ static hth_status make_complete(hth_model *m, bump *b, hth_error *error) {
     return HTH_OK;
 }
 
+/* HTH_INVALID where a network changes weights after an update of an optimiser that projects. */
+static hth_status check_projected(const hth_model_parts *p, hth_error *error) {
+    const hth_network_facts of = hth_network_look(p->network);
+    const hth_keep_facts keep = hth_keep_look(p->optimiser);
+    if (keep.of != HTH_OF_INPUTS || !(of.has_signs || of.is_orthogonal)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "keep.name is %s, but %s changes weights after an update is projected, which "
+                    "leads out of the subspace again: leave it out",
+                    keep.name, of.has_signs ? "network.excitatory" : "network.orthogonal = true");
+}
+
 /* Makes all handles that need the network. With only_predicts these are just the tapes. */
 static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b, hth_error *error) {
     const hth_allocator from = next_of(b, keep);
@@ -234,7 +245,8 @@ static hth_status make_others(const hth_model_plan *plan, hth_model *m, bump *b,
     status = hth_optimiser_create(settings, p->network, p->compute, &from, &p->optimiser, error);
     if (status == HTH_OK && p->learner)
         hth_learner_freeze(p->learner, hth_optimiser_frozen(p->optimiser));
-    return count(status, b, &m->sizes.optimiser);
+    HTH_TRY(count(status, b, &m->sizes.optimiser));
+    return p->optimiser ? check_projected(p, error) : HTH_OK;
 }
 
 /* make_others, but `error` is written only if it fails: errors that `count` ignores must not reach the caller. */

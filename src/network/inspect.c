@@ -20,6 +20,8 @@ hth_network_facts hth_network_look(const hth_network *network) {
                                .has_rates = network->regulariser.rate > 0,
                                .joins_rates = network->regulariser.rate > 0 &&
                                               !hth_regulariser_divides(&network->regulariser),
+                               .has_signs = network->layers[0].excites,
+                               .is_orthogonal = network->squares,
                                .waits = network->layers[0].wiring.waits};
 }
 

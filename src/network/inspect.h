@@ -17,6 +17,8 @@ typedef struct hth_network_facts {
     bool mean_over_batch; /* loss.batch = mean */
     bool has_rates;       /* regulariser.rate > 0 */
     bool joins_rates;     /* the same, of rates that are means over the batch */
+    bool has_signs;       /* network.excitatory */
+    bool is_orthogonal;   /* network.orthogonal */
     bool waits;           /* network.connections = given, and no mask has come (hth_layer_wire) */
 } hth_network_facts;
 hth_network_facts hth_network_look(const hth_network *network);

@@ -218,6 +218,19 @@ static hth_status choose(const hth_settings *settings, choice *c, hth_error *err
     return hth_keep_size_of(c->keep, settings, &c->keep_size, error);
 }
 
+/* HTH_INVALID where an update is changed after it has been projected. */
+static hth_status check_projected(const choice *c, const hth_optimiser_common *options,
+                                  hth_error *error) {
+    const bool decays = options->weight_decay > 0;
+    if (!c->keep->span || !(decays || options->clip_element > 0)) return HTH_OK;
+    return hth_fail(error, HTH_INVALID,
+                    "keep.name is %s, but optimiser.%s = %g changes an update after it is "
+                    "projected, which leads out of the subspace again: set it to 0%s",
+                    c->keep->part.name, decays ? "weight_decay" : "clip_element",
+                    decays ? options->weight_decay : options->clip_element,
+                    decays ? "" : ", or take optimiser.clip_norm");
+}
+
 static hth_status read_common(const hth_settings *settings, hth_optimiser_common *options,
                               hth_error *error) {
     HTH_TRY(check_names(settings, error));
@@ -241,6 +254,7 @@ hth_status hth_optimiser_create(const hth_settings *settings, const hth_network 
     /* What there is to be kept. */
     HTH_TRY(read_common(settings, &options, error));
     HTH_TRY(choose(settings, &c, error));
+    HTH_TRY(check_projected(&c, &options, error));
     lay_out(&arena, &c);
     arena = (hth_arena){.base = hth_allocate(allocator, arena.used)};
     if (!arena.base)

@@ -280,6 +280,32 @@ static void test_an_adaptive_method_is_refused(void **state) {
     law_teardown(&rig);
 }
 
+/* All that would change an update after it has been projected; the last is fine. */
+static void test_what_leads_out_again_is_refused(void **state) {
+    (void)state;
+    static const char *const ways[][2] = {
+        {"optimiser.weight_decay=0.1", "optimiser.weight_decay = 0.1 changes"},
+        {"optimiser.clip_element=2", "optimiser.clip_element = 2 changes"},
+        {"optimiser.clip_norm=2", NULL},
+    };
+    for (size_t i = 0; i < HTH_COUNT(ways); i++) {
+        char all[200];
+        snprintf(all, sizeof all, "network.units=4 optimiser.name=sgd keep.name=project %s",
+                 ways[i][0]);
+        const law_case what = {all, 2, 0, 2, 1, 1, false, false};
+        law_rig rig;
+        hth_optimiser *optimiser = NULL;
+        hth_error error = {0};
+        law_setup(&rig, &what);
+        const hth_status status =
+            hth_optimiser_create(&rig.settings, rig.network, rig.compute, NULL, &optimiser, &error);
+        if (status != (ways[i][1] ? HTH_INVALID : HTH_OK)) fail_msg("%s: %d", ways[i][0], status);
+        if (ways[i][1] && !strstr(error.message, ways[i][1])) fail_msg("%s", error.message);
+        hth_optimiser_destroy(optimiser);
+        law_teardown(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_least_squares_are_the_inverse),
@@ -287,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_the_state_says_all),
         cmocka_unit_test(test_no_connection_is_made),
         cmocka_unit_test(test_an_adaptive_method_is_refused),
+        cmocka_unit_test(test_what_leads_out_again_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

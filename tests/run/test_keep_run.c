@@ -343,6 +343,12 @@ static void test_nonsense_is_refused(void **state) {
             "world bandit has none that stay");
     refused(COPY PHASE "keep=moments optimiser.name=sgd", "take optimiser.name = adam");
     refused(COPY PHASE "keep=project", "take sgd or momentum");
+    refused(COPY PHASE "keep=project optimiser.name=sgd optimiser.weight_decay=0.1",
+            "optimiser.weight_decay = 0.1 changes an update after it is projected");
+    refused(COPY PHASE "keep=project optimiser.name=sgd network.excitatory=0.5",
+            "network.excitatory changes weights after an update is projected");
+    refused(COPY PHASE "keep=project optimiser.name=sgd network.orthogonal=true",
+            "network.orthogonal = true changes weights after an update is projected");
     refused(COPY PHASE "keep=mas learner.window=18 learner.steps=3",
             "name another with keep.learner");
     refused(COPY PHASE "keep=ewc keep.importance=empirical loss.time=mean", "set loss.time = sum");
