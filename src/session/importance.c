@@ -40,8 +40,10 @@ static hth_status check_learner(const hth_settings *settings, const hth_session 
     hth_second own;
     snprintf(who, sizeof who, "keep.name = %.40s notes", keep->name);
     HTH_TRY(hth_second_settings(settings, keep->learner, 0, &own, error));
-    const hth_status status =
-        hth_second_check(&own.settings, s, &s->train, who, "keep.learner", error);
+    const hth_status status = hth_second_check(
+        &own.settings, s, &s->train, who,
+        keep->of == HTH_OF_DRAWN ? "learner, or set keep.importance = sampled" : "keep.learner",
+        error);
     hth_second_free(&own);
     return status;
 }
@@ -79,10 +81,14 @@ hth_status hth_importance_check(const hth_settings *settings, const hth_session 
                         keep.learner);
     if (!needs_pass(&keep) && keep.of != HTH_OF_DRAWN) return HTH_OK;
     if (s->train.kind->answers)
-        return hth_fail(error, HTH_INVALID,
-                        "keep.name = %s goes over sequences once more, but world %s has none that "
-                        "stay: take another, or keep.importance = updates",
-                        keep.name, s->train.kind->part.name);
+        return hth_fail(
+            error, HTH_INVALID,
+            keep.of == HTH_OF_DRAWN
+                ? "keep.name = %s draws targets from outputs, but those of world %s are "
+                  "actions and a value: set keep.importance = updates"
+                : "keep.name = %s goes over sequences once more, but world %s has none "
+                  "that stay: take another, or keep.importance = updates",
+            keep.name, s->train.kind->part.name);
     if (of_targets && !hth_network_draws_targets(s->parts.network))
         return hth_fail(error, HTH_INVALID,
                         "keep.importance takes targets from the outputs, but loss.name = %s does "
