@@ -340,7 +340,7 @@ static void test_nonsense_is_refused(void **state) {
     refused(COPY PHASE "keep=ewc keep.learner=rtlr", "rtlr");
     refused(COPY PHASE "keep=ewc keep.importance=drawn keep.learner=rflo", "leave it out");
     refused("world=bandit keep=ewc keep.importance=drawn network.units=8 phases.a.train.steps=100",
-            "world bandit has none that stay");
+            "those of world bandit are actions and a value");
     refused(COPY PHASE "keep=moments optimiser.name=sgd", "take optimiser.name = adam");
     refused(COPY PHASE "keep=project", "take sgd or momentum");
     refused(COPY PHASE "keep=project optimiser.name=sgd optimiser.weight_decay=0.1",
