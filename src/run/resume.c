@@ -79,6 +79,16 @@ static bool is_any(const char *key, const char *const names[], size_t count) {
     return false;
 }
 
+/* Without such a file, a share of the training file's rows serves in its place. */
+static const char *const shares[][2] = {{"data.validate_file", "data.validation_fraction"},
+                                        {"data.test_file", "data.test_fraction"}};
+
+static const char *share_of(const char *key) {
+    for (size_t i = 0; i < HTH_COUNT(shares); i++)
+        if (strcmp(key, shares[i][0]) == 0) return shares[i][1];
+    return NULL;
+}
+
 /* The value that the run had before; one that settings.yaml does not have yet was at its default. */
 static const char *value_before(const hth_identity *before, const struct hth_identity_item *now) {
     for (size_t i = 0; i < before->count; i++)
@@ -86,15 +96,44 @@ static const char *value_before(const hth_identity *before, const struct hth_ide
     return now->by_default ? now->value : "";
 }
 
+/* The first share above 0, of the run or of any phase; NULL: there is none. */
+static const char *find_share(const hth_identity *now, const char *key) {
+    char label[HTH_PHASE_LENGTH];
+    for (size_t i = 0; i < now->count; i++) {
+        const char *own = hth_phase_key(now->items[i].key, label);
+        if (strcmp(own ? own : now->items[i].key, key) == 0 &&
+            strtod(now->items[i].value, NULL) > 0)
+            return now->items[i].value;
+    }
+    return NULL;
+}
+
+/* Refuses a file in the place of a share of the training rows, and the other way round: other rows would train. */
+static hth_status check_rows(const hth_run *r, const hth_identity *is, const char *was,
+                             const struct hth_identity_item *now, const char *key,
+                             hth_error *error) {
+    const char *name = !*was != !*now->value ? share_of(key) : NULL;
+    const char *share = name ? find_share(is, name) : NULL;
+    const hth_setting *given = hth_settings_find(&r->all, now->key);
+    if (!share) return HTH_OK;
+    return hth_fail(error, HTH_MISMATCH,
+                    "%s (%s) is '%.60s', but was '%.60s' up to step %llu, with %s=%.20s: other "
+                    "rows would train; leave it out, or begin another run with its parameters "
+                    "(train --from %.100s)",
+                    now->key, given && given->origin ? given->origin : "set", now->value, was,
+                    (unsigned long long)r->counters.walked.step, name, share, r->dir.path);
+}
+
 /* Refuses another value of what counts where a run begins, and of what it has learned from. */
-static hth_status check_value(const hth_run *r, const hth_identity *before,
+static hth_status check_value(const hth_run *r, const hth_identity *before, const hth_identity *is,
                               const struct hth_identity_item *now, hth_error *error) {
     char label[HTH_PHASE_LENGTH];
     const char *in_phase = hth_phase_key(now->key, label), *key = in_phase ? in_phase : now->key;
     const bool begins = is_any(key, of_beginning, HTH_COUNT(of_beginning));
     const bool data = is_any(key, of_data, HTH_COUNT(of_data));
     const char *was = value_before(before, now);
-    if ((!begins && !data) || is_any(key, places, HTH_COUNT(places))) return HTH_OK;
+    if (is_any(key, places, HTH_COUNT(places))) return check_rows(r, is, was, now, key, error);
+    if (!begins && !data) return HTH_OK;
     if (hth_same_value(was, now->value)) return HTH_OK;
     const hth_setting *given = hth_settings_find(&r->all, now->key);
     const char *origin = !given ? "by default" : given->origin ? given->origin : "set";
@@ -117,7 +156,7 @@ static hth_status check_all(const hth_run *r, const hth_settings *before, hth_er
     hth_status status = hth_identity_make_whole(&r->all, &is, error);
     if (status == HTH_OK) {
         for (size_t i = 0; i < is.count && status == HTH_OK; i++)
-            status = check_value(r, &was, &is.items[i], error);
+            status = check_value(r, &was, &is, &is.items[i], error);
         hth_identity_free(&is);
     }
     hth_identity_free(&was);

@@ -513,6 +513,36 @@ static void test_a_run_that_goes_on_keeps_its_data(void **state) {
     }
 }
 
+/* A file in the place of rows that were held back would let these train, and no file in its place hold others back. */
+static void test_a_run_that_goes_on_keeps_its_rows(void **state) {
+    (void)state;
+    static const char *const shares[] = {"data.validation_fraction=0.25",
+                                         "data.test_fraction=0.25"};
+    static const char *const files[] = {"data.validate_file=", "data.test_file="};
+    static const char *const outs[] = {"shared0", "shared1", "shared2", "shared3"};
+    char file[64], words[160];
+    write_rows("rows.csv", 100, 0);
+    write_rows("v.csv", 40, 1);
+    write_rows("w.csv", 40, 2);
+    for (int with = 0; with < 4; with++) {
+        const char *share = shares[with % 2], *key = files[with % 2];
+        snprintf(file, sizeof file, "%s%s", key, with < 2 ? "" : "v.csv");
+        RUN("train", "data=table", "data.file=rows.csv", "data.target=a", share, file,
+            "network.units=3", "learner=rflo", "train.epochs=1", "--out", outs[with], "--quiet");
+        if (said.code != 0) fail_msg("%s", said.err);
+        snprintf(file, sizeof file, "%s%s", key, with < 2 ? "v.csv" : "");
+        snprintf(words, sizeof words, "%.*s (command line) is '%s', but was '%s' up to step ",
+                 (int)strlen(key) - 1, key, with < 2 ? "v.csv" : "", with < 2 ? "" : "v.csv");
+        RUN("train", "--resume", "--out", outs[with], file, "train.epochs=2", "--quiet");
+        assert_int_equal(said.code, CLI_BAD_INPUT);
+        if (!strstr(said.err, words) || !strstr(said.err, share)) fail_msg("%s", said.err);
+        /* A file for a file, and of a part that has no share. */
+        snprintf(file, sizeof file, "%sw.csv", files[with < 2 ? 1 - with % 2 : with % 2]);
+        RUN("train", "--resume", "--out", outs[with], file, "train.epochs=2", "--quiet");
+        if (said.code != 0) fail_msg("%s", said.err);
+    }
+}
+
 static void test_check_shows_each_claim(void **state) {
     (void)state;
     if (!has_double()) skip();
@@ -692,6 +722,7 @@ int main(void) {
         TEST(test_an_interrupted_run_says_how_to_resume),
         TEST(test_a_run_that_goes_on_stays_what_it_is),
         TEST(test_a_run_that_goes_on_keeps_its_data),
+        TEST(test_a_run_that_goes_on_keeps_its_rows),
         TEST(test_a_validation_of_few_targets_says_so),
         TEST(test_check_shows_each_claim),
         TEST(test_double_precision_without_its_program),
