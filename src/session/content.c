@@ -3,9 +3,10 @@
 
 #include "data/idx.h"
 #include "files/digest.h"
-#include "files/tree.h"
+#include "files/draft.h"
 #include "settings/config.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,22 +55,26 @@ static uint64_t of_file(const char *path) {
     return digest;
 }
 
-/* The arrays of a folder: their names, and what they hold. */
-typedef struct arrays {
-    const char *path;
-    uint64_t sum;
-} arrays;
-
-static hth_status add_array(void *context, const char *name, hth_error *error) {
-    arrays *a = context;
+/* The number of an array of a folder: its name, and what it holds. */
+static uint64_t of_array(const char *folder, const char *name) {
     char path[HTH_PATH_LENGTH];
     const char *ending = strrchr(name, '.');
-    (void)error;
-    if (!ending || strcmp(ending, ".npy") != 0) return HTH_OK;
-    if (snprintf(path, sizeof path, "%s/%s", a->path, name) >= (int)sizeof path) return HTH_OK;
-    const uint64_t content = of_file(path);
-    a->sum += hth_digest_add(content, name, strlen(name));
-    return HTH_OK;
+    if (*name == '.' || !ending || strcmp(ending, ".npy") != 0) return 0;
+    /* "./", as names were when the first checkpoints with this number were written. */
+    const int length = snprintf(path, sizeof path, "%s/./%s", folder, name);
+    if (length >= (int)sizeof path) return 0;
+    return hth_digest_add(of_file(path), path + strlen(folder) + 1, strlen(name) + 2);
+}
+
+/* The number of a folder: that of the arrays in it; folders below it do not count. */
+static uint64_t of_folder(const char *path) {
+    uint64_t sum = 0;
+    DIR *folder = opendir(path);
+    if (!folder) return 0;
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        sum += of_array(path, entry->d_name);
+    closedir(folder);
+    return sum;
 }
 
 /* The number of a path: a file, a file with .xz or .gz added, or a folder of arrays. */
@@ -78,10 +83,7 @@ static uint64_t of_path(const char *path) {
     char full[HTH_PATH_LENGTH];
     struct stat info;
     if (!*path) return 0;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        arrays a = {path, 0};
-        return hth_tree_walk(path, ".", add_array, &a, NULL) == HTH_OK ? a.sum : 0;
-    }
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return of_folder(path);
     uint64_t number = 0;
     for (size_t i = 0; i < HTH_COUNT(endings) && number == 0; i++)
         if (snprintf(full, sizeof full, "%s%s", path, endings[i]) < (int)sizeof full)
@@ -96,28 +98,36 @@ static uint64_t of_path_below(const char *path, const char *name) {
     return length < (int)sizeof full ? of_path(full) : 0;
 }
 
-/* Whether labels may lie beside a file of images. */
-static bool has_images(const hth_settings *settings) {
-    const char *reader = hth_config_value(settings, "data.name", "");
-    return strcmp(reader, "images") == 0 || strcmp(reader, "one-shot") == 0;
+/* The number of the labels of images, those of a setting or beside the images; 0 where there are none. */
+static uint64_t of_labels(const char *labels, const char *images, bool beside) {
+    char path[HTH_PATH_LENGTH];
+    if (!*labels && beside && hth_idx_labels(images, path, sizeof path)) return of_path(path);
+    return of_path(labels);
+}
+
+static bool has_value(const hth_settings *settings, const char *key, const char *value) {
+    return strcmp(hth_config_value(settings, key, ""), value) == 0;
 }
 
 uint64_t hth_content_of(const hth_settings *settings) {
-    char beside[HTH_PATH_LENGTH];
     const char *file = hth_config_value(settings, "data.file", "");
-    const char *labels = hth_config_value(settings, "data.labels", "");
+    const char *world = hth_config_value(settings, "world.file", "");
     const char *dir = hth_config_value(settings, "data.dir", "");
     const char *train = hth_config_value(settings, "data.train", *dir ? "ptb.train.txt" : "");
-    if (!*labels && has_images(settings) && hth_idx_labels(file, beside, sizeof beside))
-        labels = beside;
+    const bool images =
+        has_value(settings, "data.name", "images") || has_value(settings, "data.name", "one-shot");
+    const bool glimpse = has_value(settings, "world.name", "glimpse");
     const uint64_t numbers[] = {
         of_path(file),
         *dir ? of_path_below(dir, train) : of_path(train),
-        of_path(labels),
+        of_labels(hth_config_value(settings, "data.labels", ""), file, images),
         of_path(hth_config_value(settings, "data.phones", "")),
-        of_path(hth_config_value(settings, "world.file", "")),
+        of_path(world),
+        of_labels(hth_config_value(settings, "world.labels", ""), world, glimpse),
     };
     uint64_t any = 0;
     for (size_t i = 0; i < HTH_COUNT(numbers); i++) any |= numbers[i];
-    return any ? hth_digest_add(HTH_DIGEST_START, numbers, sizeof numbers) : 0;
+    /* Where the world has no labels, the number is as it was before these counted. */
+    const size_t size = sizeof numbers - (numbers[HTH_COUNT(numbers) - 1] ? 0 : sizeof *numbers);
+    return any ? hth_digest_add(HTH_DIGEST_START, numbers, size) : 0;
 }

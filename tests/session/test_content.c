@@ -63,8 +63,36 @@ static void test_a_folder_is_its_arrays(void **state) {
     const uint64_t number = content("data.file", "folder");
     write_file("folder/notes.txt", 10, 10, 0);
     assert_true(number != 0 && content("data.file", "folder") == number);
+    /* Those of other folders in it are not its own. */
+    assert_int_equal(mkdir(scratch_path("folder/test"), 0777), 0);
+    write_file("folder/test/targets.npy", 50, 50, 0);
+    assert_true(content("data.file", "folder") == number);
     write_file("folder/targets.npy", 50, 20, 127);
     assert_true(content("data.file", "folder") != number);
+}
+
+/* The labels of images count, those that are named and those beside the images. */
+static void test_images_have_labels(void **state) {
+    (void)state;
+    static const char *const keys[][2] = {{"data.name", "images"}, {"world.name", "glimpse"}};
+    static const char *const names[][2] = {{"data.file", "data.labels"},
+                                           {"world.file", "world.labels"}};
+    char images[400], labels[400];
+    write_file("a-images-idx3-ubyte", 100, 100, 0);
+    snprintf(images, sizeof images, "%s", scratch_path("a-images-idx3-ubyte"));
+    for (size_t i = 0; i < 2 * HTH_COUNT(keys); i++) {
+        const bool beside = i % 2;
+        const char *name = beside ? "a-labels-idx1-ubyte" : "b";
+        snprintf(labels, sizeof labels, "%s", scratch_path(name));
+        const hth_setting items[] = {{keys[i / 2][0], keys[i / 2][1], "test"},
+                                     {names[i / 2][0], images, "test"},
+                                     {names[i / 2][1], beside ? "" : labels, "test"}};
+        const hth_settings settings = {items, HTH_COUNT(items)};
+        write_file(name, 50, 50, 0);
+        const uint64_t number = hth_content_of(&settings);
+        write_file(name, 50, 20, 127);
+        if (hth_content_of(&settings) == number) fail_msg("%s, %zu", keys[i / 2][1], i);
+    }
 }
 
 /* The arrays of an archive count, not their order or when it was written. */
@@ -96,6 +124,7 @@ int main(void) {
         cmocka_unit_test(test_place_and_key_are_nothing_content_is_all),
         cmocka_unit_test(test_a_large_file_has_ends),
         cmocka_unit_test(test_a_folder_is_its_arrays),
+        cmocka_unit_test(test_images_have_labels),
         cmocka_unit_test(test_an_archive_is_its_arrays),
         cmocka_unit_test(test_what_cannot_be_read_twice_has_none),
     };
