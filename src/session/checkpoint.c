@@ -305,14 +305,21 @@ static hth_status compare_wiring(const hth_safetensors *file, const char *path,
                     path);
 }
 
-/* HTH_MISMATCH when the training files of a run that is to go on hold something else than where it began. Older
- * checkpoints do not say; and a pipe cannot be read twice. */
+/* HTH_MISMATCH when the training files of a run that is to go on hold something else than where it began, or are a pipe
+ * now, which cannot be read twice. Older checkpoints do not say. */
 static hth_status compare_content(const hth_safetensors *file, const char *path,
                                   const hth_handles *into, hth_error *error) {
     char content[24];
     const char *stored = hth_safetensors_metadata(file, "data");
     content_text(into, content);
-    if (!stored || !*content || strcmp(stored, content) == 0) return HTH_OK;
+    if (!stored || strcmp(stored, content) == 0) return HTH_OK;
+    if (!*content)
+        return hth_fail(error, HTH_MISMATCH,
+                        "%s: the run has learned from files, but the training data are a pipe now, "
+                        "whose content cannot be compared: give the files that it began with (they "
+                        "may be moved: data.file=PATH), or begin another run with its parameters "
+                        "(train --from RUN)",
+                        path);
     return hth_fail(error, HTH_MISMATCH,
                     "%s: the run has learned from training data of another content than the "
                     "files have now: give those that it began with (they may be moved: "

@@ -511,6 +511,18 @@ static void test_a_run_that_goes_on_keeps_its_data(void **state) {
         if ((said.code == 0) != (other == 3)) fail_msg("%d: %s", other, said.err);
         if (other < 3) assert_non_null(strstr(said.err, "training data of another content"));
     }
+    /* Nobody can say whether a pipe gives the same. */
+    assert_int_equal(mkfifo("rows.pipe", 0600), 0);
+    const pid_t writer = fork();
+    assert_true(writer >= 0);
+    if (writer == 0) {
+        write_rows("rows.pipe", 100, 0);
+        _exit(0);
+    }
+    RUN("train", "--resume", "--out", "tab", "data.file=rows.pipe", "train.epochs=4", "--quiet");
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+    if (!strstr(said.err, "the training data are a pipe now")) fail_msg("%s", said.err);
 }
 
 /* A file in the place of rows that were held back would let these train, and no file in its place hold others back. */
