@@ -1,9 +1,9 @@
 /* hitherto probe: a class decoded over time from what trained networks hold; a table, a picture, numbers. */
 #include "cli/cli.h"
 #include "cli/figure.h"
+#include "files/draft.h"
 #include "watch/probe.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,8 +118,10 @@ static void print_table(const probe_request *q) {
 }
 
 static int write_csv(const probe_request *q) {
-    FILE *out = fopen(q->csv, "w");
-    if (!out) return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", q->csv, strerror(errno));
+    hth_draft draft;
+    hth_error error;
+    if (hth_draft_begin(q->csv, &draft, &error) != HTH_OK) return cli_fail(&error);
+    FILE *out = draft.file;
     fprintf(out, "run,from,to,accuracy,standard_error,training_accuracy,chance\n");
     for (size_t i = 0; i < q->count; i++)
         for (size_t w = 0; w < q->results[i].count; w++) {
@@ -132,9 +134,7 @@ static int write_csv(const probe_request *q) {
             cli_put_exact(out, q->results[i].chance);
             fputc('\n', out);
         }
-    const bool good = !ferror(out);
-    if (fclose(out) == 0 && good) return CLI_OK;
-    return cli_complain(CLI_FAILED, "cannot write %s: %s", q->csv, strerror(errno));
+    return hth_draft_end(&draft, true, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
 }
 
 static bool add_curve(figure_panel *panel, const probe_request *q, size_t run) {

@@ -1,9 +1,9 @@
 /* hitherto plot --reach: how far back errors reach, with and without the rows of a store. */
 #include "cli/cli.h"
 #include "cli/figure.h"
+#include "files/draft.h"
 #include "watch/reach.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -51,17 +51,18 @@ static figure *make_figure(const request *q, const hth_reach *reach) {
 }
 
 static int write_csv(const request *q, const hth_reach *reach) {
-    FILE *out = fopen(q->csv, "w");
-    if (!out) return cli_complain(CLI_BAD_INPUT, "cannot write %s: %s", q->csv, strerror(errno));
+    hth_draft draft;
+    hth_error error;
+    if (hth_draft_begin(q->csv, &draft, &error) != HTH_OK) return cli_fail(&error);
+    FILE *out = draft.file;
     fprintf(out, reach->alone ? "lag,with_rows,without_rows\n" : "lag,size\n");
     for (size_t lag = 0; lag < reach->count; lag++) {
-        fprintf(out, "%zu,%.9g", lag, reach->with[lag]);
-        if (reach->alone) fprintf(out, ",%.9g", reach->alone[lag]);
+        fprintf(out, "%zu", lag);
+        cli_put_exact(out, reach->with[lag]);
+        if (reach->alone) cli_put_exact(out, reach->alone[lag]);
         fputc('\n', out);
     }
-    const bool good = !ferror(out);
-    if (fclose(out) == 0 && good) return CLI_OK;
-    return cli_complain(CLI_FAILED, "cannot write %s: %s", q->csv, strerror(errno));
+    return hth_draft_end(&draft, true, &error) == HTH_OK ? CLI_OK : cli_fail(&error);
 }
 
 static int show(const request *q, const hth_reach *reach) {

@@ -4,11 +4,12 @@
  */
 #include "watch/episode.h"
 
+#include "files/draft.h"
 #include "network/inspect.h"
 #include "session/outer.h"
 #include "session/reopen.h"
+#include "watch/digits.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,20 +137,18 @@ static void put_step(FILE *file, const columns all[MOST_COLUMNS], size_t step) {
     fprintf(file, "%zu", step);
     for (size_t i = 0; i < MOST_COLUMNS; i++)
         for (size_t k = 0; k < all[i].width; k++)
-            fprintf(file, ",%.9g", (double)all[i].data[step * all[i].width + k]);
+            fprintf(file, ",%.*g", HTH_DIGITS, (double)all[i].data[step * all[i].width + k]);
     fputc('\n', file);
 }
 
 hth_status hth_episode_write_csv(const hth_episode *e, const char *path, hth_error *error) {
     columns all[MOST_COLUMNS];
-    FILE *file = fopen(path, "w");
-    if (!file) return hth_fail(error, HTH_FILE, "cannot write %s: %s", path, strerror(errno));
+    hth_draft draft;
+    HTH_TRY(hth_draft_begin(path, &draft, error));
     list_columns(e, all);
-    put_header(file, all);
-    for (size_t t = 0; t < e->steps; t++) put_step(file, all, t);
-    const bool good = !ferror(file);
-    if (fclose(file) == 0 && good) return HTH_OK;
-    return hth_fail(error, HTH_FILE, "cannot write %s", path);
+    put_header(draft.file, all);
+    for (size_t t = 0; t < e->steps; t++) put_step(draft.file, all, t);
+    return hth_draft_end(&draft, true, error);
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "files/draft.h"
 #include "files/npz.h"
+#include "watch/digits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +242,8 @@ static hth_status write_csv(const recording *r, const char *path, hth_error *err
     for (size_t i = 0; i < r->sequences; i++)
         for (uint64_t t = 0; t < r->lengths[i]; t++) {
             fprintf(draft.file, "%zu,%llu", i, (unsigned long long)t);
-            for (size_t k = 0; k < y->width; k++) fprintf(draft.file, ",%.9g", (double)*value++);
+            for (size_t k = 0; k < y->width; k++)
+                fprintf(draft.file, ",%.*g", HTH_DIGITS, (double)*value++);
             fputc('\n', draft.file);
         }
     return hth_draft_end(&draft, true, error);

@@ -1,7 +1,9 @@
 /* Records a sequence as a table: see trial.h. Memory: 8 (inputs + (states + 2) units + 2 outputs) bytes a step. */
 #include "watch/trial.h"
 
-#include <errno.h>
+#include "files/draft.h"
+#include "watch/digits.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,15 +267,14 @@ static void put_header(FILE *file, const hth_trial *t) {
 }
 
 hth_status hth_trial_write_csv(const hth_trial *t, const char *path, hth_error *error) {
-    FILE *file = fopen(path, "w");
-    if (!file) return hth_fail(error, HTH_FILE, "cannot write %s: %s", path, strerror(errno));
-    put_header(file, t);
+    hth_draft draft;
+    HTH_TRY(hth_draft_begin(path, &draft, error));
+    put_header(draft.file, t);
     for (size_t step = 0; step < t->steps; step++) {
-        fprintf(file, "%llu", (unsigned long long)(t->first + step));
-        for (size_t i = 0; i < t->width; i++) fprintf(file, ",%.9g", hth_trial_value(t, step, i));
-        fputc('\n', file);
+        fprintf(draft.file, "%llu", (unsigned long long)(t->first + step));
+        for (size_t i = 0; i < t->width; i++)
+            fprintf(draft.file, ",%.*g", HTH_DIGITS, hth_trial_value(t, step, i));
+        fputc('\n', draft.file);
     }
-    const bool good = !ferror(file);
-    if (fclose(file) == 0 && good) return HTH_OK;
-    return hth_fail(error, HTH_FILE, "cannot write %s", path);
+    return hth_draft_end(&draft, true, error);
 }

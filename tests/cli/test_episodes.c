@@ -5,6 +5,7 @@
 #include "data/npz.h"
 
 #include <math.h>
+#include <sys/resource.h>
 
 #define ARM                                                                                        \
     "train", "task=arm", "task.steps=30", "task.inputs=5", "network.units=6", "cell=lif",          \
@@ -78,6 +79,17 @@ static void test_an_episode_is_written_as_numbers(void **state) {
     char words[80];
     RUN("plot", "--trial", "arm", "--out", "n.svg", "--csv", "n.csv");
     assert_string_equal(said.out, "n.svg\nn-plane.svg\nn.csv\n");
+    /* A full disk does not take them away. */
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 100;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    RUN("plot", "--trial", "arm", "--csv", "n.csv");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_string_equal(said.err, "hitherto: n.csv: cannot be written: File too large\n");
     read_whole("n.csv", said.out);
     assert_int_equal(lines_of(said.out), 31);
     for (size_t t = 0; t < 30; t++) {

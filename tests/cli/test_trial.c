@@ -2,6 +2,8 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 
+#include <sys/resource.h>
+
 #define REFUSED(sentence, ...)                                                                     \
     do {                                                                                           \
         RUN(__VA_ARGS__);                                                                          \
@@ -220,6 +222,36 @@ static void test_decoding(void **state) {
     assert_non_null(strstr(said.out, "<svg"));
 }
 
+/* A full disk leaves the numbers that were there, and its reason is said. */
+static void test_a_full_disk_takes_no_numbers(void **state) {
+    (void)state;
+    static const char *const lines[][12] = {
+        {"plot", "--trial", "r", "--csv", "n.csv"},
+        {"plot", "--reach", "r", "--csv", "n.csv"},
+        {"probe", "r", "--of=states", "--window=20", "--trials=12", "--tests=8", "--csv", "n.csv",
+         "--quiet"},
+    };
+    struct rlimit before, small;
+    RUN(RECALL, "--out", "r");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 100;
+    signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i < HTH_COUNT(lines); i++) {
+        const char *line[HTH_COUNT(lines[0]) + 1] = {NULL};
+        memcpy(line, lines[i], sizeof lines[i]);
+        write_whole("n.csv", "before\n");
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        run_program(HTH_PROGRAM, line);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_string_equal(said.err, "hitherto: n.csv: cannot be written: File too large\n");
+        assert_int_not_equal(said.code, 0);
+        read_whole("n.csv", said.out);
+        assert_string_equal(said.out, "before\n");
+    }
+    signal(SIGXFSZ, SIG_DFL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
 
 /* Of a store: errors reach back through its rows where the recurrence has lost them. */
@@ -273,6 +305,7 @@ int main(void) {
         TEST(test_reach),
         TEST(test_what_a_trial_refuses),
         TEST(test_decoding),
+        TEST(test_a_full_disk_takes_no_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
