@@ -24,8 +24,7 @@ typedef struct sequences {
     size_t batch, batches, longest;
     bool is_ragged; /* the split's sequences differ in length, or are to be treated so */
     bool shuffle;
-    size_t
-        group; /* sequences that stay together: 2 where they are pairs (episode.trials), else 1 */
+    size_t group; /* sequences that stay together: 2 in pairs (episode.trials), else 1 */
     int incomplete;
     hth_view_options view; /* which sequences are left */
     uint64_t seed, draws;  /* of the part that validates, and of the order */
