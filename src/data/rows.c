@@ -175,27 +175,34 @@ static hth_status twice(const hth_rows *r, const char *setting, size_t column, h
                     r->source.name, setting, name);
 }
 
-/* Reads a list of columns, or the name of one that has a comma in it; *out from malloc. */
+/* Reads a list of columns to out[HTH_MOST_COLUMNS], and cuts `text`, its copy. Where a part names none, all of it may be
+ * the name of one column that has commas. */
+static hth_status read_list(const hth_rows *r, const char *setting, const char *list, char *text,
+                            size_t *out, size_t *count, hth_error *error) {
+    size_t first = 0, last = 0, again = HTH_NOT_READ;
+    for (char *at = text; at;) {
+        const char *name = hth_csv_field(',', &at);
+        if (!name || !*name || !find_columns(r, name, &first, &last)) {
+            *count = strchr(list, ',') && find_columns(r, list, &out[0], &last) ? 1 : 0;
+            return *count ? HTH_OK : unknown_column(r, setting, name ? name : list, error);
+        }
+        for (size_t c = first; c <= last; c++)
+            if (among(out, *count, c))
+                again = c;
+            else
+                out[(*count)++] = c;
+    }
+    return again == HTH_NOT_READ ? HTH_OK : twice(r, setting, again, error);
+}
+
+/* The columns that a setting names; *out from malloc. */
 static hth_status select_columns(const hth_rows *r, const char *setting, const char *list,
                                  size_t **out, size_t *count, hth_error *error) {
     char *text = strdup(list);
     *out = malloc(HTH_MOST_COLUMNS * sizeof **out);
     *count = 0;
-    hth_status status = text && *out ? HTH_OK : hth_rows_no_memory(r, error);
-    size_t first = 0, last = 0;
-    const bool one = status == HTH_OK && strchr(list, ',') && find_columns(r, list, &first, &last);
-    if (one) (*out)[(*count)++] = first;
-    for (char *at = one ? NULL : text; status == HTH_OK && at;) {
-        const char *name = hth_csv_field(',', &at);
-        if (!name || !*name || !find_columns(r, name, &first, &last)) {
-            status = unknown_column(r, setting, name ? name : list, error);
-            break;
-        }
-        for (size_t c = first; c <= last && *count < HTH_MOST_COLUMNS && status == HTH_OK; c++) {
-            if (among(*out, *count, c)) status = twice(r, setting, c, error);
-            (*out)[(*count)++] = c;
-        }
-    }
+    const hth_status status = text && *out ? read_list(r, setting, list, text, *out, count, error)
+                                           : hth_rows_no_memory(r, error);
     free(text);
     return status;
 }

@@ -250,6 +250,32 @@ static void names_are_written_as_they_were_read(void **state) {
     assert_memory_equal(said.out, "row,class,\"p_up, fast\",p_down\n", 30);
 }
 
+/* A list of known columns is a list, though one column may have all of it as its name. */
+static void a_list_counts_before_a_name_with_commas(void **state) {
+    (void)state;
+    static const char *const lists[][2] = {{"a,b", "\"a,b\""}, {"1,2", "\"1,2\""}};
+    for (size_t i = 0; i < HTH_COUNT(lists); i++) {
+        for (size_t quoted = 0; quoted < 2; quoted++) {
+            FILE *file = fopen("t.csv", "wb");
+            assert_non_null(file);
+            fprintf(file, "a,b,%s\n1,2,3\n", lists[i][1]);
+            fclose(file);
+            feed("t.csv");
+            STREAM("--target", lists[i][quoted], "--quiet");
+            assert_string_equal(said.err, "");
+            if (quoted)
+                assert_memory_equal(said.out + 4, lists[i][1], 5);
+            else
+                assert_memory_equal(said.out, "row,a,b\n", 8);
+        }
+    }
+    /* A part that names no column makes one name of it. */
+    write_whole("t.csv", "a,\"a,a,kW\"\n1,2\n");
+    feed("t.csv");
+    STREAM("--target", "a,a,kW", "--quiet");
+    assert_memory_equal(said.out, "row,\"a,a,kW\"\n", 13);
+}
+
 /* Predictions that cannot be written end the stream, and no snapshot counts them as made. */
 static void a_full_disk_ends_the_stream(void **state) {
     (void)state;
@@ -710,6 +736,7 @@ int main(void) {
         cmocka_unit_test(rows_of_a_name_that_waits_are_counted),
         cmocka_unit_test(rows_as_people_write_them),
         cmocka_unit_test(names_are_written_as_they_were_read),
+        cmocka_unit_test(a_list_counts_before_a_name_with_commas),
         cmocka_unit_test(a_full_disk_ends_the_stream),
         cmocka_unit_test(drift_is_told),
         cmocka_unit_test(a_killed_stream_goes_on_as_the_unbroken_run),
