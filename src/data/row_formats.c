@@ -140,11 +140,18 @@ static const char *new_key(const hth_rows *r, const cJSON *line) {
     return NULL;
 }
 
-/* Counts the columns that are read and that the line does not have. */
+/* Whether the row has all targets. */
+static bool has_answer(const hth_rows *r) {
+    for (size_t i = 0; i < r->target_count; i++)
+        if (isnan(r->cells[r->targets[i]])) return false;
+    return true;
+}
+
+/* Counts the columns that are read and that the line does not have. An answer under a name leaves out the inputs. */
 static void count_absent(hth_rows *r, const cJSON *line) {
     hth_row_keys *keys = &r->keys;
     const char *unknown = new_key(r, line), *first = NULL;
-    if (!unknown && r->id_column != HTH_NOT_READ) return;
+    if (r->id_column != HTH_NOT_READ && (!unknown || has_answer(r))) return;
     for (size_t c = 0; c < r->columns; c++) {
         if (!r->wanted[c] || cJSON_GetObjectItemCaseSensitive(line, r->names[c])) continue;
         if (!first) first = r->names[c];

@@ -194,6 +194,17 @@ static void a_renamed_key_is_told(void **state) {
     assert_null(strstr(said.err, "had no"));
 }
 
+/* An answer under a name leaves out the inputs, also where it has a new key; one that is renamed later is told. */
+static void an_answer_with_a_new_key_is_no_renaming(void **state) {
+    (void)state;
+    write_whole("t.json", "{\"id\": 1, \"a\": 1, \"b\": null}\n{\"id\": 1, \"b\": 2, \"time\": 3}\n"
+                          "{\"id\": 2, \"A\": 1}\n");
+    feed("t.json");
+    STREAM("--id", "id", "--target", "b");
+    static const char sentence[] = "line 3 has no 'a', but a new key, 'A': has it been renamed? ";
+    assert_memory_equal(said.err, sentence, sizeof sentence - 1);
+}
+
 /* A row of a name that still waits, without an answer: one sentence, and a count. */
 static void rows_of_a_name_that_waits_are_counted(void **state) {
     (void)state;
@@ -733,6 +744,7 @@ int main(void) {
         cmocka_unit_test(signals_save),
         cmocka_unit_test(names_go_on_with_a_snapshot),
         cmocka_unit_test(a_renamed_key_is_told),
+        cmocka_unit_test(an_answer_with_a_new_key_is_no_renaming),
         cmocka_unit_test(rows_of_a_name_that_waits_are_counted),
         cmocka_unit_test(rows_as_people_write_them),
         cmocka_unit_test(names_are_written_as_they_were_read),
