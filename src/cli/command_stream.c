@@ -265,7 +265,8 @@ static int run(stream_run *s, const cli_arguments *arguments, const hth_online_p
     code = take_rows(s);
     cli_progress_clear(&s->report.progress);
     if (code == CLI_OK) code = check_output(s);
-    if (!s->failed_to_score && !cli_stream_report_last(&s->report, s->online)) code = CLI_BAD_INPUT;
+    if (!s->failed_to_score && !cli_stream_report_last(&s->report, s->online, code == CLI_OK))
+        code = CLI_BAD_INPUT;
     if (!s->quiet && s->report.rows > 0) cli_stream_report_sum(&s->report, s->online);
     if (code == CLI_OK && s->save && !s->quiet)
         cli_say(stderr, "Saved after row %llu; to go on: hitherto stream --load %s --save %s\n",

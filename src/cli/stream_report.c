@@ -126,8 +126,8 @@ bool cli_stream_report_row(cli_stream_report *r, const hth_online *online, doubl
     return !r->file || r->rows % r->every != 0 || put_line(r, online, false);
 }
 
-bool cli_stream_report_last(cli_stream_report *r, const hth_online *online) {
-    return !r->file || put_line(r, online, true);
+bool cli_stream_report_last(cli_stream_report *r, const hth_online *online, bool ends) {
+    return !r->file || put_line(r, online, ends);
 }
 
 /* Rows of JSON that had not the keys of the first one. */

@@ -22,8 +22,9 @@ typedef struct cli_stream_report {
 int cli_stream_report_begin(cli_stream_report *report, const cli_arguments *arguments);
 /* Counts a row that took so long, and writes a line if one is due. Complains and returns false if it cannot. */
 bool cli_stream_report_row(cli_stream_report *report, const hth_online *online, double seconds);
-/* The last line of scores, whole, when the stream ends. Complains and returns false if it cannot be written. */
-bool cli_stream_report_last(cli_stream_report *report, const hth_online *online);
+/* The last line of scores, whole. ends: the stream has come to its end, and no error broke it off. Complains and returns
+ * false if the line cannot be written. */
+bool cli_stream_report_last(cli_stream_report *report, const hth_online *online, bool ends);
 /* The table. */
 void cli_stream_report_sum(const cli_stream_report *report, const hth_online *online);
 void cli_stream_report_end(cli_stream_report *report);

@@ -568,10 +568,15 @@ static void a_bad_row_loses_nothing(void **state) {
     (void)state;
     write_whole("t.csv", "a,b\n1,2\n2,3\n3,x\n");
     feed("t.csv");
+    unlink("s.jsonl");
     REFUSED(
         "standard input: line 4, column b: 'x' is not a number; one that is missing is left empty",
-        "--target", "a", "--save", "s.safetensors");
+        "--target", "a", "--save", "s.safetensors", "--score", "s.jsonl");
     assert_int_equal(lines_of(said.out), 3);
+    /* Its last line of scores does not say that the stream came to its end. */
+    read_whole("s.jsonl", said.out);
+    assert_int_equal(lines_of(said.out), 1);
+    assert_non_null(strstr(said.out, ", \"end\": false}\n"));
     write_whole("t.csv", "a,b\n3,4");
     feed("t.csv");
     RUN("stream", "--load", "s.safetensors");
