@@ -239,9 +239,11 @@ static int check_output(stream_run *s) {
 static int end_without_rows(const stream_run *s, const char *snapshot) {
     hth_error error;
     if (s->save && hth_online_pass_on(snapshot, s->save, &error) != HTH_OK) return cli_fail(&error);
-    if (!s->quiet)
-        cli_say(stderr, "There are no rows: %s is what %s is\n", s->save ? s->save : "the stream",
-                snapshot);
+    if (s->quiet) return CLI_OK;
+    if (s->save && strcmp(s->save, snapshot) != 0)
+        cli_say(stderr, "There are no rows: %s is a copy of %s\n", s->save, snapshot);
+    else
+        cli_say(stderr, "There are no rows: %s stays as it is\n", snapshot);
     return CLI_OK;
 }
 

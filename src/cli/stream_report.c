@@ -148,11 +148,13 @@ static void put_absent(const hth_rows *rows) {
             told = strcmp(input, name) == 0;
         }
         if (absent && !told)
-            cli_say(stderr, "%llu rows had no '%s'\n", (unsigned long long)absent, name);
+            cli_say(stderr, "%llu row%s had no '%s'\n", (unsigned long long)absent,
+                    absent == 1 ? "" : "s", name);
     }
     if (keys->renamed)
-        cli_say(stderr, "%llu of them had a new key, the first in line %llu: '%s'\n",
-                (unsigned long long)keys->renamed, (unsigned long long)keys->number, keys->unknown);
+        cli_say(stderr, "%llu row%s lacked a key and had a new one, the first in line %llu: '%s'\n",
+                (unsigned long long)keys->renamed, keys->renamed == 1 ? "" : "s",
+                (unsigned long long)keys->number, keys->unknown);
 }
 
 void cli_stream_report_sum(const cli_stream_report *r, const hth_online *online) {

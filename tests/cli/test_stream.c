@@ -92,7 +92,13 @@ static void two_parts_are_the_whole(void **state) {
         RUN("stream", "--load", "s.safetensors", "--save", "u.safetensors");
         assert_int_equal(said.code, CLI_OK);
         assert_string_equal(said.err,
-                            "There are no rows: u.safetensors is what s.safetensors is\n");
+                            "There are no rows: u.safetensors is a copy of s.safetensors\n");
+        feed("t.csv");
+        RUN("stream", "--load", "s.safetensors");
+        assert_string_equal(said.err, "There are no rows: s.safetensors stays as it is\n");
+        feed("t.csv");
+        RUN("stream", "--load", "u.safetensors", "--save", "u.safetensors");
+        assert_string_equal(said.err, "There are no rows: u.safetensors stays as it is\n");
         feed("t.csv");
         RUN("stream", "--load", "u.safetensors", "--save", "u.safetensors", "--quiet");
         assert_int_equal(said.code, CLI_OK);
@@ -177,13 +183,18 @@ static void a_renamed_key_is_told(void **state) {
         assert_int_equal(said.code, CLI_OK);
         assert_memory_equal(said.err, sentence, sizeof sentence - 1);
         assert_null(strstr(said.err + 1, "line 21 has no"));
-        assert_non_null(strstr(said.err, "\n10 rows had no 'b'\n10 of them had a new key, the "
-                                         "first in line 21: 'B'\n"));
+        assert_non_null(strstr(said.err, "\n10 rows had no 'b'\n10 rows lacked a key and had a new "
+                                         "one, the first in line 21: 'B'\n"));
         assert_null(strstr(said.err, "had no 'a'"));
     }
     write_renamed(20, NULL);
     STREAM("--target", "a");
     assert_non_null(strstr(said.err, "\n10 rows had no 'b'\n  mean"));
+    write_renamed(29, "B");
+    STREAM("--target", "a");
+    assert_non_null(strstr(said.err,
+                           "\n1 row had no 'b'\n1 row lacked a key and had a new one, the "
+                           "first in line 30: 'B'\n"));
     write_renamed(30, NULL); /* the control */
     STREAM("--target", "a");
     assert_null(strstr(said.err, "had no"));
