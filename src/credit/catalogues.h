@@ -17,6 +17,9 @@ typedef enum hth_default_steps {
     HTH_ONE_STEP
 } hth_default_steps;
 
+/* The choices of learner.update; auto is one of the other two, by the learner. */
+enum { HTH_UPDATE_AUTO, HTH_UPDATE_TAPE, HTH_UPDATE_SEQUENCE };
+
 /* A preset is a name for a choice on each axis, and for the settings of those parts that make the
  * algorithm what it is; what a user gives counts more. */
 enum { HTH_PRESET_SETTINGS = 7 };

@@ -260,7 +260,10 @@ static const hth_option options[] = {
              "for eprop1 and adaptive-eprop where sequences have an end, else tape",
      .fallback = "auto",
      .kind = HTH_KIND_CHOICE,
-     .choices = (const char *const[]){"auto", "tape", "sequence", NULL},
+     .choices = (const char *const[]){[HTH_UPDATE_AUTO] = "auto",
+                                      [HTH_UPDATE_TAPE] = "tape",
+                                      [HTH_UPDATE_SEQUENCE] = "sequence",
+                                      NULL},
      .offset = offsetof(learner_options, update)},
     {.name = "window",
      .help =

@@ -125,8 +125,6 @@ static hth_status choose_steps(const hth_model_plan *plan, const hth_preset *pre
     return HTH_OK;
 }
 
-enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
-
 /* Checks the plan and fills *out with its numbers; makes no handles. */
 static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_error *error) {
     const size_t most = (size_t)1 << 31;
@@ -142,7 +140,7 @@ static hth_status read_plan(const hth_model_plan *plan, hth_model *out, hth_erro
     *out = (hth_model){.batch = plan->batch ? plan->batch : 1,
                        .late = plan->late,
                        .shape = plan->shape,
-                       .updates_at_end = update == UPDATE_SEQUENCE,
+                       .updates_at_end = update == HTH_UPDATE_SEQUENCE,
                        .needs_whole = axes.preset->steps == HTH_WHOLE_SEQUENCE,
                        .only_predicts = plan->only_predicts,
                        .is_frozen = plan->only_predicts,

@@ -108,12 +108,11 @@ static hth_status begin_with(hth_online *o, const hth_settings *settings,
 
 /* HTH_INVALID for what waits for the end of something, of which a stream has none. */
 static hth_status check_endless(const hth_settings *settings, hth_error *error) {
-    enum { UPDATE_SEQUENCE = 2 }; /* of auto, tape, sequence */
     hth_learner_kind learner;
     int64_t steps;
     int update;
     HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
-    if (update == UPDATE_SEQUENCE)
+    if (update == HTH_UPDATE_SEQUENCE)
         return hth_fail(error, HTH_INVALID,
                         "learner.update is 'sequence', but the rows of a stream have no end: it "
                         "must be 'tape'");

@@ -12,8 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { UPDATE_AUTO, UPDATE_TAPE, UPDATE_SEQUENCE };
-
 /* ---- How long a tape is ------------------------------------------------------------------- */
 
 /* Default K of tbptt: one tape for sequences of up to LONGEST_WHOLE steps; tapes of TRUNCATED steps for longer ones. */
@@ -142,16 +140,17 @@ static hth_status check_time(const hth_session *s, hth_error *error) {
  * HTH_INVALID when sequences have no end. */
 static hth_status update_moment(const hth_settings *settings, const hth_source *source,
                                 bool *sequence, hth_error *error) {
-    int update = UPDATE_TAPE;
+    int update = HTH_UPDATE_TAPE;
     hth_learner_kind learner;
     HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
     HTH_TRY(hth_learner_choose(settings, &learner, error));
     /* Resolve auto. */
-    if (update == UPDATE_AUTO)
-        update = learner.steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0 ? UPDATE_SEQUENCE
-                                                                                 : UPDATE_TAPE;
+    if (update == HTH_UPDATE_AUTO)
+        update = learner.steps == HTH_WHOLE_TRIALS && source->sequence_steps > 0
+                     ? HTH_UPDATE_SEQUENCE
+                     : HTH_UPDATE_TAPE;
     /* Check that sequences end. */
-    *sequence = update == UPDATE_SEQUENCE;
+    *sequence = update == HTH_UPDATE_SEQUENCE;
     if (*sequence && source->sequence_steps == 0)
         return hth_fail(error, HTH_INVALID,
                         "learner.update is 'sequence', but the sequences of '%s' have no end: it "
