@@ -7,6 +7,7 @@
 #include "network/inspect.h"
 #include "optim/inspect.h"
 #include "session/adopt.h"
+#include "session/course.h"
 #include "settings/sections.h"
 #include "tasks/catalogues.h"
 
@@ -134,18 +135,13 @@ static hth_status check_direction(const hth_online *o, hth_error *error) {
                     "a sequence from its end, but a stream has none: leave it out");
 }
 
-/* HTH_INVALID where some targets would be outside of what the loss takes: standardised ones lie on both sides of 0. */
+/* HTH_INVALID where some targets would be outside of what the loss takes. */
 static hth_status check_loss(const hth_online *o, hth_error *error) {
-    const hth_network_facts of = hth_network_look(hth_model_parts_of(o->model)->network);
-    const bool both_sides = o->options.standardise || o->options.change;
-    if (o->classes || of.least >= of.most || !both_sides) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "loss.name is %s, whose targets are %g to %g or classes, but no classes are "
-                    "named, and %s lies on both sides of 0: name them with data.classes "
-                    "(--classes), or take loss=mse",
-                    of.loss, of.least, of.most,
-                    o->options.change ? "how much a target changes (data.change)"
-                                      : "a standardised target (data.standardise)");
+    if (!o->options.standardise && !o->options.change) return HTH_OK;
+    return hth_check_both_sides(hth_model_parts_of(o->model)->network,
+                                o->options.change ? "changes of a target (data.change)"
+                                                  : "standardised targets (data.standardise)",
+                                "name classes with data.classes (--classes)", error);
 }
 
 static hth_status check_keep(const hth_optimiser *optimiser, hth_error *error) {

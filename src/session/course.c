@@ -111,18 +111,21 @@ static hth_status check_rates(const hth_settings *settings, const hth_session *s
                     s->steps, s->train.kind->part.name, whole ? "more steps" : "no end");
 }
 
-/* HTH_INVALID where some targets would be outside of what the loss takes: standardised ones lie on both sides of 0. */
-static hth_status check_targets(const hth_session *s, hth_error *error) {
-    const hth_network_facts of = hth_network_look(s->parts.network);
-    const double *mean, *deviation;
-    if (of.least >= of.most || of.shape.target != HTH_TARGET_VALUES ||
-        !hth_source_scale(&s->train, &mean, &deviation))
-        return HTH_OK;
+hth_status hth_check_both_sides(const hth_network *network, const char *targets, const char *remedy,
+                                hth_error *error) {
+    const hth_network_facts of = hth_network_look(network);
+    if (of.least >= of.most || of.shape.target != HTH_TARGET_VALUES) return HTH_OK;
     return hth_fail(error, HTH_INVALID,
-                    "loss.name is %s, whose targets are %g to %g or classes, but those of '%s' are "
-                    "standardised and lie on both sides of 0: take loss=mse, or "
-                    "data.standardise=false",
-                    of.loss, of.least, of.most, s->train.kind->part.name);
+                    "loss.name is %s, whose targets are %g to %g or classes, but %s lie on both "
+                    "sides of 0: %s, or take loss=mse",
+                    of.loss, of.least, of.most, targets, remedy);
+}
+
+static hth_status check_targets(const hth_session *s, hth_error *error) {
+    const double *mean, *deviation;
+    if (!hth_source_scale(&s->train, &mean, &deviation)) return HTH_OK;
+    return hth_check_both_sides(s->parts.network, "standardised targets (data.standardise)",
+                                "set data.standardise=false", error);
 }
 
 /* HTH_INVALID when loss.time divides by the steps of a sequence, but sequences have no end. */

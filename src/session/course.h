@@ -13,5 +13,9 @@ hth_status hth_session_open_data(const hth_settings *settings, hth_split split,
 /* Chooses the metric and makes the moments of the targets. */
 hth_status hth_session_open_metric(const hth_settings *settings, hth_session *session,
                                    hth_error *error);
+/* HTH_INVALID where the loss does not take values on both sides of 0, as `targets` are: "standardised targets". Then
+ * `remedy` is what helps, beside another loss. */
+hth_status hth_check_both_sides(const hth_network *network, const char *targets, const char *remedy,
+                                hth_error *error);
 
 #endif

@@ -652,14 +652,14 @@ static void what_has_no_meaning_is_refused(void **state) {
     assert_string_equal(said.out, "");
     feed("t.csv");
     REFUSED(
-        "loss.name is softmax, whose targets are 0 to 1e+09 or classes, but no classes are named, "
-        "and a standardised target (data.standardise) lies on both sides of 0: name them with "
-        "data.classes (--classes), or take loss=mse",
+        "loss.name is softmax, whose targets are 0 to 1e+09 or classes, but standardised targets "
+        "(data.standardise) lie on both sides of 0: name classes with data.classes (--classes), "
+        "or take loss=mse",
         "learner=rtrl", "loss=softmax", "--target", "b");
     feed("t.csv");
-    REFUSED("loss.name is sigmoid, whose targets are 0 to 1 or classes, but no classes are named, "
-            "and how much a target changes (data.change) lies on both sides of 0: name them with "
-            "data.classes (--classes), or take loss=mse",
+    REFUSED("loss.name is sigmoid, whose targets are 0 to 1 or classes, but changes of a "
+            "target (data.change) lie on both sides of 0: name classes with data.classes "
+            "(--classes), or take loss=mse",
             "learner=rtrl", "loss=sigmoid", "--target", "b", "data.standardise=false",
             "data.change=true");
     assert_string_equal(said.out, "");
@@ -668,8 +668,8 @@ static void what_has_no_meaning_is_refused(void **state) {
         "--out", "soft");
     assert_string_equal(said.err,
                         "hitherto: loss.name is softmax, whose targets are 0 to 1e+09 or classes, "
-                        "but those of 'table' are standardised and lie on both sides of 0: take "
-                        "loss=mse, or data.standardise=false\n");
+                        "but standardised targets (data.standardise) lie on both sides of 0: set "
+                        "data.standardise=false, or take loss=mse\n");
     write_whole("t.csv", "a;b\n1,5;2\n");
     feed("t.csv");
     REFUSED("keep.name is ewc, which goes over sequences once more, but rows come once: set "
