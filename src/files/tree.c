@@ -126,21 +126,24 @@ hth_status hth_tree_walk(const char *path, const char *under,
     return walk_below(&w, under, 0, error);
 }
 
-hth_status hth_file_copy(const char *from, const char *to, hth_error *error) {
+bool hth_file_pour(FILE *from, FILE *to) {
     char block[16384];
     size_t length;
+    bool written = true;
+    while (written && (length = fread(block, 1, sizeof block, from)) > 0)
+        written = fwrite(block, 1, length, to) == length;
+    return written && !ferror(from);
+}
+
+hth_status hth_file_copy(const char *from, const char *to, hth_error *error) {
     FILE *in = fopen(from, "rbe"), *out = in ? fopen(to, "wbe") : NULL;
     if (!out) {
         const hth_status status = hth_file_fail(in ? to : from, in ? "written" : "read", error);
         if (in) fclose(in);
         return status;
     }
-    bool written = true;
-    while (written && (length = fread(block, 1, sizeof block, in)) > 0)
-        written = fwrite(block, 1, length, out) == length;
-    const bool read = !ferror(in);
+    const bool poured = hth_file_pour(in, out), read = !ferror(in);
     fclose(in);
-    written = fclose(out) == 0 && written;
-    if (read && written) return HTH_OK;
+    if (fclose(out) == 0 && poured) return HTH_OK;
     return hth_file_fail(read ? to : from, read ? "written" : "read", error);
 }

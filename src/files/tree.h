@@ -24,6 +24,8 @@ hth_status hth_tree_walk(const char *path, const char *under,
 
 /* Copies a file. */
 hth_status hth_file_copy(const char *from, const char *to, hth_error *error);
+/* Copies what is left of an open file. False: not all could be written, or, as ferror(from) tells, read. */
+bool hth_file_pour(FILE *from, FILE *to);
 
 /* Words of a template, @word@, and conditions: @if word@ ... @else@ ... @end@, which may stand in each other. */
 typedef struct hth_words {

@@ -39,8 +39,9 @@ typedef struct hth_online_row {
 } hth_online_row;
 
 /* Makes the model, with the parameters of train.from if that is set, and waits for the first row, or loads the
- * snapshot. The caller closes *out; NULL: a snapshot was given, and there are no rows after it. HTH_INVALID for settings without meaning, HTH_MISMATCH for a snapshot of another
- * network or of other columns, HTH_DAMAGED, HTH_FILE, HTH_NO_MEMORY. */
+ * snapshot. The caller closes *out; NULL: a snapshot was given, and there are no rows after it. HTH_INVALID for settings
+ * without meaning, HTH_MISMATCH for a snapshot of another network or of other columns, HTH_DAMAGED, HTH_FILE,
+ * HTH_NO_MEMORY. */
 hth_status hth_online_open(const hth_online_plan *plan, hth_online **out, hth_error *error);
 void hth_online_close(hth_online *online);
 

@@ -3,6 +3,7 @@
 
 #include "files/draft.h"
 #include "files/safetensors.h"
+#include "files/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,16 +145,11 @@ hth_status hth_online_save(hth_online *o, const char *path, hth_error *error) {
 }
 
 hth_status hth_online_pass_on(const char *snapshot, const char *path, hth_error *error) {
-    char bytes[1 << 14];
-    size_t length;
     hth_draft draft;
     FILE *from = fopen(snapshot, "rbe");
     if (!from) return hth_file_fail(snapshot, "read", error);
     hth_status status = hth_draft_begin(path, &draft, error);
-    bool written = true;
-    while (status == HTH_OK && written && (length = fread(bytes, 1, sizeof bytes, from)) > 0)
-        written = fwrite(bytes, 1, length, draft.file) == length;
-    if (status == HTH_OK) status = hth_draft_end(&draft, written && !ferror(from), error);
+    if (status == HTH_OK) status = hth_draft_end(&draft, hth_file_pour(from, draft.file), error);
     fclose(from);
     return status;
 }
