@@ -23,12 +23,23 @@ hth_status hth_file_look(const char *path, bool *there, hth_error *error) {
     return hth_file_fail(path, "looked at", error);
 }
 
+/* Pipes, devices, and what the names below /dev stand for: nothing can take their place. */
+static bool is_replaced(const char *path) {
+    struct stat info;
+    return strncmp(path, "/dev/", 5) != 0 && (stat(path, &info) != 0 || S_ISREG(info.st_mode));
+}
+
 hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error) {
     const int length = snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
     out->file = NULL;
     if (length < 0 || length >= HTH_PATH_LENGTH)
         return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
     memcpy(out->path, path, strlen(path) + 1);
+    if (!is_replaced(path)) {
+        *out->temporary = 0;
+        out->file = fopen(path, "wbe");
+        return out->file ? HTH_OK : hth_file_fail(path, "written", error);
+    }
     /* Remove an earlier process's draft. "x" refuses any file that appears after that. */
     unlink(out->temporary);
     out->file = fopen(out->temporary, "wbxe");
@@ -51,9 +62,10 @@ static bool sync_folder_of(const char *path) {
     return done;
 }
 
-/* Writes all bytes to the disk and closes the file. */
-static bool close_synced(FILE *file, bool written) {
-    const bool synced = written && !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
+/* Writes all bytes, to the disk if it is to sync, and closes the file. */
+static bool close_written(FILE *file, bool written, bool syncs) {
+    const bool flushed = written && !ferror(file) && fflush(file) == 0;
+    const bool synced = flushed && (!syncs || fsync(fileno(file)) == 0);
     const int reason = errno;
     const bool closed = fclose(file) == 0;
     if (!synced) errno = reason;
@@ -61,12 +73,14 @@ static bool close_synced(FILE *file, bool written) {
 }
 
 hth_status hth_draft_end(hth_draft *draft, bool written, hth_error *error) {
-    const bool good = close_synced(draft->file, written);
+    const bool replaces = *draft->temporary;
+    const bool good = close_written(draft->file, written, replaces);
     draft->file = NULL;
+    if (good && !replaces) return HTH_OK;
     if (good && rename(draft->temporary, draft->path) == 0)
         return sync_folder_of(draft->path) ? HTH_OK : hth_file_fail(draft->path, "synced", error);
     const int reason = errno;
-    unlink(draft->temporary);
+    if (replaces) unlink(draft->temporary);
     errno = reason;
     return hth_file_fail(draft->path, "written", error);
 }

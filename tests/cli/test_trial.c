@@ -2,7 +2,10 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define REFUSED(sentence, ...)                                                                     \
     do {                                                                                           \
@@ -74,6 +77,23 @@ static void test_training_ends_with_the_picture(void **state) {
     assert_int_equal(said.code, 0);
     assert_string_equal(said.err, "");
     assert_true(is_there("alone/trial.svg")); /* no other program draws it */
+}
+
+/* A pipe is written itself, and stays a pipe. */
+static void test_numbers_into_a_pipe(void **state) {
+    (void)state;
+    char text[5] = "";
+    struct stat info;
+    RUN(PATTERN, "--out", "r");
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    const int pipe = open("pipe", O_RDWR);
+    RUN("plot", "--trial", "r", "--csv", "pipe", "--steps", "2");
+    assert_string_equal(said.err, "");
+    assert_int_equal(read(pipe, text, 4), 4);
+    assert_string_equal(text, "step");
+    close(pipe);
+    assert_int_equal(stat("pipe", &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
 }
 
 static void test_a_trial_as_numbers(void **state) {
@@ -299,6 +319,7 @@ static void test_reach(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_training_ends_with_the_picture),
+        TEST(test_numbers_into_a_pipe),
         TEST(test_a_trial_as_numbers),
         TEST(test_a_part_of_a_trial),
         TEST(test_traces_are_not_flat),
