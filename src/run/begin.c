@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Warns when an epoch has only one update: it is a single tape, or a single sequence with its update at the end. */
 static void warn_of_few_updates(const hth_run *r) {
@@ -197,6 +198,20 @@ static hth_status take_up_in_turn(hth_run *r, bool resume, hth_error *error) {
     return hth_ranks_agree(r->ranks, status, error);
 }
 
+/* HTH_INVALID for a number of classes where the targets are values: it would go nowhere. A run that is there may have
+ * it. */
+static hth_status check_classes(const hth_run *r, hth_error *error) {
+    const hth_setting *set = hth_settings_find(&r->settings, "data.classes");
+    if (!set || !*set->value || strcmp(set->value, "0") == 0 ||
+        r->session.train.shape.target == HTH_TARGET_CLASSES)
+        return HTH_OK;
+    return hth_fail(
+        error, HTH_INVALID,
+        "data.classes is '%.100s', but the targets of the data are values: give targets "
+        "of integers, or leave it out",
+        set->value);
+}
+
 hth_status hth_run_open_all(hth_run *r, const hth_config *config, const char *out, bool resume,
                             const hth_guest_kind *guest, hth_error *error) {
     if (!r->passing) HTH_TRY(hth_config_validate(config, error));
@@ -204,6 +219,7 @@ hth_status hth_run_open_all(hth_run *r, const hth_config *config, const char *ou
     HTH_TRY(hth_ranks_agree(r->ranks, status, error));
     hth_run_tell_reading(r, true);
     status = hth_run_open_handles(r, guest, error);
+    if (status == HTH_OK && !resume && !r->passing) status = check_classes(r, error);
     hth_run_tell_reading(r, false);
     HTH_TRY(hth_ranks_agree(r->ranks, status, error));
     HTH_TRY(hth_ranks_agree(r->ranks, open_folder(r, out, resume, error), error));

@@ -74,19 +74,6 @@ hth_status hth_source_note(const hth_source *source, void **out, hth_error *erro
     return HTH_OK;
 }
 
-/* A number of classes where the targets are values: it would go nowhere. */
-static hth_status check_classes(const hth_settings *settings, const hth_shape *shape,
-                                hth_error *error) {
-    const hth_setting *set = hth_settings_find(settings, "data.classes");
-    if (!set || !*set->value || strcmp(set->value, "0") == 0 || shape->target == HTH_TARGET_CLASSES)
-        return HTH_OK;
-    return hth_fail(
-        error, HTH_INVALID,
-        "data.classes is '%.100s', but the targets of the data are values: give targets "
-        "of integers, or leave it out",
-        set->value);
-}
-
 hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t batch,
                            uint64_t seed, hth_source *out, hth_error *error) {
     hth_source source = {0};
@@ -103,9 +90,8 @@ hth_status hth_source_open(const hth_settings *settings, hth_split split, size_t
     }
     /* See it as the settings say. */
     const hth_stream_kind *plain = source.kind;
-    hth_status seen = check_classes(settings, &source.shape, error);
-    if (seen == HTH_OK)
-        seen = hth_view_open(settings, &source.kind, &source.state, &source.shape, error);
+    const hth_status seen =
+        hth_view_open(settings, &source.kind, &source.state, &source.shape, error);
     if (seen != HTH_OK) {
         source.kind->close(source.state);
         return seen;

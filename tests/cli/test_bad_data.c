@@ -107,6 +107,18 @@ static void test_bad_arrays(void **state) {
         "data.classes is '7', but the targets of the data are values: give targets of integers, or "
         "leave it out",
         "data=arrays", "data.file=a.npz", "data.classes=7");
+    /* A run of before this was refused is opened. */
+    RUN("train", "--out", "old", "data=arrays", "data.file=a.npz", "train.batch=1", "--quiet",
+        "train.epochs=1");
+    assert_int_equal(said.code, 0);
+    read_whole("old/settings.yaml", said.out);
+    char *of = strstr(said.out, "  classes: 0\n"); /* of the data, before those of the view */
+    assert_non_null(of);
+    of[11] = '7';
+    write_whole("old/settings.yaml", said.out);
+    RUN("eval", "old", "--split", "train");
+    assert_string_equal(said.err, "");
+    assert_int_equal(said.code, 0);
     REFUSED("after step 0: targets: step 0, item 0, component 0 is -1; loss sigmoid takes 0 to 1",
             "train", "--out", "begun", "data=arrays", "data.file=a.npz", "train.batch=1",
             "loss=sigmoid", "data.shuffle=false");
