@@ -286,6 +286,7 @@ static hth_status fill_variant(const planner *p, const hth_arm *arm, hth_variant
     HTH_TRY(copy_settings(arm->own, v->config, p->error));
     HTH_TRY(set_varied(p, arm, v));
     HTH_TRY(hth_config_prevail(v->config, common, p->error));
+    v->config->settled = v->config->count; /* all arms are looked at together */
     HTH_TRY(try_variant(p, v));
     return check_alike(p, v);
 }
@@ -366,7 +367,8 @@ static hth_status plan_all(planner *p) {
     HTH_TRY(hth_options_read(&hth_compare_section.common, &settings, &plan->options, p->error));
     HTH_TRY(read_seeds(plan, hth_settings_find(&settings, "compare.seeds"), p->error));
     HTH_TRY(read_varied(p));
-    return add_arms(p);
+    HTH_TRY(add_arms(p));
+    return hth_config_check_switched(p->config, p->error);
 }
 
 hth_status hth_plan_make(const hth_config *config, hth_plan **out, hth_error *error) {

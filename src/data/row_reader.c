@@ -101,13 +101,7 @@ hth_status hth_row_options_read(const hth_settings *settings, hth_row_options *o
                                 hth_error *error) {
     out->names = NULL;
     HTH_TRY(hth_options_read(&hth_reader_rows.part.options, settings, out, error));
-    HTH_TRY(check(out, error));
-    const hth_setting *late = hth_settings_find(settings, "data.late");
-    if (!late || *out->id) return HTH_OK;
-    return hth_fail(error, HTH_INVALID,
-                    "data.late is '%.40s', but only with data.id (--id) do answers come under a "
-                    "name, and late: give that, or leave it out",
-                    late->value);
+    return check(out, error);
 }
 
 static hth_status refuse(const hth_stream_context *context, void **state, hth_shape *shape,

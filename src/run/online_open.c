@@ -108,11 +108,16 @@ static hth_status begin_with(hth_online *o, const hth_settings *settings,
 }
 
 /* HTH_INVALID for what waits for the end of something, of which a stream has none. */
-static hth_status check_endless(const hth_settings *settings, hth_error *error) {
+static hth_status check_endless(const hth_settings *settings, const char *load, hth_error *error) {
     hth_learner_kind learner;
     int64_t steps;
     int update;
     HTH_TRY(hth_common_option(&hth_learners, "update", settings, &update, error));
+    if (update == HTH_UPDATE_SEQUENCE && load)
+        return hth_fail(error, HTH_INVALID,
+                        "%.200s has learner.update 'sequence', with which a stream never learned: "
+                        "begin anew, without --load, and with learner.update=tape",
+                        load);
     if (update == HTH_UPDATE_SEQUENCE)
         return hth_fail(error, HTH_INVALID,
                         "learner.update is 'sequence', but the rows of a stream have no end: it "
@@ -188,7 +193,7 @@ static hth_status open_stream(const hth_online_plan *plan, hth_online *o, hth_er
     const hth_settings settings = hth_config_settings(plan->config);
     HTH_TRY(check_train(plan->config, error));
     HTH_TRY(hth_row_options_read(&settings, &o->options, error));
-    HTH_TRY(check_endless(&settings, error));
+    HTH_TRY(check_endless(&settings, plan->load, error));
     HTH_TRY(check_replay(&settings, error));
     if (plan->load) HTH_TRY(hth_online_names(plan->load, &o->names, error));
     o->options.names = o->names;

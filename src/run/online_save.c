@@ -258,6 +258,7 @@ hth_status hth_online_settings(const char *path, hth_config *config, hth_error *
     for (size_t i = 0; status == HTH_OK && hth_safetensors_metadata_at(file, i, &entry); i++)
         if (strchr(entry.key, '.'))
             status = hth_config_set(config, entry.key, entry.value, path, error);
+    config->settled = config->count;
     hth_safetensors_close(file);
     return status;
 }

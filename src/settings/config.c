@@ -84,6 +84,7 @@ static void follow_conventions(hth_config *config) {
 
 void hth_config_truncate(hth_config *config, size_t count) {
     while (config->count > count) free((char *)(uintptr_t)config->items[--config->count].key);
+    if (config->settled > config->count) config->settled = config->count;
     follow_conventions(config);
 }
 
@@ -91,6 +92,7 @@ void hth_config_drop(hth_config *config, size_t count) {
     for (size_t i = 0; i < count; i++) free((char *)(uintptr_t)config->items[i].key);
     memmove(config->items, config->items + count, (config->count - count) * sizeof *config->items);
     config->count -= count;
+    config->settled -= count < config->settled ? count : config->settled;
     follow_conventions(config);
 }
 

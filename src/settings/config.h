@@ -30,6 +30,9 @@ hth_status hth_config_set(hth_config *config, const char *key, const char *value
 hth_settings hth_config_settings(const hth_config *config); /* valid until the next change */
 /* Checks that every key is known and belongs to a chosen part, and that every value has its type and bounds. */
 hth_status hth_config_validate(const hth_config *config, hth_error *error);
+/* HTH_INVALID for a setting that another switches on (regulariser.rate_target) where nothing, no phase, arm or varied
+ * value either, speaks of that other. The settings of a run that is there, which speak of all, pass; validate asks. */
+hth_status hth_config_check_switched(const hth_config *config, hth_error *error);
 /* The first `count` settings are those of another run; those behind them have been added since. Removes the ones that
  * have lost their meaning: of a part that is not chosen any more, or a value that the part chosen now does not have.
  * Their names are in config->left. */
@@ -70,6 +73,8 @@ struct hth_config {
     size_t count, capacity;
     /* number of implied settings before items[0]; their texts are constants */
     size_t conventions;
+    /* the first so many of items hth_config_check_switched passes over: those of a snapshot, which stays as it is */
+    size_t settled;
     hth_arm *arms;
     size_t arm_count;
     hth_config *vary; /* NULL: no setting is varied */

@@ -82,31 +82,6 @@ static hth_status check_transport(const hth_settings *settings, hth_error *error
     return HTH_OK;
 }
 
-static double number_of(const hth_settings *settings, const char *key, double fallback) {
-    const hth_setting *set = hth_settings_find(settings, key);
-    return set ? strtod(set->value, NULL) : fallback;
-}
-
-/* Settings of a term of the loss, a schedule and an early end, where there is none. Episodes refuse those of the
- * regulariser in words of their own. */
-static hth_status check_switched_off(const hth_settings *settings, hth_error *error) {
-    static const char *const rates[] = {"rate_target", "rate_over"};
-    static const char *const scheduled[] = {"factor", "every", "start"};
-    const hth_setting *schedule = hth_settings_find(settings, "optimiser.schedule");
-    const bool constant = !schedule || strcmp(schedule->value, "constant") == 0;
-    const bool rated =
-        number_of(settings, "regulariser.rate", 0) > 0 || hth_episodes_wanted(settings);
-    for (size_t i = 0; !rated && i < HTH_COUNT(rates); i++)
-        HTH_TRY(check_idle(settings, &hth_regulariser_section.common, rates[i],
-                           "no rates count in the loss: set regulariser.rate", error));
-    for (size_t i = 0; constant && i < HTH_COUNT(scheduled); i++)
-        HTH_TRY(check_idle(settings, &hth_optimisers.common, scheduled[i],
-                           "the learning rate is constant: set optimiser.schedule", error));
-    if (number_of(settings, "train.stop_at", -1) >= 0) return HTH_OK;
-    return check_idle(settings, &hth_train_section.common, "stop_over",
-                      "no metric ends the run: set train.stop_at", error);
-}
-
 /* Settings of random connections and of least squares, where there are none. */
 static hth_status check_unused(const hth_settings *settings, hth_error *error) {
     hth_learner_kind learner;
@@ -119,7 +94,6 @@ static hth_status check_unused(const hth_settings *settings, hth_error *error) {
         HTH_TRY(check_idle(settings, &hth_network_section.common, "density",
                            "no connections are random: set network.connections=random", error));
     HTH_TRY(check_transport(settings, error));
-    HTH_TRY(check_switched_off(settings, error));
     HTH_TRY(hth_learner_choose(settings, &learner, error));
     if (learner.least_squares) return HTH_OK;
     return check_idle(settings, &hth_learners.common, "rls_",
@@ -223,6 +197,91 @@ static hth_status check_phases(const hth_settings *settings, hth_error *error) {
     return HTH_OK;
 }
 
+/* ---- Settings that another switches on ------------------------------------------------------- */
+
+/* A setting that changes nothing where `by` is at its default. Who speaks of `by` may switch it off. */
+typedef struct switched {
+    const char *key, *by;
+    const hth_options *options; /* of key; NULL: those of the reader */
+    const char *why;
+} switched;
+
+static const char no_rates[] = "no rates count in the loss: set regulariser.rate";
+static const char is_constant[] = "the learning rate is constant: set optimiser.schedule";
+
+static const switched all_switched[] = {
+    {"regulariser.rate_target", "regulariser.rate", &hth_regulariser_section.common, no_rates},
+    {"regulariser.rate_over", "regulariser.rate", &hth_regulariser_section.common, no_rates},
+    {"optimiser.factor", "optimiser.schedule", &hth_optimisers.common, is_constant},
+    {"optimiser.every", "optimiser.schedule", &hth_optimisers.common, is_constant},
+    {"optimiser.start", "optimiser.schedule", &hth_optimisers.common, is_constant},
+    {"train.stop_over", "train.stop_at", &hth_train_section.common,
+     "no metric ends the run: set train.stop_at"},
+    {"data.late", "data.id", NULL,
+     "answers come under a name, and late, only with data.id (--id): give that"},
+};
+
+/* Whether this is the setting, of a phase or not. */
+static bool is_of(const hth_setting *setting, const char *key) {
+    char label[HTH_PHASE_LENGTH];
+    const char *in_phase = hth_phase_key(setting->key, label);
+    return strcmp(in_phase ? in_phase : setting->key, key) == 0;
+}
+
+static bool gives(const hth_config *config, const char *key) {
+    const hth_settings all =
+        config ? hth_config_settings(config) : (hth_settings){.items = NULL, .count = 0};
+    for (size_t i = 0; i < all.count; i++)
+        if (is_of(&all.items[i], key)) return true;
+    return false;
+}
+
+/* Whether anything gives the setting that switches: common settings, phases, arms, what varies. */
+static bool is_spoken_of(const hth_config *config, const switched *s) {
+    const hth_settings settings = hth_config_settings(config);
+    bool spoken = gives(config, s->by) || gives(config->vary, s->by);
+    for (size_t i = 0; i < config->arm_count; i++)
+        spoken = spoken || gives(config->arms[i].own, s->by);
+    /* Episodes refuse those of the regulariser in words of their own; of a phase the others are not at hand. */
+    if (strcmp(s->by, "regulariser.rate") == 0) return spoken || hth_episodes_wanted(&settings);
+    return spoken || (strcmp(s->by, "train.stop_at") == 0 && hth_in_phase(&settings));
+}
+
+static const char *fallback_of(const switched *s, const hth_settings *settings) {
+    const char *name = strchr(s->key, '.') + 1;
+    const hth_part *reader = hth_catalogue_chosen(&hth_readers, settings);
+    const hth_options *options = s->options ? s->options : reader ? &reader->options : NULL;
+    for (size_t i = 0; options && i < options->count; i++)
+        if (strcmp(options->items[i].name, name) == 0) return options->items[i].fallback;
+    return "";
+}
+
+/* HTH_INVALID where this part of the settings gives it another value than its default. */
+static hth_status refuse_switched(const hth_config *part, const switched *s, hth_error *error) {
+    const hth_settings given = hth_config_given(part);
+    for (size_t i = part->settled; i < given.count; i++) {
+        const hth_setting *set = &given.items[i];
+        if (!is_of(set, s->key) || hth_settings_find(&given, set->key) != set ||
+            hth_same_value(set->value, fallback_of(s, &given)))
+            continue;
+        return hth_fail(error, HTH_INVALID, "%s (%s) is '%s', but %s, or leave it out", set->key,
+                        set->origin ? set->origin : "set", set->value, s->why);
+    }
+    return HTH_OK;
+}
+
+hth_status hth_config_check_switched(const hth_config *config, hth_error *error) {
+    for (size_t i = 0; i < HTH_COUNT(all_switched); i++) {
+        const switched *s = &all_switched[i];
+        if (is_spoken_of(config, s)) continue;
+        HTH_TRY(refuse_switched(config, s, error));
+        if (config->vary) HTH_TRY(refuse_switched(config->vary, s, error));
+        for (size_t k = 0; k < config->arm_count; k++)
+            HTH_TRY(refuse_switched(config->arms[k].own, s, error));
+    }
+    return HTH_OK;
+}
+
 hth_status hth_config_validate(const hth_config *config, hth_error *error) {
     const hth_settings settings = hth_config_settings(config), given = hth_config_given(config);
     hth_stack stack;
@@ -230,6 +289,7 @@ hth_status hth_config_validate(const hth_config *config, hth_error *error) {
     /* Only the user's settings must fit: conventions may set options of parts that are not chosen. */
     for (size_t i = 0; i < given.count; i++)
         HTH_TRY(hth_config_check_setting(&settings, &given.items[i], error));
-    return hth_has_phases(&settings) ? check_phases(&settings, error)
-                                     : check_no_phases(&settings, error);
+    HTH_TRY(hth_has_phases(&settings) ? check_phases(&settings, error)
+                                      : check_no_phases(&settings, error));
+    return hth_config_check_switched(config, error);
 }

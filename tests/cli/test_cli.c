@@ -477,6 +477,24 @@ static void write_rows(const char *path, int rows, int bend) {
 }
 
 /* A run that goes on learns from the data that it began with, wherever they are. */
+/* settings.yaml has them whatever they do, and nobody can leave them out of it. */
+static void test_a_run_keeps_settings_that_change_nothing(void **state) {
+    (void)state;
+    RUN("train", "task=add", "network.units=3", "train.steps=40", "--quiet", "--out", "idle",
+        "regulariser.rate=0", "regulariser.rate_target=0.02", "optimiser.schedule=constant",
+        "optimiser.factor=0.3", "train.stop_at=-1", "train.stop_over=3");
+    assert_int_equal(said.code, CLI_OK);
+    RUN("eval", "idle");
+    assert_int_equal(said.code, CLI_OK);
+    RUN("train", "--resume", "--out", "idle", "train.steps=80", "--quiet");
+    assert_int_equal(said.code, CLI_OK);
+    read_whole("idle/settings.yaml", said.out);
+    assert_non_null(strstr(said.out, "  rate_target: 0.02\n"));
+    REFUSED("regulariser.rate_target (command line) is '0.02', but no rates count in the loss: set "
+            "regulariser.rate, or leave it out",
+            "train", "task=add", "--out", "new", "regulariser.rate_target=0.02");
+}
+
 static void test_a_run_that_goes_on_keeps_its_data(void **state) {
     (void)state;
     static char before[SAID_LENGTH];
@@ -733,6 +751,7 @@ int main(void) {
         TEST(test_a_second_run_gets_a_number),
         TEST(test_an_interrupted_run_says_how_to_resume),
         TEST(test_a_run_that_goes_on_stays_what_it_is),
+        TEST(test_a_run_keeps_settings_that_change_nothing),
         TEST(test_a_run_that_goes_on_keeps_its_data),
         TEST(test_a_run_that_goes_on_keeps_its_rows),
         TEST(test_a_validation_of_few_targets_says_so),

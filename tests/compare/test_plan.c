@@ -44,6 +44,33 @@ static void arms_are_crossed_with_what_varies(void **state) {
     hth_plan_free(plan);
 }
 
+/* A setting that another switches on, which not all arms do. */
+static void what_some_arm_uses_others_may_have(void **state) {
+    (void)state;
+    static const char *const lines[] = {
+        ADD "cell=lif regulariser.rate_target=.02 regulariser.rate_over=tape "
+            "vary.regulariser.rate=0,1",
+        ADD "cell=lif regulariser.rate_target=.02 regulariser.rate_over=tape "
+            "arms.a.regulariser.rate=1 arms.b.learner=rtrl",
+        ADD "optimiser.factor=.3 vary.optimiser.schedule=constant,step"};
+    for (size_t i = 0; i < HTH_COUNT(lines); i++) {
+        hth_plan *plan = plan_of(lines[i]);
+        assert_int_equal(plan->count, 2);
+        hth_plan_free(plan);
+    }
+    static const char *const refused[] = {
+        ADD "arms.a.regulariser.rate_target=.02 arms.b.learner=rtrl",
+        ADD "vary.regulariser.rate_target=.02,.03", ADD "regulariser.rate_target=.02"};
+    for (size_t i = 0; i < HTH_COUNT(refused); i++) {
+        hth_plan *plan;
+        hth_error error;
+        hth_config *config = configure(refused[i]);
+        assert_int_equal(hth_plan_make(config, &plan, &error), HTH_INVALID);
+        assert_non_null(strstr(error.message, "but no rates count in the loss"));
+        hth_config_destroy(config);
+    }
+}
+
 static void seeds_are_numbers_lists_and_ranges(void **state) {
     (void)state;
     const struct {
@@ -231,10 +258,15 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(an_arm_need_not_name_its_learner),   TEST(arms_are_crossed_with_what_varies),
-        TEST(seeds_are_numbers_lists_and_ranges), TEST(without_arms_the_learner_is_one),
-        TEST(the_measure_follows_the_metric),     TEST(lists_can_be_varied),
-        TEST(bad_plans_are_refused_in_words),     TEST(without_memory),
+        TEST(an_arm_need_not_name_its_learner),
+        TEST(arms_are_crossed_with_what_varies),
+        TEST(what_some_arm_uses_others_may_have),
+        TEST(seeds_are_numbers_lists_and_ranges),
+        TEST(without_arms_the_learner_is_one),
+        TEST(the_measure_follows_the_metric),
+        TEST(lists_can_be_varied),
+        TEST(bad_plans_are_refused_in_words),
+        TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,10 +229,13 @@ static void test_settings_that_are_refused(void **state) {
                "task=add", "optimiser.every=5");
     IS_INVALID("optimiser.factor (command line) is '.9', but the learning rate is constant: set "
                "optimiser.schedule, or leave it out",
-               "task=add", "optimiser.factor=.9", "optimiser.schedule=constant");
+               "task=add", "optimiser.factor=.9");
     IS_INVALID("train.stop_over (command line) is '3', but no metric ends the run: set "
                "train.stop_at, or leave it out",
                "task=add", "train.stop_over=3");
+    IS_INVALID("phases.a.train.stop_over (command line) is '3', but no metric ends the run: set "
+               "train.stop_at, or leave it out",
+               "phases.a.task=add", "phases.b.task=add", "phases.a.train.stop_over=3");
 }
 
 /* The same where they mean something, and where they are the defaults, which each run's own file has. */
@@ -246,10 +249,18 @@ static void test_settings_that_are_used_are_taken(void **state) {
         "regulariser: {rate: 1, rate_target: 0.5, rate_over: tape}\n",
         "optimiser: {schedule: step, factor: 0.9, every: 5}\n",
         "train: {stop_at: 0, stop_over: 3}\n",
+        /* Switched off by who knows what switches them, or on in a phase, an arm or where it varies. */
+        "regulariser: {rate: 0, rate_target: 0.5}\n",
+        "optimiser: {schedule: constant, factor: 0.9}\n",
+        "train: {stop_at: -1, stop_over: 3}\n",
+        "train: {stop_over: 3}\nphases: {a: {train.stop_at: 0.5}, b: {train.steps: 9}}\n",
+        "train: {stop_over: 3, stop_at: 0.5}\nphases: {a: {train.stop_at: -1}}\n",
+        "regulariser: {rate_target: 0.5}\narms: {a: {regulariser.rate: 1}, b: {cell: alif}}\n",
+        "optimiser: {factor: 0.9}\nvary: {optimiser.schedule: [constant, step]}\n",
         "regulariser: {rate_target: 0.010}\noptimiser: {every: 1e2}\ntrain: {stop_over: 1}\n",
     };
     for (size_t i = 0; i < HTH_COUNT(lines); i++) {
-        char text[200];
+        char text[300];
         snprintf(text, sizeof text, "task: add\n%s", lines[i]);
         assert_int_equal(load(f, text), HTH_OK);
         if (hth_config_validate(f->config, &f->error) != HTH_OK) fail_msg("%s", f->error.message);
