@@ -162,7 +162,7 @@ static void test_traces_are_not_flat(void **state) {
     (void)state;
     RUN("train", "task=pattern", "task.steps=200", "network.units=12", "learner=eprop1", "cell=lif",
         "train.sequences=1", "--threads", "1", "--quiet", "--out", "p", "train.picture=false");
-    RUN("plot", "--trial", "p", "--csv", "t.csv");
+    RUN("plot", "--trial", "p", "--csv", "t.csv", "--steps", "160");
     assert_int_equal(said.code, 0);
     read_whole("t.csv", said.out);
     double least[3] = {1e9, 1e9, 1e9}, most[3] = {-1e9, -1e9, -1e9};
@@ -177,7 +177,7 @@ static void test_traces_are_not_flat(void **state) {
             *at = '\0';
         }
     }
-    assert_int_equal(rows, 200);
+    assert_int_equal(rows, 160);
     for (int k = 0; k < 3; k++) assert_true(most[k] > least[k]);
 }
 
