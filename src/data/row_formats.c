@@ -140,10 +140,12 @@ static const char *new_key(const hth_rows *r, const cJSON *line) {
     return NULL;
 }
 
-/* Whether the row has all targets. */
-static bool has_answer(const hth_rows *r) {
+/* Whether the row brings all targets and no input. */
+static bool only_answers(const hth_rows *r) {
     for (size_t i = 0; i < r->target_count; i++)
         if (isnan(r->cells[r->targets[i]])) return false;
+    for (size_t i = 0; i < r->input_count; i++)
+        if (!isnan(r->cells[r->inputs[i]])) return false;
     return true;
 }
 
@@ -151,7 +153,7 @@ static bool has_answer(const hth_rows *r) {
 static void count_absent(hth_rows *r, const cJSON *line) {
     hth_row_keys *keys = &r->keys;
     const char *unknown = new_key(r, line), *first = NULL;
-    if (r->id_column != HTH_NOT_READ && (!unknown || has_answer(r))) return;
+    if (r->id_column != HTH_NOT_READ && (!unknown || only_answers(r))) return;
     for (size_t c = 0; c < r->columns; c++) {
         if (!r->wanted[c] || cJSON_GetObjectItemCaseSensitive(line, r->names[c])) continue;
         if (!first) first = r->names[c];

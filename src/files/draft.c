@@ -3,10 +3,13 @@
  * is synced, because the folder stores the name. If the process is killed in between, the old file stays, and so
  * does a draft, which the next draft replaces.
  */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "files/draft.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,23 +26,50 @@ hth_status hth_file_look(const char *path, bool *there, hth_error *error) {
     return hth_file_fail(path, "looked at", error);
 }
 
-/* Pipes, devices, and what the names below /dev stand for: nothing can take their place. */
-static bool is_replaced(const char *path) {
+/* The descriptor that a path names, such as /dev/stdout; -1: none. */
+static int descriptor_of(const char *path) {
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(path, "/dev/stdout") == 0) return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
+    for (size_t i = 0; i < HTH_COUNT(folders); i++) {
+        char *end = NULL;
+        const size_t length = strlen(folders[i]);
+        if (strncmp(path, folders[i], length) != 0) continue;
+        const long number = strtol(path + length, &end, 10);
+        if (end != path + length && *end == 0 && number >= 0 && number <= INT_MAX)
+            return (int)number;
+    }
+    return -1;
+}
+
+/* Opens what no file can take the place of: descriptors, pipes and devices. NULL: it is a file, or none, or cannot be
+ * opened, which `there` says. */
+static FILE *open_itself(const char *path, bool *there) {
     struct stat info;
-    return strncmp(path, "/dev/", 5) != 0 && (stat(path, &info) != 0 || S_ISREG(info.st_mode));
+    const int descriptor = descriptor_of(path);
+    *there = descriptor >= 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode));
+    if (descriptor < 0) return *there ? fopen(path, "wbe") : NULL;
+    /* After what the program has said there. */
+    fflush(NULL);
+    const int own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return own >= 0 ? fdopen(own, "wb") : NULL;
 }
 
 hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error) {
-    const int length = snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
-    out->file = NULL;
-    if (length < 0 || length >= HTH_PATH_LENGTH)
+    char behind[PATH_MAX];
+    struct stat info;
+    bool there;
+    *out->temporary = 0;
+    out->file = open_itself(path, &there);
+    if (there && !out->file) return hth_file_fail(path, "written", error);
+    /* The draft of a file behind a link lies beside that file. */
+    if (!there && lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && realpath(path, behind))
+        path = behind;
+    if (strlen(path) + strlen(".tmp") >= HTH_PATH_LENGTH)
         return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
     memcpy(out->path, path, strlen(path) + 1);
-    if (!is_replaced(path)) {
-        *out->temporary = 0;
-        out->file = fopen(path, "wbe");
-        return out->file ? HTH_OK : hth_file_fail(path, "written", error);
-    }
+    if (out->file) return HTH_OK;
+    snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
     /* Remove an earlier process's draft. "x" refuses any file that appears after that. */
     unlink(out->temporary);
     out->file = fopen(out->temporary, "wbxe");

@@ -14,8 +14,8 @@ typedef struct hth_draft {
     char path[HTH_PATH_LENGTH], temporary[HTH_PATH_LENGTH];
 } hth_draft;
 
-/* Opens an empty PATH.tmp. An older one is replaced, and a link is not followed. A pipe, a device, and any path below
- * /dev is written itself. */
+/* Opens an empty PATH.tmp. An older one is replaced. Of a link the file behind it is meant. A pipe, a device, and a
+ * descriptor by its name, such as /dev/stdout, is written itself. */
 hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error);
 /* Makes the draft PATH: syncs and renames it, then syncs the folder. `written`: all content was written. HTH_FILE
  * with the system's reason: the draft is then removed and the old file unchanged, unless only the sync of the

@@ -259,7 +259,7 @@ static hth_status take_named(hth_online *o, const hth_row *row, hth_online_row *
         return HTH_OK;
     }
     if (!row->has_input) {
-        o->counters->lost++;
+        o->counters->lost += row->has_target;
         return HTH_OK;
     }
     out->predicted = true;

@@ -214,6 +214,13 @@ static void an_answer_with_a_new_key_is_no_renaming(void **state) {
     STREAM("--id", "id", "--target", "b");
     static const char sentence[] = "line 3 has no 'a', but a new key, 'A': has it been renamed? ";
     assert_memory_equal(said.err, sentence, sizeof sentence - 1);
+    assert_null(strstr(said.err, "came too late")); /* row 3 brings no answer */
+    /* A row with another input is a row, though it has its answer too. */
+    write_whole("t.json", "{\"id\": 1, \"a\": 1, \"c\": 1, \"b\": 2}\n"
+                          "{\"id\": 2, \"A\": 1, \"c\": 1, \"b\": 2}\n");
+    feed("t.json");
+    STREAM("--id", "id", "--target", "b");
+    assert_non_null(strstr(said.err, "line 2 has no 'a', but a new key, 'A'"));
 }
 
 /* A row of a name that still waits, without an answer: one sentence, and a count. */

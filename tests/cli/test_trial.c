@@ -79,8 +79,8 @@ static void test_training_ends_with_the_picture(void **state) {
     assert_true(is_there("alone/trial.svg")); /* no other program draws it */
 }
 
-/* A pipe is written itself, and stays a pipe. */
-static void test_numbers_into_a_pipe(void **state) {
+/* A pipe is written itself, and stays a pipe; so are descriptors. */
+static void test_numbers_into_what_is_no_file(void **state) {
     (void)state;
     char text[5] = "";
     struct stat info;
@@ -94,6 +94,18 @@ static void test_numbers_into_a_pipe(void **state) {
     close(pipe);
     assert_int_equal(stat("pipe", &info), 0);
     assert_true(S_ISFIFO(info.st_mode));
+    /* Of a link the file behind it is written. */
+    write_whole("behind.csv", "old");
+    assert_int_equal(symlink("behind.csv", "link.csv"), 0);
+    RUN("plot", "--trial", "r", "--csv", "link.csv", "--steps", "2");
+    assert_int_equal(lstat("link.csv", &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    read_whole("behind.csv", said.out);
+    assert_memory_equal(said.out, "step", 4);
+    /* What is said follows what was written to the standard output. */
+    RUN("plot", "--trial", "r", "--csv", "/dev/stdout", "--steps", "2");
+    assert_memory_equal(said.out, "step", 4);
+    assert_non_null(strstr(said.out, "\n/dev/stdout\n"));
 }
 
 static void test_a_trial_as_numbers(void **state) {
@@ -319,7 +331,7 @@ static void test_reach(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_training_ends_with_the_picture),
-        TEST(test_numbers_into_a_pipe),
+        TEST(test_numbers_into_what_is_no_file),
         TEST(test_a_trial_as_numbers),
         TEST(test_a_part_of_a_trial),
         TEST(test_traces_are_not_flat),
