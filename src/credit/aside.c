@@ -24,7 +24,7 @@ static hth_aside *lay_out_aside(hth_arena *arena, const hth_aside *plan) {
 
 hth_aside *hth_aside_create(const hth_learner *learner, const hth_tape *tape) {
     hth_arena arena = hth_arena_for(NULL);
-    const hth_aside plan = {.bytes = hth_learner_block(learner),
+    const hth_aside plan = {.bytes = hth_learner_block(learner, NULL),
                             .layers = tape->network->layer_count,
                             .numbers = tape->network->readout.outputs * tape->readout.stride,
                             .steps = tape->capacity};

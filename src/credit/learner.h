@@ -196,7 +196,8 @@ typedef struct hth_place {
 } hth_place;
 void hth_learner_places(hth_learner *learner, hth_place out[HTH_AXES]);
 
-size_t hth_learner_block(const hth_learner *plan); /* the bytes of all its memory */
+/* The bytes of all its memory. */
+size_t hth_learner_block(const hth_learner *plan, const hth_allocator *allocator);
 
 /* All of a learner but its memory: what settings choose, checked. It points into the drawers. */
 hth_status hth_learner_plan(const hth_settings *settings, const hth_network *network, size_t steps,

@@ -108,15 +108,15 @@ static bool may_descend(const hth_learner *learner) {
            (!past->carry || past->descends);
 }
 
-size_t hth_learner_block(const hth_learner *plan) {
-    hth_arena arena = hth_arena_for(NULL);
+size_t hth_learner_block(const hth_learner *plan, const hth_allocator *allocator) {
+    hth_arena arena = hth_arena_for(allocator);
     lay_out(&arena, plan);
     return arena.used;
 }
 
 static hth_status allocate(const hth_learner *plan, const hth_allocator *allocator,
                            hth_learner **out, hth_error *error) {
-    const size_t bytes = hth_learner_block(plan);
+    const size_t bytes = hth_learner_block(plan, allocator);
     hth_arena arena = {.base = hth_allocate(allocator, bytes)};
     if (!arena.base)
         return hth_fail(error, HTH_NO_MEMORY,
