@@ -65,11 +65,13 @@ hth_status hth_draft_begin(const char *path, hth_draft *out, hth_error *error) {
     /* The draft of a file behind a link lies beside that file. */
     if (!there && lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && realpath(path, behind))
         path = behind;
-    if (strlen(path) + strlen(".tmp") >= HTH_PATH_LENGTH)
+    const size_t length = strlen(path);
+    if (length + sizeof ".tmp" > HTH_PATH_LENGTH)
         return hth_fail(error, HTH_FILE, "%.60s...: the path is too long", path);
-    memcpy(out->path, path, strlen(path) + 1);
+    memcpy(out->path, path, length + 1);
     if (out->file) return HTH_OK;
-    snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
+    memcpy(out->temporary, path, length);
+    memcpy(out->temporary + length, ".tmp", sizeof ".tmp");
     /* Remove an earlier process's draft. "x" refuses any file that appears after that. */
     unlink(out->temporary);
     out->file = fopen(out->temporary, "wbxe");
