@@ -3,6 +3,7 @@
 #include "cli/stream_report.h"
 #include "run/online.h"
 #include "settings/identity.h"
+#include "watch/digits.h"
 
 #include "files/clock.h"
 
@@ -148,7 +149,6 @@ static void print_header(const stream_run *s) {
 
 static void print_row(const stream_run *s, const hth_online_row *row) {
     const hth_rows *rows = hth_online_rows(s->online);
-    const int digits = sizeof(hth_real) == sizeof(double) ? 17 : 9;
     if (!row->predicted) return;
     printf("%llu", (unsigned long long)row->row);
     if (*s->id) put_cell(row->id);
@@ -160,7 +160,7 @@ static void print_row(const stream_run *s, const hth_online_row *row) {
         hth_rows_class_name(rows, best, name, sizeof name);
         put_cell(name);
     }
-    for (size_t k = 0; k < row->count; k++) printf(",%.*g", digits, row->forecast[k]);
+    for (size_t k = 0; k < row->count; k++) printf(",%.*g", HTH_DIGITS, row->forecast[k]);
     putchar('\n');
 }
 

@@ -59,7 +59,7 @@ typedef struct hth_row {
 } hth_row;
 
 /* Objects of JSON whose keys are not those of the first one. With data.id a row may leave out what it does not bring:
- * there only rows with a new key and without an answer count. */
+ * there only rows with a new key count, unless they bring an answer alone. */
 typedef struct hth_row_keys {
     uint64_t renamed; /* rows that lack a column that is read and have a new key */
     uint64_t number;  /* the line of the first of them, a column that it lacks, and its new key */

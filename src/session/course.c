@@ -121,6 +121,7 @@ hth_status hth_check_both_sides(const hth_network *network, const char *targets,
                     of.loss, of.least, of.most, targets, remedy);
 }
 
+/* HTH_INVALID for standardised targets with a loss that takes none below 0. */
 static hth_status check_targets(const hth_session *s, hth_error *error) {
     const double *mean, *deviation;
     if (!hth_source_scale(&s->train, &mean, &deviation)) return HTH_OK;

@@ -49,6 +49,14 @@ static void test_only_pointers_are_shorter_there(void **state) {
     assert_int_equal(hth_level, level);
 }
 
+/* The first row of the table of docs/chips.md. Emulated chips say the same, in the stage of chips. */
+static void test_a_size_to_the_byte(void **state) {
+    (void)state;
+    if (sizeof(hth_real) != sizeof(float)) return;
+    assert_int_equal(bytes_on(HTH_CHIP_ARM, RATE "8").total, 9339);
+    assert_int_equal(bytes_on(HTH_CHIP_RISCV, RATE "8").total, 9411);
+}
+
 /* A tape of more steps, or more parameters that are kept, are numbers: they take as much there as here. */
 static void test_numbers_are_as_long_there(void **state) {
     (void)state;
@@ -86,6 +94,7 @@ static void test_refusals_reach_the_caller(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_pointers_are_shorter_there),
+        cmocka_unit_test(test_a_size_to_the_byte),
         cmocka_unit_test(test_numbers_are_as_long_there),
         cmocka_unit_test(test_refusals_reach_the_caller),
     };
