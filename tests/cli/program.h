@@ -2,6 +2,7 @@
 #ifndef HTH_TEST_PROGRAM_H
 #define HTH_TEST_PROGRAM_H
 
+#include "cli/cli.h"
 #include "hitherto.h"
 #include "scratch.h"
 
@@ -102,5 +103,17 @@ static inline bool has_double(void) {
 
 /* RUN("list", "cells") */
 #define RUN(...) run_program(HTH_PROGRAM, (const char *const[]){__VA_ARGS__, NULL})
+
+static inline void is_refused(const char *const arguments[], const char *sentence) {
+    char expected[2048];
+    run_program(HTH_PROGRAM, arguments);
+    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
+    assert_string_equal(said.err, expected);
+    assert_string_equal(said.out, "");
+    assert_int_equal(said.code, CLI_BAD_INPUT);
+}
+
+/* REFUSED("no such list", "list", "cell") */
+#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
 
 #endif

@@ -6,16 +6,6 @@
 #include <math.h>
 #include <zip.h>
 
-static void is_refused(const char *const arguments[], const char *sentence) {
-    char expected[2048];
-    run_program(HTH_PROGRAM, arguments);
-    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
-    assert_string_equal(said.err, expected);
-    assert_true(said.code != 0);
-    assert_false(is_there("run"));
-}
-
-#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
 #define TRAIN(sentence, ...)                                                                       \
     REFUSED(sentence, "train", "--out", "run", "learner.steps=2", "learner=tbptt", __VA_ARGS__)
 

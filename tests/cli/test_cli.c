@@ -4,17 +4,6 @@
 #include "cli/program.h"
 #include "kernels/level.h"
 
-static void is_refused(const char *const arguments[], const char *sentence) {
-    char expected[2048];
-    run_program(HTH_PROGRAM, arguments);
-    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
-    assert_string_equal(said.err, expected);
-    assert_string_equal(said.out, "");
-    assert_int_equal(said.code, CLI_BAD_INPUT);
-}
-
-#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
-
 /* ---- Bad input ------------------------------------------------------------------------------- */
 
 static void test_bad_settings(void **state) {

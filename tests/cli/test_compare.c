@@ -10,18 +10,6 @@
     "compare", "task=add", "loss=softmax", "network.units=8", "compare.learners=tbptt,rtrl",       \
         "learner.steps=2"
 
-static void is_refused(const char *const arguments[], const char *sentence) {
-    char expected[2048];
-    run_program(HTH_PROGRAM, arguments);
-    snprintf(expected, sizeof expected, "hitherto: %s\n", sentence);
-    assert_string_equal(said.err, expected);
-    assert_string_equal(said.out, "");
-    assert_int_equal(said.code, CLI_BAD_INPUT);
-    assert_false(is_there("runs"));
-}
-
-#define REFUSED(sentence, ...) is_refused((const char *const[]){__VA_ARGS__, NULL}, sentence)
-
 /* ---- Words ---------------------------------------------------------------------------------- */
 
 static void test_bad_input(void **state) {

@@ -2,13 +2,6 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 
-#define REFUSED(sentence, ...)                                                                     \
-    do {                                                                                           \
-        RUN(__VA_ARGS__);                                                                          \
-        assert_string_equal(said.err, "hitherto: " sentence "\n");                                 \
-        assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
-    } while (0)
-
 #define TRAIN                                                                                      \
     "train", "task=add", "task.lag1=2", "task.lag2=3", "network.units=4", "cell=gru",              \
         "learner=rtrl", "train.steps=500", "train.picture=false", "--threads", "1", "--quiet"

@@ -7,13 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#define REFUSED(sentence, ...)                                                                     \
-    do {                                                                                           \
-        RUN(__VA_ARGS__);                                                                          \
-        assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
-        assert_string_equal(said.err, "hitherto: " sentence "\n");                                 \
-    } while (0)
-
 typedef struct array {
     hth_npy about;
     double *x;

@@ -21,7 +21,7 @@ static void write_sine(const char *path, size_t from, size_t to) {
 }
 
 #define STREAM(...) RUN("stream", "network.units=6", "--threads", "1", __VA_ARGS__)
-#define REFUSED(sentence, ...)                                                                     \
+#define STREAM_REFUSED(sentence, ...)                                                              \
     do {                                                                                           \
         STREAM("--quiet", __VA_ARGS__);                                                            \
         assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
@@ -587,7 +587,7 @@ static void a_bad_row_loses_nothing(void **state) {
     write_whole("t.csv", "a,b\n1,2\n2,3\n3,x\n");
     feed("t.csv");
     unlink("s.jsonl");
-    REFUSED(
+    STREAM_REFUSED(
         "standard input: line 4, column b: 'x' is not a number; one that is missing is left empty",
         "--target", "a", "--save", "s.safetensors", "--score", "s.jsonl");
     assert_int_equal(lines_of(said.out), 3);
@@ -607,68 +607,78 @@ static void what_has_no_meaning_is_refused(void **state) {
     (void)state;
     write_whole("t.csv", "a,b\nx,2\n");
     feed("t.csv");
-    REFUSED("standard input: no column is left to read beside the target; name some with "
-            "data.inputs (--inputs)",
-            "--target", "b", "--ahead", "0");
+    STREAM_REFUSED("standard input: no column is left to read beside the target; name some with "
+                   "data.inputs (--inputs)",
+                   "--target", "b", "--ahead", "0");
     write_whole("t.csv", "a;b\n0,5;1,5\n");
     feed("t.csv");
-    REFUSED("standard input: line 2: '0,5' has a decimal comma; numbers are written with a point",
-            "--target", "a");
+    STREAM_REFUSED(
+        "standard input: line 2: '0,5' has a decimal comma; numbers are written with a point",
+        "--target", "a");
     write_whole("t.csv", "a,\"load, kW\"\n1,2\n");
     feed("t.csv");
-    REFUSED("standard input: data.target names the column 'load', which there is not; did you mean "
-            "'\"load, kW\"'?",
-            "--target", "load, kW,a");
+    STREAM_REFUSED(
+        "standard input: data.target names the column 'load', which there is not; did you mean "
+        "'\"load, kW\"'?",
+        "--target", "load, kW,a");
     write_whole("t.csv", "a;b\n1,5;2\n");
     feed("t.csv");
-    REFUSED("standard input: line 2, column a: '1,5' has a decimal comma; numbers are written with "
-            "a point",
-            "--target", "a", "--inputs", "b");
+    STREAM_REFUSED(
+        "standard input: line 2, column a: '1,5' has a decimal comma; numbers are written with "
+        "a point",
+        "--target", "a", "--inputs", "b");
     feed("t.csv");
-    REFUSED("standard input: data.target names the column 'bb', but the 2 columns are a, b",
-            "--target", "bb");
+    STREAM_REFUSED("standard input: data.target names the column 'bb', but the 2 columns are a, b",
+                   "--target", "bb");
     feed("t.csv");
-    REFUSED("data.target must be given (--target): the columns to predict, such as load or 4",
-            "--ahead", "1");
+    STREAM_REFUSED(
+        "data.target must be given (--target): the columns to predict, such as load or 4",
+        "--ahead", "1");
     feed("t.csv");
-    REFUSED("column b is both input and target of the same row (data.ahead is 0): the network "
-            "would only copy it; set "
-            "data.ahead, or leave it out of data.inputs",
-            "--target", "b", "--inputs", "b", "--ahead", "0");
+    STREAM_REFUSED(
+        "column b is both input and target of the same row (data.ahead is 0): the network "
+        "would only copy it; set "
+        "data.ahead, or leave it out of data.inputs",
+        "--target", "b", "--inputs", "b", "--ahead", "0");
     feed("t.csv");
-    REFUSED("train.steps (command line) is of runs with an end ('hitherto train'), and nothing in "
-            "a stream: leave it out",
-            "--target", "b", "train.steps=5");
+    STREAM_REFUSED(
+        "train.steps (command line) is of runs with an end ('hitherto train'), and nothing in "
+        "a stream: leave it out",
+        "--target", "b", "train.steps=5");
     feed("t.csv");
-    REFUSED("task.name is 'add', but 'hitherto stream' learns from rows on its standard input: "
-            "leave it out, or say "
-            "data=rows",
-            "task=add", "--target", "b");
+    STREAM_REFUSED(
+        "task.name is 'add', but 'hitherto stream' learns from rows on its standard input: "
+        "leave it out, or say "
+        "data=rows",
+        "task=add", "--target", "b");
     feed("t.csv");
-    REFUSED("learner bptt looks at whole sequences, but a stream has no end: take tbptt, rtrl or "
-            "rflo, or say with "
-            "learner.steps how many steps it looks at together",
-            "learner=bptt", "--target", "b");
+    STREAM_REFUSED(
+        "learner bptt looks at whole sequences, but a stream has no end: take tbptt, rtrl or "
+        "rflo, or say with "
+        "learner.steps how many steps it looks at together",
+        "learner=bptt", "--target", "b");
     feed("t.csv");
-    REFUSED("learner.update is 'sequence', but the rows of a stream have no end: it must be 'tape'",
-            "learner=rtrl", "learner.update=sequence", "--target", "b");
+    STREAM_REFUSED(
+        "learner.update is 'sequence', but the rows of a stream have no end: it must be 'tape'",
+        "learner=rtrl", "learner.update=sequence", "--target", "b");
     feed("t.csv");
-    REFUSED("network.direction is both, or network.reads has a layer backward, which reads a "
-            "sequence from its end, but a stream has none: leave it out",
-            "learner=tbptt", "learner.steps=4", "network.direction=both", "--target", "b");
+    STREAM_REFUSED(
+        "network.direction is both, or network.reads has a layer backward, which reads a "
+        "sequence from its end, but a stream has none: leave it out",
+        "learner=tbptt", "learner.steps=4", "network.direction=both", "--target", "b");
     assert_string_equal(said.out, "");
     feed("t.csv");
-    REFUSED(
+    STREAM_REFUSED(
         "loss.name is softmax, whose targets are 0 to 1e+09 or classes, but standardised targets "
         "(data.standardise) lie on both sides of 0: name classes with data.classes (--classes), "
         "or take loss=mse",
         "learner=rtrl", "loss=softmax", "--target", "b");
     feed("t.csv");
-    REFUSED("loss.name is sigmoid, whose targets are 0 to 1 or classes, but changes of a "
-            "target (data.change) lie on both sides of 0: name classes with data.classes "
-            "(--classes), or take loss=mse",
-            "learner=rtrl", "loss=sigmoid", "--target", "b", "data.standardise=false",
-            "data.change=true");
+    STREAM_REFUSED("loss.name is sigmoid, whose targets are 0 to 1 or classes, but changes of a "
+                   "target (data.change) lie on both sides of 0: name classes with data.classes "
+                   "(--classes), or take loss=mse",
+                   "learner=rtrl", "loss=sigmoid", "--target", "b", "data.standardise=false",
+                   "data.change=true");
     assert_string_equal(said.out, "");
     write_sine("x.csv", 0, 40);
     RUN("train", "data=table", "data.file=x.csv", "data.target=load", "loss=softmax", "--quiet",
@@ -679,41 +689,46 @@ static void what_has_no_meaning_is_refused(void **state) {
                         "data.standardise=false, or take loss=mse\n");
     write_whole("t.csv", "a;b\n1,5;2\n");
     feed("t.csv");
-    REFUSED("keep.name is ewc, which goes over sequences once more, but rows come once: set "
-            "keep.importance = updates, or "
-            "take si, chain or metaplastic",
-            "keep=ewc", "keep.every=10", "--target", "b");
+    STREAM_REFUSED("keep.name is ewc, which goes over sequences once more, but rows come once: set "
+                   "keep.importance = updates, or "
+                   "take si, chain or metaplastic",
+                   "keep=ewc", "keep.every=10", "--target", "b");
     feed("t.csv");
-    REFUSED("keep.importance is drawn, which calls the learner twice for each row, but a stream "
-            "calls it once: set keep.importance = updates, or take si",
-            "keep=ewc", "keep.importance=drawn", "keep.every=10", "--target", "b");
+    STREAM_REFUSED(
+        "keep.importance is drawn, which calls the learner twice for each row, but a stream "
+        "calls it once: set keep.importance = updates, or take si",
+        "keep=ewc", "keep.importance=drawn", "keep.every=10", "--target", "b");
     feed("t.csv");
-    REFUSED("keep.name is anchor, which acts at the end of a phase, but a stream has none: set "
-            "keep.every",
-            "keep=anchor", "--target", "b");
+    STREAM_REFUSED(
+        "keep.name is anchor, which acts at the end of a phase, but a stream has none: set "
+        "keep.every",
+        "keep=anchor", "--target", "b");
     feed("t.csv");
-    REFUSED("t.csv: not a safetensors file, or damaged: its header is longer than the file",
-            "--load", "t.csv");
+    STREAM_REFUSED("t.csv: not a safetensors file, or damaged: its header is longer than the file",
+                   "--load", "t.csv");
     write_whole("t.csv", "a,b\n1,2\n1,2,3\n");
     feed("t.csv");
-    REFUSED("standard input: line 3 has 3 fields, but the first has 2", "--target", "b");
+    STREAM_REFUSED("standard input: line 3 has 3 fields, but the first has 2", "--target", "b");
     write_whole("t.csv", "0,5;1\n0,6;2\n");
     feed("t.csv");
-    REFUSED("standard input: line 1 has commas beside another separator: '0,5;1'; numbers are "
-            "written with a point",
-            "--target", "1");
+    STREAM_REFUSED(
+        "standard input: line 1 has commas beside another separator: '0,5;1'; numbers are "
+        "written with a point",
+        "--target", "1");
     write_whole("t.csv", "a,b\n1,2\n");
     feed("t.csv");
-    REFUSED("data.late (command line) is '5', but answers come under a name, and late, only with "
-            "data.id (--id): give that, or leave it out",
-            "--target", "b", "data.late=5");
-    REFUSED("option --score-every says how often to write scores: give --score FILE too",
-            "--target", "b", "--score-every", "5");
-    REFUSED("option --every says how often to save: give --save FILE too", "--target", "b",
-            "--every", "5");
-    REFUSED("option --from-start passes over what a snapshot has seen: give --load SNAPSHOT too",
-            "--target", "b", "--from-start");
-    REFUSED(
+    STREAM_REFUSED(
+        "data.late (command line) is '5', but answers come under a name, and late, only with "
+        "data.id (--id): give that, or leave it out",
+        "--target", "b", "data.late=5");
+    STREAM_REFUSED("option --score-every says how often to write scores: give --score FILE too",
+                   "--target", "b", "--score-every", "5");
+    STREAM_REFUSED("option --every says how often to save: give --save FILE too", "--target", "b",
+                   "--every", "5");
+    STREAM_REFUSED(
+        "option --from-start passes over what a snapshot has seen: give --load SNAPSHOT too",
+        "--target", "b", "--from-start");
+    STREAM_REFUSED(
         "options --score and --save both name ./sc: lines of JSON and a snapshot need a file each",
         "--target", "b", "--score", "./sc", "--save", "sc");
     assert_false(is_there("sc"));
@@ -725,35 +740,36 @@ static void what_has_no_meaning_is_refused(void **state) {
     feed("t.csv");
     write_whole("t.csv", "");
     feed("t.csv");
-    REFUSED("standard input: there are no rows", "--target", "b");
+    STREAM_REFUSED("standard input: there are no rows", "--target", "b");
     write_whole("t.csv", "a,b\n\"1,2\n");
     feed("t.csv");
-    REFUSED("standard input: line 2: the quotes do not match", "--target", "b");
+    STREAM_REFUSED("standard input: line 2: the quotes do not match", "--target", "b");
     write_whole("t.csv", "a,b\n1,2\n");
     feed("t.csv");
-    REFUSED("data.classes is '\"a,b', but must be a number of classes or different names with "
-            "commas between, none of them "
-            "empty, NaN, NA or null",
-            "--target", "b", "--classes", "\"a,b");
+    STREAM_REFUSED(
+        "data.classes is '\"a,b', but must be a number of classes or different names with "
+        "commas between, none of them "
+        "empty, NaN, NA or null",
+        "--target", "b", "--classes", "\"a,b");
     write_whole("t.csv", "a,b\n1,2\n");
     feed("t.csv");
-    REFUSED("option --save is 'nowhere/s', but there is no folder nowhere: make it first",
-            "--target", "b", "--save", "nowhere/s");
+    STREAM_REFUSED("option --save is 'nowhere/s', but there is no folder nowhere: make it first",
+                   "--target", "b", "--save", "nowhere/s");
     write_whole("t.csv", "a,b,c\n1,2,3\n");
     feed("t.csv");
-    REFUSED("standard input: data.inputs names the column b twice: leave one out", "--target", "a",
-            "--inputs", "b,1..2");
+    STREAM_REFUSED("standard input: data.inputs names the column b twice: leave one out",
+                   "--target", "a", "--inputs", "b,1..2");
     write_whole("t.csv", "a,b,c\n1,2,3\n");
     feed("t.csv");
-    REFUSED("data.id is 'a,b', but must be one column: it names the rows", "--target", "c", "--id",
-            "a,b");
+    STREAM_REFUSED("data.id is 'a,b', but must be one column: it names the rows", "--target", "c",
+                   "--id", "a,b");
     write_whole("t.csv", "{\"a\": 1}\n{\"a\": 2}{\"a\": 3}\n");
     feed("t.csv");
-    REFUSED("standard input: line 2 is no list or object of JSON: '{\"a\": 2}{\"a\": 3}'",
-            "--target", "a");
+    STREAM_REFUSED("standard input: line 2 is no list or object of JSON: '{\"a\": 2}{\"a\": 3}'",
+                   "--target", "a");
     write_whole("t.csv", "[1, 2]\n{\"a\": 1}\n");
     feed("t.csv");
-    REFUSED("standard input: line 2 is an object, but the first was not", "--target", "1");
+    STREAM_REFUSED("standard input: line 2 is an object, but the first was not", "--target", "1");
     RUN("train", "data=rows", "data.target=b");
     assert_int_equal(said.code, CLI_BAD_INPUT);
     assert_non_null(strstr(said.err, "'hitherto stream' learns from them"));

@@ -7,13 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REFUSED(sentence, ...)                                                                     \
-    do {                                                                                           \
-        RUN(__VA_ARGS__);                                                                          \
-        assert_string_equal(said.err, "hitherto: " sentence "\n");                                 \
-        assert_int_equal(said.code, CLI_BAD_INPUT);                                                \
-    } while (0)
-
 #define PATTERN                                                                                    \
     "train", "task=pattern", "task.steps=50", "network.units=6", "learner=eprop1", "cell=lif",     \
         "train.sequences=4", "cell.v_th=0.5", "--threads", "1", "--quiet"
